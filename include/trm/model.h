@@ -1,0 +1,86 @@
+/* Model configuration and model files. A model is a configuration plus one set of fp32 weights; on disk it is one
+ * .safetensors file with the configuration as JSON in its metadata (keys trm.config, trm.version, trm.task,
+ * trm.variant) and the original implementation's tensor names from "inner." on. */
+#ifndef TRM_MODEL_H
+#define TRM_MODEL_H
+
+#include <stdint.h>
+#include <trm/error.h>
+#include <trm/options.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum trm_pos_encodings { TRM_POS_NONE, TRM_POS_ROPE, TRM_POS_LEARNED } trm_pos_encodings;
+typedef enum trm_dtype { TRM_FLOAT32, TRM_BFLOAT16 } trm_dtype;
+typedef enum trm_activation { TRM_ACT_SILU, TRM_ACT_RMS_GATE } trm_activation;
+
+/* Keys are the original's. Ranges and help are in the table of trm_model_options(). */
+typedef struct trm_model_config {
+  int64_t seq_len;                /* S, tokens of a puzzle */
+  int64_t vocab_size;             /* V */
+  int64_t num_puzzle_identifiers; /* rows of the puzzle embedding */
+  int64_t puzzle_emb_ndim;        /* numbers a row; 0: no prefix */
+  int64_t puzzle_emb_len;         /* P; 0: ceil(puzzle_emb_ndim / hidden_size) */
+  int64_t hidden_size;            /* D */
+  int64_t num_heads;              /* H */
+  int64_t L_layers;               /* layers of the one network */
+  int64_t H_cycles;               /* T, recursion cycles */
+  int64_t L_cycles;               /* n, latent cycles */
+  double expansion;
+  int mlp_t;         /* 1: mixer layers, 0: attention layers */
+  int pos_encodings; /* trm_pos_encodings */
+  double rms_norm_eps;
+  double rope_theta;
+  int64_t halt_max_steps;       /* N_sup */
+  double halt_exploration_prob;
+  int forward_dtype; /* trm_dtype */
+} trm_model_config;
+
+/* The declaration table of trm_model_config; static. */
+const trm_option *trm_model_options(size_t *count);
+trm_model_config trm_model_config_default(void);
+
+/* TRM_E_INPUT with the field and the reason when no network can have this configuration. */
+trm_status trm_model_config_check(const trm_model_config *config, trm_error *err);
+
+/* Number of weights, puzzle rows included, y0 and z0 not (SPEC.md's counts). config must have been checked. */
+int64_t trm_model_config_parameters(const trm_model_config *config);
+
+/* Positions L = P + S and prefix P. */
+int64_t trm_model_config_prefix(const trm_model_config *config);
+int64_t trm_model_config_positions(const trm_model_config *config);
+
+/* Operations of one call of the network and of one supervision step, without and with gradients, for one example:
+ * two a multiply-add, matrix products and attention only (SPEC.md, Cost). */
+typedef struct trm_model_cost {
+  double call, step, training_step;
+} trm_model_cost;
+trm_model_cost trm_model_config_cost(const trm_model_config *config);
+
+/* A model file, mapped read-only and wholly checked: header, offsets, overlaps, shapes, types, configuration. */
+typedef struct trm_model trm_model;
+
+/* TRM_E_IO when it cannot be read, TRM_E_INPUT with file and tensor when it is not a trm model. */
+trm_status trm_model_open(trm_model **out, const char *path, trm_error *err);
+void trm_model_close(trm_model **model); /* accepts NULL; clears the pointer */
+
+const trm_model_config *trm_model_get_config(const trm_model *model);    /* valid while the model is open */
+const char *trm_model_get_metadata(const trm_model *model, const char *key); /* NULL when absent; same lifetime */
+
+typedef struct trm_tensor_info {
+  const char *name;  /* valid while the model is open */
+  const char *dtype; /* "F32", "BF16" */
+  int rank;
+  int64_t shape[4];
+  uint64_t bytes;
+} trm_tensor_info;
+
+size_t trm_model_tensors(const trm_model *model);
+trm_tensor_info trm_model_tensor(const trm_model *model, size_t index); /* index < trm_model_tensors() */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

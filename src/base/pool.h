@@ -1,0 +1,22 @@
+/* A fixed pool of threads with fork and join. The caller is worker 0. Tasks are independent and write to disjoint
+ * places, so which worker runs which task never changes a result. */
+#ifndef TRM_BASE_POOL_H
+#define TRM_BASE_POOL_H
+
+#include <trm/error.h>
+
+typedef struct trm__pool trm__pool;
+
+/* threads >= 1; 0: trm__cores(). */
+trm_status trm__pool_open(trm__pool **out, int threads, trm_error *err);
+void trm__pool_close(trm__pool **pool);
+int trm__pool_threads(const trm__pool *pool);
+
+/* Runs fn(context, task, worker) for task = 0..tasks-1 and returns when all have ended. Not reentrant. */
+typedef void (*trm__task_fn)(void *context, int task, int worker);
+void trm__pool_run(trm__pool *pool, int tasks, trm__task_fn fn, void *context);
+
+/* Cores this process may use: affinity mask and cgroup quota (rounded up), at least 1. */
+int trm__cores(void);
+
+#endif

@@ -1,0 +1,33 @@
+/* Model files: a weight set and its configuration as safetensors with metadata (include/trm/model.h). */
+#ifndef TRM_MODEL_FILE_H
+#define TRM_MODEL_FILE_H
+
+#include <jansson.h>
+#include <trm/model.h>
+
+#include "model/params.h"
+#include "model/safetensors.h"
+
+struct trm_model {
+  char *path;
+  trm__safetensors st;
+  trm_model_config config;
+  trm__params params;
+};
+
+/* Reads the file's weights into a set opened for model->params. */
+void trm__model_read(const trm_model *model, trm__weight_set *set);
+
+/* Writes config (trm.config), version, variant ("raw" or "ema"), task (trm.task: JSON text, NULL: none) and provenance
+ * (an object of strings, NULL: none). dtype F32 or BF16. Atomic. */
+typedef struct trm__model_write {
+  const trm_model_config *config;
+  const trm__params *params;
+  const trm__weight_set *weights;
+  const char *variant, *task;
+  const json_t *provenance;
+  trm__st_dtype dtype;
+} trm__model_write;
+trm_status trm__model_save(const char *path, const trm__model_write *what, uint32_t *crc, trm_error *err);
+
+#endif
