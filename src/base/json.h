@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <trm/error.h>
 
 /* An owned reference in *out. Depth over 64, duplicate keys, NUL bytes and trailing text are TRM_E_INPUT. */

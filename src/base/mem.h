@@ -13,8 +13,8 @@
 void *trm__calloc(size_t count, size_t size);
 void *trm__realloc(void *p, size_t count, size_t size); /* p from this file or NULL; new bytes are not zeroed */
 void trm__free(void *p);                                /* accepts NULL */
-char *trm__strdup(const char *s);
-char *trm__format(const char *format, ...) __attribute__((format(printf, 1, 2))); /* malloc'd; NULL without memory */
+char *trm__strdup(const char *s);                       /* this and the next: NULL without memory; trm__free */
+char *trm__format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* false when a * b overflows. */
 int trm__mul_size(size_t a, size_t b, size_t *product);

@@ -8,23 +8,27 @@
 
 /* What a stream is for. Values are part of the file format of checkpoints: append only. */
 enum trm__rng_purpose {
-  TRM__RNG_INIT = 1,    /* initial weights; index: parameter number */
-  TRM__RNG_ORDER,       /* data order; index: epoch or shuffle number */
-  TRM__RNG_AUGMENT,     /* augmentation; index: global example number */
-  TRM__RNG_HALT,        /* halting exploration; index: step * batch + slot */
-  TRM__RNG_NOISE,       /* latent noise */
-  TRM__RNG_GENERATE,    /* puzzle generation; index: attempt */
-  TRM__RNG_SPLIT,       /* train/test split */
+  TRM__RNG_INIT = 1, /* initial weights; index: parameter number */
+  TRM__RNG_ORDER,    /* data order; index: epoch or shuffle number */
+  TRM__RNG_AUGMENT,  /* augmentation; index: global example number */
+  TRM__RNG_HALT,     /* halting exploration; index: step * batch + slot */
+  TRM__RNG_NOISE,    /* latent noise */
+  TRM__RNG_GENERATE, /* puzzle generation; index: attempt */
+  TRM__RNG_SPLIT,    /* train/test split */
   TRM__RNG_TEST
 };
 
 typedef struct trm__rng {
-  uint64_t key;        /* from the seed */
-  uint64_t stream[2];  /* purpose, index; the high word's low half counts blocks */
-  uint64_t block;      /* next block of four words */
+  uint64_t key;       /* from the seed */
+  uint64_t stream[2]; /* purpose, index */
+  uint64_t block;     /* next block of four words */
   uint32_t word[4];
-  uint32_t left;       /* unread words of the current block */
+  uint32_t left; /* unread words of the current block */
 } trm__rng;
+
+/* One block: four words from a counter and a key. */
+void trm__philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+double trm__normal_quantile(double p); /* 0 < p < 1 */
 
 trm__rng trm__rng_make(uint64_t seed, uint32_t purpose, uint64_t index);
 uint32_t trm__rng_u32(trm__rng *rng);

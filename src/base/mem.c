@@ -1,0 +1,132 @@
+/* Counted, aligned, zeroed memory. Each block has one cache line in front of it that holds its size, so that freeing
+ * can count down; the block's end is the allocation's end, so that sanitizers see every byte written past it. */
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/status.h"
+
+static atomic_size_t used_bytes, peak_bytes;
+static atomic_size_t counted, failing; /* allocations since trm__mem_fail_at; which of them fails, 0 for none */
+
+int trm__mul_size(size_t a, size_t b, size_t *product) {
+  return !__builtin_mul_overflow(a, b, product);
+}
+
+static size_t *size_of(void *p) {
+  return (size_t *)(void *)((unsigned char *)p - TRM__ALIGN);
+}
+
+static void count_up(size_t bytes) {
+  size_t now = atomic_fetch_add(&used_bytes, bytes) + bytes;
+  size_t peak = atomic_load(&peak_bytes);
+  while (now > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, now)) {
+  }
+}
+
+/* bytes uninitialised bytes, or NULL. */
+static void *allocate(size_t bytes) {
+  size_t number = atomic_fetch_add(&counted, 1) + 1;
+  if (number == atomic_load(&failing)) return NULL;
+  void *raw = NULL;
+  if (bytes > (size_t)PTRDIFF_MAX - TRM__ALIGN || posix_memalign(&raw, TRM__ALIGN, bytes + TRM__ALIGN)) return NULL;
+  void *p = (unsigned char *)raw + TRM__ALIGN;
+  *size_of(p) = bytes;
+  count_up(bytes);
+  return p;
+}
+
+void *trm__calloc(size_t count, size_t size) {
+  size_t bytes;
+  if (!trm__mul_size(count, size, &bytes)) return NULL;
+  void *p = allocate(bytes);
+  if (p) memset(p, 0, bytes);
+  return p;
+}
+
+void *trm__realloc(void *p, size_t count, size_t size) {
+  size_t bytes;
+  if (!trm__mul_size(count, size, &bytes)) return NULL;
+  void *grown = allocate(bytes);
+  if (!grown || !p) return grown;
+  size_t old = *size_of(p);
+  memcpy(grown, p, old < bytes ? old : bytes);
+  trm__free(p);
+  return grown;
+}
+
+void trm__free(void *p) {
+  if (!p) return;
+  atomic_fetch_sub(&used_bytes, *size_of(p));
+  free((unsigned char *)p - TRM__ALIGN);
+}
+
+char *trm__strdup(const char *s) {
+  size_t bytes = strlen(s) + 1;
+  char *copy = allocate(bytes);
+  if (copy) memcpy(copy, s, bytes);
+  return copy;
+}
+
+char *trm__format(const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  int length = vsnprintf(NULL, 0, format, args);
+  va_end(args);
+  char *text = length < 0 ? NULL : allocate((size_t)length + 1);
+  if (text) vsnprintf(text, (size_t)length + 1, format, again);
+  va_end(again);
+  return text;
+}
+
+size_t trm__mem_used(void) {
+  return atomic_load(&used_bytes);
+}
+
+size_t trm__mem_peak(void) {
+  return atomic_load(&peak_bytes);
+}
+
+void trm__mem_reset_peak(void) {
+  atomic_store(&peak_bytes, atomic_load(&used_bytes));
+}
+
+size_t trm__mem_fail_at(size_t countdown) {
+  size_t before = atomic_exchange(&counted, 0);
+  atomic_store(&failing, countdown);
+  return before;
+}
+
+void *trm__arena_take(trm__arena *arena, size_t count, size_t size) {
+  size_t bytes, start, end;
+  if (arena->used == SIZE_MAX || !trm__mul_size(count, size, &bytes) ||
+      __builtin_add_overflow(arena->used, (size_t)TRM__ALIGN - 1, &start)) {
+    arena->used = SIZE_MAX;
+    return NULL;
+  }
+  start &= ~((size_t)TRM__ALIGN - 1);
+  if (__builtin_add_overflow(start, bytes, &end)) {
+    arena->used = SIZE_MAX;
+    return NULL;
+  }
+  arena->used = end;
+  return arena->base && end <= arena->size ? arena->base + start : NULL;
+}
+
+trm_status trm__arena_alloc(trm__arena *arena, trm_error *err) {
+  arena->base = arena->used == SIZE_MAX ? NULL : trm__calloc(arena->used, 1);
+  if (!arena->base) return trm__fail_memory(err, "arena", arena->used);
+  arena->size = arena->used;
+  arena->used = 0;
+  return TRM_OK;
+}
+
+void trm__arena_free(trm__arena *arena) {
+  trm__free(arena->base);
+  *arena = (trm__arena){0};
+}
