@@ -19,4 +19,7 @@ void trm__pool_run(trm__pool *pool, int tasks, trm__task_fn fn, void *context);
 /* Cores this process may use: affinity mask and cgroup quota (rounded up), at least 1. */
 int trm__cores(void);
 
+/* The cgroup part of trm__cores, 0 without a quota. self: a file like /proc/self/cgroup; mount: like /sys/fs/cgroup. */
+int trm__cgroup_cores(const char *self, const char *mount);
+
 #endif
