@@ -10,7 +10,7 @@
 #include "base/pool.h"
 
 static int affinity_cores(void) {
-  for (int cpus = 1024; cpus <= 1 << 18; cpus *= 4) { /* the call fails while the set is too small */
+  for (size_t cpus = 1024; cpus <= 1u << 18; cpus *= 4) { /* the call fails while the set is too small */
     cpu_set_t *set = CPU_ALLOC(cpus);
     if (!set) break;
     size_t size = CPU_ALLOC_SIZE(cpus);
