@@ -1,0 +1,75 @@
+/* The engine: a fixed number of slots over one network. A puzzle enters a free slot between two supervision steps and
+ * leaves as soon as it halts or reaches the step limit; its place is taken at once, so easy puzzles never wait for hard
+ * ones. Solving and evaluating are both a job for this one loop. */
+#ifndef TRM_INFER_ENGINE_H
+#define TRM_INFER_ENGINE_H
+
+#include <trm/solve.h>
+
+#include "backend/runtime.h"
+#include "model/network.h"
+
+/* What a slot holds between steps. */
+typedef struct trm__slot {
+  int64_t puzzle;
+  int32_t identifier;
+  int steps;
+} trm__slot;
+
+struct trm_solver {
+  trm_runtime *runtime; /* borrowed */
+  trm__backend *backend;
+  trm_solver_config config;
+  trm_model_config model;
+  trm__params params;
+  trm__network *network;
+  char *task_text; /* trm.task of the model file, or NULL */
+  char *path;      /* of the model file, for messages */
+  int slots;
+  trm__real *puzzle_rows; /* [identifiers][emb_ndim] on the host, NULL without a prefix */
+
+  /* on the device */
+  trm__real *start;  /* [2][D] */
+  trm__act *y, *z;   /* [slots][L][D] */
+  trm__real *rows;   /* [slots][emb_ndim], NULL without a prefix */
+  int32_t *tokens;   /* [slots][S] */
+  int32_t *labels;   /* [slots][S], for the loss */
+  trm__real *logits; /* [slots][S][V] */
+  trm__real *q;      /* [slots][2] */
+
+  /* on the host */
+  trm__slot *slot;           /* [slots] */
+  uint8_t *fresh;            /* [slots]: starts with this step */
+  int32_t *token_host;       /* [S] of the puzzle that enters */
+  int32_t *label_host;       /* [S] */
+  int32_t *answer;           /* [slots][S] */
+  float *confidence;         /* [slots][S] */
+  trm__real *logits_host;    /* [slots][S][V] */
+  trm__real *q_host;         /* [slots][2] */
+  trm__example_stats *stats; /* [slots] */
+};
+
+/* Where puzzles come from and where results go. Puzzles enter in ascending order and leave in any. */
+typedef struct trm__job {
+  int64_t puzzles;
+  void *context;
+  /* Fills tokens [S], labels [S] (only when scored) and the identifier of a puzzle that enters a slot. */
+  void (*enter)(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier);
+  /* A puzzle's last step: its answer, and its loss and metrics when scored (else NULL). */
+  void (*leave)(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
+                const trm__example_stats *stats);
+  int scored;
+  trm_step_fn step; /* NULL: nobody watches */
+  void *step_context;
+  trm_progress_fn progress; /* NULL: nobody watches */
+  void *progress_context;
+} trm__job;
+
+/* tokens [S] in 0..V-1, identifier in 0..identifiers-1 (any when the model has no prefix). */
+trm_status trm__engine_check(const trm_solver *solver, int64_t puzzle, const int32_t *tokens, int32_t identifier,
+                             trm_error *err);
+
+/* Runs the job to its end, or until step or progress return non-zero (TRM_E_STOPPED). What enters was checked. */
+trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err);
+
+#endif

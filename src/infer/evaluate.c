@@ -1,0 +1,159 @@
+/* What a model is worth on a dataset: every example is solved once, results are counted as a whole and by band of
+ * rating, and the halting head is judged for right and for wrong answers separately (a head that always says "wrong"
+ * looks good when most answers are wrong). Also here: which task a model solves, and whether a dataset fits it. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "data/task.h"
+#include "infer/engine.h"
+#include "model/metrics.h"
+
+/* -- the model's task ---------------------------------------------------------------------------------------------- */
+
+trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *err) {
+  const trm_model_config *m = &solver->model;
+  if (!solver->task_text) {
+    *task = trm__task_infer(m->seq_len, m->vocab_size);
+    return TRM_OK;
+  }
+  char where[512];
+  trm_task found;
+  json_t *json = NULL;
+  (void)snprintf(where, sizeof where, "%.480s, metadata trm.task", solver->path);
+  trm_status status = trm__json_parse(&json, solver->task_text, strlen(solver->task_text), where, err);
+  if (!status) status = trm__task_from_json(&found, json, where, err);
+  json_decref(json);
+  if (status) return status;
+  if ((int64_t)found.width * found.height != m->seq_len || found.vocab_size != m->vocab_size)
+    return trm__fail(err, TRM_E_INPUT, where,
+                     "%d x %d cells and %d tokens, but the model has %" PRId64 " positions and %" PRId64 " tokens",
+                     found.width, found.height, found.vocab_size, m->seq_len, m->vocab_size);
+  *task = found;
+  return TRM_OK;
+}
+
+static trm_status check_fit(const trm_solver *solver, const trm_dataset *dataset, trm_error *err) {
+  const trm_model_config *m = &solver->model;
+  trm_dataset_info d = trm_dataset_describe(dataset);
+  trm_task task;
+  if (d.seq_len != m->seq_len)
+    return trm__fail(err, TRM_E_INPUT, "dataset", "puzzles of %" PRId64 " cells, %s expects %" PRId64, d.seq_len,
+                     solver->path, m->seq_len);
+  if (d.vocab_size != m->vocab_size)
+    return trm__fail(err, TRM_E_INPUT, "dataset", "a vocabulary of %" PRId64 " tokens, %s has %" PRId64, d.vocab_size,
+                     solver->path, m->vocab_size);
+  if (solver->puzzle_rows && d.identifiers > m->num_puzzle_identifiers)
+    return trm__fail(err, TRM_E_INPUT, "dataset", "%" PRId64 " puzzle identifiers, %s knows %" PRId64, d.identifiers,
+                     solver->path, m->num_puzzle_identifiers);
+  trm_status status = trm_solver_task(solver, &task, err);
+  if (status) return status;
+  if (task.alphabet[0] && d.task.alphabet[0] && strcmp(task.alphabet, d.task.alphabet) != 0)
+    return trm__fail(err, TRM_E_INPUT, "dataset", "the alphabet \"%s\", %s was trained on \"%s\"", d.task.alphabet,
+                     solver->path, task.alphabet);
+  return TRM_OK;
+}
+
+/* -- bands of rating ----------------------------------------------------------------------------------------------- */
+
+static const double band_high[TRM_EVAL_BANDS] = {0, 10, 25, 50, 100, INFINITY};
+
+static void open_bands(trm_eval_result *result) {
+  result->bands = TRM_EVAL_BANDS;
+  for (int i = 0; i < TRM_EVAL_BANDS; i++)
+    result->band[i] = (trm_eval_band){.low = i ? band_high[i - 1] + 1 : 0, .high = band_high[i]};
+}
+
+/* A rating between two bands (10.5) belongs to the higher one; NaN to none. */
+static void count_band(trm_eval_result *result, double rating, int exact) {
+  for (int i = 0; i < result->bands; i++) {
+    if (!(rating <= result->band[i].high)) continue;
+    result->band[i].puzzles++;
+    result->band[i].exact += exact;
+    return;
+  }
+}
+
+/* -- evaluation ---------------------------------------------------------------------------------------------------- */
+
+typedef struct evaluation {
+  const trm_dataset *dataset;
+  trm__metrics metrics;
+  double threshold;
+  trm_eval_result *result;
+} evaluation;
+
+static void eval_enter(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier) {
+  const evaluation *e = context;
+  trm_dataset_example(e->dataset, puzzle, tokens, labels, identifier, NULL);
+}
+
+static void eval_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
+                       const trm__example_stats *stats) {
+  evaluation *e = context;
+  (void)answer;
+  trm__metrics_add(&e->metrics, stats, solution->steps, e->threshold);
+  if (!e->result->bands) return;
+  double rating = 0;
+  trm_dataset_example(e->dataset, puzzle, NULL, NULL, NULL, &rating);
+  count_band(e->result, rating, stats->exact != 0);
+}
+
+static void summarize(const trm__metrics *m, trm_eval_result *r) {
+  r->puzzles = m->examples;
+  r->exact = m->exact;
+  r->tokens = m->labelled;
+  r->right_tokens = m->right;
+  r->exact_accuracy = trm__metrics_exact_accuracy(m);
+  r->token_accuracy = trm__metrics_token_accuracy(m);
+  trm__wilson_interval(m->exact, m->examples, &r->interval_low, &r->interval_high);
+  r->mean_steps = trm__metrics_mean_steps(m);
+  r->lm_loss = trm__metrics_mean_lm_loss(m);
+  r->said_right_is_right = m->said_right_is_right;
+  r->said_right_is_wrong = m->said_right_is_wrong;
+  r->said_wrong_is_right = m->said_wrong_is_right;
+  r->said_wrong_is_wrong = m->said_wrong_is_wrong;
+  r->halt_precision = trm__metrics_right_precision(m);
+  r->halt_recall = trm__metrics_right_recall(m);
+  r->wrong_precision = trm__metrics_wrong_precision(m);
+  r->wrong_recall = trm__metrics_wrong_recall(m);
+}
+
+static trm_status check_examples(const trm_solver *solver, const trm_dataset *dataset, int64_t n, trm_error *err) {
+  for (int64_t i = 0; i < n; i++) {
+    int32_t identifier = 0;
+    trm_dataset_example(dataset, i, solver->token_host, NULL, &identifier, NULL);
+    trm_status status = trm__engine_check(solver, i, solver->token_host, identifier, err);
+    if (status) return status;
+  }
+  return TRM_OK;
+}
+
+trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t limit, trm_eval_result *result,
+                        trm_progress_fn progress, void *context, trm_error *err) {
+  trm_dataset_info info = trm_dataset_describe(dataset);
+  int64_t n = limit > 0 && limit < info.examples ? limit : info.examples;
+  trm_eval_result r = {0};
+  evaluation e = {.dataset = dataset, .threshold = solver->config.halt_threshold, .result = &r};
+  trm_status status = check_fit(solver, dataset, err);
+  if (!status) status = check_examples(solver, dataset, n, err);
+  if (status) return status;
+  if (info.has_ratings) open_bands(&r);
+  double begin = trm__clock();
+  trm__job job = {.puzzles = n,
+                  .context = &e,
+                  .enter = eval_enter,
+                  .leave = eval_leave,
+                  .scored = 1,
+                  .progress = progress,
+                  .progress_context = context};
+  if ((status = trm__engine_run(solver, &job, err))) return status;
+  summarize(&e.metrics, &r);
+  r.seconds = trm__clock() - begin;
+  *result = r;
+  return TRM_OK;
+}

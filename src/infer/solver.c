@@ -1,0 +1,230 @@
+/* Opening a solver - weights to the device, buffers planned once - and trm_solve over arrays (include/trm/solve.h). */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "infer/engine.h"
+#include "model/model_file.h"
+
+/* When the batch is left open: as many puzzles as this much memory holds, at most MOST_SLOTS. More does not help: one
+ * puzzle already keeps the arithmetic units busy, a few more hide what is serial in a step. */
+#define SLOT_MEMORY ((size_t)256 << 20)
+#define MOST_SLOTS 32
+
+static const trm_option options[] = {
+    {.name = "max_steps",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, max_steps),
+     .default_text = "16",
+     .min = 1,
+     .max = 100000,
+     .group = "Solving",
+     .help = "supervision steps at most"},
+    {.name = "halt",
+     .type = TRM_OPT_BOOL,
+     .offset = offsetof(trm_solver_config, halt),
+     .default_text = "1",
+     .help = "stop as soon as the halting head says that the answer is right"},
+    {.name = "halt_threshold",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_solver_config, halt_threshold),
+     .default_text = "0",
+     .min = -1000,
+     .max = 1000,
+     .metavar = "Q",
+     .help = "logit that the halting head must exceed; 0 is a probability of one half"},
+    {.name = "batch",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, batch),
+     .default_text = "0",
+     .min = 0,
+     .max = 65536,
+     .help = "puzzles at once, 0: chosen; the results are the same"},
+};
+
+const trm_option *trm_solver_options(size_t *count) {
+  *count = sizeof options / sizeof *options;
+  return options;
+}
+
+trm_solver_config trm_solver_config_default(void) {
+  trm_solver_config config;
+  memset(&config, 0, sizeof config);
+  trm_options_default(options, sizeof options / sizeof *options, &config);
+  return config;
+}
+
+static trm_status check_config(const trm_solver_config *c, trm_error *err) {
+  if (c->max_steps < 1 || c->max_steps > 100000)
+    return trm__fail(err, TRM_E_USAGE, "max_steps", "%lld, expected 1 to 100000", (long long)c->max_steps);
+  if (c->batch < 0 || c->batch > 65536)
+    return trm__fail(err, TRM_E_USAGE, "batch", "%lld, expected 0 to 65536", (long long)c->batch);
+  if (isnan(c->halt_threshold)) return trm__fail(err, TRM_E_USAGE, "halt_threshold", "not a number");
+  return TRM_OK;
+}
+
+static int choose_slots(const trm_solver *s) {
+  if (s->config.batch) return (int)s->config.batch;
+  for (int b = MOST_SLOTS; b > 1; b /= 2) {
+    trm__network_plan plan = {.max_batch = b};
+    if (trm__network_bytes(&s->model, s->backend, &plan) <= SLOT_MEMORY) return b;
+  }
+  return 1;
+}
+
+/* -- buffers ------------------------------------------------------------------------------------------------------- */
+
+static void *device(trm_solver *s, size_t count, size_t size, int *failed) {
+  size_t bytes;
+  void *p = trm__mul_size(count, size, &bytes) ? s->backend->alloc(s->backend, bytes) : NULL;
+  if (!p) *failed = 1;
+  return p;
+}
+
+static void *host(size_t count, size_t size, int *failed) {
+  void *p = trm__calloc(count, size);
+  if (!p) *failed = 1;
+  return p;
+}
+
+static trm_status open_buffers(trm_solver *s, trm_error *err) {
+  const trm__dims *d = &s->params.dims;
+  size_t n = (size_t)s->slots, S = (size_t)d->S, logits = n * S * (size_t)d->V, ndim = (size_t)d->emb_ndim;
+  size_t state = n * (size_t)d->L * (size_t)d->D;
+  int failed = 0;
+  s->start = device(s, 2 * (size_t)d->D, sizeof *s->start, &failed);
+  s->y = device(s, state, s->backend->act_bytes, &failed);
+  s->z = device(s, state, s->backend->act_bytes, &failed);
+  if (s->params.puzzle) s->rows = device(s, n * ndim, sizeof *s->rows, &failed);
+  s->tokens = device(s, n * S, sizeof *s->tokens, &failed);
+  s->labels = device(s, n * S, sizeof *s->labels, &failed);
+  s->logits = device(s, logits, sizeof *s->logits, &failed);
+  s->q = device(s, n * 2, sizeof *s->q, &failed);
+  s->slot = host(n, sizeof *s->slot, &failed);
+  s->fresh = host(n, sizeof *s->fresh, &failed);
+  s->token_host = host(S, sizeof *s->token_host, &failed);
+  s->label_host = host(S, sizeof *s->label_host, &failed);
+  s->answer = host(n * S, sizeof *s->answer, &failed);
+  s->confidence = host(n * S, sizeof *s->confidence, &failed);
+  s->logits_host = host(logits, sizeof *s->logits_host, &failed);
+  s->q_host = host(n * 2, sizeof *s->q_host, &failed);
+  s->stats = host(n, sizeof *s->stats, &failed);
+  if (failed) return trm__fail_memory(err, s->path, 2 * (state * s->backend->act_bytes + logits * sizeof(trm__real)));
+  return TRM_OK;
+}
+
+/* The network with the model's weights in it; the flat array is only needed until they are prepared. */
+static trm_status open_network(trm_solver *s, const trm_model *model, trm_error *err) {
+  trm__weight_set set = {0};
+  trm__network_plan plan = {.max_batch = s->slots};
+  trm__real *flat = NULL;
+  size_t bytes = s->params.trained * sizeof *flat;
+  trm_status status = trm__weight_set_open(&set, &s->params, err);
+  if (status) goto done;
+  trm__model_read(model, &set);
+  status = trm__network_open(&s->network, &s->model, &s->params, s->backend, &plan, err);
+  if (status) goto done;
+  flat = s->backend->alloc(s->backend, bytes);
+  if (!flat) {
+    status = trm__fail_memory(err, s->path, bytes);
+    goto done;
+  }
+  s->backend->copy(s->backend, flat, set.flat, bytes, TRM__COPY_TO_DEVICE);
+  trm__network_prepare(s->network, flat);
+  s->backend->copy(s->backend, s->start, set.start, 2 * (size_t)s->params.dims.D * sizeof *s->start,
+                   TRM__COPY_TO_DEVICE);
+  status = s->backend->synchronize(s->backend, err);
+  if (status) goto done;
+  s->puzzle_rows = set.puzzle;
+  set.puzzle = NULL;
+done:
+  if (flat) s->backend->free(s->backend, flat);
+  trm__weight_set_close(&set);
+  return status;
+}
+
+trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
+                           const trm_solver_config *config, trm_error *err) {
+  trm_solver *s = NULL;
+  trm_status status = check_config(config, err);
+  if (status) return status;
+  s = trm__calloc(1, sizeof *s);
+  if (!s) return trm__fail_memory(err, model->path, sizeof *s);
+  s->runtime = runtime;
+  s->backend = runtime->backend;
+  s->config = *config;
+  s->model = *trm_model_get_config(model);
+  const char *task = trm_model_get_metadata(model, "trm.task");
+  s->path = trm__strdup(model->path ? model->path : "model");
+  s->task_text = task ? trm__strdup(task) : NULL;
+  if (!s->path || (task && !s->task_text)) {
+    status = trm__fail_memory(err, model->path, 0);
+    goto done;
+  }
+  if ((status = trm__params_open(&s->params, &s->model, err))) goto done;
+  s->slots = choose_slots(s);
+  if ((status = open_buffers(s, err))) goto done;
+  status = open_network(s, model, err);
+done:
+  if (status) trm_solver_close(&s);
+  else *out = s;
+  return status;
+}
+
+void trm_solver_close(trm_solver **solver) {
+  trm_solver *s = solver ? *solver : NULL;
+  if (!s) return;
+  trm__network_close(&s->network);
+  void *device_buffers[] = {s->start, s->y, s->z, s->rows, s->tokens, s->labels, s->logits, s->q};
+  for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
+    if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
+  void *host_buffers[] = {s->slot,        s->fresh,  s->token_host, s->label_host,  s->answer, s->confidence,
+                          s->logits_host, s->q_host, s->stats,      s->puzzle_rows, s->path,   s->task_text};
+  for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
+  trm__params_close(&s->params);
+  trm__free(s);
+  *solver = NULL;
+}
+
+const trm_model_config *trm_solver_model_config(const trm_solver *solver) {
+  return &solver->model;
+}
+
+/* -- solving arrays ------------------------------------------------------------------------------------------------ */
+
+typedef struct arrays {
+  size_t S;
+  const int32_t *inputs, *identifiers;
+  int32_t *answers;
+  trm_solution *solutions;
+} arrays;
+
+static void array_enter(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier) {
+  const arrays *a = context;
+  (void)labels;
+  memcpy(tokens, a->inputs + (size_t)puzzle * a->S, a->S * sizeof *tokens);
+  *identifier = a->identifiers ? a->identifiers[puzzle] : 0;
+}
+
+static void array_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
+                        const trm__example_stats *stats) {
+  const arrays *a = context;
+  (void)stats;
+  memcpy(a->answers + (size_t)puzzle * a->S, answer, a->S * sizeof *answer);
+  if (a->solutions) a->solutions[puzzle] = *solution;
+}
+
+trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const int32_t *identifiers, int32_t *answers,
+                     trm_solution *solutions, trm_step_fn step, void *context, trm_error *err) {
+  if (n < 0) return trm__fail(err, TRM_E_USAGE, "trm_solve", "%lld puzzles", (long long)n);
+  arrays a = {(size_t)solver->model.seq_len, inputs, identifiers, answers, solutions};
+  for (int64_t i = 0; i < n; i++) {
+    trm_status status = trm__engine_check(solver, i, inputs + (size_t)i * a.S, identifiers ? identifiers[i] : 0, err);
+    if (status) return status;
+  }
+  trm__job job = {
+      .puzzles = n, .context = &a, .enter = array_enter, .leave = array_leave, .step = step, .step_context = context};
+  return trm__engine_run(solver, &job, err);
+}
