@@ -1,0 +1,29 @@
+/* The table of the plain C kernels. */
+#include "kernels/ref/ref.h"
+
+const trm__kernels trm__kernels_ref = {
+    .isa = "ref",
+    .mr = TRM__REF_MR,
+    .nr = TRM__REF_NR,
+    .packed_size = trm__ref_packed_size,
+    .pack_b = trm__ref_pack_b,
+    .gemm = trm__ref_gemm,
+    .swiglu_backward = trm__ref_swiglu_backward,
+    .rms_rows = trm__ref_rms_rows,
+    .rms_rows_backward = trm__ref_rms_rows_backward,
+    .rms_cols = trm__ref_rms_cols,
+    .rms_cols_backward = trm__ref_rms_cols_backward,
+    .inject = trm__ref_inject,
+    .add = trm__ref_add,
+    .scale = trm__ref_scale,
+    .sum_squares = trm__ref_sum_squares,
+    .round_bf16 = trm__ref_round_bf16,
+    .rope = trm__ref_rope,
+    .attention_scratch = trm__ref_attention_scratch,
+    .attention = trm__ref_attention,
+    .attention_backward = trm__ref_attention_backward,
+    .adam_atan2 = trm__ref_adam_atan2,
+    .adamw = trm__ref_adamw,
+    .sign_sgd = trm__ref_sign_sgd,
+    .ema = trm__ref_ema,
+};
