@@ -24,7 +24,7 @@ typedef struct trm_option {
   size_t offset;            /* of the field in the configuration struct */
   size_t size;              /* TRM_OPT_STRING: bytes of the field, else 0 */
   const char *default_text; /* as it would be typed; NULL for "" */
-  double min, max;          /* TRM_OPT_INT and TRM_OPT_REAL: inclusive range */
+  double min, max;          /* TRM_OPT_INT and TRM_OPT_REAL: inclusive range; both 0: no limit */
   const char *choices;      /* TRM_OPT_ENUM: "first|second|third" */
   const char *metavar;      /* what --help shows for the value ("N", "FILE"); NULL: from the type */
   const char *group;        /* heading in --help; NULL: same as the entry before */

@@ -19,4 +19,6 @@ trm_status trm__json_int(const json_t *object, const char *key, int64_t min, int
 trm_status trm__json_string(const json_t *object, const char *key, const char **out, const char *where,
                             trm_error *err); /* borrowed */
 
+const char *trm__json_type_name(const json_t *value); /* "an object"; "nothing" for NULL */
+
 #endif

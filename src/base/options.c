@@ -84,6 +84,12 @@ int trm__option_limited(const trm_option *option) {
   return option->min != 0 || option->max != 0;
 }
 
+/* A default may lie outside the range ("0: automatic" beside 1 to 100) and must be read back from config.json. */
+static int in_range(const trm_option *option, double value) {
+  if (!trm__option_limited(option) || (value >= option->min && value <= option->max)) return 1;
+  return option->default_text && strtod(option->default_text, NULL) == value;
+}
+
 static trm_status bad(const trm_option *option, const char *text, const char *expected, trm_error *err) {
   return trm__fail(err, TRM_E_USAGE, option->name, "found \"%.80s\", expected %s", text, expected);
 }
@@ -94,7 +100,7 @@ static trm_status out_of_range(const trm_option *option, const char *text, trm_e
 }
 
 trm_status trm__option_put_int(const trm_option *option, void *config, int64_t value, trm_error *err) {
-  if (trm__option_limited(option) && ((double)value < option->min || (double)value > option->max)) {
+  if (!in_range(option, (double)value)) {
     char text[32];
     snprintf(text, sizeof text, "%lld", (long long)value);
     return out_of_range(option, text, err);
@@ -106,7 +112,7 @@ trm_status trm__option_put_int(const trm_option *option, void *config, int64_t v
 trm_status trm__option_put_real(const trm_option *option, void *config, double value, trm_error *err) {
   char text[32];
   if (!isfinite(value)) return bad(option, isnan(value) ? "nan" : "inf", "a finite number", err);
-  if (trm__option_limited(option) && !(value >= option->min && value <= option->max)) {
+  if (!in_range(option, value)) {
     trm__real_text(value, text, sizeof text);
     return out_of_range(option, text, err);
   }
@@ -218,7 +224,6 @@ trm_status trm_options_set(const trm_option *table, size_t count, void *config, 
   return trm__option_set(option, config, text, err);
 }
 
-/* A default outside the range is allowed ("0: automatic" beside a range from 1), so limits are not looked at. */
 void trm_options_default(const trm_option *table, size_t count, void *config) {
   for (size_t i = 0; i < count; i++) {
     trm_option option = table[i];

@@ -1,0 +1,136 @@
+/* JSON through jansson, with limits in front of it: one pass over the text looks for NUL bytes and for nesting that is
+ * too deep, before the recursive parser sees it. */
+#include "base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/status.h"
+
+#define MAX_DEPTH 64
+
+const char *trm__json_type_name(const json_t *value) {
+  if (!value) return "nothing";
+  switch (json_typeof(value)) {
+  case JSON_OBJECT:
+    return "an object";
+  case JSON_ARRAY:
+    return "an array";
+  case JSON_STRING:
+    return "a text";
+  case JSON_INTEGER:
+    return "a whole number";
+  case JSON_REAL:
+    return "a number with a fraction";
+  case JSON_TRUE:
+    return "true";
+  case JSON_FALSE:
+    return "false";
+  case JSON_NULL:
+    return "null";
+  }
+  return "something else";
+}
+
+static trm_status fail_at(trm_error *err, const char *where, size_t line, size_t column, const char *what) {
+  char place[sizeof err->where];
+  snprintf(place, sizeof place, "%.400s:%zu:%zu", where, line, column);
+  return trm__fail(err, TRM_E_INPUT, place, "%s", what);
+}
+
+static trm_status check_text(const char *text, size_t size, const char *where, trm_error *err) {
+  size_t line = 1, start = 0;
+  int depth = 0, in_string = 0;
+  for (size_t i = 0; i < size; i++) {
+    char c = text[i];
+    if (c == 0) return fail_at(err, where, line, i - start + 1, "a NUL byte, which JSON does not allow");
+    if (c == '\n') {
+      line++;
+      start = i + 1;
+    }
+    if (in_string && c == '\\') {
+      i += i + 1 < size && text[i + 1] != 0 && text[i + 1] != '\n';
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '{' || c == '[') && ++depth > MAX_DEPTH) {
+      return fail_at(err, where, line, i - start + 1, "nested deeper than 64 levels");
+    } else if (!in_string && (c == '}' || c == ']')) {
+      depth--;
+    }
+  }
+  return TRM_OK;
+}
+
+trm_status trm__json_parse(json_t **out, const char *text, size_t size, const char *where, trm_error *err) {
+  if (!where) where = "JSON";
+  trm_status status = check_text(text, size, where, err);
+  if (status) return status;
+  json_error_t error;
+  json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+  if (value) {
+    *out = value;
+    return TRM_OK;
+  }
+  if (json_error_code(&error) == json_error_out_of_memory) return trm__fail_memory(err, where, size);
+  return fail_at(err, where, error.line > 0 ? (size_t)error.line : 1, error.column > 0 ? (size_t)error.column : 1,
+                 error.text);
+}
+
+trm_status trm__json_load(json_t **out, const char *path, size_t limit, trm_error *err) {
+  char *text;
+  size_t size;
+  trm_status status = trm__file_read(path, limit, &text, &size, err);
+  if (status) return status;
+  status = trm__json_parse(out, text, size, path, err);
+  trm__free(text);
+  return status;
+}
+
+struct sink {
+  trm__writer *writer;
+  trm_error *err;
+  trm_status status;
+};
+
+static int write_chunk(const char *text, size_t size, void *context) {
+  struct sink *sink = context;
+  sink->status = trm__writer_write(sink->writer, text, size, sink->err);
+  return sink->status ? -1 : 0;
+}
+
+trm_status trm__json_save(const json_t *value, const char *path, trm_error *err) {
+  struct sink sink = {.err = err};
+  trm_status status = trm__writer_open(&sink.writer, path, err);
+  if (status) return status;
+  if (json_dump_callback(value, write_chunk, &sink, JSON_INDENT(2) | JSON_ENCODE_ANY) == 0)
+    status = trm__writer_write(sink.writer, "\n", 1, err);
+  else status = sink.status ? sink.status : trm__fail(err, TRM_E_MEMORY, path, "no memory to write this JSON value");
+  if (!status) return trm__writer_commit(&sink.writer, err);
+  trm__writer_abort(&sink.writer);
+  return status;
+}
+
+trm_status trm__json_int(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *out,
+                         const char *where, trm_error *err) {
+  const json_t *value = json_object_get(object, key);
+  if (!json_is_integer(value))
+    return trm__fail(err, TRM_E_INPUT, where, "\"%s\": found %s, expected a whole number", key,
+                     trm__json_type_name(value));
+  int64_t number = json_integer_value(value);
+  if (number < min || number > max)
+    return trm__fail(err, TRM_E_INPUT, where, "\"%s\": found %lld, expected %lld to %lld", key, (long long)number,
+                     (long long)min, (long long)max);
+  *out = number;
+  return TRM_OK;
+}
+
+trm_status trm__json_string(const json_t *object, const char *key, const char **out, const char *where,
+                            trm_error *err) {
+  const json_t *value = json_object_get(object, key);
+  if (!json_is_string(value) || strlen(json_string_value(value)) != json_string_length(value))
+    return trm__fail(err, TRM_E_INPUT, where, "\"%s\": found %s, expected a text", key, trm__json_type_name(value));
+  *out = json_string_value(value);
+  return TRM_OK;
+}
