@@ -45,7 +45,7 @@ trm_model_config trm_model_config_default(void);
 /* TRM_E_INPUT with the field and the reason when no network can have this configuration. */
 trm_status trm_model_config_check(const trm_model_config *config, trm_error *err);
 
-/* Number of weights, puzzle rows included, y0 and z0 not (SPEC.md's counts). config must have been checked. */
+/* Number of trained weights; puzzle rows, y0 and z0 are not among them. config must have been checked. */
 int64_t trm_model_config_parameters(const trm_model_config *config);
 
 /* Positions L = P + S and prefix P. */

@@ -1,0 +1,230 @@
+/* The model's configuration: its declaration table, the checks that refuse what no network can be built from, and the
+ * formulas of size and cost (SPEC.md). Everything that follows from the configuration is computed here or in params.c,
+ * so the rest of the code never asks whether a size makes sense. */
+#include <limits.h>
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+#include <trm/model.h>
+
+#include "backend/backend.h"
+#include "base/status.h"
+#include "model/params.h"
+
+#define FIELD(name, type) #name, type, offsetof(trm_model_config, name), 0
+
+static const trm_option table[] = {
+    {FIELD(seq_len, TRM_OPT_INT), "81", 1, 65536, NULL, "N", "Model", "tokens of a puzzle (set from the data)"},
+    {FIELD(vocab_size, TRM_OPT_INT), "11", 2, 65536, NULL, "N", NULL, "different tokens (set from the data)"},
+    {FIELD(num_puzzle_identifiers, TRM_OPT_INT), "1", 0, INT32_MAX, NULL, "N", NULL,
+     "rows of the puzzle embedding (set from the data)"},
+    {FIELD(puzzle_emb_ndim, TRM_OPT_INT), "512", 0, 1048576, NULL, "N", NULL,
+     "numbers in a row of the puzzle embedding; 0: none"},
+    {FIELD(puzzle_emb_len, TRM_OPT_INT), "16", 0, 65536, NULL, "N", NULL,
+     "prefix positions; 0: as many as the puzzle embedding needs"},
+    {FIELD(hidden_size, TRM_OPT_INT), "512", 1, 16384, NULL, "N", NULL, "numbers in a position's state"},
+    {FIELD(num_heads, TRM_OPT_INT), "8", 1, 1024, NULL, "N", NULL, "attention heads"},
+    {FIELD(L_layers, TRM_OPT_INT), "2", 1, TRM__MAX_LAYERS, NULL, "N", NULL, "layers of the network"},
+    {FIELD(H_cycles, TRM_OPT_INT), "3", 1, 1024, NULL, "N", NULL, "recursion cycles in a supervision step (T)"},
+    {FIELD(L_cycles, TRM_OPT_INT), "6", 1, 1024, NULL, "N", NULL, "latent cycles in a recursion (n)"},
+    {FIELD(expansion, TRM_OPT_REAL), "4", 0.0009765625, 64, NULL, "X", NULL, "inner width of an MLP over its width"},
+    {FIELD(mlp_t, TRM_OPT_BOOL), "0", 0, 1, NULL, NULL, NULL, "mix positions with an MLP instead of attention"},
+    {FIELD(pos_encodings, TRM_OPT_ENUM), "rope", 0, 0, "none|rope|learned", NULL, NULL, "how positions are told apart"},
+    {FIELD(rms_norm_eps, TRM_OPT_REAL), "1e-05", 1e-30, 1, NULL, "X", NULL, "added to the mean square in a norm"},
+    {FIELD(rope_theta, TRM_OPT_REAL), "10000", 1, 1e12, NULL, "X", NULL, "base of the rotary angles"},
+    {FIELD(halt_max_steps, TRM_OPT_INT), "16", 1, 65536, NULL, "N", NULL, "supervision steps at most"},
+    {FIELD(halt_exploration_prob, TRM_OPT_REAL), "0.1", 0, 1, NULL, "X", NULL,
+     "how often training makes an example wait for a random step before it may halt"},
+    {FIELD(forward_dtype, TRM_OPT_ENUM), "float32", 0, 0, "float32|bfloat16", NULL, NULL,
+     "type of the state and the weights in the forward pass"},
+};
+
+const trm_option *trm_model_options(size_t *count) {
+  *count = sizeof table / sizeof *table;
+  return table;
+}
+
+trm_model_config trm_model_config_default(void) {
+  trm_model_config config;
+  memset(&config, 0, sizeof config);
+  trm_options_default(table, sizeof table / sizeof *table, &config);
+  return config;
+}
+
+static int choices_of(const char *text) {
+  int count = 1;
+  for (; *text; text++) count += *text == '|';
+  return count;
+}
+
+static trm_status check_range(const trm_option *o, const trm_model_config *config, trm_error *err) {
+  const char *field = (const char *)config + o->offset;
+  int64_t integer;
+  double real;
+  int word;
+  switch (o->type) {
+  case TRM_OPT_INT:
+    memcpy(&integer, field, sizeof integer);
+    if (integer < (int64_t)o->min || integer > (int64_t)o->max)
+      return trm__fail(err, TRM_E_INPUT, o->name, "is %lld, expected %.0f to %.0f", (long long)integer, o->min, o->max);
+    return TRM_OK;
+  case TRM_OPT_REAL:
+    memcpy(&real, field, sizeof real);
+    if (!(real >= o->min && real <= o->max))
+      return trm__fail(err, TRM_E_INPUT, o->name, "is %g, expected %g to %g", real, o->min, o->max);
+    return TRM_OK;
+  default:
+    memcpy(&word, field, sizeof word);
+    int limit = o->type == TRM_OPT_BOOL ? 2 : choices_of(o->choices);
+    if (word < 0 || word >= limit)
+      return trm__fail(err, TRM_E_INPUT, o->name, "is %d, expected 0 to %d", word, limit - 1);
+    return TRM_OK;
+  }
+}
+
+int64_t trm_model_config_prefix(const trm_model_config *c) {
+  if (c->puzzle_emb_ndim == 0) return 0;
+  if (c->puzzle_emb_len > 0) return c->puzzle_emb_len;
+  return (c->puzzle_emb_ndim + c->hidden_size - 1) / c->hidden_size;
+}
+
+int64_t trm_model_config_positions(const trm_model_config *c) {
+  return trm_model_config_prefix(c) + c->seq_len;
+}
+
+/* round(expansion * width * 2/3), half to even as Python does, raised to a multiple of 256; 0 when it rounds to 0. */
+static int64_t inner_width(double expansion, int64_t width) {
+  int64_t wanted = (int64_t)nearbyint(expansion * (double)width * 2 / 3);
+  return (wanted + 255) / 256 * 256;
+}
+
+static trm_status check_prefix(const trm_model_config *c, trm_error *err) {
+  if (c->puzzle_emb_ndim == 0) {
+    if (c->puzzle_emb_len == 0) return TRM_OK;
+    return trm__fail(err, TRM_E_INPUT, "puzzle_emb_len",
+                     "is %lld, but puzzle_emb_ndim is 0: a prefix needs a puzzle embedding; set puzzle_emb_len to 0 or "
+                     "puzzle_emb_ndim to %lld",
+                     (long long)c->puzzle_emb_len, (long long)c->hidden_size);
+  }
+  if (c->num_puzzle_identifiers == 0)
+    return trm__fail(err, TRM_E_INPUT, "num_puzzle_identifiers",
+                     "is 0, but puzzle_emb_ndim is %lld: a puzzle embedding needs at least one row",
+                     (long long)c->puzzle_emb_ndim);
+  int64_t room = trm_model_config_prefix(c) * c->hidden_size;
+  if (room < c->puzzle_emb_ndim)
+    return trm__fail(err, TRM_E_INPUT, "puzzle_emb_len",
+                     "is %lld: %lld positions of hidden_size %lld hold %lld numbers, fewer than puzzle_emb_ndim %lld",
+                     (long long)c->puzzle_emb_len, (long long)c->puzzle_emb_len, (long long)c->hidden_size,
+                     (long long)room, (long long)c->puzzle_emb_ndim);
+  return TRM_OK;
+}
+
+static trm_status check_heads(const trm_model_config *c, trm_error *err) {
+  if (c->mlp_t) return TRM_OK;
+  if (c->hidden_size % c->num_heads != 0)
+    return trm__fail(err, TRM_E_INPUT, "num_heads", "is %lld, which does not divide hidden_size %lld",
+                     (long long)c->num_heads, (long long)c->hidden_size);
+  int64_t head_dim = c->hidden_size / c->num_heads;
+  if (c->pos_encodings == TRM_POS_ROPE && head_dim % 2 != 0)
+    return trm__fail(err, TRM_E_INPUT, "num_heads",
+                     "is %lld: rotary positions turn pairs of numbers, but hidden_size / num_heads is %lld, which is "
+                     "odd",
+                     (long long)c->num_heads, (long long)head_dim);
+  return TRM_OK;
+}
+
+/* Kernels count the numbers of one example's or one weight's matrix in an int. */
+static trm_status check_product(const char *field, const char *what, int64_t a, int64_t b, trm_error *err) {
+  if (a <= INT_MAX / b) return TRM_OK;
+  return trm__fail(err, TRM_E_INPUT, field, "%s would have %lld x %lld numbers, more than %d", what, (long long)a,
+                   (long long)b, INT_MAX);
+}
+
+static trm_status check_sizes(const trm_model_config *c, trm_error *err) {
+  int64_t D = c->hidden_size, L = trm_model_config_positions(c), inner = inner_width(c->expansion, D);
+  int64_t mix = c->mlp_t ? inner_width(c->expansion, L) : 0;
+  trm_status status = TRM_OK;
+  if (inner == 0)
+    return trm__fail(err, TRM_E_INPUT, "expansion", "is %g: the MLP of width %lld would have no inner numbers",
+                     c->expansion, (long long)D);
+  if (c->mlp_t && mix == 0)
+    return trm__fail(err, TRM_E_INPUT, "expansion", "is %g: the mixer of %lld positions would have no inner numbers",
+                     c->expansion, (long long)L);
+  if (!status) status = check_product("hidden_size", "the state", L, D, err);
+  if (!status) status = check_product("expansion", "the MLP's first weight", 2 * inner, D, err);
+  if (!status) status = check_product("expansion", "the MLP's inner state", L, 2 * inner, err);
+  if (!status) status = check_product("vocab_size", "the token embedding", c->vocab_size, D, err);
+  if (!status) status = check_product("vocab_size", "an example's logits", c->seq_len, c->vocab_size, err);
+  if (c->mlp_t) {
+    if (!status) status = check_product("seq_len", "the mixer's first weight", 2 * mix, L, err);
+    if (!status) status = check_product("seq_len", "the mixer's inner state", 2 * mix, D, err);
+  } else {
+    if (!status) status = check_product("hidden_size", "the attention's first weight", 3 * D, D, err);
+    if (!status) status = check_product("hidden_size", "queries, keys and values", L, 3 * D, err);
+    if (!status) status = check_product("seq_len", "an attention matrix", L, L, err);
+  }
+  return status;
+}
+
+trm_status trm_model_config_check(const trm_model_config *config, trm_error *err) {
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    trm_status status = check_range(&table[i], config, err);
+    if (status) return status;
+  }
+  trm_status status = check_prefix(config, err);
+  if (!status) status = check_heads(config, err);
+  if (!status) status = check_sizes(config, err);
+  return status;
+}
+
+/* Positions are only turned inside attention, so rotary positions mean nothing to the mixer; the original accepts them
+ * there and so does trm. */
+static trm__positions positions_of(const trm_model_config *c) {
+  if (c->pos_encodings == TRM_POS_LEARNED) return TRM__POS_LEARNED;
+  if (c->pos_encodings == TRM_POS_ROPE && !c->mlp_t) return TRM__POS_ROPE;
+  return TRM__POS_NONE;
+}
+
+trm__dims trm__dims_from_config(const trm_model_config *c) {
+  trm__dims d;
+  memset(&d, 0, sizeof d);
+  d.S = (int)c->seq_len;
+  d.P = (int)trm_model_config_prefix(c);
+  d.L = d.S + d.P;
+  d.D = (int)c->hidden_size;
+  d.V = (int)c->vocab_size;
+  d.mixer = c->mlp_t != 0;
+  d.heads = d.mixer ? 0 : (int)c->num_heads;
+  d.head_dim = d.mixer ? 0 : d.D / d.heads;
+  d.layers = (int)c->L_layers;
+  d.inner_d = (int)inner_width(c->expansion, d.D);
+  d.inner_l = d.mixer ? (int)inner_width(c->expansion, d.L) : 0;
+  d.emb_ndim = (int)c->puzzle_emb_ndim;
+  d.positions = positions_of(c);
+  d.eps = c->rms_norm_eps;
+  d.rope_theta = c->rope_theta;
+  d.bf16 = c->forward_dtype == TRM_BFLOAT16;
+  return d;
+}
+
+int64_t trm_model_config_parameters(const trm_model_config *config) {
+  trm__dims d = trm__dims_from_config(config);
+  int64_t D = d.D, L = d.L;
+  int64_t mix = d.mixer ? 3 * (int64_t)d.inner_l * L : 4 * D * D;
+  int64_t mlp = 3 * (int64_t)d.inner_d * D;
+  int64_t positions = d.positions == TRM__POS_LEARNED ? L * D : 0;
+  return d.layers * (mix + mlp) + 2 * (int64_t)d.V * D + positions + 2 * D + 2;
+}
+
+trm_model_cost trm_model_config_cost(const trm_model_config *config) {
+  trm__dims d = trm__dims_from_config(config);
+  double D = d.D, L = d.L, n = (double)config->L_cycles, T = (double)config->H_cycles;
+  double mlp = 2 * L * 3 * D * d.inner_d;
+  double mix = d.mixer ? 2 * D * 3 * L * d.inner_l : 2 * L * 4 * D * D + 4 * L * L * D;
+  double head = 2 * L * D * d.V + 4 * D;
+  trm_model_cost cost;
+  cost.call = d.layers * (mlp + mix);
+  cost.step = T * (n + 1) * cost.call + head;
+  cost.training_step = cost.step + 2 * ((n + 1) * cost.call + head);
+  return cost;
+}
