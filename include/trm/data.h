@@ -113,9 +113,11 @@ trm_status trm_data_check(const char *path, trm_check_report *report, trm_progre
 typedef struct trm_sudoku_result {
   int solutions;     /* counted up to the limit */
   int64_t guesses;   /* cells guessed until the first solution was found */
+  int complete;      /* 0: gave up after a million guesses (seen only on contrived 16x16 grids); solutions is then a
+                        lower bound */
 } trm_sudoku_result;
 /* Exact. size 4, 6, 9, 16; cells row-major, 0 blank, 1..size. solution (NULL: skip) receives the first one found.
- * Contradicting clues give 0 solutions. */
+ * Contradicting clues, a value over size and an unknown size give 0 solutions. */
 trm_sudoku_result trm_sudoku_solve(int size, const uint8_t *cells, int limit, uint8_t *solution);
 /* Equal for puzzles that a symmetry (relabelling, bands, rows, stacks, columns, transposition) maps onto each other. */
 uint64_t trm_sudoku_invariant(int size, const uint8_t *cells);
