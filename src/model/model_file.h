@@ -15,6 +15,9 @@ struct trm_model {
   trm__params params;
 };
 
+/* trm_model_open from memory, which must outlive the model; where names it in errors. */
+trm_status trm__model_parse(trm_model **out, const void *data, size_t size, const char *where, trm_error *err);
+
 /* Reads the file's weights into a set opened for model->params. */
 void trm__model_read(const trm_model *model, trm__weight_set *set);
 
