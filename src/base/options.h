@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <trm/options.h>
 
+#include "base/mem.h" /* trm__free, for the texts below */
+
 const trm_option *trm__option_find(const trm_option *table, size_t count, const char *name); /* '-' equals '_' */
 
 /* The known name nearest to name by edit distance, or NULL when none is near. */

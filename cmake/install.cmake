@@ -1,0 +1,30 @@
+# What `make install` puts where: program, libraries, headers, man pages, and the two files by which other builds find
+# the library (pkg-config and CMake). Both compute the prefix from their own place, so the tree can be moved.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+if(TARGET trm)
+  install(TARGETS trm RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(TARGETS trm_shared trm_static EXPORT trmTargets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/trm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+file(GLOB man1 CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/man/*.1)
+file(GLOB man3 CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/man/*.3)
+if(man1)
+  install(FILES ${man1} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()
+if(man3)
+  install(FILES ${man3} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
+endif()
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/trm)
+install(EXPORT trmTargets NAMESPACE trm:: DESTINATION ${package_dir})
+configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/trmConfig.cmake.in ${CMAKE_BINARY_DIR}/trmConfig.cmake
+  INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/trmConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/trmConfig.cmake ${CMAKE_BINARY_DIR}/trmConfigVersion.cmake DESTINATION ${package_dir})
+
+file(RELATIVE_PATH pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+configure_file(${CMAKE_SOURCE_DIR}/cmake/trm.pc.in ${CMAKE_BINARY_DIR}/trm.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/trm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
