@@ -1,9 +1,64 @@
-# Thin: every target is one CMake or tools/ call. `make help` lists them.
+# Thin: every target is a CMake, ctest or tools/ call. `make help` lists them.
+# Settings: BUILD=folder CC=compiler JOBS=n PREFIX=folder DESTDIR=folder GOLDEN=folder JSON=file FUZZ_SECONDS=n
 BUILD ?= build
-all: $(BUILD)/build.ninja
-	@cmake --build $(BUILD)
-$(BUILD)/build.ninja:
-	@cmake -S . -B $(BUILD) -G Ninja
-test: all
-	@ctest --test-dir $(BUILD) --output-on-failure
-.PHONY: all test
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+GOLDEN ?= ../shared/golden
+FUZZ_SECONDS ?= 30
+
+compiler := $(if $(filter command% environment%,$(origin CC)),-DCMAKE_C_COMPILER=$(CC))
+configure = cmake -S . -G Ninja $(compiler)
+# $(call checked,settings): a build of its own with those settings, and the unit and kernel tests in it.
+checked = $(configure) -B build-$@ $(1) && cmake --build build-$@ -j $(JOBS) --target unit_tests && \
+	ctest --test-dir build-$@ -L 'unit|kernels' -j $(JOBS) --output-on-failure --no-tests=error
+
+all: $(BUILD)/build.ninja ## build library, program and tests
+	@cmake --build $(BUILD) -j $(JOBS)
+
+$(BUILD)/build.ninja: | setup
+	@$(configure) -B $(BUILD)
+
+setup: ## install what is missing (Debian)
+	@tools/setup
+
+demo: all ## train a small model from scratch, measure it, solve a puzzle
+	@BUILD=$(BUILD) tools/demo
+
+test: all ## every test; ends with "N passed, M failed"
+	@tools/run_tests $(BUILD) $(JOBS)
+
+golden: all ## compare the network with the tensors in GOLDEN=folder
+	@GOLDEN='$(abspath $(GOLDEN))' ctest --test-dir $(BUILD) -L golden -V --no-tests=error
+
+bench: $(BUILD)/build.ninja ## measure speed; JSON=file keeps the numbers
+	@cmake --build $(BUILD) -j $(JOBS) --target benches
+	@tools/run_bench $(BUILD) $(JSON)
+
+install: all ## program, library, headers, man pages, pkg-config and CMake files
+	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)'
+
+asan: setup ## unit tests under AddressSanitizer
+	@$(call checked,-DTRM_SANITIZE=address)
+ubsan: setup ## unit tests under UndefinedBehaviorSanitizer
+	@$(call checked,-DTRM_SANITIZE=undefined)
+tsan: setup ## unit tests under ThreadSanitizer
+	@$(call checked,-DTRM_SANITIZE=thread)
+valgrind: setup ## unit tests under valgrind memcheck
+	@$(call checked,-DTRM_LAUNCHER='valgrind;-q;--error-exitcode=99;--leak-check=full;--errors-for-leak-kinds=definite')
+
+fuzz: setup ## each parser's fuzzer for FUZZ_SECONDS (needs clang)
+	@tools/run_fuzz $(FUZZ_SECONDS)
+
+clang: setup ## build everything with clang
+	@cmake -S . -G Ninja -B build-clang -DCMAKE_C_COMPILER=clang && cmake --build build-clang -j $(JOBS)
+
+format-check: ## differences from .clang-format
+	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+
+clean: ## remove all builds
+	@rm -rf $(BUILD) build-asan build-ubsan build-tsan build-valgrind build-fuzz build-clang
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
+
+.PHONY: all setup demo test golden bench install asan ubsan tsan valgrind fuzz clang format-check clean help
