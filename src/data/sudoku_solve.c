@@ -234,10 +234,13 @@ static unsigned choose_value(search *s, unsigned mask) {
 }
 
 static void keep_solution(search *s, const grid *g) {
+  uint8_t found[TRM__SUDOKU_CELLS];
+  size_t cells = (size_t)s->geometry->cells;
+  for (size_t i = 0; i < cells; i++) found[i] = (uint8_t)(__builtin_ctz(g->cell[i]) + 1);
+  if (s->limits.avoid && memcmp(found, s->limits.avoid, cells) == 0) return;
   if (s->out.solutions++ > 0) return;
   s->out.guesses = s->out.all_guesses;
-  if (!s->solution) return;
-  for (int i = 0; i < s->geometry->cells; i++) s->solution[i] = (uint8_t)(__builtin_ctz(g->cell[i]) + 1);
+  if (s->solution) memcpy(s->solution, found, cells);
 }
 
 /* Returns 1 when the search must stop. */

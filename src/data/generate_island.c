@@ -1,0 +1,129 @@
+/* Hard puzzles by breeding. Random minimal puzzles are rarely hard, but a hard one's neighbours, some clues removed and
+ * others put in until the solution is unique again, often are (the vicinity search by which the known hardest puzzles
+ * were collected). An island starts from its own random puzzles, keeps the hardest few, and gives out what is wanted.
+ * Islands share nothing: that makes them parallel, repeatable, and unrelated to each other. Hardness is the mean of
+ * guesses over some images of the puzzle, because the count for one labelling is partly luck. */
+#include <string.h>
+
+#include "data/generate.h"
+
+enum {
+  SEEDS = 8,       /* random puzzles to start from */
+  PARENTS = 12,    /* the hardest so far */
+  ATTEMPTS = 3000, /* children an island may try */
+  IMAGES = 3       /* labellings that hardness is averaged over */
+};
+
+typedef struct parent {
+  double hardness;
+  trm__puzzle puzzle;
+} parent;
+
+typedef struct island {
+  const trm__generate_config *config;
+  const trm__sudoku_geometry *geometry;
+  trm__rng rng;
+  int parents;
+  parent parent[PARENTS]; /* hardest first */
+  trm__puzzle *found;
+  int count, room;
+} island;
+
+/* Adds values of puzzle->answer where another solution differs, until there is no other. 0 when the search gave up. */
+static int complete(island *w, trm__puzzle *puzzle) {
+  const trm__sudoku_geometry *g = w->geometry;
+  uint16_t candidates[TRM__SUDOKU_CELLS];
+  uint8_t other[TRM__SUDOKU_CELLS];
+  trm__sudoku_limits limits = {.solutions = 1, .guesses = trm__generate_patience(g), .rng = &w->rng};
+  trm__sudoku_candidates(g, puzzle->question, candidates);
+  if (trm__sudoku_search(g, candidates, &limits, puzzle->answer).solutions == 0) return 0;
+  limits.avoid = puzzle->answer;
+  for (;;) {
+    trm__sudoku_outcome out = trm__sudoku_search(g, candidates, &limits, other);
+    if (!out.complete) return 0;
+    if (out.solutions == 0) return 1;
+    uint32_t differ[TRM__SUDOKU_CELLS], count = 0;
+    for (int i = 0; i < g->cells; i++)
+      if (other[i] != puzzle->answer[i]) differ[count++] = (uint32_t)i;
+    uint32_t i = differ[trm__rng_below(&w->rng, count)];
+    puzzle->question[i] = puzzle->answer[i];
+    candidates[i] = (uint16_t)(1u << (puzzle->answer[i] - 1));
+  }
+}
+
+/* A neighbour of a parent: one to three clues out, others in. */
+static int vary(island *w, const trm__puzzle *from, trm__puzzle *child) {
+  *child = *from;
+  uint32_t clue[TRM__SUDOKU_CELLS], count = 0;
+  for (int i = 0; i < w->geometry->cells; i++)
+    if (from->question[i]) clue[count++] = (uint32_t)i;
+  if (count == 0) return 0;
+  for (uint32_t k = 1 + trm__rng_below(&w->rng, 3); k > 0; k--)
+    child->question[clue[trm__rng_below(&w->rng, count)]] = 0;
+  return complete(w, child);
+}
+
+static int known(const island *w, uint64_t invariant) {
+  for (int i = 0; i < w->parents; i++)
+    if (w->parent[i].puzzle.invariant == invariant) return 1;
+  for (int i = 0; i < w->count; i++)
+    if (w->found[i].invariant == invariant) return 1;
+  return 0;
+}
+
+static void keep_parent(island *w, const trm__puzzle *puzzle, double hardness) {
+  if (w->parents == PARENTS && hardness <= w->parent[PARENTS - 1].hardness) return;
+  int at = w->parents < PARENTS ? w->parents++ : PARENTS - 1;
+  for (; at > 0 && w->parent[at - 1].hardness < hardness; at--) w->parent[at] = w->parent[at - 1];
+  w->parent[at] = (parent){hardness, *puzzle};
+}
+
+/* Rates a puzzle under several labellings, gives out the first image if it is wanted, and keeps a hard one. */
+static void judge(island *w, trm__puzzle *puzzle) {
+  puzzle->invariant = trm_sudoku_invariant(w->geometry->size, puzzle->question);
+  if (known(w, puzzle->invariant)) return;
+  double hardness = 0;
+  trm__puzzle image = *puzzle, first = *puzzle;
+  for (int k = 0; k < IMAGES; k++) {
+    trm__sudoku_symmetry symmetry = trm__sudoku_symmetry_random(w->geometry, &w->rng);
+    trm__sudoku_symmetry_apply(&symmetry, puzzle->question, image.question);
+    if (!trm__generate_rate(w->geometry, &image)) return;
+    hardness += (double)image.guesses / IMAGES;
+    if (k == 0) first = image;
+  }
+  if (w->count < w->room && trm__generate_wanted(w->config, &first)) w->found[w->count++] = first;
+  /* With an upper bound, climbing beyond its middle would lead away from what is wanted. */
+  double most = w->config->max_guesses < 0 ? 1e9 : 0.5 * (double)(w->config->min_guesses + w->config->max_guesses);
+  keep_parent(w, puzzle, hardness <= most ? hardness : 2 * most - hardness);
+}
+
+/* The least count of guesses at which a child, before its needless clues are gone, is worth going on with. */
+static int64_t bar(const island *w) {
+  double least = w->parents < PARENTS ? 0 : w->parent[PARENTS - 1].hardness;
+  return (int64_t)(0.5 * (least < (double)w->config->min_guesses ? least : (double)w->config->min_guesses));
+}
+
+static void seed_island(island *w) {
+  for (int k = 0; k < SEEDS; k++) {
+    trm__puzzle puzzle = {0};
+    trm__generate_grid(w->geometry, &w->rng, puzzle.answer);
+    memcpy(puzzle.question, puzzle.answer, sizeof puzzle.question);
+    trm__generate_dig(w->geometry, &w->rng, 0, &puzzle);
+    judge(w, &puzzle);
+  }
+}
+
+int trm__generate_island(const trm__generate_config *config, uint64_t index, trm__puzzle *found, int room) {
+  island w = {.config = config, .geometry = trm__sudoku_geometry_of(config->size), .found = found, .room = room};
+  w.rng = trm__rng_make(config->seed, TRM__RNG_GENERATE, 2 * index + 1);
+  seed_island(&w);
+  for (int k = 0; k < ATTEMPTS && w.count < w.room && w.parents > 0; k++) {
+    trm__puzzle child;
+    uint32_t a = trm__rng_below(&w.rng, (uint32_t)w.parents), b = trm__rng_below(&w.rng, (uint32_t)w.parents);
+    if (!vary(&w, &w.parent[a < b ? a : b].puzzle, &child)) continue;
+    if (!trm__generate_rate(w.geometry, &child) || child.guesses < bar(&w)) continue;
+    trm__generate_dig(w.geometry, &w.rng, 0, &child);
+    judge(&w, &child);
+  }
+  return w.count;
+}
