@@ -1,0 +1,248 @@
+/* Attention: out = rms(in + W_o attention(rope(W_qkv in))). The projections go over row panels, attention itself over
+ * heads of examples; the batch goes through in chunks of examples, so that scratch does not grow with it. */
+#include "backend/cpu_internal.h"
+
+typedef struct att_job {
+  trm__backend *be;
+  trm__weights *w;
+  const trm__cpu_layer *layer;
+  int b, rows, tasks; /* examples of the chunk, its rows, its row panels */
+  const trm__real *in;
+  trm__real *out;
+  trm__real *qkv; /* [rows][3*D], after RoPE */
+  trm__real *att; /* [rows][D] */
+  trm__real *inv; /* saved [rows], NULL: not kept */
+  /* backward */
+  const trm__real *y; /* the block's output */
+  trm__real *d;
+  trm__real *datt;                      /* [rows][D] */
+  trm__real *dqkv;                      /* [rows][3*D] */
+  trm__real *dpre_spread, *dqkv_spread; /* left operands of dW, spread */
+  trm__real *att_spread, *in_spread;    /* right operands */
+} att_job;
+
+size_t trm__cpu_attention_saved(const trm__dims *dims, int b, int recompute) {
+  size_t rows = (size_t)b * (size_t)dims->L;
+  return rows * (1 + (recompute ? 0 : 4 * (size_t)dims->D)) * sizeof(trm__real);
+}
+
+/* Pointers of the chunk that begins at example i of a batch of b. Without saved memory qkv and att are scratch. */
+static void split_saved(att_job *job, void *saved, int recompute, int b, int i) {
+  const trm__dims *s = &job->w->dims;
+  size_t D = (size_t)s->D, rows = (size_t)b * (size_t)s->L, at = (size_t)i * (size_t)s->L;
+  trm__real *numbers = saved;
+  if (saved && !recompute) {
+    job->qkv = numbers + at * 3 * D;
+    job->att = numbers + rows * 3 * D + at * D;
+  }
+  if (saved) job->inv = numbers + (recompute ? 0 : rows * 4 * D) + at;
+}
+
+static void plan_forward(trm__arena *shared, const trm__dims *s, int rows, att_job *job) {
+  trm__real *qkv = trm__cpu_take(shared, (size_t)rows * 3 * (size_t)s->D);
+  trm__real *att = trm__cpu_take(shared, (size_t)rows * (size_t)s->D);
+  if (!job->qkv) job->qkv = qkv;
+  if (!job->att) job->att = att;
+}
+
+static void plan_backward(const trm__backend *be, trm__arena *shared, const trm__dims *s, int rows, att_job *job) {
+  int block = trm__cpu_block(be), nr = be->kernels->nr;
+  job->datt = trm__cpu_take(shared, (size_t)rows * (size_t)s->D);
+  job->dqkv = trm__cpu_take(shared, (size_t)rows * 3 * (size_t)s->D);
+  job->dpre_spread = trm__cpu_take(shared, trm__cpu_spread_size(rows, block, s->D));
+  job->dqkv_spread = trm__cpu_take(shared, trm__cpu_spread_size(rows, block, 3 * s->D));
+  job->att_spread = trm__cpu_take(shared, trm__cpu_spread_size(rows, nr, s->D));
+  job->in_spread = trm__cpu_take(shared, trm__cpu_spread_size(rows, nr, s->D));
+}
+
+void trm__cpu_attention_scratch(const trm__backend *be, const trm__dims *dims, int training, int max_batch,
+                                size_t *shared, size_t *worker) {
+  att_job job = {0};
+  trm__arena measure = {0};
+  int rows = trm__cpu_chunk_examples(dims, max_batch) * dims->L;
+  plan_forward(&measure, dims, rows, &job);
+  if (training) plan_backward(be, &measure, dims, rows, &job);
+  trm__cpu_grow(shared, measure.used);
+  trm__cpu_grow(worker, be->kernels->attention_scratch(dims->L, dims->head_dim) * sizeof(trm__real));
+}
+
+/* -- forward ---------------------------------------------------------------------------------------------------- */
+
+/* RoPE on the first heads of rows [r.begin, +count) of a chunk: panels may cross examples. */
+static void rotate(const att_job *job, trm__range r, int heads, trm__real *x) {
+  const trm__dims *s = &job->w->dims;
+  size_t half = (size_t)(s->head_dim / 2);
+  if (!job->w->cosines) return;
+  for (int done = 0, count; done < r.count; done += count) {
+    int position = (r.begin + done) % s->L;
+    count = trm__min_int(s->L - position, r.count - done);
+    size_t angles = (size_t)position * half;
+    job->be->kernels->rope(x + (size_t)done * 3 * (size_t)s->D, 3 * s->D, job->w->cosines + angles,
+                           job->w->sines + angles, count, heads, s->head_dim, 0, s->bf16);
+  }
+}
+
+static void qkv_task(void *context, int task, int worker) {
+  (void)worker;
+  const att_job *job = context;
+  const trm__dims *s = &job->w->dims;
+  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  size_t at = (size_t)r.begin * (size_t)s->D;
+  trm__gemm g = trm__cpu_product(r.count, 3 * s->D, s->D, job->in + at, s->D, job->layer->mix_in.forward,
+                                 job->qkv + 3 * at, 3 * s->D);
+  g.round = s->bf16;
+  job->be->kernels->gemm(&g);
+  rotate(job, r, 2 * s->heads, job->qkv + 3 * at);
+}
+
+/* The head of one task: its place in qkv and att. */
+static trm__attention head_of(const att_job *job, int task, int worker) {
+  const trm__dims *s = &job->w->dims;
+  size_t D = (size_t)s->D, row = (size_t)(task / s->heads) * (size_t)s->L;
+  size_t column = (size_t)(task % s->heads) * (size_t)s->head_dim;
+  size_t q = row * 3 * D + column, out = row * D + column;
+  trm__arena scratch = trm__cpu_worker(job->w, worker);
+  trm__attention a = {.rows = s->L,
+                      .head_dim = s->head_dim,
+                      .scale = (trm__real)(1 / sqrt(s->head_dim)),
+                      .q = job->qkv + q,
+                      .k = job->qkv + q + D,
+                      .v = job->qkv + q + 2 * D,
+                      .ld = 3 * s->D,
+                      .out = job->att + out,
+                      .out_ld = s->D,
+                      .round = s->bf16,
+                      .scratch = trm__cpu_take(&scratch, job->be->kernels->attention_scratch(s->L, s->head_dim))};
+  if (job->datt) {
+    a.dout = job->datt + out;
+    a.dq = job->dqkv + q;
+    a.dk = a.dq + D;
+    a.dv = a.dq + 2 * D;
+  }
+  return a;
+}
+
+static void head_task(void *context, int task, int worker) {
+  const att_job *job = context;
+  trm__attention a = head_of(job, task, worker);
+  job->be->kernels->attention(&a);
+}
+
+static void out_task(void *context, int task, int worker) {
+  (void)worker;
+  const att_job *job = context;
+  const trm__dims *s = &job->w->dims;
+  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  size_t at = (size_t)r.begin * (size_t)s->D;
+  trm__gemm g =
+      trm__cpu_product(r.count, s->D, s->D, job->att + at, s->D, job->layer->mix_out.forward, job->out + at, s->D);
+  g.epilogue = TRM__EPI_RESIDUAL;
+  g.round = s->bf16;
+  g.residual = job->in + at;
+  g.residual_rs = s->D;
+  job->be->kernels->gemm(&g);
+  job->be->kernels->rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
+                             s->bf16);
+}
+
+/* What both directions know of examples [i, i + count). */
+static att_job chunk_job(trm__backend *be, trm__weights *w, int layer, const trm__act *in, int i, int count) {
+  int rows = count * w->dims.L;
+  return (att_job){.be = be,
+                   .w = w,
+                   .layer = &w->layer[layer],
+                   .b = count,
+                   .rows = rows,
+                   .tasks = trm__cpu_row_tasks(be, rows),
+                   .in = (const trm__real *)in + (size_t)i * (size_t)w->dims.L * (size_t)w->dims.D};
+}
+
+void trm__cpu_attention_forward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, trm__act *out,
+                                void *saved, int recompute) {
+  const trm__dims *s = &w->dims;
+  int chunk = trm__cpu_chunk_examples(s, w->max_batch);
+  for (int i = 0; i < b; i += chunk) {
+    att_job job = chunk_job(be, w, layer, in, i, trm__min_int(chunk, b - i));
+    trm__arena shared = trm__cpu_shared(w);
+    split_saved(&job, saved, recompute, b, i);
+    plan_forward(&shared, s, job.rows, &job);
+    job.out = (trm__real *)out + (size_t)i * (size_t)s->L * (size_t)s->D;
+    trm__pool_run(be->pool, job.tasks, qkv_task, &job);
+    trm__pool_run(be->pool, job.b * s->heads, head_task, &job);
+    trm__pool_run(be->pool, job.tasks, out_task, &job);
+  }
+}
+
+/* -- backward --------------------------------------------------------------------------------------------------- */
+
+/* Through the norm and W_o. */
+static void out_backward_task(void *context, int task, int worker) {
+  (void)worker;
+  const att_job *job = context;
+  const trm__dims *s = &job->w->dims;
+  const trm__kernels *kernels = job->be->kernels;
+  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  size_t at = (size_t)r.begin * (size_t)s->D;
+  trm__real *d = job->d + at;
+  kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
+  trm__gemm g = trm__cpu_product(r.count, s->D, s->D, d, s->D, job->layer->mix_out.backward, job->datt + at, s->D);
+  kernels->gemm(&g);
+  trm__cpu_spread(job->dpre_spread, job->rows, r.begin, trm__cpu_block(job->be), d, s->D, r.count, s->D);
+  trm__cpu_spread(job->att_spread, job->rows, r.begin, kernels->nr, job->att + at, s->D, r.count, s->D);
+}
+
+static void head_backward_task(void *context, int task, int worker) {
+  const att_job *job = context;
+  const trm__dims *s = &job->w->dims;
+  const trm__kernels *kernels = job->be->kernels;
+  trm__attention a = head_of(job, task, worker);
+  kernels->attention_backward(&a);
+  if (!job->w->cosines) return;
+  kernels->rope(a.dq, a.ld, job->w->cosines, job->w->sines, s->L, 1, s->head_dim, 1, 0);
+  kernels->rope(a.dk, a.ld, job->w->cosines, job->w->sines, s->L, 1, s->head_dim, 1, 0);
+}
+
+/* Through W_qkv; d holds the residual's part already. */
+static void qkv_backward_task(void *context, int task, int worker) {
+  (void)worker;
+  const att_job *job = context;
+  const trm__dims *s = &job->w->dims;
+  const trm__kernels *kernels = job->be->kernels;
+  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  size_t at = (size_t)r.begin * (size_t)s->D;
+  const trm__real *dqkv = job->dqkv + 3 * at;
+  trm__gemm g =
+      trm__cpu_product(r.count, s->D, 3 * s->D, dqkv, 3 * s->D, job->layer->mix_in.backward, job->d + at, s->D);
+  g.epilogue = TRM__EPI_ADD;
+  kernels->gemm(&g);
+  trm__cpu_spread(job->dqkv_spread, job->rows, r.begin, trm__cpu_block(job->be), dqkv, 3 * s->D, r.count, 3 * s->D);
+  trm__cpu_spread(job->in_spread, job->rows, r.begin, kernels->nr, job->in + at, s->D, r.count, s->D);
+}
+
+void trm__cpu_attention_backward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in,
+                                 const trm__act *out, void *saved, int recompute, trm__act *d,
+                                 const trm__weights_view *grads) {
+  const trm__dims *s = &w->dims;
+  const trm__layer_view *dw = &grads->layer[layer];
+  int chunk = trm__cpu_chunk_examples(s, w->max_batch);
+  for (int i = 0; i < b; i += chunk) {
+    att_job job = chunk_job(be, w, layer, in, i, trm__min_int(chunk, b - i));
+    size_t at = (size_t)i * (size_t)s->L * (size_t)s->D;
+    trm__arena shared = trm__cpu_shared(w);
+    split_saved(&job, saved, recompute, b, i);
+    plan_forward(&shared, s, job.rows, &job);
+    if (recompute) {
+      trm__pool_run(be->pool, job.tasks, qkv_task, &job);
+      trm__pool_run(be->pool, job.b * s->heads, head_task, &job);
+    }
+    plan_backward(be, &shared, s, job.rows, &job);
+    job.y = (const trm__real *)out + at;
+    job.d = (trm__real *)d + at;
+    trm__pool_run(be->pool, job.tasks, out_backward_task, &job);
+    trm__pool_run(be->pool, job.b * s->heads, head_backward_task, &job);
+    trm__pool_run(be->pool, job.tasks, qkv_backward_task, &job);
+    trm__outer outer[] = {{job.dpre_spread, job.att_spread, dw->mix_out, s->D, s->D},
+                          {job.dqkv_spread, job.in_spread, dw->mix_in, 3 * s->D, s->D}};
+    trm__cpu_outer(be, outer, 2, job.rows);
+  }
+}

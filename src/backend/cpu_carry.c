@@ -1,0 +1,125 @@
+/* The carry between supervision steps: refill of halted slots, noise on latents, merging of parallel latents. */
+#include "backend/cpu_internal.h"
+#include "base/rng.h"
+
+typedef struct carry_job {
+  const trm__backend *be;
+  const trm__weights *w;
+  size_t n; /* numbers of one example's state */
+  const uint8_t *halted;
+  const trm__real *y0, *z0;
+  trm__real *y, *z;
+} carry_job;
+
+static size_t state_size(const trm__weights *w) {
+  return (size_t)w->dims.L * (size_t)w->dims.D;
+}
+
+/* -- refill ----------------------------------------------------------------------------------------------------- */
+
+static void start(const carry_job *job, trm__real *to, const trm__real *row) {
+  size_t D = (size_t)job->w->dims.D;
+  if (job->w->dims.bf16) job->be->kernels->round_bf16(to, row, D);
+  else memcpy(to, row, D * sizeof *to);
+  for (size_t i = D; i < job->n; i += D) memcpy(to + i, to, D * sizeof *to);
+}
+
+static void refill_task(void *context, int task, int worker) {
+  (void)worker;
+  const carry_job *job = context;
+  if (!job->halted[task]) return;
+  start(job, job->y + (size_t)task * job->n, job->y0);
+  start(job, job->z + (size_t)task * job->n, job->z0);
+}
+
+void trm__cpu_refill(trm__backend *be, trm__weights *w, int b, const uint8_t *halted, const trm__real *y0,
+                     const trm__real *z0, trm__act *y, trm__act *z) {
+  carry_job job = {be, w, state_size(w), halted, y0, z0, (trm__real *)y, (trm__real *)z};
+  trm__pool_run(be->pool, b, refill_task, &job);
+}
+
+/* -- noise ------------------------------------------------------------------------------------------------------ */
+
+typedef struct noise_job {
+  const trm__backend *be;
+  const trm__weights *w;
+  trm__real *x;
+  double sigma;
+  uint64_t seed;
+  const uint64_t *index;
+} noise_job;
+
+static void noise_task(void *context, int task, int worker) {
+  (void)worker;
+  const noise_job *job = context;
+  size_t n = state_size(job->w);
+  trm__real *x = job->x + (size_t)task * n;
+  trm__rng rng = trm__rng_make(job->seed, TRM__RNG_NOISE, job->index[task]);
+  for (size_t i = 0; i < n; i++) x[i] += (trm__real)(job->sigma * trm__rng_normal(&rng));
+  if (job->w->dims.bf16) job->be->kernels->round_bf16(x, x, n);
+}
+
+void trm__cpu_noise(trm__backend *be, trm__weights *w, int b, trm__act *x, double sigma, uint64_t seed,
+                    const uint64_t *index) {
+  noise_job job = {be, w, (trm__real *)x, sigma, seed, index};
+  if (sigma != 0) trm__pool_run(be->pool, b, noise_task, &job);
+}
+
+/* -- merge ------------------------------------------------------------------------------------------------------ */
+
+typedef struct merge_job {
+  const trm__backend *be;
+  const trm__weights *w;
+  trm__merge_kind kind;
+  int k, b;
+  const trm__real *from, *q;
+  trm__real *to;
+} merge_job;
+
+static double q_of(const merge_job *job, int candidate, int example) {
+  double q = (double)job->q[(size_t)candidate * (size_t)job->b + (size_t)example];
+  return isnan(q) ? -INFINITY : q;
+}
+
+/* The first of the largest q; NaN counts as the smallest. */
+static int best_of(const merge_job *job, int example) {
+  int best = 0;
+  for (int i = 1; i < job->k; i++)
+    if (q_of(job, i, example) > q_of(job, best, example)) best = i;
+  return best;
+}
+
+/* exp(q - max q), or 1 for the mean: in proportion to the candidate's weight. */
+static double share_of(const merge_job *job, int candidate, int example, double max) {
+  if (job->kind == TRM__MERGE_MEAN || max == -INFINITY) return 1;
+  double q = q_of(job, candidate, example);
+  return q == max ? 1 : exp(q - max);
+}
+
+static void merge_task(void *context, int task, int worker) {
+  (void)worker;
+  const merge_job *job = context;
+  size_t n = state_size(job->w), stride = (size_t)job->b * n;
+  const trm__real *from = job->from + (size_t)task * n;
+  trm__real *to = job->to + (size_t)task * n;
+  int best = job->kind == TRM__MERGE_MEAN ? 0 : best_of(job, task);
+  if (job->kind == TRM__MERGE_BEST) {
+    memcpy(to, from + (size_t)best * stride, n * sizeof *to);
+    return;
+  }
+  double max = job->kind == TRM__MERGE_MEAN ? 0 : q_of(job, best, task), sum = 0;
+  for (int i = 0; i < job->k; i++) sum += share_of(job, i, task, max);
+  memset(to, 0, n * sizeof *to);
+  for (int i = 0; i < job->k; i++) {
+    trm__real share = (trm__real)(share_of(job, i, task, max) / sum);
+    const trm__real *candidate = from + (size_t)i * stride;
+    for (size_t j = 0; share != 0 && j < n; j++) to[j] += share * candidate[j];
+  }
+  if (job->w->dims.bf16) job->be->kernels->round_bf16(to, to, n);
+}
+
+void trm__cpu_merge(trm__backend *be, trm__weights *w, trm__merge_kind kind, int k, int b, const trm__act *from,
+                    const trm__real *q, trm__act *to) {
+  merge_job job = {be, w, kind, k, b, (const trm__real *)from, q, (trm__real *)to};
+  trm__pool_run(be->pool, b, merge_task, &job);
+}

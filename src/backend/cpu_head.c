@@ -1,0 +1,110 @@
+/* The heads: logits[b][s] = W_lm y[b][P + s] and (q_halt, q_continue)[b] = W_q y[b][0] + b_q. Under bf16 their results
+ * are rounded once, as in the original, whose linear layers give bf16 that is cast afterwards. */
+#include "backend/cpu_internal.h"
+
+typedef struct head_job {
+  trm__backend *be;
+  trm__weights *w;
+  int b;
+  const trm__real *y;
+  trm__real *logits, *q;
+  /* backward */
+  const trm__real *dlogits, *dq;
+  trm__real *d;
+  const trm__weights_view *grads;
+} head_job;
+
+static size_t state_size(const trm__dims *s) {
+  return (size_t)s->L * (size_t)s->D;
+}
+
+/* -- forward ---------------------------------------------------------------------------------------------------- */
+
+static void q_forward(const head_job *job, int example) {
+  const trm__weights *w = job->w;
+  const trm__real *y = job->y + (size_t)example * state_size(&w->dims);
+  trm__real *q = job->q + 2 * (size_t)example;
+  for (int i = 0; i < 2; i++) {
+    const trm__real *row = w->q_weight + (size_t)i * (size_t)w->dims.D;
+    double sum = (double)w->q_bias[i];
+    for (int j = 0; j < w->dims.D; j++) sum += (double)row[j] * (double)y[j];
+    q[i] = (trm__real)sum;
+  }
+  if (w->dims.bf16) job->be->kernels->round_bf16(q, q, 2);
+}
+
+/* One panel of an example's tokens; its first also takes q. */
+static void forward_task(void *context, int task, int worker) {
+  (void)worker;
+  const head_job *job = context;
+  const trm__dims *s = &job->w->dims;
+  int panels = trm__cpu_row_tasks(job->be, s->S), example = task / panels;
+  trm__range r = trm__cpu_row_range(job->be, s->S, panels, task % panels);
+  const trm__real *y = job->y + (size_t)example * state_size(s) + (size_t)(s->P + r.begin) * (size_t)s->D;
+  trm__real *logits = job->logits + ((size_t)example * (size_t)s->S + (size_t)r.begin) * (size_t)s->V;
+  trm__gemm g = trm__cpu_product(r.count, s->V, s->D, y, s->D, job->w->lm_head.forward, logits, s->V);
+  g.round = s->bf16;
+  job->be->kernels->gemm(&g);
+  if (task % panels == 0) q_forward(job, example);
+}
+
+void trm__cpu_head_forward(trm__backend *be, trm__weights *w, int b, const trm__act *y, trm__real *logits,
+                           trm__real *q) {
+  head_job job = {.be = be, .w = w, .b = b, .y = (const trm__real *)y, .logits = logits, .q = q};
+  trm__pool_run(be->pool, b * trm__cpu_row_tasks(be, w->dims.S), forward_task, &job);
+}
+
+/* -- backward --------------------------------------------------------------------------------------------------- */
+
+static void state_task(void *context, int task, int worker) {
+  (void)worker;
+  const head_job *job = context;
+  const trm__dims *s = &job->w->dims;
+  size_t D = (size_t)s->D, prefix = (size_t)s->P * D;
+  trm__real *d = job->d + (size_t)task * state_size(s);
+  const trm__real *dlogits = job->dlogits + (size_t)task * (size_t)s->S * (size_t)s->V;
+  const trm__real *dq = job->dq + 2 * (size_t)task;
+  if (prefix) memset(d, 0, prefix * sizeof *d);
+  trm__gemm g = trm__cpu_product(s->S, s->D, s->V, dlogits, s->V, job->w->lm_head.backward, d + prefix, s->D);
+  job->be->kernels->gemm(&g);
+  for (size_t j = 0; j < D; j++) d[j] += dq[0] * job->w->q_weight[j] + dq[1] * job->w->q_weight[D + j];
+}
+
+#define COLUMNS 64
+
+static void add_scaled(trm__real *to, const trm__real *from, trm__real scale, int n) {
+  for (int i = 0; i < n; i++) to[i] += scale * from[i];
+}
+
+/* Columns of the heads' weights: sums over examples and tokens ascending. */
+static void weights_task(void *context, int task, int worker) {
+  (void)worker;
+  const head_job *job = context;
+  const trm__dims *s = &job->w->dims;
+  size_t D = (size_t)s->D, V = (size_t)s->V;
+  int c0 = task * COLUMNS, count = trm__min_int(COLUMNS, s->D - c0);
+  for (int i = 0; i < job->b; i++) {
+    const trm__real *y = job->y + (size_t)i * state_size(s) + c0;
+    const trm__real *dlogits = job->dlogits + (size_t)i * (size_t)s->S * V;
+    for (int p = 0; p < s->S; p++, dlogits += V)
+      for (size_t v = 0; v < V; v++)
+        add_scaled(job->grads->lm_head + v * D + c0, y + (size_t)(s->P + p) * D, dlogits[v], count);
+    for (size_t j = 0; j < 2; j++) add_scaled(job->grads->q_weight + j * D + c0, y, job->dq[2 * (size_t)i + j], count);
+  }
+}
+
+void trm__cpu_head_backward(trm__backend *be, trm__weights *w, int b, const trm__act *y, const trm__real *dlogits,
+                            const trm__real *dq, trm__act *d, const trm__weights_view *grads) {
+  head_job job = {.be = be,
+                  .w = w,
+                  .b = b,
+                  .y = (const trm__real *)y,
+                  .dlogits = dlogits,
+                  .dq = dq,
+                  .d = (trm__real *)d,
+                  .grads = grads};
+  trm__pool_run(be->pool, b, state_task, &job);
+  trm__pool_run(be->pool, trm__ceil_div(w->dims.D, COLUMNS), weights_task, &job);
+  for (int i = 0; i < b; i++)
+    for (int j = 0; j < 2; j++) grads->q_bias[j] += dq[2 * i + j];
+}

@@ -1,0 +1,65 @@
+/* trm_runtime: opens the pool, the kernels and the backend once, for all models, trainers and solvers that share it. */
+#include "backend/runtime.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+
+trm_runtime_config trm_runtime_config_default(void) {
+  return (trm_runtime_config){.isa = "auto", .device = "cpu"};
+}
+
+/* One of the words that trm__kernels_get knows, whether or not this machine has it. */
+static int is_isa(const char *name) {
+  static const char *const known[] = {"auto", "ref", "avx2", "avx512"};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (strcmp(name, known[i]) == 0) return 1;
+  return 0;
+}
+
+static trm_status choose_kernels(trm_runtime *runtime, const char *isa, trm_error *err) {
+  runtime->kernels = trm__kernels_get(isa);
+  if (runtime->kernels) return TRM_OK;
+  if (is_isa(isa))
+    return trm__fail(err, TRM_E_UNSUPPORTED, "isa", "this machine cannot run '%s' kernels; it runs: %s", isa,
+                     trm__kernels_available());
+  return trm__fail(err, TRM_E_USAGE, "isa", "unknown instruction set '%s'; this machine runs: auto %s", isa,
+                   trm__kernels_available());
+}
+
+trm_status trm_runtime_open(trm_runtime **out, const trm_runtime_config *config, trm_error *err) {
+  trm_runtime_config defaults = trm_runtime_config_default();
+  if (!config) config = &defaults;
+  if (config->threads < 0)
+    return trm__fail(err, TRM_E_USAGE, "threads", "%d threads asked for; give 0 (all cores) or more", config->threads);
+  trm_runtime *runtime = trm__calloc(1, sizeof *runtime);
+  if (!runtime) return trm__fail_memory(err, "runtime", sizeof *runtime);
+  runtime->log = (trm__log){config->log, config->log_context};
+  trm_status status = choose_kernels(runtime, config->isa, err);
+  if (!status) status = trm__pool_open(&runtime->pool, config->threads, err);
+  if (!status) status = trm__backend_open(&runtime->backend, config->device, runtime->kernels, runtime->pool, err);
+  if (status) {
+    trm_runtime_close(&runtime);
+    return status;
+  }
+  *out = runtime;
+  return TRM_OK;
+}
+
+void trm_runtime_close(trm_runtime **runtime) {
+  if (!runtime || !*runtime) return;
+  trm__backend_close(&(*runtime)->backend);
+  trm__pool_close(&(*runtime)->pool);
+  trm__free(*runtime);
+  *runtime = NULL;
+}
+
+trm_runtime_info trm_runtime_describe(const trm_runtime *runtime) {
+  trm_runtime_info info = {.threads = trm__pool_threads(runtime->pool), .cores = trm__cores()};
+  snprintf(info.isa, sizeof info.isa, "%s", runtime->kernels->isa);
+  snprintf(info.available, sizeof info.available, "%s", trm__kernels_available());
+  snprintf(info.device, sizeof info.device, "%s", runtime->backend->name);
+  return info;
+}
