@@ -45,9 +45,11 @@ typedef struct trm_train_config {
   int64_t patience;      /* evaluations without a better one before stopping; 0: never */
   double stop_at;        /* stop at this exact accuracy on the validation set; 0: never */
   int64_t save_every, keep; /* updates between checkpoints; how many are kept */
+  int64_t log_every;     /* updates between lines of metrics.jsonl and points of the event file */
   double max_loss;       /* a loss over this, or NaN, stops the run as diverged */
 } trm_train_config;
 const trm_option *trm_train_options(size_t *count);
+trm_train_config trm_train_config_default(void);
 
 /* Presets: named values for both structs, from one table. */
 size_t trm_presets(void);
@@ -88,8 +90,9 @@ typedef struct trm_train_result {
 trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config,
                            trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 
-/* Goes on from the newest whole checkpoint of a run directory; the rest is as if it had never stopped. overrides: names
- * and texts of values that may change (steps, max_minutes, save_every, keep, eval_every), NULL: none. */
+/* Goes on from the newest whole checkpoint of a run directory; the rest is as if it had never stopped. overrides: count
+ * pairs "name", "text", "name", "text", ... of values that may change (steps, max_minutes, save_every, keep, eval_every,
+ * patience, stop_at); NULL with count 0. */
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
                             trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 

@@ -1,0 +1,22 @@
+/* Shared by the writing and the reading half of checkpoints. */
+#ifndef TRM_TRAIN_CHECKPOINT_INTERNAL_H
+#define TRM_TRAIN_CHECKPOINT_INTERNAL_H
+
+#include "model/model_file.h"
+#include "train/checkpoint.h"
+
+#define TRM__CHECKPOINT_FILES 3
+static const char *const trm__checkpoint_file[TRM__CHECKPOINT_FILES] = {"model.safetensors", "optimizer.safetensors",
+                                                                        "carry.safetensors"};
+
+/* A weight set over the trainer's device arrays (flat: weights or ema), seen from the host. */
+trm_status trm__checkpoint_borrow(trm__trainer *trainer, trm__real *flat, trm__weight_set *set, trm_error *err);
+void trm__checkpoint_return(trm__trainer *trainer, trm__real *flat, trm__weight_set *set, int changed);
+
+/* Whether activations can be read and written in place as trm__real numbers. */
+int trm__checkpoint_plain_carry(const trm__trainer *trainer);
+
+/* N of "step-N", -1 for another name. */
+int64_t trm__checkpoint_number(const char *name);
+
+#endif

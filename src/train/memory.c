@@ -1,0 +1,105 @@
+/* Predicting and fitting memory. The prediction asks each part for its own bytes, so it follows the allocations. */
+#include "train/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "train/trainer.h"
+
+#define UNLIMITED UINT64_MAX
+
+/* The number in the first line of a file, UNLIMITED when absent or "max". */
+static uint64_t read_number(const char *path) {
+  char line[64] = "";
+  FILE *file = fopen(path, "re");
+  if (!file) return UNLIMITED;
+  char *got = fgets(line, sizeof line, file);
+  fclose(file);
+  char *end;
+  unsigned long long value = got ? strtoull(line, &end, 10) : 0;
+  return !got || end == line ? UNLIMITED : (uint64_t)value;
+}
+
+static uint64_t system_available(void) {
+  char line[128];
+  FILE *file = fopen("/proc/meminfo", "re");
+  unsigned long long kib = 0;
+  int found = 0;
+  while (file && !found && fgets(line, sizeof line, file)) found = sscanf(line, "MemAvailable: %llu", &kib) == 1;
+  if (file) fclose(file);
+  return found ? (uint64_t)kib << 10 : UNLIMITED;
+}
+
+static uint64_t room(uint64_t limit, uint64_t used) {
+  if (limit == UNLIMITED || used == UNLIMITED) return UNLIMITED;
+  return used < limit ? limit - used : 0;
+}
+
+/* The room in every cgroup from this process's own up to the root. */
+static uint64_t cgroup_available(void) {
+  char line[512], path[640], own[512] = "";
+  FILE *file = fopen("/proc/self/cgroup", "re");
+  while (file && fgets(line, sizeof line, file))
+    if (strncmp(line, "0::", 3) == 0) snprintf(own, sizeof own, "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+  if (file) fclose(file);
+  uint64_t least = room(read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+                        read_number("/sys/fs/cgroup/memory/memory.usage_in_bytes"));
+  for (;;) {
+    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", own);
+    uint64_t limit = read_number(path);
+    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.current", own);
+    uint64_t here = room(limit, read_number(path));
+    if (here < least) least = here;
+    char *slash = strrchr(own, '/');
+    if (!slash) return least;
+    *slash = 0;
+  }
+}
+
+uint64_t trm__memory_available(void) {
+  uint64_t system = system_available(), cgroup = cgroup_available();
+  uint64_t least = system < cgroup ? system : cgroup;
+  return least == UNLIMITED ? 0 : least;
+}
+
+size_t trm__memory_predict(const trm__memory_job *job, int micro_batch) {
+  trm__network_plan plan = {.max_batch = micro_batch, .training = 1, .recompute = job->train->recompute};
+  return job->already + trm__trainer_bytes(job->params, job->train, job->backend, job->local_batch, micro_batch) +
+         trm__network_bytes(job->model, job->backend, &plan);
+}
+
+/* The slice when n examples are cut into as few equal slices as `most` allows. */
+static int equal_slices(int n, int most) {
+  int slices = (n + most - 1) / most;
+  return (n + slices - 1) / slices;
+}
+
+trm_status trm__memory_plan(const trm__memory_job *job, int *micro_batch, trm_error *err) {
+  int n = job->local_batch;
+  if (job->train->micro_batch) {
+    *micro_batch = job->train->micro_batch < n ? (int)job->train->micro_batch : n;
+    return TRM_OK;
+  }
+  uint64_t limit = (uint64_t)job->train->memory << 20;
+  if (!limit) {
+    uint64_t available = trm__memory_available();
+    limit = available / 4 * 3 + job->already;
+    if (!available || limit > TRM__MEMORY_USEFUL) limit = TRM__MEMORY_USEFUL;
+  }
+  int low = 0, high = n; /* low fits, high + 1 does not */
+  while (low < high) {
+    int middle = low + (high - low + 1) / 2;
+    if (trm__memory_predict(job, middle) <= limit) low = middle;
+    else high = middle - 1;
+  }
+  if (low == 0)
+    return trm__fail(err, TRM_E_MEMORY, "--micro-batch",
+                     "one example at a time needs %zu MiB and %llu MiB are available; try --recompute, a smaller "
+                     "--batch or --memory",
+                     trm__memory_predict(job, 1) >> 20, (unsigned long long)(limit >> 20));
+  *micro_batch = equal_slices(n, low);
+  return TRM_OK;
+}

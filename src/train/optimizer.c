@@ -1,0 +1,151 @@
+/* The flat array of weights is cut into segments once, when the optimizer is opened; an update is then a short loop
+ * over segments. */
+#include "train/optimizer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+
+static int is_trained_kind(const trm__param *p) {
+  return p->kind == TRM__PARAM_MATRIX || p->kind == TRM__PARAM_OTHER;
+}
+
+/* Whether one of the comma-separated prefixes begins the name. */
+static int has_prefix(const char *prefixes, const char *name) {
+  for (const char *p = prefixes; *p;) {
+    size_t length = strcspn(p, ",");
+    if (length && strncmp(p, name, length) == 0) return 1;
+    p += length;
+    if (*p) p++;
+  }
+  return 0;
+}
+
+static trm_status check_prefixes(const char *prefixes, const trm__params *params, trm_error *err) {
+  for (const char *p = prefixes; *p;) {
+    size_t length = strcspn(p, ",");
+    int found = 0;
+    for (int i = 0; i < params->count && length; i++) found |= strncmp(p, params->item[i].name, length) == 0;
+    if (!found)
+      return trm__fail(err, TRM_E_USAGE, "--frozen", "no tensor's name begins with \"%.*s\"; the first is %s",
+                       (int)length, p, params->item[0].name);
+    p += length;
+    if (*p) p++;
+  }
+  return TRM_OK;
+}
+
+/* Appends a tensor to a list, to its last segment when it continues it. */
+static void append(trm__segment *list, size_t *count, const trm__param *p, int muon) {
+  size_t n = (size_t)p->rows * (size_t)p->cols;
+  trm__segment *last = *count ? &list[*count - 1] : NULL;
+  if (last && !muon && !last->muon && last->offset + last->n == p->offset) {
+    last->n += n;
+    return;
+  }
+  list[(*count)++] = (trm__segment){.offset = p->offset, .n = n, .rows = p->rows, .cols = p->cols, .muon = muon};
+}
+
+static size_t scratch_numbers(trm__backend *be, const trm__params *params, const trm_train_config *config) {
+  size_t most = params->puzzle ? (size_t)params->dims.emb_ndim : 0;
+  for (int i = 0; i < params->count && config->optimizer == TRM_MUON; i++) {
+    if (params->item[i].kind != TRM__PARAM_MATRIX) continue;
+    size_t n = be->muon_scratch(be, params->item[i].rows, params->item[i].cols);
+    if (n > most) most = n;
+  }
+  return most;
+}
+
+size_t trm__optimizer_bytes(trm__backend *backend, const trm__params *params, const trm_train_config *config) {
+  return (2 * params->trained + scratch_numbers(backend, params, config)) * sizeof(trm__real) +
+         2 * (size_t)params->count * sizeof(trm__segment);
+}
+
+trm_status trm__optimizer_open(trm__optimizer *optimizer, trm__backend *backend, const trm__params *params,
+                               const trm_train_config *config, trm_error *err) {
+  trm__optimizer o = {.backend = backend, .config = *config, .trained = params->trained};
+  trm_status status = check_prefixes(config->frozen, params, err);
+  if (status != TRM_OK) return status;
+  size_t scratch = scratch_numbers(backend, params, config);
+  o.m = backend->alloc(backend, params->trained * sizeof(trm__real));
+  o.v = backend->alloc(backend, params->trained * sizeof(trm__real));
+  o.scratch = backend->alloc(backend, scratch * sizeof(trm__real));
+  o.segment = trm__calloc((size_t)params->count, sizeof *o.segment);
+  o.frozen = trm__calloc((size_t)params->count, sizeof *o.frozen);
+  if (!o.m || !o.v || !o.scratch || !o.segment || !o.frozen) {
+    trm__optimizer_close(&o);
+    return trm__fail_memory(err, "optimizer", trm__optimizer_bytes(backend, params, config));
+  }
+  for (int i = 0; i < params->count; i++) {
+    const trm__param *p = &params->item[i];
+    int frozen = has_prefix(config->frozen, p->name);
+    if (p->kind == TRM__PARAM_PUZZLE) o.puzzle_frozen = frozen;
+    if (!is_trained_kind(p)) continue;
+    if (frozen) append(o.frozen, &o.frozens, p, 0);
+    else append(o.segment, &o.segments, p, config->optimizer == TRM_MUON && p->kind == TRM__PARAM_MATRIX);
+  }
+  *optimizer = o;
+  return TRM_OK;
+}
+
+void trm__optimizer_close(trm__optimizer *optimizer) {
+  trm__backend *be = optimizer->backend;
+  if (be) {
+    void *device[] = {optimizer->m, optimizer->v, optimizer->scratch};
+    for (size_t i = 0; i < sizeof device / sizeof *device; i++)
+      if (device[i]) be->free(be, device[i]);
+  }
+  trm__free(optimizer->segment);
+  trm__free(optimizer->frozen);
+  *optimizer = (trm__optimizer){0};
+}
+
+double trm__optimizer_norm(trm__optimizer *optimizer, trm__real *grads) {
+  trm__backend *be = optimizer->backend;
+  for (size_t i = 0; i < optimizer->frozens; i++)
+    be->zero(be, grads + optimizer->frozen[i].offset, optimizer->frozen[i].n * sizeof *grads);
+  return sqrt(be->sum_squares(be, grads, optimizer->trained));
+}
+
+void trm__optimizer_clip(trm__optimizer *optimizer, trm__real *grads, double norm) {
+  double most = optimizer->config.clip;
+  if (most > 0 && norm > most) optimizer->backend->scale(optimizer->backend, grads, most / norm, optimizer->trained);
+}
+
+void trm__optimizer_step(trm__optimizer *optimizer, trm__real *weights, const trm__real *grads, double factor,
+                         int64_t t) {
+  trm__backend *be = optimizer->backend;
+  const trm_train_config *c = &optimizer->config;
+  trm__adam adam = {
+      .lr = c->lr * factor, .beta1 = c->beta1, .beta2 = c->beta2, .weight_decay = c->weight_decay, .eps = 1e-8, .t = t};
+  for (size_t i = 0; i < optimizer->segments; i++) {
+    const trm__segment *s = &optimizer->segment[i];
+    trm__real *p = weights + s->offset, *m = optimizer->m + s->offset, *v = optimizer->v + s->offset;
+    const trm__real *g = grads + s->offset;
+    if (s->muon)
+      be->muon(be, p, m, g, s->rows, s->cols, c->muon_lr * factor, c->muon_momentum, c->muon_weight_decay,
+               optimizer->scratch);
+    else if (c->optimizer == TRM_ADAM_ATAN2) be->adam_atan2(be, p, m, v, g, s->n, &adam);
+    else be->adamw(be, p, m, v, g, s->n, &adam);
+  }
+}
+
+void trm__optimizer_puzzle(trm__optimizer *optimizer, trm__real *table, int rows, int ndim, const trm__real *drows,
+                           const int32_t *ids, int b, double factor) {
+  if (optimizer->puzzle_frozen) return;
+  trm__backend *be = optimizer->backend;
+  be->sign_sgd_rows(be, table, rows, ndim, drows, ids, b, optimizer->config.puzzle_emb_lr * factor,
+                    optimizer->config.puzzle_emb_weight_decay, optimizer->scratch);
+}
+
+void trm__optimizer_ema(trm__optimizer *optimizer, trm__real *ema, const trm__real *weights, int64_t t) {
+  trm__backend *be = optimizer->backend;
+  for (size_t i = 0; i < optimizer->segments; i++) {
+    const trm__segment *s = &optimizer->segment[i];
+    if (t <= optimizer->config.ema_from)
+      be->copy(be, ema + s->offset, weights + s->offset, s->n * sizeof *ema, TRM__COPY_ON_DEVICE);
+    else be->ema(be, ema + s->offset, weights + s->offset, s->n, optimizer->config.ema_decay);
+  }
+}

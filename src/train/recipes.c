@@ -1,0 +1,101 @@
+/* Presets: named recipes. A recipe is a line of "key=value" words over the two declaration tables (model and training);
+ * what it does not name keeps its default. The first four are the published configurations (SPEC.md, Configurations);
+ * their shape fields (seq_len, vocab_size, identifiers) are overwritten by the data's. The others are small enough for
+ * a few CPU cores. */
+#include <string.h>
+#include <trm/train.h>
+
+#include "base/mem.h"
+#include "base/options.h"
+#include "base/status.h"
+
+#define PUBLISHED                                                                                                      \
+  "hidden_size=512 num_heads=8 L_layers=2 H_cycles=3 expansion=4 puzzle_emb_ndim=512 puzzle_emb_len=16 "               \
+  "rms_norm_eps=1e-5 rope_theta=10000 halt_max_steps=16 halt_exploration_prob=0.1 forward_dtype=bfloat16 "             \
+  "batch=768 optimizer=adam_atan2 lr=1e-4 lr_min_ratio=1 lr_warmup_steps=2000 beta1=0.9 beta2=0.95 ema_decay=0.999 "   \
+  "ema_from=0 loss=stablemax label_smoothing=0 halt_weight=0.5 clip=0 save_every=1000 log_every=10 "
+#define PUBLISHED_GRID "weight_decay=1.0 puzzle_emb_lr=1e-4 puzzle_emb_weight_decay=1.0 epochs=50000 "
+#define MIXER "mlp_t=1 pos_encodings=none "
+#define ATTENTION "mlp_t=0 pos_encodings=rope "
+
+#define SMALL                                                                                                          \
+  MIXER "num_heads=4 L_layers=2 expansion=4 puzzle_emb_ndim=0 puzzle_emb_len=0 halt_max_steps=16 "                     \
+        "halt_exploration_prob=0.1 forward_dtype=float32 augment=1 optimizer=adamw lr_warmup_steps=50 "                \
+        "lr_min_ratio=0.1 beta1=0.9 beta2=0.95 weight_decay=0.1 ema_decay=0.98 clip=1 save_every=500 "
+
+static const struct {
+  const char *name, *help, *values;
+} recipe[] = {
+    {"sudoku-mlp", "Sudoku 9x9, mixer: 5.0 million weights, as published",
+     PUBLISHED PUBLISHED_GRID MIXER "L_cycles=6 seq_len=81 vocab_size=11 augment=1"},
+    {"sudoku-att", "Sudoku 9x9, attention: 6.8 million weights, as published",
+     PUBLISHED PUBLISHED_GRID ATTENTION "L_cycles=6 seq_len=81 vocab_size=11 augment=1"},
+    {"maze", "mazes 30x30: 6.8 million weights, as published",
+     PUBLISHED PUBLISHED_GRID ATTENTION "L_cycles=4 seq_len=900 vocab_size=6 augment=1"},
+    {"arc", "ARC-AGI: 6.8 million weights and a row a puzzle, as published",
+     PUBLISHED ATTENTION "L_cycles=4 seq_len=900 vocab_size=12 augment=0 weight_decay=0.1 puzzle_emb_lr=1e-2 "
+                         "puzzle_emb_weight_decay=0.1 epochs=100000"},
+    {"sudoku-4x4", "Sudoku 4x4 for CPUs: seconds",
+     SMALL "seq_len=16 vocab_size=5 hidden_size=64 H_cycles=2 L_cycles=2 batch=64 lr=4e-3 steps=300"},
+    {"sudoku-6x6", "Sudoku 6x6 for CPUs: two minutes on two cores",
+     SMALL "seq_len=36 vocab_size=7 hidden_size=64 H_cycles=2 L_cycles=2 batch=128 lr=4e-3 steps=640"},
+    {"sudoku-9x9-small", "Sudoku 9x9 for CPUs: an hour on a few cores",
+     SMALL "seq_len=81 vocab_size=10 hidden_size=128 H_cycles=2 L_cycles=4 batch=128 lr=2e-3 steps=6000"},
+};
+
+size_t trm_presets(void) {
+  return sizeof recipe / sizeof *recipe;
+}
+
+trm_preset_info trm_preset(size_t index) {
+  return (trm_preset_info){.name = recipe[index].name, .help = recipe[index].help};
+}
+
+/* Sets one "key=value" word in whichever struct knows the key. */
+static trm_status set_word(const char *word, size_t length, trm_model_config *model, trm_train_config *train,
+                           trm_error *err) {
+  char key[64], value[64];
+  const char *equals = memchr(word, '=', length);
+  size_t key_length = equals ? (size_t)(equals - word) : length;
+  size_t value_length = equals ? length - key_length - 1 : 0;
+  if (!equals || key_length >= sizeof key || value_length >= sizeof value)
+    return trm__fail(err, TRM_E_INTERNAL, "preset", "\"%.*s\" is not key=value", (int)length, word);
+  memcpy(key, word, key_length);
+  key[key_length] = 0;
+  memcpy(value, equals + 1, value_length);
+  value[value_length] = 0;
+  size_t count;
+  const trm_option *table = trm_model_options(&count);
+  if (trm__option_find(table, count, key)) return trm_options_set(table, count, model, key, value, err);
+  table = trm_train_options(&count);
+  return trm_options_set(table, count, train, key, value, err);
+}
+
+static trm_status fail_unknown(const char *name, trm_error *err) {
+  char names[512] = "";
+  for (size_t i = 0; i < trm_presets(); i++) {
+    size_t used = strlen(names);
+    if (used + strlen(recipe[i].name) + 3 > sizeof names) break;
+    if (i) strcat(names, ", ");
+    strcat(names, recipe[i].name);
+  }
+  return trm__fail(err, TRM_E_USAGE, "--preset", "unknown preset \"%s\"; known: %s", name, names);
+}
+
+trm_status trm_preset_apply(const char *name, trm_model_config *model, trm_train_config *train, trm_error *err) {
+  size_t i = 0;
+  while (i < trm_presets() && strcmp(recipe[i].name, name) != 0) i++;
+  if (i == trm_presets()) return fail_unknown(name, err);
+  trm_model_config new_model = trm_model_config_default();
+  trm_train_config new_train = trm_train_config_default();
+  const char *p = recipe[i].values;
+  while (*(p += strspn(p, " "))) {
+    size_t length = strcspn(p, " ");
+    trm_status status = set_word(p, length, &new_model, &new_train, err);
+    if (status != TRM_OK) return status;
+    p += length;
+  }
+  *model = new_model;
+  *train = new_train;
+  return TRM_OK;
+}
