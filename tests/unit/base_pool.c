@@ -1,0 +1,171 @@
+/* The pool: every task exactly once, workers with numbers of their own, runs of very different sizes, sleeping and
+ * waking, more threads than cores; and counting cores from cgroup files. */
+#include "check.h"
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/pool.h"
+
+struct work {
+  trm__pool *pool;
+  int done[5000];
+  int worker[5000];
+  int sum[64]; /* one place a worker, without locks: two workers with one number would be a race */
+};
+
+static void count_task(void *context, int task, int worker) {
+  struct work *w = context;
+  w->done[task]++;
+  w->worker[task] = worker;
+  w->sum[worker] += task;
+}
+
+static void run_and_check(struct work *w, int tasks) {
+  memset(w->done, 0, sizeof w->done);
+  memset(w->sum, 0, sizeof w->sum);
+  trm__pool_run(w->pool, tasks, count_task, w);
+  int sum = 0;
+  for (int i = 0; i < trm__pool_threads(w->pool); i++) sum += w->sum[i];
+  assert_int_equal(sum, tasks * (tasks - 1) / 2);
+  for (int i = 0; i < tasks; i++) {
+    if (w->done[i] != 1) fail_msg("task %d of %d ran %d times", i, tasks, w->done[i]);
+    assert_in_range(w->worker[i], 0, trm__pool_threads(w->pool) - 1);
+  }
+}
+
+static void each_task_runs_once(void **state) {
+  (void)state;
+  static struct work w;
+  trm_error err = {0};
+  const int threads[] = {1, 2, 3, 8, 17};
+  for (size_t t = 0; t < sizeof threads / sizeof threads[0]; t++) {
+    CHECK_OK(trm__pool_open(&w.pool, threads[t], &err), err);
+    assert_int_equal(trm__pool_threads(w.pool), threads[t]);
+    for (int tasks = 0; tasks < 40; tasks++) run_and_check(&w, tasks);
+    run_and_check(&w, 5000);
+    trm__pool_close(&w.pool);
+    assert_null(w.pool);
+  }
+  trm__pool_close(&w.pool);
+}
+
+static void many_short_runs(void **state) {
+  (void)state;
+  static struct work w;
+  trm_error err = {0};
+  CHECK_OK(trm__pool_open(&w.pool, 4, &err), err);
+  for (int i = 0; i < 3000; i++) run_and_check(&w, 2 + i % 7);
+  for (int i = 0; i < 20; i++) { /* long enough that the workers sleep in between */
+    usleep(2000);
+    run_and_check(&w, 9);
+  }
+  trm__pool_close(&w.pool);
+}
+
+static void wait_long(void *context, int task, int worker) {
+  (void)worker;
+  if (task > 0) usleep(20000); /* the caller has to sleep until this one leaves */
+  atomic_fetch_add((atomic_int *)context, 1);
+}
+
+static void the_caller_waits_for_the_last(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm__pool *pool;
+  atomic_int done = 0;
+  CHECK_OK(trm__pool_open(&pool, 2, &err), err);
+  for (int i = 1; i <= 10; i++) {
+    trm__pool_run(pool, 2, wait_long, &done);
+    assert_int_equal(atomic_load(&done), 2 * i);
+  }
+  trm__pool_close(&pool);
+}
+
+static void wrong_numbers_are_refused(void **state) {
+  (void)state;
+  trm__pool *pool = NULL;
+  trm_error err;
+  CHECK_FAILS(trm__pool_open(&pool, -1, &err), TRM_E_USAGE, err, "-1");
+  CHECK_FAILS(trm__pool_open(&pool, 1 << 20, &err), TRM_E_USAGE, err, "threads");
+  assert_null(pool);
+  CHECK_OK(trm__pool_open(&pool, 0, &err), err);
+  assert_int_equal(trm__pool_threads(pool), trm__cores());
+  trm__pool_close(&pool);
+}
+
+static trm_status open_and_close(void *context, trm_error *err) {
+  (void)context;
+  trm__pool *pool = NULL;
+  trm_status status = trm__pool_open(&pool, 3, err);
+  trm__pool_close(&pool);
+  return status;
+}
+
+static void no_memory_is_survived(void **state) {
+  (void)state;
+  assert_int_equal(check_each_allocation(open_and_close, NULL), 2);
+}
+
+static void write_text(const char *dir, const char *name, const char *text) {
+  trm_error err = {0};
+  CHECK_OK(trm__file_write(check_path(dir, name), text, strlen(text), &err), err);
+}
+
+static void make_dir(const char *dir, const char *name) {
+  trm_error err = {0};
+  CHECK_OK(trm__dir_make(check_path(dir, name), &err), err);
+}
+
+static void quotas_of_version_2(void **state) {
+  (void)state;
+  char dir[64];
+  check_temp_dir(dir);
+  make_dir(dir, "a/b");
+  write_text(dir, "self", "0::/a/b\n");
+  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 0);
+  write_text(dir, "a/b/cpu.max", "max 100000\n");
+  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 0);
+  write_text(dir, "a/cpu.max", "350000 100000\n"); /* the parent's limit holds too */
+  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 4);
+  write_text(dir, "a/b/cpu.max", "10000 100000\n");
+  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 1);
+  write_text(dir, "a/b/cpu.max", "garbage");
+  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 4);
+  write_text(dir, "self", "0::/gone/deeper\n"); /* a path of the host, seen from inside a container */
+  write_text(dir, "cpu.max", "200000 100000\n");
+  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 2);
+  assert_int_equal(trm__cgroup_cores(check_path(dir, "absent"), dir), 0);
+  check_remove(dir);
+}
+
+static void quotas_of_version_1(void **state) {
+  (void)state;
+  char dir[64];
+  check_temp_dir(dir);
+  make_dir(dir, "cpu,cpuacct/box");
+  write_text(dir, "self", "12:memory:/box\n4:cpu,cpuacct:/box\n1:cpuset:/box\n");
+  write_text(dir, "cpu,cpuacct/box/cpu.cfs_quota_us", "-1\n");
+  write_text(dir, "cpu,cpuacct/box/cpu.cfs_period_us", "100000\n");
+  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 0);
+  write_text(dir, "cpu,cpuacct/box/cpu.cfs_quota_us", "250000\n");
+  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 3);
+  write_text(dir, "cpu,cpuacct/box/cpu.cfs_period_us", "0\n");
+  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 0);
+  check_remove(dir);
+}
+
+static void there_is_at_least_one_core(void **state) {
+  (void)state;
+  assert_in_range(trm__cores(), 1, sysconf(_SC_NPROCESSORS_CONF));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_task_runs_once),           cmocka_unit_test(many_short_runs),
+      cmocka_unit_test(the_caller_waits_for_the_last), cmocka_unit_test(wrong_numbers_are_refused),
+      cmocka_unit_test(no_memory_is_survived),         cmocka_unit_test(quotas_of_version_2),
+      cmocka_unit_test(quotas_of_version_1),           cmocka_unit_test(there_is_at_least_one_core),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
