@@ -38,6 +38,12 @@ struct trm_dataset {
 trm_status trm__dataset_new(trm_dataset **out, const trm_task *task, int64_t examples, int64_t group_size,
                             const char *rating_name, trm_error *err);
 
+/* The same around arrays [examples][seq_len] and ratings [examples] (or NULL) from base/mem.h, which the dataset owns
+ * on success. */
+trm_status trm__dataset_adopt(trm_dataset **out, const trm_task *task, int64_t examples, int64_t group_size,
+                              uint8_t *inputs, uint8_t *labels, double *ratings, const char *rating_name,
+                              trm_error *err);
+
 /* Writes the directory out, whole or not at all: under a temporary name beside it, synced, then renamed. Either split
  * may be NULL. TRM_E_USAGE when out exists and is not an empty directory. */
 trm_status trm__dataset_write(const char *out, const trm_dataset *train, const trm_dataset *test, trm_error *err);
