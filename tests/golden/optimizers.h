@@ -1,0 +1,155 @@
+/* Optimizers and the moving average through the backend's operations, on the stored gradients of steps 1, 2, 3. Each
+ * starts again from the set's weights. Results are stored whole or as their first 256 numbers. */
+#ifndef GOLDEN_OPTIMIZERS_H
+#define GOLDEN_OPTIMIZERS_H
+
+#include "golden/gradients.h"
+
+#define OPTIMIZER_BOUND 1e-6
+
+static double option(golden_set *g, const char *name, double otherwise) {
+  json_t *value = json_object_get(json_object_get(g->meta, "optimizer"), name);
+  return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+static trm__adam adam_options(golden_set *g) {
+  json_t *betas = json_object_get(json_object_get(g->meta, "optimizer"), "betas");
+  trm__adam c = {option(g, "lr", 1e-3), 0.9, 0.95, option(g, "weight_decay", 0.1), option(g, "adamw_eps", 1e-8), 0};
+  if (json_array_size(betas) == 2) {
+    c.beta1 = json_number_value(json_array_get(betas, 0));
+    c.beta2 = json_number_value(json_array_get(betas, 1));
+  }
+  return c;
+}
+
+/* Compares an array of the parameters' shape with tensors named by the format ("%s" is the parameter), whole and, with
+ * the format of heads, the first 256 numbers. */
+static void compare_flat(golden_set *g, const trm__params *params, const trm__real *flat, const char *whole,
+                         const char *head) {
+  char name[KEY];
+  for (int i = 0; i < params->count; i++) {
+    const trm__param *p = &params->item[i];
+    size_t n = (size_t)p->rows * (size_t)p->cols;
+    if (p->kind != TRM__PARAM_MATRIX && p->kind != TRM__PARAM_OTHER) continue;
+    double *v = real_values(flat + p->offset, n);
+    snprintf(name, sizeof name, "%s%s", whole, p->name);
+    compare(g, "optim", name, v, n, OPTIMIZER_BOUND);
+    const char *at = strchr(head, '%');
+    snprintf(name, sizeof name, "%.*s%s%s", (int)(at - head), head, p->name, at + 1);
+    compare(g, "optim", name, v, n < 256 ? n : 256, OPTIMIZER_BOUND);
+    free(v);
+  }
+}
+
+/* The stored gradients of step k as one array; 0 when any is missing. */
+static int load_gradients(golden_set *g, const trm__params *params, int k, trm__real *flat) {
+  char stem[32];
+  snprintf(stem, sizeof stem, "grads_step%d_f32", k);
+  for (int i = 0; i < params->count; i++) {
+    const trm__param *p = &params->item[i];
+    if (p->kind != TRM__PARAM_MATRIX && p->kind != TRM__PARAM_OTHER) continue;
+    const trm__st_tensor *t = find(g, stem, p->name);
+    if (!t || t->elements != (size_t)p->rows * (size_t)p->cols) return 0;
+    trm__st_read_real(t, flat + p->offset);
+  }
+  return 1;
+}
+
+typedef enum optimizer { ADAM_ATAN2, ADAMW } optimizer;
+
+typedef struct optimizer_state {
+  trm__real *p, *m, *v, *g, *shadow; /* [trained] */
+} optimizer_state;
+
+static optimizer_state state_open(const subject *s) {
+  size_t n = s->params.trained;
+  optimizer_state o;
+  trm__real **all[] = {&o.p, &o.m, &o.v, &o.g, &o.shadow};
+  for (int i = 0; i < 5; i++) *all[i] = must(calloc(n, sizeof(trm__real)));
+  memcpy(o.p, s->weights.flat, n * sizeof *o.p);
+  memcpy(o.shadow, s->weights.flat, n * sizeof *o.p);
+  return o;
+}
+
+static void state_close(optimizer_state *o) {
+  free(o->p);
+  free(o->m);
+  free(o->v);
+  free(o->g);
+  free(o->shadow);
+}
+
+static void run_optimizer(golden_set *g, subject *s, machine *m, optimizer kind) {
+  trm__backend *be = m->backend;
+  optimizer_state o = state_open(s);
+  trm__adam c = adam_options(g);
+  const char *word = kind == ADAMW ? "adamw" : "adam_atan2";
+  char whole[64], head[64];
+  for (int k = 1; k <= 3 && load_gradients(g, &s->params, k, o.g); k++) {
+    c.t = k;
+    (kind == ADAMW ? be->adamw : be->adam_atan2)(be, o.p, o.m, o.v, o.g, s->params.trained, &c);
+    snprintf(whole, sizeof whole, "%s.step%d.param.", word, k);
+    snprintf(head, sizeof head, "%s.step%d.param_head256.%%", word, k);
+    compare_flat(g, &s->params, o.p, whole, head);
+    snprintf(whole, sizeof whole, "adam.step%d.exp_avg.", k);
+    snprintf(head, sizeof head, "adam.step%d.exp_avg.%%.head256", k);
+    compare_flat(g, &s->params, o.m, whole, head);
+    snprintf(whole, sizeof whole, "adam.step%d.exp_avg_sq.", k);
+    snprintf(head, sizeof head, "adam.step%d.exp_avg_sq.%%.head256", k);
+    compare_flat(g, &s->params, o.v, whole, head);
+    if (kind == ADAM_ATAN2) {
+      be->ema(be, o.shadow, o.p, s->params.trained, option(g, "ema_rate", 0.999));
+      snprintf(whole, sizeof whole, "ema.step%d.", k);
+      snprintf(head, sizeof head, "ema.step%d.%%.head256", k);
+      compare_flat(g, &s->params, o.shadow, whole, head);
+    }
+  }
+  state_close(&o);
+}
+
+/* The puzzle table after sign-SGD on the stored rows' gradients. */
+static void run_sign_sgd(golden_set *g, subject *s, machine *m) {
+  int B = g->batch;
+  size_t ndim = (size_t)s->params.dims.emb_ndim, n = s->params.puzzle;
+  int32_t *ids = input_ints(g, "data", "puzzle_identifiers", (size_t)B);
+  if (!n || !ids) {
+    free(ids);
+    return;
+  }
+  trm__real *table = must(calloc(n, sizeof *table)), *scratch = must(calloc(ndim, sizeof *scratch));
+  trm__real *drows = must(calloc((size_t)B * ndim, sizeof *drows));
+  memcpy(table, s->weights.puzzle, n * sizeof *table);
+  for (int k = 1; k <= 3; k++) {
+    char stem[32], name[64];
+    snprintf(stem, sizeof stem, "grads_step%d_f32", k);
+    const trm__st_tensor *t = find(g, stem, LOCAL);
+    if (!t || t->elements != (size_t)B * ndim) break;
+    trm__st_read_real(t, drows);
+    m->backend->sign_sgd_rows(m->backend, table, (int)(n / ndim), (int)ndim, drows, ids, B,
+                              option(g, "puzzle_emb_lr", 1e-2), option(g, "puzzle_emb_weight_decay", 0.1), scratch);
+    double *v = real_values(table, n);
+    snprintf(name, sizeof name, "signsgd.step%d.puzzle_emb.weights", k);
+    compare(g, "optim", name, v, n, OPTIMIZER_BOUND);
+    free(v);
+  }
+  free(table);
+  free(scratch);
+  free(drows);
+  free(ids);
+}
+
+static void compare_optimizers(golden_set *g, subject *s, machine *m) {
+  golden_file *f = find_file(g, "optim");
+  if (!f) return;
+  run_optimizer(g, s, m, ADAM_ATAN2);
+  run_optimizer(g, s, m, ADAMW);
+  run_sign_sgd(g, s, m);
+  for (size_t i = 0; i < f->st.count; i++) {
+    const char *name = f->st.tensor[i].name;
+    if (strncmp(name, "adam_atan2_lucidrains.", 22) == 0)
+      skip(g, "optim", name, "lucidrains' variant is another optimizer, which trm does not offer");
+    else skip(g, "optim", name, "the gradients it follows from are not stored");
+  }
+}
+
+#endif
