@@ -1,0 +1,130 @@
+/* What the subcommands share: their declaration, argument parsing, messages and exit codes, progress and JSON.
+ *
+ * A subcommand declares itself once (cli_command): its options come from declaration tables, and its --help and man
+ * page are generated from that declaration. Results go to standard output, everything else to standard error. */
+#ifndef TRM_CLI_H
+#define TRM_CLI_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <trm/options.h>
+#include <trm/trm.h>
+
+#include "base/options.h"
+
+/* Exit codes, as the man pages give them. CLI_CONTINUE is no exit code: the caller goes on. */
+enum { CLI_CONTINUE = -1, CLI_OK = 0, CLI_UNSOLVED = 1, CLI_USAGE = 2, CLI_INPUT = 3, CLI_FAULT = 4 };
+
+#define CLI_TABLES 4
+typedef struct cli_table {
+  const trm_option *items;
+  size_t count;
+  void *config;
+} cli_table;
+
+typedef struct cli_command cli_command;
+struct cli_command {
+  const char *name;        /* "solve", "data make" */
+  const char *synopsis;    /* what follows the name: "MODEL DATA [options]" */
+  const char *summary;     /* one line, no full stop */
+  const char *description; /* paragraphs, separated by an empty line */
+  const char *examples;    /* lines */
+  const char *exits;       /* lines "code\tmeaning" beside the common ones, or NULL */
+  size_t (*tables)(cli_table tables[CLI_TABLES]);
+  int (*run)(const cli_command *self, int argc, char **argv); /* argv[0]: the first argument after the name */
+};
+
+extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_train, cli_eval, cli_solve,
+    cli_info, cli_plot, cli_doctor;
+extern const cli_command *const cli_commands[]; /* in the order of --help, ends with NULL */
+
+/* -- arguments (arguments.c) --------------------------------------------------------------------------------------- */
+
+typedef struct cli_given {
+  const trm_option *option;
+  const cli_table *table;
+} cli_given;
+
+/* What parsing found; lists have room for all arguments. */
+typedef struct cli_arguments {
+  cli_table table[CLI_TABLES];
+  size_t tables;
+  const char **positional;
+  size_t positionals;
+  cli_given *given; /* options in the order in which they were given */
+  size_t givens;
+} cli_arguments;
+
+void cli_defaults(const cli_command *command);
+/* Sets the options of the command's tables. -h and --help print the help. Returns CLI_CONTINUE or an exit code. */
+int cli_parse(const cli_command *command, int argc, char **argv, cli_arguments *arguments);
+void cli_arguments_free(cli_arguments *arguments);
+/* CLI_CONTINUE when between least and most positional arguments were given. names: for the message. */
+int cli_expect(const cli_command *command, const cli_arguments *arguments, size_t least, size_t most,
+               const char *names);
+/* The entry of names (ends with NULL) that is nearest to name, or NULL when none is near. */
+const char *cli_nearest(const char *const *names, const char *name);
+
+/* -- help and man pages (help.c) ----------------------------------------------------------------------------------- */
+
+void cli_print_overview(FILE *file);
+void cli_print_data_overview(FILE *file);
+void cli_print_help(const cli_command *command, FILE *file);
+int cli_print_man(const char *page, FILE *file); /* "trm", "data", "solve", "data make"; 0, or -1 for no such page */
+
+/* -- messages (output.c) ------------------------------------------------------------------------------------------- */
+
+/* "trm NAME: where: message" on standard error, one line; returns the exit code of the status. */
+int cli_error(const cli_command *command, const trm_error *error);
+/* The same from words; returns CLI_USAGE. */
+int cli_usage(const cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int cli_bad_input(const cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_warn(const cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2))); /* no prefix */
+
+/* Flushes standard output. Returns code, or CLI_FAULT with a message when anything written there was lost. */
+int cli_finish(int code);
+int cli_stdout_broken(void); /* 1: nobody reads any more */
+
+int cli_color(FILE *file); /* a terminal that may be coloured (NO_COLOR and TERM=dumb respected) */
+int cli_columns(FILE *file);
+
+/* One line that is rewritten on a terminal, and otherwise a line every few seconds; always on standard error. */
+typedef struct cli_progress {
+  int live, quiet, shown;
+  double last, every;
+} cli_progress;
+cli_progress cli_progress_open(int quiet);
+int cli_progress_due(const cli_progress *progress);
+void cli_progress_show(cli_progress *progress, const char *line);
+void cli_progress_clear(cli_progress *progress);
+/* A trm_progress_fn over a cli_progress. */
+int cli_progress_fraction(void *progress, double fraction, const char *what);
+
+double cli_seconds(void);
+const char *cli_duration(double seconds, char text[32]);  /* "3:12", "1:02:33" */
+const char *cli_thousands(int64_t number, char text[32]); /* "5,028,866" */
+const char *cli_percent(double fraction, char text[32]);  /* "97.1 %", "-" for NaN */
+const char *cli_bytes(double bytes, char text[32]);       /* "20.1 MB" */
+
+json_t *cli_real(double number);                  /* null when not finite */
+void cli_json_print(json_t *value, int one_line); /* to standard output; value is released */
+
+/* -- the machine (runtime.c) --------------------------------------------------------------------------------------- */
+
+/* A runtime with threads (0: TRM_THREADS, else all) and TRM_ISA. CLI_CONTINUE or an exit code. */
+int cli_runtime_open(const cli_command *command, trm_runtime **runtime, int64_t threads);
+/* threads, or TRM_THREADS where that is 0. */
+int cli_threads(const cli_command *command, int64_t threads, int64_t *out);
+
+/* SIGINT and SIGTERM set this; a second one ends the program at once. */
+void cli_catch_signals(void);
+int cli_interrupted(void);
+
+void *cli_alloc(size_t count, size_t size); /* zeroed; ends the program with CLI_FAULT without memory */
+void *cli_grow(void *p, size_t count, size_t size);
+char *cli_copy_text(const char *text, size_t length);
+
+#endif

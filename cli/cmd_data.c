@@ -1,0 +1,280 @@
+/* trm data: make, import, info, check. Options of make and import are the library's tables. */
+#include <math.h>
+#include <string.h>
+#include <trm/data.h>
+
+#include "cli.h"
+#include "grid.h"
+
+static struct {
+  int json, quiet;
+  int64_t threads;
+} opt;
+static trm_make_config making;
+static trm_import_config importing;
+
+#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
+static const trm_option reporting[] = {
+    {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .group = "Output", .help = "print one JSON object"},
+    {.name = "quiet", .type = TRM_OPT_BOOL, FIELD(quiet), .help = "no progress on standard error"},
+};
+#define REPORTING (sizeof reporting / sizeof *reporting)
+
+static size_t report_tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){reporting, REPORTING, &opt};
+  return 1;
+}
+
+static size_t make_tables(cli_table t[CLI_TABLES]) {
+  t[0].items = trm_make_options(&t[0].count);
+  t[0].config = &making;
+  t[1] = (cli_table){reporting, REPORTING, &opt};
+  return 2;
+}
+
+static size_t import_tables(cli_table t[CLI_TABLES]) {
+  t[0].items = trm_import_options(&t[0].count);
+  t[0].config = &importing;
+  t[1] = (cli_table){reporting, REPORTING, &opt};
+  return 2;
+}
+
+/* -- info ---------------------------------------------------------------------------------------------------------- */
+
+static int is_table(const char *path) {
+  const char *dot = strrchr(path, '.');
+  return dot && (!strcmp(dot, ".csv") || !strcmp(dot, ".jsonl"));
+}
+
+static json_t *split_json(const trm_dataset_info *d) {
+  return json_pack("{s:I, s:I, s:I, s:I, s:o}", "examples", (json_int_t)d->examples, "puzzles", (json_int_t)d->puzzles,
+                   "groups", (json_int_t)d->groups, "identifiers", (json_int_t)d->identifiers, "ratings",
+                   d->has_ratings ? json_string(d->rating_name) : json_null());
+}
+
+static json_t *task_json(const trm_dataset_info *d) {
+  return json_pack("{s:s, s:i, s:i, s:s}", "kind", cli_task_word(d->task.kind), "width", d->task.width, "height",
+                   d->task.height, "alphabet", d->task.alphabet);
+}
+
+static void print_split(const char *split, const trm_dataset_info *d) {
+  char a[32], b[32], c[32], e[32];
+  printf("%-8s %12s %12s %12s %12s", split, cli_thousands(d->examples, a), cli_thousands(d->puzzles, b),
+         cli_thousands(d->groups, c), cli_thousands(d->identifiers, e));
+  printf("   %s\n", d->has_ratings ? d->rating_name : "-");
+}
+
+/* What the path holds: both splits of a directory, or one file. */
+static int describe(const cli_command *self, const char *path) {
+  static const char *const splits[] = {"train", "test"};
+  json_t *json = json_object(), *parts = json_object();
+  trm_error error = {0}, first = {0};
+  char text[96];
+  int found = 0, file = is_table(path);
+  for (int i = 0; i < (file ? 1 : 2); i++) {
+    trm_dataset *dataset = NULL;
+    if (trm_dataset_open(&dataset, path, splits[i], NULL, &error)) {
+      if (!i) first = error;
+      continue;
+    }
+    trm_dataset_info d = trm_dataset_describe(dataset);
+    trm_dataset_close(&dataset);
+    if (!found++ && !opt.json) {
+      printf("data      %s\ntask      %s, symbols \"%s\"\nshape     %lld tokens of a vocabulary of %lld\n\n", path,
+             cli_task_text(&d.task, text), d.task.alphabet, (long long)d.seq_len, (long long)d.vocab_size);
+      printf("%-8s %12s %12s %12s %12s   %s\n", "split", "examples", "puzzles", "groups", "identifiers", "rating");
+    }
+    if (opt.json) {
+      json_object_set_new(json, "task", task_json(&d));
+      json_object_set_new(json, "seq_len", json_integer(d.seq_len));
+      json_object_set_new(json, "vocab_size", json_integer(d.vocab_size));
+      json_object_set_new(parts, file ? "file" : splits[i], split_json(&d));
+    } else {
+      print_split(file ? "file" : splits[i], &d);
+    }
+  }
+  if (found && opt.json) {
+    json_object_set_new(json, "data", json_string(path));
+    json_object_set(json, "splits", parts);
+    cli_json_print(json_incref(json), 0);
+  }
+  json_decref(parts);
+  json_decref(json);
+  return found ? CLI_OK : cli_error(self, &first);
+}
+
+static int run_info(const cli_command *self, int argc, char **argv) {
+  cli_arguments a;
+  cli_defaults(self);
+  int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a dataset");
+  if (code == CLI_CONTINUE) code = describe(self, a.positional[0]);
+  cli_arguments_free(&a);
+  return code;
+}
+
+/* -- make and import ----------------------------------------------------------------------------------------------- */
+
+static int finish_data(const cli_command *self, trm_status status, const trm_error *error, const char *out,
+                       cli_progress *progress) {
+  cli_progress_clear(progress);
+  if (status) {
+    int code = cli_error(self, error);
+    return status == TRM_E_STOPPED ? CLI_UNSOLVED : code;
+  }
+  return describe(self, out);
+}
+
+static int run_make(const cli_command *self, int argc, char **argv) {
+  cli_arguments a;
+  trm_error error = {0};
+  cli_defaults(self);
+  int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 0, 0, "no argument but options");
+  if (code == CLI_CONTINUE && !making.out[0]) code = cli_usage(self, "--out DIR is needed");
+  if (code == CLI_CONTINUE) code = cli_threads(self, making.threads, &making.threads);
+  if (code == CLI_CONTINUE) {
+    cli_progress progress = cli_progress_open(opt.quiet);
+    cli_catch_signals();
+    trm_status status = trm_data_make(&making, cli_progress_fraction, &progress, &error);
+    code = finish_data(self, status, &error, making.out, &progress);
+  }
+  cli_arguments_free(&a);
+  return code;
+}
+
+static int run_import(const cli_command *self, int argc, char **argv) {
+  cli_arguments a;
+  trm_error error = {0};
+  cli_defaults(self);
+  int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, importing.input[0] ? 0 : 1, 1, "a CSV or JSON Lines file");
+  if (code == CLI_CONTINUE && !importing.out[0]) code = cli_usage(self, "--out DIR is needed");
+  if (code == CLI_CONTINUE) {
+    cli_progress progress = cli_progress_open(opt.quiet);
+    if (a.positionals) (void)snprintf(importing.input, sizeof importing.input, "%s", a.positional[0]);
+    cli_catch_signals();
+    trm_status status = trm_data_import(&importing, cli_progress_fraction, &progress, &error);
+    code = finish_data(self, status, &error, importing.out, &progress);
+  }
+  cli_arguments_free(&a);
+  return code;
+}
+
+/* -- check --------------------------------------------------------------------------------------------------------- */
+
+static int64_t problems(const trm_check_report *r) {
+  return r->bad_questions + r->bad_answers + r->not_unique + r->shared;
+}
+
+static void print_check(const trm_check_report *r) {
+  const struct {
+    const char *what;
+    int64_t number;
+  } line[] = {{"examples", r->examples},
+              {"puzzles", r->puzzles},
+              {"groups", r->groups},
+              {"questions that contradict themselves", r->bad_questions},
+              {"answers that break rules or change clues", r->bad_answers},
+              {"questions with more than one solution", r->not_unique},
+              {"equivalent puzzles inside a split", r->duplicates},
+              {"puzzles equivalent to one of the other split", r->shared}};
+  char a[32];
+  for (size_t i = 0; i < sizeof line / sizeof *line; i++)
+    printf("%-46s %12s\n", line[i].what, cli_thousands(line[i].number, a));
+  if (isfinite(r->mean_guesses)) printf("%-46s %12.1f\n", "mean guesses of the exact solver", r->mean_guesses);
+  puts(problems(r) ? "\nproblems were found" : "\nno problem was found");
+}
+
+static void print_check_json(const trm_check_report *r) {
+  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:b}", "examples",
+                           (json_int_t)r->examples, "puzzles", (json_int_t)r->puzzles, "groups", (json_int_t)r->groups,
+                           "bad_questions", (json_int_t)r->bad_questions, "bad_answers", (json_int_t)r->bad_answers,
+                           "not_unique", (json_int_t)r->not_unique, "duplicates", (json_int_t)r->duplicates, "shared",
+                           (json_int_t)r->shared, "mean_guesses", cli_real(r->mean_guesses), "first_problem",
+                           r->first_problem, "ok", problems(r) == 0),
+                 0);
+}
+
+static int check(const cli_command *self, const char *path) {
+  trm_error error = {0};
+  trm_check_report report = {0};
+  cli_progress progress = cli_progress_open(opt.quiet);
+  cli_catch_signals();
+  trm_status status = trm_data_check(path, &report, cli_progress_fraction, &progress, &error);
+  cli_progress_clear(&progress);
+  if (status) {
+    int code = cli_error(self, &error);
+    return status == TRM_E_STOPPED ? CLI_UNSOLVED : code;
+  }
+  (opt.json ? print_check_json : print_check)(&report);
+  return problems(&report) ? cli_bad_input(self, "%s: %s", path, report.first_problem) : CLI_OK;
+}
+
+static int run_check(const cli_command *self, int argc, char **argv) {
+  cli_arguments a;
+  cli_defaults(self);
+  int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a dataset");
+  if (code == CLI_CONTINUE) code = check(self, a.positional[0]);
+  cli_arguments_free(&a);
+  return code;
+}
+
+/* -- declarations -------------------------------------------------------------------------------------------------- */
+
+const cli_command cli_data_make = {
+    .name = "data make",
+    .synopsis = "--out DIR [options]",
+    .summary = "make Sudoku puzzles (4x4, 6x6, 9x9, 16x16) to train on",
+    .description =
+        "Makes puzzles with exactly one solution, with a wanted range of clues or guesses of the exact solver, and "
+        "writes a dataset directory with a training and a test split. No test puzzle is equivalent to a "
+        "training puzzle under the symmetries of Sudoku. The same seed makes the same puzzles.",
+    .examples = "trm data make --size 6 --train 10000 --test 1000 --out data/6x6\n"
+                "trm data make --size 9 --train 1000 --test 200 --min-guesses 10 --out data/hard\n",
+    .exits = "0\tmade\n1\tinterrupted; nothing is written\n",
+    .tables = make_tables,
+    .run = run_make,
+};
+
+const cli_command cli_data_import = {
+    .name = "data import",
+    .synopsis = "FILE --out DIR [options]",
+    .summary = "turn a CSV or JSON Lines file into a dataset",
+    .description =
+        "Reads a CSV file with the columns question and answer (and source and rating when present), or JSON Lines "
+        "with such keys, and writes a dataset directory. The alphabet and the shape of the grid are inferred "
+        "unless given; Sudoku, mazes and ARC grids are recognised.",
+    .examples = "trm data import puzzles.csv --out data/mine\n"
+                "trm data import words.jsonl --alphabet .abcdefgh --width 8 --out data/words\n",
+    .exits = "0\timported\n1\tinterrupted; nothing is written\n",
+    .tables = import_tables,
+    .run = run_import,
+};
+
+const cli_command cli_data_info = {
+    .name = "data info",
+    .synopsis = "DATA [--json]",
+    .summary = "show what is in a dataset",
+    .description =
+        "Shows the task, shape and size of a dataset directory's splits, or of a CSV or JSON Lines file. The "
+        "files are checked completely.",
+    .examples = "trm data info data/6x6\ntrm data info puzzles.csv --json\n",
+    .tables = report_tables,
+    .run = run_info,
+};
+
+const cli_command cli_data_check = {
+    .name = "data check",
+    .synopsis = "DATA [--json]",
+    .summary = "check a dataset against the puzzle's rules",
+    .description =
+        "Checks that every question is free of contradictions, every answer keeps rules and clues, every Sudoku "
+        "has one solution, and no puzzle of the test split is equivalent to one of the training split. The "
+        "exit code is 3 when a problem is found.",
+    .examples = "trm data check data/6x6\n",
+    .exits = "3\tthe dataset cannot be read, or has problems\n",
+    .tables = report_tables,
+    .run = run_check,
+};

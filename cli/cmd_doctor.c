@@ -1,0 +1,201 @@
+/* trm doctor: what this machine offers, what is missing for building and testing, and the command that adds it. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static struct {
+  int json;
+  int64_t threads;
+} opt;
+
+#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
+static const trm_option own[] = {
+    {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .group = "Doctor", .help = "print one JSON object"},
+    {.name = "threads",
+     .type = TRM_OPT_INT,
+     FIELD(threads),
+     .default_text = "0",
+     .min = 0,
+     .max = 1024,
+     .help = "computing threads to report on; 0: all cores"},
+};
+
+static size_t tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+  return 1;
+}
+
+/* -- programs and libraries ---------------------------------------------------------------------------------------- */
+
+/* What building and testing needs beyond the program itself. command: looked for in PATH; file: looked for below
+ * /usr/include. */
+static const struct {
+  const char *what, *command, *file, *package;
+} needs[] = {
+    {"C compiler", "gcc", NULL, "gcc"},
+    {"CMake", "cmake", NULL, "cmake"},
+    {"Ninja", "ninja", NULL, "ninja-build"},
+    {"pkg-config", "pkg-config", NULL, "pkg-config"},
+    {"jansson (JSON)", NULL, "jansson.h", "libjansson-dev"},
+    {"cmocka (tests)", NULL, "cmocka.h", "libcmocka-dev"},
+    {"clang (fuzzers)", "clang", NULL, "clang"},
+    {"man", "man", NULL, "man-db"},
+};
+#define NEEDS (sizeof needs / sizeof *needs)
+
+static int in_path(const char *command) {
+  const char *path = getenv("PATH");
+  char file[1024];
+  while (path && *path) {
+    size_t length = strcspn(path, ":");
+    (void)snprintf(file, sizeof file, "%.*s/%s", (int)length, path, command);
+    if (access(file, X_OK) == 0) return 1;
+    path += length + (path[length] == ':');
+  }
+  return 0;
+}
+
+static int is_present(size_t i) {
+  char file[256];
+  if (needs[i].command) return in_path(needs[i].command);
+  (void)snprintf(file, sizeof file, "/usr/include/%s", needs[i].file);
+  if (access(file, R_OK) == 0) return 1;
+  (void)snprintf(file, sizeof file, "/usr/local/include/%s", needs[i].file);
+  return access(file, R_OK) == 0;
+}
+
+/* "sudo apt-get install a b", or "" when nothing is missing. */
+static const char *install_command(char *text, size_t size) {
+  const char *tool = in_path("apt-get") ? "apt-get install" : in_path("dnf") ? "dnf install" : "install";
+  text[0] = 0;
+  for (size_t i = 0; i < NEEDS; i++) {
+    if (is_present(i)) continue;
+    size_t used = strlen(text);
+    if (!used) used = (size_t)snprintf(text, size, "%s%s", geteuid() ? "sudo " : "", tool);
+    if (used < size) (void)snprintf(text + used, size - used, " %s", needs[i].package);
+  }
+  return text;
+}
+
+/* -- the machine --------------------------------------------------------------------------------------------------- */
+
+/* The value of "key: value" in a file of /proc, or "". */
+static const char *proc_value(const char *path, const char *key, char *text, size_t size) {
+  char line[512];
+  FILE *file = fopen(path, "r");
+  text[0] = 0;
+  while (file && fgets(line, sizeof line, file)) {
+    if (strncmp(line, key, strlen(key)) != 0) continue;
+    const char *value = strchr(line, ':');
+    if (!value) continue;
+    value += 1 + strspn(value + 1, " \t");
+    (void)snprintf(text, size, "%.*s", (int)strcspn(value, "\n"), value);
+    break;
+  }
+  if (file) (void)fclose(file);
+  return text;
+}
+
+static double proc_bytes(const char *path, const char *key) {
+  char text[64];
+  return 1024 * strtod(proc_value(path, key, text, sizeof text), NULL);
+}
+
+typedef struct machine {
+  trm_runtime_info runtime;
+  struct utsname system;
+  char cpu[160], install[512];
+  double memory, memory_free, disk_free;
+  int missing;
+} machine;
+
+static int examine(const cli_command *self, machine *m) {
+  trm_runtime *runtime = NULL;
+  struct statvfs disk;
+  memset(m, 0, sizeof *m);
+  int code = cli_runtime_open(self, &runtime, opt.threads);
+  if (code != CLI_CONTINUE) return code;
+  m->runtime = trm_runtime_describe(runtime);
+  trm_runtime_close(&runtime);
+  (void)uname(&m->system);
+  (void)proc_value("/proc/cpuinfo", "model name", m->cpu, sizeof m->cpu);
+  m->memory = proc_bytes("/proc/meminfo", "MemTotal");
+  m->memory_free = proc_bytes("/proc/meminfo", "MemAvailable");
+  if (statvfs(".", &disk) == 0) m->disk_free = (double)disk.f_bavail * (double)disk.f_frsize;
+  for (size_t i = 0; i < NEEDS; i++) m->missing += !is_present(i);
+  (void)install_command(m->install, sizeof m->install);
+  return CLI_CONTINUE;
+}
+
+static const char *built_with(void) {
+#if defined(__clang__)
+  return "clang " __clang_version__;
+#else
+  return "gcc " __VERSION__;
+#endif
+}
+
+static void print_text(const machine *m) {
+  char a[32], b[32];
+  int color = cli_color(stdout);
+  printf("trm       %s, built with %s\n", trm_version(), built_with());
+  printf("system    %s %s, %s\n", m->system.sysname, m->system.release, m->system.machine);
+  printf("cpu       %s\n", m->cpu[0] ? m->cpu : "unknown");
+  printf("cores     %d usable, %d computing thread%s\n", m->runtime.cores, m->runtime.threads,
+         m->runtime.threads == 1 ? "" : "s");
+  printf("kernels   %s in use; this machine runs: %s\n", m->runtime.isa, m->runtime.available);
+  printf("device    %s\n", m->runtime.device);
+  printf("memory    %s, %s available\n", cli_bytes(m->memory, a), cli_bytes(m->memory_free, b));
+  printf("disk      %s free here\n\n", cli_bytes(m->disk_free, a));
+  for (size_t i = 0; i < NEEDS; i++) {
+    int present = is_present(i);
+    printf("%s%s%s  %s\n", color ? present ? "\033[32m" : "\033[31m" : "", present ? "found  " : "missing",
+           color ? "\033[0m" : "", needs[i].what);
+  }
+  if (m->missing) printf("\nSolving and training work without these; to build and test, run:\n  %s\n", m->install);
+  else puts("\nNothing is missing.");
+}
+
+static void print_json(const machine *m) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < NEEDS; i++)
+    json_array_append_new(
+        list, json_pack("{s:s, s:s, s:b}", "name", needs[i].what, "package", needs[i].package, "found", is_present(i)));
+  cli_json_print(json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "version",
+                           trm_version(), "compiler", built_with(), "system", m->system.sysname, "machine",
+                           m->system.machine, "cpu", m->cpu, "cores", m->runtime.cores, "threads", m->runtime.threads,
+                           "isa", m->runtime.isa, "isa_available", m->runtime.available, "device", m->runtime.device,
+                           "memory_bytes", cli_real(m->memory), "memory_available_bytes", cli_real(m->memory_free),
+                           "disk_free_bytes", cli_real(m->disk_free), "needs", list, "install", m->install),
+                 0);
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+  cli_arguments a;
+  machine m;
+  cli_defaults(self);
+  int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 0, 0, "no argument");
+  if (code == CLI_CONTINUE) code = examine(self, &m);
+  if (code == CLI_CONTINUE) {
+    (opt.json ? print_json : print_text)(&m);
+    code = CLI_OK;
+  }
+  cli_arguments_free(&a);
+  return code;
+}
+
+const cli_command cli_doctor = {
+    .name = "doctor",
+    .synopsis = "[--json]",
+    .summary = "show what this machine offers and what is missing",
+    .description = "Shows cores, kernels, memory and disk as trm sees them, the compiler it was built with, and which "
+                   "programs and libraries for building and testing are missing, with the command that installs them.",
+    .examples = "trm doctor\nTRM_ISA=ref trm doctor --json\n",
+    .tables = tables,
+    .run = run,
+};

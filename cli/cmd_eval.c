@@ -1,0 +1,210 @@
+/* trm eval: what a model is worth on puzzles it has not seen. */
+#include <math.h>
+#include <string.h>
+
+#include "grid.h"
+#include "puzzles.h"
+
+static struct {
+  char split[64];
+  int64_t limit, threads;
+  int json, quiet;
+} opt;
+static trm_solver_config solving;
+
+#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
+static const trm_option own[] = {
+    {.name = "split",
+     .type = TRM_OPT_STRING,
+     FIELD(split),
+     .size = sizeof opt.split,
+     .default_text = "test",
+     .metavar = "NAME",
+     .group = "Evaluate",
+     .help = "part of a dataset directory to use: test or train"},
+    {.name = "limit",
+     .type = TRM_OPT_INT,
+     FIELD(limit),
+     .default_text = "0",
+     .min = 0,
+     .max = 1e15,
+     .help = "only the first N puzzles; 0: all"},
+    {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .help = "print one JSON object; accuracies are fractions of 1"},
+    {.name = "quiet", .type = TRM_OPT_BOOL, FIELD(quiet), .help = "no progress on standard error"},
+    {.name = "threads",
+     .type = TRM_OPT_INT,
+     FIELD(threads),
+     .default_text = "0",
+     .min = 0,
+     .max = 1024,
+     .help = "computing threads; 0: all cores"},
+};
+
+/* The solver's table, but without halting unless asked, as the field reports accuracy. */
+static size_t tables(cli_table t[CLI_TABLES]) {
+  static trm_option items[16];
+  size_t count;
+  const trm_option *table = trm_solver_options(&count);
+  memcpy(items, table, (count < 16 ? count : 16) * sizeof *items);
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(items[i].name, "halt") != 0) continue;
+    items[i].default_text = "false";
+    items[i].help = "let a puzzle stop at the halting head's word instead of taking all steps";
+  }
+  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+  t[1] = (cli_table){items, count, &solving};
+  return 2;
+}
+
+/* -- for people ---------------------------------------------------------------------------------------------------- */
+
+static void band_text(const trm_eval_band *band, char text[48]) {
+  if (!isfinite(band->high)) (void)snprintf(text, 48, "over %g", band->low - 1);
+  else if (band->low == band->high) (void)snprintf(text, 48, "%g", band->low);
+  else (void)snprintf(text, 48, "%g-%g", band->low, band->high);
+}
+
+static void print_bands(const trm_eval_result *r, const char *rating_name) {
+  char a[48], b[32], c[32];
+  if (!r->bands) return;
+  printf("\n%-12s %9s %9s %9s\n", rating_name[0] ? rating_name : "rating", "puzzles", "exact", "accuracy");
+  for (int i = 0; i < r->bands; i++) {
+    const trm_eval_band *band = &r->band[i];
+    if (!band->puzzles) continue;
+    band_text(band, a);
+    printf("%-12s %9s ", a, cli_thousands(band->puzzles, b));
+    printf("%9s %9s\n", cli_thousands(band->exact, b), cli_percent((double)band->exact / (double)band->puzzles, c));
+  }
+}
+
+static void print_halting(const trm_eval_result *r) {
+  char a[32];
+  printf("\n%-12s %11s %11s %9s\n", "halting head", "says right", "says wrong", "recall");
+  printf("%-12s %11lld %11lld %9s\n", "is right", (long long)r->said_right_is_right, (long long)r->said_wrong_is_right,
+         cli_percent(r->halt_recall, a));
+  printf("%-12s %11lld %11lld %9s\n", "is wrong", (long long)r->said_right_is_wrong, (long long)r->said_wrong_is_wrong,
+         cli_percent(r->wrong_recall, a));
+  printf("%-12s %11s ", "precision", cli_percent(r->halt_precision, a));
+  printf("%11s\n", cli_percent(r->wrong_precision, a));
+}
+
+static void print_text(const trm_eval_result *r, const trm_dataset_info *info, const char *model, const char *data) {
+  char a[32], b[32], c[64], d[96];
+  printf("model     %s\n", model);
+  printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a), cli_task_text(&info->task, d));
+  printf("steps     %s%lld%s\n\n", solving.halt ? "halting, at most " : "", (long long)solving.max_steps,
+         solving.halt ? "" : ", without halting");
+  printf("exact     %-8s %s of %s puzzles", cli_percent(r->exact_accuracy, c), cli_thousands(r->exact, a),
+         cli_thousands(r->puzzles, b));
+  printf(", 95 %% interval %.1f to %.1f %%\n", 100 * r->interval_low, 100 * r->interval_high);
+  printf("tokens    %-8s %s of %s cells\n", cli_percent(r->token_accuracy, c), cli_thousands(r->right_tokens, a),
+         cli_thousands(r->tokens, b));
+  printf("steps     %-8.2f on average\n", r->mean_steps);
+  print_bands(r, info->rating_name);
+  print_halting(r);
+  printf("\n%s puzzles/s, %.1f s\n", cli_thousands((int64_t)((double)r->puzzles / fmax(r->seconds, 1e-9)), a),
+         r->seconds);
+}
+
+/* -- for programs -------------------------------------------------------------------------------------------------- */
+
+static json_t *bands_json(const trm_eval_result *r) {
+  json_t *bands = json_array();
+  for (int i = 0; i < r->bands; i++) {
+    const trm_eval_band *b = &r->band[i];
+    double accuracy = b->puzzles ? (double)b->exact / (double)b->puzzles : (double)NAN;
+    json_array_append_new(bands, json_pack("{s:o, s:o, s:I, s:I, s:o}", "low", cli_real(b->low), "high",
+                                           cli_real(b->high), "puzzles", (json_int_t)b->puzzles, "exact",
+                                           (json_int_t)b->exact, "exact_accuracy", cli_real(accuracy)));
+  }
+  return bands;
+}
+
+static json_t *halting_json(const trm_eval_result *r) {
+  return json_pack("{s:{s:o, s:o}, s:{s:o, s:o}, s:I, s:I, s:I, s:I}", "right", "precision",
+                   cli_real(r->halt_precision), "recall", cli_real(r->halt_recall), "wrong", "precision",
+                   cli_real(r->wrong_precision), "recall", cli_real(r->wrong_recall), "said_right_is_right",
+                   (json_int_t)r->said_right_is_right, "said_right_is_wrong", (json_int_t)r->said_right_is_wrong,
+                   "said_wrong_is_right", (json_int_t)r->said_wrong_is_right, "said_wrong_is_wrong",
+                   (json_int_t)r->said_wrong_is_wrong);
+}
+
+static void print_json(const trm_eval_result *r, const trm_dataset_info *info, const char *model, const char *data) {
+  json_t *o =
+      json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o}",
+                "model", model, "data", data, "task", cli_task_word(info->task.kind), "puzzles", (json_int_t)r->puzzles,
+                "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
+                (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
+                cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high),
+                "mean_steps", cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps",
+                (json_int_t)solving.max_steps, "halt", solving.halt, "halting", halting_json(r), "rating_name",
+                info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", bands_json(r), "seconds",
+                cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)));
+  cli_json_print(o, 0);
+}
+
+static int evaluate(const cli_command *self, const char *model_path, const char *data) {
+  trm_model *model = NULL;
+  trm_runtime *runtime = NULL;
+  trm_solver *solver = NULL;
+  trm_dataset *dataset = NULL;
+  trm_task task;
+  trm_error error = {0};
+  trm_eval_result result;
+  char path[1100];
+  cli_progress progress = cli_progress_open(opt.quiet);
+  (void)snprintf(path, sizeof path, "%s", model_path);
+  int code = cli_model_open(self, path, 0, &model);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads);
+  if (code != CLI_CONTINUE) goto done;
+  if (trm_solver_open(&solver, runtime, model, &solving, &error) || trm_solver_task(solver, &task, &error) ||
+      trm_dataset_open(&dataset, data, opt.split, &task, &error)) {
+    code = cli_error(self, &error);
+    goto done;
+  }
+  cli_catch_signals();
+  trm_status status = trm_evaluate(solver, dataset, opt.limit, &result, cli_progress_fraction, &progress, &error);
+  cli_progress_clear(&progress);
+  if (status) {
+    if (!strcmp(error.where, "dataset")) (void)snprintf(error.where, sizeof error.where, "%s", data);
+    code = cli_error(self, &error);
+    if (status == TRM_E_STOPPED) code = CLI_UNSOLVED;
+    goto done;
+  }
+  trm_dataset_info info = trm_dataset_describe(dataset);
+  (opt.json ? print_json : print_text)(&result, &info, path, data);
+  code = CLI_OK;
+done:
+  trm_dataset_close(&dataset);
+  trm_solver_close(&solver);
+  trm_runtime_close(&runtime);
+  trm_model_close(&model);
+  return code;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+  cli_arguments a;
+  cli_defaults(self);
+  int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 2, 2, "a model and a dataset");
+  if (code == CLI_CONTINUE) code = evaluate(self, a.positional[0], a.positional[1]);
+  cli_arguments_free(&a);
+  return code;
+}
+
+const cli_command cli_eval = {
+    .name = "eval",
+    .synopsis = "MODEL DATA [options]",
+    .summary = "measure a model on puzzles it has not seen",
+    .description =
+        "Solves every puzzle of DATA, a dataset directory or a CSV or JSON Lines file with answers, and reports how "
+        "many are exactly right (with Wilson's 95 % interval), how many cells are, and both by band of rating where "
+        "the data has ratings. All steps are taken unless --halt is given, as accuracies are reported in the field.\n\n"
+        "The halting head is judged separately for right and for wrong answers: precision is how often its word is "
+        "true, recall how many of the right (or wrong) answers it called so.",
+    .examples = "trm eval runs/4x4/best.safetensors data/4x4\n"
+                "trm eval runs/9x9/best.safetensors hard.csv --halt --json\n",
+    .exits = "0\tevaluated\n1\tinterrupted\n",
+    .tables = tables,
+    .run = run,
+};

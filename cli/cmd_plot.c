@@ -1,0 +1,52 @@
+/* trm plot: the curves of one or more runs as a picture. */
+#include <string.h>
+#include <trm/train.h>
+
+#include "cli.h"
+
+static struct { char out[1024]; } opt;
+
+static const trm_option own[] = {
+    {.name = "out",
+     .type = TRM_OPT_STRING,
+     .offset = 0,
+     .size = sizeof opt.out,
+     .default_text = "curves.svg",
+     .metavar = "FILE",
+     .group = "Plot",
+     .help = "SVG picture to write (also -o FILE)"},
+};
+
+static size_t tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+  return 1;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+  cli_arguments a;
+  trm_error error = {0};
+  cli_defaults(self);
+  int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 64, "at least one run directory");
+  if (code == CLI_CONTINUE) {
+    if (trm_plot(a.positional, a.positionals, opt.out, &error)) {
+      code = cli_error(self, &error);
+    } else {
+      printf("%s\n", opt.out);
+      code = CLI_OK;
+    }
+  }
+  cli_arguments_free(&a);
+  return code;
+}
+
+const cli_command cli_plot = {
+    .name = "plot",
+    .synopsis = "RUN... [-o curves.svg]",
+    .summary = "draw the curves of training runs as an SVG picture",
+    .description = "Draws loss, accuracies, steps to halt and learning rate of the runs' metrics.jsonl over their "
+                   "updates, in one picture that any browser shows.",
+    .examples = "trm plot runs/4x4 -o curves.svg\ntrm plot runs/a runs/b runs/c -o compare.svg\n",
+    .tables = tables,
+    .run = run,
+};

@@ -1,0 +1,365 @@
+/* trm solve: puzzles in, answers out - as grids, as lines or as JSON - and on request every supervision step. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grid.h"
+#include "puzzles.h"
+
+#define CHUNK 256 /* puzzles solved before their answers are printed */
+
+static struct {
+  char model[1100];
+  int explain, json;
+  int64_t threads;
+} opt;
+static trm_solver_config solving;
+
+#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
+static const trm_option own[] = {
+    {.name = "model",
+     .type = TRM_OPT_STRING,
+     FIELD(model),
+     .size = sizeof opt.model,
+     .metavar = "FILE",
+     .group = "Solve",
+     .help = "model file or run directory; default: an installed one that fits"},
+    {.name = "explain",
+     .type = TRM_OPT_BOOL,
+     FIELD(explain),
+     .help = "show the answer after every supervision step, changed cells marked"},
+    {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .help = "print one JSON object a puzzle, one a line"},
+    {.name = "threads",
+     .type = TRM_OPT_INT,
+     FIELD(threads),
+     .default_text = "0",
+     .min = 0,
+     .max = 1024,
+     .help = "computing threads; 0: all cores"},
+};
+
+static size_t tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+  t[1].items = trm_solver_options(&t[1].count);
+  t[1].config = &solving;
+  return 2;
+}
+
+/* One puzzle with what became of it. */
+typedef struct result {
+  const int32_t *question, *answer;
+  const char *where;
+  size_t number;
+  trm_solution solution;
+  trm_task_verdict verdict;
+  int solved;
+} result;
+
+/* The steps of the puzzles of one call, in the order in which they were reported. */
+typedef struct trace_step {
+  int64_t puzzle;
+  int step;
+  float q, least;
+  int32_t *answer;
+  float *confidence;
+} trace_step;
+typedef struct trace {
+  size_t S, count, room;
+  trace_step *step;
+} trace;
+
+typedef struct session {
+  const cli_command *command;
+  trm_solver *solver;
+  trm_task task;
+  size_t S;
+  trace trace;
+  int32_t *answers;        /* [CHUNK][S] */
+  trm_solution *solutions; /* [CHUNK] */
+  size_t solved, total;
+  int64_t steps;
+} session;
+
+static int record(void *context, const trm_step *step) {
+  trace *t = context;
+  if (t->count == t->room) {
+    t->room = 2 * t->room + 16;
+    t->step = cli_grow(t->step, t->room, sizeof *t->step);
+  }
+  trace_step *s = &t->step[t->count++];
+  *s = (trace_step){.puzzle = step->puzzle, .step = step->step, .q = step->q, .least = INFINITY};
+  s->answer = cli_alloc(t->S, sizeof *s->answer);
+  s->confidence = cli_alloc(t->S, sizeof *s->confidence);
+  memcpy(s->answer, step->answer, t->S * sizeof *s->answer);
+  memcpy(s->confidence, step->confidence, t->S * sizeof *s->confidence);
+  for (size_t i = 0; i < t->S; i++)
+    if (!(s->confidence[i] >= s->least)) s->least = s->confidence[i];
+  return 0;
+}
+
+static void forget(trace *t) {
+  for (size_t i = 0; i < t->count; i++) {
+    free(t->step[i].answer);
+    free(t->step[i].confidence);
+  }
+  t->count = 0;
+}
+
+/* A puzzle is solved when its rules and clues say so; where trm knows no rules, when the halting head says so. */
+static int is_solved(const result *r) {
+  if (r->verdict.keeps_rules < 0) return r->solution.q > solving.halt_threshold;
+  return r->verdict.keeps_rules > 0 && r->verdict.keeps_clues;
+}
+
+/* -- for people ---------------------------------------------------------------------------------------------------- */
+
+static void print_verdict(const session *s, const result *r) {
+  char a[32], b[32];
+  const char *on = cli_color(stdout) ? r->solved ? "\033[1;32m" : "\033[1;31m" : "", *off = *on ? "\033[0m" : "";
+  printf("%s%s%s after %d step%s (%s), confidence %s, least certain cell %s\n", on, r->solved ? "solved" : "not solved",
+         off, r->solution.steps, r->solution.steps == 1 ? "" : "s", r->solution.halted ? "halted" : "step limit",
+         cli_percent((double)r->solution.confidence, a), cli_percent((double)r->solution.least, b));
+  if (r->verdict.keeps_rules >= 0)
+    printf("rules %s, clues %s\n", r->verdict.keeps_rules ? "kept" : "broken",
+           r->verdict.keeps_clues ? "kept" : "changed");
+  else printf("trm knows no rules of this task; the halting head says %s\n", r->solved ? "right" : "wrong");
+  (void)s;
+}
+
+static void print_line(const session *s, const result *r) {
+  char *text = cli_alloc(s->S + 1, 1), a[32];
+  trm_task_render(&s->task, r->answer, text);
+  printf("%s  %-10s  %2d step%s  %s\n", text, r->solved ? "solved" : "not solved", r->solution.steps,
+         r->solution.steps == 1 ? " " : "s", cli_percent((double)r->solution.confidence, a));
+  free(text);
+}
+
+static void print_grid(const session *s, const result *r) {
+  cli_grid grid;
+  cli_grid_style style = {.question = r->question, .color = cli_color(stdout)};
+  if (cli_grid_open(&grid, &s->task, r->answer, &style)) cli_grids_print(stdout, &grid, NULL, 1, cli_columns(stdout));
+  else print_line(s, r);
+  cli_grid_close(&grid);
+}
+
+/* Every step beside the one before; the question comes first, so step 1 marks what was filled in. */
+static void print_steps(const session *s, const result *r) {
+  const trace *t = &s->trace;
+  int n = (int)t->count + 1, color = cli_color(stdout);
+  cli_grid *grid = cli_alloc((size_t)n, sizeof *grid);
+  char **caption = cli_alloc((size_t)n, sizeof *caption);
+  const int32_t *before = r->question;
+  int fits = 1;
+  for (int i = 0; i < n && fits; i++) {
+    const trace_step *step = i ? &t->step[i - 1] : NULL;
+    const int32_t *now = step ? step->answer : r->question;
+    cli_grid_style style = {.question = r->question, .previous = before, .color = color};
+    fits = cli_grid_open(&grid[i], &s->task, now, &style);
+    char text[80] = "question";
+    if (step)
+      (void)snprintf(text, sizeof text, "step %d: %d changed, q %.1f", step->step, cli_changed(&s->task, before, now),
+                     (double)step->q);
+    caption[i] = cli_copy_text(text, strlen(text));
+    before = now;
+  }
+  if (fits) {
+    cli_grids_print(stdout, grid, caption, n, cli_columns(stdout));
+    printf("\n%s; q > %g halts\n\n", color ? "\033[1;32mgreen\033[0m: changed in this step" : "*: changed in this step",
+           solving.halt_threshold);
+  } else {
+    print_line(s, r);
+  }
+  for (int i = 0; i < n; i++) {
+    cli_grid_close(&grid[i]);
+    free(caption[i]);
+  }
+  free(grid);
+  free(caption);
+}
+
+static void print_text(const session *s, const result *r, int alone) {
+  if (!alone && !opt.explain) {
+    print_line(s, r);
+    return;
+  }
+  if (!alone) printf("%s%s:\n\n", r->number ? "\n" : "", r->where);
+  if (opt.explain) print_steps(s, r);
+  else {
+    print_grid(s, r);
+    fputc('\n', stdout);
+  }
+  print_verdict(s, r);
+}
+
+/* -- for programs -------------------------------------------------------------------------------------------------- */
+
+static json_t *render(const session *s, const int32_t *tokens) {
+  char *text = cli_alloc(s->S + 1, 1);
+  json_t *array = NULL;
+  if (s->task.alphabet[0]) {
+    trm_task_render(&s->task, tokens, text);
+    array = json_string(text);
+  } else { /* tokens without symbols: numbers */
+    array = json_array();
+    for (size_t i = 0; i < s->S; i++) json_array_append_new(array, json_integer(tokens[i]));
+  }
+  free(text);
+  return array;
+}
+
+static json_t *changed_cells(const session *s, const int32_t *before, const int32_t *now) {
+  json_t *cells = json_array();
+  for (size_t i = 0; i < s->S; i++)
+    if (before[i] != now[i]) json_array_append_new(cells, json_integer((json_int_t)i));
+  return cells;
+}
+
+static json_t *trace_json(const session *s, const result *r) {
+  json_t *steps = json_array();
+  const int32_t *before = r->question;
+  for (size_t i = 0; i < s->trace.count; i++) {
+    const trace_step *step = &s->trace.step[i];
+    json_array_append_new(steps,
+                          json_pack("{s:i, s:o, s:o, s:o, s:o}", "step", step->step, "answer", render(s, step->answer),
+                                    "changed", changed_cells(s, before, step->answer), "q", cli_real((double)step->q),
+                                    "least_confidence", cli_real((double)step->least)));
+    before = step->answer;
+  }
+  return steps;
+}
+
+static json_t *cell_confidence(const session *s) {
+  json_t *cells = json_array();
+  if (!s->trace.count) return json_null();
+  const trace_step *last = &s->trace.step[s->trace.count - 1];
+  for (size_t i = 0; i < s->S; i++) json_array_append_new(cells, cli_real((double)last->confidence[i]));
+  return cells;
+}
+
+static void print_json(const session *s, const result *r) {
+  json_t *rules = r->verdict.keeps_rules < 0 ? json_null() : json_boolean(r->verdict.keeps_rules);
+  json_t *o = json_pack(
+      "{s:I, s:s, s:s, s:o, s:o, s:b, s:o, s:b, s:i, s:b, s:o, s:o, s:o}", "puzzle", (json_int_t)r->number, "where",
+      r->where, "task", cli_task_word(s->task.kind), "question", render(s, r->question), "answer", render(s, r->answer),
+      "solved", r->solved, "keeps_rules", rules, "keeps_clues", r->verdict.keeps_clues, "steps", r->solution.steps,
+      "halted", r->solution.halted, "q", cli_real((double)r->solution.q), "confidence",
+      cli_real((double)r->solution.confidence), "least_confidence", cli_real((double)r->solution.least));
+  if (opt.explain && o) {
+    json_object_set_new(o, "trace", trace_json(s, r));
+    json_object_set_new(o, "cell_confidence", cell_confidence(s));
+  }
+  cli_json_print(o, 1);
+}
+
+/* -- solving ------------------------------------------------------------------------------------------------------- */
+
+/* Sudoku: an exact solver knows whether the question has one solution. */
+static void warn_unless_unique(const session *s, const int32_t *question, const char *where) {
+  uint8_t cells[256];
+  if (s->task.kind != TRM_TASK_SUDOKU || s->task.width > 9) return; /* 16x16 with few clues may take forever */
+  for (size_t i = 0; i < s->S; i++) cells[i] = (uint8_t)(question[i] > 1 ? question[i] - 1 : 0);
+  trm_sudoku_result r = trm_sudoku_solve(s->task.width, cells, 2, NULL);
+  if (r.solutions == 0) cli_warn(s->command, "%s: the puzzle has no solution", where);
+  if (r.solutions > 1) cli_warn(s->command, "%s: the puzzle has more than one solution", where);
+}
+
+static int solve_some(session *s, const cli_puzzles *p, size_t first, size_t count) {
+  trm_error error = {0};
+  const int32_t *questions = p->tokens + first * s->S;
+  forget(&s->trace);
+  if (trm_solve(s->solver, (int64_t)count, questions, NULL, s->answers, s->solutions, opt.explain ? record : NULL,
+                &s->trace, &error))
+    return cli_error(s->command, &error);
+  for (size_t i = 0; i < count && !cli_stdout_broken(); i++) {
+    result r = {.question = questions + i * s->S,
+                .answer = s->answers + i * s->S,
+                .where = p->where[first + i],
+                .number = first + i,
+                .solution = s->solutions[i]};
+    warn_unless_unique(s, r.question, r.where);
+    r.verdict = trm_task_judge(&s->task, r.question, r.answer);
+    r.solved = is_solved(&r);
+    s->solved += (size_t)r.solved;
+    s->steps += r.solution.steps;
+    s->total++;
+    if (opt.json) print_json(s, &r);
+    else print_text(s, &r, p->count == 1);
+  }
+  (void)fflush(stdout);
+  return CLI_CONTINUE;
+}
+
+static int solve_all(session *s, const cli_puzzles *p) {
+  size_t chunk = opt.explain ? 1 : CHUNK;
+  char steps[32];
+  s->answers = cli_alloc(chunk * s->S, sizeof *s->answers);
+  s->solutions = cli_alloc(chunk, sizeof *s->solutions);
+  for (size_t i = 0; i < p->count && !cli_stdout_broken(); i += chunk) {
+    int code = solve_some(s, p, i, p->count - i < chunk ? p->count - i : chunk);
+    if (code != CLI_CONTINUE) return code;
+  }
+  if (p->count > 1 && !opt.json) {
+    (void)snprintf(steps, sizeof steps, "%.1f", (double)s->steps / (double)(s->total ? s->total : 1));
+    printf("\nsolved %zu of %zu puzzles, %s steps on average\n", s->solved, s->total, steps);
+  }
+  return s->solved == p->count ? CLI_OK : CLI_UNSOLVED;
+}
+
+static int solve(const cli_command *self, const cli_arguments *a, cli_puzzles *puzzles) {
+  session s = {.command = self};
+  trm_model *model = NULL;
+  trm_runtime *runtime = NULL;
+  trm_error error = {0};
+  int code = cli_puzzles_read(self, a->positional, a->positionals, puzzles);
+  if (code == CLI_CONTINUE) code = cli_model_open(self, opt.model, cli_puzzles_cells(puzzles), &model);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads);
+  if (code != CLI_CONTINUE) goto done;
+  if (trm_solver_open(&s.solver, runtime, model, &solving, &error) || trm_solver_task(s.solver, &s.task, &error)) {
+    code = cli_error(self, &error);
+    goto done;
+  }
+  s.S = s.trace.S = (size_t)trm_solver_model_config(s.solver)->seq_len;
+  code = cli_puzzles_parse(self, &s.task, puzzles);
+  if (code == CLI_CONTINUE) code = solve_all(&s, puzzles);
+done:
+  forget(&s.trace);
+  free(s.trace.step);
+  free(s.answers);
+  free(s.solutions);
+  trm_solver_close(&s.solver);
+  trm_runtime_close(&runtime);
+  trm_model_close(&model);
+  return code;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+  cli_arguments a;
+  cli_puzzles puzzles = {0};
+  cli_defaults(self);
+  int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = solve(self, &a, &puzzles);
+  cli_puzzles_close(&puzzles);
+  cli_arguments_free(&a);
+  return code;
+}
+
+const cli_command cli_solve = {
+    .name = "solve",
+    .synopsis = "[--model FILE] [PUZZLE | FILE | -]... [options]",
+    .summary = "solve puzzles; --explain shows every step",
+    .description =
+        "Solves each puzzle with a trained model, one supervision step after the other, until the halting head says "
+        "that the answer is right or the step limit is reached.\n\n"
+        "A puzzle is given as an argument, in a file or on standard input: one line (blanks as . 0 _ or *), several "
+        "puzzles one a line, or rows on lines with or without a drawn frame, puzzles separated by empty lines. CSV and "
+        "JSON Lines files give their questions. Clues that contradict each other are refused.\n\n"
+        "A puzzle counts as solved when the answer keeps its rules and clues; where trm knows no rules of the task, "
+        "when the halting head says so. Confidence is the halting head's probability; the least certain cell is the "
+        "one whose digit has the lowest probability.",
+    .examples = "trm solve --model runs/4x4/best.safetensors 1...2...3...4...\n"
+                "trm solve --model runs/9x9/best.safetensors puzzles.txt --json\n"
+                "trm solve --model runs/9x9/best.safetensors --explain < puzzle.txt\n",
+    .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved\n",
+    .tables = tables,
+    .run = run,
+};

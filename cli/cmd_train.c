@@ -1,0 +1,292 @@
+/* trm train: a run from a preset and options, or the continuation of one. The live line, the signals and the summary
+ * are here; everything else is the library's. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <trm/train.h>
+
+#include "cli.h"
+#include "grid.h"
+
+static struct {
+  char preset[64], resume[1024];
+  int64_t threads;
+  int json, quiet;
+} opt;
+static trm_model_config model;
+static trm_train_config train;
+
+#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
+
+/* The presets' names as help text, which the library's table of recipes knows. */
+static const char *preset_help(void) {
+  static char text[512];
+  int used = snprintf(text, sizeof text, "named recipe, other options change it:");
+  for (size_t i = 0; i < trm_presets() && used < (int)sizeof text; i++)
+    used += snprintf(text + used, sizeof text - (size_t)used, "%s %s", i ? "," : "", trm_preset(i).name);
+  if (used < (int)sizeof text) (void)snprintf(text + used, sizeof text - (size_t)used, "; default: from the data");
+  return text;
+}
+
+static size_t tables(cli_table t[CLI_TABLES]) {
+  static trm_option own[] = {
+      {.name = "preset",
+       .type = TRM_OPT_STRING,
+       FIELD(preset),
+       .size = sizeof opt.preset,
+       .metavar = "NAME",
+       .group = "Start"},
+      {.name = "resume",
+       .type = TRM_OPT_STRING,
+       FIELD(resume),
+       .size = sizeof opt.resume,
+       .metavar = "RUN",
+       .help = "go on with this run from its newest checkpoint, exactly as if it had never stopped"},
+      {.name = "threads",
+       .type = TRM_OPT_INT,
+       FIELD(threads),
+       .default_text = "0",
+       .min = 0,
+       .max = 1024,
+       .help = "computing threads, 0: all cores; the result is the same"},
+      {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .help = "print the summary as one JSON object"},
+      {.name = "quiet", .type = TRM_OPT_BOOL, FIELD(quiet), .help = "no progress on standard error"},
+  };
+  own[0].help = preset_help();
+  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+  t[1].items = trm_train_options(&t[1].count);
+  t[1].config = &train;
+  t[2].items = trm_model_options(&t[2].count);
+  t[2].config = &model;
+  return 3;
+}
+
+/* -- what to train ------------------------------------------------------------------------------------------------- */
+
+/* The last preset for this kind of puzzle and number of cells: the table ends with those for CPUs. */
+static const char *fitting_preset(const trm_dataset_info *data) {
+  const char *fitting = NULL, *word = cli_task_word(data->task.kind);
+  for (size_t i = 0; i < trm_presets(); i++) {
+    trm_model_config m;
+    trm_train_config t;
+    const char *name = trm_preset(i).name;
+    if (strncmp(name, word, strlen(word)) != 0 || trm_preset_apply(name, &m, &t, NULL)) continue;
+    if (m.seq_len == data->seq_len) fitting = name;
+  }
+  return fitting;
+}
+
+/* Without --preset: the recipe that fits the data, and for unknown tasks a small one without augmentation. */
+static int choose_preset(const cli_command *self, const char *path) {
+  trm_dataset *dataset = NULL;
+  trm_error error = {0};
+  char text[96];
+  if (trm_dataset_open(&dataset, path, "train", NULL, &error)) return cli_error(self, &error);
+  trm_dataset_info info = trm_dataset_describe(dataset);
+  trm_dataset_close(&dataset);
+  const char *name = fitting_preset(&info);
+  if (trm_preset_apply(name ? name : "sudoku-6x6", &model, &train, &error)) return cli_error(self, &error);
+  if (!name) train.augment = 0;
+  (void)snprintf(opt.preset, sizeof opt.preset, "%s", name ? name : "");
+  cli_note("%s: preset %s%s", cli_task_text(&info.task, text), name ? name : "sudoku-6x6",
+           name ? "" : " without augmentation");
+  return CLI_CONTINUE;
+}
+
+/* The value of --name among the arguments, wherever it stands; NULL when absent. */
+static const char *peek(int argc, char **argv, const char *name) {
+  size_t length = strlen(name);
+  for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    if (strncmp(argv[i], name, length) != 0) continue;
+    if (argv[i][length] == '=') return argv[i] + length + 1;
+    if (!argv[i][length] && i + 1 < argc) return argv[i + 1];
+  }
+  return NULL;
+}
+
+/* runs/PRESET-1, or the first number that is free. */
+static void choose_run(void) {
+  struct stat info;
+  for (int i = 1; i < 100000; i++) {
+    (void)snprintf(train.run, sizeof train.run, "runs/%s-%d", opt.preset[0] ? opt.preset : "run", i);
+    if (stat(train.run, &info) != 0) return;
+  }
+}
+
+/* Arguments are read twice: what they set must win over the preset, and without --preset the data decides on it. */
+static int configure(const cli_command *self, int argc, char **argv, cli_arguments *a) {
+  trm_error error = {0};
+  const char *preset = peek(argc, argv, "--preset");
+  cli_defaults(self);
+  if (preset && trm_preset_apply(preset, &model, &train, &error)) return cli_error(self, &error);
+  int code = cli_parse(self, argc, argv, a);
+  if (code == CLI_CONTINUE) code = cli_expect(self, a, 0, opt.resume[0] ? 0 : 1, "a dataset");
+  if (code != CLI_CONTINUE || opt.resume[0]) return code;
+  if (a->positionals && train.data[0]) return cli_usage(self, "%s: --data names a dataset already", a->positional[0]);
+  char data[sizeof train.data];
+  if (a->positionals && strlen(a->positional[0]) >= sizeof data)
+    return cli_bad_input(self, "the dataset's path is too long");
+  (void)snprintf(data, sizeof data, "%s", a->positionals ? a->positional[0] : train.data);
+  if (!data[0]) return cli_usage(self, "expected a dataset; usage: trm %s %s", self->name, self->synopsis);
+  if (!preset) {
+    code = choose_preset(self, data);
+    if (code != CLI_CONTINUE) return code;
+    cli_arguments_free(a);
+    char chosen[sizeof opt.preset];
+    (void)snprintf(chosen, sizeof chosen, "%s", opt.preset);
+    code = cli_parse(self, argc, argv, a);
+    if (code != CLI_CONTINUE) return code;
+    (void)snprintf(opt.preset, sizeof opt.preset, "%s", chosen);
+  }
+  (void)snprintf(train.data, sizeof train.data, "%s", data);
+  if (!train.run[0]) choose_run();
+  return CLI_CONTINUE;
+}
+
+/* -- while it runs ------------------------------------------------------------------------------------------------- */
+
+typedef struct watch {
+  cli_progress line;
+  int64_t step;
+} watch;
+
+static const char *number(double value, int digits, char text[32]) {
+  if (isfinite(value)) (void)snprintf(text, 32, "%.*f", digits, value);
+  else (void)strcpy(text, "-");
+  return text;
+}
+
+static void print_evaluation(const trm_train_progress *p) {
+  char a[32], b[32], c[32];
+  cli_note("step %lld: validation exact %s, tokens %s; best %s at step %lld", (long long)p->step,
+           cli_percent(p->valid_exact, a), cli_percent(p->valid_token, b), cli_percent(p->best_exact, c),
+           (long long)p->best_step);
+}
+
+static int on_step(void *context, const trm_train_progress *p) {
+  watch *w = context;
+  char line[200], loss[32], exact[32], steps[32], rate[32], left[32];
+  w->step = p->step;
+  if (p->evaluated && !w->line.quiet) print_evaluation(p);
+  if (cli_progress_due(&w->line) || (w->line.live && p->step == p->steps)) {
+    (void)snprintf(line, sizeof line, "step %lld/%lld  loss %s  exact %s  halt %s  %s ex/s  %s left",
+                   (long long)p->step, (long long)p->steps, number(p->loss, 3, loss),
+                   cli_percent(p->exact_accuracy, exact), number(p->mean_steps, 1, steps),
+                   number(p->examples_per_second, p->examples_per_second < 100 ? 1 : 0, rate),
+                   cli_duration(p->seconds_left, left));
+    cli_progress_show(&w->line, line);
+  }
+  return cli_interrupted();
+}
+
+/* -- afterwards ---------------------------------------------------------------------------------------------------- */
+
+static void print_json(const trm_train_result *r, const char *run, int stopped) {
+  cli_json_print(json_pack("{s:s, s:I, s:b, s:o, s:o, s:o, s:s, s:s, s:I, s:o, s:o}", "run", run, "step",
+                           (json_int_t)r->step, "stopped", stopped, "best_exact", cli_real(r->best_exact), "best_step",
+                           r->best_step > 0 ? json_integer(r->best_step) : json_null(), "seconds", cli_real(r->seconds),
+                           "model", r->model, "checkpoint", r->checkpoint, "micro_batch", (json_int_t)r->micro_batch,
+                           "peak_bytes", cli_real((double)r->peak_bytes), "predicted_bytes",
+                           cli_real((double)r->predicted_bytes)),
+                 0);
+}
+
+static void print_text(const trm_train_result *r, const char *run, int stopped) {
+  char a[32], b[32], c[32];
+  const char *data = train.valid[0] ? train.valid : train.data[0] ? train.data : "DATA";
+  printf("%s after %s steps, %s in this session\n", stopped ? "stopped and saved" : "trained",
+         cli_thousands(r->step, a), cli_duration(r->seconds, b));
+  if (isfinite(r->best_exact))
+    printf("best exact accuracy on the validation data: %s at step %s\n", cli_percent(r->best_exact, a),
+           cli_thousands(r->best_step, b));
+  printf("memory: %s at most, %s predicted; micro-batch %lld\n", cli_bytes((double)r->peak_bytes, a),
+         cli_bytes((double)r->predicted_bytes, b), (long long)r->micro_batch);
+  printf("model: %s\n\nnext:\n", r->model[0] ? r->model : "none yet");
+  if (stopped) printf("  trm train --resume %s\n", run);
+  if (r->model[0]) printf("  trm eval %s %s\n  trm solve --model %s --explain PUZZLE\n", r->model, data, r->model);
+  printf("  trm plot %s -o curves.svg\n", run);
+  if (!stopped) printf("  trm train --resume %s --steps %lld\n", run, 2 * (long long)r->step);
+  (void)c;
+}
+
+static int conclude(const cli_command *self, trm_status status, const trm_error *error, const trm_train_result *r,
+                    const char *run) {
+  if (status && status != TRM_E_STOPPED) return cli_error(self, error);
+  (opt.json ? print_json : print_text)(r, run, status == TRM_E_STOPPED);
+  return CLI_OK;
+}
+
+/* The options given beside --resume, as names and texts. */
+static size_t overrides(const cli_arguments *a, const char **names_and_texts) {
+  size_t count = 0;
+  for (size_t i = 0; i < a->givens; i++) {
+    const cli_given *g = &a->given[i];
+    char *text;
+    if (!g->option || g->table->config == &opt) continue;
+    text = cli_alloc(1200, 1);
+    (void)trm_options_get(g->table->items, g->table->count, g->table->config, g->option->name, text, 1200);
+    names_and_texts[2 * count] = g->option->name;
+    names_and_texts[2 * count + 1] = text;
+    count++;
+  }
+  return count;
+}
+
+static int resume(const cli_command *self, trm_runtime *runtime, const cli_arguments *a, watch *w) {
+  trm_error error = {0};
+  trm_train_result result = {0};
+  const char **changes = cli_alloc(2 * a->givens + 1, sizeof *changes);
+  size_t count = overrides(a, changes);
+  trm_status status = trm_train_resume(runtime, opt.resume, changes, count, on_step, w, &result, &error);
+  cli_progress_clear(&w->line);
+  for (size_t i = 0; i < count; i++) free((char *)(uintptr_t)changes[2 * i + 1]);
+  free(changes);
+  return conclude(self, status, &error, &result, opt.resume);
+}
+
+static int start(const cli_command *self, trm_runtime *runtime, watch *w) {
+  trm_error error = {0};
+  trm_train_result result = {0};
+  if (!w->line.quiet) cli_note("run %s, data %s", train.run, train.data);
+  trm_status status = trm_train_start(runtime, &model, &train, on_step, w, &result, &error);
+  cli_progress_clear(&w->line);
+  return conclude(self, status, &error, &result, train.run);
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+  cli_arguments a = {0};
+  trm_runtime *runtime = NULL;
+  int code = configure(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads);
+  if (code == CLI_CONTINUE) {
+    watch w = {.line = cli_progress_open(opt.quiet)};
+    cli_catch_signals();
+    code = opt.resume[0] ? resume(self, runtime, &a, &w) : start(self, runtime, &w);
+  }
+  trm_runtime_close(&runtime);
+  cli_arguments_free(&a);
+  return code;
+}
+
+const cli_command cli_train = {
+    .name = "train",
+    .synopsis = "DATA [--preset NAME] [--run DIR] [options] | --resume RUN",
+    .summary = "train a model; go on with --resume",
+    .description =
+        "Trains a model on DATA, a dataset directory or a CSV or JSON Lines file, and keeps everything in a run "
+        "directory: config.json, metrics.jsonl, TensorBoard events, checkpoints, and best.safetensors, the averaged "
+        "weights with the best exact accuracy on the validation data (without --valid: the last ones).\n\n"
+        "SIGINT and SIGTERM finish the step, save and end with exit code 0; a second signal ends at once. A run that "
+        "was stopped or killed goes on with --resume, which gives the same bits as a run that was never stopped; "
+        "--steps, --max-minutes, --save-every, --keep and --eval-every may be changed then.",
+    .examples = "trm train data/4x4 --run runs/4x4\n"
+                "trm train data/6x6 --preset sudoku-6x6 --valid data/6x6 --eval-every 100\n"
+                "trm train train.csv --preset sudoku-mlp --batch 8 --steps 100\n"
+                "trm train --resume runs/4x4 --steps 1000\n",
+    .exits = "0\ttrained, or stopped by a signal and saved\n4\tfault: no memory, training diverged (the last good "
+             "checkpoint "
+             "is named and untouched), or a defect of trm\n",
+    .tables = tables,
+    .run = run,
+};

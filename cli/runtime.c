@@ -1,0 +1,69 @@
+/* The machine as the user wants it used: threads and kernels from options and environment, log lines to standard error,
+ * and signals. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const cli_command *logging;
+
+static void log_line(void *context, trm_log_level level, const char *line) {
+  (void)context;
+  if (level == TRM_LOG_DEBUG) return;
+  cli_note("%s%s%s%s", level <= TRM_LOG_WARN ? "trm " : "", level <= TRM_LOG_WARN ? logging->name : "",
+           level == TRM_LOG_ERROR  ? ": "
+           : level == TRM_LOG_WARN ? ": warning: "
+                                   : "",
+           line);
+}
+
+int cli_threads(const cli_command *command, int64_t threads, int64_t *out) {
+  const char *text = getenv("TRM_THREADS");
+  *out = threads;
+  if (threads || !text || !*text) return CLI_CONTINUE;
+  char *end;
+  long long value = strtoll(text, &end, 10);
+  if (*end || value < 1 || value > 1024)
+    return cli_usage(command, "TRM_THREADS: found \"%s\", expected 1 to 1024", text);
+  *out = value;
+  return CLI_CONTINUE;
+}
+
+int cli_runtime_open(const cli_command *command, trm_runtime **runtime, int64_t threads) {
+  trm_error error = {0};
+  trm_runtime_config config = trm_runtime_config_default();
+  int code = cli_threads(command, threads, &threads);
+  if (code != CLI_CONTINUE) return code;
+  const char *isa = getenv("TRM_ISA");
+  logging = command;
+  config.threads = (int)threads;
+  config.isa = isa && *isa ? isa : NULL;
+  config.log = log_line;
+  if (!trm_runtime_open(runtime, &config, &error)) return CLI_CONTINUE;
+  if (config.isa && !strcmp(error.where, "isa")) (void)snprintf(error.where, sizeof error.where, "TRM_ISA");
+  return cli_error(command, &error);
+}
+
+/* -- signals ------------------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number) {
+  (void)number;
+  interrupted = 1;
+  (void)signal(SIGINT, SIG_DFL);
+  (void)signal(SIGTERM, SIG_DFL);
+}
+
+void cli_catch_signals(void) {
+  struct sigaction action = {.sa_handler = on_signal};
+  (void)sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  (void)sigaction(SIGINT, &action, NULL);
+  (void)sigaction(SIGTERM, &action, NULL);
+}
+
+int cli_interrupted(void) {
+  return interrupted;
+}
