@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/options_internal.h"
 #include "base/status.h"
 
 #define MAX_DEPTH 64
@@ -88,28 +89,94 @@ trm_status trm__json_load(json_t **out, const char *path, size_t limit, trm_erro
   return status;
 }
 
+/* --- writing: as jansson does, but reals in their shortest form (0.1, not 0.10000000000000001) and lists of plain
+ * values on one line --- */
+
 struct sink {
   trm__writer *writer;
   trm_error *err;
   trm_status status;
 };
 
-static int write_chunk(const char *text, size_t size, void *context) {
+static int put(const char *text, size_t size, void *context) {
   struct sink *sink = context;
-  sink->status = trm__writer_write(sink->writer, text, size, sink->err);
+  if (!sink->status) sink->status = trm__writer_write(sink->writer, text, size, sink->err);
   return sink->status ? -1 : 0;
+}
+
+static void put_line(struct sink *sink, int depth) {
+  put("\n", 1, sink);
+  for (int i = 0; i < depth; i++) put("  ", 2, sink);
+}
+
+static void put_scalar(struct sink *sink, const json_t *value) {
+  if (json_is_real(value)) {
+    char text[48];
+    trm__real_text(json_real_value(value), text, sizeof text - 2);
+    if (!strpbrk(text, ".e")) strcat(text, ".0"); /* so that it is read back as a real */
+    put(text, strlen(text), sink);
+  } else if (json_dump_callback(value, put, sink, JSON_ENCODE_ANY) != 0 && !sink->status) {
+    sink->status = trm__fail(sink->err, TRM_E_MEMORY, "JSON", "no memory to write a value");
+  }
+}
+
+static int is_container(const json_t *value) {
+  return json_is_object(value) || json_is_array(value);
+}
+
+static void put_value(struct sink *sink, const json_t *value, int depth);
+
+static void put_array(struct sink *sink, const json_t *value, int depth) {
+  size_t count = json_array_size(value);
+  int lines = 0;
+  for (size_t i = 0; i < count; i++) lines |= is_container(json_array_get(value, i));
+  put("[", 1, sink);
+  for (size_t i = 0; i < count; i++) {
+    if (i) put(lines ? "," : ", ", lines ? 1 : 2, sink);
+    if (lines) put_line(sink, depth + 1);
+    put_value(sink, json_array_get(value, i), depth + 1);
+  }
+  if (lines) put_line(sink, depth);
+  put("]", 1, sink);
+}
+
+static void put_object(struct sink *sink, const json_t *value, int depth) {
+  json_t *entries = (json_t *)(uintptr_t)value; /* jansson's iterators are not const; nothing is changed */
+  const char *key, *comma = "";
+  json_t *entry;
+  put("{", 1, sink);
+  json_object_foreach(entries, key, entry) {
+    put(comma, strlen(comma), sink);
+    comma = ",";
+    put_line(sink, depth + 1);
+    json_t *text = json_string(key);
+    put_scalar(sink, text);
+    json_decref(text);
+    put(": ", 2, sink);
+    put_value(sink, entry, depth + 1);
+  }
+  if (*comma) put_line(sink, depth);
+  put("}", 1, sink);
+}
+
+static void put_value(struct sink *sink, const json_t *value, int depth) {
+  if (sink->status) return;
+  if (depth > MAX_DEPTH)
+    sink->status = trm__fail(sink->err, TRM_E_INTERNAL, "JSON", "nested deeper than %d levels", MAX_DEPTH);
+  else if (json_is_object(value)) put_object(sink, value, depth);
+  else if (json_is_array(value)) put_array(sink, value, depth);
+  else put_scalar(sink, value);
 }
 
 trm_status trm__json_save(const json_t *value, const char *path, trm_error *err) {
   struct sink sink = {.err = err};
   trm_status status = trm__writer_open(&sink.writer, path, err);
   if (status) return status;
-  if (json_dump_callback(value, write_chunk, &sink, JSON_INDENT(2) | JSON_ENCODE_ANY) == 0)
-    status = trm__writer_write(sink.writer, "\n", 1, err);
-  else status = sink.status ? sink.status : trm__fail(err, TRM_E_MEMORY, path, "no memory to write this JSON value");
-  if (!status) return trm__writer_commit(&sink.writer, err);
+  put_value(&sink, value, 0);
+  put("\n", 1, &sink);
+  if (!sink.status) return trm__writer_commit(&sink.writer, err);
   trm__writer_abort(&sink.writer);
-  return status;
+  return sink.status;
 }
 
 trm_status trm__json_int(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *out,

@@ -242,6 +242,7 @@ int trm__real_text(double value, char *text, size_t size) {
     length = snprintf(shortest, sizeof shortest, "%.*g", digits, value);
     if (!isfinite(value) || strtod(shortest, NULL) == value) break;
   }
+  if (fabs(value) < 1e15 && strstr(shortest, "e+")) length = snprintf(shortest, sizeof shortest, "%.0f", value);
   uselocale(before);
   freelocale(c);
   snprintf(text, size, "%s", shortest);
