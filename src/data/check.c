@@ -1,0 +1,178 @@
+/* Checking data: every question against its task's rules, every answer against its question, Sudoku also for a single
+ * solution, and the splits for puzzles that are the same. Copies of a puzzle inside its group are not duplicates; of
+ * them only the first is solved and compared. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "data/dataset.h"
+#include "data/keys.h"
+
+enum { TRAIN, TEST, SPLITS };
+static const char *const split_names[SPLITS] = {"train", "test"};
+
+typedef struct checker {
+  const char *path;
+  int is_directory;
+  trm_dataset *dataset[SPLITS]; /* NULL: absent */
+  trm__keyed *keyed;            /* place: group */
+  size_t keys;
+  int32_t *tokens; /* [2][seq_len] */
+  trm_check_report report;
+  double guesses;
+  int64_t solved, done, total;
+  trm_progress_fn progress;
+  void *context;
+  trm_error *err;
+} checker;
+
+static trm_status open_split(checker *c, int split) {
+  char *file = trm__format("%s/%s/dataset.json", c->path, split_names[split]);
+  if (file == NULL) return trm__fail_memory(c->err, c->path, strlen(c->path) + 32);
+  int present = c->is_directory ? trm__path_exists(file) : split == TRAIN;
+  trm__free(file);
+  return present ? trm_dataset_open(&c->dataset[split], c->path, split_names[split], NULL, c->err) : TRM_OK;
+}
+
+static trm_status open_all(checker *c) {
+  size_t examples = 0, cells = 0;
+  c->is_directory = trm__path_is_dir(c->path);
+  for (int s = 0; s < SPLITS; s++) {
+    trm_status status = open_split(c, s);
+    if (status != TRM_OK) return status;
+    if (c->dataset[s] == NULL) continue;
+    const trm_dataset_info *info = &c->dataset[s]->info;
+    examples += (size_t)info->examples;
+    if ((size_t)info->seq_len > cells) cells = (size_t)info->seq_len;
+    c->report.examples += info->examples;
+    c->report.puzzles += info->puzzles;
+    c->report.groups += info->groups;
+  }
+  c->total = (int64_t)examples;
+  if (examples == 0)
+    return trm__fail(c->err, TRM_E_INPUT, c->path,
+                     "neither train/dataset.json nor test/dataset.json in it, expected a dataset directory");
+  if (c->dataset[TRAIN] != NULL && c->dataset[TEST] != NULL &&
+      (c->dataset[TRAIN]->info.seq_len != c->dataset[TEST]->info.seq_len ||
+       c->dataset[TRAIN]->info.vocab_size != c->dataset[TEST]->info.vocab_size))
+    return trm__fail(c->err, TRM_E_INPUT, c->path,
+                     "train and test differ in seq_len or vocab_size, expected equal ones");
+  c->keyed = trm__calloc(examples, sizeof *c->keyed);
+  c->tokens = trm__calloc(2 * cells, sizeof *c->tokens);
+  if (c->keyed == NULL || c->tokens == NULL) return trm__fail_memory(c->err, c->path, examples * sizeof *c->keyed);
+  return TRM_OK;
+}
+
+static void note(checker *c, int split, int64_t example, const char *where, const char *message) {
+  if (c->report.first_problem[0] != '\0') return;
+  snprintf(c->report.first_problem, sizeof c->report.first_problem, "%s%sexample %lld: %.60s%s%.120s",
+           c->is_directory ? split_names[split] : "", c->is_directory ? ", " : "", (long long)example + 1, where,
+           where[0] != '\0' ? ": " : "", message);
+}
+
+/* Whether question and answer keep the rules. */
+static int check_rules(checker *c, int split, int64_t example, const int32_t *question, const int32_t *answer) {
+  const trm_task *task = &c->dataset[split]->info.task;
+  trm_error problem = {0};
+  trm_status status = trm_task_check_question(task, question, &problem);
+  if (status != TRM_OK) {
+    c->report.bad_questions++;
+    note(c, split, example, problem.where, problem.message);
+  }
+  trm_task_verdict verdict = trm_task_judge(task, question, answer);
+  if (!verdict.keeps_clues || !verdict.keeps_rules) {
+    c->report.bad_answers++;
+    note(c, split, example, "", verdict.keeps_clues ? "the answer breaks the rules" : "the answer changes a clue");
+  }
+  return status == TRM_OK;
+}
+
+static void solve(checker *c, int split, int64_t example, const int32_t *question) {
+  const trm_task *task = &c->dataset[split]->info.task;
+  uint8_t cells[256];
+  trm__sudoku_cells(question, (size_t)task->width * (size_t)task->height, cells);
+  trm_sudoku_result result = trm_sudoku_solve(task->width, cells, 2, NULL);
+  if (result.solutions > 1) {
+    c->report.not_unique++;
+    note(c, split, example, "", "the question has more than one solution");
+  } else if (result.solutions == 0 && result.complete) {
+    c->report.bad_questions++;
+    note(c, split, example, "", "the question has no solution");
+  }
+  c->guesses += (double)result.guesses;
+  c->solved++;
+}
+
+static void check_example(checker *c, int split, int64_t group, int64_t example, int first) {
+  const trm_dataset *d = c->dataset[split];
+  size_t cells = (size_t)d->info.seq_len;
+  int32_t *question = c->tokens, *answer = c->tokens + cells;
+  int sudoku = d->info.task.kind == TRM_TASK_SUDOKU;
+  trm_dataset_example(d, example, question, answer, NULL, NULL);
+  for (size_t i = 0; i < cells; i++)
+    if (answer[i] == -100) answer[i] = 0;
+  int good = check_rules(c, split, example, question, answer);
+  if (sudoku && first && good) solve(c, split, example, question);
+  if (sudoku && !first) return;
+  uint64_t key = trm__question_key(&d->info.task, question, cells);
+  c->keyed[c->keys++] = (trm__keyed){.key = key, .place = (uint32_t)group, .split = (uint32_t)split};
+}
+
+static trm_status check_split(checker *c, int split) {
+  const trm_dataset *d = c->dataset[split];
+  for (int64_t g = 0; g < d->info.groups; g++) {
+    int64_t begin = d->puzzle_indices[d->group_indices[g]], end = d->puzzle_indices[d->group_indices[g + 1]];
+    for (int64_t i = begin; i < end; i++, c->done++) {
+      if (c->progress != NULL && c->done % 256 == 0 &&
+          c->progress(c->context, (double)c->done / (double)c->total, "checking puzzles") != 0)
+        return trm__fail(c->err, TRM_E_STOPPED, c->path, "stopped after %lld of %lld examples", (long long)c->done,
+                         (long long)c->total);
+      check_example(c, split, g, i, i == begin);
+    }
+  }
+  return TRM_OK;
+}
+
+/* keyed is sorted: one run of equal keys, train before test, groups in order. */
+static void count_run(checker *c, const trm__keyed *run, size_t count) {
+  for (size_t i = 1; i < count; i++) {
+    int new_group = run[i].split != run[i - 1].split || run[i].place != run[i - 1].place;
+    if (!new_group) continue;
+    if (run[i].split == run[i - 1].split) c->report.duplicates++;
+    if (run[i].split == TEST && run[0].split == TRAIN) {
+      c->report.shared++;
+      const trm_dataset *d = c->dataset[TEST];
+      note(c, TEST, d->puzzle_indices[d->group_indices[run[i].place]], "", "is equivalent to a training puzzle");
+    }
+  }
+}
+
+static void compare_puzzles(checker *c) {
+  trm__keyed_sort(c->keyed, c->keys);
+  for (size_t begin = 0, end; begin < c->keys; begin = end) {
+    for (end = begin + 1; end < c->keys && c->keyed[end].key == c->keyed[begin].key; end++) {
+    }
+    count_run(c, c->keyed + begin, end - begin);
+  }
+}
+
+trm_status trm_data_check(const char *path, trm_check_report *report, trm_progress_fn progress, void *context,
+                          trm_error *err) {
+  checker c = {.path = path, .progress = progress, .context = context, .err = err};
+  trm_status status = open_all(&c);
+  for (int s = 0; s < SPLITS && status == TRM_OK; s++)
+    if (c.dataset[s] != NULL) status = check_split(&c, s);
+  if (status == TRM_OK) {
+    compare_puzzles(&c);
+    c.report.mean_guesses = c.solved > 0 ? c.guesses / (double)c.solved : (double)NAN;
+    *report = c.report;
+    if (progress != NULL) (void)progress(context, 1, "done");
+  }
+  for (int s = 0; s < SPLITS; s++) trm_dataset_close(&c.dataset[s]);
+  trm__free(c.keyed);
+  trm__free(c.tokens);
+  return status;
+}

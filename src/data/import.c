@@ -1,0 +1,276 @@
+/* Importing a text file as a dataset directory. Puzzles that are the same (keys.h) form one class; a class becomes one
+ * group of the training split or goes to the test split as a whole, so that no puzzle is on both sides. */
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/status.h"
+#include "data/augment.h"
+#include "data/dataset.h"
+#include "data/keys.h"
+#include "data/rows.h"
+
+#define TEXT(name, meta, group, help)                                                                                  \
+  {                                                                                                                    \
+#name, TRM_OPT_STRING, offsetof(trm_import_config, name), sizeof(((trm_import_config *)0)->name), NULL, 0, 0,      \
+        NULL, meta, group, help                                                                                        \
+  }
+#define COUNT(name, initial, max, help)                                                                                \
+  { #name, TRM_OPT_INT, offsetof(trm_import_config, name), 0, initial, 0, max, NULL, "N", NULL, help }
+
+static const trm_option table[] = {
+    TEXT(input, "FILE", "Import", "puzzles: .csv (source,question,answer,rating) or .jsonl"),
+    TEXT(out, "DIR", NULL, "dataset directory to write; must not exist"),
+    TEXT(test_input, "FILE", NULL, "puzzles of the test split; equivalent ones are left out of training"),
+    {"test_fraction", TRM_OPT_REAL, offsetof(trm_import_config, test_fraction), 0, "0.1", 0, 0.99, NULL, "F", NULL,
+     "share of the puzzles for the test split, without --test-input"},
+    TEXT(alphabet, "TEXT", NULL, "the task's symbols in the order of their tokens (inferred)"),
+    COUNT(width, "0", 65536, "symbols of a row; 0: inferred"),
+    COUNT(augment, "0", 1e5, "transformed copies of each training puzzle"),
+    COUNT(limit, "0", 2e9, "use only so many puzzles, drawn at random; 0: all"),
+    COUNT(seed, "0", 9e15, "seed of the split, the draw and the copies"),
+};
+
+const trm_option *trm_import_options(size_t *count) {
+  *count = sizeof table / sizeof *table;
+  return table;
+}
+
+/* The work in hand. Examples are numbers into source. */
+typedef struct import {
+  const trm_import_config *config;
+  trm_progress_fn progress;
+  void *context;
+  trm_error *err;
+  trm_dataset *source, *test_source;
+  trm__keyed *keyed; /* [count] chosen examples, sorted by key */
+  size_t count;
+  uint32_t *class_start;  /* [classes + 1] into keyed */
+  uint32_t *class_order;  /* [classes] by first appearance in the file */
+  uint8_t *class_is_test; /* [classes] */
+  uint32_t classes;
+  int64_t left_out; /* training examples equivalent to a test puzzle */
+} import;
+
+static trm_status report(const import *im, double fraction, const char *what) {
+  if (im->progress == NULL || im->progress(im->context, fraction, what) == 0) return TRM_OK;
+  return trm__fail(im->err, TRM_E_STOPPED, im->config->input, "stopped before anything was written");
+}
+
+/* Keys of the given examples (places hold their numbers already). */
+static trm_status compute_keys(const import *im, const trm_dataset *d, trm__keyed *keyed, size_t count, double from,
+                               double to) {
+  size_t cells = (size_t)d->info.seq_len;
+  int32_t *tokens = trm__calloc(cells, sizeof *tokens);
+  if (tokens == NULL) return trm__fail_memory(im->err, im->config->input, cells * sizeof *tokens);
+  trm_status status = TRM_OK;
+  for (size_t i = 0; i < count && status == TRM_OK; i++) {
+    if (i % 1024 == 0) status = report(im, from + (to - from) * (double)i / (double)count, "comparing puzzles");
+    trm_dataset_example(d, keyed[i].place, tokens, NULL, NULL, NULL);
+    keyed[i].key = trm__question_key(&d->info.task, tokens, cells);
+  }
+  trm__free(tokens);
+  return status;
+}
+
+/* All examples, or a random limit of them, as sorted keys. */
+static trm_status choose_examples(import *im) {
+  size_t total = (size_t)im->source->info.examples;
+  im->count = im->config->limit > 0 && (size_t)im->config->limit < total ? (size_t)im->config->limit : total;
+  uint32_t *numbers = trm__calloc(total, sizeof *numbers);
+  im->keyed = trm__calloc(im->count, sizeof *im->keyed);
+  if (numbers == NULL || im->keyed == NULL) {
+    trm__free(numbers);
+    return trm__fail_memory(im->err, im->config->input, total * (sizeof *numbers + sizeof *im->keyed));
+  }
+  for (size_t i = 0; i < total; i++) numbers[i] = (uint32_t)i;
+  trm__rng rng = trm__rng_make((uint64_t)im->config->seed, TRM__RNG_SPLIT, 0);
+  if (im->count < total) trm__rng_shuffle(&rng, numbers, (uint32_t)total);
+  for (size_t i = 0; i < im->count; i++) im->keyed[i].place = numbers[i];
+  trm__free(numbers);
+  trm_status status = compute_keys(im, im->source, im->keyed, im->count, 0.1, 0.6);
+  trm__keyed_sort(im->keyed, im->count);
+  return status;
+}
+
+/* Runs of equal keys, ordered by the example that comes first in the file. */
+static trm_status find_classes(import *im) {
+  size_t n = im->count;
+  im->class_start = trm__calloc(n + 1, sizeof *im->class_start);
+  im->class_order = trm__calloc(n, sizeof *im->class_order);
+  im->class_is_test = trm__calloc(n, 1);
+  trm__keyed *first = trm__calloc(n, sizeof *first);
+  if (im->class_start == NULL || im->class_order == NULL || im->class_is_test == NULL || first == NULL) {
+    trm__free(first);
+    return trm__fail_memory(im->err, im->config->input, n * 25);
+  }
+  for (size_t i = 0; i < n; i++)
+    if (i == 0 || im->keyed[i].key != im->keyed[i - 1].key) {
+      first[im->classes] = (trm__keyed){.key = im->keyed[i].place, .place = im->classes};
+      im->class_start[im->classes++] = (uint32_t)i;
+    }
+  im->class_start[im->classes] = (uint32_t)n;
+  trm__keyed_sort(first, im->classes);
+  for (uint32_t c = 0; c < im->classes; c++) im->class_order[c] = first[c].place;
+  trm__free(first);
+  return TRM_OK;
+}
+
+static uint32_t class_size(const import *im, uint32_t c) {
+  return im->class_start[c + 1] - im->class_start[c];
+}
+
+/* Random classes until the test split has its share; at least one class stays on each side. */
+static trm_status split_at_random(import *im) {
+  double wanted = im->config->test_fraction * (double)im->count;
+  size_t target = wanted > 0 && wanted < 1 ? 1 : (size_t)llround(wanted), taken = 0;
+  if (target == 0) return TRM_OK;
+  if (im->classes < 2)
+    return trm__fail(
+        im->err, TRM_E_INPUT, im->config->input,
+        "all %zu puzzles are the same up to symmetry and cannot be split, expected --test-fraction 0 or more puzzles",
+        im->count);
+  uint32_t *order = trm__calloc(im->classes, sizeof *order);
+  if (order == NULL) return trm__fail_memory(im->err, im->config->input, im->classes * sizeof *order);
+  memcpy(order, im->class_order, im->classes * sizeof *order);
+  trm__rng rng = trm__rng_make((uint64_t)im->config->seed, TRM__RNG_SPLIT, 1);
+  trm__rng_shuffle(&rng, order, im->classes);
+  for (uint32_t i = 0; i + 1 < im->classes && taken < target; i++) {
+    im->class_is_test[order[i]] = 1;
+    taken += class_size(im, order[i]);
+  }
+  trm__free(order);
+  return TRM_OK;
+}
+
+/* Classes that also occur in the file of test puzzles go to neither side. */
+static trm_status leave_out_test(import *im) {
+  size_t count = (size_t)im->test_source->info.examples;
+  trm__keyed *test = trm__calloc(count, sizeof *test);
+  if (test == NULL) return trm__fail_memory(im->err, im->config->test_input, count * sizeof *test);
+  for (size_t i = 0; i < count; i++) test[i].place = (uint32_t)i;
+  trm_status status = compute_keys(im, im->test_source, test, count, 0.6, 0.7);
+  trm__keyed_sort(test, count);
+  size_t at = 0;
+  for (uint32_t c = 0; c < im->classes && status == TRM_OK; c++) {
+    uint64_t key = im->keyed[im->class_start[c]].key;
+    while (at < count && test[at].key < key) at++;
+    if (at >= count || test[at].key != key) continue;
+    im->class_is_test[c] = 1;
+    im->left_out += class_size(im, c);
+  }
+  trm__free(test);
+  if (status == TRM_OK && im->left_out == (int64_t)im->count)
+    return trm__fail(im->err, TRM_E_INPUT, im->config->input,
+                     "every puzzle is equivalent to one of %.200s, expected others", im->config->test_input);
+  return status;
+}
+
+/* Copies example i of source to place at of d, as image number image of it (0: itself). */
+static void put(const import *im, trm_dataset *d, int64_t at, const trm_dataset *source, uint32_t i, int64_t image,
+                int32_t *tokens) {
+  size_t cells = (size_t)d->info.seq_len;
+  int32_t *inputs = tokens, *labels = tokens + cells;
+  trm_dataset_example(source, i, inputs, labels, NULL, d->ratings != NULL ? &d->ratings[at] : NULL);
+  if (image > 0) {
+    uint64_t index = (uint64_t)i * (uint64_t)im->config->augment + (uint64_t)image - 1;
+    trm__rng rng = trm__rng_make((uint64_t)im->config->seed, TRM__RNG_AUGMENT, index);
+    trm__augment(&d->info.task, &rng, inputs, labels);
+  }
+  for (size_t k = 0; k < cells; k++) {
+    d->inputs[(size_t)at * cells + k] = (uint8_t)inputs[k];
+    d->labels[(size_t)at * cells + k] = (uint8_t)(labels[k] < 0 ? 0 : labels[k]);
+  }
+}
+
+/* The classes whose mark is test, a group each, every example followed by its images. */
+static trm_status gather(import *im, trm_dataset **out, int test, int64_t images) {
+  const trm_dataset *source = im->source;
+  size_t cells = (size_t)source->info.seq_len;
+  int64_t examples = 0, groups = 0, at = 0;
+  for (uint32_t c = 0; c < im->classes; c++)
+    if (im->class_is_test[c] == test) examples += class_size(im, c), groups++;
+  if (examples > TRM__EXAMPLES_LIMIT / (images + 1))
+    return trm__fail(im->err, TRM_E_USAGE, "--augment",
+                     "%lld puzzles with %lld copies each, expected at most %d in all", (long long)examples,
+                     (long long)images, TRM__EXAMPLES_LIMIT);
+  int32_t *tokens = trm__calloc(2 * cells, sizeof *tokens);
+  if (tokens == NULL) return trm__fail_memory(im->err, im->config->out, 2 * cells * sizeof *tokens);
+  trm_status status = trm__dataset_new(out, &source->info.task, examples * (images + 1), 1,
+                                       source->info.has_ratings ? source->info.rating_name : NULL, im->err);
+  int64_t group = 0;
+  for (uint32_t k = 0; k < im->classes && status == TRM_OK; k++) {
+    uint32_t c = im->class_order[k];
+    if (k % 1024 == 0) status = report(im, 0.7 + 0.2 * k / im->classes, "building the arrays");
+    if (im->class_is_test[c] != test || status != TRM_OK) continue;
+    for (uint32_t i = im->class_start[c]; i < im->class_start[c + 1]; i++)
+      for (int64_t image = 0; image <= images; image++) put(im, *out, at++, source, im->keyed[i].place, image, tokens);
+    (*out)->group_indices[++group] = at;
+  }
+  if (status == TRM_OK) (*out)->info.groups = groups;
+  trm__free(tokens);
+  return status;
+}
+
+static trm_status check_config(const trm_import_config *c, trm_error *err) {
+  if (c->input[0] == '\0') return trm__fail(err, TRM_E_USAGE, "input", "no file to import, expected a .csv or .jsonl");
+  if (!trm__rows_is_file_name(c->input))
+    return trm__fail(err, TRM_E_INPUT, c->input, "unknown kind of file, expected .csv or .jsonl");
+  if (c->test_input[0] != '\0' && !trm__rows_is_file_name(c->test_input))
+    return trm__fail(err, TRM_E_INPUT, c->test_input, "unknown kind of file, expected .csv or .jsonl");
+  if (!(c->test_fraction >= 0 && c->test_fraction < 1))
+    return trm__fail(err, TRM_E_USAGE, "test_fraction", "found %g, expected 0 to less than 1", c->test_fraction);
+  if (c->augment < 0 || c->limit < 0 || c->width < 0)
+    return trm__fail(err, TRM_E_USAGE, "import", "augment, limit and width must be 0 or more");
+  return trm__dataset_can_write(c->out, err);
+}
+
+static trm_status read_inputs(import *im) {
+  const trm_import_config *c = im->config;
+  trm__rows_hint hint = {.alphabet = c->alphabet, .width = c->width};
+  trm_status status = report(im, 0, "reading");
+  if (status == TRM_OK) status = trm__rows_open(&im->source, c->input, &hint, im->err);
+  if (status != TRM_OK) return status;
+  if (c->augment > 0 && !trm__augment_known(&im->source->info.task))
+    return trm__fail(im->err, TRM_E_INPUT, c->input, "this task has no known symmetries, expected --augment 0");
+  trm__rows_hint same = {.task = &im->source->info.task};
+  return c->test_input[0] != '\0' ? trm__rows_open(&im->test_source, c->test_input, &same, im->err) : TRM_OK;
+}
+
+static trm_status write_out(import *im) {
+  trm_dataset *train = NULL, *test = NULL;
+  int any_test = 0;
+  for (uint32_t c = 0; c < im->classes; c++) any_test |= im->class_is_test[c];
+  trm_status status = gather(im, &train, 0, im->config->augment);
+  if (status == TRM_OK && im->test_source == NULL && any_test) status = gather(im, &test, 1, 0);
+  char what[96] = "writing";
+  if (im->left_out > 0)
+    snprintf(what, sizeof what, "writing; %lld puzzles equivalent to test puzzles left out", (long long)im->left_out);
+  if (status == TRM_OK) status = report(im, 0.9, what);
+  if (status == TRM_OK)
+    status = trm__dataset_write(im->config->out, train, im->test_source != NULL ? im->test_source : test, im->err);
+  trm_dataset_close(&train);
+  trm_dataset_close(&test);
+  return status;
+}
+
+trm_status trm_data_import(const trm_import_config *config, trm_progress_fn progress, void *context, trm_error *err) {
+import im = {.config = config, .progress = progress, .context = context, .err = err };
+  trm_status status = check_config(config, err);
+  if (status == TRM_OK) status = read_inputs(&im);
+  if (status == TRM_OK) status = choose_examples(&im);
+  if (status == TRM_OK) status = find_classes(&im);
+  if (status == TRM_OK) status = im.test_source != NULL ? leave_out_test(&im) : split_at_random(&im);
+  if (status == TRM_OK) status = write_out(&im);
+  if (status == TRM_OK && progress != NULL) (void)progress(context, 1, "done");
+  trm_dataset_close(&im.source);
+  trm_dataset_close(&im.test_source);
+  trm__free(im.keyed);
+  trm__free(im.class_start);
+  trm__free(im.class_order);
+  trm__free(im.class_is_test);
+  return status;
+}
