@@ -44,7 +44,7 @@ static void run_all(golden_set *g, subject *s, machine *m) {
   if (2 * cost_of_step(g) <= MOST) compare_precisions(g, s, m, !IS_DOUBLE);
   else if (cost_of_two_calls(g) <= MOST) compare_first_calls(g, s, m);
   compare_gradients(g, s, m);
-  if (IS_DOUBLE) return;
+  if (IS_DOUBLE) return; /* the rest is stored in float32 */
   compare_modules(g, s, m);
   compare_optimizers(g, s, m);
   compare_trajectory(g, s, m);
