@@ -157,8 +157,8 @@ static void print_steps(const session *s, const result *r) {
     fits = cli_grid_open(&grid[i], &s->task, now, &style);
     char text[80] = "question";
     if (step)
-      (void)snprintf(text, sizeof text, "step %d: %d changed, q %.1f", step->step, cli_changed(&s->task, before, now),
-                     (double)step->q);
+      (void)snprintf(text, sizeof text, "step %d: q %.1f\n%d changed", step->step, (double)step->q,
+                     cli_changed(&s->task, before, now));
     caption[i] = cli_copy_text(text, strlen(text));
     before = now;
   }

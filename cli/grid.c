@@ -9,6 +9,7 @@
 
 #define LINES (int)(sizeof((cli_grid *)0)->line / sizeof(char *))
 #define GAP 3
+#define CAPTION_LINES 2
 
 /* Token as one character. */
 static char symbol(const trm_task *task, int32_t token) {
@@ -86,21 +87,38 @@ void cli_grid_close(cli_grid *grid) {
   memset(grid, 0, sizeof *grid);
 }
 
-/* Grids first..first+count-1 in one row. */
+/* Line number `line` of a text, and its length. */
+static const char *text_line(const char *text, int line, int *length) {
+  while (line-- > 0 && text) text = strchr(text, '\n') ? strchr(text, '\n') + 1 : NULL;
+  *length = text ? (int)strcspn(text, "\n") : 0;
+  return text ? text : "";
+}
+
+/* One row of grids. The captions' lines stand above, shorter ones filled up. */
 static void print_row(FILE *file, const cli_grid *grids, char *const *captions, int count, int width) {
-  for (int g = 0; g < count && captions; g++)
-    fprintf(file, "%-*s%s", g + 1 < count ? width : 0, captions[g], g + 1 < count ? "   " : "\n");
-  for (int i = 0; i < grids[0].lines; i++)
-    for (int g = 0; g < count; g++)
-      fprintf(file, "%s%*s", grids[g].line[i], g + 1 < count ? width - grids[g].width + GAP : 0,
-              g + 1 < count ? "" : "\n");
+  for (int line = 0; line < CAPTION_LINES && captions; line++) {
+    for (int g = 0; g < count; g++) {
+      int length, last = g + 1 == count;
+      const char *text = text_line(captions[g], line, &length);
+      fprintf(file, "%.*s%*s", length, text, last ? 0 : width - length + GAP, last ? "\n" : "");
+    }
+  }
+  for (int i = 0; i < grids[0].lines; i++) {
+    for (int g = 0; g < count; g++) {
+      int last = g + 1 == count;
+      fprintf(file, "%s%*s", grids[g].line[i], last ? 0 : width - grids[g].width + GAP, last ? "\n" : "");
+    }
+  }
 }
 
 void cli_grids_print(FILE *file, const cli_grid *grids, char *const *captions, int count, int columns) {
-  int width = 0;
+  int width = 0, length;
   for (int i = 0; i < count; i++) {
     if (grids[i].width > width) width = grids[i].width;
-    if (captions && (int)strlen(captions[i]) > width) width = (int)strlen(captions[i]);
+    for (int line = 0; line < CAPTION_LINES && captions; line++) {
+      (void)text_line(captions[i], line, &length);
+      if (length > width) width = length;
+    }
   }
   int in_row = (columns + GAP) / (width + GAP);
   if (in_row < 1) in_row = 1;

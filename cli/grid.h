@@ -21,7 +21,7 @@ typedef struct cli_grid_style {
 int cli_grid_open(cli_grid *grid, const trm_task *task, const int32_t *tokens, const cli_grid_style *style);
 void cli_grid_close(cli_grid *grid);
 
-/* count grids side by side under their captions, as many in a row as columns hold; gap columns between. */
+/* count grids side by side under their captions (of two lines), as many in a row as columns hold. */
 void cli_grids_print(FILE *file, const cli_grid *grids, char *const *captions, int count, int columns);
 
 /* Cells where a and b differ. */

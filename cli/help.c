@@ -1,7 +1,6 @@
 /* Help and man pages, generated from the commands' declarations and option tables, so that nothing is written twice. */
 #include <string.h>
 
-#include "base/mem.h"
 #include "cli.h"
 
 static const char version_line[] = "trm %s - Tiny Recursion Models: small networks that solve hard puzzles\n";
@@ -31,11 +30,11 @@ void cli_print_overview(FILE *file) {
   fprintf(file, version_line, trm_version());
   fputs("\nusage: trm COMMAND [options]          'trm COMMAND --help' says more\n\n", file);
   for (const cli_command *const *c = cli_commands; *c; c++) fprintf(file, "  %-12s  %s\n", (*c)->name, (*c)->summary);
-  fputs("\nA first run, less than a minute:\n\n"
-        "  trm data make --size 4 --train 500 --test 200 --out data/4x4\n"
-        "  trm train data/4x4 --run runs/4x4\n"
-        "  trm eval runs/4x4/best.safetensors data/4x4\n"
-        "  trm solve --model runs/4x4/best.safetensors --explain 1...2...3...4...\n"
+  fputs("\nA first run, a few minutes:\n\n"
+        "  trm data make --size 6 --train 20000 --test 1000 --out data/6x6\n"
+        "  trm train data/6x6 --run runs/6x6\n"
+        "  trm eval runs/6x6 data/6x6\n"
+        "  trm solve --model runs/6x6 --explain PUZZLE\n"
         "\nTRM_THREADS=N sets the threads, TRM_ISA=ref|avx2|avx512 limits the kernels.\n",
         file);
 }
@@ -95,7 +94,7 @@ void cli_print_help(const cli_command *command, FILE *file) {
     if (!tables[i].count) continue;
     char *text = trm__options_help(tables[i].items, tables[i].count, columns);
     fprintf(file, "\n%s", text ? text : "");
-    trm__free(text);
+    trm__options_free(text);
   }
   fputs("\nExamples:\n", file);
   print_lines(file, command->examples, "  ");
@@ -192,7 +191,7 @@ static void man_command(const cli_command *command, FILE *file) {
     if (!tables[i].count) continue;
     char *text = trm__options_man(tables[i].items, tables[i].count);
     fputs(text ? text : "", file);
-    trm__free(text);
+    trm__options_free(text);
   }
   man_tail(file, command->exits);
   man_examples(file, command->examples);

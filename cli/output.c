@@ -109,7 +109,8 @@ int cli_finish(int code) {
     reason = errno;
   }
   if (!lost) return code;
-  if (reason == EPIPE) return CLI_FAULT; /* the reader has what it wanted */
+  if (!reason && write(STDOUT_FILENO, "\n", 1) < 0) reason = errno; /* an earlier write failed: ask again why */
+  if (reason == EPIPE) return CLI_FAULT;                            /* the reader has what it wanted */
   if (reason) cli_note("trm: standard output: cannot write: %s", strerror(reason));
   else cli_note("trm: standard output: cannot write");
   return CLI_FAULT;

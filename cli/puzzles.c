@@ -35,11 +35,11 @@ static int read_file(const cli_command *command, const char *path, cli_text *tex
   return code;
 }
 
-/* A word that cannot be a puzzle and looks like a path. */
+/* A word that looks like a path: a slash, or an ending of a few small letters. */
 static int looks_like_path(const char *word) {
   const char *dot = strrchr(word, '.');
   if (strchr(word, '/')) return 1;
-  if (!dot || dot == word || !dot[1] || strlen(dot) > 6) return 0;
+  if (!dot || dot == word || strlen(dot) < 3 || strlen(dot) > 6) return 0;
   return strspn(dot + 1, "abcdefghijklmnopqrstuvwxyz") == strlen(dot + 1);
 }
 

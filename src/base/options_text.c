@@ -215,3 +215,7 @@ char *trm__options_man(const trm_option *table, size_t count) {
   }
   return text.data;
 }
+
+void trm__options_free(char *text) {
+  trm__free(text);
+}
