@@ -1,0 +1,119 @@
+/* The runtime: masks of instruction sets, threads, devices, what it says of itself, and failures of each allocation. */
+#include "unit/backend_support.h"
+
+#include "backend/runtime.h"
+
+static void opens_and_describes(void **state) {
+  (void)state;
+  trm_runtime_config config = trm_runtime_config_default();
+  config.threads = 3;
+  trm_runtime *runtime = NULL;
+  assert_int_equal(trm_runtime_open(&runtime, &config, NULL), TRM_OK);
+  trm_runtime_info info = trm_runtime_describe(runtime);
+  assert_int_equal(info.threads, 3);
+  assert_true(info.cores >= 1);
+  assert_string_equal(info.device, "cpu");
+  assert_string_equal(info.available, trm__kernels_available());
+  const char *last = strrchr(info.available, ' ');
+  assert_string_equal(info.isa, last ? last + 1 : info.available); /* the best */
+  trm_runtime_close(&runtime);
+  assert_null(runtime);
+  trm_runtime_close(&runtime);
+  trm_runtime_close(NULL);
+  assert_int_equal(trm_runtime_open(&runtime, NULL, NULL), TRM_OK); /* defaults */
+  assert_true(trm_runtime_describe(runtime).threads >= 1);
+  trm_runtime_close(&runtime);
+}
+
+static void masks_choose_kernels(void **state) {
+  (void)state;
+  static const char *const names[] = {"ref", "avx2", "avx512"};
+  for (size_t i = 0; i < 3; i++) {
+    trm_runtime_config config = {.threads = 1, .isa = names[i]};
+    trm_runtime *runtime = NULL;
+    trm_error err = {0};
+    trm_status status = trm_runtime_open(&runtime, &config, &err);
+    if (trm__kernels_get(names[i])) {
+      assert_int_equal(status, TRM_OK);
+      assert_string_equal(trm_runtime_describe(runtime).isa, names[i]);
+      trm_runtime_close(&runtime);
+    } else {
+      assert_int_equal(status, TRM_E_UNSUPPORTED);
+      assert_non_null(strstr(err.message, names[i]));
+      assert_null(runtime);
+    }
+  }
+}
+
+static void refuses_what_does_not_exist(void **state) {
+  (void)state;
+  const trm_runtime_config wrong[] = {
+      {.isa = "sse9"}, {.isa = ""}, {.device = "toaster"}, {.device = ""}, {.threads = -1}};
+  static const char *const where[] = {"isa", "isa", "device", "device", "threads"};
+  size_t before = trm__mem_used();
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    trm_runtime *runtime = NULL;
+    trm_error err = {0};
+    assert_int_equal(trm_runtime_open(&runtime, &wrong[i], &err), TRM_E_USAGE);
+    assert_int_equal(err.code, TRM_E_USAGE);
+    assert_string_equal(err.where, where[i]);
+    assert_null(runtime);
+    assert_int_equal(trm__mem_used(), before);
+  }
+}
+
+static void survives_allocation_failures(void **state) {
+  (void)state;
+  const trm_runtime_config config = {.threads = 2};
+  size_t before = trm__mem_used(), failed = 0;
+  for (size_t i = 1;; i++) {
+    trm_runtime *runtime = NULL;
+    trm_error err = {0};
+    trm__mem_fail_at(i);
+    trm_status status = trm_runtime_open(&runtime, &config, &err);
+    trm__mem_fail_at(0);
+    if (status == TRM_OK) {
+      trm_runtime_close(&runtime);
+      break;
+    }
+    assert_int_equal(status, TRM_E_MEMORY);
+    assert_null(runtime);
+    assert_int_equal(trm__mem_used(), before);
+    failed++;
+  }
+  assert_true(failed >= 3); /* runtime, pool, backend */
+  assert_int_equal(trm__mem_used(), before);
+}
+
+static void memory_and_conversion(void **state) {
+  (void)state;
+  bench t;
+  open_backend(&t, "ref", 1);
+  trm__real numbers_in[5] = {1, -2, 3, (trm__real)0.1, 5}, numbers_out[5] = {0};
+  trm__act *act = t.be->alloc(t.be, 5 * t.be->act_bytes);
+  assert_non_null(act);
+  for (size_t i = 0; i < 5 * t.be->act_bytes; i++) assert_int_equal(act[i], 0);
+  t.be->act_write(t.be, act, numbers_in, 5);
+  t.be->act_read(t.be, numbers_out, act, 5);
+  assert_memory_equal(numbers_in, numbers_out, sizeof numbers_in);
+  t.be->zero(t.be, act, 2 * t.be->act_bytes);
+  t.be->copy(t.be, numbers_out, act, sizeof numbers_out, TRM__COPY_TO_HOST);
+  assert_true(numbers_out[1] == 0 && numbers_out[2] == 3);
+  assert_int_equal(t.be->synchronize(t.be, NULL), TRM_OK);
+  t.be->free(t.be, act);
+  t.be->free(t.be, NULL);
+  trm__mem_fail_at(1);
+  assert_null(t.be->alloc(t.be, 8));
+  trm__mem_fail_at(0);
+  assert_non_null(strstr(trm__backend_names(), "cpu"));
+  close_bench(&t);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(opens_and_describes),         cmocka_unit_test(masks_choose_kernels),
+      cmocka_unit_test(refuses_what_does_not_exist), cmocka_unit_test(survives_allocation_failures),
+      cmocka_unit_test(memory_and_conversion),
+  };
+  return cmocka_run_group_tests_name("backend runtime", tests, NULL, NULL);
+}
