@@ -137,7 +137,7 @@ static trm_status open_parts(session *s, trm_error *err) {
   trm__loader_config loader = {.batch = (int)s->config.train.batch,
                                .seed = (uint64_t)s->config.train.seed,
                                .augment = s->config.train.augment,
-                               .threads = 0};
+                               .threads = trm_runtime_describe(s->runtime).threads};
   return trm__loader_open(&s->loader, s->data, &loader, err);
 }
 
