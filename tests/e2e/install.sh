@@ -1,0 +1,77 @@
+#!/bin/bash
+# Installs to a temporary place and uses what is there as a stranger would: a ten-line program built with pkg-config and
+# with CMake's find_package, against the shared and the static library; and looks at what the shared library shows.
+set -eu
+if [ -n "${TRM_SANITIZE:-}" ]; then
+  echo "a library built for a sanitizer is not for installing"
+  exit 77
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() {
+  echo "install: $*" >&2
+  exit 1
+}
+
+DESTDIR=$work/stage cmake --install "$TRM_BUILD_DIR" --prefix /opt/trm >"$work/log" || fail "cmake --install: $(tail -3 "$work/log")"
+mv "$work/stage/opt/trm" "$work/moved" # what is installed may be moved
+prefix=$work/moved
+libdir=$(dirname "$(find "$prefix" -name libtrm.so)")
+for file in "$libdir/libtrm.so.0" "$libdir/libtrm.a" "$libdir/pkgconfig/trm.pc" "$libdir/cmake/trm/trmConfig.cmake" \
+  "$prefix/include/trm/trm.h" "$prefix/bin/trm"; do
+  [ -e "$file" ] || fail "$file is not installed"
+done
+readelf -d "$libdir/libtrm.so" | grep -q 'soname: \[libtrm.so.0\]' || fail "soname is not libtrm.so.0"
+strangers=$(nm -D --defined-only "$libdir/libtrm.so" | awk '{print $3}' | grep -v '^trm_[^_]' || true)
+[ -z "$strangers" ] || fail "the library shows more than its public names: $strangers"
+for page in "$TRM_SOURCE_DIR"/man/*.[13]; do
+  [ -e "$page" ] || continue
+  [ -e "$prefix/share/man/man${page##*.}/$(basename "$page")" ] || fail "$(basename "$page") is not installed"
+done
+"$prefix/bin/trm" --version | grep -q '[0-9]' || fail "the installed program does not run"
+
+cat >"$work/use.c" <<'C'
+#include <stdio.h>
+#include <string.h>
+#include <trm/model.h>
+#include <trm/trm.h>
+
+int main(void) {
+  trm_model_config config = trm_model_config_default();
+  printf("libtrm %s, hidden size %lld\n", trm_version(), (long long)config.hidden_size);
+  return strcmp(trm_version(), "0.1.0") || config.hidden_size <= 0;
+}
+C
+# Every public header compiles alone, as C and as C++, under strict warnings.
+for header in "$prefix"/include/trm/*.h; do
+  echo "#include <trm/$(basename "$header")>" >"$work/alone.c"
+  cc -std=c17 -Wall -Wextra -Wpedantic -Werror -I"$prefix/include" -fsyntax-only "$work/alone.c" || fail "$header alone"
+  ! command -v c++ >/dev/null || c++ -x c++ -Wall -Wextra -Werror -I"$prefix/include" -fsyntax-only "$work/alone.c" ||
+    fail "$header as C++"
+done
+
+export PKG_CONFIG_PATH=$libdir/pkgconfig
+[ "$(pkg-config --modversion trm)" = 0.1.0 ] || fail "pkg-config does not know the version"
+# shellcheck disable=SC2046 # words are meant
+cc -std=c17 -o "$work/shared" "$work/use.c" $(pkg-config --cflags --libs trm) || fail "pkg-config"
+LD_LIBRARY_PATH=$libdir "$work/shared" || fail "program of pkg-config"
+# shellcheck disable=SC2046
+cc -std=c17 -o "$work/static" "$work/use.c" $(pkg-config --cflags trm) "$libdir/libtrm.a" \
+  $(pkg-config --static --libs-only-l trm | sed 's/-ltrm//') || fail "static library"
+"$work/static" || fail "program of the static library"
+
+mkdir "$work/project"
+cp "$work/use.c" "$work/project"
+cat >"$work/project/CMakeLists.txt" <<'CMAKE'
+cmake_minimum_required(VERSION 3.22)
+project(use LANGUAGES C)
+find_package(trm 0.1 REQUIRED)
+add_executable(use_shared use.c)
+target_link_libraries(use_shared trm::trm)
+add_executable(use_static use.c)
+target_link_libraries(use_static trm::static)
+CMAKE
+cmake -S "$work/project" -B "$work/project/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" &&
+  cmake --build "$work/project/build" >>"$work/log" || fail "find_package: $(tail -5 "$work/log")"
+"$work/project/build/use_shared" && "$work/project/build/use_static" || fail "programs of find_package"
+echo "installed library works through pkg-config, CMake and statically"
