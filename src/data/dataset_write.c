@@ -14,7 +14,7 @@
 #include "data/npy.h"
 #include "data/task.h"
 
-/* Makes the path of a file in the directory, calls write with it. */
+/* Takes the reference json; NULL means that there was no memory to build it. */
 static trm_status save_json(const char *directory, const char *name, json_t *json, trm_error *err) {
   if (json == NULL) return trm__fail(err, TRM_E_MEMORY, directory, "no memory for %s", name);
   char *path = trm__format("%s/%s", directory, name);
@@ -123,6 +123,13 @@ trm_status trm__dataset_can_write(const char *out, trm_error *err) {
   return trm__fail(err, TRM_E_USAGE, out, "exists and is not empty, expected a new name (or remove it first)");
 }
 
+/* When only the sync after the renaming fails, the new directory goes too: a failure leaves nothing. */
+static trm_status move(const char *temporary, const char *path, trm_error *err) {
+  trm_status status = trm__rename(temporary, path, err);
+  if (status != TRM_OK && !trm__path_exists(temporary)) (void)trm__dir_remove(path, NULL);
+  return status;
+}
+
 trm_status trm__dataset_write(const char *out, const trm_dataset *train, const trm_dataset *test, trm_error *err) {
   const trm_dataset *any = train != NULL ? train : test;
   trm_status status = trm__dataset_can_write(out, err);
@@ -140,7 +147,7 @@ trm_status trm__dataset_write(const char *out, const trm_dataset *train, const t
   if (status == TRM_OK) status = save_json(temporary, "identifiers.json", identifier_names(any->info.identifiers), err);
   if (status == TRM_OK) status = save_json(temporary, "task.json", task_json(&any->info), err);
   if (status == TRM_OK) status = trm__dir_sync(temporary, err);
-  if (status == TRM_OK) status = trm__rename(temporary, path, err);
+  if (status == TRM_OK) status = move(temporary, path, err);
   if (status != TRM_OK) (void)trm__dir_remove(temporary, NULL);
 done:
   trm__free(path);
