@@ -13,7 +13,7 @@ enum {
   DIG_ATTEMPTS = 16, /* attempts a task */
   PROBE = 1024,      /* attempts after which digging must have given 5 % */
   ISLANDS = 8,       /* of a batch of breeding */
-  ISLAND_ROOM = 16,  /* puzzles that one island may give */
+  ISLAND_ROOM = 48,  /* puzzles that one island may give */
   ISLAND_STALL = 48, /* islands in a row without a new puzzle before it gives up */
   DIG_STALL = 40000  /* attempts likewise, in fours for 16x16 */
 };
@@ -110,11 +110,17 @@ static void work(void *context, int task, int worker) {
   }
 }
 
+/* A few wanted puzzles come from as many islands as a batch has anyway. */
+static int island_room(const generator *g) {
+  int64_t share = (g->config.count + ISLANDS - 1) / ISLANDS;
+  return share < ISLAND_ROOM ? (int)share : ISLAND_ROOM;
+}
+
 static void set_phase(generator *g, int breeding) {
   g->breeding = breeding;
   g->next = 0;
   g->tasks = breeding ? ISLANDS : DIG_TASKS;
-  g->per_task = breeding ? ISLAND_ROOM : g->config.size > 9 ? 1 : DIG_ATTEMPTS;
+  g->per_task = breeding ? island_room(g) : g->config.size > 9 ? 1 : DIG_ATTEMPTS;
 }
 
 static trm_status stop(const generator *g, trm_error *err) {

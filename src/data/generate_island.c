@@ -10,7 +10,10 @@
 enum {
   SEEDS = 8,       /* random puzzles to start from */
   PARENTS = 12,    /* the hardest so far */
-  ATTEMPTS = 3000, /* children an island may try */
+  FAMILIES = 3000, /* that an island may try */
+  CHILDREN = 8,    /* of a family */
+  MOST_OUT = 2,    /* clues that a family exchanges */
+  SOLUTIONS = 256, /* at most, of a puzzle without its last clue */
   IMAGES = 3       /* labellings that hardness is averaged over */
 };
 
@@ -29,38 +32,49 @@ typedef struct island {
   int count, room;
 } island;
 
-/* Adds values of puzzle->answer where another solution differs, until there is no other. 0 when the search gave up. */
-static int complete(island *w, trm__puzzle *puzzle) {
-  const trm__sudoku_geometry *g = w->geometry;
-  uint16_t candidates[TRM__SUDOKU_CELLS];
-  uint8_t other[TRM__SUDOKU_CELLS];
-  trm__sudoku_limits limits = {.solutions = 1, .guesses = trm__generate_patience(g), .rng = &w->rng};
-  trm__sudoku_candidates(g, puzzle->question, candidates);
-  if (trm__sudoku_search(g, candidates, &limits, puzzle->answer).solutions == 0) return 0;
-  limits.avoid = puzzle->answer;
-  for (;;) {
-    trm__sudoku_outcome out = trm__sudoku_search(g, candidates, &limits, other);
-    if (!out.complete) return 0;
-    if (out.solutions == 0) return 1;
-    uint32_t differ[TRM__SUDOKU_CELLS], count = 0;
-    for (int i = 0; i < g->cells; i++)
-      if (other[i] != puzzle->answer[i]) differ[count++] = (uint32_t)i;
-    uint32_t i = differ[trm__rng_below(&w->rng, count)];
-    puzzle->question[i] = puzzle->answer[i];
-    candidates[i] = (uint16_t)(1u << (puzzle->answer[i] - 1));
+/* Takes k clues out at random. */
+static void remove_clues(island *w, trm__puzzle *puzzle, uint32_t k) {
+  uint32_t clue[TRM__SUDOKU_CELLS], count = 0;
+  for (int i = 0; i < w->geometry->cells; i++)
+    if (puzzle->question[i]) clue[count++] = (uint32_t)i;
+  for (; k > 0 && count > 0; k--) {
+    uint32_t at = trm__rng_below(&w->rng, count);
+    puzzle->question[clue[at]] = 0;
+    clue[at] = clue[--count];
   }
 }
 
-/* A neighbour of a parent: one to three clues out, others in. */
-static int vary(island *w, const trm__puzzle *from, trm__puzzle *child) {
-  *child = *from;
-  uint32_t clue[TRM__SUDOKU_CELLS], count = 0;
-  for (int i = 0; i < w->geometry->cells; i++)
-    if (from->question[i]) clue[count++] = (uint32_t)i;
+/* Adds a value of a random solution in a random blank cell. */
+static int add_clue(island *w, trm__puzzle *puzzle) {
+  const trm__sudoku_geometry *g = w->geometry;
+  uint16_t candidates[TRM__SUDOKU_CELLS];
+  uint32_t blank[TRM__SUDOKU_CELLS], count = 0;
+  trm__sudoku_limits limits = {.solutions = 1, .guesses = trm__generate_patience(g), .rng = &w->rng};
+  trm__sudoku_candidates(g, puzzle->question, candidates);
+  if (trm__sudoku_search(g, candidates, &limits, puzzle->answer).solutions == 0) return 0;
+  for (int i = 0; i < g->cells; i++)
+    if (!puzzle->question[i]) blank[count++] = (uint32_t)i;
   if (count == 0) return 0;
-  for (uint32_t k = 1 + trm__rng_below(&w->rng, 3); k > 0; k--)
-    child->question[clue[trm__rng_below(&w->rng, count)]] = 0;
-  return complete(w, child);
+  uint32_t i = blank[trm__rng_below(&w->rng, count)];
+  puzzle->question[i] = puzzle->answer[i];
+  return 1;
+}
+
+/* Lists the single values that make the puzzle unique: those that exactly one of its solutions has. ending [cells*size]
+ * receives cell * size + value - 1; returns how many, 0 when the puzzle has too many solutions. */
+static uint32_t find_endings(const island *w, const trm__puzzle *puzzle, uint32_t *ending) {
+  const trm__sudoku_geometry *g = w->geometry;
+  uint16_t candidates[TRM__SUDOKU_CELLS], tally[TRM__SUDOKU_CELLS * TRM__SUDOKU_MAX];
+  int pairs = g->cells * g->size;
+  memset(tally, 0, sizeof(tally[0]) * (size_t)pairs);
+  trm__sudoku_limits limits = {.solutions = SOLUTIONS, .guesses = trm__generate_patience(g), .tally = tally};
+  trm__sudoku_candidates(g, puzzle->question, candidates);
+  trm__sudoku_outcome out = trm__sudoku_search(g, candidates, &limits, NULL);
+  if (!out.complete || out.solutions >= SOLUTIONS) return 0;
+  uint32_t count = 0;
+  for (int i = 0; i < pairs; i++)
+    if (tally[i] == 1 && !puzzle->question[i / g->size]) ending[count++] = (uint32_t)i;
+  return count;
 }
 
 static int known(const island *w, uint64_t invariant) {
@@ -113,17 +127,31 @@ static void seed_island(island *w) {
   }
 }
 
+/* A family: some clues of a parent out, all but one put in at random, and each child another last clue. */
+static void breed(island *w) {
+  uint32_t ending[TRM__SUDOKU_CELLS * TRM__SUDOKU_MAX];
+  uint32_t a = trm__rng_below(&w->rng, (uint32_t)w->parents), b = trm__rng_below(&w->rng, (uint32_t)w->parents);
+  trm__puzzle stem = w->parent[a < b ? a : b].puzzle;
+  uint32_t out = 1 + trm__rng_below(&w->rng, MOST_OUT);
+  remove_clues(w, &stem, out);
+  for (uint32_t k = 1; k < out; k++)
+    if (!add_clue(w, &stem)) return;
+  uint32_t count = find_endings(w, &stem, ending);
+  for (int k = 0; k < CHILDREN && count > 0 && w->count < w->room; k++) {
+    uint32_t at = trm__rng_below(&w->rng, count), pair = ending[at], size = (uint32_t)w->geometry->size;
+    trm__puzzle child = stem;
+    ending[at] = ending[--count];
+    child.question[pair / size] = (uint8_t)(pair % size + 1);
+    if (!trm__generate_rate(w->geometry, &child) || child.guesses < bar(w)) continue;
+    trm__generate_dig(w->geometry, &w->rng, 0, &child);
+    judge(w, &child);
+  }
+}
+
 int trm__generate_island(const trm__generate_config *config, uint64_t index, trm__puzzle *found, int room) {
   island w = {.config = config, .geometry = trm__sudoku_geometry_of(config->size), .found = found, .room = room};
   w.rng = trm__rng_make(config->seed, TRM__RNG_GENERATE, 2 * index + 1);
   seed_island(&w);
-  for (int k = 0; k < ATTEMPTS && w.count < w.room && w.parents > 0; k++) {
-    trm__puzzle child;
-    uint32_t a = trm__rng_below(&w.rng, (uint32_t)w.parents), b = trm__rng_below(&w.rng, (uint32_t)w.parents);
-    if (!vary(&w, &w.parent[a < b ? a : b].puzzle, &child)) continue;
-    if (!trm__generate_rate(w.geometry, &child) || child.guesses < bar(&w)) continue;
-    trm__generate_dig(w.geometry, &w.rng, 0, &child);
-    judge(&w, &child);
-  }
+  for (int k = 0; k < FAMILIES && w.count < w.room && w.parents > 0; k++) breed(&w);
   return w.count;
 }

@@ -24,10 +24,10 @@ typedef struct trm__sudoku_geometry {
 const trm__sudoku_geometry *trm__sudoku_geometry_of(int size);
 
 typedef struct trm__sudoku_limits {
-  int solutions;        /* stop after so many */
-  int64_t guesses;      /* give up after so many guesses in all; 0: never */
-  trm__rng *rng;        /* draws the value that a guess tries first; NULL: the smallest */
-  const uint8_t *avoid; /* [size*size] a grid that does not count as a solution; NULL: all count */
+  int solutions;   /* stop after so many */
+  int64_t guesses; /* give up after so many guesses in all; 0: never */
+  trm__rng *rng;   /* draws the value that a guess tries first; NULL: the smallest */
+  uint16_t *tally; /* [size*size][size] adds up how many of the solutions have each value; NULL: skip */
 } trm__sudoku_limits;
 
 typedef struct trm__sudoku_outcome {

@@ -234,13 +234,12 @@ static unsigned choose_value(search *s, unsigned mask) {
 }
 
 static void keep_solution(search *s, const grid *g) {
-  uint8_t found[TRM__SUDOKU_CELLS];
-  size_t cells = (size_t)s->geometry->cells;
-  for (size_t i = 0; i < cells; i++) found[i] = (uint8_t)(__builtin_ctz(g->cell[i]) + 1);
-  if (s->limits.avoid && memcmp(found, s->limits.avoid, cells) == 0) return;
+  int cells = s->geometry->cells, size = s->geometry->size;
+  uint16_t *tally = s->limits.tally;
+  for (int i = 0; tally && i < cells; i++) tally[i * size + __builtin_ctz(g->cell[i])]++;
   if (s->out.solutions++ > 0) return;
   s->out.guesses = s->out.all_guesses;
-  if (s->solution) memcpy(s->solution, found, cells);
+  for (int i = 0; s->solution && i < cells; i++) s->solution[i] = (uint8_t)(__builtin_ctz(g->cell[i]) + 1);
 }
 
 /* Returns 1 when the search must stop. */
