@@ -204,9 +204,7 @@ static trm_status remove_checkpoint(const char *folder, int64_t number, trm_erro
   return status;
 }
 
-/* Keeps the `keep` newest checkpoints up to step `now`; later ones are damaged and are replaced when the run gets
- * there. */
-static trm_status prune(const char *folder, int64_t now, int64_t keep, trm_error *err) {
+trm_status trm__checkpoint_prune(const char *folder, int64_t now, int64_t keep, trm_error *err) {
   char **names;
   size_t count;
   trm_status status = trm__dir_list(folder, &names, &count, err);
@@ -239,5 +237,5 @@ trm_status trm__checkpoint_save(const trm__checkpoint *checkpoint, int64_t keep,
     return status;
   }
   memcpy(path, final, sizeof final);
-  return prune(folder, step, keep, err);
+  return trm__checkpoint_prune(folder, step, keep, err);
 }

@@ -257,5 +257,6 @@ trm_status trm__checkpoint_load(const trm__checkpoint *checkpoint, char *path, t
   if (!path[0] && damaged)
     return trm__fail(err, TRM_E_INPUT, checkpoints, "none of the %" PRId64 " checkpoints is whole: %s: %s", damaged,
                      why.where, why.message);
-  return path[0] ? status : TRM_OK;
+  if (!path[0] || status != TRM_OK) return path[0] ? status : TRM_OK;
+  return trm__checkpoint_prune(checkpoints, number, checkpoint->config->train.keep, err); /* that, too, may be undone */
 }

@@ -3,7 +3,7 @@
 #ifndef TRM_TESTS_TRAIN_COMMON_H
 #define TRM_TESTS_TRAIN_COMMON_H
 
-#include "check.h"
+#include "../check.h"
 
 #include <trm/train.h>
 
@@ -75,8 +75,8 @@ static inline trm_train_config tiny_train(const char *dir, const char *run) {
   return config;
 }
 
-/* A model file whose halting head answers yes and no about equally often, so that slots halt at different steps. rows:
- * of the puzzle table, row i filled with i + 1. */
+/* A model file whose halting head mostly says yes, so that exploration makes slots halt at different steps. rows: of
+ * the puzzle table, row i filled with i + 1. */
 static inline void tiny_start(const char *path, int rows) {
   trm_error err = {0};
   trm_model_config config = tiny_model();
@@ -88,8 +88,8 @@ static inline void tiny_start(const char *path, int rows) {
   trm__weight_set_init(&set, &params, 3);
   trm__weights_view view = trm__params_view(&params, set.flat);
   trm__rng rng = trm__rng_make(5, TRM__RNG_TEST, 0);
-  for (int i = 0; i < 2 * (int)config.hidden_size; i++) view.q_weight[i] = (trm__real)trm__rng_normal(&rng);
-  view.q_bias[0] = view.q_bias[1] = 0;
+  for (int i = 0; i < 2 * (int)config.hidden_size; i++) view.q_weight[i] = (trm__real)(0.3 * trm__rng_normal(&rng));
+  view.q_bias[0] = view.q_bias[1] = 4;
   for (int i = 0; i < rows * (int)config.puzzle_emb_ndim; i++)
     set.puzzle[i] = (trm__real)(i / (int)config.puzzle_emb_ndim + 1);
   trm__model_write what = {
