@@ -60,8 +60,7 @@ static void free_result(result *r) {
 }
 
 static trm__dims dims_at(int i) {
-  trm__dims s =
-      i % 2 ? make_dims(1, 81, 2, 130, 0, 11, TRM__POS_LEARNED) : make_dims(0, 61, 3, 72, 3, 9, TRM__POS_ROPE);
+  trm__dims s = i % 2 ? make_dims(1, 81, 2, 68, 0, 11, TRM__POS_LEARNED) : make_dims(0, 61, 3, 36, 3, 9, TRM__POS_ROPE);
   s.bf16 = i / 2 % 2;
   return s;
 }
@@ -70,7 +69,7 @@ static void threads_change_nothing(void **state) {
   (void)state;
   static const int threads[] = {2, 3, 5};
   for (int i = 0; isa_at(i); i++) {
-    for (int k = 0; k < 8; k++) {
+    for (int k = 0; k < 6; k++) {
       trm__dims s = dims_at(k);
       result one, many;
       step(&one, isa_at(i), 1, &s, k / 4);
