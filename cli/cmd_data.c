@@ -232,7 +232,7 @@ const cli_command cli_data_make = {
         "writes a dataset directory with a training and a test split. No test puzzle is equivalent to a "
         "training puzzle under the symmetries of Sudoku. The same seed makes the same puzzles.",
     .examples = "trm data make --size 6 --train 10000 --test 1000 --out data/6x6\n"
-                "trm data make --size 9 --train 1000 --test 200 --min-guesses 10 --out data/hard\n",
+                "trm data make --size 9 --train 1000 --test 99 --min-guesses 9 --out data/9x9\n",
     .exits = "0\tmade\n1\tinterrupted; nothing is written\n",
     .tables = make_tables,
     .run = run_make,

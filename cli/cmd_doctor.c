@@ -117,7 +117,7 @@ static int examine(const cli_command *self, machine *m) {
   trm_runtime *runtime = NULL;
   struct statvfs disk;
   memset(m, 0, sizeof *m);
-  int code = cli_runtime_open(self, &runtime, opt.threads);
+  int code = cli_runtime_open(self, &runtime, opt.threads, 1);
   if (code != CLI_CONTINUE) return code;
   m->runtime = trm_runtime_describe(runtime);
   trm_runtime_close(&runtime);

@@ -155,7 +155,7 @@ static int evaluate(const cli_command *self, const char *model_path, const char 
   cli_progress progress = cli_progress_open(opt.quiet);
   (void)snprintf(path, sizeof path, "%s", model_path);
   int code = cli_model_open(self, path, 0, &model);
-  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads, opt.quiet);
   if (code != CLI_CONTINUE) goto done;
   if (trm_solver_open(&solver, runtime, model, &solving, &error) || trm_solver_task(solver, &task, &error) ||
       trm_dataset_open(&dataset, data, opt.split, &task, &error)) {

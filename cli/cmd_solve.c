@@ -312,7 +312,7 @@ static int solve(const cli_command *self, const cli_arguments *a, cli_puzzles *p
   trm_error error = {0};
   int code = cli_puzzles_read(self, a->positional, a->positionals, puzzles);
   if (code == CLI_CONTINUE) code = cli_model_open(self, opt.model, cli_puzzles_cells(puzzles), &model);
-  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads, 1);
   if (code != CLI_CONTINUE) goto done;
   if (trm_solver_open(&s.solver, runtime, model, &solving, &error) || trm_solver_task(s.solver, &s.task, &error)) {
     code = cli_error(self, &error);

@@ -89,8 +89,9 @@ static int choose_preset(const cli_command *self, const char *path) {
   if (trm_preset_apply(name ? name : "sudoku-6x6", &model, &train, &error)) return cli_error(self, &error);
   if (!name) train.augment = 0;
   (void)snprintf(opt.preset, sizeof opt.preset, "%s", name ? name : "");
-  cli_note("%s: preset %s%s", cli_task_text(&info.task, text), name ? name : "sudoku-6x6",
-           name ? "" : " without augmentation");
+  if (!opt.quiet)
+    cli_note("%s: preset %s%s", cli_task_text(&info.task, text), name ? name : "sudoku-6x6",
+             name ? "" : " without augmentation");
   return CLI_CONTINUE;
 }
 
@@ -258,7 +259,7 @@ static int run(const cli_command *self, int argc, char **argv) {
   cli_arguments a = {0};
   trm_runtime *runtime = NULL;
   int code = configure(self, argc, argv, &a);
-  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads, opt.quiet);
   if (code == CLI_CONTINUE) {
     watch w = {.line = cli_progress_open(opt.quiet)};
     cli_catch_signals();

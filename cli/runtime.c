@@ -7,10 +7,11 @@
 #include "cli.h"
 
 static const cli_command *logging;
+static int only_warnings;
 
 static void log_line(void *context, trm_log_level level, const char *line) {
   (void)context;
-  if (level == TRM_LOG_DEBUG) return;
+  if (level == TRM_LOG_DEBUG || (only_warnings && level == TRM_LOG_INFO)) return;
   cli_note("%s%s%s%s", level <= TRM_LOG_WARN ? "trm " : "", level <= TRM_LOG_WARN ? logging->name : "",
            level == TRM_LOG_ERROR  ? ": "
            : level == TRM_LOG_WARN ? ": warning: "
@@ -30,13 +31,14 @@ int cli_threads(const cli_command *command, int64_t threads, int64_t *out) {
   return CLI_CONTINUE;
 }
 
-int cli_runtime_open(const cli_command *command, trm_runtime **runtime, int64_t threads) {
+int cli_runtime_open(const cli_command *command, trm_runtime **runtime, int64_t threads, int quiet) {
   trm_error error = {0};
   trm_runtime_config config = trm_runtime_config_default();
   int code = cli_threads(command, threads, &threads);
   if (code != CLI_CONTINUE) return code;
   const char *isa = getenv("TRM_ISA");
   logging = command;
+  only_warnings = quiet;
   config.threads = (int)threads;
   config.isa = isa && *isa ? isa : NULL;
   config.log = log_line;
