@@ -15,7 +15,7 @@ enum {
   ISLANDS = 8,       /* of a batch of breeding */
   ISLAND_ROOM = 48,  /* puzzles that one island may give */
   ISLAND_STALL = 48, /* islands in a row without a new puzzle before it gives up */
-  DIG_STALL = 40000  /* attempts likewise, in fours for 16x16 */
+  DIG_STALL = 40000  /* attempts likewise; 16x16: a 64th */
 };
 
 typedef struct generator {

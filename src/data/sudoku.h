@@ -11,11 +11,14 @@
 #define TRM__SUDOKU_MAX 16                                    /* largest side */
 #define TRM__SUDOKU_CELLS (TRM__SUDOKU_MAX * TRM__SUDOKU_MAX) /* its cells */
 #define TRM__SUDOKU_PEERS (3 * (TRM__SUDOKU_MAX - 1))         /* upper bound on the peers of a cell */
+#define TRM__SUDOKU_WORDS (TRM__SUDOKU_CELLS / 64)            /* of a set of cells */
 
 /* Sides and peers of one size; built once, then read by all threads. */
 typedef struct trm__sudoku_geometry {
   int size, box_width, box_height, cells;
-  int peers;                                          /* of each cell */
+  int peers; /* of each cell */
+  int words; /* of a set of cells in use; cell i is bit i % 64 of word i / 64 */
+  uint64_t peer_set[TRM__SUDOKU_CELLS][TRM__SUDOKU_WORDS];
   uint8_t peer[TRM__SUDOKU_CELLS][TRM__SUDOKU_PEERS]; /* cells that share a row, column or box */
   uint8_t row[TRM__SUDOKU_CELLS], column[TRM__SUDOKU_CELLS], box[TRM__SUDOKU_CELLS];
 } trm__sudoku_geometry;

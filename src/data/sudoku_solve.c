@@ -29,7 +29,8 @@ static trm__sudoku_geometry geometries[4];
 static pthread_once_t geometries_once = PTHREAD_ONCE_INIT;
 
 static void build_geometry(trm__sudoku_geometry *g, int size, int box_width, int box_height) {
-  g->size = size, g->box_width = box_width, g->box_height = box_height, g->cells = size * size;
+  g->size = size, g->box_width = box_width, g->box_height = box_height, g->cells = size * size,
+  g->words = (size * size + 63) / 64;
   for (int i = 0; i < g->cells; i++) {
     int r = i / size, c = i % size;
     g->row[i] = (uint8_t)r, g->column[i] = (uint8_t)c;
@@ -39,7 +40,7 @@ static void build_geometry(trm__sudoku_geometry *g, int size, int box_width, int
     g->peers = 0;
     for (int j = 0; j < g->cells; j++)
       if (j != i && (g->row[j] == g->row[i] || g->column[j] == g->column[i] || g->box[j] == g->box[i]))
-        g->peer[i][g->peers++] = (uint8_t)j;
+        g->peer[i][g->peers++] = (uint8_t)j, g->peer_set[i][j >> 6] |= (uint64_t)1 << (j & 63);
   }
 }
 
@@ -68,6 +69,13 @@ static inline int count_bits(unsigned v) {
   return (int)((v + (v >> 8)) & 31);
 }
 
+static inline int count_bits64(uint64_t v) {
+  v = v - ((v >> 1) & 0x5555555555555555u);
+  v = (v & 0x3333333333333333u) + ((v >> 2) & 0x3333333333333333u);
+  v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+  return (int)((v * 0x0101010101010101u) >> 56);
+}
+
 /* Takes values from a cell; 0 when none is left. */
 static inline int eliminate(search *s, grid *g, int i, unsigned values, int bw, int bh) {
   unsigned old = g->cell[i], left = old & ~values;
@@ -80,15 +88,34 @@ static inline int eliminate(search *s, grid *g, int i, unsigned values, int bw, 
   return 1;
 }
 
+/* Notes that cell i holds its value; 0 when a peer already does. */
+static inline int settle(search *s, grid *g, int i) {
+  const trm__sudoku_geometry *t = s->geometry;
+  unsigned value = g->cell[i];
+  uint16_t *row = &g->row_done[t->row[i]], *column = &g->column_done[t->column[i]], *box = &g->box_done[t->box[i]];
+  if (value & (unsigned)(*row | *column | *box)) return 0;
+  *row = (uint16_t)(*row | value), *column = (uint16_t)(*column | value), *box = (uint16_t)(*box | value);
+  g->unsolved--;
+  return 1;
+}
+
+/* Tells the peers of solved cells: one by one when there are few, otherwise in one pass over all cells. */
 static inline int drain_queue(search *s, grid *g, int bw, int bh) {
   const trm__sudoku_geometry *t = s->geometry;
   while (s->queued > 0) {
+    if (s->queued > 8) {
+      while (s->queued > 0)
+        if (!settle(s, g, s->queue[--s->queued])) return 0;
+      for (int i = 0; i < t->cells; i++) {
+        unsigned gone = (unsigned)(g->row_done[t->row[i]] | g->column_done[t->column[i]] | g->box_done[t->box[i]]);
+        unsigned m = g->cell[i];
+        if ((m & gone) && !is_single(m) && !eliminate(s, g, i, gone, bw, bh)) return 0;
+      }
+      continue;
+    }
     int i = s->queue[--s->queued];
     unsigned value = g->cell[i];
-    uint16_t *row = &g->row_done[t->row[i]], *column = &g->column_done[t->column[i]], *box = &g->box_done[t->box[i]];
-    if (value & (unsigned)(*row | *column | *box)) return 0;
-    *row = (uint16_t)(*row | value), *column = (uint16_t)(*column | value), *box = (uint16_t)(*box | value);
-    g->unsolved--;
+    if (!settle(s, g, i)) return 0;
     for (int k = 0; k < t->peers; k++) {
       int p = t->peer[i][k];
       if ((g->cell[p] & value) && !eliminate(s, g, p, value, bw, bh)) return 0;
@@ -201,28 +228,47 @@ static int propagate(search *s, grid *g) {
   return ok;
 }
 
-/* The open cell with the fewest candidates; among equals, the one whose values most of its tight peers still hold: a
- * peer with two candidates weighs three, one with three weighs one. */
+/* For each value, the cells with two and with three candidates that hold it. */
+typedef struct tight {
+  uint64_t two[TRM__SUDOKU_MAX][TRM__SUDOKU_WORDS], three[TRM__SUDOKU_MAX][TRM__SUDOKU_WORDS];
+} tight;
+
+static inline void note_cell(uint64_t sets[][TRM__SUDOKU_WORDS], unsigned mask, int i) {
+  for (; mask; mask &= mask - 1) sets[__builtin_ctz(mask)][i >> 6] |= (uint64_t)1 << (i & 63);
+}
+
+/* Peers of cell i that hold one of its values: three for each with two candidates, one for each with three. */
+static inline int count_tight(const tight *near, const trm__sudoku_geometry *t, int i, unsigned mask) {
+  int sum = 0;
+  for (int w = 0; w < t->words; w++) {
+    uint64_t two = 0, three = 0;
+    for (unsigned m = mask; m; m &= m - 1)
+      two |= near->two[__builtin_ctz(m)][w], three |= near->three[__builtin_ctz(m)][w];
+    sum += 3 * count_bits64(two & t->peer_set[i][w]) + count_bits64(three & t->peer_set[i][w]);
+  }
+  return sum;
+}
+
+/* The open cell with the fewest candidates; among equals, the one that is tied to most others that are nearly solved.
+ */
 static int choose_cell(const search *s, const grid *g) {
   const trm__sudoku_geometry *t = s->geometry;
-  unsigned char weight[TRM__SUDOKU_CELLS], tied[TRM__SUDOKU_CELLS];
-  int fewest = TRM__SUDOKU_MAX + 1, ties = 0;
+  uint8_t fewest_cells[TRM__SUDOKU_CELLS];
+  int fewest = TRM__SUDOKU_MAX + 1, count = 0, best = 0, most = -1;
+  tight near;
+  memset(&near, 0, sizeof near);
   for (int i = 0; i < t->cells; i++) {
     unsigned m = g->cell[i];
-    weight[i] = 0;
     if (is_single(m)) continue;
-    int count = count_bits(m);
-    weight[i] = count == 2 ? 3 : count == 3;
-    if (count < fewest) fewest = count, ties = 0;
-    if (count == fewest) tied[ties++] = (unsigned char)i;
+    int open = count_bits(m);
+    if (open == 2) note_cell(near.two, m, i);
+    if (open == 3) note_cell(near.three, m, i);
+    if (open < fewest) fewest = open, count = 0;
+    if (open == fewest) fewest_cells[count++] = (uint8_t)i;
   }
-  int best = 0, most = -1;
-  for (int n = 0; n < ties; n++) {
-    const uint8_t *peer = t->peer[tied[n]];
-    unsigned m = g->cell[tied[n]];
-    int links = 0;
-    for (int k = 0; k < t->peers; k++) links += (g->cell[peer[k]] & m) ? weight[peer[k]] : 0;
-    if (links > most) best = tied[n], most = links;
+  for (int k = 0; k < count; k++) {
+    int sum = count_tight(&near, t, fewest_cells[k], g->cell[fewest_cells[k]]);
+    if (sum > most) best = fewest_cells[k], most = sum;
   }
   return best;
 }
