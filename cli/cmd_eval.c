@@ -202,7 +202,7 @@ const cli_command cli_eval = {
         "the data has ratings. All steps are taken unless --halt is given, as accuracies are reported in the field.\n\n"
         "The halting head is judged separately for right and for wrong answers: precision is how often its word is "
         "true, recall how many of the right (or wrong) answers it called so.",
-    .examples = "trm eval runs/4x4/best.safetensors data/4x4\n"
+    .examples = "trm eval runs/4x4 data/4x4\n"
                 "trm eval runs/9x9/best.safetensors hard.csv --halt --json\n",
     .exits = "0\tevaluated\n1\tinterrupted\n",
     .tables = tables,

@@ -163,8 +163,8 @@ const cli_command cli_info = {
     .summary = "show what is in a model file",
     .description = "Shows a model's task, shape, number of parameters, cost in operations (two a multiply-add, matrix "
                    "products and attention only), configuration and provenance. The file is checked completely first. "
-                   "A run directory stands for its best model.",
-    .examples = "trm info runs/4x4/best.safetensors\ntrm info runs/4x4 --tensors --json\n",
+                   "A run directory stands for its best model, or the last one without validation.",
+    .examples = "trm info runs/4x4\ntrm info best.safetensors --tensors --json\n",
     .tables = tables,
     .run = run,
 };

@@ -356,8 +356,8 @@ const cli_command cli_solve = {
         "A puzzle counts as solved when the answer keeps its rules and clues; where trm knows no rules of the task, "
         "when the halting head says so. Confidence is the halting head's probability; the least certain cell is the "
         "one whose digit has the lowest probability.",
-    .examples = "trm solve --model runs/4x4/best.safetensors 1...2...3...4...\n"
-                "trm solve --model runs/9x9/best.safetensors puzzles.txt --json\n"
+    .examples = "trm solve --model runs/4x4 4.322314...33.4.\n"
+                "trm solve --model runs/9x9 puzzles.txt --json\n"
                 "trm solve --model runs/9x9/best.safetensors --explain < puzzle.txt\n",
     .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved\n",
     .tables = tables,

@@ -42,7 +42,7 @@ static int open_installed(const cli_command *command, char path[1100], size_t ce
                      count, cells);
   else if (!*model)
     code = cli_usage(command, "no model is installed; train one with 'trm train DATA --run RUN', then give "
-                              "--model RUN/best.safetensors");
+                              "--model RUN");
   globfree(&found);
   return code;
 }
@@ -50,9 +50,13 @@ static int open_installed(const cli_command *command, char path[1100], size_t ce
 int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model) {
   trm_error error = {0};
   if (!path[0]) return open_installed(command, path, cells, model);
-  /* A run directory stands for its best model. */
-  char best[1200];
-  (void)snprintf(best, sizeof best, "%s/best.safetensors", path);
-  if (access(best, F_OK) == 0) (void)snprintf(path, 1100, "%.1099s", best);
+  static const char *const names[] = {"best.safetensors", "last.safetensors"};
+  for (size_t i = 0; i < 2; i++) { /* a run directory stands for its best model */
+    char file[1200];
+    (void)snprintf(file, sizeof file, "%s/%s", path, names[i]);
+    if (access(file, F_OK) != 0) continue;
+    (void)snprintf(path, 1100, "%.1099s", file);
+    break;
+  }
   return trm_model_open(model, path, &error) ? cli_error(command, &error) : CLI_CONTINUE;
 }

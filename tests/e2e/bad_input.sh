@@ -1,0 +1,220 @@
+#!/bin/bash
+# What bad input gets: one line that names file and position, what was found and what was expected; the right exit code;
+# nothing on standard output and nothing half-written.
+source "$(dirname "$0")/support.bash"
+write_puzzles
+good=4.322314...33.4.
+# shellcheck disable=SC2086 # $tiny is several arguments
+run 0 "$TRM" train six.csv --run run $tiny --steps 2 --quiet
+model=$work/run/last.safetensors
+[ -s "$model" ] || fail "no model"
+# Each case must leave the folder as it was.
+listing() { find . -not -name out -not -name err -not -name before -not -name after | sort; }
+
+# -- usage --
+refuse 2 '^trm: sovle: unknown command; did you mean solve\?$' "$TRM" sovle
+refuse 2 '^trm: frobnicate: unknown command' "$TRM" frobnicate
+refuse 2 'data mkae: unknown command; did you mean data make\?' "$TRM" data mkae
+refuse 2 '^trm train: --bacth: unknown option; did you mean --batch\?$' "$TRM" train six.csv --bacth 8
+refuse 2 'did you mean --hidden-size\?' "$TRM" train six.csv --hiden_size=8
+refuse 2 'did you mean --explain' "$TRM" solve --explan $good
+refuse 2 'unknown option' "$TRM" eval --zzzzzzzz "$model" six.csv
+refuse 2 'unknown option' "$TRM" --zzz
+refuse 2 '^trm train: --batch: found "many", expected' "$TRM" train six.csv --batch many
+refuse 2 '^trm train: --batch: found 0, expected' "$TRM" train six.csv --batch 0
+refuse 2 '--optimizer: found "sgd", expected one of: adam_atan2' "$TRM" train six.csv --optimizer sgd
+refuse 2 '--batch: a value must follow' "$TRM" train six.csv --batch
+refuse 2 'unknown preset "sudoku"' "$TRM" train six.csv --preset sudoku
+refuse 2 'expected a dataset' "$TRM" train
+refuse 2 'expected a model and a dataset' "$TRM" eval "$model"
+refuse 2 'one argument too many' "$TRM" eval "$model" six.csv more
+refuse 2 'no model is installed' "$TRM" solve $good
+refuse 2 'TRM_THREADS: found "x"' env TRM_THREADS=x "$TRM" solve --model "$model" $good
+refuse 2 'unknown|sse' env TRM_ISA=sse "$TRM" doctor
+refuse 2 '--out DIR is needed' "$TRM" data make --size 4
+refuse 2 'size|7' "$TRM" data make --size 7 --out x
+
+# -- puzzles --
+refuse 3 'argument 1: found 15 cells, expected 16' "$TRM" solve --model "$model" ${good:1}
+refuse 3 'argument 1: found 17 cells, expected 16' "$TRM" solve --model "$model" ${good}1
+refuse 3 "argument 1, line 1, column 2: found 'x', expected 1-4" "$TRM" solve --model "$model" 4x322314...33.4.
+refuse 3 'row 1, column 2: clue 4 stands twice in row 1' "$TRM" solve --model "$model" 44..............
+refuse 3 'stands twice in box 1' "$TRM" solve --model "$model" 4....4..........
+refuse 3 'stands twice in column 1' "$TRM" solve --model "$model" 4.......4.......
+printf '%s\n%s\n' $good 4.322314...33.45 >bad.txt
+refuse 3 "bad.txt:2:16: found '5'" "$TRM" solve --model "$model" bad.txt
+printf '4.32\n2314\n\n' >short.txt
+refuse 3 'short.txt:1: found 8 cells' "$TRM" solve --model "$model" short.txt
+printf '4.322314\0...33.4.\n' >nul.txt
+refuse 3 'nul.txt:1:9: found byte 0x00' "$TRM" solve --model "$model" nul.txt
+: >empty.txt
+refuse 3 'empty.txt: no puzzle' "$TRM" solve --model "$model" empty.txt
+refuse 3 'no/such.txt: cannot open' "$TRM" solve --model "$model" no/such.txt
+refuse 3 'is a directory' "$TRM" solve --model "$model" run
+head -c 3000000 /dev/zero | tr '\0' 1 >long.txt
+refuse 3 'long.txt:1: found 3000000 cells' "$TRM" solve --model "$model" long.txt
+
+# -- models --
+python3 - "$model" <<'PY'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+n = struct.unpack("<Q", data[:8])[0]
+header, body = json.loads(data[8:8 + n]), data[8 + n:]
+def write(name, header, body=body, raw=None):
+    text = raw if raw is not None else json.dumps(header).encode()
+    open(name, "wb").write(struct.pack("<Q", len(text)) + text + body)
+def changed(name, key, **fields):
+    h = json.loads(json.dumps(header))
+    h[key].update(fields)
+    write(name, h)
+names = [k for k in header if k != "__metadata__"]
+key = names[-1]
+begin, end = header[key]["data_offsets"]
+open("cut.safetensors", "wb").write(data[:len(data) // 2])
+open("cut8.safetensors", "wb").write(data[:5])
+open("empty.safetensors", "wb").write(b"")
+open("claim.safetensors", "wb").write(struct.pack("<Q", 4 << 30) + data[8:])
+open("overflow.safetensors", "wb").write(b"\xff" * 8 + data[8:])
+open("text.safetensors", "w").write("not a model at all, but long enough to have a header length\n")
+changed("past.safetensors", key, data_offsets=[begin, end + (1 << 40)])
+changed("overlap.safetensors", key, data_offsets=[0, end - begin])
+changed("negative.safetensors", key, data_offsets=[-8, end - begin - 8])
+changed("shape.safetensors", key, shape=[1 << 62, 4])
+changed("dtype.safetensors", key, dtype="F99")
+write("deep.safetensors", None, raw=b'{"a":' * 100000)
+write("nul.safetensors", None, raw=json.dumps(header).encode()[:-1] + b"\0}")
+h = json.loads(json.dumps(header)); del h[key]; write("missing.safetensors", h)
+h = json.loads(json.dumps(header)); del h["__metadata__"]; write("plain.safetensors", h)
+h = json.loads(json.dumps(header)); h["__metadata__"]["trm.config"] = '{"hidden_size": 999999999}'; write("config.safetensors", h)
+h = json.loads(json.dumps(header)); h["__metadata__"]["trm.task"] = '{"kind": "sudoku", "width": 9}'; write("task.safetensors", h)
+PY
+for file in cut cut8 empty claim overflow text past overlap negative shape dtype deep nul missing plain config; do
+  refuse 3 "^trm info: $file.safetensors" "$TRM" info $file.safetensors
+  refuse 3 "^trm solve: $file.safetensors" "$TRM" solve --model $file.safetensors $good
+done
+refuse 3 'task.safetensors' "$TRM" solve --model task.safetensors $good
+refuse 3 'absent.safetensors' "$TRM" info absent.safetensors
+refuse 3 'absent' "$TRM" eval absent six.csv
+
+# -- datasets --
+data_case() { # NAME PATTERN: eval, train and check refuse it
+  refuse 3 "$2" "$TRM" eval "$model" "$1" --quiet
+  refuse 3 "$2" "$TRM" train "$1" --preset sudoku-4x4 --run new --steps 1 --quiet
+  [ ! -e new ] || [ -z "$(find new -name '*.safetensors')" ] || fail "$1 left a run"
+  rm -rf new
+  refuse 3 "$2" "$TRM" data check "$1" --quiet
+}
+printf 'question,answer\n%s,41322314142332411\n' $good >length.csv
+data_case length.csv 'length.csv:2'
+printf 'question,answer\n%s,"4132231414233241\n' $good >quote.csv
+data_case quote.csv 'quote.csv'
+printf 'question,reply\n1,2\n' >columns.csv
+data_case columns.csv 'columns.csv'
+: >none.csv
+data_case none.csv 'none.csv'
+printf 'question,answer\n' >header.csv
+data_case header.csv 'header.csv'
+printf 'question,answer\n4.322314\0..33.4.,4132231414233241\n' >nul.csv
+data_case nul.csv 'nul.csv'
+printf '{"question": "4.322314...33.4.", "answer": "4132231414233241"\n' >brace.jsonl
+data_case brace.jsonl 'brace.jsonl:1'
+printf '{"question": "4.322314...33.4."}\n' >key.jsonl
+data_case key.jsonl 'key.jsonl'
+python3 -c 'print("[" * 100000)' >deep.jsonl
+data_case deep.jsonl 'deep.jsonl'
+data_case absent.csv 'absent.csv'
+data_case absent 'absent'
+run 0 "$TRM" data import six.csv --out set --test-fraction 0.34 --quiet
+damage() { # NAME FILE PYTHON: a copy of the dataset with b, the file's bytes, changed
+  rm -rf "$1"
+  cp -r set "$1"
+  python3 -c 'import sys, struct
+b = bytearray(open(sys.argv[1], "rb").read())
+exec(sys.argv[2])
+open(sys.argv[1], "wb").write(b)' "$1/$2" "$3"
+  refuse 3 "$1" "$TRM" eval "$model" "$1" --quiet
+}
+damage npy-cut test/all__inputs.npy 'b = b[:-3]'
+damage npy-magic test/all__inputs.npy 'b[0] = 0'
+damage npy-shape test/all__inputs.npy 'b = b.replace(b"(2, 16)", b"(9, 16)")'
+damage npy-huge test/all__labels.npy 'b = b.replace(b"(2, 16), ", b"(99999999999999999999, 16), ")'
+damage npy-fortran test/all__labels.npy 'b = b.replace(b"False", b"True ")'
+damage npy-dtype test/all__labels.npy 'b = b.replace(b"|u1", b"|O1")'
+damage npy-token test/all__inputs.npy 'b[-1] = 200'
+damage npy-index test/all__puzzle_indices.npy 'b[-4:] = b"\xff\xff\xff\x7f"'
+damage json-cut test/dataset.json 'b = b[:20]'
+damage json-type test/dataset.json 'b = b.replace(b"16", b"\"16\"")'
+damage json-negative test/dataset.json 'b = b.replace(b"16", b"-1")'
+# data of another shape
+printf 'question,answer\n12..........34..............56......,123456456123234561561234345612612345\n' >six6.csv
+refuse 3 'six6.csv' "$TRM" eval "$model" six6.csv
+# answers that break the rules, questions with more than one solution
+printf 'question,answer\n1...............,1234341221434321\n' >many.csv
+run 3 "$TRM" data check many.csv --json
+json 'v["not_unique"] == 1 and not v["ok"]'
+grep -q 'more than one solution' err || fail "many.csv: $(cat err)"
+# outputs that exist
+mkdir full && touch full/file
+listing >before
+refuse 2 'full' "$TRM" data import six.csv --out full --quiet
+refuse 2 'full' "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 4 --test 2 --out full --quiet
+# shellcheck disable=SC2086
+refuse 2 'already holds a run' "$TRM" train six.csv --run run $tiny --steps 2 --quiet
+listing >after
+cmp before after || fail "something was written"
+
+# -- run directories --
+refuse 3 'no-run' "$TRM" train --resume no-run
+cp -r run old
+python3 - <<'PY'
+import re
+p = "old/config.json"
+t = open(p).read()
+n = re.sub(r'("format"\s*:\s*)\d+', r"\g<1>99", t, count=1)
+assert n != t, "config.json names no format"
+open(p, "w").write(n)
+PY
+refuse 3 'old.*99' "$TRM" train --resume old --steps 4 --quiet
+cp -r run broken
+find broken/checkpoints -type f -exec truncate -s 10 {} +
+run 3 "$TRM" train --resume broken --steps 4 --quiet
+tail -1 err | grep -q '^trm train: broken' || fail "broken: $(cat err)"
+refuse 2 'hidden.size' "$TRM" train --resume run --hidden-size 64 --quiet
+# two trainers on one run directory
+# shellcheck disable=SC2086
+"$TRM" train six.csv --run busy $tiny --steps 1000000 --quiet >/dev/null 2>&1 </dev/null &
+child=$!
+for _ in $(seq 100); do [ -s busy/metrics.jsonl ] && break; sleep 0.1; done
+refuse 3 'busy.*process' "$TRM" train --resume busy --quiet
+kill $child
+wait $child || fail "the first trainer ended with $?"
+
+# -- disks --
+run_full() { "$@" >/dev/full 2>err; }
+for command in --version --help doctor "info $model" "eval $model six.csv --quiet" "solve --model $model $good --json"; do
+  # shellcheck disable=SC2086
+  run_full "$TRM" $command
+  [ $? = 4 ] || fail "$command > /dev/full: exit code"
+  grep -q 'No space left on device' err || fail "$command > /dev/full: $(cat err)"
+  checks=$((checks + 1))
+done
+"$TRM" doctor >&- 2>err
+[ $? = 4 ] || fail "closed standard output"
+"$TRM" solve --model "$model" six.csv --json 2>err | head -0
+[ "${PIPESTATUS[0]}" -le 4 ] || fail "a reader that leaves: exit code ${PIPESTATUS[0]}"
+(ulimit -f 8; refuse 3 'large|space|limit' "$TRM" data make --size 6 --train 2000 --test 10 --no-minimal --out big --quiet) || exit 1
+[ ! -e big ] || fail "a part of big was left behind"
+# shellcheck disable=SC2086
+(ulimit -f 32; refuse 3 'large|space|limit' "$TRM" train six.csv --run nospace $tiny --steps 4 --quiet) || exit 1
+[ -z "$(find nospace -name '*.tmp*' 2>/dev/null)" ] || fail "a temporary file was left behind"
+if [ "$(id -u)" != 0 ]; then
+  mkdir locked && chmod a-w locked
+  refuse 3 'locked.*Permission denied' "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 4 --test 2 --out locked/x --quiet
+  # shellcheck disable=SC2086
+  refuse 3 'locked.*Permission denied' "$TRM" train six.csv --run locked/x $tiny --steps 2 --quiet
+else # root writes everywhere, but not into /proc
+  refuse 3 '/proc' "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 4 --test 2 --out /proc/x --quiet
+  # shellcheck disable=SC2086
+  refuse 3 '/proc' "$TRM" train six.csv --run /proc/x $tiny --steps 2 --quiet
+fi
+done_testing

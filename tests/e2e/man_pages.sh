@@ -1,0 +1,45 @@
+#!/bin/bash
+# The man pages in the repository are what the program generates, man reads them without warnings, and --help works for
+# every command.
+source "$(dirname "$0")/support.bash"
+: "${TRM_SOURCE_DIR:?}"
+sh "$TRM_SOURCE_DIR/man/generate" "$TRM" "$work" || fail "man/generate"
+for page in "$TRM_SOURCE_DIR"/man/*.1; do
+  name=$(basename "$page")
+  cmp "$page" "$name" || fail "$name differs: run man/generate"
+  rm "$name"
+done
+for page in *.1; do [ -e "$page" ] && fail "$page is not in man/"; done
+if command -v man >/dev/null; then
+  for page in "$TRM_SOURCE_DIR"/man/*.[13]; do
+    warnings=$(MANWIDTH=80 man --warnings -l "$page" 2>&1 >/dev/null)
+    [ -z "$warnings" ] || fail "$page: $warnings"
+    checks=$((checks + 1))
+  done
+else
+  echo "note: man is absent; the pages are compared but not read"
+fi
+run 0 "$TRM" --help
+[ "$(wc -l <out)" -le 24 ] || fail "--help does not fit a screen"
+awk 'length > 80 { exit 1 }' out || fail "--help is wider than 80 columns"
+while read -r name; do
+  # shellcheck disable=SC2086 # the name is one or two words
+  run 0 "$TRM" $name --help
+  says "^usage: trm $name"
+  says '^Examples:'
+  awk 'length > 80 { exit 1 }' out || fail "$name --help is wider than 80 columns"
+done <<'NAMES'
+data make
+data import
+data info
+data check
+train
+eval
+solve
+info
+plot
+doctor
+NAMES
+run 0 "$TRM" --version
+says '^trm [0-9]+\.[0-9]+\.[0-9]+$'
+done_testing

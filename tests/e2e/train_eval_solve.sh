@@ -1,0 +1,120 @@
+#!/bin/bash
+# The main job: make and import data, train, evaluate, solve, describe, draw; every --json is parsed.
+source "$(dirname "$0")/support.bash"
+write_puzzles
+
+# -- data --
+run 0 "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 40 --test 10 --seed 3 --out made
+says '^train +40 '
+says '^test +10 '
+run 0 "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 40 --test 10 --seed 3 --threads 1 --out again --json
+json 'v["splits"]["train"]["examples"] == 40 and v["task"]["kind"] == "sudoku"'
+for split in train test; do cmp "made/$split/all__inputs.npy" "again/$split/all__inputs.npy" || fail "not the same puzzles"; done
+run 0 "$TRM" data check made
+says 'no problem was found'
+run 0 "$TRM" data import six.csv --out imported --test-fraction 0 --quiet
+run 0 "$TRM" data info imported --json
+json 'v["splits"]["train"]["examples"] == 6 and v["seq_len"] == 16 and v["vocab_size"] == 6'
+run 0 "$TRM" data info six.csv
+says 'Sudoku 4x4'
+run 0 "$TRM" data check six.csv --json
+json 'v["ok"] and v["not_unique"] == 0 and v["examples"] == 6'
+
+# -- train --
+# shellcheck disable=SC2086 # $tiny is several arguments
+run 0 "$TRM" train six.csv --run run $tiny --steps 140 --valid six.csv --eval-every 20 --save-every 70
+says '^trained after 140 steps'
+says 'next:'
+grep -q 'preset sudoku-4x4' err || fail "the preset is not named"
+for file in config.json metrics.jsonl best.safetensors; do [ -s "run/$file" ] || fail "run/$file is missing"; done
+while read -r line; do echo "$line" | python3 -m json.tool >/dev/null || fail "metrics.jsonl: $line"; done <run/metrics.jsonl
+ls run/events.out.tfevents.* >/dev/null || fail "no TensorBoard events"
+
+# -- evaluate --
+run 0 "$TRM" eval run/best.safetensors six.csv
+says '^exact +[0-9.]+ % '
+says '^over 100 +1 '
+run 0 "$TRM" eval run six.csv --json --threads 1
+json 'v["puzzles"] == 6 and v["exact_accuracy"] == v["exact"] / 6 and v["exact_accuracy"] > 0.6'
+json '0 <= v["interval"][0] <= v["exact_accuracy"] <= v["interval"][1] <= 1 and v["mean_steps"] == 16'
+json 'len(v["bands"]) == 6 and sum(b["puzzles"] for b in v["bands"]) == 6 and 0 <= v["token_accuracy"] <= 1'
+json 'set(v["halting"]) >= {"right", "wrong"} and v["halt"] is False'
+cp out first
+run 0 "$TRM" eval run six.csv --json --threads 2 --batch 2
+json '(lambda w: all(v[k] == w[k] for k in ("exact", "right_tokens", "halting")))(json.load(open("first")))'
+run 0 "$TRM" eval run made --split train --limit 5 --max-steps 2 --halt --json
+json 'v["puzzles"] == 5 and v["mean_steps"] <= 2 and v["halt"]'
+
+# -- solve --
+best=$(python3 - <<'PY'
+import csv
+print(*[r["question"] for r in csv.DictReader(open("six.csv"))], sep="\n")
+PY
+)
+echo "$best" >puzzles.txt
+"$TRM" solve --model run puzzles.txt --json --max-steps 16 --no-halt >lines 2>err
+code=$?
+[ "$(wc -l <lines)" = 6 ] || fail "expected six lines of JSON"
+solved=$(python3 -c '
+import json, csv
+rows = list(csv.DictReader(open("six.csv")))
+lines = [json.loads(l) for l in open("lines")]
+for i, (r, l) in enumerate(zip(rows, lines)):
+    assert l["puzzle"] == i and l["question"] == r["question"] and l["solved"] == (l["answer"] == r["answer"]), l
+    assert l["steps"] == 16 and not l["halted"] and l["keeps_rules"] in (True, False) and 0 <= l["confidence"] <= 1, l
+print(next(r["question"] for r, l in zip(rows, lines) if l["solved"]))
+assert all(l["solved"] for l in lines) == ('$code' == 0)
+') || fail "JSON of solve"
+run 0 "$TRM" solve --model run/best.safetensors --no-halt "$solved"
+says '^ ----\+----$'
+says '^rules kept, clues kept$'
+says '^solved after 16 steps'
+run 0 "$TRM" solve --model run --no-halt --explain "$solved"
+says '^question'
+says 'step 1: q'
+says '\*[1-4]'
+grep -q $'\033' out && fail "colours in a file"
+run 0 "$TRM" solve --model run --no-halt --explain --json "$solved"
+json 'len(v["trace"]) == 16 and v["trace"][15]["answer"] == v["answer"] and len(v["cell_confidence"]) == 16'
+run 1 "$TRM" solve --model run --max-steps 1 1...............
+says '^not solved after 1 step '
+grep -q 'warning: .*more than one solution' err || fail "no warning"
+# The same puzzle in other notations, from a file and from standard input.
+echo "$solved" | fold -w 4 | sed 's/../& | /; s/\./0/g' | sed '2a\ ---+---' >drawn.txt
+run 0 "$TRM" solve --model run --no-halt drawn.txt
+echo "$solved" | tr . _ | "$TRM" solve --model run --no-halt >out 2>err || fail "standard input"
+
+# -- info and plot --
+run 0 "$TRM" info run/best.safetensors
+says '^parameters  +[0-9,]+$'
+run 0 "$TRM" info run --tensors --json
+json 'v["config"]["hidden_size"] == 32 and v["parameters"] > 0 and v["task"]["kind"] == "sudoku"'
+json 'any(t["name"] == "inner.embed_tokens.embedding_weight" for t in v["tensors"]) and v["variant"] == "ema"'
+run 0 "$TRM" plot run -o curves.svg
+python3 -c 'import xml.dom.minidom as m; assert m.parse("curves.svg").documentElement.tagName == "svg"' || fail "curves.svg"
+run 0 "$TRM" doctor --json
+json 'v["cores"] >= 1 and v["isa"] in v["isa_available"].split() and v["version"]'
+TRM_ISA=ref run 0 "$TRM" doctor --json
+json 'v["isa"] == "ref"'
+
+# -- resume: the same bits as without a break --
+# shellcheck disable=SC2086
+run 0 "$TRM" train six.csv --run whole $tiny --steps 30 --quiet
+# shellcheck disable=SC2086
+run 0 "$TRM" train six.csv --run parts $tiny --steps 12 --quiet
+run 0 "$TRM" train --resume parts --steps 30 --json --threads 1
+json 'v["step"] == 30 and v["stopped"] is False'
+"$TRM" info whole/last.safetensors --json >/dev/null || fail "last.safetensors"
+cmp whole/last.safetensors parts/last.safetensors || fail "resumed weights differ"
+
+# -- a signal: the step is finished, everything saved, exit code 0 --
+# shellcheck disable=SC2086
+"$TRM" train six.csv --run stopped $tiny --steps 1000000 --quiet >out 2>err </dev/null &
+child=$!
+for _ in $(seq 100); do [ -s stopped/metrics.jsonl ] && break; sleep 0.1; done
+kill -TERM $child
+wait $child || fail "SIGTERM: exit code $?"
+says 'stopped and saved'
+says 'trm train --resume stopped'
+run 0 "$TRM" train --resume stopped --max-minutes 0.01 --quiet
+done_testing
