@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#if 0 && defined(__x86_64__) && !defined(TRM_DOUBLE)
+#if defined(__x86_64__) && !defined(TRM_DOUBLE)
 #define HAVE_X86 1
 #else
 #define HAVE_X86 0

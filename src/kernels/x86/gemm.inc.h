@@ -1,0 +1,263 @@
+/* Matrix product over a vector layer (VW), a tile of MR x 2 VW sums and a name (NAME).
+ *
+ * The sums of a tile stay in registers over a block of KC products; between blocks they lie in a buffer and the next
+ * block goes on from there, so that every sum is one chain of fused multiply-adds over p ascending, the same for any
+ * range, blocking or width. Order of loops, from the outside: a group of panels, a block of TILES row tiles, a block
+ * of KC, a panel (16 KB, in L1), a tile of rows (A from L2). After the last block the epilogue runs on the tile.
+ * Rows are shared out evenly over the tiles: 97 rows are 17 tiles of 5 or 6, not 16 and a rest. */
+
+enum { NR = 2 * VW, KC = 256, TILES = 48 / MR, GROUP = 512 / NR, AHEAD = 8, TILE_A = MR * KC + VW };
+
+typedef struct block {
+  const trm__gemm *g;
+  int gate_rows; /* GATE_M: a tile is as many gate rows as up rows */
+  int tiles;     /* of the whole row range */
+  int t0, t1;    /* tiles of this block */
+  int q0, q1;    /* panels of this group */
+  int packed;    /* A goes through the buffer */
+  float *a;      /* [TILES][TILE_A]: each [KC][height], and VW numbers that stores may run over */
+  float *sums;   /* [GROUP][TILES][MR][NR] */
+} block;
+
+static int ceil_div(int a, int b) {
+  return a / b + (a % b != 0);
+}
+
+/* First row (gate row) of tile t. */
+static int tile_start(const block *b, int t) {
+  return b->g->m0 + (int)((int64_t)(b->g->m1 - b->g->m0) * t / b->tiles);
+}
+
+/* Where a tile's rows of A begin: the first half of them rs apart from upper, the others from lower. */
+typedef struct tile {
+  const float *upper, *lower;
+  int height;
+} tile;
+
+/* One block of products: sums [height][NR] (+)= A [height][kc] panel [kc][NR]. A(r, p) lies in the tile's rows at
+ * p * cs, or at upper[p * height + r] when packed. */
+ALWAYS_INLINE void tile_sums(float *sums, int first, const tile *in, ptrdiff_t rs, ptrdiff_t cs, const float *panel,
+                             int kc, const int height, const int vectors, const int packed) {
+  const int half = (height + 1) / 2;
+  vf acc[MR][2];
+  for (int r = 0; r < height; r++) {
+    for (int v = 0; v < vectors; v++) acc[r][v] = first ? v_zero() : v_load(sums + r * NR + v * VW);
+  }
+  const float *upper = in->upper, *lower = in->lower;
+  for (int p = 0; p < kc; p++, panel += NR) {
+    vf b[2];
+    for (int v = 0; v < vectors; v++) b[v] = v_load(panel + v * VW);
+    for (int r = 0; r < height; r++) {
+      vf x = v_set(packed ? upper[r] : r < half ? upper[r * rs] : lower[(r - half) * rs]);
+      for (int v = 0; v < vectors; v++) acc[r][v] = v_fma(x, b[v], acc[r][v]);
+    }
+    upper += packed ? height : cs;
+    lower += cs;
+  }
+  for (int r = 0; r < height; r++) {
+    for (int v = 0; v < vectors; v++) v_store(sums + r * NR + v * VW, acc[r][v]);
+  }
+}
+
+#define TILE(h)                                                                                                        \
+  case h:                                                                                                              \
+    if (PACK_ALWAYS || packed) {                                                                                       \
+      if (vectors == 2) tile_sums(sums, first, in, rs, cs, panel, kc, h, 2, 1);                                        \
+      else tile_sums(sums, first, in, rs, cs, panel, kc, h, 1, 1);                                                     \
+    } else {                                                                                                           \
+      if (vectors == 2) tile_sums(sums, first, in, rs, cs, panel, kc, h, 2, 0);                                        \
+      else tile_sums(sums, first, in, rs, cs, panel, kc, h, 1, 0);                                                     \
+    }                                                                                                                  \
+    break;
+
+static void tile_of_height(float *sums, int first, const tile *in, ptrdiff_t rs, ptrdiff_t cs, const float *panel,
+                           int kc, int vectors, int packed) {
+  switch (in->height) { HEIGHTS(TILE) }
+}
+
+/* out[i * out_stride + j] = in[j * in_stride + i], i, j < 4 */
+static inline void transpose4(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride) {
+  __m128 r0 = _mm_loadu_ps(in), r1 = _mm_loadu_ps(in + in_stride);
+  __m128 r2 = _mm_loadu_ps(in + 2 * in_stride), r3 = _mm_loadu_ps(in + 3 * in_stride);
+  __m128 low01 = _mm_unpacklo_ps(r0, r1), low23 = _mm_unpacklo_ps(r2, r3);
+  __m128 high01 = _mm_unpackhi_ps(r0, r1), high23 = _mm_unpackhi_ps(r2, r3);
+  _mm_storeu_ps(out, _mm_movelh_ps(low01, low23));
+  _mm_storeu_ps(out + out_stride, _mm_movehl_ps(low23, low01));
+  _mm_storeu_ps(out + 2 * out_stride, _mm_movelh_ps(high01, high23));
+  _mm_storeu_ps(out + 3 * out_stride, _mm_movehl_ps(high23, high01));
+}
+
+/* VW columns of a panel, out[p * NR + j] = b[p * rs + j * cs], the columns from valid on zero. */
+static void pack_lanes(float *out, const float *b, ptrdiff_t rs, ptrdiff_t cs, int k, int valid) {
+  if (cs == 1) {
+    for (int p = 0; p < k; p++) v_store(out + p * NR, valid >= VW ? v_load(b + p * rs) : v_load_n(b + p * rs, valid));
+    return;
+  }
+  for (int j = 0; j < VW; j += 4) {
+    int p = 0;
+    if (rs == 1 && valid - j >= 4) {
+      for (; p + 4 <= k; p += 4) transpose4(out + p * NR + j, NR, b + p + j * cs, cs);
+    }
+    for (; p < k; p++) {
+      for (int e = j; e < j + 4; e++) out[p * NR + e] = e < valid ? b[p * rs + e * cs] : 0;
+    }
+  }
+}
+
+size_t NAME(packed_size)(int k, int n, int gate) {
+  int panels = gate ? ceil_div(n / 2, VW) : ceil_div(n, NR);
+  return (size_t)k * (size_t)panels * NR;
+}
+
+void NAME(pack_b)(float *packed, const float *b, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n, int gate, int p0,
+                  int p1) {
+  for (int q = p0; q < p1; q++) {
+    float *out = packed + (size_t)q * (size_t)k * NR;
+    int left = gate ? q * VW : q * NR, end = gate ? n / 2 : n;
+    int right = gate ? n / 2 + left : left + VW;
+    int left_valid = end - left, right_valid = gate ? left_valid : end - right;
+    pack_lanes(out, b + left * b_cs, b_rs, b_cs, k, left_valid);
+    if (right_valid < 0) right_valid = 0;
+    pack_lanes(out + VW, right_valid ? b + right * b_cs : b, b_rs, b_cs, k, right_valid);
+  }
+}
+
+static tile tile_at(const block *b, int t, int k0) {
+  const trm__gemm *g = b->g;
+  int start = tile_start(b, t), rows = tile_start(b, t + 1) - start;
+  const float *upper = g->a + start * g->a_rs + k0 * g->a_cs;
+  if (b->gate_rows) return (tile){upper, upper + (g->m / 2) * g->a_rs, 2 * rows};
+  return (tile){upper, upper + (rows + 1) / 2 * g->a_rs, rows};
+}
+
+/* rows of A, rs apart, products 0..kc-1, into out[p * height + r]. */
+static void pack_run(float *out, const float *in, ptrdiff_t rs, ptrdiff_t cs, int rows, int height, int kc) {
+  int r = 0;
+  for (; cs == 1 && r + 4 <= rows; r += 4) {
+    int p = 0;
+    for (; p + 4 <= kc; p += 4) transpose4(out + p * height + r, height, in + r * rs + p, rs);
+    for (; p < kc; p++) {
+      for (int e = r; e < r + 4; e++) out[p * height + e] = in[e * rs + p];
+    }
+  }
+  for (; r < rows; r++) {
+    for (int p = 0; p < kc; p++) out[p * height + r] = in[r * rs + p * cs];
+  }
+}
+
+/* A block's tiles, each as [kc][height]. */
+static void pack_tiles(const block *b, int k0, int kc) {
+  ptrdiff_t rs = b->g->a_rs, cs = b->g->a_cs;
+  tile in[TILES];
+  int count = b->t1 - b->t0;
+  for (int t = 0; t < count; t++) in[t] = tile_at(b, b->t0 + t, k0);
+  if (rs != 1) {
+    for (int t = 0; t < count; t++) {
+      float *out = b->a + (size_t)t * TILE_A;
+      int half = (in[t].height + 1) / 2, split = b->gate_rows ? half : in[t].height;
+      pack_run(out, in[t].upper, rs, cs, split, in[t].height, kc);
+      if (b->gate_rows) pack_run(out + half, in[t].lower, rs, cs, half, in[t].height, kc);
+    }
+    return;
+  }
+  /* A transposed: a row of products is contiguous over all tiles. Whole vectors are stored; what is too much is
+   * overwritten by the next store. */
+  int rows = tile_start(b, b->t1) - tile_start(b, b->t0);
+  for (int p = 0; p < kc; p++) {
+    int ahead = p + AHEAD < kc ? p + AHEAD : p;
+    for (int r = 0; r < rows; r += 16) {
+      _mm_prefetch((const char *)(in[0].upper + ahead * cs + r), _MM_HINT_T0);
+      if (b->gate_rows) _mm_prefetch((const char *)(in[0].lower + ahead * cs + r), _MM_HINT_T0);
+    }
+    for (int t = 0; t < count; t++) {
+      int half = (in[t].height + 1) / 2;
+      float *out = b->a + (size_t)t * TILE_A + p * in[t].height;
+      v_store(out, v_load_n(in[t].upper + p * cs, half));
+      v_store(out + half, v_load_n(in[t].lower + p * cs, in[t].height - half));
+    }
+  }
+}
+
+/* silu(gate) * up; with round gate and up come rounded, then silu is, then the product. */
+ALWAYS_INLINE vf gated(vf gate, vf up, int round) {
+  return v_rounded(v_mul(v_rounded(v_mul(gate, v_sigmoid(gate)), round), up), round);
+}
+
+static void finish_gate(const trm__gemm *g, const float *sums, int i, int height, int j, int cols, int gate_rows) {
+  int rows = gate_rows ? height / 2 : height, parts = gate_rows ? 2 : 1;
+  const float *ups = gate_rows ? sums + rows * NR : sums + VW;
+  ptrdiff_t up_at = gate_rows ? (g->m / 2) * g->c_rs : g->n / 2;
+  for (int r = 0; r < rows; r++) {
+    for (int v = 0; v < parts && cols > v * VW; v++) {
+      int count = cols - v * VW;
+      vf gate = v_rounded(v_load(sums + r * NR + v * VW), g->round);
+      vf up = v_rounded(v_load(ups + r * NR + v * VW), g->round);
+      if (g->c) {
+        float *c = g->c + (i + r) * g->c_rs + j + v * VW;
+        v_put(c, gate, count);
+        v_put(c + up_at, up, count);
+      }
+      v_put(g->act + (i + r) * g->act_rs + j + v * VW, gated(gate, up, g->round), count);
+    }
+  }
+}
+
+static void finish_plain(const trm__gemm *g, const float *sums, int i, int height, int j, int cols) {
+  for (int r = 0; r < height; r++) {
+    for (int v = 0; v < 2 && cols > v * VW; v++) {
+      int count = cols - v * VW;
+      ptrdiff_t column = j + v * VW;
+      float *c = g->c + (i + r) * g->c_rs + column;
+      vf x = v_load(sums + r * NR + v * VW);
+      if (g->epilogue == TRM__EPI_ADD) x = v_add(v_get(c, count), x);
+      else if (g->epilogue == TRM__EPI_RESIDUAL)
+        x = v_add(v_get(g->residual + (i + r) * g->residual_rs + column, count), v_rounded(x, g->round));
+      v_put(c, v_rounded(x, g->round), count);
+    }
+  }
+}
+
+/* Panel q against the block's tiles, products [k0, k0 + kc). */
+static void panel_times_tiles(const block *b, int q, int k0, int kc, int first, int last, int one) {
+  const trm__gemm *g = b->g;
+  int gate_n = g->epilogue == TRM__EPI_GATE_N, width = gate_n ? VW : NR;
+  int j = q * width, cols = g->n1 - j < width ? g->n1 - j : width;
+  const float *panel = g->b + ((size_t)q * (size_t)g->k + (size_t)k0) * NR;
+  for (int t = b->t0; t < b->t1; t++) {
+    tile in = tile_at(b, t, k0);
+    int height = in.height;
+    if (b->packed) in.upper = b->a + (size_t)(t - b->t0) * TILE_A;
+    float *sums = b->sums + (one ? 0 : ((size_t)(q - b->q0) * TILES + (size_t)(t - b->t0)) * MR * NR);
+    tile_of_height(sums, first, &in, g->a_rs, g->a_cs, panel, kc, !gate_n && cols <= VW ? 1 : 2, b->packed);
+    if (!last) continue;
+    if (gate_n || b->gate_rows) finish_gate(g, sums, tile_start(b, t), height, j, cols, b->gate_rows);
+    else finish_plain(g, sums, tile_start(b, t), height, j, cols);
+  }
+}
+
+static void multiply_block(const block *b) {
+  const trm__gemm *g = b->g;
+  int blocks = g->k > 0 ? ceil_div(g->k, KC) : 1;
+  for (int kb = 0; kb < blocks; kb++) {
+    int k0 = (int)((int64_t)g->k * kb / blocks), k1 = (int)((int64_t)g->k * (kb + 1) / blocks);
+    if (b->packed) pack_tiles(b, k0, k1 - k0);
+    for (int q = b->q0; q < b->q1; q++) panel_times_tiles(b, q, k0, k1 - k0, kb == 0, kb == blocks - 1, blocks == 1);
+  }
+}
+
+void NAME(gemm)(const trm__gemm *g) {
+  _Alignas(64) float sums[GROUP * TILES * MR * NR];
+  _Alignas(64) float a[TILES * TILE_A];
+  if (g->m0 >= g->m1 || g->n0 >= g->n1) return;
+  int gate_rows = g->epilogue == TRM__EPI_GATE_M, width = g->epilogue == TRM__EPI_GATE_N ? VW : NR;
+  block b = {.g = g, .gate_rows = gate_rows, .packed = PACK_ALWAYS || g->a_cs != 1, .a = a, .sums = sums};
+  b.tiles = ceil_div(g->m1 - g->m0, gate_rows ? MR / 2 : MR);
+  int q_end = ceil_div(g->n1, width);
+  for (b.q0 = g->n0 / width; b.q0 < q_end; b.q0 = b.q1) {
+    b.q1 = q_end - b.q0 < GROUP ? q_end : b.q0 + GROUP;
+    for (b.t0 = 0; b.t0 < b.tiles; b.t0 = b.t1) {
+      b.t1 = b.tiles - b.t0 < TILES ? b.tiles : b.t0 + TILES;
+      multiply_block(&b);
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/* One variant's table. */
+
+extern const trm__kernels TABLE;
+
+const trm__kernels TABLE = {
+    .isa = ISA,
+    .mr = MR,
+    .nr = 2 * VW,
+    .packed_size = NAME(packed_size),
+    .pack_b = NAME(pack_b),
+    .gemm = NAME(gemm),
+    .swiglu_backward = NAME(swiglu_backward),
+    .rms_rows = NAME(rms_rows),
+    .rms_rows_backward = NAME(rms_rows_backward),
+    .rms_cols = NAME(rms_cols),
+    .rms_cols_backward = NAME(rms_cols_backward),
+    .inject = NAME(inject),
+    .add = NAME(add),
+    .scale = NAME(scale),
+    .sum_squares = NAME(sum_squares),
+    .round_bf16 = NAME(round_bf16),
+    .rope = NAME(rope),
+    .attention_scratch = NAME(attention_scratch),
+    .attention = NAME(attention),
+    .attention_backward = NAME(attention_backward),
+    .adam_atan2 = NAME(adam_atan2),
+    .adamw = NAME(adamw),
+    .sign_sgd = NAME(sign_sgd),
+    .ema = NAME(ema),
+};

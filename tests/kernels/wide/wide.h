@@ -1,0 +1,14 @@
+/* The AVX-512 variant's template and tile over pairs of AVX2 vectors, under names of its own. */
+#include "kernels/kernels.h"
+
+#include "vec_pair.h"
+
+#define NAME(operation) trm__wide_##operation
+#define ISA "avx512 on avx2"
+#define TABLE trm__kernels_wide
+#define MR 14
+#define HEIGHTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#define PACK_ALWAYS 1
+
+#include "kernels/x86/names.inc.h"
+#include "kernels/x86/vec_math.inc.h"
