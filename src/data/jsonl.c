@@ -15,7 +15,7 @@
 #define NUMBER_LIMIT 254
 
 typedef struct grid {
-  uint8_t *cells; /* [TRM__SEQ_LIMIT] */
+  uint8_t *cells; /* [TRM__SEQ_LIMIT], or of the whole file's bytes when those are fewer */
   size_t length, width;
   int numbers, texts; /* which kinds of cell it has */
 } grid;
@@ -150,9 +150,10 @@ static trm_status add_line(trm__rows *rows, uint64_t line, const char *text, siz
 }
 
 trm_status trm__jsonl_rows(trm__rows *rows, const char *data, size_t size, trm_error *err) {
-  uint8_t *cells = trm__calloc(2, TRM__SEQ_LIMIT);
-  if (cells == NULL) return trm__fail_memory(err, rows->path, (size_t)2 * TRM__SEQ_LIMIT);
-  grid question = {.cells = cells}, answer = {.cells = cells + TRM__SEQ_LIMIT};
+  size_t room = size < TRM__SEQ_LIMIT ? size : TRM__SEQ_LIMIT; /* a cell takes at least a byte of the file */
+  uint8_t *cells = trm__calloc(2, room);
+  if (cells == NULL) return trm__fail_memory(err, rows->path, 2 * room);
+  grid question = {.cells = cells}, answer = {.cells = cells + room};
   trm_status status = TRM_OK;
   size_t at = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
   for (uint64_t line = 1; at < size && status == TRM_OK; line++) {

@@ -11,6 +11,13 @@
 
 static char folder[64];
 
+/* Hundreds of small files are written here: without waiting for the disk. */
+static int no_fsync(int fd) {
+  (void)fd;
+  return 0;
+}
+static const trm__file_ops quick = {write, no_fsync, rename};
+
 static trm_import_config config_for(const char *input, const char *out) {
   trm_import_config config;
   size_t count;
@@ -292,20 +299,11 @@ static trm_status import_once(void *context, trm_error *err) {
   return status;
 }
 
-/* Hundreds of small files: without waiting for the disk each time. */
-static int no_fsync(int fd) {
-  (void)fd;
-  return 0;
-}
-
 static void test_allocations(void **state) {
   (void)state;
   put_sudoku("m.csv", 4, 2);
   put_sudoku("n.csv", 1, 1);
-  static const trm__file_ops quick = {write, no_fsync, rename};
-  trm__file_ops_set(&quick);
   size_t failures = check_each_allocation(import_once, NULL);
-  trm__file_ops_set(NULL);
   assert_true(failures > 80);
 }
 
@@ -387,12 +385,14 @@ static void test_real(void **state) {
 static int make_folder(void **state) {
   (void)state;
   check_temp_dir(folder);
+  trm__file_ops_set(&quick);
   return 0;
 }
 
 static int remove_folder(void **state) {
   (void)state;
   check_remove(folder);
+  trm__file_ops_set(NULL);
   return 0;
 }
 

@@ -189,11 +189,65 @@ static void test_allocations(void **state) {
   check_remove(dir);
 }
 
+/* NumPy reads what is written here, and writes what is read here; where it is not installed, says so. */
+static void test_numpy(void **state) {
+  (void)state;
+  static const char script[] =
+      "import sys, numpy as np\n"
+      "d = sys.argv[1] + '/'\n"
+      "for name in ['uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'int64', 'float64']:\n"
+      "    a = np.load(d + 'ours_' + name + '.npy', allow_pickle=False)\n"
+      "    assert a.dtype == np.dtype(name) and a.shape == (2, 3), (name, a.dtype, a.shape)\n"
+      "    assert a.tolist() == [[0, 1, 2], [3, 100, 127]], (name, a)\n"
+      "    np.save(d + 'theirs_' + name + '.npy', a[::-1].copy())\n"
+      "np.save(d + 'fortran.npy', np.asfortranarray(np.zeros((2, 3), dtype='int32')))\n"
+      "np.save(d + 'object.npy', np.array([{}, None]), allow_pickle=True)\n"
+      "np.save(d + 'big.npy', np.zeros(3, dtype='>i4'))\n"
+      "np.save(d + 'struct.npy', np.zeros(3, dtype=[('a', '<i4')]))\n";
+  static const char *const names[] = {"uint8", "int8", "uint16", "int16", "uint32", "int32", "int64", "float64"};
+  const int64_t values[6] = {0, 1, 2, 3, 100, 127}, shape[2] = {2, 3};
+  char dir[64], path[128], command[256];
+  trm_error err = {0};
+  if (system("python3 -c 'import numpy' 2>/dev/null") != 0) {
+    print_message("note: python3 with numpy is absent; files are not compared with NumPy's\n");
+    return;
+  }
+  check_temp_dir(dir);
+  for (int type = TRM__NPY_U8; type <= TRM__NPY_F64; type++) {
+    unsigned char data[48] = {0};
+    for (size_t i = 0; i < 6; i++) data[i * trm__npy_item((trm__npy_type)type)] = (unsigned char)values[i];
+    const double real[6] = {0, 1, 2, 3, 100, 127};
+    snprintf(path, sizeof path, "%s/ours_%s.npy", dir, names[type]);
+    const void *elements = type == TRM__NPY_F64 ? (const void *)real : data;
+    CHECK_OK(trm__npy_write(path, (trm__npy_type)type, 2, shape, elements, &err), err);
+  }
+  CHECK_OK(trm__file_write(check_path(dir, "check.py"), script, strlen(script), &err), err);
+  snprintf(command, sizeof command, "python3 %s/check.py %s", dir, dir);
+  assert_int_equal(system(command), 0);
+  for (int type = TRM__NPY_U8; type <= TRM__NPY_F64; type++) {
+    trm__npy npy = {0};
+    snprintf(path, sizeof path, "%s/theirs_%s.npy", dir, names[type]);
+    CHECK_OK(trm__npy_open(&npy, path, &err), err);
+    assert_int_equal(npy.type, type);
+    for (size_t i = 0; i < 6; i++) assert_true(trm__npy_real(&npy, i) == (double)values[(i + 3) % 6]);
+    trm__npy_close(&npy);
+  }
+  const char *const refused[][2] = {{"fortran.npy", "fortran_order"},
+                                    {"object.npy", "'|O'"},
+                                    {"big.npy", "big endian"},
+                                    {"struct.npy", "structured"}};
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    trm__npy npy = {0};
+    CHECK_FAILS(trm__npy_open(&npy, check_path(dir, refused[i][0]), &err), TRM_E_INPUT, err, refused[i][1]);
+  }
+  check_remove(dir);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_values),    cmocka_unit_test(test_headers),
       cmocka_unit_test(test_refused),     cmocka_unit_test(test_truncated), cmocka_unit_test(test_version_2),
-      cmocka_unit_test(test_allocations),
+      cmocka_unit_test(test_allocations), cmocka_unit_test(test_numpy),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,57 @@
+/* A puzzle as text under every task (the first byte chooses), and task.json. What parses holds only tokens, and its
+ * rendering parses to the same tokens. */
+#include "base/json.h"
+#include "fuzz_text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void read_puzzle(const trm_task *task, const char *text, size_t size) {
+  size_t cells = (size_t)task->width * (size_t)task->height;
+  int32_t *tokens = trm__calloc(2 * cells, sizeof *tokens), *again = tokens + cells;
+  char *line = trm__calloc(cells + 1, 1);
+  trm_error err = {0};
+  if (tokens == NULL || line == NULL) abort();
+  if (trm_task_parse(task, text, size, tokens, &err) == TRM_OK) {
+    for (size_t i = 0; i < cells; i++)
+      if (tokens[i] < 0 || tokens[i] >= task->vocab_size) abort();
+    trm_task_render(task, tokens, line);
+    if (trm_task_parse(task, line, cells, again, &err) != TRM_OK) abort();
+    if (memcmp(tokens, again, cells * sizeof *tokens) != 0) abort();
+    (void)trm_task_judge(task, tokens, again);
+    (void)trm_task_check_question(task, tokens, &err);
+  } else if (err.message[0] == '\0' || err.where[0] == '\0') abort();
+  trm__free(tokens);
+  trm__free(line);
+}
+
+static void read_json(const char *text, size_t size) {
+  json_t *json = NULL;
+  trm_task task, again;
+  trm_error err = {0};
+  if (trm__json_parse(&json, text, size, "fuzz", &err) != TRM_OK) return;
+  if (trm__task_from_json(&task, json, "fuzz", &err) == TRM_OK) {
+    json_t *copy = trm__task_to_json(&task);
+    if (copy == NULL || trm__task_from_json(&again, copy, "fuzz", &err) != TRM_OK) abort();
+    if (memcmp(&task, &again, sizeof task) != 0) abort();
+    json_decref(copy);
+  }
+  json_decref(json);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size == 0) return 0;
+  trm_task maze = trm_task_maze();
+  maze.width = 4;
+  maze.height = 3;
+  const trm_task tasks[] = {trm_task_sudoku(4),
+                            trm_task_sudoku(9),
+                            trm_task_sudoku(16),
+                            maze,
+                            trm__task_generic(6, 3, 5, "a|- "),
+                            trm__task_generic(6, 3, 4, "a=b"),
+                            trm__task_generic(6, 3, 100, "")};
+  size_t kinds = sizeof tasks / sizeof *tasks, choice = data[0] % (kinds + 1);
+  if (choice == kinds) read_json((const char *)data + 1, size - 1);
+  else read_puzzle(&tasks[choice], (const char *)data + 1, size - 1);
+  return 0;
+}
