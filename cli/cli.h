@@ -109,6 +109,9 @@ const char *cli_thousands(int64_t number, char text[32]); /* "5,028,866" */
 const char *cli_percent(double fraction, char text[32]);  /* "97.1 %", "-" for NaN */
 const char *cli_bytes(double bytes, char text[32]);       /* "20.1 MB" */
 
+/* Control characters replaced, in place: what a file says must not command the terminal. Returns text. */
+char *cli_plain(char *text);
+
 json_t *cli_real(double number);                  /* null when not finite */
 void cli_json_print(json_t *value, int one_line); /* to standard output; value is released */
 

@@ -113,6 +113,11 @@ static int run_info(const cli_command *self, int argc, char **argv) {
   return code;
 }
 
+/* What makes a dataset unfit for use. */
+static int64_t problems(const trm_check_report *r) {
+  return r->bad_questions + r->bad_answers + r->not_unique + r->shared;
+}
+
 /* -- make and import ----------------------------------------------------------------------------------------------- */
 
 static int finish_data(const cli_command *self, trm_status status, const trm_error *error, const char *out,
@@ -143,6 +148,20 @@ static int run_make(const cli_command *self, int argc, char **argv) {
   return code;
 }
 
+#define CHECKED_IMPORT 100000 /* examples; beyond it the user has to ask */
+
+/* A question with two solutions teaches nothing sure: say so once the data is written. */
+static void warn_about(const cli_command *self, const char *out) {
+  trm_check_report r = {0};
+  trm_dataset *dataset = NULL;
+  if (trm_dataset_open(&dataset, out, "train", NULL, NULL)) return;
+  int64_t examples = trm_dataset_describe(dataset).examples;
+  trm_dataset_close(&dataset);
+  if (examples > CHECKED_IMPORT || trm_data_check(out, &r, NULL, NULL, NULL) || !problems(&r)) return;
+  cli_warn(self, "%s; problems in all: %lld ('trm data check %s' tells them apart)", r.first_problem,
+           (long long)problems(&r), out);
+}
+
 static int run_import(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   trm_error error = {0};
@@ -156,16 +175,13 @@ static int run_import(const cli_command *self, int argc, char **argv) {
     cli_catch_signals();
     trm_status status = trm_data_import(&importing, cli_progress_fraction, &progress, &error);
     code = finish_data(self, status, &error, importing.out, &progress);
+    if (code == CLI_OK) warn_about(self, importing.out);
   }
   cli_arguments_free(&a);
   return code;
 }
 
 /* -- check --------------------------------------------------------------------------------------------------------- */
-
-static int64_t problems(const trm_check_report *r) {
-  return r->bad_questions + r->bad_answers + r->not_unique + r->shared;
-}
 
 static void print_check(const trm_check_report *r) {
   const struct {

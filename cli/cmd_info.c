@@ -32,10 +32,17 @@ static json_t *task_json(const trm_model *model) {
   return task ? task : json_null();
 }
 
+/* Metadata beside what is shown elsewhere: where the model comes from. */
 static json_t *provenance_json(const trm_model *model) {
-  const char *text = trm_model_get_metadata(model, "trm.provenance");
-  json_t *provenance = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-  return provenance ? provenance : json_null();
+  static const char *const shown[] = {"trm.config", "trm.task", "trm.variant", "trm.version"};
+  json_t *provenance = json_object();
+  const char *key;
+  for (size_t i = 0; (key = trm_model_metadata_key(model, i)); i++) {
+    int known = 0;
+    for (size_t k = 0; k < sizeof shown / sizeof *shown; k++) known |= !strcmp(key, shown[k]);
+    if (!known) json_object_set_new(provenance, key, json_string(trm_model_get_metadata(model, key)));
+  }
+  return provenance;
 }
 
 static json_t *tensors_json(const trm_model *model) {
@@ -68,27 +75,26 @@ static void print_json(const trm_model *model, const char *path) {
   cli_json_print(o, 0);
 }
 
+/* A text of the file's, at most a line. */
+static void print_foreign(const char *format, const char *text) {
+  char line[400];
+  (void)snprintf(line, sizeof line, "%s", text);
+  printf(format, cli_plain(line));
+}
+
 static void print_task(const trm_model *model) {
   json_t *task = task_json(model);
   const char *kind = json_string_value(json_object_get(task, "kind"));
   const char *alphabet = json_string_value(json_object_get(task, "alphabet"));
-  if (kind)
-    printf("task        %s %dx%d, symbols \"%s\"\n", kind, (int)json_integer_value(json_object_get(task, "width")),
-           (int)json_integer_value(json_object_get(task, "height")), alphabet ? alphabet : "");
-  else puts("task        not named in the file");
-  json_decref(task);
-}
-
-static void print_value(const char *key, const json_t *value) {
-  if (json_is_string(value)) {
-    printf("  %-24s %s\n", key, json_string_value(value));
-    return;
+  if (kind) {
+    print_foreign("task        %s", kind);
+    printf(" %dx%d", (int)json_integer_value(json_object_get(task, "width")),
+           (int)json_integer_value(json_object_get(task, "height")));
+    print_foreign(", symbols \"%s\"\n", alphabet ? alphabet : "");
+  } else {
+    puts("task        not named in the file");
   }
-  char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
-  printf("  %-24s %s\n", key, text ? text : "?");
-  void (*release)(void *) = NULL;
-  json_get_alloc_funcs(NULL, &release);
-  if (text) release(text);
+  json_decref(task);
 }
 
 static void print_config(const trm_model_config *config) {
@@ -110,7 +116,8 @@ static void print_tensors(const trm_model *model) {
     for (int d = 0; d < t.rank; d++)
       (void)snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%s%lld", d ? " x " : "",
                      (long long)t.shape[d]);
-    printf("  %-48s %-5s %s\n", t.name, t.dtype, shape);
+    print_foreign("  %-48s", t.name);
+    printf(" %-5s %s\n", t.dtype, shape);
   }
 }
 
@@ -118,8 +125,10 @@ static void print_text(const trm_model *model, const char *path) {
   const trm_model_config *c = trm_model_get_config(model);
   trm_model_cost cost = trm_model_config_cost(c);
   const char *variant = trm_model_get_metadata(model, "trm.variant"), *key;
+  const char *version = trm_model_get_metadata(model, "trm.version");
   char a[32], b[32];
-  printf("model       %s, %s%s%s\n", path, cli_bytes(file_bytes(path), a), variant ? ", " : "", variant ? variant : "");
+  printf("model       %s, %s", path, cli_bytes(file_bytes(path), a));
+  print_foreign(variant ? ", %s\n" : "%s\n", variant ? variant : "");
   print_task(model);
   printf("network     %lld %s layer%s, width %lld, %lld + %lld positions\n", (long long)c->L_layers,
          c->mlp_t ? "mixer" : "attention", c->L_layers == 1 ? "" : "s", (long long)c->hidden_size,
@@ -129,11 +138,14 @@ static void print_text(const trm_model *model, const char *path) {
   printf("parameters  %s\n", cli_thousands(trm_model_config_parameters(c), b));
   printf("cost        %.4g GFLOP a call, %.4g a step, %.4g a training step\n", cost.call / 1e9, cost.step / 1e9,
          cost.training_step / 1e9);
-  print_config(c);
   json_t *provenance = provenance_json(model), *value;
-  if (json_object_size(provenance)) puts("\nprovenance:");
-  json_object_foreach(provenance, key, value) print_value(key, value);
+  if (version) print_foreign("written by  trm %s\n", version);
+  json_object_foreach(provenance, key, value) {
+    print_foreign("%-11s ", key);
+    print_foreign("%s\n", json_string_value(value));
+  }
   json_decref(provenance);
+  print_config(c);
   if (opt.tensors) print_tensors(model);
 }
 

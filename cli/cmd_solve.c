@@ -164,8 +164,8 @@ static void print_steps(const session *s, const result *r) {
   }
   if (fits) {
     cli_grids_print(stdout, grid, caption, n, cli_columns(stdout));
-    printf("\n%s; q > %g halts\n\n", color ? "\033[1;32mgreen\033[0m: changed in this step" : "*: changed in this step",
-           solving.halt_threshold);
+    printf("\n%s; the puzzle halts when q > %g\n\n",
+           color ? "\033[1;32mgreen\033[0m: changed in this step" : "*: changed in this step", solving.halt_threshold);
   } else {
     print_line(s, r);
   }

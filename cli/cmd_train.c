@@ -115,6 +115,18 @@ static void choose_run(void) {
   }
 }
 
+/* The model's shape is fixed once a run has begun. CLI_CONTINUE or a usage error. */
+static int refuse_model_options(const cli_command *self, const cli_arguments *a) {
+  trm_error error = {.code = TRM_E_USAGE};
+  for (size_t i = 0; i < a->givens; i++) {
+    if (a->given[i].table->config != &model) continue;
+    (void)snprintf(error.where, sizeof error.where, "%s", a->given[i].option->name);
+    (void)snprintf(error.message, sizeof error.message, "cannot change when a run is resumed");
+    return cli_error(self, &error);
+  }
+  return CLI_CONTINUE;
+}
+
 /* Arguments are read twice: what they set must win over the preset, and without --preset the data decides on it. */
 static int configure(const cli_command *self, int argc, char **argv, cli_arguments *a) {
   trm_error error = {0};
@@ -123,7 +135,8 @@ static int configure(const cli_command *self, int argc, char **argv, cli_argumen
   if (preset && trm_preset_apply(preset, &model, &train, &error)) return cli_error(self, &error);
   int code = cli_parse(self, argc, argv, a);
   if (code == CLI_CONTINUE) code = cli_expect(self, a, 0, opt.resume[0] ? 0 : 1, "a dataset");
-  if (code != CLI_CONTINUE || opt.resume[0]) return code;
+  if (code == CLI_CONTINUE && opt.resume[0]) return refuse_model_options(self, a);
+  if (code != CLI_CONTINUE) return code;
   if (a->positionals && train.data[0]) return cli_usage(self, "%s: --data names a dataset already", a->positional[0]);
   char data[sizeof train.data];
   if (a->positionals && strlen(a->positional[0]) >= sizeof data)

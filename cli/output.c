@@ -18,10 +18,8 @@ static cli_progress *visible;
 static void put_line(const char *prefix, const char *name, const char *text) {
   char line[2048];
   (void)snprintf(line, sizeof line, "%s%s%s%s", prefix, name, *prefix ? ": " : "", text);
-  for (unsigned char *p = (unsigned char *)line; *p; p++)
-    if (iscntrl(*p)) *p = '?';
   if (visible) cli_progress_clear(visible);
-  fprintf(stderr, "%s\n", line);
+  fprintf(stderr, "%s\n", cli_plain(line));
 }
 
 static int exit_code(trm_status status) {
@@ -213,6 +211,12 @@ const char *cli_bytes(double bytes, char text[32]) {
     unit++;
   }
   (void)snprintf(text, 32, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+  return text;
+}
+
+char *cli_plain(char *text) {
+  for (unsigned char *p = (unsigned char *)text; *p; p++)
+    if (iscntrl(*p)) *p = '?';
   return text;
 }
 

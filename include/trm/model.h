@@ -68,6 +68,8 @@ void trm_model_close(trm_model **model); /* accepts NULL; clears the pointer */
 
 const trm_model_config *trm_model_get_config(const trm_model *model);    /* valid while the model is open */
 const char *trm_model_get_metadata(const trm_model *model, const char *key); /* NULL when absent; same lifetime */
+/* The keys of the metadata in the file's order; NULL from the last on. */
+const char *trm_model_metadata_key(const trm_model *model, size_t index);
 
 typedef struct trm_tensor_info {
   const char *name;  /* valid while the model is open */

@@ -173,6 +173,13 @@ const char *trm_model_get_metadata(const trm_model *model, const char *key) {
   return json_string_value(json_object_get(model->st.metadata, key));
 }
 
+const char *trm_model_metadata_key(const trm_model *model, size_t index) {
+  json_t *metadata = model->st.metadata;
+  void *at = json_object_iter(metadata);
+  while (at && index-- > 0) at = json_object_iter_next(metadata, at);
+  return at ? json_object_iter_key(at) : NULL;
+}
+
 size_t trm_model_tensors(const trm_model *model) {
   return model->st.count;
 }

@@ -179,7 +179,9 @@ cp -r run broken
 find broken/checkpoints -type f -exec truncate -s 10 {} +
 run 3 "$TRM" train --resume broken --steps 4 --quiet
 tail -1 err | grep -q '^trm train: broken' || fail "broken: $(cat err)"
-refuse 2 'hidden.size' "$TRM" train --resume run --hidden-size 64 --quiet
+refuse 2 '--hidden-size: cannot change' "$TRM" train --resume run --hidden-size 64 --quiet
+refuse 2 '--batch: cannot change' "$TRM" train --resume run --batch 7 --quiet
+refuse 2 'one argument too many' "$TRM" train six.csv --resume run
 # two trainers on one run directory
 # shellcheck disable=SC2086
 "$TRM" train six.csv --run busy $tiny --steps 1000000 --quiet >/dev/null 2>&1 </dev/null &
