@@ -113,8 +113,8 @@ trm_status trm_data_check(const char *path, trm_check_report *report, trm_progre
 typedef struct trm_sudoku_result {
   int solutions;     /* counted up to the limit */
   int64_t guesses;   /* cells guessed until the first solution was found */
-  int complete;      /* 0: gave up after a million guesses (seen only on contrived 16x16 grids); solutions is then a
-                        lower bound */
+  int complete;      /* 0: gave up after a million guesses (a contrived 16x16 grid, or a huge limit); solutions is then
+                        a lower bound */
 } trm_sudoku_result;
 /* Exact. size 4, 6, 9, 16; cells row-major, 0 blank, 1..size. solution (NULL: skip) receives the first one found.
  * Contradicting clues, a value over size and an unknown size give 0 solutions. */
