@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "base/status.h"
 
+static const char nul_byte[] = "found a NUL byte, expected text";
+
 static trm_status fail_at(const trm__csv *csv, size_t at, const char *message, trm_error *err) {
   char where[512];
   snprintf(where, sizeof where, "%.440s:%" PRIu64 ":%zu", csv->path, csv->line, at - csv->line_start + 1);
@@ -57,13 +59,6 @@ static void unescape(trm__csv *csv, trm__csv_field *field, size_t begin, size_t 
   field->length = length;
 }
 
-static trm_status check_byte(const trm__csv *csv, size_t at, trm_error *err) {
-  char c = csv->data[at];
-  if (c == '\0') return fail_at(csv, at, "found a NUL byte, expected text", err);
-  if (c == '\r') return fail_at(csv, at, "found a carriage return without a line feed, expected \\n or \\r\\n", err);
-  return TRM_OK;
-}
-
 static int at_line_end(const trm__csv *csv, size_t at) {
   if (at >= csv->size || csv->data[at] == '\n') return 1;
   return csv->data[at] == '\r' && at + 1 < csv->size && csv->data[at + 1] == '\n';
@@ -87,7 +82,7 @@ static trm_status read_quoted(trm__csv *csv, trm__csv_field *field, trm_error *e
     } else if (c == '\n') {
       csv->line++;
       csv->line_start = csv->at + 1;
-    } else if (c == '\0') return check_byte(csv, csv->at, err);
+    } else if (c == '\0') return fail_at(csv, csv->at, nul_byte, err);
     if (csv->at - begin > TRM__CSV_FIELD_LIMIT)
       return fail_at(csv, csv->at, "this field is longer than 1 MiB; is a closing quote missing?", err);
   }
@@ -105,11 +100,14 @@ static trm_status read_quoted(trm__csv *csv, trm__csv_field *field, trm_error *e
 
 static trm_status read_plain(trm__csv *csv, trm__csv_field *field, trm_error *err) {
   size_t begin = csv->at;
-  while (!at_line_end(csv, csv->at) && csv->data[csv->at] != ',') {
-    trm_status status = check_byte(csv, csv->at, err);
-    if (status != TRM_OK) return status;
+  for (; csv->at < csv->size; csv->at++) {
+    char c = csv->data[csv->at];
+    if (c == ',' || c == '\n') break;
+    if (c == '\0') return fail_at(csv, csv->at, nul_byte, err);
+    if (c == '\r' && at_line_end(csv, csv->at)) break;
+    if (c == '\r')
+      return fail_at(csv, csv->at, "found a carriage return without a line feed, expected \\n or \\r\\n", err);
     if (csv->at - begin > TRM__CSV_FIELD_LIMIT) return fail_at(csv, csv->at, "this field is longer than 1 MiB", err);
-    csv->at++;
   }
   field->text = csv->data + begin;
   field->length = csv->at - begin;
