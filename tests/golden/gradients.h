@@ -21,12 +21,15 @@ static double gradient_record(golden_set *g, int k, const char *name) {
 }
 
 static void compare_gradient(golden_set *g, int k, const char *name, const trm__real *ours, size_t n) {
-  char f32[32], f64[32];
-  double *v = real_values(ours, n), bound = bound_f32(gradient_record(g, k, name));
+  char f32[32], f64[32], carry[64];
+  double *v = real_values(ours, n), record = gradient_record(g, k, name);
+  snprintf(carry, sizeof carry, "step%d.carry_out.z_H", k);
+  if (g->runs_on) record = fmax(record, recorded(g, carry, "f32"));
+  double bound = bound_f32(record);
   snprintf(f32, sizeof f32, "grads_step%d_f32", k);
   snprintf(f64, sizeof f64, "grads_step%d_f64", k);
   compare(g, f32, name, v, n, bound);
-  compare(g, f64, name, v, n, IS_DOUBLE ? 3e-7 : bound); /* stored in float32 */
+  compare(g, f64, name, v, n, IS_DOUBLE && !g->runs_on ? 3e-7 : bound); /* stored in float32 */
   free(v);
 }
 
@@ -37,13 +40,12 @@ static int has_gradients(golden_set *g, int k) {
   return find_file(g, f32) || find_file(g, f64);
 }
 
-static void skip_gradients(golden_set *g, int k, const char *reason) {
-  char prefix[32];
-  snprintf(prefix, sizeof prefix, "grads_step%d_", k);
-  for (int i = 0; i < g->files; i++)
-    for (size_t t = 0; t < g->file[i].st.count; t++)
-      if (strncmp(g->file[i].stem, prefix, strlen(prefix)) == 0)
-        skip(g, g->file[i].stem, g->file[i].st.tensor[t].name, reason);
+/* The carry that step k starts from: the stored one, else trm's own after k - 1 steps. */
+static void reach_step(golden_set *g, bench *b, int k) {
+  g->runs_on = !load_carry(b, g, k);
+  if (!g->runs_on) return;
+  load_carry(b, g, 1);
+  for (int i = 1; i < k; i++) trm__network_step(b->net, b->B, b->inputs, b->rows, b->y, b->z, b->logits, b->q);
 }
 
 static void run_gradient_step(golden_set *g, bench *b, int k) {
@@ -75,9 +77,10 @@ static void compare_gradients(golden_set *g, subject *s, machine *m) {
   bench_open(&b, g, s, m, 0, 1);
   for (int k = 1; k <= 99 && b.inputs && b.labels; k++) {
     if (!has_gradients(g, k)) continue;
-    if (load_carry(&b, g, k)) run_gradient_step(g, &b, k);
-    else skip_gradients(g, k, "the carry it starts from is not stored");
+    reach_step(g, &b, k);
+    run_gradient_step(g, &b, k);
   }
+  g->runs_on = 0;
   bench_close(&b);
 }
 
