@@ -170,7 +170,9 @@ int trm__rows_is_file_name(const char *path) {
   return ends_with(path, ".csv") || ends_with(path, ".jsonl") || ends_with(path, ".ndjson");
 }
 
-static trm_status check_encoding(const trm__map *map, const char *path, trm_error *err) {
+static trm_status check_file(const trm__map *map, const char *path, trm_error *err) {
+  if (map->size > TRM__ROWS_FILE_LIMIT)
+    return trm__fail(err, TRM_E_INPUT, path, "%zu bytes, expected at most 8 GiB", map->size);
   int wide = map->size >= 2 &&
              ((map->data[0] == 0xff && map->data[1] == 0xfe) || (map->data[0] == 0xfe && map->data[1] == 0xff));
   if (wide) return trm__fail(err, TRM_E_INPUT, path, "the file is UTF-16, expected UTF-8 or ASCII text");
@@ -182,7 +184,7 @@ trm_status trm__rows_open(trm_dataset **out, const char *path, const trm__rows_h
   trm__rows rows = {.path = path};
   trm_status status = trm__map_open(&map, path, err);
   if (status != TRM_OK) return status;
-  status = check_encoding(&map, path, err);
+  status = check_file(&map, path, err);
   if (status == TRM_OK)
     status = ends_with(path, ".csv") ? trm__csv_rows(&rows, (const char *)map.data, map.size, err)
                                      : trm__jsonl_rows(&rows, (const char *)map.data, map.size, err);

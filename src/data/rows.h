@@ -7,6 +7,8 @@
 
 #include "data/dataset.h"
 
+#define TRM__ROWS_FILE_LIMIT ((uint64_t)8 << 30) /* bytes of a text file */
+
 /* What the caller knows beforehand. */
 typedef struct trm__rows_hint {
   const trm_task *task; /* or NULL */

@@ -172,6 +172,26 @@ static void test_csv_inference(void **state) {
   trm_dataset_close(&d);
 }
 
+/* Every size of Sudoku is recognised, 16x16 also in small letters. */
+static void test_csv_sudoku_sizes(void **state) {
+  (void)state;
+  static const int sizes[] = {4, 6, 9, 16};
+  for (size_t k = 0; k < 4; k++) {
+    trm_task task = trm_task_sudoku(sizes[k]);
+    char text[1100] = "question,answer\n", *p = text + strlen(text);
+    int n = sizes[k];
+    for (int which = 0; which < 2; which++, *p++ = which == 1 ? ',' : '\n')
+      for (int i = 0; i < n * n; i++) {
+        int r = i / n, c = i % n, value = (r % task.box_height * task.box_width + r / task.box_height + c) % n;
+        *p++ = which == 0 && i % 3 != 0 ? '0' : "123456789abcdefg"[value];
+      }
+    trm_dataset *d = open_text("a.csv", text, NULL);
+    trm_dataset_info info = trm_dataset_describe(d);
+    assert_memory_equal(&info.task, &task, sizeof task);
+    trm_dataset_close(&d);
+  }
+}
+
 static void test_csv_refused(void **state) {
   (void)state;
   trm_task task = trm_task_sudoku(4);
@@ -375,10 +395,12 @@ static int remove_folder(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_records),        cmocka_unit_test(test_copied_fields), cmocka_unit_test(test_csv_dialects),
-      cmocka_unit_test(test_csv_ratings),    cmocka_unit_test(test_csv_inference), cmocka_unit_test(test_csv_refused),
-      cmocka_unit_test(test_csv_long_field), cmocka_unit_test(test_jsonl_forms),   cmocka_unit_test(test_jsonl_refused),
-      cmocka_unit_test(test_allocations),    cmocka_unit_test(test_real),
+      cmocka_unit_test(test_records),          cmocka_unit_test(test_copied_fields),
+      cmocka_unit_test(test_csv_dialects),     cmocka_unit_test(test_csv_ratings),
+      cmocka_unit_test(test_csv_inference),    cmocka_unit_test(test_csv_refused),
+      cmocka_unit_test(test_csv_sudoku_sizes), cmocka_unit_test(test_csv_long_field),
+      cmocka_unit_test(test_jsonl_forms),      cmocka_unit_test(test_jsonl_refused),
+      cmocka_unit_test(test_allocations),      cmocka_unit_test(test_real),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
