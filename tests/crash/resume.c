@@ -285,7 +285,7 @@ static void test_killed_at_random(void **state) {
   int kills = 0;
   for (int finished = 0; !finished && kills < 200;) {
     job j = {.dir = folder, .run = "random", .threads = 1 + kills % 3, .resume = has_begun(run), .die_at = NONE};
-    useconds_t wait = (useconds_t)(1e6 * reference_seconds * (0.1 + 0.5 * trm__rng_unit(&rng))) + 1000;
+    useconds_t wait = (useconds_t)(1e6 * reference_seconds * (0.05 + 0.4 * trm__rng_unit(&rng))) + 1000;
     finished = run_child(&j, kills < 12 ? wait : 0);
     kills += !finished;
   }
