@@ -10,10 +10,10 @@
 #include "base/pool.h"
 
 typedef struct trm__loader_config {
-  int batch;       /* global batch */
+  int batch; /* global batch */
   uint64_t seed;
-  int augment;     /* 1: symmetry augmentation on the fly (Sudoku: all; maze: dihedral with labels computed again) */
-  int threads;     /* 0: build in the calling thread */
+  int augment; /* 1: symmetry augmentation on the fly (Sudoku: all; maze: dihedral with labels computed again) */
+  int threads; /* 0: build in the calling thread */
 } trm__loader_config;
 
 typedef struct trm__loader trm__loader;
