@@ -92,6 +92,20 @@ static void keep_parent(island *w, const trm__puzzle *puzzle, double hardness) {
   w->parent[at] = (parent){hardness, *puzzle};
 }
 
+/* Puzzles that may have needless clues get as many as are wanted at least; 0 when the rating fails. */
+static int thicken(island *w, trm__puzzle *puzzle) {
+  const trm__sudoku_geometry *g = w->geometry;
+  if (w->config->minimal || puzzle->clues >= w->config->min_clues) return 1;
+  while (puzzle->clues < w->config->min_clues) {
+    uint32_t i = trm__rng_below(&w->rng, (uint32_t)g->cells);
+    if (puzzle->question[i]) continue;
+    puzzle->question[i] = puzzle->answer[i];
+    puzzle->clues++;
+  }
+  puzzle->invariant = trm_sudoku_invariant(g->size, puzzle->question);
+  return trm__generate_rate(g, puzzle);
+}
+
 /* Rates a puzzle under several labellings, gives out the first image if it is wanted, and keeps a hard one. */
 static void judge(island *w, trm__puzzle *puzzle) {
   puzzle->invariant = trm_sudoku_invariant(w->geometry->size, puzzle->question);
@@ -105,7 +119,7 @@ static void judge(island *w, trm__puzzle *puzzle) {
     hardness += (double)image.guesses / IMAGES;
     if (k == 0) first = image;
   }
-  if (w->count < w->room && trm__generate_wanted(w->config, &first)) w->found[w->count++] = first;
+  if (w->count < w->room && thicken(w, &first) && trm__generate_wanted(w->config, &first)) w->found[w->count++] = first;
   /* With an upper bound, climbing beyond its middle would lead away from what is wanted. */
   double most = w->config->max_guesses < 0 ? 1e9 : 0.5 * (double)(w->config->min_guesses + w->config->max_guesses);
   keep_parent(w, puzzle, hardness <= most ? hardness : 2 * most - hardness);

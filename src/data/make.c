@@ -1,6 +1,7 @@
 /* Making a Sudoku dataset: generate puzzles of which no two are equivalent, give the first ones to the test split and
- * the rest to the training split (neighbours in the generator's order may be variations of one another, so a cut keeps
- * them on one side), and write both as a directory. Ratings are the exact solver's guesses. */
+ * the rest to the training split (neighbours in the generator's order may be variations of one another, so with one cut
+ * at most one such family has members on both sides), and write both as a directory. Ratings are the exact solver's
+ * guesses. */
 #include <string.h>
 
 #include "base/status.h"

@@ -95,6 +95,11 @@ static void test_ranges(void **state) {
   puzzles = generate(&config);
   check_puzzles(&puzzles, &config, 5);
   trm__puzzles_free(&puzzles);
+  config = wanted(6, 4); /* bred, then filled up */
+  config.minimal = 0, config.min_clues = 13, config.max_clues = 13, config.min_guesses = 1;
+  puzzles = generate(&config);
+  check_puzzles(&puzzles, &config, 4);
+  trm__puzzles_free(&puzzles);
 }
 
 static void test_large(void **state) {
