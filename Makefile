@@ -37,6 +37,9 @@ bench: $(BUILD)/build.ninja ## measure speed; JSON=file keeps the numbers
 install: all ## program, library, headers, man pages, pkg-config and CMake files
 	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)'
 
+deb: all ## a Debian package in BUILD
+	@cd $(BUILD) && cpack
+
 asan: setup ## unit tests under AddressSanitizer
 	@$(call checked,-DTRM_SANITIZE=address)
 ubsan: setup ## unit tests under UndefinedBehaviorSanitizer
@@ -61,4 +64,4 @@ clean: ## remove all builds
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
 
-.PHONY: all setup demo test golden bench install asan ubsan tsan valgrind fuzz clang format-check clean help
+.PHONY: all setup demo test golden bench install deb asan ubsan tsan valgrind fuzz clang format-check clean help

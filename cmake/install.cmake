@@ -28,3 +28,15 @@ install(FILES ${CMAKE_BINARY_DIR}/trmConfig.cmake ${CMAKE_BINARY_DIR}/trmConfigV
 file(RELATIVE_PATH pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/trm.pc.in ${CMAKE_BINARY_DIR}/trm.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/trm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# `make deb`: one Debian package with program, library and headers.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME trm)
+set(CPACK_PACKAGE_CONTACT "the trm authors <trm@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Tiny Recursion Models: train, evaluate and solve")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+include(CPack)
