@@ -127,7 +127,7 @@ struct trm__backend {
 
   /* -- heads: logits [b][S][V] and q [b][2] (halt, continue) from y [b][L][D] ---------------------------------- */
   void (*head_forward)(trm__backend *be, trm__weights *w, int b, const trm__act *y, trm__real *logits, trm__real *q);
-  /* labels [b][S], below 0: ignored. stats [b] on the host. dlogits [b][S][V], dq [b][2]: gradients of
+  /* labels [b][S], outside 0..V-1: ignored. stats [b] on the host. dlogits [b][S][V], dq [b][2]: gradients of
    * grad_scale * (lm + halt_weight * halt); NULL: not computed. */
   void (*head_loss)(trm__backend *be, trm__weights *w, int b, const trm__real *logits, const trm__real *q,
                     const int32_t *labels, const trm__loss *loss, trm__example_stats *stats, trm__real *dlogits,

@@ -61,26 +61,21 @@ void trm__cpu_embed_forward(trm__backend *be, trm__weights *w, int b, const int3
 
 /* -- backward --------------------------------------------------------------------------------------------------- */
 
-#define COLUMNS 64
-
-static void add_scaled(trm__real *to, const trm__real *from, trm__real scale, int n) {
-  for (int i = 0; i < n; i++) to[i] += scale * from[i];
-}
-
 /* Columns of all token and position rows: sums over examples and positions ascending. */
 static void backward_task(void *context, int task, int worker) {
   (void)worker;
   const embed_job *job = context;
   const trm__dims *s = &job->w->dims;
   size_t D = (size_t)s->D;
-  int c0 = task * COLUMNS, count = trm__min_int(COLUMNS, s->D - c0);
+  int c0 = task * TRM__GRAD_COLS, count = trm__min_int(TRM__GRAD_COLS, s->D - c0);
   trm__real scale = (trm__real)(sqrt(s->D) * (job->w->embed_pos ? HALF_ROOT : 1));
   for (int i = 0; i < job->b; i++) {
     const trm__real *de = job->de + (size_t)i * (size_t)s->L * D + c0;
     for (int p = 0; job->w->embed_pos && p < s->L; p++)
-      add_scaled(job->grads->embed_pos + (size_t)p * D + c0, de + (size_t)p * D, scale, count);
+      trm__add_scaled(job->grads->embed_pos + (size_t)p * D + c0, de + (size_t)p * D, scale, count);
     for (int p = 0; p < s->S; p++)
-      add_scaled(job->grads->embed + (size_t)token_row(job, i, p) * D + c0, de + (size_t)(s->P + p) * D, scale, count);
+      trm__add_scaled(job->grads->embed + (size_t)token_row(job, i, p) * D + c0, de + (size_t)(s->P + p) * D, scale,
+                      count);
   }
 }
 
@@ -88,7 +83,7 @@ void trm__cpu_embed_backward(trm__backend *be, trm__weights *w, int b, const int
                              const trm__weights_view *grads, trm__real *drows) {
   const trm__dims *s = &w->dims;
   embed_job job = {.be = be, .w = w, .b = b, .tokens = tokens, .de = (const trm__real *)de, .grads = grads};
-  trm__pool_run(be->pool, trm__ceil_div(s->D, COLUMNS), backward_task, &job);
+  trm__pool_run(be->pool, trm__ceil_div(s->D, TRM__GRAD_COLS), backward_task, &job);
   trm__real scale = (trm__real)(sqrt(s->D) * (w->embed_pos ? HALF_ROOT : 1));
   size_t ndim = (size_t)s->emb_ndim, n = (size_t)s->L * (size_t)s->D;
   for (int i = 0; drows && i < b; i++)

@@ -70,26 +70,21 @@ static void state_task(void *context, int task, int worker) {
   for (size_t j = 0; j < D; j++) d[j] += dq[0] * job->w->q_weight[j] + dq[1] * job->w->q_weight[D + j];
 }
 
-#define COLUMNS 64
-
-static void add_scaled(trm__real *to, const trm__real *from, trm__real scale, int n) {
-  for (int i = 0; i < n; i++) to[i] += scale * from[i];
-}
-
 /* Columns of the heads' weights: sums over examples and tokens ascending. */
 static void weights_task(void *context, int task, int worker) {
   (void)worker;
   const head_job *job = context;
   const trm__dims *s = &job->w->dims;
   size_t D = (size_t)s->D, V = (size_t)s->V;
-  int c0 = task * COLUMNS, count = trm__min_int(COLUMNS, s->D - c0);
+  int c0 = task * TRM__GRAD_COLS, count = trm__min_int(TRM__GRAD_COLS, s->D - c0);
   for (int i = 0; i < job->b; i++) {
     const trm__real *y = job->y + (size_t)i * state_size(s) + c0;
     const trm__real *dlogits = job->dlogits + (size_t)i * (size_t)s->S * V;
     for (int p = 0; p < s->S; p++, dlogits += V)
       for (size_t v = 0; v < V; v++)
-        add_scaled(job->grads->lm_head + v * D + c0, y + (size_t)(s->P + p) * D, dlogits[v], count);
-    for (size_t j = 0; j < 2; j++) add_scaled(job->grads->q_weight + j * D + c0, y, job->dq[2 * (size_t)i + j], count);
+        trm__add_scaled(job->grads->lm_head + v * D + c0, y + (size_t)(s->P + p) * D, dlogits[v], count);
+    for (size_t j = 0; j < 2; j++)
+      trm__add_scaled(job->grads->q_weight + j * D + c0, y, job->dq[2 * (size_t)i + j], count);
   }
 }
 
@@ -104,7 +99,7 @@ void trm__cpu_head_backward(trm__backend *be, trm__weights *w, int b, const trm_
                   .d = (trm__real *)d,
                   .grads = grads};
   trm__pool_run(be->pool, b, state_task, &job);
-  trm__pool_run(be->pool, trm__ceil_div(w->dims.D, COLUMNS), weights_task, &job);
+  trm__pool_run(be->pool, trm__ceil_div(w->dims.D, TRM__GRAD_COLS), weights_task, &job);
   for (int i = 0; i < b; i++)
     for (int j = 0; j < 2; j++) grads->q_bias[j] += dq[2 * i + j];
 }

@@ -84,6 +84,14 @@ int trm__cpu_panel_rows(const trm__backend *be); /* the most rows of a panel */
 int trm__cpu_row_tasks(const trm__backend *be, int rows);
 trm__range trm__cpu_row_range(const trm__backend *be, int rows, int tasks, int task);
 
+/* Columns of an embedding's or a head's gradient that one task sums. */
+#define TRM__GRAD_COLS 64
+
+/* to += scale * from; the compiler makes vectors of it. For gradients too small to be worth a packed product. */
+static inline void trm__add_scaled(trm__real *to, const trm__real *from, trm__real scale, int n) {
+  for (int i = 0; i < n; i++) to[i] += scale * from[i];
+}
+
 /* Runs fn(context, begin, count) over 0..n-1 in pieces of TRM__GRAIN. */
 typedef void (*trm__span_fn)(void *context, size_t begin, size_t count);
 void trm__cpu_spans(trm__backend *be, size_t n, trm__span_fn fn, void *context);
