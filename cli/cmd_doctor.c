@@ -169,8 +169,9 @@ static void print_json(const machine *m) {
                            trm_version(), "compiler", built_with(), "system", m->system.sysname, "machine",
                            m->system.machine, "cpu", m->cpu, "cores", m->runtime.cores, "threads", m->runtime.threads,
                            "isa", m->runtime.isa, "isa_available", m->runtime.available, "device", m->runtime.device,
-                           "memory_bytes", cli_real(m->memory), "memory_available_bytes", cli_real(m->memory_free),
-                           "disk_free_bytes", cli_real(m->disk_free), "needs", list, "install", m->install),
+                           "memory_bytes", json_integer((json_int_t)m->memory), "memory_available_bytes",
+                           json_integer((json_int_t)m->memory_free), "disk_free_bytes",
+                           json_integer((json_int_t)m->disk_free), "needs", list, "install", m->install),
                  0);
 }
 

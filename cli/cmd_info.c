@@ -65,9 +65,9 @@ static void print_json(const trm_model *model, const char *path) {
   const char *variant = trm_model_get_metadata(model, "trm.variant");
   const char *version = trm_model_get_metadata(model, "trm.version");
   json_t *o = json_pack("{s:s, s:o, s:s*, s:s*, s:o, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o}", "model", path,
-                        "bytes", cli_real(file_bytes(path)), "variant", variant, "version", version, "task",
-                        task_json(model), "parameters", (json_int_t)trm_model_config_parameters(config), "positions",
-                        (json_int_t)trm_model_config_positions(config), "prefix",
+                        "bytes", json_integer((json_int_t)file_bytes(path)), "variant", variant, "version", version,
+                        "task", task_json(model), "parameters", (json_int_t)trm_model_config_parameters(config),
+                        "positions", (json_int_t)trm_model_config_positions(config), "prefix",
                         (json_int_t)trm_model_config_prefix(config), "flop", "call", cli_real(cost.call), "step",
                         cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
                         trm__options_to_json(table, count, config), "provenance", provenance_json(model));

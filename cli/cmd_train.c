@@ -201,8 +201,8 @@ static void print_json(const trm_train_result *r, const char *run, int stopped) 
                            (json_int_t)r->step, "stopped", stopped, "best_exact", cli_real(r->best_exact), "best_step",
                            r->best_step > 0 ? json_integer(r->best_step) : json_null(), "seconds", cli_real(r->seconds),
                            "model", r->model, "checkpoint", r->checkpoint, "micro_batch", (json_int_t)r->micro_batch,
-                           "peak_bytes", cli_real((double)r->peak_bytes), "predicted_bytes",
-                           cli_real((double)r->predicted_bytes)),
+                           "peak_bytes", json_integer((json_int_t)r->peak_bytes), "predicted_bytes",
+                           json_integer((json_int_t)r->predicted_bytes)),
                  0);
 }
 

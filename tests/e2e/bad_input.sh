@@ -186,7 +186,7 @@ refuse 2 'one argument too many' "$TRM" train six.csv --resume run
 # shellcheck disable=SC2086
 "$TRM" train six.csv --run busy $tiny --steps 1000000 --quiet >/dev/null 2>&1 </dev/null &
 child=$!
-for _ in $(seq 100); do [ -s busy/metrics.jsonl ] && break; sleep 0.1; done
+for _ in $(seq 300); do [ -s busy/metrics.jsonl ] && break; sleep 0.1; done
 refuse 3 'busy.*process' "$TRM" train --resume busy --quiet
 kill $child
 wait $child || fail "the first trainer ended with $?"

@@ -27,7 +27,8 @@ says '^trained after 140 steps'
 says 'next:'
 grep -q 'preset sudoku-4x4' err || fail "the preset is not named"
 for file in config.json metrics.jsonl best.safetensors; do [ -s "run/$file" ] || fail "run/$file is missing"; done
-while read -r line; do echo "$line" | python3 -m json.tool >/dev/null || fail "metrics.jsonl: $line"; done <run/metrics.jsonl
+python3 -c 'import json
+for line in open("run/metrics.jsonl"): assert isinstance(json.loads(line), dict)' || fail "metrics.jsonl"
 ls run/events.out.tfevents.* >/dev/null || fail "no TensorBoard events"
 
 # -- evaluate --
@@ -97,24 +98,4 @@ json 'v["cores"] >= 1 and v["isa"] in v["isa_available"].split() and v["version"
 TRM_ISA=ref run 0 "$TRM" doctor --json
 json 'v["isa"] == "ref"'
 
-# -- resume: the same bits as without a break --
-# shellcheck disable=SC2086
-run 0 "$TRM" train six.csv --run whole $tiny --steps 30 --quiet
-# shellcheck disable=SC2086
-run 0 "$TRM" train six.csv --run parts $tiny --steps 12 --quiet
-run 0 "$TRM" train --resume parts --steps 30 --json --threads 1
-json 'v["step"] == 30 and v["stopped"] is False'
-"$TRM" info whole/last.safetensors --json >/dev/null || fail "last.safetensors"
-cmp whole/last.safetensors parts/last.safetensors || fail "resumed weights differ"
-
-# -- a signal: the step is finished, everything saved, exit code 0 --
-# shellcheck disable=SC2086
-"$TRM" train six.csv --run stopped $tiny --steps 1000000 --quiet >out 2>err </dev/null &
-child=$!
-for _ in $(seq 100); do [ -s stopped/metrics.jsonl ] && break; sleep 0.1; done
-kill -TERM $child
-wait $child || fail "SIGTERM: exit code $?"
-says 'stopped and saved'
-says 'trm train --resume stopped'
-run 0 "$TRM" train --resume stopped --max-minutes 0.01 --quiet
 done_testing

@@ -1,0 +1,59 @@
+#!/bin/bash
+# Stopping and going on: --resume gives the same bits, signals save, and a terminal sees a live line.
+source "$(dirname "$0")/support.bash"
+write_puzzles
+
+# -- resume: the same bits as without a break (with a constant rate, as decay would depend on the number of steps) --
+# shellcheck disable=SC2086
+run 0 "$TRM" train six.csv --run whole $tiny --lr-min-ratio 1 --steps 30 --quiet
+# shellcheck disable=SC2086
+run 0 "$TRM" train six.csv --run parts $tiny --lr-min-ratio 1 --steps 12 --quiet
+run 0 "$TRM" train --resume parts --steps 30 --json --threads 1
+json 'v["step"] == 30 and v["stopped"] is False'
+"$TRM" info whole/last.safetensors --json >/dev/null || fail "last.safetensors"
+cmp whole/last.safetensors parts/last.safetensors || fail "resumed weights differ"
+
+# -- a signal: the step is finished, everything saved, exit code 0 --
+# shellcheck disable=SC2086
+"$TRM" train six.csv --run stopped $tiny --steps 1000000 --quiet >out 2>err </dev/null &
+child=$!
+for _ in $(seq 300); do [ -s stopped/metrics.jsonl ] && break; sleep 0.1; done
+kill -TERM $child
+wait $child || fail "SIGTERM: exit code $?"
+says 'stopped and saved'
+says 'trm train --resume stopped'
+run 0 "$TRM" train --resume stopped --max-minutes 0.01 --quiet
+
+# -- a second signal ends the program at once --
+# shellcheck disable=SC2086
+"$TRM" train six.csv --run twice $tiny --steps 1000000 --quiet >out 2>err </dev/null &
+child=$!
+for _ in $(seq 300); do [ -s twice/metrics.jsonl ] && break; sleep 0.1; done
+kill -TERM $child
+kill -INT $child
+wait $child
+case $? in 0 | 130) ;; *) fail "a second signal" ;; esac
+
+# -- a terminal: one live line that is rewritten, and colours --
+cat >terminal.py <<'PY'
+import os, pty, sys
+chunks = []
+def read(fd):
+    data = os.read(fd, 4096)
+    chunks.append(data)
+    return data
+sys.stdout = open(os.devnull, "w")
+os.dup2(os.open("typescript", os.O_CREAT | os.O_WRONLY), 1)
+code = os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:], read))
+open("terminal.txt", "wb").write(b"".join(chunks))
+sys.exit(code)
+PY
+export TERM=xterm
+# shellcheck disable=SC2086
+run 0 python3 terminal.py "$TRM" train six.csv --run live $tiny --steps 60
+grep -q $'\rstep [0-9]*/60  loss' terminal.txt || fail "no live line: $(cat -v terminal.txt)"
+run 1 python3 terminal.py "$TRM" solve --model live --explain --max-steps 2 --no-halt 1...............
+grep -q $'\033\[1;32m' terminal.txt || fail "no colours: $(cat -v terminal.txt)"
+NO_COLOR=1 run 1 python3 terminal.py "$TRM" solve --model live --explain --max-steps 2 --no-halt 1...............
+grep -q $'\033' terminal.txt && fail "colours in spite of NO_COLOR"
+done_testing
