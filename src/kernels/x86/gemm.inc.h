@@ -59,21 +59,28 @@ ALWAYS_INLINE void tile_sums(float *sums, int first, const tile *in, ptrdiff_t r
   }
 }
 
-#define TILE(h)                                                                                                        \
-  case h:                                                                                                              \
-    if (PACK_ALWAYS || packed) {                                                                                       \
-      if (vectors == 2) tile_sums(sums, first, in, rs, cs, panel, kc, h, 2, 1);                                        \
-      else tile_sums(sums, first, in, rs, cs, panel, kc, h, 1, 1);                                                     \
-    } else {                                                                                                           \
-      if (vectors == 2) tile_sums(sums, first, in, rs, cs, panel, kc, h, 2, 0);                                        \
-      else tile_sums(sums, first, in, rs, cs, panel, kc, h, 1, 0);                                                     \
-    }                                                                                                                  \
-    break;
+/* One function a height and a way of reading A: compilers are slow with all of them in one. */
+typedef void (*tile_fn)(float *sums, int first, const tile *in, ptrdiff_t rs, ptrdiff_t cs, const float *panel, int kc,
+                        int vectors);
 
-static void tile_of_height(float *sums, int first, const tile *in, ptrdiff_t rs, ptrdiff_t cs, const float *panel,
-                           int kc, int vectors, int packed) {
-  switch (in->height) { HEIGHTS(TILE) }
-}
+#define TILE(name, height, packed)                                                                                     \
+  static void name(float *sums, int first, const tile *in, ptrdiff_t rs, ptrdiff_t cs, const float *panel, int kc,     \
+                   int vectors) {                                                                                      \
+    if (vectors == 2) tile_sums(sums, first, in, rs, cs, panel, kc, height, 2, packed);                                \
+    else tile_sums(sums, first, in, rs, cs, panel, kc, height, 1, packed);                                             \
+  }
+#define TILE_PACKED(height) TILE(tile_packed_##height, height, 1)
+#define TILE_PACKED_NAME(height) tile_packed_##height,
+HEIGHTS(TILE_PACKED)
+
+#if PACK_ALWAYS
+static const tile_fn tiles[1][MR] = {{HEIGHTS(TILE_PACKED_NAME)}};
+#else
+#define TILE_PLAIN(height) TILE(tile_plain_##height, height, 0)
+#define TILE_PLAIN_NAME(height) tile_plain_##height,
+HEIGHTS(TILE_PLAIN)
+static const tile_fn tiles[2][MR] = {{HEIGHTS(TILE_PACKED_NAME)}, {HEIGHTS(TILE_PLAIN_NAME)}};
+#endif
 
 /* out[i * out_stride + j] = in[j * in_stride + i], i, j < 4 */
 static inline void transpose4(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride) {
@@ -228,7 +235,7 @@ static void panel_times_tiles(const block *b, int q, int k0, int kc, int first, 
     int height = in.height;
     if (b->packed) in.upper = b->a + (size_t)(t - b->t0) * TILE_A;
     float *sums = b->sums + (one ? 0 : ((size_t)(q - b->q0) * TILES + (size_t)(t - b->t0)) * MR * NR);
-    tile_of_height(sums, first, &in, g->a_rs, g->a_cs, panel, kc, !gate_n && cols <= VW ? 1 : 2, b->packed);
+    tiles[b->packed ? 0 : 1][height - 1](sums, first, &in, g->a_rs, g->a_cs, panel, kc, !gate_n && cols <= VW ? 1 : 2);
     if (!last) continue;
     if (gate_n || b->gate_rows) finish_gate(g, sums, tile_start(b, t), height, j, cols, b->gate_rows);
     else finish_plain(g, sums, tile_start(b, t), height, j, cols);
