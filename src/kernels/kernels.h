@@ -105,10 +105,10 @@ typedef struct trm__kernels {
 
   /* h = round(h + round(a + b)); b NULL: h = round(h + a). */
   void (*inject)(trm__real *h, const trm__real *a, const trm__real *b, size_t n, int round);
-  void (*add)(trm__real *y, const trm__real *x, size_t n);                 /* y += x */
-  void (*scale)(trm__real *y, double s, size_t n);                         /* y *= s */
-  double (*sum_squares)(const trm__real *x, size_t n);                     /* in double, fixed order */
-  void (*round_bf16)(trm__real *y, const trm__real *x, size_t n);          /* y = bf16(x) */
+  void (*add)(trm__real *y, const trm__real *x, size_t n);        /* y += x */
+  void (*scale)(trm__real *y, double s, size_t n);                /* y *= s */
+  double (*sum_squares)(const trm__real *x, size_t n);            /* in double, fixed order */
+  void (*round_bf16)(trm__real *y, const trm__real *x, size_t n); /* y = bf16(x) */
 
   /* Rotary positions, half-split: x [rows][heads*head_dim] with row stride ld, in place; cos, sin [rows][head_dim/2];
    * inverse = 1 rotates back (the backward pass). */
