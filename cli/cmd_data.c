@@ -64,6 +64,21 @@ static void print_split(const char *split, const trm_dataset_info *d) {
   printf("   %s\n", d->has_ratings ? d->rating_name : "-");
 }
 
+/* The first question as one line, to look at and to solve; malloc'd, NULL where the data has none or without memory. */
+static char *first_question(const trm_dataset *dataset, const trm_dataset_info *d) {
+  if (!d->examples || d->seq_len != (int64_t)d->task.width * d->task.height) return NULL;
+  int32_t *tokens = malloc((size_t)d->seq_len * sizeof *tokens);
+  char *text = malloc((size_t)d->seq_len + 1);
+  if (tokens && text) {
+    trm_dataset_example(dataset, 0, tokens, NULL, NULL, NULL);
+    trm_task_render(&d->task, tokens, text);
+  } else {
+    free(text), text = NULL;
+  }
+  free(tokens);
+  return text;
+}
+
 /* What the path holds: both splits of a directory, or one file. */
 static int describe(const cli_command *self, const char *path) {
   static const char *const splits[] = {"train", "test"};
@@ -78,6 +93,7 @@ static int describe(const cli_command *self, const char *path) {
       continue;
     }
     trm_dataset_info d = trm_dataset_describe(dataset);
+    char *question = first_question(dataset, &d);
     trm_dataset_close(&dataset);
     if (!found++ && !opt.json) {
       printf("data      %s\ntask      %s, symbols \"%s\"\nshape     %lld tokens of a vocabulary of %lld\n\n", path,
@@ -88,10 +104,13 @@ static int describe(const cli_command *self, const char *path) {
       json_object_set_new(json, "task", task_json(&d));
       json_object_set_new(json, "seq_len", json_integer(d.seq_len));
       json_object_set_new(json, "vocab_size", json_integer(d.vocab_size));
-      json_object_set_new(parts, file ? "file" : splits[i], split_json(&d));
+      json_t *part = split_json(&d);
+      if (question) json_object_set_new(part, "first_question", json_string(question));
+      json_object_set_new(parts, file ? "file" : splits[i], part);
     } else {
       print_split(file ? "file" : splits[i], &d);
     }
+    free(question);
   }
   if (found && opt.json) {
     json_object_set_new(json, "data", json_string(path));

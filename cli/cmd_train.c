@@ -187,7 +187,11 @@ static int on_step(void *context, const trm_train_progress *p) {
     (void)snprintf(line, sizeof line, "step %lld/%lld  loss %s  exact %s  halt %s  %s ex/s  %s left",
                    (long long)p->step, (long long)p->steps, number(p->loss, 3, loss),
                    cli_percent(p->exact_accuracy, exact), number(p->mean_steps, 1, steps),
-                   number(p->examples_per_second, p->examples_per_second < 100 ? 1 : 0, rate),
+                   number(p->examples_per_second,
+                          p->examples_per_second < 10    ? 2
+                          : p->examples_per_second < 100 ? 1
+                                                         : 0,
+                          rate),
                    cli_duration(p->seconds_left, left));
     cli_progress_show(&w->line, line);
   }
