@@ -7,9 +7,9 @@
 #include "model/params.h"
 
 typedef struct trm__network_plan {
-  int max_batch;  /* examples in one call (the micro-batch in training) */
-  int training;   /* 1: buffers for gradients */
-  int recompute;  /* 1: blocks keep only their inputs and recompute the rest in the backward pass */
+  int max_batch; /* examples in one call (the micro-batch in training) */
+  int training;  /* 1: buffers for gradients */
+  int recompute; /* 1: blocks keep only their inputs and recompute the rest in the backward pass */
 } trm__network_plan;
 
 typedef struct trm__network trm__network;

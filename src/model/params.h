@@ -18,7 +18,7 @@ typedef enum trm__param_kind {
 typedef struct trm__param {
   char name[80];
   trm__param_kind kind;
-  int rows, cols;    /* rank 1: rows = n, cols = 1 and rank = 1 */
+  int rows, cols; /* rank 1: rows = n, cols = 1 and rank = 1 */
   int rank;
   size_t offset;     /* numbers; MATRIX and OTHER: into the flat array; START: y0 at 0, z0 at D; PUZZLE: 0 */
   double init_std;   /* deviation of the truncated normal; 0: zeros */

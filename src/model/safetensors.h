@@ -1,7 +1,8 @@
 /* The safetensors container, read and written. Bytes: u64 little-endian header length N (at most 100 MB), N bytes of
  * JSON {"__metadata__": {string: string}, "name": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}, ...}
  * (padded with spaces to a multiple of 8), then the data, row-major little-endian; offsets count from the data's start.
- * Reading checks everything first: lengths, offsets in range, no gaps, no overlaps, size = shape * dtype, unique names. */
+ * Reading checks everything first: lengths, offsets in range, no gaps, no overlaps, size = shape * dtype, unique names.
+ */
 #ifndef TRM_MODEL_SAFETENSORS_H
 #define TRM_MODEL_SAFETENSORS_H
 
@@ -14,8 +15,19 @@
 #include "kernels/kernels.h"
 
 typedef enum trm__st_dtype {
-  TRM__ST_BOOL, TRM__ST_U8, TRM__ST_I8, TRM__ST_I16, TRM__ST_U16, TRM__ST_F16, TRM__ST_BF16, TRM__ST_I32, TRM__ST_U32,
-  TRM__ST_F32, TRM__ST_F64, TRM__ST_I64, TRM__ST_U64
+  TRM__ST_BOOL,
+  TRM__ST_U8,
+  TRM__ST_I8,
+  TRM__ST_I16,
+  TRM__ST_U16,
+  TRM__ST_F16,
+  TRM__ST_BF16,
+  TRM__ST_I32,
+  TRM__ST_U32,
+  TRM__ST_F32,
+  TRM__ST_F64,
+  TRM__ST_I64,
+  TRM__ST_U64
 } trm__st_dtype;
 
 typedef struct trm__st_tensor {
