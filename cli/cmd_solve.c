@@ -113,7 +113,7 @@ static int is_solved(const result *r) {
 
 /* -- for people ---------------------------------------------------------------------------------------------------- */
 
-static void print_verdict(const session *s, const result *r) {
+static void print_verdict(const result *r) {
   char a[32], b[32];
   const char *on = cli_color(stdout) ? r->solved ? "\033[1;32m" : "\033[1;31m" : "", *off = *on ? "\033[0m" : "";
   printf("%s%s%s after %d step%s (%s), confidence %s, least certain cell %s\n", on, r->solved ? "solved" : "not solved",
@@ -123,7 +123,6 @@ static void print_verdict(const session *s, const result *r) {
     printf("rules %s, clues %s\n", r->verdict.keeps_rules ? "kept" : "broken",
            r->verdict.keeps_clues ? "kept" : "changed");
   else printf("trm knows no rules of this task; the halting head says %s\n", r->solved ? "right" : "wrong");
-  (void)s;
 }
 
 static void print_line(const session *s, const result *r) {
@@ -188,7 +187,7 @@ static void print_text(const session *s, const result *r, int alone) {
     print_grid(s, r);
     fputc('\n', stdout);
   }
-  print_verdict(s, r);
+  print_verdict(r);
 }
 
 /* -- for programs -------------------------------------------------------------------------------------------------- */

@@ -211,7 +211,7 @@ static void print_json(const trm_train_result *r, const char *run, int stopped) 
 }
 
 static void print_text(const trm_train_result *r, const char *run, int stopped) {
-  char a[32], b[32], c[32];
+  char a[32], b[32];
   const char *data = train.valid[0] ? train.valid : train.data[0] ? train.data : "DATA";
   printf("%s after %s steps, %s in this session\n", stopped ? "stopped and saved" : "trained",
          cli_thousands(r->step, a), cli_duration(r->seconds, b));
@@ -225,7 +225,6 @@ static void print_text(const trm_train_result *r, const char *run, int stopped) 
   if (r->model[0]) printf("  trm eval %s %s\n  trm solve --model %s --explain PUZZLE\n", r->model, data, r->model);
   printf("  trm plot %s -o curves.svg\n", run);
   if (!stopped) printf("  trm train --resume %s --steps %lld\n", run, 2 * (long long)r->step);
-  (void)c;
 }
 
 static int conclude(const cli_command *self, trm_status status, const trm_error *error, const trm_train_result *r,

@@ -13,13 +13,13 @@ extern "C" {
 #endif
 
 typedef struct trm_solver_config {
-  int64_t max_steps;      /* supervision steps at most */
+  int64_t max_steps;      /* supervision steps at most; 0: the model's halt_max_steps, as in training */
   int halt;               /* 1: a puzzle leaves when its halting logit exceeds halt_threshold */
   double halt_threshold;  /* on the logit of q; 0 is a probability of one half */
   int64_t batch;          /* puzzles at once; 0: chosen */
 } trm_solver_config;
 const trm_option *trm_solver_options(size_t *count);
-trm_solver_config trm_solver_config_default(void); /* 16 steps, halting at 0 */
+trm_solver_config trm_solver_config_default(void); /* the model's steps, halting at 0 */
 
 typedef struct trm_solver trm_solver;
 /* runtime is borrowed; the model's weights are copied, so it may be closed. */

@@ -17,11 +17,11 @@ static const trm_option options[] = {
     {.name = "max_steps",
      .type = TRM_OPT_INT,
      .offset = offsetof(trm_solver_config, max_steps),
-     .default_text = "16",
-     .min = 1,
+     .default_text = "0",
+     .min = 0,
      .max = 100000,
      .group = "Solving",
-     .help = "supervision steps at most"},
+     .help = "supervision steps at most; 0: as many as in the model's training"},
     {.name = "halt",
      .type = TRM_OPT_BOOL,
      .offset = offsetof(trm_solver_config, halt),
@@ -57,8 +57,8 @@ trm_solver_config trm_solver_config_default(void) {
 }
 
 static trm_status check_config(const trm_solver_config *c, trm_error *err) {
-  if (c->max_steps < 1 || c->max_steps > 100000)
-    return trm__fail(err, TRM_E_USAGE, "max_steps", "%lld, expected 1 to 100000", (long long)c->max_steps);
+  if (c->max_steps < 0 || c->max_steps > 100000)
+    return trm__fail(err, TRM_E_USAGE, "max_steps", "%lld, expected 0 to 100000", (long long)c->max_steps);
   if (c->batch < 0 || c->batch > 65536)
     return trm__fail(err, TRM_E_USAGE, "batch", "%lld, expected 0 to 65536", (long long)c->batch);
   if (isnan(c->halt_threshold)) return trm__fail(err, TRM_E_USAGE, "halt_threshold", "not a number");
@@ -156,6 +156,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   s->backend = runtime->backend;
   s->config = *config;
   s->model = *trm_model_get_config(model);
+  if (!s->config.max_steps) s->config.max_steps = s->model.halt_max_steps;
   const char *task = trm_model_get_metadata(model, "trm.task");
   s->path = trm__strdup(model->path ? model->path : "model");
   s->task_text = task ? trm__strdup(task) : NULL;

@@ -61,7 +61,7 @@ question,answer,rating
 4.21213.3...1243,4321213434121243,500
 CSV
 }
-tiny="--no-augment --hidden-size 32 --L-layers 1 --expansion 2 --batch 12 --lr 4e-3 --lr-warmup-steps 5"
+tiny="--halt-max-steps 16 --H-cycles 2 --no-augment --hidden-size 32 --L-layers 1 --expansion 2 --batch 12 --lr 4e-3 --lr-warmup-steps 5"
 
 done_testing() {
   echo "$checks checks"
