@@ -115,17 +115,21 @@ static trm_status advance(loop *l, trm_error *err) {
   return be->synchronize(be, err);
 }
 
-static int is_last(const trm_solver *s, int i) {
-  int halted = s->config.halt && (double)s->q_host[2 * i] > s->config.halt_threshold;
-  return halted || s->slot[i].steps >= s->config.max_steps;
+static int is_halted(const trm_solver *s, int i) {
+  return s->config.halt && (double)s->q_host[2 * i] > s->config.halt_threshold;
 }
 
+static int is_last(const trm_solver *s, int i) {
+  return is_halted(s, i) || s->slot[i].steps >= s->config.max_steps;
+}
+
+/* The answer of slot i has just been read. */
 static trm_solution conclude(const loop *l, int i) {
   const trm_solver *s = l->solver;
-  const float *confidence = s->confidence + (size_t)i * l->S;
+  const float *confidence = s->confidence;
   double q = (double)s->q_host[2 * i];
   trm_solution solution = {.steps = s->slot[i].steps,
-                           .halted = s->config.halt && q > s->config.halt_threshold,
+                           .halted = is_halted(s, i),
                            .q = (float)q,
                            .confidence = (float)(1 / (1 + exp(-q))),
                            .least = confidence[0]};
@@ -146,14 +150,12 @@ static int report(loop *l, const trm__loss *loss) {
   for (int i = 0; i < l->active; i++) {
     int last = is_last(s, i);
     if (!last && !l->job->step) continue;
-    int32_t *answer = s->answer + (size_t)i * l->S;
-    float *confidence = s->confidence + (size_t)i * l->S;
-    read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, answer, confidence);
-    trm_step step = {s->slot[i].puzzle, s->slot[i].steps, answer, confidence, (float)s->q_host[2 * i], last};
+    read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
+    trm_step step = {s->slot[i].puzzle, s->slot[i].steps, s->answer, s->confidence, (float)s->q_host[2 * i], last};
     if (l->job->step && !stop) stop = l->job->step(l->job->step_context, &step);
     if (!last) continue;
     trm_solution solution = conclude(l, i);
-    l->job->leave(l->job->context, s->slot[i].puzzle, answer, &solution, l->job->scored ? &s->stats[i] : NULL);
+    l->job->leave(l->job->context, s->slot[i].puzzle, s->answer, &solution, l->job->scored ? &s->stats[i] : NULL);
     s->slot[i].puzzle = -1;
     l->left++;
   }

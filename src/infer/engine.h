@@ -42,8 +42,8 @@ struct trm_solver {
   uint8_t *fresh;            /* [slots]: starts with this step */
   int32_t *token_host;       /* [S] of the puzzle that enters */
   int32_t *label_host;       /* [S] */
-  int32_t *answer;           /* [slots][S] */
-  float *confidence;         /* [slots][S] */
+  int32_t *answer;           /* [S] of the puzzle that is reported */
+  float *confidence;         /* [S] */
   trm__real *logits_host;    /* [slots][S][V] */
   trm__real *q_host;         /* [slots][2] */
   trm__example_stats *stats; /* [slots] */

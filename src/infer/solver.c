@@ -106,8 +106,8 @@ static trm_status open_buffers(trm_solver *s, trm_error *err) {
   s->fresh = host(n, sizeof *s->fresh, &failed);
   s->token_host = host(S, sizeof *s->token_host, &failed);
   s->label_host = host(S, sizeof *s->label_host, &failed);
-  s->answer = host(n * S, sizeof *s->answer, &failed);
-  s->confidence = host(n * S, sizeof *s->confidence, &failed);
+  s->answer = host(S, sizeof *s->answer, &failed);
+  s->confidence = host(S, sizeof *s->confidence, &failed);
   s->logits_host = host(logits, sizeof *s->logits_host, &failed);
   s->q_host = host(n * 2, sizeof *s->q_host, &failed);
   s->stats = host(n, sizeof *s->stats, &failed);

@@ -176,10 +176,10 @@ static void thresholds_decide_when_to_halt(void **state) {
   watcher w1 = {0};
   solve_all(first, &out, &w1);
   trm_solver_close(&first);
-  trm_solver *second = fixture_solver(&f, 4, 1, 1, (double)out.solutions[9].q);
+  trm_solver *second = fixture_solver(&f, 4, 2, 1, (double)out.solutions[9].q);
   watcher w2 = {0};
   solve_all(second, &again, &w2);
-  assert_int_equal(again.solutions[9].halted, 0);
+  assert_int_equal(again.solutions[9].steps, 2);
   trm_solver_close(&second);
   fixture_close(&f);
 }
