@@ -200,9 +200,7 @@ const cli_command cli_eval = {
     .description =
         "Solves every puzzle of DATA, a dataset directory or a CSV or JSON Lines file with answers, and reports how "
         "many are exactly right (with Wilson's 95 % interval), how many cells are, and both by band of rating where "
-        "the data has ratings. As in the field, each puzzle takes all the steps that the model may take in training "
-        "(16 "
-        "in the published ones) unless --halt is given.\n\n"
+        "the data has ratings. All steps are taken unless --halt is given, as accuracies are reported in the field.\n\n"
         "The halting head is judged separately for right and for wrong answers: precision is how often its word is "
         "true, recall how many of the right (or wrong) answers it called so.",
     .examples = "trm eval runs/4x4 data/4x4\n"

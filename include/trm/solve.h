@@ -19,7 +19,7 @@ typedef struct trm_solver_config {
   int64_t batch;          /* puzzles at once; 0: chosen */
 } trm_solver_config;
 const trm_option *trm_solver_options(size_t *count);
-trm_solver_config trm_solver_config_default(void); /* the model's steps, halting at 0 */
+trm_solver_config trm_solver_config_default(void); /* 16 steps, halting at 0 */
 
 typedef struct trm_solver trm_solver;
 /* runtime is borrowed; the model's weights are copied, so it may be closed. */

@@ -38,7 +38,7 @@ static const struct {
     {"arc", "ARC-AGI: 6.8 million weights and a row a puzzle, as published",
      PUBLISHED ATTENTION "L_cycles=4 seq_len=900 vocab_size=12 augment=0 weight_decay=0.1 puzzle_emb_lr=1e-2 "
                          "puzzle_emb_weight_decay=0.1 epochs=100000"},
-    {"sudoku-4x4", "Sudoku 4x4 for CPUs: seconds", SMALL "seq_len=16 vocab_size=6 steps=300"},
+    {"sudoku-4x4", "Sudoku 4x4 for CPUs: seconds", SMALL "seq_len=16 vocab_size=6 halt_max_steps=16 steps=300"},
     {"sudoku-6x6", "minimal Sudoku 6x6 for CPUs: two minutes on two cores", SMALL "seq_len=36 vocab_size=8 steps=900"},
     {"sudoku-9x9", "easy Sudoku 9x9 for CPUs: four minutes on two cores", SMALL "seq_len=81 vocab_size=11 steps=800"},
 };

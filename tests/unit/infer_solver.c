@@ -245,7 +245,7 @@ static void configurations_are_checked(void **state) {
   trm_solver *solver = NULL;
   fixture_open(&f, 1, 1, NULL);
   trm_solver_config good = trm_solver_config_default(), c;
-  assert_int_equal(good.max_steps, 0);
+  assert_int_equal(good.max_steps, 16);
   assert_int_equal(good.halt, 1);
   assert_true(good.halt_threshold == 0);
   c = good, c.max_steps = -1;
