@@ -111,7 +111,7 @@ def main():
     args.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     args.add_argument("--repeats", type=int, default=5)
     args.add_argument("configs", nargs="*")
-    args = args.parse_args()
+    args = args.parse_intermixed_args()
     try:
         import torch
         torch.set_num_threads(args.threads)
