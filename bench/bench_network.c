@@ -63,8 +63,7 @@ static trm_status state_open(bench_state *s, trm_runtime *rt, const trm_model_co
   s->drows = trm__calloc(b * (size_t)d->emb_ndim, sizeof *s->drows);
   s->stats = trm__calloc(b, sizeof *s->stats);
   trm__rng rng = trm__rng_make(1, TRM__RNG_TEST, 0);
-  for (size_t i = 0; i < tokens; i++)
-    s->tokens[i] = s->labels[i] = (int32_t)trm__rng_below(&rng, (uint32_t)d->V);
+  for (size_t i = 0; i < tokens; i++) s->tokens[i] = s->labels[i] = (int32_t)trm__rng_below(&rng, (uint32_t)d->V);
   uint8_t *all = trm__calloc(b, 1);
   memset(all, 1, b);
   trm__network_refill(s->net, c->batch, all, s->weights.start, s->y, s->z);
@@ -77,8 +76,7 @@ static void one_step(bench_state *s, const bench_case *c) {
   if (c->training)
     trm__network_train_step(s->net, c->batch, s->tokens, s->rows, s->labels, &loss, s->y, s->z, s->grads, s->drows,
                             s->stats, NULL, NULL);
-  else
-    trm__network_step(s->net, c->batch, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
+  else trm__network_step(s->net, c->batch, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -116,8 +114,9 @@ int main(int argc, char **argv) {
   if (trm_runtime_open(&rt, &rc, &err)) return fprintf(stderr, "%s: %s\n", err.where, err.message), 4;
   trm_runtime_info info = trm_runtime_describe(rt);
   if (json) printf("{\"threads\": %d, \"isa\": \"%s\", \"dtype\": \"float32\", \"cases\": [", info.threads, info.isa);
-  else printf("%d threads, %s, float32, medians of %d\n%-12s %-9s %5s %12s %10s\n", info.threads, info.isa, repeats,
-              "config", "pass", "batch", "examples/s", "GFLOP/s");
+  else
+    printf("%d threads, %s, float32, medians of %d\n%-12s %-9s %5s %12s %10s\n", info.threads, info.isa, repeats,
+           "config", "pass", "batch", "examples/s", "GFLOP/s");
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     const bench_case *c = &cases[i];
     int wanted = first == argc;
@@ -134,7 +133,8 @@ int main(int argc, char **argv) {
     double gflops = rate * (c->training ? cost.training_step : cost.step) * 1e-9;
     const char *pass = c->training ? "training" : "forward";
     if (json)
-      printf("%s\n  {\"config\": \"%s\", \"pass\": \"%s\", \"batch\": %d, \"examples_per_second\": %.4g, \"gflops\": %.4g}",
+      printf("%s\n  {\"config\": \"%s\", \"pass\": \"%s\", \"batch\": %d, \"examples_per_second\": %.4g, \"gflops\": "
+             "%.4g}",
              printed++ ? "," : "", c->preset, pass, c->batch, rate, gflops);
     else printf("%-12s %-9s %5d %12.2f %10.1f\n", c->preset, pass, c->batch, rate, gflops);
     fflush(stdout);

@@ -218,16 +218,17 @@ static void print_check(const trm_check_report *r) {
   for (size_t i = 0; i < sizeof line / sizeof *line; i++)
     printf("%-46s %12s\n", line[i].what, cli_thousands(line[i].number, a));
   if (isfinite(r->mean_guesses)) printf("%-46s %12.1f\n", "mean guesses of the exact solver", r->mean_guesses);
+  if (isfinite(r->mean_rating)) printf("%-46s %12.1f\n", "mean rating that the data states", r->mean_rating);
   puts(problems(r) ? "\nproblems were found" : "\nno problem was found");
 }
 
 static void print_check_json(const trm_check_report *r) {
-  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:b}", "examples",
+  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:b}", "examples",
                            (json_int_t)r->examples, "puzzles", (json_int_t)r->puzzles, "groups", (json_int_t)r->groups,
                            "bad_questions", (json_int_t)r->bad_questions, "bad_answers", (json_int_t)r->bad_answers,
                            "not_unique", (json_int_t)r->not_unique, "duplicates", (json_int_t)r->duplicates, "shared",
-                           (json_int_t)r->shared, "mean_guesses", cli_real(r->mean_guesses), "first_problem",
-                           r->first_problem, "ok", problems(r) == 0),
+                           (json_int_t)r->shared, "mean_guesses", cli_real(r->mean_guesses), "mean_rating",
+                           cli_real(r->mean_rating), "first_problem", r->first_problem, "ok", problems(r) == 0),
                  0);
 }
 

@@ -52,8 +52,8 @@ typedef struct trm_dataset_info {
   int64_t examples, puzzles, groups, identifiers;
   int64_t seq_len, vocab_size;
   trm_task task;
-  int has_ratings;         /* CSV files with a rating column */
-  char rating_name[32];    /* "rating" or "guesses" */
+  int has_ratings;      /* CSV files with a rating column */
+  char rating_name[32]; /* "rating" or "guesses" */
 } trm_dataset_info;
 
 /* path: a dataset directory (split "train" or "test") or one .csv or .jsonl file (split ignored), read as the task, or
@@ -72,13 +72,13 @@ void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs,
 typedef int (*trm_progress_fn)(void *context, double fraction, const char *what);
 
 typedef struct trm_make_config {
-  char out[1024];     /* directory to write */
-  int64_t size;       /* Sudoku side: 4, 6, 9, 16 */
+  char out[1024];      /* directory to write */
+  int64_t size;        /* Sudoku side: 4, 6, 9, 16 */
   int64_t train, test; /* puzzles; no test puzzle is equivalent to a training puzzle */
   int64_t min_clues, max_clues;
   int64_t min_guesses, max_guesses;
-  int minimal;        /* 1: no clue can be removed */
-  int64_t augment;    /* augmented copies of each training puzzle written into the set */
+  int minimal;     /* 1: no clue can be removed */
+  int64_t augment; /* augmented copies of each training puzzle written into the set */
   int64_t seed, threads;
 } trm_make_config;
 const trm_option *trm_make_options(size_t *count);
@@ -88,10 +88,10 @@ typedef struct trm_import_config {
   char input[1024], out[1024]; /* .csv or .jsonl -> directory */
   char test_input[1024];       /* a second file for the test split; "" : take test_fraction */
   double test_fraction;
-  char alphabet[256];          /* "" : inferred */
-  int64_t width;               /* "" rows of this many symbols; 0: square, or one row */
+  char alphabet[256]; /* "" : inferred */
+  int64_t width;      /* "" rows of this many symbols; 0: square, or one row */
   int64_t augment, seed;
-  int64_t limit;               /* 0: all */
+  int64_t limit; /* 0: all */
 } trm_import_config;
 const trm_option *trm_import_options(size_t *count);
 trm_status trm_data_import(const trm_import_config *config, trm_progress_fn progress, void *context, trm_error *err);
@@ -103,6 +103,7 @@ typedef struct trm_check_report {
   int64_t duplicates;                 /* equivalent puzzles inside one split */
   int64_t shared;                     /* puzzles equivalent to one of the other split */
   double mean_guesses;                /* of the exact solver, Sudoku; NaN otherwise */
+  double mean_rating;                 /* of the file's own ratings, whoever measured them; NaN without */
   char first_problem[256];
 } trm_check_report;
 trm_status trm_data_check(const char *path, trm_check_report *report, trm_progress_fn progress, void *context,
@@ -111,10 +112,10 @@ trm_status trm_data_check(const char *path, trm_check_report *report, trm_progre
 /* -- Sudoku ------------------------------------------------------------------------------------------------------ */
 
 typedef struct trm_sudoku_result {
-  int solutions;     /* counted up to the limit */
-  int64_t guesses;   /* cells guessed until the first solution was found */
-  int complete;      /* 0: gave up after a million guesses (a contrived 16x16 grid, or a huge limit); solutions is then
-                        a lower bound */
+  int solutions;   /* counted up to the limit */
+  int64_t guesses; /* cells guessed until the first solution was found */
+  int complete;    /* 0: gave up after a million guesses (a contrived 16x16 grid, or a huge limit); solutions is then
+                      a lower bound */
 } trm_sudoku_result;
 /* Exact. size 4, 6, 9, 16; cells row-major, 0 blank, 1..size. solution (NULL: skip) receives the first one found.
  * Contradicting clues, a value over size and an unknown size give 0 solutions. */

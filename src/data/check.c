@@ -22,8 +22,8 @@ typedef struct checker {
   size_t keys;
   int32_t *tokens; /* [2][seq_len] */
   trm_check_report report;
-  double guesses;
-  int64_t solved, done, total;
+  double guesses, ratings;
+  int64_t solved, rated, done, total;
   trm_progress_fn progress;
   void *context;
   trm_error *err;
@@ -111,7 +111,9 @@ static void check_example(checker *c, int split, int64_t group, int64_t example,
   size_t cells = (size_t)d->info.seq_len;
   int32_t *question = c->tokens, *answer = c->tokens + cells;
   int sudoku = d->info.task.kind == TRM_TASK_SUDOKU;
-  trm_dataset_example(d, example, question, answer, NULL, NULL);
+  double rating;
+  trm_dataset_example(d, example, question, answer, NULL, &rating);
+  if (d->info.has_ratings && isfinite(rating)) c->ratings += rating, c->rated++;
   for (size_t i = 0; i < cells; i++)
     if (answer[i] == -100) answer[i] = 0;
   int good = check_rules(c, split, example, question, answer);
@@ -168,6 +170,7 @@ trm_status trm_data_check(const char *path, trm_check_report *report, trm_progre
   if (status == TRM_OK) {
     compare_puzzles(&c);
     c.report.mean_guesses = c.solved > 0 ? c.guesses / (double)c.solved : (double)NAN;
+    c.report.mean_rating = c.rated > 0 ? c.ratings / (double)c.rated : (double)NAN;
     *report = c.report;
     if (progress != NULL) (void)progress(context, 1, "done");
   }

@@ -329,7 +329,12 @@ static void test_planted(void **state) {
   assert_int_equal(report.duplicates, 3);
   assert_int_equal(report.shared, 0);
   assert_true(report.mean_guesses >= 0);
+  assert_true(isnan(report.mean_rating));
   assert_non_null(strstr(report.first_problem, "example 4: row 1, column 2"));
+  put_text("r.csv", "question,answer,rating\n1.3..4...14.4..1,1234341221434321,3\n"
+                    "2.4..3...23.3..2,2143432112343412,8\n");
+  CHECK_OK(trm_data_check(check_path(folder, "r.csv"), &report, NULL, NULL, &err), err);
+  assert_true(report.mean_rating == 5.5);
   put_text("q.csv", "question,answer\n123........4....,1234341221434321\n"); /* nothing fits row 1, column 4 */
   CHECK_OK(trm_data_check(check_path(folder, "q.csv"), &report, NULL, NULL, &err), err);
   assert_int_equal(report.bad_questions, 1);
