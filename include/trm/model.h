@@ -33,7 +33,7 @@ typedef struct trm_model_config {
   int pos_encodings; /* trm_pos_encodings */
   double rms_norm_eps;
   double rope_theta;
-  int64_t halt_max_steps;       /* N_sup */
+  int64_t halt_max_steps; /* N_sup */
   double halt_exploration_prob;
   int forward_dtype; /* trm_dtype */
 } trm_model_config;
@@ -66,7 +66,7 @@ typedef struct trm_model trm_model;
 trm_status trm_model_open(trm_model **out, const char *path, trm_error *err);
 void trm_model_close(trm_model **model); /* accepts NULL; clears the pointer */
 
-const trm_model_config *trm_model_get_config(const trm_model *model);    /* valid while the model is open */
+const trm_model_config *trm_model_get_config(const trm_model *model);        /* valid while the model is open */
 const char *trm_model_get_metadata(const trm_model *model, const char *key); /* NULL when absent; same lifetime */
 /* The keys of the metadata in the file's order; NULL from the last on. */
 const char *trm_model_metadata_key(const trm_model *model, size_t index);

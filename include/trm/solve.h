@@ -13,10 +13,10 @@ extern "C" {
 #endif
 
 typedef struct trm_solver_config {
-  int64_t max_steps;      /* supervision steps at most; 0: the model's halt_max_steps, as in training */
-  int halt;               /* 1: a puzzle leaves when its halting logit exceeds halt_threshold */
-  double halt_threshold;  /* on the logit of q; 0 is a probability of one half */
-  int64_t batch;          /* puzzles at once; 0: chosen */
+  int64_t max_steps;     /* supervision steps at most; 0: the model's halt_max_steps, as in training */
+  int halt;              /* 1: a puzzle leaves when its halting logit exceeds halt_threshold */
+  double halt_threshold; /* on the logit of q; 0 is a probability of one half */
+  int64_t batch;         /* puzzles at once; 0: chosen */
 } trm_solver_config;
 const trm_option *trm_solver_options(size_t *count);
 trm_solver_config trm_solver_config_default(void); /* 16 steps, halting at 0 */
@@ -66,8 +66,9 @@ typedef struct trm_eval_result {
   double exact_accuracy, token_accuracy;        /* fractions */
   double interval_low, interval_high;           /* Wilson, 95 % */
   double mean_steps;
-  double lm_loss;                               /* mean over puzzles */
-  int64_t said_right_is_right, said_right_is_wrong, said_wrong_is_right, said_wrong_is_wrong; /* halting head, last step */
+  double lm_loss; /* mean over puzzles */
+  int64_t said_right_is_right, said_right_is_wrong, said_wrong_is_right,
+      said_wrong_is_wrong;              /* halting head, last step */
   double halt_precision, halt_recall;   /* of "right"; NaN when undefined */
   double wrong_precision, wrong_recall; /* of "wrong" */
   int bands;                            /* 0 without ratings */

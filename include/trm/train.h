@@ -17,36 +17,36 @@ typedef enum trm_loss_type { TRM_LOSS_STABLEMAX, TRM_LOSS_SOFTMAX } trm_loss_typ
 
 /* Every value of a run beside the model's own. Ranges and help: trm_train_options(). */
 typedef struct trm_train_config {
-  char data[1024];       /* dataset directory, .csv or .jsonl */
-  char valid[1024];      /* dataset for validation; "" : the dataset's test split is NOT used, no validation */
-  char run[1024];        /* run directory */
-  char init_from[1024];  /* model file to start from; puzzle rows are set to their mean when counts differ */
-  char frozen[256];      /* comma-separated prefixes of tensor names that are not trained */
+  char data[1024];      /* dataset directory, .csv or .jsonl */
+  char valid[1024];     /* dataset for validation; "" : the dataset's test split is NOT used, no validation */
+  char run[1024];       /* run directory */
+  char init_from[1024]; /* model file to start from; puzzle rows are set to their mean when counts differ */
+  char frozen[256];     /* comma-separated prefixes of tensor names that are not trained */
   int64_t seed;
   int64_t batch, micro_batch; /* micro_batch 0: from memory */
-  int64_t memory;        /* MiB that planning may use; 0: from the machine */
-  int recompute;         /* keep only block inputs for the backward pass */
-  int64_t steps;         /* updates; 0: from epochs */
+  int64_t memory;             /* MiB that planning may use; 0: from the machine */
+  int recompute;              /* keep only block inputs for the backward pass */
+  int64_t steps;              /* updates; 0: from epochs */
   int64_t epochs;
-  double max_minutes;    /* 0: no limit; stops like SIGTERM: saved, resumable */
+  double max_minutes; /* 0: no limit; stops like SIGTERM: saved, resumable */
   int augment;
-  int optimizer;         /* trm_optimizer */
+  int optimizer; /* trm_optimizer */
   double lr, lr_min_ratio, beta1, beta2, weight_decay;
   int64_t lr_warmup_steps;
   double muon_lr, muon_momentum, muon_weight_decay;
   double puzzle_emb_lr, puzzle_emb_weight_decay;
   double ema_decay;
-  int64_t ema_from;      /* the EMA starts as a copy of the weights at this update */
-  double clip;           /* gradient norm; 0: none */
-  int loss;              /* trm_loss_type */
+  int64_t ema_from; /* the EMA starts as a copy of the weights at this update */
+  double clip;      /* gradient norm; 0: none */
+  int loss;         /* trm_loss_type */
   double label_smoothing, halt_weight;
-  int64_t eval_every;    /* updates; 0: at the end only */
-  int64_t eval_limit;    /* puzzles; 0: all */
-  int64_t patience;      /* evaluations without a better one before stopping; 0: never */
-  double stop_at;        /* stop at this exact accuracy on the validation set; 0: never */
+  int64_t eval_every;       /* updates; 0: at the end only */
+  int64_t eval_limit;       /* puzzles; 0: all */
+  int64_t patience;         /* evaluations without a better one before stopping; 0: never */
+  double stop_at;           /* stop at this exact accuracy on the validation set; 0: never */
   int64_t save_every, keep; /* updates between checkpoints; how many are kept */
-  int64_t log_every;     /* updates between lines of metrics.jsonl and points of the event file */
-  double max_loss;       /* a loss over this, or NaN, stops the run as diverged */
+  int64_t log_every;        /* updates between lines of metrics.jsonl and points of the event file */
+  double max_loss;          /* a loss over this, or NaN, stops the run as diverged */
 } trm_train_config;
 const trm_option *trm_train_options(size_t *count);
 trm_train_config trm_train_config_default(void);
@@ -62,12 +62,12 @@ trm_status trm_preset_apply(const char *name, trm_model_config *model, trm_train
 
 typedef struct trm_train_progress {
   int64_t step, steps;
-  double loss, lm_loss, halt_loss; /* means an example of the last update */
+  double loss, lm_loss, halt_loss;       /* means an example of the last update */
   double exact_accuracy, token_accuracy; /* over examples that halted in the recent updates */
-  double mean_steps;               /* to halt */
+  double mean_steps;                     /* to halt */
   double lr, grad_norm;
   double examples_per_second, seconds, seconds_left;
-  int evaluated;                   /* 1: the validation fields are new */
+  int evaluated; /* 1: the validation fields are new */
   double valid_exact, valid_token, best_exact;
   int64_t best_step;
 } trm_train_progress;
@@ -76,11 +76,11 @@ typedef int (*trm_train_fn)(void *context, const trm_train_progress *progress);
 
 typedef struct trm_train_result {
   int64_t step;
-  double best_exact;    /* NaN without validation */
+  double best_exact; /* NaN without validation */
   int64_t best_step;
   double seconds;
-  char model[1100];     /* best.safetensors, or the last EMA */
-  char checkpoint[1100]; /* newest whole one */
+  char model[1100];                     /* best.safetensors, or the last EMA */
+  char checkpoint[1100];                /* newest whole one */
   uint64_t predicted_bytes, peak_bytes; /* memory of this process's library allocations */
   int64_t micro_batch;
 } trm_train_result;
@@ -91,8 +91,8 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
                            trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 
 /* Goes on from the newest whole checkpoint of a run directory; the rest is as if it had never stopped. overrides: count
- * pairs "name", "text", "name", "text", ... of values that may change (steps, max_minutes, save_every, keep, eval_every,
- * patience, stop_at); NULL with count 0. */
+ * pairs "name", "text", "name", "text", ... of values that may change (steps, max_minutes, save_every, keep,
+ * eval_every, patience, stop_at); NULL with count 0. */
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
                             trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 

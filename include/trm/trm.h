@@ -41,11 +41,11 @@ trm_status trm_runtime_open(trm_runtime **out, const trm_runtime_config *config,
 void trm_runtime_close(trm_runtime **runtime);
 
 typedef struct trm_runtime_info {
-  int threads;           /* computing threads in use */
-  int cores;             /* what this process may use */
-  char isa[16];          /* kernels in use */
-  char available[64];    /* all that this CPU runs, space-separated */
-  char device[64];       /* "cpu" */
+  int threads;        /* computing threads in use */
+  int cores;          /* what this process may use */
+  char isa[16];       /* kernels in use */
+  char available[64]; /* all that this CPU runs, space-separated */
+  char device[64];    /* "cpu" */
 } trm_runtime_info;
 
 trm_runtime_info trm_runtime_describe(const trm_runtime *runtime);

@@ -49,7 +49,8 @@ typedef struct trm__weights_view {
   trm__layer_view layer[TRM__MAX_LAYERS];
 } trm__weights_view;
 
-/* Prepared weights: a backend's own copy (rounded to the forward type, packed), renewed by prepare after each update. */
+/* Prepared weights: a backend's own copy (rounded to the forward type, packed), renewed by prepare after each update.
+ */
 typedef struct trm__weights trm__weights;
 
 typedef enum trm__loss_kind { TRM__LOSS_STABLEMAX, TRM__LOSS_SOFTMAX } trm__loss_kind;
@@ -62,12 +63,12 @@ typedef struct trm__loss {
 
 /* One example's result of a supervision step. Sums and means as in SPEC.md, Losses. */
 typedef struct trm__example_stats {
-  double lm_loss;     /* mean over labelled tokens; 0 when none is labelled */
-  double halt_loss;   /* BCE of q_halt against exact */
-  double q_halt;      /* the logit */
-  int32_t labelled;   /* tokens with a label */
-  int32_t right;      /* of these, argmax equal to the label (first maximum wins) */
-  int32_t exact;      /* right == labelled (so 1 when none is labelled) */
+  double lm_loss;   /* mean over labelled tokens; 0 when none is labelled */
+  double halt_loss; /* BCE of q_halt against exact */
+  double q_halt;    /* the logit */
+  int32_t labelled; /* tokens with a label */
+  int32_t right;    /* of these, argmax equal to the label (first maximum wins) */
+  int32_t exact;    /* right == labelled (so 1 when none is labelled) */
 } trm__example_stats;
 
 typedef enum trm__copy_kind { TRM__COPY_TO_DEVICE, TRM__COPY_TO_HOST, TRM__COPY_ON_DEVICE } trm__copy_kind;
@@ -76,8 +77,8 @@ typedef enum trm__merge_kind { TRM__MERGE_MEAN, TRM__MERGE_BEST, TRM__MERGE_WEIG
 typedef struct trm__backend trm__backend;
 
 struct trm__backend {
-  const char *name;     /* "cpu" */
-  size_t act_bytes;     /* bytes of one activation number */
+  const char *name;            /* "cpu" */
+  size_t act_bytes;            /* bytes of one activation number */
   const trm__kernels *kernels; /* CPU backends; NULL otherwise */
   trm__pool *pool;             /* CPU backends; borrowed */
 

@@ -29,7 +29,7 @@ trm_status trm__options_parse(const trm_option *table, size_t count, void *confi
 
 /* Text for people, to be freed with trm__options_free; NULL without memory. */
 char *trm__options_help(const trm_option *table, size_t count, int columns);
-char *trm__options_man(const trm_option *table, size_t count);      /* mdoc or man macros, one .TP an option */
+char *trm__options_man(const trm_option *table, size_t count); /* mdoc or man macros, one .TP an option */
 void trm__options_free(char *text);
 json_t *trm__options_schema(const trm_option *table, size_t count); /* JSON Schema 2020-12 object */
 
