@@ -28,7 +28,8 @@ static inline void v_store(float *p, vf x) {
 }
 
 static inline __mmask16 v_first(int count) {
-  return count >= VW ? (__mmask16)0xffff : (__mmask16)((1U << count) - 1U);
+  unsigned lanes = count >= VW ? 0xffffU : (1U << count) - 1U;
+  return (__mmask16)(lanes & 0xffffU);
 }
 /* The first count lanes; others read as 0 and are not touched in memory. */
 static inline vf v_load_n(const float *p, int count) {
