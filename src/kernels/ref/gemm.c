@@ -1,41 +1,17 @@
-/* Matrix product: B packed into panels of NR columns, A read where it lies, a tile of MR x NR sums at a time, and the
- * epilogue applied to the tile before it is stored. Each sum is one chain over p ascending. */
+/* Matrix products: B packed into panels of NR columns, A read where it lies, a tile of MR x NR sums at a time, and the
+ * epilogue applied to the tile before it is stored. Each sum is one chain over p ascending. The number types differ in
+ * how a tile's sums are made (`tile_fn`) and in how numbers become words (product.c); everything else is the same. */
 #include "kernels/ref/ref.h"
 
 enum { MR = TRM__REF_MR, NR = TRM__REF_NR };
 
 typedef trm__real tile_row[NR];
 
-static int ceil_div(int a, int b) {
-  return a / b + (a % b != 0);
-}
+/* The sums of rows row[] of A and the columns of one panel. Rows past the last are the last again, and are not stored.
+ */
+typedef void (*tile_fn)(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel);
 
-size_t trm__ref_packed_size(int k, int n, int gate) {
-  int panels = gate ? ceil_div(n / 2, NR / 2) : ceil_div(n, NR);
-  return (size_t)k * (size_t)panels * NR;
-}
-
-void trm__ref_pack_b(trm__real *packed, const trm__real *b, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n, int gate,
-                     int p0, int p1) {
-  for (int panel = p0; panel < p1; panel++) {
-    trm__real *out = packed + (size_t)panel * (size_t)k * NR;
-    for (int j = 0; j < NR; j++) {
-      int column, valid;
-      if (gate) {
-        int gate_column = panel * (NR / 2) + j % (NR / 2);
-        column = j < NR / 2 ? gate_column : n / 2 + gate_column;
-        valid = gate_column < n / 2;
-      } else {
-        column = panel * NR + j;
-        valid = column < n;
-      }
-      for (int p = 0; p < k; p++) out[(size_t)p * NR + (size_t)j] = valid ? b[p * b_rs + column * b_cs] : 0;
-    }
-  }
-}
-
-/* Rows of A that a tile stands for; rows past the last are the last again, and are not stored. */
-static void tile_sums(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel) {
+static void tile_f32(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel) {
   const trm__real *a0 = g->a + row[0] * g->a_rs, *a1 = g->a + row[1] * g->a_rs;
   const trm__real *a2 = g->a + row[2] * g->a_rs, *a3 = g->a + row[3] * g->a_rs;
   tile_row s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
@@ -52,6 +28,39 @@ static void tile_sums(tile_row sum[MR], const trm__gemm *g, const int row[MR], c
   memcpy(sum[2], s2, sizeof s2);
   memcpy(sum[3], s3, sizeof s3);
 }
+
+#ifndef TRM_DOUBLE
+static void tile_bf16(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel) {
+  memset(sum, 0, MR * sizeof *sum);
+  for (int p = 0; p < g->k; p++, panel += NR) {
+    for (int r = 0; r < MR; r++) {
+      trm__ref_pair a = trm__ref_pair_of(g->a + row[r] * g->a_rs + p * g->a_cs);
+      for (int j = 0; j < NR; j++) {
+        trm__ref_pair b = trm__ref_pair_of(panel + j);
+        sum[r][j] += a.low * b.low;
+        sum[r][j] += a.high * b.high;
+      }
+    }
+  }
+}
+
+static void tile_int8(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel) {
+  int32_t whole[MR][NR] = {{0}};
+  for (int p = 0; p < g->k; p++, panel += NR) {
+    for (int r = 0; r < MR; r++) {
+      int8_t a[4], b[4];
+      memcpy(a, g->a + row[r] * g->a_rs + p * g->a_cs, sizeof a);
+      for (int j = 0; j < NR; j++) {
+        memcpy(b, panel + j, sizeof b);
+        for (int e = 0; e < 4; e++) whole[r][j] += a[e] * b[e];
+      }
+    }
+  }
+  const trm__real *scale = panel;
+  for (int r = 0; r < MR; r++)
+    for (int j = 0; j < NR; j++) sum[r][j] = (trm__real)whole[r][j] * (g->a_scale[row[r]] * scale[j]);
+}
+#endif
 
 /* act = silu(gate) * up. With round: gate and up are rounded first, then silu, then the product. */
 static trm__real gated(trm__real gate, trm__real up, int round) {
@@ -71,73 +80,60 @@ static void store_plain(const trm__gemm *g, tile_row sum[MR], int i0, int rows, 
   }
 }
 
-static void gemm_plain(const trm__gemm *g) {
-  for (int j = g->n0; j < g->n1; j += NR) {
-    const trm__real *panel = g->b + (size_t)(j / NR) * (size_t)g->k * NR;
-    int cols = g->n1 - j < NR ? g->n1 - j : NR;
-    for (int i = g->m0; i < g->m1; i += MR) {
-      int row[MR], rows = g->m1 - i < MR ? g->m1 - i : MR;
-      tile_row sum[MR];
-      for (int r = 0; r < MR; r++) row[r] = i + (r < rows ? r : rows - 1);
-      tile_sums(sum, g, row, panel);
-      store_plain(g, sum, i, rows, j, cols);
-    }
+/* One gate and its up: to c [.. + up_at further on], when it is wanted, and their product to act. */
+static void store_gated(const trm__gemm *g, trm__real gate, trm__real up, ptrdiff_t i, ptrdiff_t j, ptrdiff_t up_at) {
+  gate = trm__rounded(gate, g->round);
+  up = trm__rounded(up, g->round);
+  if (g->c) {
+    g->c[i * g->c_rs + j] = gate;
+    g->c[i * g->c_rs + j + up_at] = up;
   }
+  g->act[i * g->act_rs + j] = gated(gate, up, g->round);
 }
 
 /* Gates in the left half of the panel, ups in the right half. */
-static void gemm_gate_n(const trm__gemm *g) {
-  for (int j = g->n0; j < g->n1; j += NR / 2) {
-    const trm__real *panel = g->b + (size_t)(j / (NR / 2)) * (size_t)g->k * NR;
-    int cols = g->n1 - j < NR / 2 ? g->n1 - j : NR / 2;
-    for (int i = g->m0; i < g->m1; i += MR) {
-      int row[MR], rows = g->m1 - i < MR ? g->m1 - i : MR;
-      tile_row sum[MR];
-      for (int r = 0; r < MR; r++) row[r] = i + (r < rows ? r : rows - 1);
-      tile_sums(sum, g, row, panel);
-      for (int r = 0; r < rows; r++) {
-        for (int q = 0; q < cols; q++) {
-          trm__real gate = trm__rounded(sum[r][q], g->round), up = trm__rounded(sum[r][q + NR / 2], g->round);
-          if (g->c) {
-            g->c[(i + r) * g->c_rs + j + q] = gate;
-            g->c[(i + r) * g->c_rs + g->n / 2 + j + q] = up;
-          }
-          g->act[(i + r) * g->act_rs + j + q] = gated(gate, up, g->round);
-        }
-      }
-    }
-  }
+static void store_gate_n(const trm__gemm *g, tile_row sum[MR], int i0, int rows, int j0, int cols) {
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < cols; j++) store_gated(g, sum[i][j], sum[i][j + NR / 2], i0 + i, j0 + j, g->n / 2);
 }
 
 /* Gate rows in the upper half of the tile, their up rows in the lower half. */
-static void gemm_gate_m(const trm__gemm *g) {
-  for (int j = g->n0; j < g->n1; j += NR) {
-    const trm__real *panel = g->b + (size_t)(j / NR) * (size_t)g->k * NR;
-    int cols = g->n1 - j < NR ? g->n1 - j : NR;
-    for (int i = g->m0; i < g->m1; i += MR / 2) {
-      int row[MR], rows = g->m1 - i < MR / 2 ? g->m1 - i : MR / 2;
+static void store_gate_m(const trm__gemm *g, tile_row sum[MR], int i0, int rows, int j0, int cols) {
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < cols; j++) store_gated(g, sum[i][j], sum[i + MR / 2][j], i0 + i, j0 + j, g->m / 2 * g->c_rs);
+}
+
+static void multiply(const trm__gemm *g, tile_fn sums, int tail) {
+  int gate_n = g->epilogue == TRM__EPI_GATE_N, gate_m = g->epilogue == TRM__EPI_GATE_M;
+  int width = gate_n ? NR / 2 : NR, height = gate_m ? MR / 2 : MR;
+  for (int j = g->n0; j < g->n1; j += width) {
+    const trm__real *panel = g->b + (size_t)(j / width) * (size_t)(g->k + tail) * NR;
+    int cols = g->n1 - j < width ? g->n1 - j : width;
+    for (int i = g->m0; i < g->m1; i += height) {
+      int row[MR], rows = g->m1 - i < height ? g->m1 - i : height;
       tile_row sum[MR];
-      for (int r = 0; r < MR / 2; r++) {
-        row[r] = i + (r < rows ? r : rows - 1);
-        row[r + MR / 2] = row[r] + g->m / 2;
+      for (int r = 0; r < MR; r++) {
+        int at = r % height;
+        row[r] = i + (at < rows ? at : rows - 1) + (gate_m && r >= height ? g->m / 2 : 0);
       }
-      tile_sums(sum, g, row, panel);
-      for (int r = 0; r < rows; r++) {
-        for (int q = 0; q < cols; q++) {
-          trm__real gate = trm__rounded(sum[r][q], g->round), up = trm__rounded(sum[r + MR / 2][q], g->round);
-          if (g->c) {
-            g->c[(i + r) * g->c_rs + j + q] = gate;
-            g->c[(i + r + g->m / 2) * g->c_rs + j + q] = up;
-          }
-          g->act[(i + r) * g->act_rs + j + q] = gated(gate, up, g->round);
-        }
-      }
+      sums(sum, g, row, panel);
+      if (gate_n) store_gate_n(g, sum, i, rows, j, cols);
+      else if (gate_m) store_gate_m(g, sum, i, rows, j, cols);
+      else store_plain(g, sum, i, rows, j, cols);
     }
   }
 }
 
 void trm__ref_gemm(const trm__gemm *g) {
-  if (g->epilogue == TRM__EPI_GATE_N) gemm_gate_n(g);
-  else if (g->epilogue == TRM__EPI_GATE_M) gemm_gate_m(g);
-  else gemm_plain(g);
+  multiply(g, tile_f32, 0);
 }
+
+#ifndef TRM_DOUBLE
+void trm__ref_gemm_bf16(const trm__gemm *g) {
+  multiply(g, tile_bf16, 0);
+}
+
+void trm__ref_gemm_int8(const trm__gemm *g) {
+  multiply(g, tile_int8, TRM__REF_INT8_TAIL);
+}
+#endif

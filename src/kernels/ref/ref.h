@@ -65,10 +65,30 @@ trm__real trm__ref_dot(const trm__real *a, const trm__real *b, size_t n);
 /* y[i] += s * x[i] */
 void trm__ref_axpy(trm__real *y, trm__real s, const trm__real *x, size_t n);
 
-size_t trm__ref_packed_size(int k, int n, int gate);
-void trm__ref_pack_b(trm__real *packed, const trm__real *b, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n, int gate,
-                     int p0, int p1);
+/* Rows of a panel of INT8 after its words: scales, and sums to subtract (here zero). */
+#define TRM__REF_INT8_TAIL 2
+
+/* A word of two bf16 as numbers; the first is in the low half. */
+typedef struct trm__ref_pair {
+  trm__real low, high;
+} trm__ref_pair;
+#ifndef TRM_DOUBLE
+static inline trm__ref_pair trm__ref_pair_of(const trm__real *word) {
+  uint32_t bits, part;
+  trm__ref_pair pair;
+  memcpy(&bits, word, sizeof bits);
+  part = bits << 16;
+  memcpy(&pair.low, &part, sizeof part);
+  part = bits & 0xffff0000U;
+  memcpy(&pair.high, &part, sizeof part);
+  return pair;
+}
+#endif
+
 void trm__ref_gemm(const trm__gemm *g);
+void trm__ref_gemm_bf16(const trm__gemm *g);
+void trm__ref_gemm_int8(const trm__gemm *g);
+extern const trm__product trm__ref_f32, trm__ref_bf16, trm__ref_int8;
 
 void trm__ref_swiglu_backward(trm__real *dgu, trm__real *act, const trm__real *gu, const trm__real *da, int rows,
                               int cols);

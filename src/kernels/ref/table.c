@@ -5,9 +5,11 @@ const trm__kernels trm__kernels_ref = {
     .isa = "ref",
     .mr = TRM__REF_MR,
     .nr = TRM__REF_NR,
-    .packed_size = trm__ref_packed_size,
-    .pack_b = trm__ref_pack_b,
-    .gemm = trm__ref_gemm,
+#ifdef TRM_DOUBLE
+    .product = {&trm__ref_f32},
+#else
+    .product = {&trm__ref_f32, &trm__ref_bf16, &trm__ref_int8},
+#endif
     .swiglu_backward = trm__ref_swiglu_backward,
     .rms_rows = trm__ref_rms_rows,
     .rms_rows_backward = trm__ref_rms_rows_backward,

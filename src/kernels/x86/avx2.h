@@ -13,7 +13,7 @@
 #define HEIGHTS(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #define PACK_ALWAYS 0
 
-#include "kernels/x86/names.inc.h"
-#include "kernels/x86/vec_math.inc.h"
+#include "kernels/simd/names.inc.h"
+#include "kernels/simd/vec_math.inc.h"
 
 #endif

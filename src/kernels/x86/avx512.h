@@ -13,7 +13,7 @@
 #define HEIGHTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #define PACK_ALWAYS 1
 
-#include "kernels/x86/names.inc.h"
-#include "kernels/x86/vec_math.inc.h"
+#include "kernels/simd/names.inc.h"
+#include "kernels/simd/vec_math.inc.h"
 
 #endif

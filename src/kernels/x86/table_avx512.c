@@ -1,4 +1,4 @@
 /* The table of kernels for AVX-512. */
 #include "kernels/x86/avx512.h"
 
-#include "kernels/x86/table.inc.h"
+#include "kernels/simd/table.inc.h"

@@ -1,4 +1,4 @@
 /* attention.inc.h, 16 wide on AVX2. */
 #include "wide.h"
 
-#include "kernels/x86/attention.inc.h"
+#include "kernels/simd/attention.inc.h"

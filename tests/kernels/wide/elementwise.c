@@ -1,4 +1,4 @@
 /* elementwise.inc.h, 16 wide on AVX2. */
 #include "wide.h"
 
-#include "kernels/x86/elementwise.inc.h"
+#include "kernels/simd/elementwise.inc.h"

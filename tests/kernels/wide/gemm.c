@@ -1,4 +1,4 @@
 /* gemm.inc.h, 16 wide on AVX2. */
 #include "wide.h"
 
-#include "kernels/x86/gemm.inc.h"
+#include "kernels/simd/gemm.inc.h"

@@ -1,4 +1,4 @@
 /* norm.inc.h, 16 wide on AVX2. */
 #include "wide.h"
 
-#include "kernels/x86/norm.inc.h"
+#include "kernels/simd/norm.inc.h"

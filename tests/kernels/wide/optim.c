@@ -1,4 +1,4 @@
 /* optim.inc.h, 16 wide on AVX2. */
 #include "wide.h"
 
-#include "kernels/x86/optim.inc.h"
+#include "kernels/simd/optim.inc.h"

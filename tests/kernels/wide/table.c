@@ -1,4 +1,4 @@
 /* table.inc.h, 16 wide on AVX2. */
 #include "wide.h"
 
-#include "kernels/x86/table.inc.h"
+#include "kernels/simd/table.inc.h"

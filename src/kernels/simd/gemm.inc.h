@@ -6,6 +6,8 @@
  * of KC, a panel (16 KB, in L1), a tile of rows (A from L2). After the last block the epilogue runs on the tile.
  * Rows are shared out evenly over the tiles: 97 rows are 17 tiles of 5 or 6, not 16 and a rest. */
 
+#include <string.h>
+
 enum { NR = 2 * VW, KC = 256, TILES = 48 / MR, GROUP = 512 / NR, AHEAD = 8, TILE_A = MR * KC + VW };
 
 typedef struct block {
@@ -268,3 +270,18 @@ void NAME(gemm)(const trm__gemm *g) {
     }
   }
 }
+
+static void spread(float *words, int width, const float *x, ptrdiff_t ld, int rows, int cols) {
+  for (int p = 0; p < rows; p++, words += width, x += ld) {
+    int count = cols < width ? cols : width;
+    memcpy(words, x, (size_t)count * sizeof *x);
+    if (count < width) memset(words + count, 0, (size_t)(width - count) * sizeof *x);
+  }
+}
+
+const trm__product NAME(f32) = {.type = TRM__F32,
+                                .unit = 1,
+                                .packed_size = NAME(packed_size),
+                                .pack_b = NAME(pack_b),
+                                .spread = spread,
+                                .gemm = NAME(gemm)};
