@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 typedef enum trm_pos_encodings { TRM_POS_NONE, TRM_POS_ROPE, TRM_POS_LEARNED } trm_pos_encodings;
-typedef enum trm_dtype { TRM_FLOAT32, TRM_BFLOAT16 } trm_dtype;
+typedef enum trm_dtype { TRM_FLOAT32, TRM_BFLOAT16, TRM_INT8 } trm_dtype;
 typedef enum trm_activation { TRM_ACT_SILU, TRM_ACT_RMS_GATE } trm_activation;
 
 /* Keys are the original's. Ranges and help are in the table of trm_model_options(). */

@@ -30,6 +30,7 @@ typedef struct trm__dims {
   trm__positions positions;
   double eps, rope_theta;
   int bf16; /* forward type bfloat16 */
+  int int8; /* the layers' products in int8, everything else in fp32; solving only */
 } trm__dims;
 
 /* Pointers into one flat array: the weights, or their gradients, or any array of that shape. Row-major, [out][in].

@@ -45,24 +45,39 @@ static void plan_forward(trm__arena *shared, const trm__dims *s, int rows, att_j
   if (!job->att) job->att = att;
 }
 
-static void plan_backward(const trm__backend *be, trm__arena *shared, const trm__dims *s, int rows, att_job *job) {
+static void plan_backward(const trm__backend *be, trm__arena *shared, const trm__weights *w, int rows, att_job *job) {
+  const trm__dims *s = &w->dims;
+  const trm__product *product = w->product;
   int block = trm__cpu_block(be), nr = be->kernels->nr;
   job->datt = trm__cpu_take(shared, (size_t)rows * (size_t)s->D);
   job->dqkv = trm__cpu_take(shared, (size_t)rows * 3 * (size_t)s->D);
-  job->dpre_spread = trm__cpu_take(shared, trm__cpu_spread_size(rows, block, s->D));
-  job->dqkv_spread = trm__cpu_take(shared, trm__cpu_spread_size(rows, block, 3 * s->D));
-  job->att_spread = trm__cpu_take(shared, trm__cpu_spread_size(rows, nr, s->D));
-  job->in_spread = trm__cpu_take(shared, trm__cpu_spread_size(rows, nr, s->D));
+  job->dpre_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, block, s->D));
+  job->dqkv_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, block, 3 * s->D));
+  job->att_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, nr, s->D));
+  job->in_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, nr, s->D));
 }
 
-void trm__cpu_attention_scratch(const trm__backend *be, const trm__dims *dims, int training, int max_batch,
-                                size_t *shared, size_t *worker) {
+/* Numbers of a row panel's words, the widest. */
+static size_t words_size(const trm__backend *be, const trm__weights *w) {
+  return trm__cpu_left_size(w->product, trm__cpu_panel_rows(be), (w->training ? 3 : 1) * w->dims.D);
+}
+
+/* Row r.begin of x [rows][k] and those after it as left operand. */
+static trm__left panel_left(const att_job *job, int worker, const trm__real *x, trm__range r, int k) {
+  trm__arena scratch = trm__cpu_worker(job->w, worker);
+  trm__real *words = trm__cpu_take(&scratch, words_size(job->be, job->w));
+  return trm__cpu_left(job->w->product, words, x + (size_t)r.begin * (size_t)k, k, r.count, k);
+}
+
+void trm__cpu_attention_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker) {
+  const trm__dims *dims = &w->dims;
   att_job job = {0};
   trm__arena measure = {0};
-  int rows = trm__cpu_chunk_examples(dims, max_batch) * dims->L;
+  int rows = trm__cpu_chunk_examples(dims, w->max_batch) * dims->L;
   plan_forward(&measure, dims, rows, &job);
-  if (training) plan_backward(be, &measure, dims, rows, &job);
+  if (w->training) plan_backward(be, &measure, w, rows, &job);
   trm__cpu_grow(shared, measure.used);
+  trm__cpu_grow(worker, words_size(be, w) * sizeof(trm__real));
   trm__cpu_grow(worker, be->kernels->attention_scratch(dims->L, dims->head_dim) * sizeof(trm__real));
 }
 
@@ -83,16 +98,21 @@ static void rotate(const att_job *job, trm__range r, int heads, trm__real *x) {
 }
 
 static void qkv_task(void *context, int task, int worker) {
-  (void)worker;
   const att_job *job = context;
   const trm__dims *s = &job->w->dims;
+  const trm__product *product = job->w->product;
   trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
-  trm__gemm g = trm__cpu_product(r.count, 3 * s->D, s->D, job->in + at, s->D, job->layer->mix_in.forward,
-                                 job->qkv + 3 * at, 3 * s->D);
+  trm__gemm g = trm__cpu_product(product, r.count, 3 * s->D, s->D, panel_left(job, worker, job->in, r, s->D),
+                                 job->layer->mix_in.forward, job->qkv + 3 * at, 3 * s->D);
   g.round = s->bf16;
-  job->be->kernels->gemm(&g);
+  product->gemm(&g);
   rotate(job, r, 2 * s->heads, job->qkv + 3 * at);
+}
+
+/* Scores and weighted values in bf16 where the kernels have it and the forward type is no wider. */
+static trm__type attention_type(const trm__backend *be, const trm__dims *s) {
+  return (s->bf16 || s->int8) && be->kernels->product[TRM__BF16] ? TRM__BF16 : TRM__F32;
 }
 
 /* The head of one task: its place in qkv and att. */
@@ -102,7 +122,8 @@ static trm__attention head_of(const att_job *job, int task, int worker) {
   size_t column = (size_t)(task % s->heads) * (size_t)s->head_dim;
   size_t q = row * 3 * D + column, out = row * D + column;
   trm__arena scratch = trm__cpu_worker(job->w, worker);
-  trm__attention a = {.rows = s->L,
+  trm__attention a = {.type = attention_type(job->be, s),
+                      .rows = s->L,
                       .head_dim = s->head_dim,
                       .scale = (trm__real)(1 / sqrt(s->head_dim)),
                       .q = job->qkv + q,
@@ -129,18 +150,18 @@ static void head_task(void *context, int task, int worker) {
 }
 
 static void out_task(void *context, int task, int worker) {
-  (void)worker;
   const att_job *job = context;
   const trm__dims *s = &job->w->dims;
+  const trm__product *product = job->w->product;
   trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
-  trm__gemm g =
-      trm__cpu_product(r.count, s->D, s->D, job->att + at, s->D, job->layer->mix_out.forward, job->out + at, s->D);
+  trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, panel_left(job, worker, job->att, r, s->D),
+                                 job->layer->mix_out.forward, job->out + at, s->D);
   g.epilogue = TRM__EPI_RESIDUAL;
   g.round = s->bf16;
   g.residual = job->in + at;
   g.residual_rs = s->D;
-  job->be->kernels->gemm(&g);
+  product->gemm(&g);
   job->be->kernels->rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
                              s->bf16);
 }
@@ -177,18 +198,19 @@ void trm__cpu_attention_forward(trm__backend *be, trm__weights *w, int layer, in
 
 /* Through the norm and W_o. */
 static void out_backward_task(void *context, int task, int worker) {
-  (void)worker;
   const att_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__kernels *kernels = job->be->kernels;
+  const trm__product *product = job->w->product;
   trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__real *d = job->d + at;
   kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
-  trm__gemm g = trm__cpu_product(r.count, s->D, s->D, d, s->D, job->layer->mix_out.backward, job->datt + at, s->D);
-  kernels->gemm(&g);
-  trm__cpu_spread(job->dpre_spread, job->rows, r.begin, trm__cpu_block(job->be), d, s->D, r.count, s->D);
-  trm__cpu_spread(job->att_spread, job->rows, r.begin, kernels->nr, job->att + at, s->D, r.count, s->D);
+  trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, panel_left(job, worker, job->d, r, s->D),
+                                 job->layer->mix_out.backward, job->datt + at, s->D);
+  product->gemm(&g);
+  trm__cpu_spread(product, job->dpre_spread, job->rows, r.begin, trm__cpu_block(job->be), d, s->D, r.count, s->D);
+  trm__cpu_spread(product, job->att_spread, job->rows, r.begin, kernels->nr, job->att + at, s->D, r.count, s->D);
 }
 
 static void head_backward_task(void *context, int task, int worker) {
@@ -204,19 +226,20 @@ static void head_backward_task(void *context, int task, int worker) {
 
 /* Through W_qkv; d holds the residual's part already. */
 static void qkv_backward_task(void *context, int task, int worker) {
-  (void)worker;
   const att_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__kernels *kernels = job->be->kernels;
+  const trm__product *product = job->w->product;
   trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   const trm__real *dqkv = job->dqkv + 3 * at;
-  trm__gemm g =
-      trm__cpu_product(r.count, s->D, 3 * s->D, dqkv, 3 * s->D, job->layer->mix_in.backward, job->d + at, s->D);
+  trm__gemm g = trm__cpu_product(product, r.count, s->D, 3 * s->D, panel_left(job, worker, job->dqkv, r, 3 * s->D),
+                                 job->layer->mix_in.backward, job->d + at, s->D);
   g.epilogue = TRM__EPI_ADD;
-  kernels->gemm(&g);
-  trm__cpu_spread(job->dqkv_spread, job->rows, r.begin, trm__cpu_block(job->be), dqkv, 3 * s->D, r.count, 3 * s->D);
-  trm__cpu_spread(job->in_spread, job->rows, r.begin, kernels->nr, job->in + at, s->D, r.count, s->D);
+  product->gemm(&g);
+  trm__cpu_spread(product, job->dqkv_spread, job->rows, r.begin, trm__cpu_block(job->be), dqkv, 3 * s->D, r.count,
+                  3 * s->D);
+  trm__cpu_spread(product, job->in_spread, job->rows, r.begin, kernels->nr, job->in + at, s->D, r.count, s->D);
 }
 
 void trm__cpu_attention_backward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in,
@@ -235,7 +258,7 @@ void trm__cpu_attention_backward(trm__backend *be, trm__weights *w, int layer, i
       trm__pool_run(be->pool, job.tasks, qkv_task, &job);
       trm__pool_run(be->pool, job.b * s->heads, head_task, &job);
     }
-    plan_backward(be, &shared, s, job.rows, &job);
+    plan_backward(be, &shared, w, job.rows, &job);
     job.y = (const trm__real *)out + at;
     job.d = (trm__real *)d + at;
     trm__pool_run(be->pool, job.tasks, out_backward_task, &job);
@@ -243,6 +266,6 @@ void trm__cpu_attention_backward(trm__backend *be, trm__weights *w, int layer, i
     trm__pool_run(be->pool, job.tasks, qkv_backward_task, &job);
     trm__outer outer[] = {{job.dpre_spread, job.att_spread, dw->mix_out, s->D, s->D},
                           {job.dqkv_spread, job.in_spread, dw->mix_in, 3 * s->D, s->D}};
-    trm__cpu_outer(be, outer, 2, job.rows);
+    trm__cpu_outer(be, w->product, outer, 2, job.rows);
   }
 }

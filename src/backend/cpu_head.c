@@ -42,9 +42,9 @@ static void forward_task(void *context, int task, int worker) {
   trm__range r = trm__cpu_row_range(job->be, s->S, panels, task % panels);
   const trm__real *y = job->y + (size_t)example * state_size(s) + (size_t)(s->P + r.begin) * (size_t)s->D;
   trm__real *logits = job->logits + ((size_t)example * (size_t)s->S + (size_t)r.begin) * (size_t)s->V;
-  trm__gemm g = trm__cpu_product(r.count, s->V, s->D, y, s->D, job->w->lm_head.forward, logits, s->V);
+  trm__gemm g = trm__cpu_product_f32(job->be, r.count, s->V, s->D, y, s->D, job->w->lm_head.forward, logits, s->V);
   g.round = s->bf16;
-  job->be->kernels->gemm(&g);
+  job->be->kernels->product[TRM__F32]->gemm(&g);
   if (task % panels == 0) q_forward(job, example);
 }
 
@@ -65,8 +65,9 @@ static void state_task(void *context, int task, int worker) {
   const trm__real *dlogits = job->dlogits + (size_t)task * (size_t)s->S * (size_t)s->V;
   const trm__real *dq = job->dq + 2 * (size_t)task;
   if (prefix) memset(d, 0, prefix * sizeof *d);
-  trm__gemm g = trm__cpu_product(s->S, s->D, s->V, dlogits, s->V, job->w->lm_head.backward, d + prefix, s->D);
-  job->be->kernels->gemm(&g);
+  trm__gemm g =
+      trm__cpu_product_f32(job->be, s->S, s->D, s->V, dlogits, s->V, job->w->lm_head.backward, d + prefix, s->D);
+  job->be->kernels->product[TRM__F32]->gemm(&g);
   for (size_t j = 0; j < D; j++) d[j] += dq[0] * job->w->q_weight[j] + dq[1] * job->w->q_weight[D + j];
 }
 

@@ -26,9 +26,16 @@
 /* Partial sums of sum_squares: their number depends on n alone. */
 #define TRM__PARTIALS 256
 
+/* A left operand: words, and INT8's scales of its rows. */
+typedef struct trm__left {
+  const trm__real *words;
+  ptrdiff_t rs, cs;
+  const trm__real *scale;
+} trm__left;
+
 /* One weight matrix W [rows][cols] (out, in) in the layouts that its products want.
  * Channel products (state on the left): forward is pack_b of W^T (k = cols, n = rows), backward pack_b of W (k = rows,
- * n = cols). Mixer products (weights on the left): forward is W itself, backward W^T [cols][rows]. backward is NULL
+ * n = cols). Mixer products (weights on the left): forward is W, backward W^T, as left operands. backward is NULL
  * unless training. */
 typedef struct trm__matrix {
   int rows, cols;
@@ -43,13 +50,14 @@ typedef struct trm__cpu_layer {
 struct trm__weights {
   trm__dims dims;
   int training, max_batch;
-  trm__arena arena;     /* everything below */
-  trm__real *embed;     /* [V][D] */
-  trm__real *embed_pos; /* [L][D] or NULL */
-  trm__real *q_weight;  /* [2][D] */
-  trm__real *q_bias;    /* [2] */
-  trm__matrix lm_head;  /* channel product, V outputs */
-  trm__real *cosines;   /* [L][head_dim/2], RoPE only */
+  const trm__product *product; /* of the layers; the heads' is TRM__F32 */
+  trm__arena arena;            /* everything below */
+  trm__real *embed;            /* [V][D] */
+  trm__real *embed_pos;        /* [L][D] or NULL */
+  trm__real *q_weight;         /* [2][D] */
+  trm__real *q_bias;           /* [2] */
+  trm__matrix lm_head;         /* channel product, V outputs */
+  trm__real *cosines;          /* [L][head_dim/2], RoPE only */
   trm__real *sines;
   trm__cpu_layer layer[TRM__MAX_LAYERS];
   unsigned char *shared; /* one operation's intermediates, visible to all workers */
@@ -96,9 +104,21 @@ static inline void trm__add_scaled(trm__real *to, const trm__real *from, trm__re
 typedef void (*trm__span_fn)(void *context, size_t begin, size_t count);
 void trm__cpu_spans(trm__backend *be, size_t n, trm__span_fn fn, void *context);
 
-/* A product that stores all of C [m][n] = A B; callers change what differs. */
-trm__gemm trm__cpu_product(int m, int n, int k, const trm__real *a, ptrdiff_t a_rs, const trm__real *b, trm__real *c,
-                           ptrdiff_t c_rs);
+/* The layers' product for a forward type; NULL: the kernels have none that can train so. */
+const trm__product *trm__cpu_layer_product(const trm__backend *be, const trm__dims *dims, int training);
+int trm__cpu_panels(const trm__backend *be, int n, int gate); /* panels of pack_b */
+
+/* Rows a [rows][k], ld apart, as left operand: where they lie, or packed into `to`, which takes
+ * trm__cpu_left_size numbers (none for TRM__F32). */
+size_t trm__cpu_left_size(const trm__product *product, int rows, int k);
+trm__left trm__cpu_left(const trm__product *product, trm__real *to, const trm__real *a, ptrdiff_t ld, int rows, int k);
+
+/* A product that stores all of C [m][n] = A B, sums over k numbers; callers change what differs. */
+trm__gemm trm__cpu_product(const trm__product *product, int m, int n, int k, trm__left a, const trm__real *b,
+                           trm__real *c, ptrdiff_t c_rs);
+/* The same of fp32 numbers, A's rows a_rs apart. */
+trm__gemm trm__cpu_product_f32(const trm__backend *be, int m, int n, int k, const trm__real *a, ptrdiff_t a_rs,
+                               const trm__real *b, trm__real *c, ptrdiff_t c_rs);
 
 /* -- scratch ---------------------------------------------------------------------------------------------------- */
 
@@ -118,25 +138,24 @@ static inline trm__real *trm__cpu_take(trm__arena *arena, size_t count) {
 int trm__cpu_chunk_examples(const trm__dims *dims, int max_batch);
 int trm__cpu_chunk_rows(const trm__dims *dims, int max_batch);
 
-/* Bytes that each operation takes at most, for a whole open: grown into *shared and *worker. */
-void trm__cpu_mixer_scratch(const trm__backend *be, const trm__dims *dims, int training, int max_batch, size_t *shared,
-                            size_t *worker);
-void trm__cpu_attention_scratch(const trm__backend *be, const trm__dims *dims, int training, int max_batch,
-                                size_t *shared, size_t *worker);
-void trm__cpu_mlp_scratch(const trm__backend *be, const trm__dims *dims, int training, int max_batch, size_t *shared,
-                          size_t *worker);
+/* Bytes that each operation takes at most, for a whole open (dims, training, max_batch and product of w are set): grown
+ * into *shared and *worker. */
+void trm__cpu_mixer_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker);
+void trm__cpu_attention_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker);
+void trm__cpu_mlp_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker);
 static inline void trm__cpu_grow(size_t *bytes, size_t need) {
   *bytes = need > *bytes ? need : *bytes;
 }
 
 /* -- weight gradients ------------------------------------------------------------------------------------------- */
 
-/* Copies src [rows][cols] (row stride ld) as rows k0.. of a matrix of k rows in column blocks: dst [block][k][width],
- * the last block padded with zeros. With width nr this is pack_b's layout; with trm__cpu_block(be) that of the left
- * operand below. */
-void trm__cpu_spread(trm__real *dst, int k, int k0, int width, const trm__real *src, ptrdiff_t ld, int rows, int cols);
+/* Spreads src [rows][cols] (row stride ld) as rows k0.. (a multiple of the word's numbers) of a matrix of k rows in
+ * column blocks: dst [block][words of k][width], the last block padded with zeros. With width nr this is pack_b's
+ * layout; with trm__cpu_block(be) that of the left operand below. */
+void trm__cpu_spread(const trm__product *product, trm__real *dst, int k, int k0, int width, const trm__real *src,
+                     ptrdiff_t ld, int rows, int cols);
 int trm__cpu_block(const trm__backend *be);
-size_t trm__cpu_spread_size(int k, int width, int cols); /* numbers */
+size_t trm__cpu_spread_size(const trm__product *product, int k, int width, int cols); /* numbers */
 
 /* c [m][n] += sum over k rows of (a [k][m])^T b [k][n], both spread (widths trm__cpu_block and nr). */
 typedef struct trm__outer {
@@ -144,7 +163,7 @@ typedef struct trm__outer {
   trm__real *c;
   int m, n;
 } trm__outer;
-void trm__cpu_outer(trm__backend *be, const trm__outer *outer, int count, int k);
+void trm__cpu_outer(trm__backend *be, const trm__product *product, const trm__outer *outer, int count, int k);
 
 /* -- the operations, one file each ------------------------------------------------------------------------------- */
 

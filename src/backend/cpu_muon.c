@@ -24,10 +24,10 @@ typedef struct muon_job {
 } muon_job;
 
 static void plan(trm__backend *be, int rows, int cols, trm__arena *arena, muon_job *job) {
-  const trm__kernels *kernels = be->kernels;
+  const trm__product *f32 = be->kernels->product[TRM__F32];
   int r = trm__min_int(rows, cols), c = trm__max_int(rows, cols);
   size_t numbers = (size_t)r * (size_t)c, square = (size_t)r * (size_t)r;
-  size_t packed = kernels->packed_size(r, c, 0), transposed = kernels->packed_size(c, r, 0);
+  size_t packed = f32->packed_size(r, c, 0), transposed = f32->packed_size(c, r, 0);
   *job = (muon_job){.be = be, .r = r, .c = c};
   job->x = trm__cpu_take(arena, numbers);
   job->next = trm__cpu_take(arena, numbers);
@@ -46,8 +46,8 @@ size_t trm__cpu_muon_scratch(trm__backend *be, int rows, int cols) {
 static void pack_task(void *context, int task, int worker) {
   (void)worker;
   const muon_job *job = context;
-  job->be->kernels->pack_b(job->packed, job->pack_from, job->pack_rs, job->pack_cs, job->product.k, job->product.n, 0,
-                           task, task + 1);
+  job->be->kernels->product[TRM__F32]->pack_b(job->packed, job->pack_from, job->pack_rs, job->pack_cs, job->product.k,
+                                              job->product.n, 0, task, task + 1);
 }
 
 static void product_task(void *context, int task, int worker) {
@@ -57,13 +57,13 @@ static void product_task(void *context, int task, int worker) {
   trm__range r = trm__cpu_row_range(job->be, g.m, trm__cpu_row_tasks(job->be, g.m), task);
   g.m0 = r.begin;
   g.m1 = r.begin + r.count;
-  job->be->kernels->gemm(&g);
+  job->be->kernels->product[TRM__F32]->gemm(&g);
 }
 
 /* to [m][n] = (or +=) a [m][k] times B(p, j) = b[p*b_rs + j*b_cs]. */
 static void multiply(muon_job *job, int m, int n, int k, const trm__real *a, const trm__real *b, ptrdiff_t b_rs,
                      ptrdiff_t b_cs, trm__real *to, trm__epilogue epilogue) {
-  job->product = trm__cpu_product(m, n, k, a, k, job->packed, to, n);
+  job->product = trm__cpu_product_f32(job->be, m, n, k, a, k, job->packed, to, n);
   job->product.epilogue = epilogue;
   job->pack_from = b;
   job->pack_rs = b_rs;

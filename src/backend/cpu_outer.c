@@ -9,24 +9,22 @@ int trm__cpu_block(const trm__backend *be) {
   return trm__cpu_panel_rows(be);
 }
 
-size_t trm__cpu_spread_size(int k, int width, int cols) {
-  return (size_t)trm__ceil_div(cols, width) * (size_t)width * (size_t)k;
+size_t trm__cpu_spread_size(const trm__product *product, int k, int width, int cols) {
+  return (size_t)trm__ceil_div(cols, width) * (size_t)width * (size_t)trm__words(product, k);
 }
 
-void trm__cpu_spread(trm__real *dst, int k, int k0, int width, const trm__real *src, ptrdiff_t ld, int rows, int cols) {
+void trm__cpu_spread(const trm__product *product, trm__real *dst, int k, int k0, int width, const trm__real *src,
+                     ptrdiff_t ld, int rows, int cols) {
+  size_t words = (size_t)trm__words(product, k), first = (size_t)(k0 / product->unit);
   for (int c = 0; c < cols; c += width) {
-    size_t count = (size_t)trm__min_int(width, cols - c), wide = (size_t)width;
-    trm__real *to = dst + ((size_t)(c / width) * (size_t)k + (size_t)k0) * wide;
-    const trm__real *from = src + c;
-    for (int r = 0; r < rows; r++, to += wide, from += ld) {
-      memcpy(to, from, count * sizeof *to);
-      if (count < wide) memset(to + count, 0, (wide - count) * sizeof *to);
-    }
+    trm__real *to = dst + ((size_t)(c / width) * words + first) * (size_t)width;
+    product->spread(to, width, src + c, ld, rows, trm__min_int(width, cols - c));
   }
 }
 
 typedef struct outer_job {
   const trm__backend *be;
+  const trm__product *product;
   const trm__outer *outer;
   int k;
 } outer_job;
@@ -46,18 +44,18 @@ static void outer_task(void *context, int task, int worker) {
   for (; task >= outer_tasks(job->be, outer); outer++) task -= outer_tasks(job->be, outer);
   int width = trm__cpu_block(job->be), block = task / col_tasks(outer), n0 = task % col_tasks(outer) * OUTER_COLS;
   int m0 = block * width;
-  trm__gemm g = trm__cpu_product(trm__min_int(width, outer->m - m0), outer->n, job->k,
-                                 outer->a + (size_t)block * (size_t)job->k * (size_t)width, 1, outer->b,
+  size_t words = (size_t)trm__words(job->product, job->k);
+  trm__left left = {outer->a + (size_t)block * words * (size_t)width, 1, width, NULL};
+  trm__gemm g = trm__cpu_product(job->product, trm__min_int(width, outer->m - m0), outer->n, job->k, left, outer->b,
                                  outer->c + (size_t)m0 * (size_t)outer->n, outer->n);
-  g.a_cs = width;
   g.epilogue = TRM__EPI_ADD;
   g.n0 = n0;
   g.n1 = trm__min_int(outer->n, n0 + OUTER_COLS);
-  job->be->kernels->gemm(&g);
+  job->product->gemm(&g);
 }
 
-void trm__cpu_outer(trm__backend *be, const trm__outer *outer, int count, int k) {
-  outer_job job = {be, outer, k};
+void trm__cpu_outer(trm__backend *be, const trm__product *product, const trm__outer *outer, int count, int k) {
+  outer_job job = {be, product, outer, k};
   int tasks = 0;
   for (int i = 0; i < count; i++) tasks += outer_tasks(be, &outer[i]);
   trm__pool_run(be->pool, tasks, outer_task, &job);

@@ -14,37 +14,41 @@ int trm__cpu_chunk_rows(const trm__dims *dims, int max_batch) {
 
 /* -- layout ----------------------------------------------------------------------------------------------------- */
 
-static void plan_channel(trm__arena *arena, const trm__kernels *kernels, trm__matrix *matrix, int rows, int cols,
+static void plan_channel(trm__arena *arena, const trm__product *product, trm__matrix *matrix, int rows, int cols,
                          int gate, int training) {
   *matrix = (trm__matrix){.rows = rows, .cols = cols, .gate = gate};
-  matrix->forward = trm__cpu_take(arena, kernels->packed_size(cols, rows, gate));
-  if (training) matrix->backward = trm__cpu_take(arena, kernels->packed_size(rows, cols, 0));
+  matrix->forward = trm__cpu_take(arena, product->packed_size(cols, rows, gate));
+  if (training) matrix->backward = trm__cpu_take(arena, product->packed_size(rows, cols, 0));
 }
 
-static void plan_mixer(trm__arena *arena, trm__matrix *matrix, int rows, int cols, int training) {
+/* forward: rows of words, and INT8's scales after them. backward: F32 [cols][rows], else spread with width cols. */
+static void plan_mixer(trm__arena *arena, const trm__product *product, trm__matrix *matrix, int rows, int cols,
+                       int training) {
   *matrix = (trm__matrix){.rows = rows, .cols = cols};
-  matrix->forward = trm__cpu_take(arena, (size_t)rows * (size_t)cols);
-  if (training) matrix->backward = trm__cpu_take(arena, (size_t)rows * (size_t)cols);
+  int scales = product->type == TRM__INT8;
+  matrix->forward = trm__cpu_take(arena, (size_t)rows * (size_t)(trm__words(product, cols) + scales));
+  if (training) matrix->backward = trm__cpu_take(arena, (size_t)trm__words(product, rows) * (size_t)cols);
 }
 
-static void plan_layer(trm__arena *arena, const trm__kernels *kernels, const trm__weights *w, trm__cpu_layer *layer) {
+static void plan_layer(trm__arena *arena, const trm__weights *w, trm__cpu_layer *layer) {
   const trm__dims *s = &w->dims;
+  const trm__product *product = w->product;
   if (s->mixer) {
-    plan_mixer(arena, &layer->mix_in, 2 * s->inner_l, s->L, w->training);
-    plan_mixer(arena, &layer->mix_out, s->L, s->inner_l, w->training);
+    plan_mixer(arena, product, &layer->mix_in, 2 * s->inner_l, s->L, w->training);
+    plan_mixer(arena, product, &layer->mix_out, s->L, s->inner_l, w->training);
   } else {
-    plan_channel(arena, kernels, &layer->mix_in, 3 * s->D, s->D, 0, w->training);
-    plan_channel(arena, kernels, &layer->mix_out, s->D, s->D, 0, w->training);
+    plan_channel(arena, product, &layer->mix_in, 3 * s->D, s->D, 0, w->training);
+    plan_channel(arena, product, &layer->mix_out, s->D, s->D, 0, w->training);
   }
-  plan_channel(arena, kernels, &layer->mlp_in, 2 * s->inner_d, s->D, 1, w->training);
-  plan_channel(arena, kernels, &layer->mlp_out, s->D, s->inner_d, 0, w->training);
+  plan_channel(arena, product, &layer->mlp_in, 2 * s->inner_d, s->D, 1, w->training);
+  plan_channel(arena, product, &layer->mlp_out, s->D, s->inner_d, 0, w->training);
 }
 
 static void plan_scratch(const trm__backend *be, trm__weights *w) {
   size_t shared = 0, worker = 0;
-  trm__cpu_mlp_scratch(be, &w->dims, w->training, w->max_batch, &shared, &worker);
-  if (w->dims.mixer) trm__cpu_mixer_scratch(be, &w->dims, w->training, w->max_batch, &shared, &worker);
-  else trm__cpu_attention_scratch(be, &w->dims, w->training, w->max_batch, &shared, &worker);
+  trm__cpu_mlp_scratch(be, w, &shared, &worker);
+  if (w->dims.mixer) trm__cpu_mixer_scratch(be, w, &shared, &worker);
+  else trm__cpu_attention_scratch(be, w, &shared, &worker);
   w->shared_bytes = shared;
   w->worker_bytes = worker > SIZE_MAX - 2 * TRM__ALIGN ? SIZE_MAX : (worker / TRM__ALIGN + 1) * TRM__ALIGN;
   w->shared = trm__arena_take(&w->arena, shared, 1);
@@ -58,18 +62,20 @@ static void plan(const trm__backend *be, trm__weights *w) {
   if (s->positions == TRM__POS_LEARNED) w->embed_pos = trm__cpu_take(arena, (size_t)s->L * (size_t)s->D);
   w->q_weight = trm__cpu_take(arena, 2 * (size_t)s->D);
   w->q_bias = trm__cpu_take(arena, 2);
-  plan_channel(arena, be->kernels, &w->lm_head, s->V, s->D, 0, w->training);
+  plan_channel(arena, be->kernels->product[TRM__F32], &w->lm_head, s->V, s->D, 0, w->training);
   if (!s->mixer && s->positions == TRM__POS_ROPE) {
     size_t angles = (size_t)s->L * (size_t)(s->head_dim / 2);
     w->cosines = trm__cpu_take(arena, angles);
     w->sines = trm__cpu_take(arena, angles);
   }
-  for (int i = 0; i < s->layers; i++) plan_layer(arena, be->kernels, w, &w->layer[i]);
+  for (int i = 0; i < s->layers; i++) plan_layer(arena, w, &w->layer[i]);
   plan_scratch(be, w);
 }
 
 size_t trm__cpu_weights_bytes(trm__backend *be, const trm__dims *dims, int training, int max_batch) {
   trm__weights w = {.dims = *dims, .training = training, .max_batch = max_batch};
+  w.product = trm__cpu_layer_product(be, dims, training);
+  if (!w.product) return sizeof w; /* weights_open says why */
   plan(be, &w);
   return w.arena.used > SIZE_MAX - sizeof w ? SIZE_MAX : w.arena.used + sizeof w;
 }
@@ -95,8 +101,12 @@ trm_status trm__cpu_weights_open(trm__backend *be, trm__weights **out, const trm
   if (dims->layers > TRM__MAX_LAYERS)
     return trm__fail(err, TRM_E_USAGE, "L_layers", "%d layers; at most %d are supported", dims->layers,
                      TRM__MAX_LAYERS);
+  const trm__product *product = trm__cpu_layer_product(be, dims, training);
+  if (!product)
+    return trm__fail(err, TRM_E_USAGE, "forward_dtype", "int8 is for solving; train with bfloat16 or float32");
   trm__weights *w = trm__calloc(1, sizeof *w);
   if (!w) return trm__fail_memory(err, "weights", sizeof *w);
+  w->product = product;
   w->dims = *dims;
   w->training = training;
   w->max_batch = max_batch;
@@ -128,23 +138,30 @@ static void fill_plain(const trm__backend *be, const trm__weights *w, trm__real 
   else memcpy(to, from, n * sizeof *to);
 }
 
-static void fill_packed(const trm__backend *be, const trm__weights *w, trm__real *to, const trm__real *from,
-                        ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n, int gate) {
-  const trm__kernels *kernels = be->kernels;
-  size_t size = kernels->packed_size(k, n, gate);
-  int panels = (int)(size / ((size_t)k * (size_t)kernels->nr));
-  kernels->pack_b(to, from, b_rs, b_cs, k, n, gate, 0, panels);
-  if (w->dims.bf16) kernels->round_bf16(to, to, size);
+static void fill_packed(const trm__backend *be, const trm__weights *w, const trm__product *product, trm__real *to,
+                        const trm__real *from, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n, int gate) {
+  product->pack_b(to, from, b_rs, b_cs, k, n, gate, 0, trm__cpu_panels(be, n, gate));
+  if (w->dims.bf16 && product->type == TRM__F32) be->kernels->round_bf16(to, to, product->packed_size(k, n, gate));
 }
 
-static void fill_channel(const trm__backend *be, const trm__weights *w, trm__matrix *matrix, const trm__real *from) {
+static void fill_channel(const trm__backend *be, const trm__weights *w, const trm__product *product,
+                         trm__matrix *matrix, const trm__real *from) {
   int rows = matrix->rows, cols = matrix->cols;
-  fill_packed(be, w, matrix->forward, from, 1, cols, cols, rows, matrix->gate);
-  if (matrix->backward) fill_packed(be, w, matrix->backward, from, cols, 1, rows, cols, 0);
+  fill_packed(be, w, product, matrix->forward, from, 1, cols, cols, rows, matrix->gate);
+  if (matrix->backward) fill_packed(be, w, product, matrix->backward, from, cols, 1, rows, cols, 0);
 }
 
 static void fill_mixer(const trm__backend *be, const trm__weights *w, trm__matrix *matrix, const trm__real *from) {
+  const trm__product *product = w->product;
   size_t rows = (size_t)matrix->rows, cols = (size_t)matrix->cols;
+  if (product->type != TRM__F32) {
+    int words = trm__words(product, matrix->cols);
+    product->pack_a(matrix->forward, words, matrix->forward + matrix->rows * words, from, matrix->cols, matrix->rows,
+                    matrix->cols);
+    if (matrix->backward)
+      product->spread(matrix->backward, matrix->cols, from, matrix->cols, matrix->rows, matrix->cols);
+    return;
+  }
   fill_plain(be, w, matrix->forward, from, rows * cols);
   if (!matrix->backward) return;
   for (size_t i = 0; i < rows; i++)
@@ -157,7 +174,7 @@ static void fill_ends(const trm__backend *be, trm__weights *w, const trm__weight
   if (w->embed_pos) fill_plain(be, w, w->embed_pos, master->embed_pos, (size_t)s->L * (size_t)s->D);
   fill_plain(be, w, w->q_weight, master->q_weight, 2 * (size_t)s->D);
   fill_plain(be, w, w->q_bias, master->q_bias, 2);
-  fill_channel(be, w, &w->lm_head, master->lm_head);
+  fill_channel(be, w, be->kernels->product[TRM__F32], &w->lm_head, master->lm_head);
 }
 
 typedef struct prepare_job {
@@ -178,18 +195,18 @@ static void prepare_task(void *context, int task, int worker) {
   const trm__layer_view *from = &job->master->layer[(task - 1) / 4];
   switch ((task - 1) % 4) {
   case 0:
-    fill_channel(job->be, job->w, &layer->mlp_in, from->mlp_in);
+    fill_channel(job->be, job->w, job->w->product, &layer->mlp_in, from->mlp_in);
     break;
   case 1:
-    fill_channel(job->be, job->w, &layer->mlp_out, from->mlp_out);
+    fill_channel(job->be, job->w, job->w->product, &layer->mlp_out, from->mlp_out);
     break;
   case 2:
     if (job->w->dims.mixer) fill_mixer(job->be, job->w, &layer->mix_in, from->mix_in);
-    else fill_channel(job->be, job->w, &layer->mix_in, from->mix_in);
+    else fill_channel(job->be, job->w, job->w->product, &layer->mix_in, from->mix_in);
     break;
   default:
     if (job->w->dims.mixer) fill_mixer(job->be, job->w, &layer->mix_out, from->mix_out);
-    else fill_channel(job->be, job->w, &layer->mix_out, from->mix_out);
+    else fill_channel(job->be, job->w, job->w->product, &layer->mix_out, from->mix_out);
   }
 }
 

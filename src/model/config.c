@@ -35,8 +35,8 @@ static const trm_option table[] = {
     {FIELD(halt_max_steps, TRM_OPT_INT), "16", 1, 65536, NULL, "N", NULL, "supervision steps at most"},
     {FIELD(halt_exploration_prob, TRM_OPT_REAL), "0.1", 0, 1, NULL, "X", NULL,
      "how often training makes an example wait for a random step before it may halt"},
-    {FIELD(forward_dtype, TRM_OPT_ENUM), "float32", 0, 0, "float32|bfloat16", NULL, NULL,
-     "type of the state and the weights in the forward pass"},
+    {FIELD(forward_dtype, TRM_OPT_ENUM), "float32", 0, 0, "float32|bfloat16|int8", NULL, NULL,
+     "type of the forward pass; int8: the layers' products alone, and only to solve"},
 };
 
 const trm_option *trm_model_options(size_t *count) {
@@ -204,6 +204,7 @@ trm__dims trm__dims_from_config(const trm_model_config *c) {
   d.eps = c->rms_norm_eps;
   d.rope_theta = c->rope_theta;
   d.bf16 = c->forward_dtype == TRM_BFLOAT16;
+  d.int8 = c->forward_dtype == TRM_INT8;
   return d;
 }
 

@@ -27,15 +27,16 @@ static trm__real *reals(size_t n) {
 static trm__real *product(const machine *m, const trm__real *x, int rows, const trm__real *w, int n, int k,
                           trm__real *act) {
   const trm__kernels *kernels = m->kernels;
+  const trm__product *f32 = kernels->product[TRM__F32];
   int gate = act != NULL, half = gate ? kernels->nr / 2 : kernels->nr, columns = gate ? n / 2 : n;
-  trm__real *packed = reals(kernels->packed_size(k, n, gate)), *out = reals((size_t)rows * (size_t)n);
-  kernels->pack_b(packed, w, 1, k, k, n, gate, 0, (columns + half - 1) / half);
+  trm__real *packed = reals(f32->packed_size(k, n, gate)), *out = reals((size_t)rows * (size_t)n);
+  f32->pack_b(packed, w, 1, k, k, n, gate, 0, (columns + half - 1) / half);
   trm__gemm p = {.m = rows, .n = n, .k = k, .a = x, .a_rs = k, .a_cs = 1, .b = packed, .c = out, .c_rs = n, .m1 = rows};
   p.n1 = columns;
   p.epilogue = gate ? TRM__EPI_GATE_N : TRM__EPI_STORE;
   p.act = act;
   p.act_rs = n / 2;
-  kernels->gemm(&p);
+  f32->gemm(&p);
   free(packed);
   return out;
 }
