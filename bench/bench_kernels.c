@@ -162,7 +162,7 @@ static const trm__kernels *variant_at(int i) {
 }
 
 static void run_gemm(const work *w) {
-  w->kernels->gemm(&w->gemm);
+  w->kernels->product[TRM__F32]->gemm(&w->gemm);
 }
 
 static void bench_gemm(const options *o, json_t *list, const gemm_case *c, int batch) {
@@ -175,8 +175,9 @@ static void bench_gemm(const options *o, json_t *list, const gemm_case *c, int b
   snprintf(name, sizeof name, "%s %zux%zux%zu", c->name, m, n, k);
   for (int v = 0; variant_at(v); v++) {
     work w = {.kernels = variant_at(v)};
-    trm__real *packed = numbers(w.kernels->packed_size((int)k, (int)n, gate), 0, 0);
-    w.kernels->pack_b(packed, b, (ptrdiff_t)n, 1, (int)k, (int)n, gate, 0, case_panels(w.kernels, c));
+    trm__real *packed = numbers(w.kernels->product[TRM__F32]->packed_size((int)k, (int)n, gate), 0, 0);
+    w.kernels->product[TRM__F32]->pack_b(packed, b, (ptrdiff_t)n, 1, (int)k, (int)n, gate, 0,
+                                         case_panels(w.kernels, c));
     w.gemm = case_gemm(c, batch, a, packed, out, out);
     bench_result r = measure(o, run_gemm, &w, 2.0 * (double)m * (double)n * (double)k, 1);
     report(o, list, name, w.kernels->isa, "GFLOP/s", r, ref);
@@ -232,12 +233,12 @@ static void bench_attention(const options *o, json_t *list, int rows) {
 }
 
 static void run_pack(const work *w) {
-  int panels = (int)(w->kernels->packed_size(1, w->cols, 0) / (size_t)w->kernels->nr);
-  w->kernels->pack_b(w->x[0], w->x[1], w->cols, 1, w->rows, w->cols, 0, 0, panels);
+  int panels = (int)(w->kernels->product[TRM__F32]->packed_size(1, w->cols, 0) / (size_t)w->kernels->nr);
+  w->kernels->product[TRM__F32]->pack_b(w->x[0], w->x[1], w->cols, 1, w->rows, w->cols, 0, 0, panels);
 }
 static void run_pack_transposed(const work *w) {
-  int panels = (int)(w->kernels->packed_size(1, w->cols, 0) / (size_t)w->kernels->nr);
-  w->kernels->pack_b(w->x[0], w->x[1], 1, w->rows, w->rows, w->cols, 0, 0, panels);
+  int panels = (int)(w->kernels->product[TRM__F32]->packed_size(1, w->cols, 0) / (size_t)w->kernels->nr);
+  w->kernels->product[TRM__F32]->pack_b(w->x[0], w->x[1], 1, w->rows, w->rows, w->cols, 0, 0, panels);
 }
 static void run_swiglu_backward(const work *w) {
   w->kernels->swiglu_backward(w->x[0], w->x[1], w->x[2], w->x[3], w->rows, w->cols);

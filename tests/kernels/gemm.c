@@ -48,10 +48,10 @@ static setup setup_new(const trm__kernels *kernels, const problem *p) {
   int gate_n = p->epilogue == TRM__EPI_GATE_N, m = p->s.m, n = p->s.n, k = p->s.k;
   layout_a(&s, p);
   s.b = guarded_filled((size_t)k * (size_t)n, p->kind);
-  s.packed = guarded_new(kernels->packed_size(k, n, gate_n));
+  s.packed = guarded_new(kernels->product[TRM__F32]->packed_size(k, n, gate_n));
   assert_int_equal(s.packed.n, (size_t)panels(kernels, p) * (size_t)kernels->nr * (size_t)k);
-  kernels->pack_b(s.packed.x, s.b.x, p->b_transposed ? 1 : n, p->b_transposed ? k : 1, k, n, gate_n, 0,
-                  panels(kernels, p));
+  kernels->product[TRM__F32]->pack_b(s.packed.x, s.b.x, p->b_transposed ? 1 : n, p->b_transposed ? k : 1, k, n, gate_n,
+                                     0, panels(kernels, p));
   ptrdiff_t stride = n + 3;
   size_t size = (size_t)(m - 1) * (size_t)stride + (size_t)n;
   s.c = guarded_filled(size, FILL_WHOLE);
@@ -160,7 +160,7 @@ static void check_ranges(const trm__kernels *kernels, const problem *p, const se
       int n1 = n0 + step_n * (1 + random_below(3));
       if (n1 > s->g.n1) n1 = s->g.n1;
       g.m0 = m0, g.m1 = m1, g.n0 = n0, g.n1 = n1;
-      kernels->gemm(&g);
+      kernels->product[TRM__F32]->gemm(&g);
       n0 = n1;
     }
     m0 = m1;
@@ -174,7 +174,7 @@ static void check_ranges(const trm__kernels *kernels, const problem *p, const se
 static void run_problem(const trm__kernels *kernels, const problem *p) {
   setup s = setup_new(kernels, p);
   guarded c = guarded_copy(s.c.x, s.c.n), act = guarded_copy(s.act.x, s.act.n);
-  kernels->gemm(&s.g);
+  kernels->product[TRM__F32]->gemm(&s.g);
   if (gated(p)) check_gated(kernels, p, &s);
   else check_plain(kernels, p, &s, c.x);
   check_untouched(p, &s, c.x, act.x);
@@ -235,12 +235,12 @@ static void test_residual_in_place(void **state) {
   for (int v = 0; variant(v); v++) {
     problem p = {{31, 45, 70}, A_ROWS, 1, 1, 1, TRM__EPI_RESIDUAL, FILL_UNIT};
     setup s = setup_new(variant(v), &p);
-    variant(v)->gemm(&s.g);
+    variant(v)->product[TRM__F32]->gemm(&s.g);
     trm__gemm g = s.g;
     guarded c = guarded_copy(s.residual.x, s.residual.n);
     g.c = c.x;
     g.residual = c.x;
-    variant(v)->gemm(&g);
+    variant(v)->product[TRM__F32]->gemm(&g);
     for (int i = 0; i < p.s.m; i++)
       assert_memory_equal(c.x + i * g.c_rs, s.c.x + i * g.c_rs, (size_t)p.s.n * sizeof(float));
     guarded_free(&c);
@@ -258,8 +258,8 @@ static void test_special_values(void **state) {
       s.a.x[7 * s.g.a_rs + 39 * s.g.a_cs] = NAN;
       s.a.x[9 * s.g.a_rs] = INFINITY;
       s.b.x[5 * p.s.n + 49] = NAN;
-      variant(v)->pack_b(s.packed.x, s.b.x, p.s.n, 1, p.s.k, p.s.n, 0, 0, panels(variant(v), &p));
-      variant(v)->gemm(&s.g);
+      variant(v)->product[TRM__F32]->pack_b(s.packed.x, s.b.x, p.s.n, 1, p.s.k, p.s.n, 0, 0, panels(variant(v), &p));
+      variant(v)->product[TRM__F32]->gemm(&s.g);
       for (int i = 0; i < p.s.m; i++) {
         for (int j = 0; j < p.s.n; j++) {
           float x = s.c.x[i * s.g.c_rs + j];
@@ -281,12 +281,13 @@ static void test_pack_ranges(void **state) {
       for (int transposed = 0; transposed < 3; transposed++) {
         const trm__kernels *kernels = variant(v);
         int k = 11, n = 3 * kernels->nr + 6,
-            count = (int)(kernels->packed_size(k, n, gate) / (size_t)(k * kernels->nr));
+            count = (int)(kernels->product[TRM__F32]->packed_size(k, n, gate) / (size_t)(k * kernels->nr));
         ptrdiff_t rs = transposed == 1 ? 1 : transposed ? 3 : n, cs = transposed == 1 ? k : transposed ? 3 * k : 1;
         guarded b = guarded_filled((size_t)((k - 1) * rs + (n - 1) * cs + 1), FILL_UNIT);
-        guarded whole = guarded_new(kernels->packed_size(k, n, gate)), part = guarded_new(whole.n);
-        kernels->pack_b(whole.x, b.x, rs, cs, k, n, gate, 0, count);
-        for (int q = count - 1; q >= 0; q--) kernels->pack_b(part.x, b.x, rs, cs, k, n, gate, q, q + 1);
+        guarded whole = guarded_new(kernels->product[TRM__F32]->packed_size(k, n, gate)), part = guarded_new(whole.n);
+        kernels->product[TRM__F32]->pack_b(whole.x, b.x, rs, cs, k, n, gate, 0, count);
+        for (int q = count - 1; q >= 0; q--)
+          kernels->product[TRM__F32]->pack_b(part.x, b.x, rs, cs, k, n, gate, q, q + 1);
         assert_memory_equal(whole.x, part.x, whole.n * sizeof(float));
         for (int q = 0; q < count; q++) {
           for (int j = 0; j < kernels->nr; j++) {
