@@ -42,8 +42,12 @@ UNUSED static void open_backend(bench *t, const char *isa, int threads) {
 
 /* The i-th instruction set that this machine runs, or NULL. */
 UNUSED static const char *isa_at(int i) {
-  static const char *const names[] = {"ref", "avx2", "avx512"};
-  return i < 3 && trm__kernels_get(names[i]) ? names[i] : NULL;
+  static char name[32];
+  const char *list = trm__kernels_available();
+  for (; i > 0 && list; i--) list = (list = strchr(list, ' ')) ? list + 1 : NULL;
+  if (!list) return NULL;
+  (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(list, " "), list);
+  return name;
 }
 
 UNUSED static trm__dims make_dims(int mixer, int S, int P, int D, int heads, int V, trm__positions positions) {
