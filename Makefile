@@ -1,5 +1,6 @@
 # Thin: every target is a CMake, ctest or tools/ call. `make help` lists them.
-# Settings: BUILD=folder CC=compiler JOBS=n PREFIX=folder DESTDIR=folder GOLDEN=folder JSON=file FUZZ_SECONDS=n
+# Settings: BUILD=folder CC=compiler JOBS=n PREFIX=folder DESTDIR=folder GOLDEN=folder FUZZ_SECONDS=n
+# and of the benchmark QUICK=1 JSON=file ORIGINAL=folder ISA=mask ONLY=section
 BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
@@ -30,9 +31,10 @@ test: all ## every test; ends with "N passed, M failed"
 golden: all ## compare the network with the tensors in GOLDEN=folder
 	@GOLDEN='$(abspath $(GOLDEN))' ctest --test-dir $(BUILD) -L golden -V --no-tests=error
 
-bench: $(BUILD)/build.ninja ## measure speed; JSON=file keeps the numbers
-	@cmake --build $(BUILD) -j $(JOBS) --target benches
-	@tools/run_bench $(BUILD) $(JSON)
+bench: $(BUILD)/build.ninja ## measure speed: QUICK=1 in minutes; JSON=file keeps the numbers; ORIGINAL=folder
+	@cmake --build $(BUILD) -j $(JOBS) --target bench
+	@tools/run_bench $(BUILD) $(if $(QUICK),--quick) $(if $(JSON),--json '$(JSON)') $(if $(ISA),--isa '$(ISA)') \
+		$(if $(ONLY),--only '$(ONLY)') $(if $(ORIGINAL),--original '$(abspath $(ORIGINAL))')
 
 install: all ## program, library, headers, man pages, pkg-config and CMake files
 	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)'

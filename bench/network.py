@@ -1,146 +1,170 @@
 #!/usr/bin/env python3
-"""The network beside its peer: runs bench_network and the same network written plainly in PyTorch, in turn and on the
-same number of threads, and prints both rates and their ratio. Without PyTorch the title says that there is no ratio.
+"""The PyTorch peer of the benchmarks: the same network, timed on request, so that trm and PyTorch run in turn.
 
-usage: bench/network.py BENCH_NETWORK [--json FILE] [--threads N] [--repeats N] [CONFIG...]
+bench/bench starts this program and talks to it in lines of JSON. First it writes what it is:
+  {"peer": "PyTorch 1.13.1", "network": "written plainly", "blas": "openblas-openmp/libblas.so.3"}
+Then each request is answered by one line, {"seconds": S}, the time of one run, or {"error": TEXT}:
+  {"seq_len", "vocab_size", "prefix", "hidden_size", "heads", "layers", "latent_cycles", "cycles", "inner_d", "inner_l",
+   "expansion", "mixer", "dtype", "training", "batch", "threads", "runs"}
+
+The network is written plainly below. With --original FOLDER it is the original implementation's own code
+(bench/original.py). Tuned means: OpenMP BLAS, large malloc thresholds (both set by the caller), weights cast to the
+forward type once.
 """
-import argparse, json, math, os, platform, statistics, subprocess, sys, time
+import argparse
+import json
+import os
+import sys
+import time
 
-CONFIGS = {  # S, V, P, D, layers, n, T, heads, mixer (the published configurations)
-    "sudoku-mlp": (81, 11, 16, 512, 2, 6, 3, 8, True),
-    "sudoku-att": (81, 11, 16, 512, 2, 6, 3, 8, False),
-    "maze": (900, 6, 16, 512, 2, 4, 3, 8, False),
-    "arc": (900, 12, 16, 512, 2, 4, 3, 8, False),
-}
-
-
-def inner(width):
-    return math.ceil(round(4 * width * 2 / 3) / 256) * 256
+TOO_SLOW = 0.25  # of the rate of float32: products of a type that run so slowly have no kernel in this PyTorch
 
 
-def operations(name, training):
-    S, V, P, D, layers, n, T, heads, mixer = CONFIGS[name]
-    L = P + S
-    call = 2 * L * 3 * D * inner(D)
-    call += 2 * D * 3 * L * inner(L) if mixer else 2 * L * 4 * D * D + 4 * L * L * D
-    call *= layers
-    head = 2 * L * D * V + 4 * D
-    step = T * (n + 1) * call + head
-    return step + 2 * ((n + 1) * call + head) if training else step
+class Plain:
+    """One set of weights and the recursion over them."""
 
+    def __init__(self, torch, c):
+        self.torch, self.c = torch, c
+        self.dtype = getattr(torch, c["dtype"])
+        D, L = c["hidden_size"], c["prefix"] + c["seq_len"]
+        weight = lambda o, i: (torch.randn(o, i) / i**0.5).to(self.dtype).requires_grad_()
+        self.layers = [
+            dict(mix=[weight(2 * c["inner_l"], L), weight(L, c["inner_l"])] if c["mixer"] else
+                 [weight(3 * D, D), weight(D, D)],
+                 mlp=[weight(2 * c["inner_d"], D), weight(D, c["inner_d"])])
+            for _ in range(c["layers"])
+        ]
+        self.embed, self.head = weight(c["vocab_size"], D), weight(c["vocab_size"], D)
+        if not c["mixer"]:
+            d = D // c["heads"]
+            angle = torch.outer(torch.arange(L).float(), 10000 ** (-torch.arange(0, d, 2).float() / d))
+            self.cos, self.sin = torch.cat([angle.cos()] * 2, -1), torch.cat([angle.sin()] * 2, -1)
+        self.tokens = torch.randint(0, c["vocab_size"], (c["batch"], c["seq_len"]))
+        self.y, self.z = (torch.randn(c["batch"], L, D).to(self.dtype) for _ in range(2))
 
-def torch_seconds(name, batch, training, repeats):
-    import torch
-    from torch.nn import functional as F
+    def rms(self, v):
+        v = v.float()
+        return (v * self.torch.rsqrt(v.square().mean(-1, keepdim=True) + 1e-5)).to(self.dtype)
 
-    S, V, P, D, layers, n, T, heads, mixer = CONFIGS[name]
-    L, d = P + S, D // heads
-    weight = lambda o, i: (torch.randn(o, i) / i**0.5).requires_grad_()
-    net = [
-        dict(mix=[weight(2 * inner(L), L), weight(L, inner(L))] if mixer else [weight(3 * D, D), weight(D, D)],
-             mlp=[weight(2 * inner(D), D), weight(D, inner(D))])
-        for _ in range(layers)
-    ]
-    embed, head = weight(V, D), weight(V, D)
-    angle = torch.outer(torch.arange(L).float(), 10000 ** (-torch.arange(0, d, 2).float() / d))
-    cos, sin = torch.cat([angle.cos()] * 2, -1), torch.cat([angle.sin()] * 2, -1)
-    rms = lambda v: v * torch.rsqrt(v.square().mean(-1, keepdim=True) + 1e-5)
-    turn = lambda v: v * cos + torch.cat([-v[..., d // 2:], v[..., : d // 2]], -1) * sin
-
-    def swiglu(v, w):
+    def swiglu(self, v, w):
+        F = self.torch.nn.functional
         g, u = F.linear(v, w[0]).chunk(2, -1)
         return F.linear(F.silu(g) * u, w[1])
 
-    def attention(v, w):
-        q, k, x = F.linear(v, w[0]).view(-1, L, 3, heads, d).permute(2, 0, 3, 1, 4)
-        p = torch.softmax(turn(q) @ turn(k).transpose(-1, -2) / d**0.5, -1)
-        return F.linear((p @ x).transpose(1, 2).reshape(-1, L, D), w[1])
+    def rotate(self, v):
+        half = v.shape[-1] // 2
+        turned = self.torch.cat([-v[..., half:], v[..., :half]], -1)
+        return (v * self.cos + turned * self.sin).to(self.dtype)
 
-    def f(h, injected):
+    def attention(self, v, w):
+        torch, heads = self.torch, self.c["heads"]
+        B, L, D = v.shape
+        q, k, x = torch.nn.functional.linear(v, w[0]).view(B, L, 3, heads, D // heads).permute(2, 0, 3, 1, 4)
+        p = torch.softmax(self.rotate(q) @ self.rotate(k).transpose(-1, -2) / (D // heads) ** 0.5, -1)
+        return torch.nn.functional.linear((p @ x).transpose(1, 2).reshape(B, L, D), w[1])
+
+    def call(self, h, injected):
         h = h + injected
-        for layer in net:
-            if mixer:
+        for layer in self.layers:
+            if self.c["mixer"]:
                 t = h.transpose(1, 2)
-                h = rms(t + swiglu(t, layer["mix"])).transpose(1, 2)
+                h = self.rms(t + self.swiglu(t, layer["mix"])).transpose(1, 2)
             else:
-                h = rms(h + attention(h, layer["mix"]))
-            h = rms(h + swiglu(h, layer["mlp"]))
+                h = self.rms(h + self.attention(h, layer["mix"]))
+            h = self.rms(h + self.swiglu(h, layer["mlp"]))
         return h
 
-    tokens = torch.randint(0, V, (batch, S))
-    y, z = torch.randn(batch, L, D), torch.randn(batch, L, D)
+    def cycle(self, y, z, e):
+        for _ in range(self.c["latent_cycles"]):
+            z = self.call(z, y + e)
+        return self.call(y, z), z
 
-    def cycle(y, z, e):
-        for _ in range(n):
-            z = f(z, y + e)
-        return f(y, z), z
-
-    def step():
-        e = D**0.5 * F.pad(F.embedding(tokens, embed), (0, 0, P, 0))
+    def step(self):
+        torch, F, P = self.torch, self.torch.nn.functional, self.c["prefix"]
+        e = self.c["hidden_size"] ** 0.5 * F.pad(F.embedding(self.tokens, self.embed), (0, 0, P, 0))
+        y, z = self.y, self.z
         with torch.no_grad():
-            a, b = y, z
-            for _ in range(T - 1):
-                a, b = cycle(a, b, e)
-        with torch.set_grad_enabled(training):
-            a, b = cycle(a, b, e)
-            logits = F.linear(a[:, P:], head)
-            if training:
-                F.cross_entropy(logits.reshape(-1, V), tokens.reshape(-1)).backward()
+            for _ in range(self.c["cycles"] - 1):
+                y, z = self.cycle(y, z, e)
+        with torch.set_grad_enabled(self.c["training"]):
+            y, z = self.cycle(y, z, e)
+            logits = F.linear(y[:, P:], self.head)
+            if self.c["training"]:
+                F.cross_entropy(logits.float().reshape(-1, self.c["vocab_size"]), self.tokens.reshape(-1)).backward()
 
-    step()
-    times = []
-    for _ in range(repeats):
+
+def blas():
+    """The library behind the products in fp32, from what is mapped into this process."""
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        paths = {line.split()[-1] for line in maps if "libblas" in line}
+    return ", ".join(sorted("/".join(os.path.realpath(p).split("/")[-2:]) for p in paths)) or "not found"
+
+
+def product_rate(torch, dtype):
+    a, b = torch.randn(64, 256).to(dtype), torch.randn(256, 256).to(dtype)
+    best = 1e9
+    for _ in range(5):
         begin = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
+        torch.nn.functional.linear(a, b)
+        best = min(best, time.perf_counter() - begin)
+    return 2e-9 * 64 * 256 * 256 / best
 
 
-def cpu():
-    try:
-        lines = open("/proc/cpuinfo").read().splitlines()
-        return next(l.split(":", 1)[1].strip() for l in lines if l.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.machine()
+class Peer:
+    def __init__(self, torch, make):
+        self.torch, self.make = torch, make
+        self.networks, self.slow = {}, {}
+
+    def refused(self, dtype):
+        if dtype not in self.slow:
+            rate, normal = product_rate(self.torch, getattr(self.torch, dtype)), product_rate(self.torch, self.torch.float32)
+            self.slow[dtype] = f"{dtype} products run at {rate:.1f} GFLOP/s" if rate < TOO_SLOW * normal else None
+        return self.slow[dtype]
+
+    def answer(self, request):
+        self.torch.set_num_threads(request["threads"])
+        if request["dtype"] != "float32" and self.refused(request["dtype"]):
+            return {"error": self.refused(request["dtype"])}
+        runs = request.pop("runs")
+        key = json.dumps({k: v for k, v in request.items() if k != "threads"})
+        if key not in self.networks:
+            while len(self.networks) > 1:  # two that take turns are kept; more may not fit
+                self.networks.pop(next(iter(self.networks)))
+            self.networks[key] = self.make(self.torch, request)
+            self.networks[key].step()
+        network = self.networks[key]
+        begin = time.perf_counter()
+        for _ in range(runs):
+            network.step()
+        return {"seconds": (time.perf_counter() - begin) / runs}
 
 
 def main():
     args = argparse.ArgumentParser()
-    args.add_argument("bench")
-    args.add_argument("--json")
-    args.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    args.add_argument("--repeats", type=int, default=5)
-    args.add_argument("configs", nargs="*")
-    args = args.parse_intermixed_args()
+    args.add_argument("--original", default="")
+    args = args.parse_args()
+    out = os.fdopen(os.dup(1), "w")  # what libraries print must not get between the lines
+    os.dup2(2, 1)
+    tell = lambda value: print(json.dumps(value), file=out, flush=True)
     try:
         import torch
-        torch.set_num_threads(args.threads)
-        peer = "PyTorch " + torch.__version__
-    except ImportError:
-        peer = None
-    rows = []
-    for name in args.configs or CONFIGS:
-        out = subprocess.run([args.bench, "--json", "--threads", str(args.threads), "--repeats", str(args.repeats), name],
-                             check=True, stdout=subprocess.PIPE, text=True).stdout
-        for case in json.loads(out)["cases"]:
-            if peer:
-                seconds = torch_seconds(name, case["batch"], case["pass"] == "training", args.repeats)
-                case["peer_gflops"] = case["batch"] / seconds * operations(name, case["pass"] == "training") * 1e-9
-                case["ratio"] = case["gflops"] / case["peer_gflops"]
-            rows.append(case)
-        isa = json.loads(out)["isa"]
-    print(f"{cpu()}, {args.threads} threads, {isa}, float32, medians of {args.repeats}; "
-          + (f"peer {peer}, float32, same run" if peer else "NO RATIOS: PyTorch is not installed"))
-    print(f"{'config':<12}{'pass':<10}{'batch':>5}{'examples/s':>12}{'GFLOP/s':>9}{'peer':>8}{'ratio':>7}")
-    for r in rows:
-        tail = f"{r['peer_gflops']:8.1f}{r['ratio']:7.2f}" if peer else f"{'-':>8}{'-':>7}"
-        print(f"{r['config']:<12}{r['pass']:<10}{r['batch']:>5}{r['examples_per_second']:>12.2f}{r['gflops']:>9.1f}" + tail)
-    if args.json:
-        with open(args.json, "w") as f:
-            json.dump({"machine": cpu(), "threads": args.threads, "isa": isa, "dtype": "float32", "peer": peer,
-                       "repeats": args.repeats, "cases": rows}, f, indent=1)
-            f.write("\n")
+        make, name = Plain, "written plainly"
+        if args.original:
+            sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+            import original
+            make, name = original.load(torch, args.original), "the original's own code"
+    except Exception as e:  # whatever keeps the peer from working, the benchmark goes on without
+        tell({"error": f"{type(e).__name__}: {e}"})
+        return
+    torch.nn.functional.linear(torch.ones(8, 8), torch.ones(8, 8))
+    tell({"peer": "PyTorch " + torch.__version__, "network": name, "blas": blas()})
+    peer = Peer(torch, make)
+    for line in sys.stdin:
+        try:
+            tell(peer.answer(json.loads(line)))
+        except Exception as e:
+            tell({"error": f"{type(e).__name__}: {e}"})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,5 +1,5 @@
 /* The matrix products of the full-size networks (hidden size 512, 97 positions), one example or several: first tested
- * against plain C (tests/kernels/network.c), then timed (bench/bench_kernels.c). */
+ * against plain C (tests/kernels/network.c), then timed (bench/products.c). */
 #ifndef TRM_TESTS_KERNELS_CASES_H
 #define TRM_TESTS_KERNELS_CASES_H
 

@@ -1,0 +1,50 @@
+/* Cases of whole networks (cases.h). */
+#include "cases.h"
+
+#include <string.h>
+#include <trm/train.h>
+
+const forward_type forward_types[] = {
+    {TYPE_FLOAT32, TRM_FLOAT32, "float32", 1},
+    {TYPE_BFLOAT16, TRM_BFLOAT16, "bfloat16", 1},
+    {TYPE_INT8, TRM_INT8, NULL, 0},
+};
+const int forward_type_count = sizeof forward_types / sizeof *forward_types;
+
+int case_has_type(const bench *b, const forward_type *type) {
+  return type->type != TYPE_INT8 || b->kernels->product[TRM__INT8] != NULL;
+}
+
+const network_case network_cases[] = {{1, 0, 1}, {8, 0, 1}, {32, 0, 0}, {8, 1, 1}};
+const int network_case_count = sizeof network_cases / sizeof *network_cases;
+
+const network_preset network_presets[] = {{"sudoku-mlp", 1}, {"sudoku-att", 1}, {"maze", 1}, {"arc", 0}};
+const int network_preset_count = sizeof network_presets / sizeof *network_presets;
+
+trm_status case_config(const bench *b, const char *preset, const forward_type *type, trm_model_config *config,
+                       trm_error *err) {
+  trm_train_config train;
+  trm_status status = trm_preset_apply(preset, config, &train, err);
+  config->forward_dtype = (int)type->dtype;
+  if (status || b->mode != MODE_TINY) return status;
+  config->seq_len = config->seq_len > 100 ? 36 : 16;
+  config->hidden_size = config->puzzle_emb_ndim = 32;
+  config->num_heads = 2;
+  config->puzzle_emb_len = 1;
+  config->H_cycles = config->L_cycles = 2;
+  config->expansion = 1;
+  return TRM_OK;
+}
+
+double case_operations(const trm_model_config *config, int batch, int training) {
+  trm_model_cost cost = trm_model_config_cost(config);
+  return batch * (training ? cost.training_step : cost.step);
+}
+
+int case_fit_cycles(const bench *b, trm_model_config *config, int batch, int training, int *of) {
+  double most = b->run_seconds * 0.7 * b->ceiling_rate;
+  *of = (int)(config->H_cycles * (config->L_cycles + 1));
+  if (case_operations(config, batch, training) > most) config->H_cycles = 1;
+  if (case_operations(config, batch, training) > most) config->L_cycles = 1;
+  return (int)(config->H_cycles * (config->L_cycles + 1));
+}

@@ -1,0 +1,251 @@
+/* Ceilings (ceilings.h). Each function below is compiled for its own instruction set by a target attribute, so that
+ * this file needs no flags, and runs only where CPUID and the operating system allow it. The instructions are written
+ * out: twelve chains stay in registers at any optimization level and cover latency times throughput. */
+#include "ceilings.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "kernels/kernels.h"
+
+enum { CHAINS = 12, CHAIN_ROUNDS = 20000 };
+
+#define EACH_CHAIN(X) X(c0) X(c1) X(c2) X(c3) X(c4) X(c5) X(c6) X(c7) X(c8) X(c9) X(c10) X(c11)
+#define START(c) __typeof__(x) c = x;
+#define STEP(c) __asm__ volatile(MULTIPLY_ADD : "+" REGISTER(c) : REGISTER(x), REGISTER(y) CLOBBERED);
+/* lanes: multiply-adds of one instruction (or pair). */
+#define CHAINS_FUNCTION(name, target_text, vector, lanes)                                                              \
+  __attribute__((target(target_text))) static double name(int rounds) {                                                \
+    vector x = {0}, y = {0};                                                                                           \
+    EACH_CHAIN(START)                                                                                                  \
+    for (int r = 0; r < rounds; r++) {                                                                                 \
+      EACH_CHAIN(STEP)                                                                                                 \
+    }                                                                                                                  \
+    return 2.0 * (lanes)*CHAINS * rounds;                                                                              \
+  }
+
+typedef float v16 __attribute__((vector_size(16)));
+
+#if defined(__x86_64__)
+typedef float v32 __attribute__((vector_size(32)));
+typedef float v64 __attribute__((vector_size(64)));
+
+#define REGISTER "x"
+#define CLOBBERED : "xmm15"
+#define MULTIPLY_ADD "movaps %1, %%xmm15\n\tmulps %2, %%xmm15\n\taddps %%xmm15, %0"
+CHAINS_FUNCTION(chains_sse2_f32, "sse2", v16, 4)
+#undef MULTIPLY_ADD
+#define MULTIPLY_ADD "vpmaddwd %2, %1, %%ymm15\n\tvpaddd %%ymm15, %0, %0"
+CHAINS_FUNCTION(chains_avx2_int16, "avx2", v32, 16)
+#undef MULTIPLY_ADD
+#undef CLOBBERED
+#define CLOBBERED
+#define MULTIPLY_ADD "vfmadd231ps %2, %1, %0"
+CHAINS_FUNCTION(chains_avx2_f32, "avx2,fma", v32, 8)
+#undef REGISTER
+#define REGISTER "v"
+CHAINS_FUNCTION(chains_avx512_f32, "avx512f", v64, 16)
+#undef MULTIPLY_ADD
+#define MULTIPLY_ADD "vdpbf16ps %2, %1, %0"
+CHAINS_FUNCTION(chains_avx512_bf16, "avx512f,avx512bf16", v64, 32)
+#undef MULTIPLY_ADD
+#define MULTIPLY_ADD "vpdpbusd %2, %1, %0"
+CHAINS_FUNCTION(chains_avx512_int8, "avx512f,avx512vnni", v64, 64)
+
+static int always(void) {
+  return 1;
+}
+/* The kernel tables ask for the registers that the operating system saves too. */
+static int has_avx2(void) {
+  return trm__kernels_get("avx2") != NULL;
+}
+static int has_avx512(void) {
+  return trm__kernels_get("avx512") != NULL;
+}
+static int has_avx512_bf16(void) {
+  return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
+static int has_avx512_vnni(void) {
+  return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
+static const struct {
+  ceiling ceiling;
+  int (*present)(void);
+} known[] = {
+    {{"MULPS, ADDPS, 128 bits", "ref", TYPE_FLOAT32, chains_sse2_f32}, always},
+    {{"VFMADD, 256 bits", "avx2", TYPE_FLOAT32, chains_avx2_f32}, has_avx2},
+    {{"VFMADD, 512 bits", "avx512", TYPE_FLOAT32, chains_avx512_f32}, has_avx512},
+    {{"VDPBF16PS, 512 bits", "avx512", TYPE_BFLOAT16, chains_avx512_bf16}, has_avx512_bf16},
+    {{"VPMADDWD, VPADDD, 256 bits", "avx2", TYPE_INT8, chains_avx2_int16}, has_avx2},
+    {{"VPDPBUSD, 512 bits", "avx512", TYPE_INT8, chains_avx512_int8}, has_avx512_vnni},
+};
+#elif defined(__aarch64__)
+#define REGISTER "w"
+#define CLOBBERED
+#define MULTIPLY_ADD "fmla %0.4s, %1.4s, %2.4s"
+CHAINS_FUNCTION(chains_neon_f32, "arch=armv8-a", v16, 4)
+static int always(void) {
+  return 1;
+}
+static const struct {
+  ceiling ceiling;
+  int (*present)(void);
+} known[] = {{{"FMLA, 128 bits", "ref", TYPE_FLOAT32, chains_neon_f32}, always}};
+#else
+#error "give this machine a ceiling: a chain of its multiply-adds"
+#endif
+
+enum { KNOWN = sizeof known / sizeof *known };
+
+const char *type_name(number_type type) {
+  static const char *const names[] = {"f32", "bf16", "int8"};
+  return names[type];
+}
+
+size_t ceilings_count(void) {
+  size_t count = 0;
+  for (size_t i = 0; i < KNOWN; i++) count += known[i].present() != 0;
+  return count;
+}
+
+const ceiling *ceilings_at(size_t index) {
+  for (size_t i = 0; i < KNOWN; i++)
+    if (known[i].present() && index-- == 0) return &known[i].ceiling;
+  return NULL;
+}
+
+/* Order of the instruction sets: a mask stands above what it may use. */
+static int level(const char *isa) {
+  return strncmp(isa, "avx512", 6) == 0 ? 2 : strcmp(isa, "avx2") == 0 ? 1 : 0;
+}
+
+const ceiling *ceiling_of(number_type type, const char *isa) {
+  const ceiling *best = NULL;
+  for (size_t i = 0; i < KNOWN; i++) {
+    const ceiling *c = &known[i].ceiling;
+    if (c->type == type && known[i].present() && level(c->isa) <= level(isa)) best = c;
+  }
+  return best || type == TYPE_FLOAT32 ? best : ceiling_of(TYPE_FLOAT32, isa);
+}
+
+static void chains_task(void *context, int task, int worker) {
+  (void)task, (void)worker;
+  ((const ceiling_run *)context)->ceiling->chains(CHAIN_ROUNDS);
+}
+
+static double chains_seconds(void *context, int runs) {
+  ceiling_run *run = context;
+  double start = run->pool ? measure_wall_clock() : measure_thread_clock();
+  for (int r = 0; r < runs; r++) {
+    if (run->pool) trm__pool_run(run->pool, trm__pool_threads(run->pool), chains_task, run);
+    else run->ceiling->chains(CHAIN_ROUNDS);
+  }
+  return (run->pool ? measure_wall_clock() : measure_thread_clock()) - start;
+}
+
+contestant ceiling_contestant(ceiling_run *run, const ceiling *c, trm__pool *pool) {
+  double operations = c->chains(1) * CHAIN_ROUNDS * (pool ? trm__pool_threads(pool) : 1);
+  *run = (ceiling_run){c, pool, operations};
+  return (contestant){.seconds = chains_seconds, .context = run, .amount = operations};
+}
+
+/* -- memory ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Bytes in a file such as "512K" or "32768K"; 0 when it cannot be read. */
+static size_t size_in_file(const char *path) {
+  FILE *f = fopen(path, "r");
+  unsigned long size = 0;
+  char unit = 0;
+  if (!f) return 0;
+  int got = fscanf(f, "%lu%c", &size, &unit);
+  fclose(f);
+  if (got < 1) return 0;
+  return (size_t)size << (unit == 'K' ? 10 : unit == 'M' ? 20 : 0);
+}
+
+/* The kernel's account first: sysconf counts an AMD L3 cache once for every core that shares it. */
+cache_sizes cache_sizes_read(void) {
+  static const char *const names[] = {"index0", "index2", "index3"};
+  size_t size[3];
+  for (int i = 0; i < 3; i++) {
+    char path[100];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/%s/size", names[i]);
+    size[i] = size_in_file(path);
+  }
+  return (cache_sizes){size[0], size[1], size[2]};
+}
+
+#if defined(__x86_64__)
+#define VECTORS "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7"
+#else
+#define VECTORS "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7"
+#endif
+#define READ_LOOP(load, width)                                                                                         \
+  for (size_t i = 0; i < bytes; i += 8 * (width)) {                                                                    \
+    const unsigned char *q = p + i;                                                                                    \
+    __asm__ volatile(load : : "r"(q) : "memory", VECTORS);                                                             \
+  }
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void read_avx2(const unsigned char *p, size_t bytes) {
+  READ_LOOP("vmovaps (%0), %%ymm0\n\tvmovaps 32(%0), %%ymm1\n\tvmovaps 64(%0), %%ymm2\n\tvmovaps 96(%0), %%ymm3\n\t"
+            "vmovaps 128(%0), %%ymm4\n\tvmovaps 160(%0), %%ymm5\n\tvmovaps 192(%0), %%ymm6\n\t"
+            "vmovaps 224(%0), %%ymm7\n\tvzeroupper",
+            (size_t)32)
+}
+static void read_sse2(const unsigned char *p, size_t bytes) {
+  READ_LOOP("movaps (%0), %%xmm0\n\tmovaps 16(%0), %%xmm1\n\tmovaps 32(%0), %%xmm2\n\tmovaps 48(%0), %%xmm3\n\t"
+            "movaps 64(%0), %%xmm4\n\tmovaps 80(%0), %%xmm5\n\tmovaps 96(%0), %%xmm6\n\tmovaps 112(%0), %%xmm7",
+            (size_t)16)
+}
+static void read_all(const unsigned char *p, size_t bytes) {
+  if (has_avx2()) read_avx2(p, bytes);
+  else read_sse2(p, bytes);
+}
+#elif defined(__aarch64__)
+static void read_all(const unsigned char *p, size_t bytes) {
+  READ_LOOP("ldp q0, q1, [%0]\n\tldp q2, q3, [%0, 32]\n\tldp q4, q5, [%0, 64]\n\tldp q6, q7, [%0, 96]", (size_t)16)
+}
+#endif
+
+static void reading_task(void *context, int task, int worker) {
+  const reading *r = context;
+  (void)task;
+  read_all(r->memory[worker], r->bytes);
+}
+
+/* Each worker reads what lies in its own core's cache; on one thread no pool is asked. */
+static double reading_seconds(void *context, int runs) {
+  reading *r = context;
+  double start = measure_wall_clock();
+  for (int i = 0; i < runs; i++) trm__pool_run(r->pool, r->threads, reading_task, r);
+  return measure_wall_clock() - start;
+}
+
+int reading_open(reading *r, trm__pool *pool, size_t bytes) {
+  *r = (reading){.pool = pool, .bytes = bytes / 256 * 256, .threads = trm__pool_threads(pool)};
+  r->memory = trm__calloc((size_t)r->threads, sizeof *r->memory);
+  for (int i = 0; r->memory && i < r->threads; i++) {
+    r->memory[i] = trm__calloc(r->bytes, 1);
+    if (!r->memory[i]) return 0;
+    memset(r->memory[i], 1, r->bytes);
+  }
+  return r->memory != NULL;
+}
+
+void reading_close(reading *r) {
+  for (int i = 0; r->memory && i < r->threads; i++) trm__free(r->memory[i]);
+  trm__free(r->memory);
+  r->memory = NULL;
+}
+
+contestant reading_contestant(reading *r) {
+  return (contestant){.seconds = reading_seconds, .context = r, .amount = (double)r->bytes * r->threads};
+}
