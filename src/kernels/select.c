@@ -2,6 +2,7 @@
  * saves (XGETBV), asked once. */
 #include "kernels/kernels.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #if defined(__x86_64__) && !defined(TRM_DOUBLE)
@@ -10,60 +11,86 @@
 #define HAVE_X86 0
 #endif
 
-enum { LEVEL_REF, LEVEL_AVX2, LEVEL_AVX512 };
+/* Tables from worst to best, and the names of those that this machine runs. */
+typedef struct level {
+  const trm__kernels *table;
+  int runs;
+} level;
 
 #if HAVE_X86
 #include <cpuid.h>
 
-extern const trm__kernels trm__kernels_avx2, trm__kernels_avx512;
+extern const trm__kernels trm__kernels_avx2, trm__kernels_avxvnni, trm__kernels_avx512, trm__kernels_avx512vnni,
+    trm__kernels_avx512bf16;
+
+static level levels[] = {{&trm__kernels_ref, 1},    {&trm__kernels_avx2, 0},       {&trm__kernels_avxvnni, 0},
+                         {&trm__kernels_avx512, 0}, {&trm__kernels_avx512vnni, 0}, {&trm__kernels_avx512bf16, 0}};
 
 /* Bits of XCR0: SSE and AVX state, and the three parts of AVX-512 state. */
 #define XCR0_AVX 0x06U
 #define XCR0_AVX512 0xe6U
 
+/* CPUID 1: FMA and OSXSAVE in ecx. CPUID 7.0: AVX2, AVX512F, DQ, BW, VL in ebx, AVX512_VNNI in ecx. CPUID 7.1: AVX_VNNI
+ * and AVX512_BF16 in eax. */
+#define FMA_OSXSAVE (1U << 12 | 1U << 27)
+#define AVX2 (1U << 5)
+#define AVX512 (1U << 16 | 1U << 17 | 1U << 30 | 1U << 31)
+#define AVX512_VNNI (1U << 11)
+#define AVX_VNNI (1U << 4)
+#define AVX512_BF16 (1U << 5)
+
+static int all(unsigned bits, unsigned wanted) {
+  return (bits & wanted) == wanted;
+}
+
 static unsigned saved_registers(void) {
-  unsigned eax, ebx, ecx, edx;
-  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE)) return 0;
   unsigned low, high;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return low;
 }
 
-static int machine_level(void) {
+static void find_levels(void) {
+  unsigned eax, ebx, ecx, edx, more, ignored;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !all(ecx, FMA_OSXSAVE)) return;
   unsigned saved = saved_registers();
-  __builtin_cpu_init();
-  if ((saved & XCR0_AVX) != XCR0_AVX || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-    return LEVEL_REF;
-  if ((saved & XCR0_AVX512) != XCR0_AVX512 || !__builtin_cpu_supports("avx512f") ||
-      !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
-    return LEVEL_AVX2;
-  return LEVEL_AVX512;
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return;
+  if (eax < 1 || !__get_cpuid_count(7, 1, &more, &ignored, &ignored, &ignored)) more = 0;
+  int avx2 = all(saved, XCR0_AVX) && all(ebx, AVX2);
+  int avx512 = avx2 && all(saved, XCR0_AVX512) && all(ebx, AVX512);
+  int runs[] = {1, avx2, avx2 && all(more, AVX_VNNI), avx512, avx512 && all(ecx, AVX512_VNNI), 0};
+  runs[5] = runs[4] && all(more, AVX512_BF16);
+  for (int i = 0; i < 6; i++) levels[i].runs = runs[i];
 }
 #else
-static int machine_level(void) {
-  return LEVEL_REF;
-}
+static level levels[] = {{&trm__kernels_ref, 1}};
+
+static void find_levels(void) {}
 #endif
 
-static const trm__kernels *table(int level) {
-#if HAVE_X86
-  if (level == LEVEL_AVX2) return &trm__kernels_avx2;
-  if (level == LEVEL_AVX512) return &trm__kernels_avx512;
-#endif
-  return level == LEVEL_REF ? &trm__kernels_ref : NULL;
+enum { LEVELS = sizeof levels / sizeof levels[0] };
+
+static char available[64];
+static pthread_once_t asked = PTHREAD_ONCE_INIT;
+
+static void ask(void) {
+  find_levels();
+  for (int i = 0; i < LEVELS; i++) {
+    if (!levels[i].runs) continue;
+    if (i > 0) strcat(available, " ");
+    strcat(available, levels[i].table->isa);
+  }
 }
 
 const trm__kernels *trm__kernels_get(const char *mask) {
-  static const char *const names[] = {"ref", "avx2", "avx512"};
-  int best = machine_level();
-  if (!mask || strcmp(mask, "auto") == 0) return table(best);
-  for (int level = LEVEL_REF; level <= LEVEL_AVX512; level++) {
-    if (strcmp(mask, names[level]) == 0) return level <= best ? table(level) : NULL;
+  pthread_once(&asked, ask);
+  int free_choice = !mask || strcmp(mask, "auto") == 0;
+  for (int i = LEVELS - 1; i >= 0; i--) {
+    if (levels[i].runs && (free_choice || strcmp(mask, levels[i].table->isa) == 0)) return levels[i].table;
   }
   return NULL;
 }
 
 const char *trm__kernels_available(void) {
-  static const char *const lists[] = {"ref", "ref avx2", "ref avx2 avx512"};
-  return lists[machine_level()];
+  pthread_once(&asked, ask);
+  return available;
 }

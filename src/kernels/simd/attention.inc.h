@@ -59,12 +59,12 @@ size_t NAME(attention_scratch)(int rows, int head_dim) {
 
 /* B(p, j) = x[p * ld + j], k x n. */
 static void pack_plain(float *packed, const float *x, ptrdiff_t ld, int k, int n) {
-  NAME(pack_b)(packed, x, ld, 1, k, n, 0, 0, (int)(padded(n) / PANEL));
+  NAME(f32).pack_b(packed, x, ld, 1, k, n, 0, 0, (int)(padded(n) / PANEL));
 }
 
 /* B(p, j) = x[j * ld + p], k x n. */
 static void pack_transposed(float *packed, const float *x, ptrdiff_t ld, int k, int n) {
-  NAME(pack_b)(packed, x, 1, ld, k, n, 0, 0, (int)(padded(n) / PANEL));
+  NAME(f32).pack_b(packed, x, 1, ld, k, n, 0, 0, (int)(padded(n) / PANEL));
 }
 
 static void product(float *c, ptrdiff_t c_rs, const float *a, ptrdiff_t a_rs, ptrdiff_t a_cs, const float *b, int m,
@@ -74,7 +74,7 @@ static void product(float *c, ptrdiff_t c_rs, const float *a, ptrdiff_t a_rs, pt
   g.round = round;
   g.m1 = m;
   g.n1 = n;
-  NAME(gemm)(&g);
+  NAME(f32).gemm(&g);
 }
 
 /* softmax of scale * row [n], in place; the row has room up to the next full vector, which becomes 0. */

@@ -1,14 +1,14 @@
-/* Matrix product over a vector layer (VW), a tile of MR x 2 VW sums and a name (NAME).
+/* Matrix product over a vector layer (VW), a tile of MR x 2 VW sums, and a number type: DOT(x, b, sum) adds the
+ * products of two vectors of words, and SCALED says that sums are whole numbers (INT8) which become numbers in the
+ * epilogue. Words and whole sums travel as floats: moves keep their bits.
  *
- * The sums of a tile stay in registers over a block of KC products; between blocks they lie in a buffer and the next
- * block goes on from there, so that every sum is one chain of fused multiply-adds over p ascending, the same for any
- * range, blocking or width. Order of loops, from the outside: a group of panels, a block of TILES row tiles, a block
- * of KC, a panel (16 KB, in L1), a tile of rows (A from L2). After the last block the epilogue runs on the tile.
- * Rows are shared out evenly over the tiles: 97 rows are 17 tiles of 5 or 6, not 16 and a rest. */
+ * The sums of a tile stay in registers over a block of KC words; between blocks they lie in a buffer and the next
+ * block goes on from there, so that every sum is one chain over p ascending, the same for any range, blocking or width.
+ * Order of loops, from the outside: a group of panels, a block of TILES row tiles, a block of KC, a panel (16 KB, in
+ * L1), a tile of rows (A from L2). After the last block the epilogue runs on the tile. Rows are shared out evenly over
+ * the tiles: 97 rows are 17 tiles of 5 or 6, not 16 and a rest. */
 
-#include <string.h>
-
-enum { NR = 2 * VW, KC = 256, TILES = 48 / MR, GROUP = 512 / NR, AHEAD = 8, TILE_A = MR * KC + VW };
+enum { KC = 256, TILES = 48 / MR, GROUP = 512 / NR, AHEAD = 8, TILE_A = MR * KC + VW };
 
 typedef struct block {
   const trm__gemm *g;
@@ -20,10 +20,6 @@ typedef struct block {
   float *a;      /* [TILES][TILE_A]: each [KC][height], and VW numbers that stores may run over */
   float *sums;   /* [GROUP][TILES][MR][NR] */
 } block;
-
-static int ceil_div(int a, int b) {
-  return a / b + (a % b != 0);
-}
 
 /* First row (gate row) of tile t. */
 static int tile_start(const block *b, int t) {
@@ -51,7 +47,7 @@ ALWAYS_INLINE void tile_sums(float *sums, int first, const tile *in, ptrdiff_t r
     for (int v = 0; v < vectors; v++) b[v] = v_load(panel + v * VW);
     for (int r = 0; r < height; r++) {
       vf x = v_set(packed ? upper[r] : r < half ? upper[r * rs] : lower[(r - half) * rs]);
-      for (int v = 0; v < vectors; v++) acc[r][v] = v_fma(x, b[v], acc[r][v]);
+      for (int v = 0; v < vectors; v++) acc[r][v] = DOT(x, b[v], acc[r][v]);
     }
     upper += packed ? height : cs;
     lower += cs;
@@ -84,53 +80,6 @@ HEIGHTS(TILE_PLAIN)
 static const tile_fn tiles[2][MR] = {{HEIGHTS(TILE_PACKED_NAME)}, {HEIGHTS(TILE_PLAIN_NAME)}};
 #endif
 
-/* out[i * out_stride + j] = in[j * in_stride + i], i, j < 4 */
-static inline void transpose4(float *out, ptrdiff_t out_stride, const float *in, ptrdiff_t in_stride) {
-  __m128 r0 = _mm_loadu_ps(in), r1 = _mm_loadu_ps(in + in_stride);
-  __m128 r2 = _mm_loadu_ps(in + 2 * in_stride), r3 = _mm_loadu_ps(in + 3 * in_stride);
-  __m128 low01 = _mm_unpacklo_ps(r0, r1), low23 = _mm_unpacklo_ps(r2, r3);
-  __m128 high01 = _mm_unpackhi_ps(r0, r1), high23 = _mm_unpackhi_ps(r2, r3);
-  _mm_storeu_ps(out, _mm_movelh_ps(low01, low23));
-  _mm_storeu_ps(out + out_stride, _mm_movehl_ps(low23, low01));
-  _mm_storeu_ps(out + 2 * out_stride, _mm_movelh_ps(high01, high23));
-  _mm_storeu_ps(out + 3 * out_stride, _mm_movehl_ps(high23, high01));
-}
-
-/* VW columns of a panel, out[p * NR + j] = b[p * rs + j * cs], the columns from valid on zero. */
-static void pack_lanes(float *out, const float *b, ptrdiff_t rs, ptrdiff_t cs, int k, int valid) {
-  if (cs == 1) {
-    for (int p = 0; p < k; p++) v_store(out + p * NR, valid >= VW ? v_load(b + p * rs) : v_load_n(b + p * rs, valid));
-    return;
-  }
-  for (int j = 0; j < VW; j += 4) {
-    int p = 0;
-    if (rs == 1 && valid - j >= 4) {
-      for (; p + 4 <= k; p += 4) transpose4(out + p * NR + j, NR, b + p + j * cs, cs);
-    }
-    for (; p < k; p++) {
-      for (int e = j; e < j + 4; e++) out[p * NR + e] = e < valid ? b[p * rs + e * cs] : 0;
-    }
-  }
-}
-
-size_t NAME(packed_size)(int k, int n, int gate) {
-  int panels = gate ? ceil_div(n / 2, VW) : ceil_div(n, NR);
-  return (size_t)k * (size_t)panels * NR;
-}
-
-void NAME(pack_b)(float *packed, const float *b, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n, int gate, int p0,
-                  int p1) {
-  for (int q = p0; q < p1; q++) {
-    float *out = packed + (size_t)q * (size_t)k * NR;
-    int left = gate ? q * VW : q * NR, end = gate ? n / 2 : n;
-    int right = gate ? n / 2 + left : left + VW;
-    int left_valid = end - left, right_valid = gate ? left_valid : end - right;
-    pack_lanes(out, b + left * b_cs, b_rs, b_cs, k, left_valid);
-    if (right_valid < 0) right_valid = 0;
-    pack_lanes(out + VW, right_valid ? b + right * b_cs : b, b_rs, b_cs, k, right_valid);
-  }
-}
-
 static tile tile_at(const block *b, int t, int k0) {
   const trm__gemm *g = b->g;
   int start = tile_start(b, t), rows = tile_start(b, t + 1) - start;
@@ -144,7 +93,7 @@ static void pack_run(float *out, const float *in, ptrdiff_t rs, ptrdiff_t cs, in
   int r = 0;
   for (; cs == 1 && r + 4 <= rows; r += 4) {
     int p = 0;
-    for (; p + 4 <= kc; p += 4) transpose4(out + p * height + r, height, in + r * rs + p, rs);
+    for (; p + 4 <= kc; p += 4) v_transpose4(out + p * height + r, height, in + r * rs + p, rs);
     for (; p < kc; p++) {
       for (int e = r; e < r + 4; e++) out[p * height + e] = in[e * rs + p];
     }
@@ -175,8 +124,8 @@ static void pack_tiles(const block *b, int k0, int kc) {
   for (int p = 0; p < kc; p++) {
     int ahead = p + AHEAD < kc ? p + AHEAD : p;
     for (int r = 0; r < rows; r += 16) {
-      _mm_prefetch((const char *)(in[0].upper + ahead * cs + r), _MM_HINT_T0);
-      if (b->gate_rows) _mm_prefetch((const char *)(in[0].lower + ahead * cs + r), _MM_HINT_T0);
+      v_prefetch(in[0].upper + ahead * cs + r);
+      if (b->gate_rows) v_prefetch(in[0].lower + ahead * cs + r);
     }
     for (int t = 0; t < count; t++) {
       int half = (in[t].height + 1) / 2;
@@ -192,15 +141,26 @@ ALWAYS_INLINE vf gated(vf gate, vf up, int round) {
   return v_rounded(v_mul(v_rounded(v_mul(gate, v_sigmoid(gate)), round), up), round);
 }
 
-static void finish_gate(const trm__gemm *g, const float *sums, int i, int height, int j, int cols, int gate_rows) {
-  int rows = gate_rows ? height / 2 : height, parts = gate_rows ? 2 : 1;
-  const float *ups = gate_rows ? sums + rows * NR : sums + VW;
-  ptrdiff_t up_at = gate_rows ? (g->m / 2) * g->c_rs : g->n / 2;
+/* A vector of finished sums of row i of A. tail: what follows the panel's words (SCALED). */
+ALWAYS_INLINE vf value(const trm__gemm *g, const float *sums, int i, const float *tail) {
+#if SCALED
+  return v_mul(v_minus_whole(v_load(sums), v_load(tail + NR)), v_mul(v_set(g->a_scale[i]), v_load(tail)));
+#else
+  (void)g, (void)i, (void)tail;
+  return v_load(sums);
+#endif
+}
+
+static void finish_gate(const trm__gemm *g, const float *sums, int i, int height, int j, int cols, int gate_rows,
+                        const float *tail) {
+  int rows = gate_rows ? height / 2 : height, parts = gate_rows ? 2 : 1, up_row = gate_rows ? g->m / 2 : 0;
+  const float *ups = gate_rows ? sums + rows * NR : sums + VW, *up_tail = gate_rows ? tail : tail + VW;
+  ptrdiff_t up_at = gate_rows ? up_row * g->c_rs : g->n / 2;
   for (int r = 0; r < rows; r++) {
     for (int v = 0; v < parts && cols > v * VW; v++) {
       int count = cols - v * VW;
-      vf gate = v_rounded(v_load(sums + r * NR + v * VW), g->round);
-      vf up = v_rounded(v_load(ups + r * NR + v * VW), g->round);
+      vf gate = v_rounded(value(g, sums + r * NR + v * VW, i + r, tail + v * VW), g->round);
+      vf up = v_rounded(value(g, ups + r * NR + v * VW, i + r + up_row, up_tail + v * VW), g->round);
       if (g->c) {
         float *c = g->c + (i + r) * g->c_rs + j + v * VW;
         v_put(c, gate, count);
@@ -211,13 +171,13 @@ static void finish_gate(const trm__gemm *g, const float *sums, int i, int height
   }
 }
 
-static void finish_plain(const trm__gemm *g, const float *sums, int i, int height, int j, int cols) {
+static void finish_plain(const trm__gemm *g, const float *sums, int i, int height, int j, int cols, const float *tail) {
   for (int r = 0; r < height; r++) {
     for (int v = 0; v < 2 && cols > v * VW; v++) {
       int count = cols - v * VW;
       ptrdiff_t column = j + v * VW;
       float *c = g->c + (i + r) * g->c_rs + column;
-      vf x = v_load(sums + r * NR + v * VW);
+      vf x = value(g, sums + r * NR + v * VW, i + r, tail + v * VW);
       if (g->epilogue == TRM__EPI_ADD) x = v_add(v_get(c, count), x);
       else if (g->epilogue == TRM__EPI_RESIDUAL)
         x = v_add(v_get(g->residual + (i + r) * g->residual_rs + column, count), v_rounded(x, g->round));
@@ -231,7 +191,8 @@ static void panel_times_tiles(const block *b, int q, int k0, int kc, int first, 
   const trm__gemm *g = b->g;
   int gate_n = g->epilogue == TRM__EPI_GATE_N, width = gate_n ? VW : NR;
   int j = q * width, cols = g->n1 - j < width ? g->n1 - j : width;
-  const float *panel = g->b + ((size_t)q * (size_t)g->k + (size_t)k0) * NR;
+  const float *whole = g->b + (size_t)q * (size_t)(g->k + TAIL) * NR, *panel = whole + (size_t)k0 * NR;
+  const float *tail = whole + (size_t)g->k * NR;
   for (int t = b->t0; t < b->t1; t++) {
     tile in = tile_at(b, t, k0);
     int height = in.height;
@@ -239,8 +200,8 @@ static void panel_times_tiles(const block *b, int q, int k0, int kc, int first, 
     float *sums = b->sums + (one ? 0 : ((size_t)(q - b->q0) * TILES + (size_t)(t - b->t0)) * MR * NR);
     tiles[b->packed ? 0 : 1][height - 1](sums, first, &in, g->a_rs, g->a_cs, panel, kc, !gate_n && cols <= VW ? 1 : 2);
     if (!last) continue;
-    if (gate_n || b->gate_rows) finish_gate(g, sums, tile_start(b, t), height, j, cols, b->gate_rows);
-    else finish_plain(g, sums, tile_start(b, t), height, j, cols);
+    if (gate_n || b->gate_rows) finish_gate(g, sums, tile_start(b, t), height, j, cols, b->gate_rows, tail);
+    else finish_plain(g, sums, tile_start(b, t), height, j, cols, tail);
   }
 }
 
@@ -254,7 +215,7 @@ static void multiply_block(const block *b) {
   }
 }
 
-void NAME(gemm)(const trm__gemm *g) {
+static void multiply(const trm__gemm *g) {
   _Alignas(64) float sums[GROUP * TILES * MR * NR];
   _Alignas(64) float a[TILES * TILE_A];
   if (g->m0 >= g->m1 || g->n0 >= g->n1) return;
@@ -270,18 +231,3 @@ void NAME(gemm)(const trm__gemm *g) {
     }
   }
 }
-
-static void spread(float *words, int width, const float *x, ptrdiff_t ld, int rows, int cols) {
-  for (int p = 0; p < rows; p++, words += width, x += ld) {
-    int count = cols < width ? cols : width;
-    memcpy(words, x, (size_t)count * sizeof *x);
-    if (count < width) memset(words + count, 0, (size_t)(width - count) * sizeof *x);
-  }
-}
-
-const trm__product NAME(f32) = {.type = TRM__F32,
-                                .unit = 1,
-                                .packed_size = NAME(packed_size),
-                                .pack_b = NAME(pack_b),
-                                .spread = spread,
-                                .gemm = NAME(gemm)};

@@ -1,10 +1,6 @@
 /* Declarations of one variant's kernels, which its table (table.inc.h) collects. */
 
 extern const trm__product NAME(f32);
-size_t NAME(packed_size)(int k, int n, int gate);
-void NAME(pack_b)(float *packed, const float *b, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n, int gate, int p0,
-                  int p1);
-void NAME(gemm)(const trm__gemm *g);
 
 void NAME(swiglu_backward)(float *dgu, float *act, const float *gu, const float *da, int rows, int cols);
 void NAME(inject)(float *h, const float *a, const float *b, size_t n, int round);

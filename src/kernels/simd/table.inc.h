@@ -1,4 +1,4 @@
-/* One variant's table. */
+/* One variant's table: TABLE, ISA and PRODUCTS beside the operations that NAME gives. */
 
 extern const trm__kernels TABLE;
 
@@ -6,7 +6,7 @@ const trm__kernels TABLE = {
     .isa = ISA,
     .mr = MR,
     .nr = 2 * VW,
-    .product = {&NAME(f32)},
+    .product = PRODUCTS,
     .swiglu_backward = NAME(swiglu_backward),
     .rms_rows = NAME(rms_rows),
     .rms_rows_backward = NAME(rms_rows_backward),

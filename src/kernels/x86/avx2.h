@@ -7,8 +7,6 @@
 #include "kernels/x86/vec_avx2.h"
 
 #define NAME(operation) trm__avx2_##operation
-#define ISA "avx2"
-#define TABLE trm__kernels_avx2
 #define MR 6
 #define HEIGHTS(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #define PACK_ALWAYS 0

@@ -7,8 +7,6 @@
 #include "kernels/x86/vec_avx512.h"
 
 #define NAME(operation) trm__avx512_##operation
-#define ISA "avx512"
-#define TABLE trm__kernels_avx512
 #define MR 14
 #define HEIGHTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #define PACK_ALWAYS 1

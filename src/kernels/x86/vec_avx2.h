@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/x86/vec_common.h"
+
 #define VW 8
 
 typedef __m256 vf;
@@ -114,6 +116,23 @@ static inline vf v_bf16(vf a) {
   __m256i kept = _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(up), _mm256_castsi256_ps(quiet), nan));
   return _mm256_castsi256_ps(_mm256_and_si256(kept, _mm256_set1_epi32(-65536)));
 }
+
+/* Whole numbers (int32) and bits, lane by lane. */
+static inline vf v_set_bits(uint32_t x) {
+  return _mm256_castsi256_ps(_mm256_set1_epi32((int)x));
+}
+static inline vf v_whole(vf a) {
+  return _mm256_castsi256_ps(_mm256_cvtps_epi32(a));
+} /* the nearest, ties to even */
+static inline vf v_add_whole(vf a, vf b) {
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+}
+static inline vf v_minus_whole(vf a, vf b) {
+  return _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+} /* a - b as a number */
+static inline vf v_max_bits(vf a, vf b) {
+  return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+} /* of positive int32 */
 
 /* Sum and maximum of the lanes, halves first. */
 static inline float v_sum(vf a) {

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/x86/vec_common.h"
+
 #define VW 16
 
 typedef __m512 vf;
@@ -108,6 +110,23 @@ static inline vf v_bf16(vf a) {
   __m512i kept = _mm512_mask_or_epi32(up, v_unordered(a, a), bits, _mm512_set1_epi32(0x00400000));
   return _mm512_castsi512_ps(_mm512_and_si512(kept, _mm512_set1_epi32(-65536)));
 }
+
+/* Whole numbers (int32) and bits, lane by lane. */
+static inline vf v_set_bits(uint32_t x) {
+  return _mm512_castsi512_ps(_mm512_set1_epi32((int)x));
+}
+static inline vf v_whole(vf a) {
+  return _mm512_castsi512_ps(_mm512_cvtps_epi32(a));
+} /* the nearest, ties to even */
+static inline vf v_add_whole(vf a, vf b) {
+  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+}
+static inline vf v_minus_whole(vf a, vf b) {
+  return _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+} /* a - b as a number */
+static inline vf v_max_bits(vf a, vf b) {
+  return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+} /* of positive int32 */
 
 /* Sum and maximum of the lanes, halves first. */
 static inline float v_sum(vf a) {

@@ -1,0 +1,4 @@
+/* f32.inc.h, 16 wide on AVX2. */
+#include "wide.h"
+
+#include "kernels/simd/f32.inc.h"

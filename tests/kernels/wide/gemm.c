@@ -1,4 +1,0 @@
-/* gemm.inc.h, 16 wide on AVX2. */
-#include "wide.h"
-
-#include "kernels/simd/gemm.inc.h"
