@@ -19,19 +19,20 @@
 #include "kernels/kernels.h"
 
 #ifdef TRM_TEST_WIDE
-extern const trm__kernels trm__kernels_wide;
+extern const trm__kernels trm__kernels_bytes, trm__kernels_wide, trm__kernels_wide_bf16;
 #endif
 
-/* Variant i, plain C first; NULL after the last. The emulated 16-wide one runs wherever AVX2 does. */
+/* Variant i, plain C first; NULL after the last. The emulated ones run wherever AVX2 does. */
 static inline const trm__kernels *variant(int i) {
-  static const char *const names[] = {"ref", "avx2", "avx512"};
+  char list[64];
+  snprintf(list, sizeof list, "%s", trm__kernels_available());
   int seen = 0;
-  for (int n = 0; n < 3; n++) {
-    const trm__kernels *k = trm__kernels_get(names[n]);
-    if (k && seen++ == i) return k;
+  for (char *rest = NULL, *name = strtok_r(list, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {
+    if (seen++ == i) return trm__kernels_get(name);
   }
 #ifdef TRM_TEST_WIDE
-  if (i == seen && trm__kernels_get("avx2")) return &trm__kernels_wide;
+  static const trm__kernels *const emulated[] = {&trm__kernels_bytes, &trm__kernels_wide, &trm__kernels_wide_bf16};
+  if (i < seen + 3 && trm__kernels_get("avx2")) return emulated[i - seen];
 #endif
   return NULL;
 }
@@ -81,7 +82,17 @@ static inline float random_real(void) {
   return (float)(random_bits() >> 40) * 0x1p-23F - 1;
 } /* [-1, 1) */
 
-typedef enum fill_kind { FILL_UNIT, FILL_WHOLE, FILL_ZERO, FILL_HUGE, FILL_SUBNORMAL, FILL_WIDE } fill_kind;
+typedef enum fill_kind {
+  FILL_UNIT,
+  FILL_WHOLE,
+  FILL_ZERO,
+  FILL_HUGE,
+  FILL_SUBNORMAL,
+  FILL_WIDE,
+  FILL_TINY,
+  FILL_SMALL,
+  FILL_LARGEST
+} fill_kind;
 
 /* FILL_WHOLE: whole numbers -3..3, so that sums are exact. FILL_WIDE: magnitudes from 1e-20 to 1e20. */
 static inline void fill(float *x, size_t n, fill_kind kind) {
@@ -91,6 +102,9 @@ static inline void fill(float *x, size_t n, fill_kind kind) {
     else if (kind == FILL_ZERO) x[i] = 0;
     else if (kind == FILL_HUGE) x[i] = r * 1e18F;
     else if (kind == FILL_SUBNORMAL) x[i] = r * 1e-39F;
+    else if (kind == FILL_TINY) x[i] = r * 1e-38F;
+    else if (kind == FILL_SMALL) x[i] = r * 1e-6F;
+    else if (kind == FILL_LARGEST) x[i] = r * 1e38F;
     else if (kind == FILL_WIDE) x[i] = r * powf(10, 20 * random_real());
     else x[i] = r;
   }

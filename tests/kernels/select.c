@@ -12,8 +12,8 @@ static int listed(const char *name) {
 
 static void test_masks(void **state) {
   (void)state;
-  static const char *const names[] = {"ref", "avx2", "avx512"};
-  for (int i = 0; i < 3; i++) {
+  static const char *const names[] = {"ref", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16"};
+  for (int i = 0; i < 6; i++) {
     const trm__kernels *k = trm__kernels_get(names[i]);
     assert_int_equal(k != NULL, listed(names[i]));
     if (k) assert_string_equal(k->isa, names[i]);

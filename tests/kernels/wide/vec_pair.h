@@ -35,6 +35,11 @@
 #define v_bf16 PREFIXED(v_bf16)
 #define v_sum PREFIXED(v_sum)
 #define v_max_lane PREFIXED(v_max_lane)
+#define v_set_bits PREFIXED(v_set_bits)
+#define v_whole PREFIXED(v_whole)
+#define v_add_whole PREFIXED(v_add_whole)
+#define v_minus_whole PREFIXED(v_minus_whole)
+#define v_max_bits PREFIXED(v_max_bits)
 #define vd_zero PREFIXED(vd_zero)
 #define vd_add_square PREFIXED(vd_add_square)
 #define vd_sum PREFIXED(vd_sum)
@@ -70,6 +75,11 @@
 #undef v_bf16
 #undef v_sum
 #undef v_max_lane
+#undef v_set_bits
+#undef v_whole
+#undef v_add_whole
+#undef v_minus_whole
+#undef v_max_bits
 #undef vd_zero
 #undef vd_add_square
 #undef vd_sum
@@ -105,6 +115,9 @@ static inline vf v_zero(void) {
 static inline vf v_set(float x) {
   return (vf){half_v_set(x), half_v_set(x)};
 }
+static inline vf v_set_bits(uint32_t x) {
+  return (vf){half_v_set_bits(x), half_v_set_bits(x)};
+}
 static inline vf v_load(const float *p) {
   return (vf){half_v_load(p), half_v_load(p + 8)};
 }
@@ -127,6 +140,9 @@ TWO(v_max, vf)
 TWO(v_min, vf)
 TWO(v_xor, vf)
 TWO(v_ldexp, vf)
+TWO(v_add_whole, vf)
+TWO(v_minus_whole, vf)
+TWO(v_max_bits, vf)
 TWO(v_gt, vm)
 TWO(v_eq, vm)
 TWO(v_unordered, vm)
@@ -135,6 +151,7 @@ ONE(v_sign_bits)
 ONE(v_abs)
 ONE(v_nearest)
 ONE(v_bf16)
+ONE(v_whole)
 THREE(v_fma)
 THREE(v_fnma)
 static inline vf v_select(vm m, vf yes, vf no) {
