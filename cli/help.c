@@ -22,7 +22,7 @@ static const struct {
   const char *name, *meaning;
 } environment[] = {
     {"TRM_THREADS", "computing threads, where --threads does not say; default: all cores that the process may use"},
-    {"TRM_ISA", "auto, ref, avx2 or avx512: the best kernels that may be used"},
+    {"TRM_ISA", "the kernels: auto (the best), ref, avx2, avxvnni, avx512, avx512vnni or avx512bf16"},
     {"NO_COLOR", "set and not empty: no colours"},
 };
 
@@ -35,7 +35,7 @@ void cli_print_overview(FILE *file) {
         "  trm train data/6x6 --run runs/6x6\n"
         "  trm eval runs/6x6 data/6x6\n"
         "  trm solve --model runs/6x6 --explain PUZZLE\n"
-        "\nTRM_THREADS=N sets the threads, TRM_ISA=ref|avx2|avx512 limits the kernels.\n",
+        "\nTRM_THREADS=N sets the threads, TRM_ISA=ref|avx2|... chooses the kernels.\n",
         file);
 }
 

@@ -21,7 +21,7 @@ typedef void (*trm_log_fn)(void *context, trm_log_level level, const char *line)
 
 typedef struct trm_runtime_config {
   int threads;        /* 0: as many as this process may use (affinity and cgroup limits respected) */
-  const char *isa;    /* NULL or "auto": the best this CPU runs; "ref", "avx2", "avx512" masks better ones */
+  const char *isa;    /* NULL or "auto": the best this CPU runs; or a name: "ref", "avx2", "avx512", ... */
   const char *device; /* NULL or "cpu" */
   trm_log_fn log;     /* NULL: silent */
   void *log_context;

@@ -11,11 +11,14 @@ trm_runtime_config trm_runtime_config_default(void) {
   return (trm_runtime_config){.isa = "auto", .device = "cpu"};
 }
 
-/* One of the words that trm__kernels_get knows, whether or not this machine has it. */
+/* One of the names of kernels, whether or not this machine can run them. */
 static int is_isa(const char *name) {
-  static const char *const known[] = {"auto", "ref", "avx2", "avx512"};
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (strcmp(name, known[i]) == 0) return 1;
+  size_t length = strlen(name);
+  for (const char *known = trm__kernels_names(); *known && length > 0;) {
+    size_t word = strcspn(known, " ");
+    if (word == length && strncmp(known, name, length) == 0) return 1;
+    known += word + strspn(known + word, " ");
+  }
   return 0;
 }
 

@@ -162,9 +162,12 @@ typedef struct trm__kernels {
   void (*ema)(trm__real *shadow, const trm__real *p, size_t n, double decay); /* s = decay s + (1-decay) p */
 } trm__kernels;
 
-/* The best table not above the mask ("ref", "avx2", "avx512"; NULL or "auto": no mask) that this CPU and its operating
- * system can run (CPUID and XGETBV). NULL for an unknown mask or one that this machine lacks. */
-const trm__kernels *trm__kernels_get(const char *mask);
+/* The table of that name, or the best that this CPU and its operating system can run (CPUID and XGETBV) for NULL or
+ * "auto". NULL for an unknown name or one that this machine cannot run. */
+const trm__kernels *trm__kernels_get(const char *name);
+
+/* Space-separated names of all tables there are, for any processor; static. */
+const char *trm__kernels_names(void);
 
 /* Space-separated names of all that this machine can run, best last; static. */
 const char *trm__kernels_available(void);

@@ -69,7 +69,7 @@ static void find_levels(void) {}
 
 enum { LEVELS = sizeof levels / sizeof levels[0] };
 
-static char available[64];
+static char available[128];
 static pthread_once_t asked = PTHREAD_ONCE_INIT;
 
 static void ask(void) {
@@ -81,13 +81,17 @@ static void ask(void) {
   }
 }
 
-const trm__kernels *trm__kernels_get(const char *mask) {
+const trm__kernels *trm__kernels_get(const char *name) {
   pthread_once(&asked, ask);
-  int free_choice = !mask || strcmp(mask, "auto") == 0;
+  int free_choice = !name || strcmp(name, "auto") == 0;
   for (int i = LEVELS - 1; i >= 0; i--) {
-    if (levels[i].runs && (free_choice || strcmp(mask, levels[i].table->isa) == 0)) return levels[i].table;
+    if (levels[i].runs && (free_choice || strcmp(name, levels[i].table->isa) == 0)) return levels[i].table;
   }
   return NULL;
+}
+
+const char *trm__kernels_names(void) {
+  return "ref avx2 avxvnni avx512 avx512vnni avx512bf16";
 }
 
 const char *trm__kernels_available(void) {

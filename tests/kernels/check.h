@@ -24,7 +24,7 @@ extern const trm__kernels trm__kernels_bytes, trm__kernels_wide, trm__kernels_wi
 
 /* Variant i, plain C first; NULL after the last. The emulated ones run wherever AVX2 does. */
 static inline const trm__kernels *variant(int i) {
-  char list[64];
+  char list[128];
   snprintf(list, sizeof list, "%s", trm__kernels_available());
   int seen = 0;
   for (char *rest = NULL, *name = strtok_r(list, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {

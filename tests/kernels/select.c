@@ -2,7 +2,7 @@
 #include "kernels/check.h"
 
 static int listed(const char *name) {
-  char list[64];
+  char list[128];
   snprintf(list, sizeof list, "%s", trm__kernels_available());
   for (char *rest = NULL, *word = strtok_r(list, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
     if (strcmp(word, name) == 0) return 1;
@@ -19,6 +19,7 @@ static void test_masks(void **state) {
     if (k) assert_string_equal(k->isa, names[i]);
   }
   assert_ptr_equal(trm__kernels_get("ref"), &trm__kernels_ref);
+  for (int i = 0; i < 6; i++) assert_non_null(strstr(trm__kernels_names(), names[i]));
 }
 
 static void test_unknown(void **state) {

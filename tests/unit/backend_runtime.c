@@ -27,8 +27,8 @@ static void opens_and_describes(void **state) {
 
 static void masks_choose_kernels(void **state) {
   (void)state;
-  static const char *const names[] = {"ref", "avx2", "avx512"};
-  for (size_t i = 0; i < 3; i++) {
+  static const char *const names[] = {"ref", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16"};
+  for (size_t i = 0; i < 6; i++) {
     trm_runtime_config config = {.threads = 1, .isa = names[i]};
     trm_runtime *runtime = NULL;
     trm_error err = {0};
@@ -47,9 +47,9 @@ static void masks_choose_kernels(void **state) {
 
 static void refuses_what_does_not_exist(void **state) {
   (void)state;
-  const trm_runtime_config wrong[] = {
-      {.isa = "sse9"}, {.isa = ""}, {.device = "toaster"}, {.device = ""}, {.threads = -1}};
-  static const char *const where[] = {"isa", "isa", "device", "device", "threads"};
+  const trm_runtime_config wrong[] = {{.isa = "sse9"},       {.isa = ""},    {.isa = "avx"}, {.isa = "ref avx2"},
+                                      {.device = "toaster"}, {.device = ""}, {.threads = -1}};
+  static const char *const where[] = {"isa", "isa", "isa", "isa", "device", "device", "threads"};
   size_t before = trm__mem_used();
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     trm_runtime *runtime = NULL;
