@@ -1,5 +1,5 @@
 /* Ceilings (ceilings.h). Each function below is compiled for its own instruction set by a target attribute, so that
- * this file needs no flags, and runs only where CPUID and the operating system allow it. The instructions are written
+ * this file needs no flags, and runs only where there are kernels that use it. The instructions are written
  * out: twelve chains stay in registers at any optimization level and cover latency times throughput. */
 #include "ceilings.h"
 
@@ -15,16 +15,25 @@
 
 enum { CHAINS = 12, CHAIN_ROUNDS = 20000 };
 
-#define EACH_CHAIN(X) X(c0) X(c1) X(c2) X(c3) X(c4) X(c5) X(c6) X(c7) X(c8) X(c9) X(c10) X(c11)
-#define START(c) __typeof__(x) c = x;
-#define STEP(c) __asm__ volatile(MULTIPLY_ADD : "+" REGISTER(c) : REGISTER(x), REGISTER(y) CLOBBERED);
-/* lanes: multiply-adds of one instruction (or pair). */
-#define CHAINS_FUNCTION(name, target_text, vector, lanes)                                                              \
+#if defined(__x86_64__)
+#define SCRATCH "xmm15" /* of pairs of instructions: the product */
+#else
+#define SCRATCH "v31"
+#endif
+
+#define EACH_CHAIN(X, ...)                                                                                             \
+  X(c0, __VA_ARGS__)                                                                                                   \
+  X(c1, __VA_ARGS__) X(c2, __VA_ARGS__) X(c3, __VA_ARGS__) X(c4, __VA_ARGS__) X(c5, __VA_ARGS__) X(c6, __VA_ARGS__)    \
+      X(c7, __VA_ARGS__) X(c8, __VA_ARGS__) X(c9, __VA_ARGS__) X(c10, __VA_ARGS__) X(c11, __VA_ARGS__)
+#define START(c, x) __typeof__(x) c = x;
+#define STEP(c, kind, text) __asm__ volatile(text : "+" kind(c) : kind(x), kind(y) : SCRATCH);
+/* lanes: multiply-adds of one instruction or pair, text: %0 += %1 * %2, kind: the letter of its registers. */
+#define CHAINS_FUNCTION(name, target_text, vector, lanes, kind, text)                                                  \
   __attribute__((target(target_text))) static double name(int rounds) {                                                \
     vector x = {0}, y = {0};                                                                                           \
-    EACH_CHAIN(START)                                                                                                  \
+    EACH_CHAIN(START, x)                                                                                               \
     for (int r = 0; r < rounds; r++) {                                                                                 \
-      EACH_CHAIN(STEP)                                                                                                 \
+      EACH_CHAIN(STEP, kind, text)                                                                                     \
     }                                                                                                                  \
     return 2.0 * (lanes)*CHAINS * rounds;                                                                              \
   }
@@ -35,68 +44,30 @@ typedef float v16 __attribute__((vector_size(16)));
 typedef float v32 __attribute__((vector_size(32)));
 typedef float v64 __attribute__((vector_size(64)));
 
-#define REGISTER "x"
-#define CLOBBERED : "xmm15"
-#define MULTIPLY_ADD "movaps %1, %%xmm15\n\tmulps %2, %%xmm15\n\taddps %%xmm15, %0"
-CHAINS_FUNCTION(chains_sse2_f32, "sse2", v16, 4)
-#undef MULTIPLY_ADD
-#define MULTIPLY_ADD "vpmaddwd %2, %1, %%ymm15\n\tvpaddd %%ymm15, %0, %0"
-CHAINS_FUNCTION(chains_avx2_int16, "avx2", v32, 16)
-#undef MULTIPLY_ADD
-#undef CLOBBERED
-#define CLOBBERED
-#define MULTIPLY_ADD "vfmadd231ps %2, %1, %0"
-CHAINS_FUNCTION(chains_avx2_f32, "avx2,fma", v32, 8)
-#undef REGISTER
-#define REGISTER "v"
-CHAINS_FUNCTION(chains_avx512_f32, "avx512f", v64, 16)
-#undef MULTIPLY_ADD
-#define MULTIPLY_ADD "vdpbf16ps %2, %1, %0"
-CHAINS_FUNCTION(chains_avx512_bf16, "avx512f,avx512bf16", v64, 32)
-#undef MULTIPLY_ADD
-#define MULTIPLY_ADD "vpdpbusd %2, %1, %0"
-CHAINS_FUNCTION(chains_avx512_int8, "avx512f,avx512vnni", v64, 64)
+CHAINS_FUNCTION(sse2_f32, "sse2", v16, 4, "x", "movaps %1, %%xmm15\n\tmulps %2, %%xmm15\n\taddps %%xmm15, %0")
+CHAINS_FUNCTION(avx2_f32, "avx2,fma", v32, 8, "x", "vfmadd231ps %2, %1, %0")
+CHAINS_FUNCTION(avx2_int16, "avx2", v32, 16, "x", "vpmaddwd %2, %1, %%ymm15\n\tvpaddd %%ymm15, %0, %0")
+CHAINS_FUNCTION(avxvnni_int8, "avx2", v32, 32, "x", "%{vex%} vpdpbusd %2, %1, %0")
+CHAINS_FUNCTION(avx512_f32, "avx512f", v64, 16, "v", "vfmadd231ps %2, %1, %0")
+CHAINS_FUNCTION(avx512_bf16, "avx512f", v64, 32, "v", "vdpbf16ps %2, %1, %0")
+CHAINS_FUNCTION(avx512_int16, "avx512f", v64, 32, "v", "vpmaddwd %2, %1, %%zmm15\n\tvpaddd %%zmm15, %0, %0")
+CHAINS_FUNCTION(avx512_int8, "avx512f", v64, 64, "v", "vpdpbusd %2, %1, %0")
 
-static int always(void) {
-  return 1;
-}
-/* The kernel tables ask for the registers that the operating system saves too. */
-static int has_avx2(void) {
-  return trm__kernels_get("avx2") != NULL;
-}
-static int has_avx512(void) {
-  return trm__kernels_get("avx512") != NULL;
-}
-static int has_avx512_bf16(void) {
-  return has_avx512() && __builtin_cpu_supports("avx512bf16");
-}
-static int has_avx512_vnni(void) {
-  return has_avx512() && __builtin_cpu_supports("avx512vnni");
-}
-
-static const struct {
-  ceiling ceiling;
-  int (*present)(void);
-} known[] = {
-    {{"MULPS, ADDPS, 128 bits", "ref", TYPE_FLOAT32, chains_sse2_f32}, always},
-    {{"VFMADD, 256 bits", "avx2", TYPE_FLOAT32, chains_avx2_f32}, has_avx2},
-    {{"VFMADD, 512 bits", "avx512", TYPE_FLOAT32, chains_avx512_f32}, has_avx512},
-    {{"VDPBF16PS, 512 bits", "avx512", TYPE_BFLOAT16, chains_avx512_bf16}, has_avx512_bf16},
-    {{"VPMADDWD, VPADDD, 256 bits", "avx2", TYPE_INT8, chains_avx2_int16}, has_avx2},
-    {{"VPDPBUSD, 512 bits", "avx512", TYPE_INT8, chains_avx512_int8}, has_avx512_vnni},
+/* Best of a type last. */
+static const ceiling known[] = {
+    {"MULPS, ADDPS, 128 bits", "ref", TYPE_FLOAT32, sse2_f32},
+    {"VFMADD, 256 bits", "avx2", TYPE_FLOAT32, avx2_f32},
+    {"VFMADD, 512 bits", "avx512", TYPE_FLOAT32, avx512_f32},
+    {"VDPBF16PS, 512 bits", "avx512bf16", TYPE_BFLOAT16, avx512_bf16},
+    {"VPMADDWD, VPADDD, 256 bits", "avx2", TYPE_INT8, avx2_int16},
+    {"VPDPBUSD, 256 bits", "avxvnni", TYPE_INT8, avxvnni_int8},
+    {"VPMADDWD, VPADDD, 512 bits", "avx512", TYPE_INT8, avx512_int16},
+    {"VPDPBUSD, 512 bits", "avx512vnni", TYPE_INT8, avx512_int8},
 };
 #elif defined(__aarch64__)
-#define REGISTER "w"
-#define CLOBBERED
-#define MULTIPLY_ADD "fmla %0.4s, %1.4s, %2.4s"
-CHAINS_FUNCTION(chains_neon_f32, "arch=armv8-a", v16, 4)
-static int always(void) {
-  return 1;
-}
-static const struct {
-  ceiling ceiling;
-  int (*present)(void);
-} known[] = {{{"FMLA, 128 bits", "ref", TYPE_FLOAT32, chains_neon_f32}, always}};
+CHAINS_FUNCTION(neon_f32, "arch=armv8-a", v16, 4, "w", "fmla %0.4s, %1.4s, %2.4s")
+
+static const ceiling known[] = {{"FMLA, 128 bits", "ref", TYPE_FLOAT32, neon_f32}};
 #else
 #error "give this machine a ceiling: a chain of its multiply-adds"
 #endif
@@ -108,29 +79,34 @@ const char *type_name(number_type type) {
   return names[type];
 }
 
+/* Place of a table among those that this machine runs, from 0; -1 when it does not run it. */
+static int place(const char *isa) {
+  const char *names = trm__kernels_available();
+  for (int i = 0; *names; i++) {
+    size_t length = strcspn(names, " ");
+    if (strlen(isa) == length && strncmp(isa, names, length) == 0) return i;
+    names += length;
+    names += strspn(names, " ");
+  }
+  return -1;
+}
+
 size_t ceilings_count(void) {
   size_t count = 0;
-  for (size_t i = 0; i < KNOWN; i++) count += known[i].present() != 0;
+  for (size_t i = 0; i < KNOWN; i++) count += place(known[i].isa) >= 0;
   return count;
 }
 
 const ceiling *ceilings_at(size_t index) {
   for (size_t i = 0; i < KNOWN; i++)
-    if (known[i].present() && index-- == 0) return &known[i].ceiling;
+    if (place(known[i].isa) >= 0 && index-- == 0) return &known[i];
   return NULL;
-}
-
-/* Order of the instruction sets: a mask stands above what it may use. */
-static int level(const char *isa) {
-  return strncmp(isa, "avx512", 6) == 0 ? 2 : strcmp(isa, "avx2") == 0 ? 1 : 0;
 }
 
 const ceiling *ceiling_of(number_type type, const char *isa) {
   const ceiling *best = NULL;
-  for (size_t i = 0; i < KNOWN; i++) {
-    const ceiling *c = &known[i].ceiling;
-    if (c->type == type && known[i].present() && level(c->isa) <= level(isa)) best = c;
-  }
+  for (size_t i = 0; i < KNOWN; i++)
+    if (known[i].type == type && place(known[i].isa) >= 0 && place(known[i].isa) <= place(isa)) best = &known[i];
   return best || type == TYPE_FLOAT32 ? best : ceiling_of(TYPE_FLOAT32, isa);
 }
 
@@ -206,7 +182,7 @@ static void read_sse2(const unsigned char *p, size_t bytes) {
             (size_t)16)
 }
 static void read_all(const unsigned char *p, size_t bytes) {
-  if (has_avx2()) read_avx2(p, bytes);
+  if (trm__kernels_get("avx2")) read_avx2(p, bytes);
   else read_sse2(p, bytes);
 }
 #elif defined(__aarch64__)

@@ -13,7 +13,7 @@ const char *type_name(number_type type); /* "f32", "bf16", "int8" */
 
 typedef struct ceiling {
   const char *name; /* "VFMADD, 256 bits" */
-  const char *isa;  /* of the kernels that may use it: "ref", "avx2", "avx512" */
+  const char *isa;  /* of the kernels that use it first (kernels/select.c) */
   number_type type;
   double (*chains)(int rounds); /* independent chains of multiply-adds in registers; returns the operations done */
 } ceiling;
