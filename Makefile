@@ -1,6 +1,6 @@
 # Thin: every target is a CMake, ctest or tools/ call. `make help` lists them.
 # Settings: BUILD=folder CC=compiler JOBS=n PREFIX=folder DESTDIR=folder GOLDEN=folder FUZZ_SECONDS=n
-# and of the benchmark QUICK=1 JSON=file ORIGINAL=folder ISA=mask ONLY=section
+# and of the benchmark QUICK=1 JSON=file ORIGINAL=folder ISA=mask ONLY=section,...
 BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)

@@ -17,7 +17,7 @@ typedef enum bench_mode {
 
 typedef struct bench {
   bench_mode mode;
-  const char *only; /* sections whose name contains it; NULL: all */
+  const char *only; /* a list of sections; NULL: all */
   trm_runtime *all; /* every thread */
   trm_runtime *one; /* one thread */
   const trm__kernels *kernels;

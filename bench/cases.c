@@ -31,7 +31,7 @@ trm_status case_config(const bench *b, const char *preset, const forward_type *t
   config->hidden_size = config->puzzle_emb_ndim = 32;
   config->num_heads = 2;
   config->puzzle_emb_len = 1;
-  config->H_cycles = config->L_cycles = 2;
+  config->H_cycles = config->L_cycles = 1;
   config->expansion = 1;
   return TRM_OK;
 }

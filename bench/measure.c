@@ -37,14 +37,34 @@ static double sample_of(const contestant *c, int runs) {
   return seconds;
 }
 
-/* Runs a sample; 0 for a contestant that cannot run. The first run warms up, the second says how long one takes. */
-static int runs_for(const contestant *c, double sample) {
-  if (!(sample_of(c, 1) > 0)) return 0;
-  if (sample <= 0) return 1;
+#define SLOW 0.02 /* seconds */
+
+/* A contestant during the measurement. */
+typedef struct player {
+  const contestant *c;
+  int runs;    /* of a sample; 0: it cannot run, or has had its only one */
+  int samples; /* taken */
+  double rate[MEASURE_ROUNDS], relative[MEASURE_ROUNDS];
+} player;
+
+static void take(player *p, double seconds, int runs, const player *first) {
+  p->rate[p->samples] = p->c->amount * runs / seconds;
+  int round = first->samples - (p != first);
+  p->relative[p->samples] = round < 0 ? NAN : first->rate[round] / p->rate[p->samples];
+  p->samples++;
+}
+
+/* The first run warms up, the second says how many make a sample. */
+static void prepare(player *p, const contestant *c, double sample, double *only) {
+  *p = (player){.c = c};
   double once = sample_of(c, 1);
-  if (!(once > 0)) return once == 0 ? 1000 : 0;
-  double runs = ceil(sample / once);
-  return runs > 1e6 ? 1000000 : runs < 1 ? 1 : (int)runs;
+  *only = c->rough && once > SLOW ? once : 0;
+  if (*only > 0 || !(once >= 0)) return;
+  p->runs = 1;
+  if (sample <= 0) return;
+  once = sample_of(c, 1);
+  double runs = once > 0 ? ceil(sample / once) : 1000;
+  p->runs = runs > 1e6 ? 1000000 : runs < 1 ? 1 : (int)runs;
 }
 
 /* Where the machine is so busy that even the least takes several times what was planned, one round has to do. */
@@ -54,22 +74,23 @@ static int go_on(const measure_budget *budget, int rounds, double seconds) {
 }
 
 int measure_in_turn(const contestant *all, int count, const measure_budget *budget, measured *results) {
-  static double rate[MEASURE_CONTESTANTS][MEASURE_ROUNDS], relative[MEASURE_CONTESTANTS][MEASURE_ROUNDS];
-  int runs[MEASURE_CONTESTANTS], rounds = 0;
-  int most = budget->most < MEASURE_ROUNDS ? budget->most : MEASURE_ROUNDS;
-  for (int i = 0; i < count; i++) runs[i] = runs_for(&all[i], budget->sample);
+  static player players[MEASURE_CONTESTANTS];
+  double only[MEASURE_CONTESTANTS];
+  int rounds = 0, most = budget->most < MEASURE_ROUNDS ? budget->most : MEASURE_ROUNDS;
+  for (int i = 0; i < count; i++) prepare(&players[i], &all[i], budget->sample, &only[i]);
   double start = measure_wall_clock();
   while (rounds < most && go_on(budget, rounds, measure_wall_clock() - start)) {
     for (int i = 0; i < count; i++) {
-      double seconds = runs[i] ? sample_of(&all[i], runs[i]) : NAN;
-      rate[i][rounds] = all[i].amount * runs[i] / seconds;
-      relative[i][rounds] = rate[0][rounds] / rate[i][rounds];
+      player *p = &players[i];
+      if (p->runs) take(p, sample_of(p->c, p->runs), p->runs, &players[0]);
+      else if (rounds == 0 && only[i] > 0) take(p, only[i], 1, &players[0]);
     }
     rounds++;
   }
   for (int i = 0; i < count; i++) {
-    double r = measure_median(rate[i], rounds), ratio = measure_median(relative[i], rounds);
-    results[i] = runs[i] ? (measured){all[i].amount / r, r, ratio} : (measured){NAN, NAN, NAN};
+    player *p = &players[i];
+    double rate = measure_median(p->rate, p->samples);
+    results[i] = (measured){all[i].amount / rate, rate, measure_median(p->relative, p->samples)};
   }
   return rounds;
 }

@@ -14,6 +14,7 @@ typedef struct contestant {
   void *context;
   double amount; /* operations or bytes of one run */
   int lingers;   /* its threads spin for a while when it has ended (OpenMP's do): the next one waits until they sleep */
+  int rough;     /* when one run is slow, the first is its only sample: plain C is far away in any case */
 } contestant;
 
 typedef struct measure_budget {
