@@ -16,7 +16,8 @@ typedef struct trm_solver_config {
   int64_t max_steps;     /* supervision steps at most; 0: the model's halt_max_steps, as in training */
   int halt;              /* 1: a puzzle leaves when its halting logit exceeds halt_threshold */
   double halt_threshold; /* on the logit of q; 0 is a probability of one half */
-  int64_t batch;         /* puzzles at once; 0: chosen */
+  int64_t batch;         /* puzzles at once; 0: chosen from measured steps, results are the same */
+  int64_t puzzles;       /* the most that a call will bring, so that no memory is taken for more; 0: unknown */
 } trm_solver_config;
 const trm_option *trm_solver_options(size_t *count);
 trm_solver_config trm_solver_config_default(void); /* 16 steps, halting at 0 */
@@ -28,6 +29,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
 void trm_solver_close(trm_solver **solver);
 const trm_model_config *trm_solver_model_config(const trm_solver *solver);
 /* The model's task from its metadata; inferred from shapes when the file has none. */
+trm_status trm_model_task(const trm_model *model, trm_task *task, trm_error *err);
 trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *err);
 
 /* One puzzle after one supervision step; pointers are valid during the callback. */
@@ -39,21 +41,66 @@ typedef struct trm_step {
   float q;                 /* halting logit */
   int halted;              /* this was its last step */
 } trm_step;
-/* Non-zero stops the whole call with TRM_E_STOPPED. */
+/* What the callback of a step answers. Puzzles that share a batch are reported in no particular order, the steps of
+ * each in theirs. */
+typedef enum trm_step_answer {
+  TRM_STEP_ON = 0,
+  TRM_STEP_STOP = 1,  /* the whole call ends with TRM_E_STOPPED (as with any other value that is not listed) */
+  TRM_STEP_CANCEL = 2 /* this puzzle leaves with the answer it has; nothing changes for the others */
+} trm_step_answer;
 typedef int (*trm_step_fn)(void *context, const trm_step *step);
 
+/* Marks that end work between two steps. Any thread may set them at any time, before or during a call, and they stay
+ * set until trm_cancel_reset, which must not run at the same time as a call. */
+typedef struct trm_cancel trm_cancel;
+trm_status trm_cancel_open(trm_cancel **out, int64_t puzzles, trm_error *err); /* marks for indices 0..puzzles-1 */
+void trm_cancel_close(trm_cancel **cancel);                                    /* accepts NULL; clears the pointer */
+void trm_cancel_puzzle(trm_cancel *cancel, int64_t puzzle); /* as TRM_STEP_CANCEL; other indices are ignored */
+void trm_cancel_all(trm_cancel *cancel);                    /* as TRM_STEP_STOP; safe in a signal handler */
+void trm_cancel_reset(trm_cancel *cancel);
+/* The solver's later calls obey these marks, which are borrowed; NULL: none. */
+void trm_solver_set_cancel(trm_solver *solver, const trm_cancel *cancel);
+
 typedef struct trm_solution {
-  int steps;
-  int halted;       /* 1: by the halting head; 0: by the step limit */
+  int steps;        /* 0: cancelled before the first */
+  int halted;       /* 1: by the halting head; 0: by the step limit, or cancelled */
+  int cancelled;    /* 1: left before it was done */
   float q;          /* last halting logit */
   float confidence; /* sigmoid(q) */
   float least;      /* the least certain cell's confidence */
 } trm_solution;
 
 /* inputs [n][S] tokens, identifiers [n] or NULL (zeros) -> answers [n][S], solutions [n] (NULL: skip). Results do not
- * depend on how puzzles are batched. TRM_E_INPUT for a token outside the vocabulary. */
+ * depend on how puzzles are batched. TRM_E_INPUT for a token outside the vocabulary. On TRM_E_STOPPED, too, each puzzle
+ * has its answer so far: what is not `cancelled` was finished. A puzzle without a step has its question as answer. */
 trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const int32_t *identifiers, int32_t *answers,
                      trm_solution *solutions, trm_step_fn step, void *context, trm_error *err);
+
+/* What the last call of a solver did and what it cost. */
+typedef enum trm_batch_origin {
+  TRM_BATCH_GIVEN,   /* by the configuration */
+  TRM_BATCH_USUAL,   /* the job was too small to measure */
+  TRM_BATCH_MEASURED /* chosen from measured steps */
+} trm_batch_origin;
+#define TRM_RUN_COSTS 16
+typedef struct trm_run {
+  int64_t puzzles;  /* that took a step */
+  int64_t steps;    /* supervision steps taken, summed over puzzles */
+  int64_t computed; /* supervision steps computed; equal to steps, as no empty slot is ever computed */
+  int64_t rounds;   /* times the network ran, for up to batch puzzles each */
+  int64_t full;     /* rounds of exactly batch puzzles, after batch was chosen */
+  int64_t batch;    /* puzzles a round */
+  int origin;       /* trm_batch_origin */
+  double seconds;
+  double predicted,
+      measured; /* seconds of a round of batch puzzles: when it was chosen, mean of the full; 0: unknown */
+  int costs;    /* sizes measured so far, in this call or an earlier one */
+  struct {
+    int64_t batch;
+    double seconds; /* the least that a round of batch puzzles took */
+  } cost[TRM_RUN_COSTS];
+} trm_run;
+trm_run trm_solver_last_run(const trm_solver *solver); /* zeros before the first call */
 
 #define TRM_EVAL_BANDS 6
 typedef struct trm_eval_band {
@@ -74,9 +121,12 @@ typedef struct trm_eval_result {
   int bands;                            /* 0 without ratings */
   trm_eval_band band[TRM_EVAL_BANDS];
   double seconds;
+  trm_run run;
 } trm_eval_result;
 
-/* Solves every example of the dataset. limit 0: all. TRM_E_INPUT when dataset and model do not fit. */
+/* Solves every example of the dataset. limit 0: all. progress is called after every round of steps. TRM_E_INPUT when
+ * dataset and model do not fit. *result is written on success, and on TRM_E_STOPPED about the puzzles that were
+ * finished; cancelled ones are not counted. */
 trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t limit, trm_eval_result *result,
                         trm_progress_fn progress, void *context, trm_error *err);
 

@@ -1,12 +1,16 @@
-/* The loop of the engine (infer/engine.h). Active slots are always the first ones, so that a step computes exactly the
- * puzzles at work: when one leaves and nobody waits, the last active slot moves into its place. No sum in the network
- * crosses examples, so a puzzle's result does not depend on its slot or its neighbours. */
+/* The loop of the engine (infer/engine.h). Active slots are always the first ones, and a round computes the first
+ * `width` of them at most, so that it computes exactly the puzzles at work: when one leaves and nobody waits, the last
+ * active slot moves into its place. No sum in the network crosses examples, so a puzzle's result does not depend on its
+ * slot, its neighbours or the width, and the width may change at any time: it grows while step times are measured
+ * (infer/batch.h). When it shrinks afterwards, the active slots beyond it are parked until a place is free; nobody else
+ * enters before. */
 #include "infer/engine.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/status.h"
 
 /* Stablemax (SPEC.md, Losses). */
@@ -50,9 +54,17 @@ typedef struct loop {
   trm_solver *solver;
   const trm__job *job;
   size_t S, V, state; /* tokens, vocabulary, bytes of one example's y */
-  int active;
+  int active;         /* occupied slots */
+  int width;          /* examples of a round at most */
+  int largest;        /* size up to which step times are still measured; 0: width is final */
+  int round;          /* examples of the last round */
   int64_t next, left; /* next puzzle to enter; puzzles that left */
 } loop;
+
+static int is_cancelled(const loop *l, int64_t puzzle) {
+  const trm_cancel *c = l->solver->cancel;
+  return c && puzzle < c->puzzles && atomic_load(&c->puzzle[puzzle]);
+}
 
 static void copy_in(trm__backend *be, void *to, const void *from, size_t bytes) {
   be->copy(be, to, from, bytes, TRM__COPY_TO_DEVICE);
@@ -71,6 +83,19 @@ static void enter(loop *l, int i) {
             ndim * sizeof *s->rows);
   }
   s->fresh[i] = 1;
+  s->run.puzzles++;
+}
+
+/* The next puzzle that is not cancelled enters slot i; 0 when none waits. */
+static int enter_next(loop *l, int i) {
+  const trm__job *job = l->job;
+  for (; l->next < job->puzzles && is_cancelled(l, l->next); l->next++, l->left++) {
+    const trm_solution solution = {.cancelled = 1};
+    job->leave(job->context, l->next, NULL, &solution, NULL);
+  }
+  if (l->next >= job->puzzles) return 0;
+  enter(l, i);
+  return 1;
 }
 
 /* The state of slot `from` goes to slot `to`. */
@@ -86,32 +111,31 @@ static void move(loop *l, int to, int from) {
   if (s->rows) be->copy(be, s->rows + t * ndim, s->rows + f * ndim, ndim * sizeof *s->rows, TRM__COPY_ON_DEVICE);
 }
 
-/* Gives the places of those that left (slot.puzzle < 0) to those that wait, and closes the gaps. */
+/* Gives the places of those that left to those that wait - parked ones first - and closes the gaps. */
 static void fill(loop *l) {
   trm_solver *s = l->solver;
   memset(s->fresh, 0, (size_t)s->slots);
   for (int i = 0; i < l->active;) {
-    if (s->slot[i].puzzle >= 0) {
-      i++;
-    } else if (l->next < l->job->puzzles) {
-      enter(l, i++);
-    } else if (--l->active > i) {
-      move(l, i, l->active);
-    }
+    if (s->slot[i].puzzle >= 0) i++;
+    else if (l->active <= l->width && enter_next(l, i)) i++;
+    else if (--l->active > i) move(l, i, l->active);
   }
-  while (l->active < s->slots && l->next < l->job->puzzles) enter(l, l->active++);
+  while (l->active < l->width && enter_next(l, l->active)) l->active++;
 }
 
-/* -- one step ------------------------------------------------------------------------------------------------------ */
+/* -- one round: a step for each of the first slots ----------------------------------------------------------------- */
 
 static trm_status advance(loop *l, trm_error *err) {
   trm_solver *s = l->solver;
   trm__backend *be = s->backend;
-  size_t n = (size_t)l->active;
-  trm__network_refill(s->network, l->active, s->fresh, s->start, s->y, s->z);
-  trm__network_step(s->network, l->active, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
+  l->round = l->active < l->width ? l->active : l->width;
+  size_t n = (size_t)l->round;
+  trm__network_refill(s->network, l->round, s->fresh, s->start, s->y, s->z);
+  trm__network_step(s->network, l->round, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
   be->copy(be, s->logits_host, s->logits, n * l->S * l->V * sizeof *s->logits, TRM__COPY_TO_HOST);
   be->copy(be, s->q_host, s->q, n * 2 * sizeof *s->q, TRM__COPY_TO_HOST);
+  s->run.rounds++;
+  s->run.computed += l->round;
   return be->synchronize(be, err);
 }
 
@@ -123,45 +147,111 @@ static int is_last(const trm_solver *s, int i) {
   return is_halted(s, i) || s->slot[i].steps >= s->config.max_steps;
 }
 
-/* The answer of slot i has just been read. */
-static trm_solution conclude(const loop *l, int i) {
-  const trm_solver *s = l->solver;
+/* The puzzle in slot i leaves with the answer of its last step. The heads' results of parked slots are still there: a
+ * round writes only those of the slots that it computes. */
+static void leave(loop *l, int i, int cancelled) {
+  trm_solver *s = l->solver;
   const float *confidence = s->confidence;
   double q = (double)s->q_host[2 * i];
+  read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
   trm_solution solution = {.steps = s->slot[i].steps,
-                           .halted = is_halted(s, i),
+                           .halted = !cancelled && is_halted(s, i),
+                           .cancelled = cancelled,
                            .q = (float)q,
                            .confidence = (float)(1 / (1 + exp(-q))),
                            .least = confidence[0]};
   for (size_t p = 1; p < l->S; p++)
     if (!(confidence[p] >= solution.least)) solution.least = confidence[p];
-  return solution;
+  l->job->leave(l->job->context, s->slot[i].puzzle, s->answer, &solution,
+                l->job->scored && !cancelled ? &s->stats[i] : NULL);
+  s->slot[i].puzzle = -1;
+  l->left++;
 }
 
-/* After a step: reads the answers, tells the watcher, and lets those that are done leave. Non-zero: stop. */
+/* Tells the watcher about slot i's step; returns his answer. */
+static int tell(loop *l, int i) {
+  trm_solver *s = l->solver;
+  read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
+  trm_step step = {.puzzle = s->slot[i].puzzle,
+                   .step = s->slot[i].steps,
+                   .answer = s->answer,
+                   .confidence = s->confidence,
+                   .q = (float)s->q_host[2 * i],
+                   .halted = is_last(s, i)};
+  return l->job->step(l->job->step_context, &step);
+}
+
+/* After a round: tells the watchers, and lets those leave that are done or cancelled. Non-zero: stop. */
 static int report(loop *l, const trm__loss *loss) {
   trm_solver *s = l->solver;
+  const trm__job *job = l->job;
   int stop = 0, leaving = 0;
-  for (int i = 0; i < l->active; i++) {
+  for (int i = 0; i < l->round; i++) {
     s->slot[i].steps++;
+    s->run.steps++;
     leaving += is_last(s, i);
   }
-  if (l->job->scored && leaving) trm__network_loss(s->network, l->active, s->logits, s->q, s->labels, loss, s->stats);
+  if (job->scored && leaving) trm__network_loss(s->network, l->round, s->logits, s->q, s->labels, loss, s->stats);
   for (int i = 0; i < l->active; i++) {
-    int last = is_last(s, i);
-    if (!last && !l->job->step) continue;
-    read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
-    trm_step step = {s->slot[i].puzzle, s->slot[i].steps, s->answer, s->confidence, (float)s->q_host[2 * i], last};
-    if (l->job->step && !stop) stop = l->job->step(l->job->step_context, &step);
-    if (!last) continue;
-    trm_solution solution = conclude(l, i);
-    l->job->leave(l->job->context, s->slot[i].puzzle, s->answer, &solution, l->job->scored ? &s->stats[i] : NULL);
-    s->slot[i].puzzle = -1;
-    l->left++;
+    int answer = i < l->round && job->step && !stop ? tell(l, i) : TRM_STEP_ON;
+    stop |= answer != TRM_STEP_ON && answer != TRM_STEP_CANCEL;
+    if (i < l->round && is_last(s, i)) leave(l, i, 0);
+    else if (answer == TRM_STEP_CANCEL || is_cancelled(l, s->slot[i].puzzle)) leave(l, i, 1);
   }
-  if (l->job->progress && leaving && !stop)
-    stop = l->job->progress(l->job->progress_context, (double)l->left / (double)l->job->puzzles, "solving");
-  return stop;
+  if (!stop && job->progress)
+    stop = job->progress(job->progress_context, (double)l->left / (double)job->puzzles, "solving");
+  return stop || (s->cancel && atomic_load(&s->cancel->all));
+}
+
+/* -- how many puzzles a round computes ----------------------------------------------------------------------------- */
+
+static void settle(loop *l) {
+  trm_solver *s = l->solver;
+  l->largest = 0;
+  l->width = trm__batch_choose(&s->costs, s->slots);
+  s->run.origin = s->costs.count ? TRM_BATCH_MEASURED : TRM_BATCH_USUAL;
+}
+
+/* The width of the first round. */
+static void begin(loop *l) {
+  trm_solver *s = l->solver;
+  s->run = (trm_run){.origin = TRM_BATCH_GIVEN};
+  l->width = s->slots;
+  if (s->config.batch) return;
+  s->run.origin = TRM_BATCH_MEASURED;
+  l->largest = trm__batch_largest(l->job->puzzles, s->slots);
+  l->width = trm__batch_next(&s->costs, l->largest);
+  if (!l->width) settle(l);
+}
+
+/* Learns from the time of the last round, and sets the width of the next. */
+static void measure(loop *l, double seconds) {
+  trm_solver *s = l->solver;
+  trm_run *run = &s->run;
+  if (!l->largest) {
+    if (l->round < l->width) return;
+    run->full++;
+    run->measured += (seconds - run->measured) / (double)run->full;
+    return;
+  }
+  if (l->round == l->width) trm__batch_record(&s->costs, l->round, seconds);
+  int next = l->round == l->width ? trm__batch_next(&s->costs, l->largest) : 0;
+  if (next) l->width = next;
+  else settle(l);
+}
+
+_Static_assert(TRM_RUN_COSTS >= TRM__BATCH_COSTS, "a run shows all measured costs");
+
+static void conclude(loop *l, double start) {
+  trm_solver *s = l->solver;
+  trm_run *run = &s->run;
+  run->batch = l->width;
+  if (!s->config.batch) run->predicted = trm__batch_predict(&s->costs, l->width);
+  for (run->costs = 0; run->costs < s->costs.count; run->costs++) {
+    run->cost[run->costs].batch = s->costs.at[run->costs].batch;
+    run->cost[run->costs].seconds = s->costs.at[run->costs].seconds;
+  }
+  run->seconds = trm__clock() - start;
 }
 
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err) {
@@ -169,12 +259,23 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   const trm__loss loss = {.kind = TRM__LOSS_STABLEMAX, .halt_weight = 0.5, .grad_scale = 1};
   loop l = {.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
   l.state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes;
-  for (fill(&l); l.active > 0; fill(&l)) {
-    trm_status status = advance(&l, err);
-    if (status) return status;
-    if (report(&l, &loss))
-      return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld of %lld puzzles", (long long)l.left,
-                       (long long)job->puzzles);
+  trm_status status = TRM_OK;
+  double start = trm__clock();
+  begin(&l);
+  int stop = solver->cancel && atomic_load(&solver->cancel->all);
+  if (!stop) fill(&l);
+  while (!stop && l.active > 0) {
+    double before = trm__clock();
+    if ((status = advance(&l, err))) break;
+    measure(&l, trm__clock() - before);
+    stop = report(&l, &loss);
+    if (!stop) fill(&l);
   }
-  return TRM_OK;
+  int64_t finished = l.left;
+  for (int i = 0; i < l.active && stop; i++)
+    if (solver->slot[i].puzzle >= 0) leave(&l, i, 1);
+  conclude(&l, start);
+  if (status || finished == job->puzzles) return status;
+  return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld of %lld puzzles", (long long)finished,
+                   (long long)job->puzzles);
 }

@@ -4,17 +4,25 @@
 #ifndef TRM_INFER_ENGINE_H
 #define TRM_INFER_ENGINE_H
 
+#include <stdatomic.h>
 #include <trm/solve.h>
 
 #include "backend/runtime.h"
+#include "infer/batch.h"
 #include "model/network.h"
 
 /* What a slot holds between steps. */
 typedef struct trm__slot {
-  int64_t puzzle;
+  int64_t puzzle; /* negative: it has left */
   int32_t identifier;
   int steps;
 } trm__slot;
+
+struct trm_cancel {
+  atomic_int all;
+  int64_t puzzles;
+  atomic_uchar *puzzle; /* [puzzles] */
+};
 
 struct trm_solver {
   trm_runtime *runtime; /* borrowed */
@@ -26,7 +34,10 @@ struct trm_solver {
   char *task_text; /* trm.task of the model file, or NULL */
   char *path;      /* of the model file, for messages */
   int slots;
-  trm__real *puzzle_rows; /* [identifiers][emb_ndim] on the host, NULL without a prefix */
+  const trm_cancel *cancel; /* borrowed, NULL: none */
+  trm__batch_costs costs;   /* of a step, measured in any call */
+  trm_run run;              /* the last call */
+  trm__real *puzzle_rows;   /* [identifiers][emb_ndim] on the host, NULL without a prefix */
 
   /* on the device */
   trm__real *start;  /* [2][D] */
@@ -55,13 +66,15 @@ typedef struct trm__job {
   void *context;
   /* Fills tokens [S], labels [S] (only when scored) and the identifier of a puzzle that enters a slot. */
   void (*enter)(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier);
-  /* A puzzle's last step: its answer, and its loss and metrics when scored (else NULL). */
+  /* A puzzle's last step: its answer, and its loss and metrics when scored (else NULL). Of a cancelled puzzle the
+   * answer so far (NULL before its first step) and no stats. When the run stops, only puzzles that took a step are
+   * told. */
   void (*leave)(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
                 const trm__example_stats *stats);
   int scored;
   trm_step_fn step; /* NULL: nobody watches */
   void *step_context;
-  trm_progress_fn progress; /* NULL: nobody watches */
+  trm_progress_fn progress; /* after every round; NULL: nobody watches */
   void *progress_context;
 } trm__job;
 
@@ -69,7 +82,8 @@ typedef struct trm__job {
 trm_status trm__engine_check(const trm_solver *solver, int64_t puzzle, const int32_t *tokens, int32_t identifier,
                              trm_error *err);
 
-/* Runs the job to its end, or until step or progress return non-zero (TRM_E_STOPPED). What enters was checked. */
+/* Runs the job to its end, or until step, progress or the solver's cancel marks stop it (TRM_E_STOPPED). What enters
+ * was checked. Fills solver->run. */
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err);
 
 #endif

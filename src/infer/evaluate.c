@@ -5,27 +5,28 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "data/task.h"
 #include "infer/engine.h"
 #include "model/metrics.h"
+#include "model/model_file.h"
 
 /* -- the model's task ---------------------------------------------------------------------------------------------- */
 
-trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *err) {
-  const trm_model_config *m = &solver->model;
-  if (!solver->task_text) {
+/* text: trm.task of the model file at path, or NULL. */
+static trm_status read_task(const trm_model_config *m, const char *text, const char *path, trm_task *task,
+                            trm_error *err) {
+  if (!text) {
     *task = trm__task_infer(m->seq_len, m->vocab_size);
     return TRM_OK;
   }
   char where[512];
   trm_task found;
   json_t *json = NULL;
-  (void)snprintf(where, sizeof where, "%.480s, metadata trm.task", solver->path);
-  trm_status status = trm__json_parse(&json, solver->task_text, strlen(solver->task_text), where, err);
+  (void)snprintf(where, sizeof where, "%.480s, metadata trm.task", path);
+  trm_status status = trm__json_parse(&json, text, strlen(text), where, err);
   if (!status) status = trm__task_from_json(&found, json, where, err);
   json_decref(json);
   if (status) return status;
@@ -35,6 +36,15 @@ trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *
                      found.width, found.height, found.vocab_size, m->seq_len, m->vocab_size);
   *task = found;
   return TRM_OK;
+}
+
+trm_status trm_model_task(const trm_model *model, trm_task *task, trm_error *err) {
+  return read_task(&model->config, trm_model_get_metadata(model, "trm.task"), model->path ? model->path : "model", task,
+                   err);
+}
+
+trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *err) {
+  return read_task(&solver->model, solver->task_text, solver->path, task, err);
 }
 
 static trm_status check_fit(const trm_solver *solver, const trm_dataset *dataset, trm_error *err) {
@@ -83,6 +93,7 @@ static void count_band(trm_eval_result *result, double rating, int exact) {
 typedef struct evaluation {
   const trm_dataset *dataset;
   trm__metrics metrics;
+  double *loss; /* [puzzles], 0 until finished: summed in their order, so that the sum does not depend on the batch */
   double threshold;
   trm_eval_result *result;
 } evaluation;
@@ -96,6 +107,8 @@ static void eval_leave(void *context, int64_t puzzle, const int32_t *answer, con
                        const trm__example_stats *stats) {
   evaluation *e = context;
   (void)answer;
+  if (solution->cancelled) return;
+  e->loss[puzzle] = stats->lm_loss;
   trm__metrics_add(&e->metrics, stats, solution->steps, e->threshold);
   if (!e->result->bands) return;
   double rating = 0;
@@ -103,7 +116,10 @@ static void eval_leave(void *context, int64_t puzzle, const int32_t *answer, con
   count_band(e->result, rating, stats->exact != 0);
 }
 
-static void summarize(const trm__metrics *m, trm_eval_result *r) {
+static void summarize(evaluation *e, int64_t n, trm_eval_result *r) {
+  trm__metrics *m = &e->metrics;
+  m->lm_loss = 0;
+  for (int64_t i = 0; i < n; i++) m->lm_loss += e->loss[i];
   r->puzzles = m->examples;
   r->exact = m->exact;
   r->tokens = m->labelled;
@@ -142,8 +158,9 @@ trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t 
   trm_status status = check_fit(solver, dataset, err);
   if (!status) status = check_examples(solver, dataset, n, err);
   if (status) return status;
+  e.loss = trm__calloc((size_t)n, sizeof *e.loss);
+  if (!e.loss) return trm__fail_memory(err, "evaluation", (size_t)n * sizeof *e.loss);
   if (info.has_ratings) open_bands(&r);
-  double begin = trm__clock();
   trm__job job = {.puzzles = n,
                   .context = &e,
                   .enter = eval_enter,
@@ -151,9 +168,13 @@ trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t 
                   .scored = 1,
                   .progress = progress,
                   .progress_context = context};
-  if ((status = trm__engine_run(solver, &job, err))) return status;
-  summarize(&e.metrics, &r);
-  r.seconds = trm__clock() - begin;
-  *result = r;
-  return TRM_OK;
+  status = trm__engine_run(solver, &job, err);
+  if (!status || status == TRM_E_STOPPED) {
+    summarize(&e, n, &r);
+    r.run = trm_solver_last_run(solver);
+    r.seconds = r.run.seconds;
+    *result = r;
+  }
+  trm__free(e.loss);
+  return status;
 }

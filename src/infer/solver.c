@@ -8,8 +8,9 @@
 #include "infer/engine.h"
 #include "model/model_file.h"
 
-/* When the batch is left open: as many puzzles as this much memory holds, at most MOST_SLOTS. More does not help: one
- * puzzle already keeps the arithmetic units busy, a few more hide what is serial in a step. */
+/* When the batch is left open, the engine chooses among sizes up to this many: what fits in this much memory, at most
+ * MOST_SLOTS. More does not help: one puzzle already keeps the arithmetic units busy, a few more hide what is serial in
+ * a step. */
 #define SLOT_MEMORY ((size_t)256 << 20)
 #define MOST_SLOTS 32
 
@@ -41,7 +42,7 @@ static const trm_option options[] = {
      .default_text = "0",
      .min = 0,
      .max = 65536,
-     .help = "puzzles at once, 0: chosen; the results are the same"},
+     .help = "puzzles at once, 0: chosen by measuring; the results are the same"},
 };
 
 const trm_option *trm_solver_options(size_t *count) {
@@ -61,17 +62,22 @@ static trm_status check_config(const trm_solver_config *c, trm_error *err) {
     return trm__fail(err, TRM_E_USAGE, "max_steps", "%lld, expected 0 to 100000", (long long)c->max_steps);
   if (c->batch < 0 || c->batch > 65536)
     return trm__fail(err, TRM_E_USAGE, "batch", "%lld, expected 0 to 65536", (long long)c->batch);
+  if (c->puzzles < 0) return trm__fail(err, TRM_E_USAGE, "puzzles", "%lld, expected 0 or more", (long long)c->puzzles);
   if (isnan(c->halt_threshold)) return trm__fail(err, TRM_E_USAGE, "halt_threshold", "not a number");
   return TRM_OK;
 }
 
-static int choose_slots(const trm_solver *s) {
-  if (s->config.batch) return (int)s->config.batch;
+static int slots_in_memory(const trm_solver *s) {
   for (int b = MOST_SLOTS; b > 1; b /= 2) {
     trm__network_plan plan = {.max_batch = b};
     if (trm__network_bytes(&s->model, s->backend, &plan) <= SLOT_MEMORY) return b;
   }
   return 1;
+}
+
+static int choose_slots(const trm_solver *s) {
+  int slots = s->config.batch ? (int)s->config.batch : slots_in_memory(s);
+  return s->config.puzzles && s->config.puzzles < slots ? (int)s->config.puzzles : slots;
 }
 
 /* -- buffers ------------------------------------------------------------------------------------------------------- */
@@ -115,32 +121,35 @@ static trm_status open_buffers(trm_solver *s, trm_error *err) {
   return TRM_OK;
 }
 
-/* The network with the model's weights in it; the flat array is only needed until they are prepared. */
+/* From the set to the network. On the host the set itself is prepared; a device gets a copy for as long as that takes.
+ */
+static trm_status prepare(trm_solver *s, const trm__weight_set *set, trm_error *err) {
+  trm__backend *be = s->backend;
+  int on_host = be->kernels != NULL;
+  size_t bytes = s->params.trained * sizeof *set->flat;
+  trm__real *flat = on_host ? set->flat : be->alloc(be, bytes);
+  if (!flat) return trm__fail_memory(err, s->path, bytes);
+  if (!on_host) be->copy(be, flat, set->flat, bytes, TRM__COPY_TO_DEVICE);
+  trm__network_prepare(s->network, flat);
+  be->copy(be, s->start, set->start, 2 * (size_t)s->params.dims.D * sizeof *s->start, TRM__COPY_TO_DEVICE);
+  trm_status status = be->synchronize(be, err);
+  if (!on_host) be->free(be, flat);
+  return status;
+}
+
+/* The network with the model's weights in it; the whole set is only needed until they are prepared. */
 static trm_status open_network(trm_solver *s, const trm_model *model, trm_error *err) {
   trm__weight_set set = {0};
   trm__network_plan plan = {.max_batch = s->slots};
-  trm__real *flat = NULL;
-  size_t bytes = s->params.trained * sizeof *flat;
-  trm_status status = trm__weight_set_open(&set, &s->params, err);
-  if (status) goto done;
+  trm_status status = trm__network_open(&s->network, &s->model, &s->params, s->backend, &plan, err);
+  if (!status) status = trm__weight_set_open(&set, &s->params, err);
+  if (status) return status;
   trm__model_read(model, &set);
-  status = trm__network_open(&s->network, &s->model, &s->params, s->backend, &plan, err);
-  if (status) goto done;
-  flat = s->backend->alloc(s->backend, bytes);
-  if (!flat) {
-    status = trm__fail_memory(err, s->path, bytes);
-    goto done;
+  status = prepare(s, &set, err);
+  if (!status) {
+    s->puzzle_rows = set.puzzle;
+    set.puzzle = NULL;
   }
-  s->backend->copy(s->backend, flat, set.flat, bytes, TRM__COPY_TO_DEVICE);
-  trm__network_prepare(s->network, flat);
-  s->backend->copy(s->backend, s->start, set.start, 2 * (size_t)s->params.dims.D * sizeof *s->start,
-                   TRM__COPY_TO_DEVICE);
-  status = s->backend->synchronize(s->backend, err);
-  if (status) goto done;
-  s->puzzle_rows = set.puzzle;
-  set.puzzle = NULL;
-done:
-  if (flat) s->backend->free(s->backend, flat);
   trm__weight_set_close(&set);
   return status;
 }
@@ -193,6 +202,10 @@ const trm_model_config *trm_solver_model_config(const trm_solver *solver) {
   return &solver->model;
 }
 
+trm_run trm_solver_last_run(const trm_solver *solver) {
+  return solver->run;
+}
+
 /* -- solving arrays ------------------------------------------------------------------------------------------------ */
 
 typedef struct arrays {
@@ -213,8 +226,14 @@ static void array_leave(void *context, int64_t puzzle, const int32_t *answer, co
                         const trm__example_stats *stats) {
   const arrays *a = context;
   (void)stats;
-  memcpy(a->answers + (size_t)puzzle * a->S, answer, a->S * sizeof *answer);
+  if (answer) memcpy(a->answers + (size_t)puzzle * a->S, answer, a->S * sizeof *answer);
   if (a->solutions) a->solutions[puzzle] = *solution;
+}
+
+/* What stands when the call is stopped before a puzzle's first step. */
+static void array_clear(const arrays *a, int64_t n) {
+  if (a->answers != a->inputs && n) memcpy(a->answers, a->inputs, (size_t)n * a->S * sizeof *a->answers);
+  for (int64_t i = 0; i < n && a->solutions; i++) a->solutions[i] = (trm_solution){.cancelled = 1};
 }
 
 trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const int32_t *identifiers, int32_t *answers,
@@ -225,6 +244,7 @@ trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const
     trm_status status = trm__engine_check(solver, i, inputs + (size_t)i * a.S, identifiers ? identifiers[i] : 0, err);
     if (status) return status;
   }
+  array_clear(&a, n);
   trm__job job = {
       .puzzles = n, .context = &a, .enter = array_enter, .leave = array_leave, .step = step, .step_context = context};
   return trm__engine_run(solver, &job, err);

@@ -42,28 +42,11 @@ static void solve_all(trm_solver *solver, outcome *out, watcher *w) {
   CHECK_OK(trm_solve(solver, N, inputs, identifiers, out->answers, out->solutions, watch, w, &err), err);
 }
 
-/* A threshold between the q of different puzzles, so that they halt at different steps. */
-static double middle_threshold(const fixture *f) {
-  trm_error err = {0};
-  int32_t answers[N * CELLS];
-  trm_solution solutions[N];
-  trm_solver *solver = fixture_solver(f, 8, 2, 0, 0);
-  CHECK_OK(trm_solve(solver, N, inputs, identifiers, answers, solutions, NULL, NULL, &err), err);
-  trm_solver_close(&solver);
-  double low = (double)solutions[0].q, high = low;
-  for (int i = 1; i < N; i++) {
-    low = fmin(low, (double)solutions[i].q);
-    high = fmax(high, (double)solutions[i].q);
-  }
-  assert_true(high > low);
-  return low + 0.7 * (high - low);
-}
-
 static void slots_never_lose_a_puzzle(void **state) {
   (void)state;
   fixture f;
   fixture_open(&f, 1, 2, NULL);
-  double threshold = middle_threshold(&f);
+  double threshold = fixture_threshold(&f, inputs, identifiers, N);
   trm_solver *solver = fixture_solver(&f, 7, STEPS, 1, threshold);
   static outcome out;
   watcher w = {0};
@@ -90,7 +73,7 @@ static void results_do_not_depend_on_the_batch(void **state) {
     for (int threads = 1; threads <= 3; threads += 2) {
       fixture f;
       fixture_open(&f, mixer, threads, NULL);
-      double threshold = middle_threshold(&f);
+      double threshold = fixture_threshold(&f, inputs, identifiers, N);
       static const int64_t batches[] = {1, 2, 7, 64, 0};
       for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
         trm_solver *solver = fixture_solver(&f, batches[b], STEPS, 1, threshold);

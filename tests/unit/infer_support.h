@@ -112,4 +112,24 @@ static inline void test_puzzles(int32_t *inputs, int32_t *identifiers, int n, ui
   }
 }
 
+/* A threshold between the q of different puzzles, so that they halt at different steps. */
+static inline double fixture_threshold(const fixture *f, const int32_t *inputs, const int32_t *identifiers, int n) {
+  trm_error err = {0};
+  int32_t *answers = trm__calloc((size_t)n * CELLS, sizeof *answers);
+  trm_solution *solutions = trm__calloc((size_t)n, sizeof *solutions);
+  assert_true(answers && solutions);
+  trm_solver *solver = fixture_solver(f, 8, 2, 0, 0);
+  CHECK_OK(trm_solve(solver, n, inputs, identifiers, answers, solutions, NULL, NULL, &err), err);
+  trm_solver_close(&solver);
+  double low = (double)solutions[0].q, high = low;
+  for (int i = 1; i < n; i++) {
+    low = fmin(low, (double)solutions[i].q);
+    high = fmax(high, (double)solutions[i].q);
+  }
+  assert_true(high > low);
+  trm__free(answers);
+  trm__free(solutions);
+  return low + 0.7 * (high - low);
+}
+
 #endif
