@@ -88,6 +88,27 @@ static void print_halting(const trm_eval_result *r) {
   printf("%11s\n", cli_percent(r->wrong_precision, a));
 }
 
+static const char *origin_word(int origin) {
+  return origin == TRM_BATCH_GIVEN ? "given" : origin == TRM_BATCH_MEASURED ? "measured" : "usual";
+}
+
+/* The run's time over that of its steps in full rounds: 1 wastes nothing. NaN when no round was full. */
+static double over_full(const trm_run *run) {
+  return run->full && run->steps ? run->seconds / ((double)run->steps * run->measured / (double)run->batch)
+                                 : (double)NAN;
+}
+
+static void print_run(const trm_run *run) {
+  char a[32], b[32];
+  printf("engine    %s puzzles at once (%s), %s steps in ", cli_thousands(run->batch, a), origin_word(run->origin),
+         cli_thousands(run->steps, b));
+  printf("%s rounds", cli_thousands(run->rounds, a));
+  if (run->full) printf(", %.3g ms a full round", 1e3 * run->measured);
+  if (run->full && run->predicted > 0) printf(" (%.3g ms predicted)", 1e3 * run->predicted);
+  if (run->full) printf(", %.2f of their cost", over_full(run));
+  printf("\n");
+}
+
 static void print_text(const trm_eval_result *r, const trm_dataset_info *info, const char *model, const char *data) {
   char a[32], b[32], c[64], d[96];
   printf("model     %s\n", model);
@@ -99,10 +120,12 @@ static void print_text(const trm_eval_result *r, const trm_dataset_info *info, c
   printf(", 95 %% interval %.1f to %.1f %%\n", 100 * r->interval_low, 100 * r->interval_high);
   printf("tokens    %-8s %s of %s cells\n", cli_percent(r->token_accuracy, c), cli_thousands(r->right_tokens, a),
          cli_thousands(r->tokens, b));
-  printf("steps     %-8.2f on average\n", r->mean_steps);
+  if (r->puzzles) printf("steps     %-8.2f on average\n", r->mean_steps);
   print_bands(r, info->rating_name);
   print_halting(r);
-  printf("\n%s puzzles/s, %.1f s\n", cli_thousands((int64_t)((double)r->puzzles / fmax(r->seconds, 1e-9)), a),
+  printf("\n");
+  print_run(&r->run);
+  printf("%s puzzles/s, %.1f s\n", cli_thousands((int64_t)((double)r->puzzles / fmax(r->seconds, 1e-9)), a),
          r->seconds);
 }
 
@@ -129,17 +152,32 @@ static json_t *halting_json(const trm_eval_result *r) {
                    (json_int_t)r->said_wrong_is_wrong);
 }
 
-static void print_json(const trm_eval_result *r, const trm_dataset_info *info, const char *model, const char *data) {
-  json_t *o =
-      json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o}",
-                "model", model, "data", data, "task", cli_task_word(info->task.kind), "puzzles", (json_int_t)r->puzzles,
-                "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
-                (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
-                cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high),
-                "mean_steps", cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps",
-                (json_int_t)solving.max_steps, "halt", solving.halt, "halting", halting_json(r), "rating_name",
-                info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", bands_json(r), "seconds",
-                cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)));
+static json_t *run_json(const trm_run *run) {
+  json_t *costs = json_array();
+  for (int i = 0; i < run->costs; i++)
+    json_array_append_new(costs, json_pack("{s:I, s:o}", "batch", (json_int_t)run->cost[i].batch, "seconds",
+                                           cli_real(run->cost[i].seconds)));
+  return json_pack("{s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "batch", (json_int_t)run->batch,
+                   "batch_origin", origin_word(run->origin), "puzzles", (json_int_t)run->puzzles, "steps",
+                   (json_int_t)run->steps, "computed", (json_int_t)run->computed, "rounds", (json_int_t)run->rounds,
+                   "full_rounds", (json_int_t)run->full, "predicted_round_seconds",
+                   run->predicted > 0 ? cli_real(run->predicted) : json_null(), "measured_round_seconds",
+                   run->full ? cli_real(run->measured) : json_null(), "cost_over_full_rounds", cli_real(over_full(run)),
+                   "measured_batches", costs);
+}
+
+static void print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info, const char *model,
+                       const char *data) {
+  json_t *o = json_pack(
+      "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
+      "model", model, "data", data, "task", cli_task_word(info->task.kind), "puzzles", (json_int_t)r->puzzles, "exact",
+      (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens", (json_int_t)r->right_tokens,
+      "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy", cli_real(r->token_accuracy), "interval",
+      cli_real(r->interval_low), cli_real(r->interval_high), "mean_steps", cli_real(r->mean_steps), "lm_loss",
+      cli_real(r->lm_loss), "max_steps", (json_int_t)solving.max_steps, "halt", solving.halt, "halting",
+      halting_json(r), "rating_name", info->has_ratings ? json_string(info->rating_name) : json_null(), "bands",
+      bands_json(r), "seconds", cli_real(r->seconds), "puzzles_per_second",
+      cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine", run_json(&r->run), "interrupted", interrupted);
   cli_json_print(o, 0);
 }
 
@@ -166,15 +204,16 @@ static int evaluate(const cli_command *self, const char *model_path, const char 
   cli_catch_signals();
   trm_status status = trm_evaluate(solver, dataset, opt.limit, &result, cli_progress_fraction, &progress, &error);
   cli_progress_clear(&progress);
-  if (status) {
+  if (status && status != TRM_E_STOPPED) {
     if (!strcmp(error.where, "dataset")) (void)snprintf(error.where, sizeof error.where, "%s", data);
     code = cli_error(self, &error);
-    if (status == TRM_E_STOPPED) code = CLI_UNSOLVED;
     goto done;
   }
   trm_dataset_info info = trm_dataset_describe(dataset);
-  (opt.json ? print_json : print_text)(&result, &info, path, data);
-  code = CLI_OK;
+  if (opt.json) print_json(&result, status == TRM_E_STOPPED, &info, path, data);
+  else print_text(&result, &info, path, data);
+  if (status) cli_warn(self, "%s; the result is about those", error.message);
+  code = status ? CLI_UNSOLVED : CLI_OK;
 done:
   trm_dataset_close(&dataset);
   trm_solver_close(&solver);
@@ -202,10 +241,16 @@ const cli_command cli_eval = {
         "many are exactly right (with Wilson's 95 % interval), how many cells are, and both by band of rating where "
         "the data has ratings. All steps are taken unless --halt is given, as accuracies are reported in the field.\n\n"
         "The halting head is judged separately for right and for wrong answers: precision is how often its word is "
-        "true, recall how many of the right (or wrong) answers it called so.",
+        "true, recall how many of the right (or wrong) answers it called so.\n\n"
+        "SIGINT and SIGTERM end the evaluation after the step at hand with the result of the puzzles that were "
+        "finished, "
+        "of which the quick ones are more than their share with --halt. A second signal ends at once.\n\n"
+        "The engine's line says how many puzzles are computed at once, how many steps they took in how many rounds, "
+        "and the "
+        "run's time over what all its steps cost in full rounds: 1.00 wastes nothing.",
     .examples = "trm eval runs/4x4 data/4x4\n"
                 "trm eval runs/9x9/best.safetensors hard.csv --halt --json\n",
-    .exits = "0\tevaluated\n1\tinterrupted\n",
+    .exits = "0\tevaluated\n1\tinterrupted; the result is about the puzzles finished until then\n",
     .tables = tables,
     .run = run,
 };

@@ -6,12 +6,12 @@
 #include "grid.h"
 #include "puzzles.h"
 
-#define CHUNK 256 /* puzzles solved before their answers are printed */
+#define CHUNK 4096 /* puzzles of one call: bounds memory, and is enough to keep the engine's slots full */
 
 static struct {
   char model[1100];
   int explain, json;
-  int64_t threads;
+  int64_t identifier, threads;
 } opt;
 static trm_solver_config solving;
 
@@ -29,6 +29,13 @@ static const trm_option own[] = {
      FIELD(explain),
      .help = "show the answer after every supervision step, changed cells marked"},
     {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .help = "print one JSON object a puzzle, one a line"},
+    {.name = "identifier",
+     .type = TRM_OPT_INT,
+     FIELD(identifier),
+     .default_text = "0",
+     .min = 0,
+     .max = INT32_MAX,
+     .help = "puzzle identifier: row of the model's puzzle embedding, for all puzzles"},
     {.name = "threads",
      .type = TRM_OPT_INT,
      FIELD(threads),
@@ -55,16 +62,15 @@ typedef struct result {
   int solved;
 } result;
 
-/* The steps of the puzzles of one call, in the order in which they were reported. */
+/* The steps of one puzzle. */
 typedef struct trace_step {
-  int64_t puzzle;
   int step;
   float q, least;
   int32_t *answer;
   float *confidence;
 } trace_step;
 typedef struct trace {
-  size_t S, count, room;
+  size_t count, room;
   trace_step *step;
 } trace;
 
@@ -73,28 +79,29 @@ typedef struct session {
   trm_solver *solver;
   trm_task task;
   size_t S;
-  trace trace;
-  int32_t *answers;        /* [CHUNK][S] */
-  trm_solution *solutions; /* [CHUNK] */
-  size_t solved, total;
+  trace trace;                /* with --explain, which solves one puzzle a call */
+  const cli_puzzles *puzzles; /* all */
+  size_t first, count, next;  /* those of this call, and the next of them to print */
+  int32_t *answers;           /* [CHUNK][S] */
+  trm_solution *solutions;    /* [CHUNK] */
+  int32_t *identifiers;       /* [CHUNK] */
+  size_t solved, total, cut;  /* printed: solved, all, interrupted */
   int64_t steps;
 } session;
 
-static int record(void *context, const trm_step *step) {
-  trace *t = context;
+static void record(trace *t, size_t S, const trm_step *step) {
   if (t->count == t->room) {
     t->room = 2 * t->room + 16;
     t->step = cli_grow(t->step, t->room, sizeof *t->step);
   }
   trace_step *s = &t->step[t->count++];
-  *s = (trace_step){.puzzle = step->puzzle, .step = step->step, .q = step->q, .least = INFINITY};
-  s->answer = cli_alloc(t->S, sizeof *s->answer);
-  s->confidence = cli_alloc(t->S, sizeof *s->confidence);
-  memcpy(s->answer, step->answer, t->S * sizeof *s->answer);
-  memcpy(s->confidence, step->confidence, t->S * sizeof *s->confidence);
-  for (size_t i = 0; i < t->S; i++)
+  *s = (trace_step){.step = step->step, .q = step->q, .least = INFINITY};
+  s->answer = cli_alloc(S, sizeof *s->answer);
+  s->confidence = cli_alloc(S, sizeof *s->confidence);
+  memcpy(s->answer, step->answer, S * sizeof *s->answer);
+  memcpy(s->confidence, step->confidence, S * sizeof *s->confidence);
+  for (size_t i = 0; i < S; i++)
     if (!(s->confidence[i] >= s->least)) s->least = s->confidence[i];
-  return 0;
 }
 
 static void forget(trace *t) {
@@ -113,11 +120,15 @@ static int is_solved(const result *r) {
 
 /* -- for people ---------------------------------------------------------------------------------------------------- */
 
+static const char *ending(const trm_solution *s) {
+  return s->cancelled ? "interrupted" : s->halted ? "halted" : "step limit";
+}
+
 static void print_verdict(const result *r) {
   char a[32], b[32];
   const char *on = cli_color(stdout) ? r->solved ? "\033[1;32m" : "\033[1;31m" : "", *off = *on ? "\033[0m" : "";
   printf("%s%s%s after %d step%s (%s), confidence %s, least certain cell %s\n", on, r->solved ? "solved" : "not solved",
-         off, r->solution.steps, r->solution.steps == 1 ? "" : "s", r->solution.halted ? "halted" : "step limit",
+         off, r->solution.steps, r->solution.steps == 1 ? "" : "s", ending(&r->solution),
          cli_percent((double)r->solution.confidence, a), cli_percent((double)r->solution.least, b));
   if (r->verdict.keeps_rules >= 0)
     printf("rules %s, clues %s\n", r->verdict.keeps_rules ? "kept" : "broken",
@@ -128,8 +139,9 @@ static void print_verdict(const result *r) {
 static void print_line(const session *s, const result *r) {
   char *text = cli_alloc(s->S + 1, 1), a[32];
   trm_task_render(&s->task, r->answer, text);
-  printf("%s  %-10s  %2d step%s  %s\n", text, r->solved ? "solved" : "not solved", r->solution.steps,
-         r->solution.steps == 1 ? " " : "s", cli_percent((double)r->solution.confidence, a));
+  printf("%s  %-10s  %2d step%s  %s%s\n", text, r->solved ? "solved" : "not solved", r->solution.steps,
+         r->solution.steps == 1 ? " " : "s", cli_percent((double)r->solution.confidence, a),
+         r->solution.cancelled ? "  interrupted" : "");
   free(text);
 }
 
@@ -237,12 +249,13 @@ static json_t *cell_confidence(const session *s) {
 
 static void print_json(const session *s, const result *r) {
   json_t *rules = r->verdict.keeps_rules < 0 ? json_null() : json_boolean(r->verdict.keeps_rules);
-  json_t *o = json_pack(
-      "{s:I, s:s, s:s, s:o, s:o, s:b, s:o, s:b, s:i, s:b, s:o, s:o, s:o}", "puzzle", (json_int_t)r->number, "where",
-      r->where, "task", cli_task_word(s->task.kind), "question", render(s, r->question), "answer", render(s, r->answer),
-      "solved", r->solved, "keeps_rules", rules, "keeps_clues", r->verdict.keeps_clues, "steps", r->solution.steps,
-      "halted", r->solution.halted, "q", cli_real((double)r->solution.q), "confidence",
-      cli_real((double)r->solution.confidence), "least_confidence", cli_real((double)r->solution.least));
+  json_t *o =
+      json_pack("{s:I, s:s, s:s, s:o, s:o, s:b, s:o, s:b, s:i, s:b, s:b, s:o, s:o, s:o}", "puzzle",
+                (json_int_t)r->number, "where", r->where, "task", cli_task_word(s->task.kind), "question",
+                render(s, r->question), "answer", render(s, r->answer), "solved", r->solved, "keeps_rules", rules,
+                "keeps_clues", r->verdict.keeps_clues, "steps", r->solution.steps, "halted", r->solution.halted,
+                "interrupted", r->solution.cancelled, "q", cli_real((double)r->solution.q), "confidence",
+                cli_real((double)r->solution.confidence), "least_confidence", cli_real((double)r->solution.least));
   if (opt.explain && o) {
     json_object_set_new(o, "trace", trace_json(s, r));
     json_object_set_new(o, "cell_confidence", cell_confidence(s));
@@ -262,69 +275,110 @@ static void warn_unless_unique(const session *s, const int32_t *question, const 
   if (r.solutions > 1) cli_warn(s->command, "%s: the puzzle has more than one solution", where);
 }
 
-static int solve_some(session *s, const cli_puzzles *p, size_t first, size_t count) {
-  trm_error error = {0};
-  const int32_t *questions = p->tokens + first * s->S;
-  forget(&s->trace);
-  if (trm_solve(s->solver, (int64_t)count, questions, NULL, s->answers, s->solutions, opt.explain ? record : NULL,
-                &s->trace, &error))
-    return cli_error(s->command, &error);
-  for (size_t i = 0; i < count && !cli_stdout_broken(); i++) {
-    result r = {.question = questions + i * s->S,
-                .answer = s->answers + i * s->S,
-                .where = p->where[first + i],
-                .number = first + i,
-                .solution = s->solutions[i]};
-    warn_unless_unique(s, r.question, r.where);
-    r.verdict = trm_task_judge(&s->task, r.question, r.answer);
-    r.solved = is_solved(&r);
-    s->solved += (size_t)r.solved;
-    s->steps += r.solution.steps;
-    s->total++;
-    if (opt.json) print_json(s, &r);
-    else print_text(s, &r, p->count == 1);
-  }
+static void print_next(session *s) {
+  size_t i = s->next++;
+  result r = {.question = s->puzzles->tokens + (s->first + i) * s->S,
+              .answer = s->answers + i * s->S,
+              .where = s->puzzles->where[s->first + i],
+              .number = s->first + i,
+              .solution = s->solutions[i]};
+  if (!r.solution.steps || cli_stdout_broken()) return;
+  warn_unless_unique(s, r.question, r.where);
+  r.verdict = trm_task_judge(&s->task, r.question, r.answer);
+  r.solved = is_solved(&r);
+  s->solved += (size_t)r.solved;
+  s->steps += r.solution.steps;
+  s->total++;
+  s->cut += r.solution.cancelled != 0;
+  if (opt.json) print_json(s, &r);
+  else print_text(s, &r, s->puzzles->count == 1);
   (void)fflush(stdout);
+}
+
+/* Answers are printed in the order of the puzzles, as soon as those before are there. */
+static int on_step(void *context, const trm_step *step) {
+  session *s = context;
+  if (opt.explain) record(&s->trace, s->S, step);
+  while (s->next < s->count && !s->solutions[s->next].cancelled) print_next(s);
+  return cli_interrupted() || cli_stdout_broken() ? TRM_STEP_STOP : TRM_STEP_ON;
+}
+
+static int solve_some(session *s, size_t first, size_t count) {
+  trm_error error = {0};
+  s->first = first;
+  s->count = count;
+  s->next = 0;
+  forget(&s->trace);
+  trm_status status = trm_solve(s->solver, (int64_t)count, s->puzzles->tokens + first * s->S, s->identifiers,
+                                s->answers, s->solutions, on_step, s, &error);
+  if (status && status != TRM_E_STOPPED) return cli_error(s->command, &error);
+  while (s->next < count) print_next(s);
   return CLI_CONTINUE;
 }
 
-static int solve_all(session *s, const cli_puzzles *p) {
-  size_t chunk = opt.explain ? 1 : CHUNK;
+static void print_summary(const session *s) {
   char steps[32];
+  (void)snprintf(steps, sizeof steps, "%.1f", (double)s->steps / (double)(s->total ? s->total : 1));
+  printf("\nsolved %zu of %zu puzzles, %s steps on average\n", s->solved, s->total, steps);
+}
+
+static int solve_all(session *s) {
+  size_t chunk = opt.explain ? 1 : CHUNK, count = s->puzzles->count;
+  if (count < chunk) chunk = count;
   s->answers = cli_alloc(chunk * s->S, sizeof *s->answers);
   s->solutions = cli_alloc(chunk, sizeof *s->solutions);
-  for (size_t i = 0; i < p->count && !cli_stdout_broken(); i += chunk) {
-    int code = solve_some(s, p, i, p->count - i < chunk ? p->count - i : chunk);
+  s->identifiers = cli_alloc(chunk, sizeof *s->identifiers);
+  for (size_t i = 0; i < chunk; i++) s->identifiers[i] = (int32_t)opt.identifier;
+  cli_catch_signals();
+  for (size_t i = 0; i < count && !cli_stdout_broken() && !cli_interrupted(); i += chunk) {
+    int code = solve_some(s, i, count - i < chunk ? count - i : chunk);
     if (code != CLI_CONTINUE) return code;
   }
-  if (p->count > 1 && !opt.json) {
-    (void)snprintf(steps, sizeof steps, "%.1f", (double)s->steps / (double)(s->total ? s->total : 1));
-    printf("\nsolved %zu of %zu puzzles, %s steps on average\n", s->solved, s->total, steps);
-  }
-  return s->solved == p->count ? CLI_OK : CLI_UNSOLVED;
+  if (count > 1 && !opt.json) print_summary(s);
+  if (cli_interrupted() && s->total - s->cut < count)
+    cli_warn(s->command, "interrupted: %zu of %zu puzzles finished, %zu begun", s->total - s->cut, count, s->cut);
+  return s->solved == count ? CLI_OK : CLI_UNSOLVED;
+}
+
+static int check_identifier(const cli_command *self, const trm_model *model) {
+  const trm_model_config *m = trm_model_get_config(model);
+  if (!opt.identifier) return CLI_CONTINUE;
+  if (!m->puzzle_emb_ndim)
+    return cli_usage(self, "--identifier: %s has no puzzle embedding, expected no identifier or 0", opt.model);
+  if (opt.identifier < m->num_puzzle_identifiers) return CLI_CONTINUE;
+  return cli_usage(self, "--identifier: found %lld, %s knows 0 to %lld", (long long)opt.identifier, opt.model,
+                   (long long)m->num_puzzle_identifiers - 1);
 }
 
 static int solve(const cli_command *self, const cli_arguments *a, cli_puzzles *puzzles) {
-  session s = {.command = self};
+  session s = {.command = self, .puzzles = puzzles};
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
   trm_error error = {0};
   int code = cli_puzzles_read(self, a->positional, a->positionals, puzzles);
   if (code == CLI_CONTINUE) code = cli_model_open(self, opt.model, cli_puzzles_cells(puzzles), &model);
-  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads, 1);
+  if (code == CLI_CONTINUE) code = check_identifier(self, model);
   if (code != CLI_CONTINUE) goto done;
-  if (trm_solver_open(&s.solver, runtime, model, &solving, &error) || trm_solver_task(s.solver, &s.task, &error)) {
+  if (trm_model_task(model, &s.task, &error)) {
     code = cli_error(self, &error);
     goto done;
   }
-  s.S = s.trace.S = (size_t)trm_solver_model_config(s.solver)->seq_len;
   code = cli_puzzles_parse(self, &s.task, puzzles);
-  if (code == CLI_CONTINUE) code = solve_all(&s, puzzles);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads, 1);
+  if (code != CLI_CONTINUE) goto done;
+  solving.puzzles = opt.explain ? 1 : (int64_t)puzzles->count;
+  if (trm_solver_open(&s.solver, runtime, model, &solving, &error)) {
+    code = cli_error(self, &error);
+    goto done;
+  }
+  s.S = (size_t)trm_solver_model_config(s.solver)->seq_len;
+  code = solve_all(&s);
 done:
   forget(&s.trace);
   free(s.trace.step);
   free(s.answers);
   free(s.solutions);
+  free(s.identifiers);
   trm_solver_close(&s.solver);
   trm_runtime_close(&runtime);
   trm_model_close(&model);
@@ -354,11 +408,16 @@ const cli_command cli_solve = {
         "JSON Lines files give their questions. Clues that contradict each other are refused.\n\n"
         "A puzzle counts as solved when the answer keeps its rules and clues; where trm knows no rules of the task, "
         "when the halting head says so. Confidence is the halting head's probability; the least certain cell is the "
-        "one whose digit has the lowest probability.",
+        "one whose digit has the lowest probability.\n\n"
+        "Many puzzles are solved together and printed in their order. SIGINT and SIGTERM end the work after the step "
+        "at "
+        "hand: what is finished is printed, puzzles at work with the answer they have, marked as interrupted, and "
+        "those "
+        "not yet begun not at all. A second signal ends at once.",
     .examples = "trm solve --model runs/4x4 4.322314...33.4.\n"
                 "trm solve --model runs/9x9 puzzles.txt --json\n"
                 "trm solve --model runs/9x9/best.safetensors --explain < puzzle.txt\n",
-    .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved\n",
+    .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved, or interrupted by a signal\n",
     .tables = tables,
     .run = run,
 };
