@@ -1,5 +1,10 @@
 /* Counted, aligned, zeroed memory. Each block has one cache line in front of it that holds its size, so that freeing
- * can count down; the block's end is the allocation's end, so that sanitizers see every byte written past it. */
+ * can count down; the block's end is the allocation's end, so that sanitizers see every byte written past it.
+ *
+ * A large block comes from the kernel as zero pages that nobody has touched. A page gets its memory when a thread first
+ * writes to it, on the memory node of that thread's core: a worker's scratch, or the part of an array that the worker
+ * fills, lies near that worker, and what is never used takes no memory. Huge pages are asked for, because products walk
+ * over more weights than the TLB holds small pages. */
 #include "base/mem.h"
 
 #include <stdarg.h>
@@ -7,8 +12,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/status.h"
+
+/* Blocks from here on are mapped. Address sanitizers know nothing about mappings, so they get all blocks from malloc. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MAPPED_BYTES SIZE_MAX
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MAPPED_BYTES SIZE_MAX
+#endif
+#endif
+#ifndef MAPPED_BYTES
+#define MAPPED_BYTES ((size_t)2 << 20) /* the size of a huge page */
+#endif
 
 static atomic_size_t used_bytes, peak_bytes;
 static atomic_size_t counted, failing; /* allocations since trm__mem_fail_at; which of them fails, 0 for none */
@@ -28,12 +46,22 @@ static void count_up(size_t bytes) {
   }
 }
 
-/* bytes uninitialised bytes, or NULL. */
+static void *map(size_t bytes) {
+  void *raw = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (raw == MAP_FAILED) return NULL;
+  (void)madvise(raw, bytes, MADV_HUGEPAGE); /* a wish: kernels without huge pages refuse it */
+  return raw;
+}
+
+/* bytes uninitialised bytes (zeroed from MAPPED_BYTES on), or NULL. */
 static void *allocate(size_t bytes) {
   size_t number = atomic_fetch_add(&counted, 1) + 1;
   if (number == atomic_load(&failing)) return NULL;
   void *raw = NULL;
-  if (bytes > (size_t)PTRDIFF_MAX - TRM__ALIGN || posix_memalign(&raw, TRM__ALIGN, bytes + TRM__ALIGN)) return NULL;
+  if (bytes > (size_t)PTRDIFF_MAX - TRM__ALIGN) return NULL;
+  if (bytes >= MAPPED_BYTES) raw = map(bytes + TRM__ALIGN);
+  else if (posix_memalign(&raw, TRM__ALIGN, bytes + TRM__ALIGN)) raw = NULL;
+  if (!raw) return NULL;
   void *p = (unsigned char *)raw + TRM__ALIGN;
   *size_of(p) = bytes;
   count_up(bytes);
@@ -44,7 +72,7 @@ void *trm__calloc(size_t count, size_t size) {
   size_t bytes;
   if (!trm__mul_size(count, size, &bytes)) return NULL;
   void *p = allocate(bytes);
-  if (p) memset(p, 0, bytes);
+  if (p && bytes < MAPPED_BYTES) memset(p, 0, bytes);
   return p;
 }
 
@@ -61,8 +89,11 @@ void *trm__realloc(void *p, size_t count, size_t size) {
 
 void trm__free(void *p) {
   if (!p) return;
-  atomic_fetch_sub(&used_bytes, *size_of(p));
-  free((unsigned char *)p - TRM__ALIGN);
+  size_t bytes = *size_of(p);
+  void *raw = (unsigned char *)p - TRM__ALIGN;
+  atomic_fetch_sub(&used_bytes, bytes);
+  if (bytes >= MAPPED_BYTES) (void)munmap(raw, bytes + TRM__ALIGN);
+  else free(raw);
 }
 
 char *trm__strdup(const char *s) {

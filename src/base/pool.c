@@ -1,43 +1,71 @@
 /* Fork and join with a low latency. All state of a run is behind one word, the gate: its number, whether it is open,
  * and how many workers are inside. A worker enters an open gate once, takes tasks until none is left, and leaves. The
  * caller works too, then closes the gate and waits for those inside alone: a worker that woke too late finds the gate
- * closed and delays nobody. Waiting spins for some microseconds, in which a training step usually brings the next
- * run, and then sleeps. */
+ * closed and delays nobody.
+ *
+ * Each worker has a share of the tasks, the same for the same number of tasks, and takes those of others only when its
+ * own are done: what it touched in one run is in its cache, and on its memory node, in the next.
+ *
+ * Waiting spins and then sleeps on the gate itself. A network's runs follow each other within microseconds, but a run's
+ * last task may take a millisecond more than the others; waking a thread takes 10 to 150 us on virtual cores, so the
+ * spin outlasts such a tail. */
 #include "base/pool.h"
 
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/status.h"
 
-#define INSIDE UINT64_C(0x0000ffff) /* workers inside */
-#define OPEN UINT64_C(0x00010000)
-#define RUN_ONE (UINT64_C(1) << 32) /* the run's number counts in the high half */
+#define INSIDE 0x1fffu /* workers inside */
+#define OPEN 0x2000u
+#define RUN_ONE 0x4000u /* the run's number counts in the bits from here on; nothing breaks when it wraps */
 #define MAX_THREADS 4096
+#define SPIN_SECONDS 1e-3
+#define YIELD_SECONDS 20e-6 /* from then on, spinning lets others of this core go first */
+#define RELAXES 32          /* looks at the gate between two at the clock: about a microsecond */
 
+/* Who sleeps on the gate: the bits of a futex. */
+enum { WORKERS = 1, CALLER = 2 };
+
+/* One worker and its share of the tasks of a run, in a cache line of its own. */
 struct worker {
+  _Alignas(TRM__ALIGN) atomic_int next; /* the task to take */
+  int end;                              /* written only while the gate is closed and nobody inside */
+  int number;
   trm__pool *pool;
   pthread_t thread;
-  int number;
 };
 
 struct trm__pool {
   int threads, spins;
   int started; /* threads to join */
   struct worker *workers;
-  pthread_mutex_t mutex;
-  pthread_cond_t wake, left;
-  _Alignas(TRM__ALIGN) atomic_uint_fast64_t gate;
-  atomic_int sleeping, stop; /* workers asleep; the pool closes */
-  atomic_int caller_sleeps;
-  _Alignas(TRM__ALIGN) atomic_int next; /* the task to take */
-  _Alignas(TRM__ALIGN) int tasks;       /* of this run; written only while the gate is closed and empty */
+  pthread_mutex_t turn; /* held by the caller of a run; without other callers that is one atomic exchange */
   trm__task_fn fn;
   void *context;
+  _Alignas(TRM__ALIGN) atomic_uint gate;
+  _Alignas(TRM__ALIGN) atomic_int sleeping; /* workers asleep */
+  atomic_int caller_sleeps, stop;
 };
+
+/* The runs that this thread is inside of, innermost first. */
+struct frame {
+  const trm__pool *pool;
+  int worker;
+  const struct frame *outer;
+};
+static _Thread_local const struct frame *frames;
+
+/* -- waiting ------------------------------------------------------------------------------------------------------ */
 
 static void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -47,38 +75,82 @@ static void relax(void) {
 #endif
 }
 
-static int can_enter(uint64_t gate, uint64_t done) {
+/* Sleeps while the gate is what was seen; may return early. */
+static void gate_sleep(trm__pool *pool, unsigned seen, unsigned who) {
+  syscall(SYS_futex, &pool->gate, FUTEX_WAIT_BITSET_PRIVATE, seen, NULL, NULL, who);
+}
+
+static void gate_wake(trm__pool *pool, int count, unsigned who) {
+  syscall(SYS_futex, &pool->gate, FUTEX_WAKE_BITSET_PRIVATE, count, NULL, NULL, who);
+}
+
+/* Whether the gate was left by all / may be entered by one whose last run was `done`. */
+typedef int (*gate_test)(unsigned gate, unsigned done);
+static int is_left(unsigned gate, unsigned done) {
+  (void)done;
+  return (gate & INSIDE) == 0;
+}
+static int can_enter(unsigned gate, unsigned done) {
   return (gate & OPEN) && gate / RUN_ONE != done;
 }
 
-static void take_tasks(trm__pool *pool, int worker) {
-  for (;;) {
-    int task = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-    if (task >= pool->tasks) return;
-    pool->fn(pool->context, task, worker);
+/* Looks at the gate until test holds or the spinning time is over. */
+static int spin(const trm__pool *pool, gate_test test, unsigned done) {
+  if (test(atomic_load(&pool->gate), done)) return 1;
+  if (!pool->spins) return 0;
+  double begin = trm__clock(), now = begin;
+  while (now - begin < SPIN_SECONDS) {
+    for (int i = 0; i < RELAXES; i++) {
+      if (test(atomic_load(&pool->gate), done) || atomic_load(&pool->stop)) return 1;
+      relax();
+    }
+    now = trm__clock();
+    if (now - begin > YIELD_SECONDS) sched_yield();
   }
+  return 0;
 }
 
 /* Returns when there may be something to do. */
-static void wait_for_run(trm__pool *pool, uint64_t done) {
-  for (int i = 0; i < pool->spins; i++) {
-    if (can_enter(atomic_load(&pool->gate), done) || atomic_load(&pool->stop)) return;
-    relax();
-  }
-  pthread_mutex_lock(&pool->mutex);
+static void wait_for_run(trm__pool *pool, unsigned done) {
+  if (spin(pool, can_enter, done)) return;
   atomic_fetch_add(&pool->sleeping, 1); /* before the look at the gate; the caller opens it before its look here */
-  while (!can_enter(atomic_load(&pool->gate), done) && !atomic_load(&pool->stop))
-    pthread_cond_wait(&pool->wake, &pool->mutex);
+  unsigned gate;
+  while (!can_enter(gate = atomic_load(&pool->gate), done) && !atomic_load(&pool->stop))
+    gate_sleep(pool, gate, WORKERS);
   atomic_fetch_sub(&pool->sleeping, 1);
-  pthread_mutex_unlock(&pool->mutex);
+}
+
+static void wait_until_left(trm__pool *pool) {
+  if (spin(pool, is_left, 0)) return;
+  atomic_store(&pool->caller_sleeps, 1); /* before the look at the gate; the last one leaves before its look here */
+  unsigned gate;
+  while (!is_left(gate = atomic_load(&pool->gate), 0)) gate_sleep(pool, gate, CALLER);
+  atomic_store(&pool->caller_sleeps, 0);
+}
+
+/* -- working ------------------------------------------------------------------------------------------------------ */
+
+static void take_share(trm__pool *pool, struct worker *share, int worker) {
+  while (atomic_load_explicit(&share->next, memory_order_relaxed) < share->end) {
+    int task = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
+    if (task < share->end) pool->fn(pool->context, task, worker);
+  }
+}
+
+static void take_tasks(trm__pool *pool, int worker) {
+  const struct frame frame = {pool, worker, frames};
+  frames = &frame;
+  for (int i = worker; i < pool->threads; i++) take_share(pool, &pool->workers[i], worker);
+  for (int i = 0; i < worker; i++) take_share(pool, &pool->workers[i], worker);
+  frames = frame.outer;
 }
 
 static void *work(void *argument) {
-  struct worker *worker = argument;
+  const struct worker *worker = argument;
   trm__pool *pool = worker->pool;
-  uint64_t done = 0;
+  unsigned done = 0; /* number of the last run; the first has 1 */
   while (!atomic_load(&pool->stop)) {
-    uint64_t gate = atomic_load(&pool->gate);
+    unsigned gate = atomic_load(&pool->gate);
     if (!can_enter(gate, done)) {
       wait_for_run(pool, done);
       continue;
@@ -86,53 +158,58 @@ static void *work(void *argument) {
     if (!atomic_compare_exchange_strong(&pool->gate, &gate, gate + 1)) continue;
     done = gate / RUN_ONE;
     take_tasks(pool, worker->number);
-    if (((atomic_fetch_sub(&pool->gate, 1) - 1) & INSIDE) == 0 && atomic_load(&pool->caller_sleeps)) {
-      pthread_mutex_lock(&pool->mutex);
-      pthread_cond_signal(&pool->left);
-      pthread_mutex_unlock(&pool->mutex);
-    }
+    if (is_left(atomic_fetch_sub(&pool->gate, 1) - 1, 0) && atomic_load(&pool->caller_sleeps))
+      gate_wake(pool, 1, CALLER);
   }
   return NULL;
 }
 
-static void wait_until_left(trm__pool *pool) {
-  for (int i = 0; i < pool->spins; i++) {
-    if ((atomic_load(&pool->gate) & INSIDE) == 0) return;
-    relax();
+static void share_out(trm__pool *pool, int tasks) {
+  for (int i = 0; i < pool->threads; i++) {
+    struct worker *share = &pool->workers[i];
+    atomic_store_explicit(&share->next, (int)((int64_t)tasks * i / pool->threads), memory_order_relaxed);
+    share->end = (int)((int64_t)tasks * (i + 1) / pool->threads);
   }
-  pthread_mutex_lock(&pool->mutex);
-  atomic_store(&pool->caller_sleeps, 1);
-  while (atomic_load(&pool->gate) & INSIDE) pthread_cond_wait(&pool->left, &pool->mutex);
-  atomic_store(&pool->caller_sleeps, 0);
-  pthread_mutex_unlock(&pool->mutex);
 }
 
-static void wake_sleepers(trm__pool *pool) {
-  if (atomic_load(&pool->sleeping) == 0) return;
-  pthread_mutex_lock(&pool->mutex);
-  pthread_cond_broadcast(&pool->wake);
-  pthread_mutex_unlock(&pool->mutex);
-}
-
-void trm__pool_run(trm__pool *pool, int tasks, trm__task_fn fn, void *context) {
-  if (pool->threads == 1 || tasks <= 1) {
-    for (int task = 0; task < tasks; task++) fn(context, task, 0);
-    return;
-  }
-  pool->tasks = tasks;
-  pool->fn = fn;
-  pool->context = context;
-  atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+static void run_shared(trm__pool *pool, int tasks) {
+  share_out(pool, tasks);
   atomic_store(&pool->gate, (atomic_load(&pool->gate) / RUN_ONE + 1) * RUN_ONE | OPEN);
-  wake_sleepers(pool);
+  if (atomic_load(&pool->sleeping) > 0) gate_wake(pool, tasks - 1, WORKERS);
   take_tasks(pool, 0);
   atomic_fetch_and(&pool->gate, ~OPEN);
   wait_until_left(pool);
 }
 
+static void run_alone(const trm__pool *pool, int tasks, trm__task_fn fn, void *context, int worker) {
+  const struct frame frame = {pool, worker, frames};
+  frames = &frame;
+  for (int task = 0; task < tasks; task++) fn(context, task, worker);
+  frames = frame.outer;
+}
+
+void trm__pool_run(trm__pool *pool, int tasks, trm__task_fn fn, void *context) {
+  for (const struct frame *f = frames; f; f = f->outer) {
+    if (f->pool != pool) continue;
+    run_alone(pool, tasks, fn, context, f->worker);
+    return;
+  }
+  pthread_mutex_lock(&pool->turn);
+  if (pool->threads == 1 || tasks <= 1) {
+    run_alone(pool, tasks, fn, context, 0);
+  } else {
+    pool->fn = fn;
+    pool->context = context;
+    run_shared(pool, tasks);
+  }
+  pthread_mutex_unlock(&pool->turn);
+}
+
 int trm__pool_threads(const trm__pool *pool) {
   return pool->threads;
 }
+
+/* -- opening and closing ------------------------------------------------------------------------------------------ */
 
 /* Workers take no signals, so that a program's handlers run in the threads that it made itself. */
 static trm_status start_workers(trm__pool *pool, trm_error *err) {
@@ -160,11 +237,9 @@ trm_status trm__pool_open(trm__pool **out, int threads, trm_error *err) {
     return trm__fail(err, TRM_E_USAGE, "threads", "found %d, expected 0 (all cores) to %d", threads, MAX_THREADS);
   trm__pool *pool = trm__calloc(1, sizeof *pool);
   if (!pool) return trm__fail_memory(err, "threads", sizeof *pool);
-  pthread_mutex_init(&pool->mutex, NULL);
-  pthread_cond_init(&pool->wake, NULL);
-  pthread_cond_init(&pool->left, NULL);
+  pthread_mutex_init(&pool->turn, NULL);
   pool->threads = threads;
-  pool->spins = threads <= cores ? 4000 : 0; /* with more threads than cores, spinning takes time from work */
+  pool->spins = threads <= cores; /* with more threads than cores, spinning takes time from work */
   pool->workers = trm__calloc((size_t)threads, sizeof *pool->workers);
   trm_status status = pool->workers ? start_workers(pool, err) : trm__fail_memory(err, "threads", (size_t)threads);
   if (status) trm__pool_close(&pool);
@@ -176,14 +251,11 @@ void trm__pool_close(trm__pool **pool_place) {
   trm__pool *pool = *pool_place;
   if (!pool) return;
   *pool_place = NULL;
-  pthread_mutex_lock(&pool->mutex);
   atomic_store(&pool->stop, 1);
-  pthread_cond_broadcast(&pool->wake);
-  pthread_mutex_unlock(&pool->mutex);
+  atomic_fetch_add(&pool->gate, RUN_ONE); /* closed as before, but other than any worker about to sleep has seen */
+  gate_wake(pool, INT_MAX, WORKERS);
   for (int i = 1; i <= pool->started; i++) pthread_join(pool->workers[i].thread, NULL);
-  pthread_cond_destroy(&pool->left);
-  pthread_cond_destroy(&pool->wake);
-  pthread_mutex_destroy(&pool->mutex);
+  pthread_mutex_destroy(&pool->turn);
   trm__free(pool->workers);
   trm__free(pool);
 }

@@ -12,7 +12,8 @@ trm_status trm__pool_open(trm__pool **out, int threads, trm_error *err);
 void trm__pool_close(trm__pool **pool);
 int trm__pool_threads(const trm__pool *pool);
 
-/* Runs fn(context, task, worker) for task = 0..tasks-1 and returns when all have ended. Not reentrant. */
+/* Runs fn(context, task, worker) for task = 0..tasks-1 and returns when all have ended. Callers from several threads
+ * take turns; a run inside a task of the same pool is done by that task's worker alone. */
 typedef void (*trm__task_fn)(void *context, int task, int worker);
 void trm__pool_run(trm__pool *pool, int tasks, trm__task_fn fn, void *context);
 

@@ -2,7 +2,9 @@
  * waking, more threads than cores; and counting cores from cgroup files. */
 #include "check.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/pool.h"
@@ -80,6 +82,89 @@ static void the_caller_waits_for_the_last(void **state) {
     assert_int_equal(atomic_load(&done), 2 * i);
   }
   trm__pool_close(&pool);
+}
+
+/* -- runs within runs and beside each other -- */
+
+struct nest {
+  trm__pool *pool;
+  atomic_int inner[8];
+  int outer_worker[8];
+  atomic_int other_worker; /* inner tasks that ran as somebody else than the task around them */
+};
+
+struct inner {
+  struct nest *nest;
+  int outer;
+};
+
+static void inner_task(void *context, int task, int worker) {
+  const struct inner *in = context;
+  (void)task;
+  if (worker != in->nest->outer_worker[in->outer]) atomic_fetch_add(&in->nest->other_worker, 1);
+  atomic_fetch_add(&in->nest->inner[in->outer], 1);
+}
+
+static void outer_task(void *context, int task, int worker) {
+  struct nest *nest = context;
+  struct inner in = {nest, task};
+  nest->outer_worker[task] = worker;
+  trm__pool_run(nest->pool, 10, inner_task, &in);
+}
+
+/* A run inside a task is done by that task's worker, so that scratch by worker number stays its own. */
+static void a_run_inside_a_task_stays_there(void **state) {
+  (void)state;
+  trm_error err = {0};
+  for (int threads = 1; threads <= 4; threads++) {
+    struct nest nest = {0};
+    CHECK_OK(trm__pool_open(&nest.pool, threads, &err), err);
+    for (int i = 0; i < 50; i++) trm__pool_run(nest.pool, 8, outer_task, &nest);
+    for (int i = 0; i < 8; i++) assert_int_equal(atomic_load(&nest.inner[i]), 500);
+    assert_int_equal(atomic_load(&nest.other_worker), 0);
+    trm__pool_close(&nest.pool);
+  }
+}
+
+static void *run_often(void *argument) {
+  struct work *w = argument;
+  for (int i = 0; i < 500; i++) {
+    memset(w->done, 0, 100 * sizeof w->done[0]);
+    trm__pool_run(w->pool, 100, count_task, w);
+    for (int task = 0; task < 100; task++)
+      if (w->done[task] != 1) return w;
+  }
+  return NULL;
+}
+
+/* Callers of one pool take turns. */
+static void two_callers_take_turns(void **state) {
+  (void)state;
+  static struct work w[2];
+  trm_error err = {0};
+  CHECK_OK(trm__pool_open(&w[0].pool, 3, &err), err);
+  w[1].pool = w[0].pool;
+  pthread_t other;
+  void *failed = NULL;
+  assert_int_equal(pthread_create(&other, NULL, run_often, &w[1]), 0);
+  assert_null(run_often(&w[0]));
+  assert_int_equal(pthread_join(other, &failed), 0);
+  assert_null(failed);
+  trm__pool_close(&w[0].pool);
+}
+
+/* Workers stop spinning soon after a run: an idle pool takes no time from other libraries' threads. */
+static void an_idle_pool_takes_no_time(void **state) {
+  (void)state;
+  static struct work w;
+  trm_error err = {0};
+  CHECK_OK(trm__pool_open(&w.pool, 0, &err), err);
+  run_and_check(&w, 100);
+  clock_t before = clock();
+  usleep(300 * 1000);
+  double used = (double)(clock() - before) / CLOCKS_PER_SEC;
+  if (!(used < 0.02 * trm__pool_threads(w.pool))) fail_msg("%.3f s of CPU time in 0.3 s of doing nothing", used);
+  trm__pool_close(&w.pool);
 }
 
 static void wrong_numbers_are_refused(void **state) {
@@ -162,10 +247,17 @@ static void there_is_at_least_one_core(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(each_task_runs_once),           cmocka_unit_test(many_short_runs),
-      cmocka_unit_test(the_caller_waits_for_the_last), cmocka_unit_test(wrong_numbers_are_refused),
-      cmocka_unit_test(no_memory_is_survived),         cmocka_unit_test(quotas_of_version_2),
-      cmocka_unit_test(quotas_of_version_1),           cmocka_unit_test(there_is_at_least_one_core),
+      cmocka_unit_test(each_task_runs_once),
+      cmocka_unit_test(many_short_runs),
+      cmocka_unit_test(the_caller_waits_for_the_last),
+      cmocka_unit_test(wrong_numbers_are_refused),
+      cmocka_unit_test(no_memory_is_survived),
+      cmocka_unit_test(quotas_of_version_2),
+      cmocka_unit_test(quotas_of_version_1),
+      cmocka_unit_test(there_is_at_least_one_core),
+      cmocka_unit_test(a_run_inside_a_task_stays_there),
+      cmocka_unit_test(two_callers_take_turns),
+      cmocka_unit_test(an_idle_pool_takes_no_time),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
