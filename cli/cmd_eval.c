@@ -109,9 +109,10 @@ static void print_run(const trm_run *run) {
   printf("\n");
 }
 
-static void print_text(const trm_eval_result *r, const trm_dataset_info *info, const char *model, const char *data) {
+static void print_text(const trm_eval_result *r, const trm_dataset_info *info, const char *model, const char *data,
+                       const char *dtype) {
   char a[32], b[32], c[64], d[96];
-  printf("model     %s\n", model);
+  printf("model     %s, computed in %s\n", model, dtype);
   printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a), cli_task_text(&info->task, d));
   printf("steps     %s%lld%s\n\n", solving.halt ? "halting, at most " : "", (long long)solving.max_steps,
          solving.halt ? "" : ", without halting");
@@ -167,17 +168,19 @@ static json_t *run_json(const trm_run *run) {
 }
 
 static void print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info, const char *model,
-                       const char *data) {
-  json_t *o = json_pack(
-      "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
-      "model", model, "data", data, "task", cli_task_word(info->task.kind), "puzzles", (json_int_t)r->puzzles, "exact",
-      (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens", (json_int_t)r->right_tokens,
-      "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy", cli_real(r->token_accuracy), "interval",
-      cli_real(r->interval_low), cli_real(r->interval_high), "mean_steps", cli_real(r->mean_steps), "lm_loss",
-      cli_real(r->lm_loss), "max_steps", (json_int_t)solving.max_steps, "halt", solving.halt, "halting",
-      halting_json(r), "rating_name", info->has_ratings ? json_string(info->rating_name) : json_null(), "bands",
-      bands_json(r), "seconds", cli_real(r->seconds), "puzzles_per_second",
-      cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine", run_json(&r->run), "interrupted", interrupted);
+                       const char *data, const char *dtype) {
+  json_t *o =
+      json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, "
+                "s:o, s:b, s:s}",
+                "model", model, "data", data, "task", cli_task_word(info->task.kind), "puzzles", (json_int_t)r->puzzles,
+                "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
+                (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
+                cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high),
+                "mean_steps", cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps",
+                (json_int_t)solving.max_steps, "halt", solving.halt, "halting", halting_json(r), "rating_name",
+                info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", bands_json(r), "seconds",
+                cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)),
+                "engine", run_json(&r->run), "interrupted", interrupted, "dtype", dtype);
   cli_json_print(o, 0);
 }
 
@@ -210,8 +213,12 @@ static int evaluate(const cli_command *self, const char *model_path, const char 
     goto done;
   }
   trm_dataset_info info = trm_dataset_describe(dataset);
-  if (opt.json) print_json(&result, status == TRM_E_STOPPED, &info, path, data);
-  else print_text(&result, &info, path, data);
+  char dtype[16] = "";
+  size_t count;
+  const trm_option *table = trm_model_options(&count);
+  (void)trm_options_get(table, count, trm_solver_model_config(solver), "forward_dtype", dtype, sizeof dtype);
+  if (opt.json) print_json(&result, status == TRM_E_STOPPED, &info, path, data, dtype);
+  else print_text(&result, &info, path, data, dtype);
   if (status) cli_warn(self, "%s; the result is about those", error.message);
   code = status ? CLI_UNSOLVED : CLI_OK;
 done:

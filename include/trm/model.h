@@ -71,9 +71,13 @@ const char *trm_model_get_metadata(const trm_model *model, const char *key); /* 
 /* The keys of the metadata in the file's order; NULL from the last on. */
 const char *trm_model_metadata_key(const trm_model *model, size_t index);
 
+/* Writes the model with the layers' matrices in int8 and forward_dtype=int8, everything else as it is; atomic.
+ * TRM_E_USAGE when its weights are int8 already. */
+trm_status trm_model_quantize(const trm_model *model, const char *path, trm_error *err);
+
 typedef struct trm_tensor_info {
   const char *name;  /* valid while the model is open */
-  const char *dtype; /* "F32", "BF16" */
+  const char *dtype; /* "F32", "BF16", "I8", "F64" */
   int rank;
   int64_t shape[4];
   uint64_t bytes;

@@ -12,10 +12,19 @@
 extern "C" {
 #endif
 
+/* Number type of the network: the model's own forward_dtype, or another. */
+typedef enum trm_solver_dtype {
+  TRM_SOLVE_MODEL,
+  TRM_SOLVE_FLOAT32,
+  TRM_SOLVE_BFLOAT16,
+  TRM_SOLVE_INT8
+} trm_solver_dtype;
+
 typedef struct trm_solver_config {
   int64_t max_steps;     /* supervision steps at most; 0: the model's halt_max_steps, as in training */
   int halt;              /* 1: a puzzle leaves when its halting logit exceeds halt_threshold */
   double halt_threshold; /* on the logit of q; 0 is a probability of one half */
+  int dtype;             /* trm_solver_dtype */
   int64_t batch;         /* puzzles at once; 0: chosen from measured steps, results are the same */
   int64_t puzzles;       /* the most that a call will bring, so that no memory is taken for more; 0: unknown */
 } trm_solver_config;

@@ -102,6 +102,9 @@ trm_status trm__cpu_weights_open(trm__backend *be, trm__weights **out, const trm
     return trm__fail(err, TRM_E_USAGE, "L_layers", "%d layers; at most %d are supported", dims->layers,
                      TRM__MAX_LAYERS);
   const trm__product *product = trm__cpu_layer_product(be, dims, training);
+  if (!product && !training)
+    return trm__fail(err, TRM_E_USAGE, "forward_dtype", "the kernels \"%s\" have no int8 products; use another type",
+                     be->kernels->isa);
   if (!product)
     return trm__fail(err, TRM_E_USAGE, "forward_dtype", "int8 is for solving; train with bfloat16 or float32");
   trm__weights *w = trm__calloc(1, sizeof *w);

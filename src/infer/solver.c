@@ -36,6 +36,12 @@ static const trm_option options[] = {
      .max = 1000,
      .metavar = "Q",
      .help = "logit that the halting head must exceed; 0 is a probability of one half"},
+    {.name = "dtype",
+     .type = TRM_OPT_ENUM,
+     .offset = offsetof(trm_solver_config, dtype),
+     .default_text = "model",
+     .choices = "model|float32|bfloat16|int8",
+     .help = "number type to compute in; model: the one that the model file names"},
     {.name = "batch",
      .type = TRM_OPT_INT,
      .offset = offsetof(trm_solver_config, batch),
@@ -62,6 +68,8 @@ static trm_status check_config(const trm_solver_config *c, trm_error *err) {
     return trm__fail(err, TRM_E_USAGE, "max_steps", "%lld, expected 0 to 100000", (long long)c->max_steps);
   if (c->batch < 0 || c->batch > 65536)
     return trm__fail(err, TRM_E_USAGE, "batch", "%lld, expected 0 to 65536", (long long)c->batch);
+  if (c->dtype < TRM_SOLVE_MODEL || c->dtype > TRM_SOLVE_INT8)
+    return trm__fail(err, TRM_E_USAGE, "dtype", "%d is none of trm_solver_dtype", c->dtype);
   if (c->puzzles < 0) return trm__fail(err, TRM_E_USAGE, "puzzles", "%lld, expected 0 or more", (long long)c->puzzles);
   if (isnan(c->halt_threshold)) return trm__fail(err, TRM_E_USAGE, "halt_threshold", "not a number");
   return TRM_OK;
@@ -165,6 +173,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   s->backend = runtime->backend;
   s->config = *config;
   s->model = *trm_model_get_config(model);
+  if (config->dtype != TRM_SOLVE_MODEL) s->model.forward_dtype = config->dtype - TRM_SOLVE_FLOAT32 + TRM_FLOAT32;
   if (!s->config.max_steps) s->config.max_steps = s->model.halt_max_steps;
   const char *task = trm_model_get_metadata(model, "trm.task");
   s->path = trm__strdup(model->path ? model->path : "model");

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/options.h"
 #include "base/status.h"
+#include "model/quantize.h"
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -87,11 +88,11 @@ static trm_status check_finite(const trm_model *m, const trm__st_tensor *t, trm_
 static trm_status check_tensor(const trm_model *m, const trm__param *p, trm_error *err) {
   const trm__st_tensor *t = trm__st_find(&m->st, p->name);
   if (!t) return trm__fail(err, TRM_E_INPUT, m->path, "has no tensor \"%s\", which its configuration needs", p->name);
-  if (t->dtype != TRM__ST_F32 && t->dtype != TRM__ST_BF16)
-    return trm__fail(err, TRM_E_INPUT, m->path, "tensor \"%s\" has dtype %s, expected F32 or BF16", p->name,
+  if (t->dtype != TRM__ST_F32 && t->dtype != TRM__ST_BF16 && t->dtype != TRM__ST_I8)
+    return trm__fail(err, TRM_E_INPUT, m->path, "tensor \"%s\" has dtype %s, expected F32, BF16 or I8", p->name,
                      trm__st_dtype_name(t->dtype));
   int fits = t->rank == p->rank && t->shape[0] == p->rows && (p->rank == 1 || t->shape[1] == p->cols);
-  if (fits) return check_finite(m, t, err);
+  if (fits) return t->dtype == TRM__ST_I8 ? trm__quantized_check(m, p, t, err) : check_finite(m, t, err);
   char wanted[64], found[200] = "";
   snprintf(wanted, sizeof wanted, p->rank == 1 ? "%d" : "%d, %d", p->rows, p->cols);
   for (int i = 0; i < t->rank; i++) {
@@ -102,14 +103,27 @@ static trm_status check_tensor(const trm_model *m, const trm__param *p, trm_erro
                    found, wanted);
 }
 
-static trm_status check_tensors(const trm_model *m, trm_error *err) {
+/* The weight whose scales a tensor's name promises, when it is I8. */
+static int is_scale(const trm_model *m, const char *name) {
+  char weight[96];
+  size_t length = strlen(name), suffix = strlen(TRM__SCALE_SUFFIX);
+  if (length <= suffix || length - suffix >= sizeof weight || strcmp(name + length - suffix, TRM__SCALE_SUFFIX) != 0)
+    return 0;
+  (void)snprintf(weight, sizeof weight, "%.*s", (int)(length - suffix), name);
+  const trm__st_tensor *t = trm__st_find(&m->st, weight);
+  return t && t->dtype == TRM__ST_I8;
+}
+
+static trm_status check_tensors(trm_model *m, trm_error *err) {
+  size_t expected = (size_t)m->params.count;
   for (int i = 0; i < m->params.count; i++) {
     trm_status status = check_tensor(m, &m->params.item[i], err);
     if (status) return status;
+    if (trm__st_find(&m->st, m->params.item[i].name)->dtype == TRM__ST_I8) expected++, m->quantized = 1;
   }
-  if (m->st.count == (size_t)m->params.count) return TRM_OK;
+  if (m->st.count == expected) return TRM_OK;
   for (size_t i = 0; i < m->st.count; i++)
-    if (!trm__params_find(&m->params, m->st.tensor[i].name))
+    if (!trm__params_find(&m->params, m->st.tensor[i].name) && !is_scale(m, m->st.tensor[i].name))
       return trm__fail(err, TRM_E_INPUT, m->path, "tensor \"%.100s\" is not part of its configuration",
                        m->st.tensor[i].name);
   return trm__fail(err, TRM_E_INTERNAL, m->path, "tensor names are not unique");
@@ -193,8 +207,11 @@ trm_tensor_info trm_model_tensor(const trm_model *model, size_t index) {
 
 void trm__model_read(const trm_model *model, trm__weight_set *set) {
   for (int i = 0; i < model->params.count; i++) {
-    const trm__st_tensor *t = trm__st_find(&model->st, model->params.item[i].name);
-    trm__st_read_real(t, trm__weight_set_tensor(set, &model->params, i));
+    const trm__param *p = &model->params.item[i];
+    const trm__st_tensor *t = trm__st_find(&model->st, p->name);
+    trm__real *to = trm__weight_set_tensor(set, &model->params, i);
+    if (t->dtype == TRM__ST_I8) trm__quantized_read(model, p, t, to);
+    else trm__st_read_real(t, to);
   }
 }
 
@@ -204,19 +221,25 @@ static int set_text(json_t *metadata, const char *key, const char *text) {
   return json_object_set_new(metadata, key, json_string(text));
 }
 
-/* The metadata object; NULL without memory (or when a text is not UTF-8). */
-static json_t *compose_metadata(const trm__model_write *what) {
+char *trm__model_config_text(const trm_model_config *config) {
   size_t count;
   const trm_option *table = trm_model_options(&count);
-  json_t *metadata = json_object(), *config = trm__options_to_json(table, count, what->config);
-  char *text = config ? json_dumps(config, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+  json_t *object = trm__options_to_json(table, count, config);
+  char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+  json_decref(object);
+  return text;
+}
+
+/* The metadata object; NULL without memory (or when a text is not UTF-8). */
+static json_t *compose_metadata(const trm__model_write *what) {
+  json_t *metadata = json_object();
+  char *text = trm__model_config_text(what->config);
   int failed = !metadata || !text;
   if (!failed) failed = set_text(metadata, "trm.config", text);
   if (!failed) failed = set_text(metadata, "trm.version", VERSION);
   if (!failed) failed = set_text(metadata, "trm.variant", what->variant);
   if (!failed && what->task) failed = set_text(metadata, "trm.task", what->task);
   if (!failed && what->provenance) failed = json_object_update_missing(metadata, (json_t *)(uintptr_t)what->provenance);
-  json_decref(config);
   free(text);
   if (!failed) return metadata;
   json_decref(metadata);

@@ -1,4 +1,11 @@
-/* Model files: a weight set and its configuration as safetensors with metadata (include/trm/model.h). */
+/* Model files: a weight set and its configuration as safetensors with metadata (include/trm/model.h).
+ *
+ * Metadata: "trm.config" (JSON with every key of trm_model_options), "trm.version" (who wrote it), "trm.variant" ("raw"
+ * or "ema"), optionally "trm.task", "trm.quantized_from" and provenance. Tensors: those of the parameter table
+ * (model/params.h) under the original's names, F32 or BF16, and no others.
+ * Int8 weights: any matrix of a layer, NAME [out][in], may be I8 with numbers from -127 to 127 instead; then there is
+ * NAME_scale [out], F64 and 0 or more, and weight [i][j] is NAME[i][j] * NAME_scale[i], rounded to fp32. (F64, so that
+ * 127 * scale is exactly the row's largest number: what reads it back finds the same scale.) */
 #ifndef TRM_MODEL_FILE_H
 #define TRM_MODEL_FILE_H
 
@@ -13,10 +20,14 @@ struct trm_model {
   trm__safetensors st;
   trm_model_config config;
   trm__params params;
+  int quantized; /* some weights are I8 */
 };
 
 /* trm_model_open from memory, which must outlive the model; where names it in errors. */
 trm_status trm__model_parse(trm_model **out, const void *data, size_t size, const char *where, trm_error *err);
+
+/* A configuration as the text of trm.config; NULL without memory. Free with free. */
+char *trm__model_config_text(const trm_model_config *config);
 
 /* Reads the file's weights into a set opened for model->params. */
 void trm__model_read(const trm_model *model, trm__weight_set *set);

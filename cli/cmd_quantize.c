@@ -1,0 +1,211 @@
+/* trm quantize: a model with int8 weights, and what that costs. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "puzzles.h"
+
+static struct {
+  char out[1024], data[1024], split[64];
+  int64_t limit, threads;
+  double max_loss;
+  int force, json, quiet;
+} opt;
+
+#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
+static const trm_option own[] = {
+    {.name = "out",
+     .type = TRM_OPT_STRING,
+     FIELD(out),
+     .size = sizeof opt.out,
+     .default_text = "",
+     .metavar = "FILE",
+     .group = "Quantize",
+     .help = "model file to write (also -o FILE)"},
+    {.name = "force", .type = TRM_OPT_BOOL, FIELD(force), .help = "replace FILE, and write it whatever is lost"},
+    {.name = "data",
+     .type = TRM_OPT_STRING,
+     FIELD(data),
+     .size = sizeof opt.data,
+     .default_text = "",
+     .metavar = "DATA",
+     .group = "Measure",
+     .help = "dataset to solve with both models, 16 steps without halting"},
+    {.name = "split",
+     .type = TRM_OPT_STRING,
+     FIELD(split),
+     .size = sizeof opt.split,
+     .default_text = "test",
+     .metavar = "NAME",
+     .help = "part of a dataset directory to use: test or train"},
+    {.name = "limit",
+     .type = TRM_OPT_INT,
+     FIELD(limit),
+     .default_text = "0",
+     .min = 0,
+     .max = 1e15,
+     .help = "only the first N puzzles; 0: all"},
+    {.name = "max_loss",
+     .type = TRM_OPT_REAL,
+     FIELD(max_loss),
+     .default_text = "0.5",
+     .min = 0,
+     .max = 100,
+     .metavar = "POINTS",
+     .help = "write nothing when more percentage points of exact accuracy than this are lost"},
+    {.name = "threads",
+     .type = TRM_OPT_INT,
+     FIELD(threads),
+     .default_text = "0",
+     .min = 0,
+     .max = 1024,
+     .group = "Run",
+     .help = "computing threads; 0: all cores"},
+    {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .help = "print one JSON object; accuracies are fractions of 1"},
+    {.name = "quiet", .type = TRM_OPT_BOOL, FIELD(quiet), .help = "no progress on standard error"},
+};
+
+static size_t tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+  return 1;
+}
+
+/* -- measuring ----------------------------------------------------------------------------------------------------- */
+
+typedef struct measurement {
+  trm_eval_result before, after;
+  double points; /* percentage points lost */
+} measurement;
+
+static int evaluate(const cli_command *self, trm_runtime *runtime, const trm_model *model, const char *what,
+                    trm_eval_result *result) {
+  trm_solver *solver = NULL;
+  trm_dataset *dataset = NULL;
+  trm_task task;
+  trm_error error = {0};
+  trm_solver_config config = trm_solver_config_default();
+  config.halt = 0;
+  if (!opt.quiet) cli_note("solving with %s weights", what);
+  cli_progress progress = cli_progress_open(opt.quiet);
+  trm_status status = trm_solver_open(&solver, runtime, model, &config, &error);
+  if (!status) status = trm_solver_task(solver, &task, &error);
+  if (!status) status = trm_dataset_open(&dataset, opt.data, opt.split, &task, &error);
+  if (!status) status = trm_evaluate(solver, dataset, opt.limit, result, cli_progress_fraction, &progress, &error);
+  cli_progress_clear(&progress);
+  trm_dataset_close(&dataset);
+  trm_solver_close(&solver);
+  return status ? cli_error(self, &error) : CLI_CONTINUE;
+}
+
+/* Both models on the same puzzles. */
+static int measure(const cli_command *self, const trm_model *model, const char *written, measurement *m) {
+  trm_runtime *runtime = NULL;
+  trm_model *quantized = NULL;
+  trm_error error = {0};
+  int code = cli_runtime_open(self, &runtime, opt.threads, opt.quiet);
+  if (code == CLI_CONTINUE) code = evaluate(self, runtime, model, "the original", &m->before);
+  if (code == CLI_CONTINUE && trm_model_open(&quantized, written, &error)) code = cli_error(self, &error);
+  if (code == CLI_CONTINUE) code = evaluate(self, runtime, quantized, "int8", &m->after);
+  m->points = 100 * (m->before.exact_accuracy - m->after.exact_accuracy);
+  trm_model_close(&quantized);
+  trm_runtime_close(&runtime);
+  return code;
+}
+
+static json_t *side_json(const trm_eval_result *r) {
+  return json_pack("{s:I, s:I, s:o, s:[o,o], s:o, s:o}", "puzzles", (json_int_t)r->puzzles, "exact",
+                   (json_int_t)r->exact, "exact_accuracy", cli_real(r->exact_accuracy), "interval",
+                   cli_real(r->interval_low), cli_real(r->interval_high), "token_accuracy", cli_real(r->token_accuracy),
+                   "seconds", cli_real(r->seconds));
+}
+
+static void print_side(const char *name, const trm_eval_result *r) {
+  char a[32], b[32], c[32];
+  printf("%-9s %s exact, %s of %s puzzles, %.1f s\n", name, cli_percent(r->exact_accuracy, a),
+         cli_thousands(r->exact, b), cli_thousands(r->puzzles, c), r->seconds);
+}
+
+static void report(const measurement *m, int written) {
+  if (opt.json) {
+    json_t *o = json_pack("{s:s, s:b}", "model", opt.out, "written", written);
+    if (opt.data[0]) {
+      json_object_set_new(o, "before", side_json(&m->before));
+      json_object_set_new(o, "after", side_json(&m->after));
+      json_object_set_new(o, "points_lost", cli_real(m->points));
+    }
+    cli_json_print(o, 0);
+    return;
+  }
+  if (opt.data[0]) {
+    print_side("original", &m->before);
+    print_side("int8", &m->after);
+    printf("lost      %.2f points\n", m->points);
+  }
+  if (written) printf("%s\n", opt.out);
+}
+
+/* -- the command --------------------------------------------------------------------------------------------------- */
+
+/* Writes next to the wanted file, measures that, and only then puts it in place. */
+static int quantize(const cli_command *self, const trm_model *model) {
+  trm_error error = {0};
+  measurement m;
+  char draft[1100];
+  memset(&m, 0, sizeof m);
+  if (!opt.force && access(opt.out, F_OK) == 0) return cli_usage(self, "%s exists; --force replaces it", opt.out);
+  cli_catch_signals(); /* so that the draft is removed */
+  (void)snprintf(draft, sizeof draft, "%s.draft-%ld", opt.out, (long)getpid());
+  if (trm_model_quantize(model, draft, &error)) return cli_error(self, &error);
+  int code = opt.data[0] ? measure(self, model, draft, &m) : CLI_CONTINUE;
+  int refused = code == CLI_CONTINUE && !opt.force && m.points > opt.max_loss;
+  if (code == CLI_CONTINUE && !refused && rename(draft, opt.out)) {
+    cli_warn(self, "%s: %s", opt.out, strerror(errno));
+    code = CLI_FAULT;
+  }
+  if (code != CLI_CONTINUE || refused) (void)unlink(draft);
+  if (code != CLI_CONTINUE) return code;
+  report(&m, !refused);
+  if (refused)
+    cli_warn(self,
+             "nothing written: %.2f points of exact accuracy are lost, more than %g; --max-loss or --force allow it",
+             m.points, opt.max_loss);
+  return refused ? CLI_UNSOLVED : CLI_OK;
+}
+
+static int run(const cli_command *self, int argc, char **argv) {
+  cli_arguments a;
+  trm_model *model = NULL;
+  char path[1100] = "";
+  cli_defaults(self);
+  int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a model file");
+  if (code == CLI_CONTINUE && !opt.out[0]) code = cli_usage(self, "no file to write; give -o FILE");
+  if (code == CLI_CONTINUE) {
+    (void)snprintf(path, sizeof path, "%s", a.positional[0]);
+    code = cli_model_open(self, path, 0, &model);
+  }
+  if (code == CLI_CONTINUE) code = quantize(self, model);
+  trm_model_close(&model);
+  cli_arguments_free(&a);
+  return code;
+}
+
+const cli_command cli_quantize = {
+    .name = "quantize",
+    .synopsis = "MODEL -o FILE [--data DATA]",
+    .summary = "write a model with int8 weights, for faster solving",
+    .description =
+        "Writes a copy of a model whose layers hold their weights in int8 with one scale for each output; it is about "
+        "a "
+        "quarter as large as in float32 and solves faster. Embeddings, heads, norms and the state stay in float32. "
+        "Activations are scaled as they come, so no calibration is needed. The copy is for solving: training goes on from the original.\n\n"
+        "With --data both models solve the same puzzles first, and the copy is written only when it loses no more than "
+        "--max-loss percentage points of exact accuracy. To try int8 without a file: trm eval --dtype int8.",
+    .examples = "trm quantize runs/9x9 -o 9x9-int8.safetensors --data puzzles\ntrm solve --model 9x9-int8.safetensors "
+                "puzzles.txt\n",
+    .exits = "1\tnothing was written: too much accuracy would be lost\n",
+    .tables = tables,
+    .run = run,
+};
