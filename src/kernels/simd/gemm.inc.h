@@ -32,29 +32,33 @@ typedef struct tile {
   int height;
 } tile;
 
+/* Without these loops unrolled first of all, compilers leave the sums in an array in memory. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#define EACH_SUM(r, v) UNROLL for (int r = 0; r < height; r++) UNROLL for (int v = 0; v < vectors; v++)
+
 /* One block of products: sums [height][NR] (+)= A [height][kc] panel [kc][NR]. A(r, p) lies in the tile's rows at
  * p * cs, or at upper[p * height + r] when packed. */
 ALWAYS_INLINE void tile_sums(float *sums, int first, const tile *in, ptrdiff_t rs, ptrdiff_t cs, const float *panel,
                              int kc, const int height, const int vectors, const int packed) {
   const int half = (height + 1) / 2;
   vf acc[MR][2];
-  for (int r = 0; r < height; r++) {
-    for (int v = 0; v < vectors; v++) acc[r][v] = first ? v_zero() : v_load(sums + r * NR + v * VW);
-  }
+  EACH_SUM(r, v) acc[r][v] = first ? v_zero() : v_load(sums + r * NR + v * VW);
   const float *upper = in->upper, *lower = in->lower;
   for (int p = 0; p < kc; p++, panel += NR) {
-    vf b[2];
-    for (int v = 0; v < vectors; v++) b[v] = v_load(panel + v * VW);
-    for (int r = 0; r < height; r++) {
+    vf left = v_load(panel), right = vectors == 2 ? v_load(panel + VW) : left;
+    UNROLL for (int r = 0; r < height; r++) {
       vf x = v_set(packed ? upper[r] : r < half ? upper[r * rs] : lower[(r - half) * rs]);
-      for (int v = 0; v < vectors; v++) acc[r][v] = DOT(x, b[v], acc[r][v]);
+      acc[r][0] = DOT(x, left, acc[r][0]);
+      if (vectors == 2) acc[r][1] = DOT(x, right, acc[r][1]);
     }
     upper += packed ? height : cs;
     lower += cs;
   }
-  for (int r = 0; r < height; r++) {
-    for (int v = 0; v < vectors; v++) v_store(sums + r * NR + v * VW, acc[r][v]);
-  }
+  EACH_SUM(r, v) v_store(sums + r * NR + v * VW, acc[r][v]);
 }
 
 /* One function a height and a way of reading A: compilers are slow with all of them in one. */
