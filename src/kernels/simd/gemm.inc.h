@@ -10,27 +10,23 @@
 
 enum { KC = 256, TILES = 48 / MR, GROUP = 512 / NR, AHEAD = 8, TILE_A = MR * KC + VW };
 
+/* Where a tile's rows of A begin: the first half of them rs apart from upper, the others from lower. */
+typedef struct tile {
+  const float *upper, *lower;
+  int start, height; /* start: the first row (gate row) */
+} tile;
+
 typedef struct block {
   const trm__gemm *g;
   int gate_rows; /* GATE_M: a tile is as many gate rows as up rows */
   int tiles;     /* of the whole row range */
-  int t0, t1;    /* tiles of this block */
-  int q0, q1;    /* panels of this group */
-  int packed;    /* A goes through the buffer */
-  float *a;      /* [TILES][TILE_A]: each [KC][height], and VW numbers that stores may run over */
-  float *sums;   /* [GROUP][TILES][MR][NR] */
+  int count;     /* tiles of this block */
+  tile tile[TILES];
+  int q0, q1;  /* panels of this group */
+  int packed;  /* A goes through the buffer */
+  float *a;    /* [TILES][TILE_A]: each [KC][height], and VW numbers that stores may run over */
+  float *sums; /* [GROUP][TILES][MR][NR] */
 } block;
-
-/* First row (gate row) of tile t. */
-static int tile_start(const block *b, int t) {
-  return b->g->m0 + (int)((int64_t)(b->g->m1 - b->g->m0) * t / b->tiles);
-}
-
-/* Where a tile's rows of A begin: the first half of them rs apart from upper, the others from lower. */
-typedef struct tile {
-  const float *upper, *lower;
-  int height;
-} tile;
 
 /* Without these loops unrolled first of all, compilers leave the sums in an array in memory. */
 #ifdef __clang__
@@ -84,12 +80,22 @@ HEIGHTS(TILE_PLAIN)
 static const tile_fn tiles[2][MR] = {{HEIGHTS(TILE_PACKED_NAME)}, {HEIGHTS(TILE_PLAIN_NAME)}};
 #endif
 
-static tile tile_at(const block *b, int t, int k0) {
+/* First row (gate row) of tile t. */
+static int tile_start(const block *b, int t) {
+  return b->g->m0 + (int)((int64_t)(b->g->m1 - b->g->m0) * t / b->tiles);
+}
+
+/* The block's tiles: the t0-th and what follows. */
+static void set_tiles(block *b, int t0) {
   const trm__gemm *g = b->g;
-  int start = tile_start(b, t), rows = tile_start(b, t + 1) - start;
-  const float *upper = g->a + start * g->a_rs + k0 * g->a_cs;
-  if (b->gate_rows) return (tile){upper, upper + (g->m / 2) * g->a_rs, 2 * rows};
-  return (tile){upper, upper + (rows + 1) / 2 * g->a_rs, rows};
+  b->count = b->tiles - t0 < TILES ? b->tiles - t0 : TILES;
+  for (int t = 0, start = tile_start(b, t0); t < b->count; t++) {
+    int end = tile_start(b, t0 + t + 1), rows = end - start;
+    const float *upper = g->a + start * g->a_rs;
+    ptrdiff_t lower = b->gate_rows ? g->m / 2 : (rows + 1) / 2;
+    b->tile[t] = (tile){upper, upper + lower * g->a_rs, start, b->gate_rows ? 2 * rows : rows};
+    start = end;
+  }
 }
 
 /* rows of A, rs apart, products 0..kc-1, into out[p * height + r]. */
@@ -107,36 +113,39 @@ static void pack_run(float *out, const float *in, ptrdiff_t rs, ptrdiff_t cs, in
   }
 }
 
-/* A block's tiles, each as [kc][height]. */
-static void pack_tiles(const block *b, int k0, int kc) {
-  ptrdiff_t rs = b->g->a_rs, cs = b->g->a_cs;
-  tile in[TILES];
-  int count = b->t1 - b->t0;
-  for (int t = 0; t < count; t++) in[t] = tile_at(b, b->t0 + t, k0);
-  if (rs != 1) {
-    for (int t = 0; t < count; t++) {
-      float *out = b->a + (size_t)t * TILE_A;
-      int half = (in[t].height + 1) / 2, split = b->gate_rows ? half : in[t].height;
-      pack_run(out, in[t].upper, rs, cs, split, in[t].height, kc);
-      if (b->gate_rows) pack_run(out + half, in[t].lower, rs, cs, half, in[t].height, kc);
-    }
-    return;
-  }
-  /* A transposed: a row of products is contiguous over all tiles. Whole vectors are stored; what is too much is
-   * overwritten by the next store. */
-  int rows = tile_start(b, b->t1) - tile_start(b, b->t0);
-  for (int p = 0; p < kc; p++) {
-    int ahead = p + AHEAD < kc ? p + AHEAD : p;
+/* A transposed: a row of products is contiguous over all tiles. Whole vectors are stored; what is too much is
+ * overwritten by the next store. */
+static void pack_transposed_tiles(const block *b, ptrdiff_t at, ptrdiff_t cs, int kc) {
+  const tile *in = b->tile, *last = in + b->count - 1;
+  int rows = last->start - in->start + (b->gate_rows ? last->height / 2 : last->height);
+  for (int p = 0; p < kc; p++, at += cs) {
+    ptrdiff_t ahead = p + AHEAD < kc ? at + AHEAD * cs : at;
     for (int r = 0; r < rows; r += 16) {
-      v_prefetch(in[0].upper + ahead * cs + r);
-      if (b->gate_rows) v_prefetch(in[0].lower + ahead * cs + r);
+      v_prefetch(in[0].upper + ahead + r);
+      if (b->gate_rows) v_prefetch(in[0].lower + ahead + r);
     }
-    for (int t = 0; t < count; t++) {
+    for (int t = 0; t < b->count; t++) {
       int half = (in[t].height + 1) / 2;
       float *out = b->a + (size_t)t * TILE_A + p * in[t].height;
-      v_store(out, v_load_n(in[t].upper + p * cs, half));
-      v_store(out + half, v_load_n(in[t].lower + p * cs, in[t].height - half));
+      v_store(out, v_load_n(in[t].upper + at, half));
+      v_store(out + half, v_load_n(in[t].lower + at, in[t].height - half));
     }
+  }
+}
+
+/* A block's tiles from product k0 on, each as [kc][height]. */
+static void pack_tiles(const block *b, int k0, int kc) {
+  ptrdiff_t rs = b->g->a_rs, cs = b->g->a_cs, at = k0 * cs;
+  if (rs == 1) {
+    pack_transposed_tiles(b, at, cs, kc);
+    return;
+  }
+  for (int t = 0; t < b->count; t++) {
+    const tile *in = &b->tile[t];
+    float *out = b->a + (size_t)t * TILE_A;
+    int half = (in->height + 1) / 2, split = b->gate_rows ? half : in->height;
+    pack_run(out, in->upper + at, rs, cs, split, in->height, kc);
+    if (b->gate_rows) pack_run(out + half, in->lower + at, rs, cs, half, in->height, kc);
   }
 }
 
@@ -175,10 +184,12 @@ static void finish_gate(const trm__gemm *g, const float *sums, int i, int height
   }
 }
 
-static void finish_plain(const trm__gemm *g, const float *sums, int i, int height, int j, int cols, const float *tail) {
+/* whole: all columns of the panel are there. */
+ALWAYS_INLINE void finish_rows(const trm__gemm *g, const float *sums, int i, int height, int j, int cols,
+                               const float *tail, const int whole) {
   for (int r = 0; r < height; r++) {
-    for (int v = 0; v < 2 && cols > v * VW; v++) {
-      int count = cols - v * VW;
+    for (int v = 0; v < 2 && (whole || cols > v * VW); v++) {
+      int count = whole ? VW : cols - v * VW;
       ptrdiff_t column = j + v * VW;
       float *c = g->c + (i + r) * g->c_rs + column;
       vf x = value(g, sums + r * NR + v * VW, i + r, tail + v * VW);
@@ -190,6 +201,20 @@ static void finish_plain(const trm__gemm *g, const float *sums, int i, int heigh
   }
 }
 
+static void finish_plain(const trm__gemm *g, const float *sums, int i, int height, int j, int cols, const float *tail) {
+  if (cols >= NR) finish_rows(g, sums, i, height, j, cols, tail, 1);
+  else finish_rows(g, sums, i, height, j, cols, tail, 0);
+}
+
+/* Brings what the epilogue of a tile will touch nearer, while the products are computed. */
+static void prefetch_result(const trm__gemm *g, int i, int rows, int j) {
+  int plain = g->epilogue != TRM__EPI_GATE_N && g->epilogue != TRM__EPI_GATE_M;
+  const float *to = plain ? g->c + i * g->c_rs + j : g->act + i * g->act_rs + j;
+  for (int r = 0; r < rows; r++) v_prefetch(to + r * (plain ? g->c_rs : g->act_rs));
+  if (g->epilogue != TRM__EPI_RESIDUAL || g->residual == g->c) return;
+  for (int r = 0; r < rows; r++) v_prefetch(g->residual + (i + r) * g->residual_rs + j);
+}
+
 /* Panel q against the block's tiles, products [k0, k0 + kc). */
 static void panel_times_tiles(const block *b, int q, int k0, int kc, int first, int last, int one) {
   const trm__gemm *g = b->g;
@@ -197,15 +222,17 @@ static void panel_times_tiles(const block *b, int q, int k0, int kc, int first, 
   int j = q * width, cols = g->n1 - j < width ? g->n1 - j : width;
   const float *whole = g->b + (size_t)q * (size_t)(g->k + TAIL) * NR, *panel = whole + (size_t)k0 * NR;
   const float *tail = whole + (size_t)g->k * NR;
-  for (int t = b->t0; t < b->t1; t++) {
-    tile in = tile_at(b, t, k0);
-    int height = in.height;
-    if (b->packed) in.upper = b->a + (size_t)(t - b->t0) * TILE_A;
-    float *sums = b->sums + (one ? 0 : ((size_t)(q - b->q0) * TILES + (size_t)(t - b->t0)) * MR * NR);
+  for (int t = 0; t < b->count; t++) {
+    tile in = b->tile[t];
+    int height = in.height, start = in.start;
+    in.upper = b->packed ? b->a + (size_t)t * TILE_A : in.upper + k0 * g->a_cs;
+    in.lower += k0 * g->a_cs;
+    float *sums = b->sums + (one ? 0 : ((size_t)(q - b->q0) * TILES + (size_t)t) * MR * NR);
+    if (last) prefetch_result(g, start, b->gate_rows ? height / 2 : height, j);
     tiles[b->packed ? 0 : 1][height - 1](sums, first, &in, g->a_rs, g->a_cs, panel, kc, !gate_n && cols <= VW ? 1 : 2);
     if (!last) continue;
-    if (gate_n || b->gate_rows) finish_gate(g, sums, tile_start(b, t), height, j, cols, b->gate_rows, tail);
-    else finish_plain(g, sums, tile_start(b, t), height, j, cols, tail);
+    if (gate_n || b->gate_rows) finish_gate(g, sums, start, height, j, cols, b->gate_rows, tail);
+    else finish_plain(g, sums, start, height, j, cols, tail);
   }
 }
 
@@ -229,8 +256,8 @@ static void multiply(const trm__gemm *g) {
   int q_end = ceil_div(g->n1, width);
   for (b.q0 = g->n0 / width; b.q0 < q_end; b.q0 = b.q1) {
     b.q1 = q_end - b.q0 < GROUP ? q_end : b.q0 + GROUP;
-    for (b.t0 = 0; b.t0 < b.tiles; b.t0 = b.t1) {
-      b.t1 = b.tiles - b.t0 < TILES ? b.tiles : b.t0 + TILES;
+    for (int t = 0; t < b.tiles; t += TILES) {
+      set_tiles(&b, t);
       multiply_block(&b);
     }
   }
