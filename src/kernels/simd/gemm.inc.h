@@ -36,10 +36,17 @@ typedef struct block {
 #endif
 #define EACH_SUM(r, v) UNROLL for (int r = 0; r < height; r++) UNROLL for (int v = 0; v < vectors; v++)
 
-/* One block of products: sums [height][NR] (+)= A [height][kc] panel [kc][NR]. A(r, p) lies in the tile's rows at
- * p * cs, or at upper[p * height + r] when packed. */
-ALWAYS_INLINE void tile_sums(float *sums, int first, const tile *in, ptrdiff_t rs, ptrdiff_t cs, const float *panel,
-                             int kc, const int height, const int vectors, const int packed) {
+/* Where sums go that need no epilogue but an addition: out = from + sums, without from where it is NULL. */
+typedef struct target {
+  float *out;
+  const float *from;
+  ptrdiff_t out_rs, from_rs;
+} target;
+
+/* One block of products: sums [height][NR] (+)= A [height][kc] panel [kc][NR], which go to the target when there is
+ * one. A(r, p) lies in the tile's rows at p * cs, or at upper[p * height + r] when packed. */
+ALWAYS_INLINE void tile_sums(float *sums, int first, const target *to, const tile *in, ptrdiff_t rs, ptrdiff_t cs,
+                             const float *panel, int kc, const int height, const int vectors, const int packed) {
   const int half = (height + 1) / 2;
   vf acc[MR][2];
   EACH_SUM(r, v) acc[r][v] = first ? v_zero() : v_load(sums + r * NR + v * VW);
@@ -54,18 +61,23 @@ ALWAYS_INLINE void tile_sums(float *sums, int first, const tile *in, ptrdiff_t r
     upper += packed ? height : cs;
     lower += cs;
   }
-  EACH_SUM(r, v) v_store(sums + r * NR + v * VW, acc[r][v]);
+  if (to && to->from) {
+    EACH_SUM(r, v) acc[r][v] = v_add(v_load(to->from + r * to->from_rs + v * VW), acc[r][v]);
+  }
+  float *out = to ? to->out : sums;
+  ptrdiff_t out_rs = to ? to->out_rs : NR;
+  EACH_SUM(r, v) v_store(out + r * out_rs + v * VW, acc[r][v]);
 }
 
 /* One function a height and a way of reading A: compilers are slow with all of them in one. */
-typedef void (*tile_fn)(float *sums, int first, const tile *in, ptrdiff_t rs, ptrdiff_t cs, const float *panel, int kc,
-                        int vectors);
+typedef void (*tile_fn)(float *sums, int first, const target *to, const tile *in, ptrdiff_t rs, ptrdiff_t cs,
+                        const float *panel, int kc, int vectors);
 
 #define TILE(name, height, packed)                                                                                     \
-  static void name(float *sums, int first, const tile *in, ptrdiff_t rs, ptrdiff_t cs, const float *panel, int kc,     \
-                   int vectors) {                                                                                      \
-    if (vectors == 2) tile_sums(sums, first, in, rs, cs, panel, kc, height, 2, packed);                                \
-    else tile_sums(sums, first, in, rs, cs, panel, kc, height, 1, packed);                                             \
+  static void name(float *sums, int first, const target *to, const tile *in, ptrdiff_t rs, ptrdiff_t cs,               \
+                   const float *panel, int kc, int vectors) {                                                          \
+    if (vectors == 2) tile_sums(sums, first, to, in, rs, cs, panel, kc, height, 2, packed);                            \
+    else tile_sums(sums, first, NULL, in, rs, cs, panel, kc, height, 1, packed);                                       \
   }
 #define TILE_PACKED(height) TILE(tile_packed_##height, height, 1)
 #define TILE_PACKED_NAME(height) tile_packed_##height,
@@ -215,6 +227,15 @@ static void prefetch_result(const trm__gemm *g, int i, int rows, int j) {
   for (int r = 0; r < rows; r++) v_prefetch(g->residual + (i + r) * g->residual_rs + j);
 }
 
+/* The target of whole panels; NULL where the epilogue does more. */
+static const target *plain_target(target *to, const trm__gemm *g, int i, int j) {
+  if (SCALED || g->round || g->epilogue > TRM__EPI_RESIDUAL) return NULL;
+  *to = (target){.out = g->c + i * g->c_rs + j, .out_rs = g->c_rs};
+  if (g->epilogue == TRM__EPI_ADD) to->from = to->out, to->from_rs = g->c_rs;
+  if (g->epilogue == TRM__EPI_RESIDUAL) to->from = g->residual + i * g->residual_rs + j, to->from_rs = g->residual_rs;
+  return to;
+}
+
 /* Panel q against the block's tiles, products [k0, k0 + kc). */
 static void panel_times_tiles(const block *b, int q, int k0, int kc, int first, int last, int one) {
   const trm__gemm *g = b->g;
@@ -229,8 +250,11 @@ static void panel_times_tiles(const block *b, int q, int k0, int kc, int first, 
     in.lower += k0 * g->a_cs;
     float *sums = b->sums + (one ? 0 : ((size_t)(q - b->q0) * TILES + (size_t)t) * MR * NR);
     if (last) prefetch_result(g, start, b->gate_rows ? height / 2 : height, j);
-    tiles[b->packed ? 0 : 1][height - 1](sums, first, &in, g->a_rs, g->a_cs, panel, kc, !gate_n && cols <= VW ? 1 : 2);
-    if (!last) continue;
+    target space;
+    const target *to = last && cols >= NR ? plain_target(&space, g, start, j) : NULL;
+    tiles[b->packed ? 0 : 1][height - 1](sums, first, to, &in, g->a_rs, g->a_cs, panel, kc,
+                                         !gate_n && cols <= VW ? 1 : 2);
+    if (!last || to) continue;
     if (gate_n || b->gate_rows) finish_gate(g, sums, start, height, j, cols, b->gate_rows, tail);
     else finish_plain(g, sums, start, height, j, cols, tail);
   }

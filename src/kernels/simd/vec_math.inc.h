@@ -7,23 +7,35 @@ ALWAYS_INLINE vf v_rounded(vf a, int round) {
   return round ? v_bf16(a) : a;
 }
 
-/* e^a = 2^n e^r, |r| <= ln(2)/2, e^r = 1 + r + r^2 q(r) to 1e-8 relative. Infinite above 88.72, subnormal down to
- * -103.97 and then 0; NaN stays NaN. */
-ALWAYS_INLINE vf v_exp(vf a) {
-  vf x = v_min(v_set(89.0F), v_max(v_set(-104.5F), a));
+#ifndef VEC_POW2 /* 2^n for whole n in -126..128 (infinite); a vector layer may have a faster one */
+ALWAYS_INLINE vf v_pow2(vf n) {
+  return v_ldexp(v_set(1), n);
+}
+#endif
+
+/* e^x = 2^n e^r, |r| <= ln(2)/2, e^r = 1 + r + r^2 q(r) to 1e-8 relative: n, and e^r as the result. */
+ALWAYS_INLINE vf v_exp_parts(vf x, vf *whole) {
   vf n = v_nearest(v_mul(x, v_set(1.44269504F)));
   vf r = v_fnma(n, v_set(3.19461849e-5F), v_fnma(n, v_set(0.693115234375F), x));
   vf q = v_fma(r, v_set(0.00139262508315F), v_set(0.00836323288368F));
   q = v_fma(q, r, v_set(0.041666554213F));
   q = v_fma(q, r, v_set(0.166665766661F));
   q = v_fma(q, r, v_set(0.5F));
-  vf p = v_fma(v_mul(r, r), q, r);
-  return v_ldexp(v_add(p, v_set(1)), n);
+  *whole = n;
+  return v_add(v_fma(v_mul(r, r), q, r), v_set(1));
 }
 
+/* Infinite above 88.72, subnormal down to -103.97 and then 0; NaN stays NaN. */
+ALWAYS_INLINE vf v_exp(vf a) {
+  vf n, x = v_exp_parts(v_min(v_set(89.0F), v_max(v_set(-104.5F), a)), &n);
+  return v_ldexp(x, n);
+}
+
+/* 1 / (1 + e^-a); 0 below -88.37, where e^-a has no finite power of two. */
 ALWAYS_INLINE vf v_sigmoid(vf a) {
-  vf one = v_set(1);
-  return v_div(one, v_add(one, v_exp(v_xor(a, v_set(-0.0F)))));
+  vf one = v_set(1), minus = v_xor(a, v_set(-0.0F));
+  vf n, x = v_exp_parts(v_min(v_set(89.0F), v_max(v_set(-87.0F), minus)), &n);
+  return v_div(one, v_add(one, v_mul(x, v_pow2(n))));
 }
 
 /* atan2(y, x) for x >= 0. With t = min/max of |y| and x in 0..1, and t > tan(pi/8) moved to (t - 1)/(t + 1):

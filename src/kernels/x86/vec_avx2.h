@@ -106,6 +106,13 @@ static inline vf v_ldexp(vf a, vf n) {
   return _mm256_mul_ps(_mm256_mul_ps(a, first), second);
 }
 
+/* 2^n for whole n in -126..128; infinite for 128. */
+#define VEC_POW2
+static inline vf v_pow2(vf n) {
+  __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
+}
+
 /* The nearest bf16, ties to even; NaN stays NaN. */
 static inline vf v_bf16(vf a) {
   __m256i bits = _mm256_castps_si256(a);

@@ -40,6 +40,7 @@
 #define v_add_whole PREFIXED(v_add_whole)
 #define v_minus_whole PREFIXED(v_minus_whole)
 #define v_max_bits PREFIXED(v_max_bits)
+#define v_pow2 PREFIXED(v_pow2)
 #define vd_zero PREFIXED(vd_zero)
 #define vd_add_square PREFIXED(vd_add_square)
 #define vd_sum PREFIXED(vd_sum)
@@ -80,6 +81,7 @@
 #undef v_add_whole
 #undef v_minus_whole
 #undef v_max_bits
+#undef v_pow2
 #undef vd_zero
 #undef vd_add_square
 #undef vd_sum
@@ -152,6 +154,7 @@ ONE(v_abs)
 ONE(v_nearest)
 ONE(v_bf16)
 ONE(v_whole)
+ONE(v_pow2)
 THREE(v_fma)
 THREE(v_fnma)
 static inline vf v_select(vm m, vf yes, vf no) {
