@@ -1,12 +1,22 @@
-/* Rotary positions and softmax attention of one head, over a vector layer and the matrix product of the same variant.
+/* Rotary positions and softmax attention of one head, over a vector layer and the matrix products of the same variant
+ * (F32, and BF16: the address of the bf16 product, where there is one).
  *
- * ROWS query rows at a time: their scores against all keys (a product), softmax along each row, the weighted values (a
- * product). The scratch then grows with rows, not with its square. The backward pass computes the weights again, and
- * adds each block's part to the gradients of keys and values in the order of the blocks. */
+ * Up to ROWS query rows at a time: their scores against all keys (a product), softmax along each row, the weighted
+ * values (a product). The scratch then grows with rows, not with its square. The backward pass computes the weights
+ * again, and adds each block's part to the gradients of keys and values in the order of the blocks. */
 
 #include <math.h>
 
-enum { ROWS = 4 * MR, PANEL = 2 * VW };
+#ifndef F32
+#define F32 NAME(f32)
+#endif
+#ifndef BF16
+#define BF16 NULL
+#endif
+
+static const trm__product *const bf16 = BF16;
+
+enum { ROWS = 48 / MR * MR, PANEL = 2 * VW };
 
 static size_t padded(int n) {
   return ((size_t)n + PANEL - 1) / PANEL * PANEL;
@@ -30,87 +40,140 @@ void NAME(rope)(float *x, ptrdiff_t ld, const float *cosines, const float *sines
   }
 }
 
-/* Where the parts of the scratch begin. The forward pass uses the first three. */
-typedef struct parts {
-  size_t weights;       /* [ROWS][padded rows] */
-  size_t keys;          /* k as right operand of q k^T */
-  size_t values;        /* v as right operand of (weights v) or, backward, of dout v^T */
-  size_t dweights;      /* [ROWS][padded rows] */
-  size_t keys_back;     /* k as right operand of (dscores k) */
-  size_t queries, outs; /* a block's q and dout as right operands */
-  size_t end;
-} parts;
+/* The buffers of one head, and its product. Packed operands of bf16 need less room than those of fp32. */
+typedef struct head {
+  const trm__attention *a;
+  const trm__product *product;
+  ptrdiff_t wide;    /* rows, padded */
+  float *weights;    /* [ROWS][wide] */
+  float *keys;       /* k as right operand of q k^T */
+  float *values;     /* v as right operand of (weights v) or, backward, of dout v^T */
+  float *words;      /* a block's left operand */
+  float *dweights;   /* [ROWS][wide], and the rest: backward only */
+  float *keys_back;  /* k as right operand of (dscores k) */
+  float *block_rows; /* a block's q or dout as right operand */
+} head;
 
-static parts split_scratch(int rows, int head_dim) {
-  size_t wide = padded(rows), narrow = padded(head_dim), d = (size_t)head_dim, l = (size_t)rows;
-  parts s = {.weights = 0, .keys = ROWS * wide};
-  s.values = s.keys + wide * d;
-  s.dweights = s.values + (wide * d > l * narrow ? wide * d : l * narrow);
-  s.keys_back = s.dweights + ROWS * wide;
-  s.queries = s.keys_back + l * narrow;
-  s.outs = s.queries + ROWS * narrow;
-  s.end = s.outs + ROWS * narrow;
-  return s;
+/* Lays the buffers out from scratch; returns how many numbers they take. */
+static size_t set_buffers(head *h, float *scratch, int rows, int head_dim) {
+  size_t wide = padded(rows), narrow = padded(head_dim), d = (size_t)head_dim, l = (size_t)rows, at = 0;
+  float **part[] = {&h->weights, &h->keys, &h->values, &h->words, &h->dweights, &h->keys_back, &h->block_rows};
+  size_t values = wide * d > l * narrow ? wide * d : l * narrow, words = ROWS * (wide > narrow ? wide : narrow);
+  size_t size[] = {ROWS * wide, wide * d, values, bf16 ? words : 0, ROWS * wide, l * narrow, ROWS * narrow};
+  for (int i = 0; i < 7; i++, at += size[i - 1])
+    if (scratch) *part[i] = scratch + at;
+  h->wide = (ptrdiff_t)wide;
+  return at;
 }
 
 size_t NAME(attention_scratch)(int rows, int head_dim) {
-  return split_scratch(rows, head_dim).end;
+  head h;
+  return set_buffers(&h, NULL, rows, head_dim);
 }
 
-/* B(p, j) = x[p * ld + j], k x n. */
-static void pack_plain(float *packed, const float *x, ptrdiff_t ld, int k, int n) {
-  NAME(f32).pack_b(packed, x, ld, 1, k, n, 0, 0, (int)(padded(n) / PANEL));
+static head head_of(const trm__attention *a) {
+  head h = {.a = a, .product = a->type == TRM__BF16 && bf16 ? bf16 : &F32};
+  set_buffers(&h, a->scratch, a->rows, a->head_dim);
+  return h;
 }
 
-/* B(p, j) = x[j * ld + p], k x n. */
-static void pack_transposed(float *packed, const float *x, ptrdiff_t ld, int k, int n) {
-  NAME(f32).pack_b(packed, x, 1, ld, k, n, 0, 0, (int)(padded(n) / PANEL));
+/* B(p, j) = x[p * rs + j * cs], k x n. */
+static void pack(const head *h, float *packed, const float *x, ptrdiff_t rs, ptrdiff_t cs, int k, int n) {
+  h->product->pack_b(packed, x, rs, cs, k, n, 0, 0, (int)(padded(n) / PANEL));
 }
 
-static void product(float *c, ptrdiff_t c_rs, const float *a, ptrdiff_t a_rs, ptrdiff_t a_cs, const float *b, int m,
-                    int n, int k, int add, int round) {
-  trm__gemm g = {.m = m, .n = n, .k = k, .a = a, .a_rs = a_rs, .a_cs = a_cs, .b = b, .c = c, .c_rs = c_rs};
-  g.epilogue = add ? TRM__EPI_ADD : TRM__EPI_STORE;
-  g.round = round;
-  g.m1 = m;
-  g.n1 = n;
-  NAME(f32).gemm(&g);
+typedef struct result {
+  float *c;
+  ptrdiff_t rs;
+  int add;
+} result;
+
+static void multiply(const head *h, result to, const trm__gemm *left, const float *right, int m, int n, int k) {
+  trm__gemm g = *left;
+  g.m = g.m1 = m;
+  g.n = g.n1 = n;
+  g.k = trm__words(h->product, k);
+  g.b = right;
+  g.c = to.c;
+  g.c_rs = to.rs;
+  g.epilogue = to.add ? TRM__EPI_ADD : TRM__EPI_STORE;
+  h->product->gemm(&g);
 }
 
-/* softmax of scale * row [n], in place; the row has room up to the next full vector, which becomes 0. */
-static void softmax(float *row, int n, float scale) {
-  int full = (n + VW - 1) / VW * VW;
+/* to = x right, x [m][k]. */
+static void rows_times(const head *h, result to, const float *x, ptrdiff_t ld, const float *right, int m, int n,
+                       int k) {
+  trm__gemm left = {.a = x, .a_rs = ld, .a_cs = 1};
+  if (h->product->pack_a) {
+    left.a = h->words;
+    left.a_rs = trm__words(h->product, k);
+    h->product->pack_a(h->words, left.a_rs, NULL, x, ld, m, k);
+  }
+  multiply(h, to, &left, right, m, n, k);
+}
+
+/* to = x^T right, x [k][m]. */
+static void columns_times(const head *h, result to, const float *x, ptrdiff_t ld, const float *right, int m, int n,
+                          int k) {
+  trm__gemm left = {.a = x, .a_rs = 1, .a_cs = ld};
+  if (h->product->pack_a) {
+    left.a = h->words;
+    left.a_cs = m;
+    h->product->spread(h->words, m, x, ld, k, m);
+  }
+  multiply(h, to, &left, right, m, n, k);
+}
+
+/* row = exp(scale (row - max)) [n]; the inverse of its sum. scale > 0. */
+static float exponentials(float *row, int n, float scale) {
   vf max = v_set(-INFINITY), sum = v_zero(), factor = v_set(scale);
-  for (int j = 0; j < n; j += VW) v_store(row + j, v_mul(v_get(row + j, n - j), factor));
-  for (int j = n; j < full; j++) row[j] = -INFINITY;
-  for (int j = 0; j < full; j += VW) max = v_max(v_load(row + j), max);
-  max = v_set(v_max_lane(max));
-  for (int j = 0; j < full; j += VW) {
-    vf e = v_exp(v_sub(v_load(row + j), max));
+  int j = 0, whole = n / VW * VW;
+  for (; j < whole; j += VW) max = v_max(v_load(row + j), max);
+  float most = v_max_lane(max);
+  for (; j < n; j++) most = row[j] > most ? row[j] : most;
+  max = v_set(most);
+  for (j = 0; j < whole; j += VW) {
+    vf e = v_exp_negative(v_mul(v_sub(v_load(row + j), max), factor));
     sum = v_add(sum, e);
     v_store(row + j, e);
   }
-  vf inverse = v_set(1 / v_sum(sum));
-  for (int j = 0; j < full; j += VW) v_store(row + j, v_mul(v_load(row + j), inverse));
+  if (j < n) {
+    v_store_n(row + j, v_exp_negative(v_mul(v_sub(v_load_n(row + j, n - j), max), factor)), n - j);
+    sum = v_add(sum, v_load_n(row + j, n - j)); /* zeros past the end */
+  }
+  return 1 / v_sum(sum);
 }
 
-/* Weights of rows [i, i + count). */
-static void block_weights(const trm__attention *a, float *weights, const float *keys, int i, int count) {
-  size_t wide = padded(a->rows);
-  product(weights, (ptrdiff_t)wide, a->q + i * a->ld, a->ld, 1, keys, count, a->rows, a->head_dim, 0, 0);
-  for (int r = 0; r < count; r++) softmax(weights + (size_t)r * wide, a->rows, a->scale);
+/* Scales of queries [i, i + count) against all keys, as exponentials; each row's factor to make them weights. */
+static void block_weights(const head *h, float *inverse, int i, int count) {
+  const trm__attention *a = h->a;
+  result to = {h->weights, h->wide, 0};
+  rows_times(h, to, a->q + i * a->ld, a->ld, h->keys, count, a->rows, a->head_dim);
+  for (int r = 0; r < count; r++) inverse[r] = exponentials(h->weights + r * h->wide, a->rows, a->scale);
+}
+
+static void scale_row(float *row, int n, float factor, int round) {
+  vf f = v_set(factor);
+  for (int j = 0; j < n; j += VW) v_put(row + j, v_rounded(v_mul(v_get(row + j, n - j), f), round), n - j);
+}
+
+/* First row of a block: rows are shared out evenly. */
+static int block_start(int rows, int block) {
+  int blocks = (rows + ROWS - 1) / ROWS;
+  return (int)((int64_t)rows * block / blocks);
 }
 
 void NAME(attention)(const trm__attention *a) {
-  parts s = split_scratch(a->rows, a->head_dim);
-  float *weights = a->scratch + s.weights, *keys = a->scratch + s.keys, *values = a->scratch + s.values;
-  ptrdiff_t wide = (ptrdiff_t)padded(a->rows);
-  pack_transposed(keys, a->k, a->ld, a->head_dim, a->rows);
-  pack_plain(values, a->v, a->ld, a->rows, a->head_dim);
-  for (int i = 0; i < a->rows; i += ROWS) {
-    int count = a->rows - i < ROWS ? a->rows - i : ROWS;
-    block_weights(a, weights, keys, i, count);
-    product(a->out + i * a->out_ld, a->out_ld, weights, wide, 1, values, count, a->head_dim, a->rows, 0, a->round);
+  head h = head_of(a);
+  float inverse[ROWS];
+  pack(&h, h.keys, a->k, 1, a->ld, a->head_dim, a->rows);
+  pack(&h, h.values, a->v, a->ld, 1, a->rows, a->head_dim);
+  for (int i = 0, next, b = 1; i < a->rows; i = next, b++) {
+    next = block_start(a->rows, b);
+    block_weights(&h, inverse, i, next - i);
+    result to = {a->out + i * a->out_ld, a->out_ld, 0};
+    rows_times(&h, to, h.weights, h.wide, h.values, next - i, a->head_dim, a->rows);
+    for (int r = 0; r < next - i; r++) scale_row(to.c + r * a->out_ld, a->head_dim, inverse[r], a->round);
   }
 }
 
@@ -123,26 +186,30 @@ static void softmax_backward(float *dweights, const float *weights, int n, float
   }
 }
 
+/* The part of rows [i, i + count) in all gradients. */
+static void block_backward(const head *h, int i, int count) {
+  const trm__attention *a = h->a;
+  int d = a->head_dim, rows = a->rows, add = i > 0;
+  const float *dout = a->dout + i * a->out_ld, *q = a->q + i * a->ld;
+  float inverse[ROWS];
+  block_weights(h, inverse, i, count);
+  for (int r = 0; r < count; r++) scale_row(h->weights + r * h->wide, rows, inverse[r], 0);
+  rows_times(h, (result){h->dweights, h->wide, 0}, dout, a->out_ld, h->values, count, rows, d);
+  pack(h, h->block_rows, dout, a->out_ld, 1, count, d);
+  columns_times(h, (result){a->dv, a->ld, add}, h->weights, h->wide, h->block_rows, rows, d, count);
+  for (int r = 0; r < count; r++) softmax_backward(h->dweights + r * h->wide, h->weights + r * h->wide, rows, a->scale);
+  rows_times(h, (result){a->dq + i * a->ld, a->ld, 0}, h->dweights, h->wide, h->keys_back, count, d, rows);
+  pack(h, h->block_rows, q, a->ld, 1, count, d);
+  columns_times(h, (result){a->dk, a->ld, add}, h->dweights, h->wide, h->block_rows, rows, d, count);
+}
+
 void NAME(attention_backward)(const trm__attention *a) {
-  int d = a->head_dim, rows = a->rows;
-  parts s = split_scratch(rows, d);
-  float *weights = a->scratch + s.weights, *dweights = a->scratch + s.dweights, *keys = a->scratch + s.keys;
-  float *values = a->scratch + s.values, *keys_back = a->scratch + s.keys_back;
-  float *queries = a->scratch + s.queries, *outs = a->scratch + s.outs;
-  ptrdiff_t wide = (ptrdiff_t)padded(rows);
-  pack_transposed(keys, a->k, a->ld, d, rows);
-  pack_transposed(values, a->v, a->ld, d, rows);
-  pack_plain(keys_back, a->k, a->ld, rows, d);
-  for (int i = 0; i < rows; i += ROWS) {
-    int count = rows - i < ROWS ? rows - i : ROWS;
-    const float *dout = a->dout + i * a->out_ld;
-    block_weights(a, weights, keys, i, count);
-    product(dweights, wide, dout, a->out_ld, 1, values, count, rows, d, 0, 0);
-    pack_plain(outs, dout, a->out_ld, count, d);
-    product(a->dv, a->ld, weights, 1, wide, outs, rows, d, count, i > 0, 0);
-    for (int r = 0; r < count; r++) softmax_backward(dweights + r * wide, weights + r * wide, rows, a->scale);
-    product(a->dq + i * a->ld, a->ld, dweights, wide, 1, keys_back, count, d, rows, 0, 0);
-    pack_plain(queries, a->q + i * a->ld, a->ld, count, d);
-    product(a->dk, a->ld, dweights, 1, wide, queries, rows, d, count, i > 0, 0);
+  head h = head_of(a);
+  pack(&h, h.keys, a->k, 1, a->ld, a->head_dim, a->rows);
+  pack(&h, h.values, a->v, 1, a->ld, a->head_dim, a->rows);
+  pack(&h, h.keys_back, a->k, a->ld, 1, a->rows, a->head_dim);
+  for (int i = 0, next, b = 1; i < a->rows; i = next, b++) {
+    next = block_start(a->rows, b);
+    block_backward(&h, i, next - i);
   }
 }

@@ -1,4 +1,8 @@
-/* One variant's table: TABLE, ISA and PRODUCTS beside the operations that NAME gives. */
+/* One variant's table: TABLE, ISA and PRODUCTS beside the operations that NAME and ATTENTION give. */
+
+#ifndef ATTENTION
+#define ATTENTION NAME
+#endif
 
 extern const trm__kernels TABLE;
 
@@ -18,9 +22,9 @@ const trm__kernels TABLE = {
     .sum_squares = NAME(sum_squares),
     .round_bf16 = NAME(round_bf16),
     .rope = NAME(rope),
-    .attention_scratch = NAME(attention_scratch),
-    .attention = NAME(attention),
-    .attention_backward = NAME(attention_backward),
+    .attention_scratch = ATTENTION(attention_scratch),
+    .attention = ATTENTION(attention),
+    .attention_backward = ATTENTION(attention_backward),
     .adam_atan2 = NAME(adam_atan2),
     .adamw = NAME(adamw),
     .sign_sgd = NAME(sign_sgd),

@@ -25,10 +25,10 @@ ALWAYS_INLINE vf v_exp_parts(vf x, vf *whole) {
   return v_add(v_fma(v_mul(r, r), q, r), v_set(1));
 }
 
-/* Infinite above 88.72, subnormal down to -103.97 and then 0; NaN stays NaN. */
-ALWAYS_INLINE vf v_exp(vf a) {
-  vf n, x = v_exp_parts(v_min(v_set(89.0F), v_max(v_set(-104.5F), a)), &n);
-  return v_ldexp(x, n);
+/* e^a for a <= 0; below -87 it stays e^-87, the least normal number. */
+ALWAYS_INLINE vf v_exp_negative(vf a) {
+  vf n, x = v_exp_parts(v_max(v_set(-87.0F), a), &n);
+  return v_mul(x, v_pow2(n));
 }
 
 /* 1 / (1 + e^-a); 0 below -88.37, where e^-a has no finite power of two. */

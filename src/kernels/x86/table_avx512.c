@@ -21,6 +21,12 @@ extern const trm__product trm__avx512_int8, trm__avx512vnni_int8, trm__avx512bf1
 #undef TABLE
 #undef PRODUCTS
 
+#undef ATTENTION
+#define ATTENTION(operation) trm__avx512bf16_##operation
+size_t ATTENTION(attention_scratch)(int rows, int head_dim);
+void ATTENTION(attention)(const trm__attention *a);
+void ATTENTION(attention_backward)(const trm__attention *a);
+
 #define ISA "avx512bf16"
 #define TABLE trm__kernels_avx512bf16
 #define PRODUCTS                                                                                                       \

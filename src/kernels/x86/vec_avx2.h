@@ -97,15 +97,6 @@ static inline vf v_nearest(vf a) {
   return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-/* a * 2^n for whole n in -252..254, in two factors so that the result may be subnormal or infinite. */
-static inline vf v_ldexp(vf a, vf n) {
-  __m256i bias = _mm256_set1_epi32(127), whole = _mm256_cvtps_epi32(n);
-  __m256i half = _mm256_srai_epi32(whole, 1), rest = _mm256_sub_epi32(whole, half);
-  __m256 first = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(half, bias), 23));
-  __m256 second = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23));
-  return _mm256_mul_ps(_mm256_mul_ps(a, first), second);
-}
-
 /* 2^n for whole n in -126..128; infinite for 128. */
 #define VEC_POW2
 static inline vf v_pow2(vf n) {

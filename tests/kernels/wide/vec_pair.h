@@ -31,7 +31,6 @@
 #define v_unordered PREFIXED(v_unordered)
 #define v_select PREFIXED(v_select)
 #define v_nearest PREFIXED(v_nearest)
-#define v_ldexp PREFIXED(v_ldexp)
 #define v_bf16 PREFIXED(v_bf16)
 #define v_sum PREFIXED(v_sum)
 #define v_max_lane PREFIXED(v_max_lane)
@@ -72,7 +71,6 @@
 #undef v_unordered
 #undef v_select
 #undef v_nearest
-#undef v_ldexp
 #undef v_bf16
 #undef v_sum
 #undef v_max_lane
@@ -141,7 +139,6 @@ TWO(v_div, vf)
 TWO(v_max, vf)
 TWO(v_min, vf)
 TWO(v_xor, vf)
-TWO(v_ldexp, vf)
 TWO(v_add_whole, vf)
 TWO(v_minus_whole, vf)
 TWO(v_max_bits, vf)
