@@ -2,6 +2,8 @@
  * saves (XGETBV), asked once. */
 #include "kernels/kernels.h"
 
+#include "kernels/caches.h"
+
 #include <pthread.h>
 #include <string.h>
 
@@ -73,6 +75,7 @@ static char available[128];
 static pthread_once_t asked = PTHREAD_ONCE_INIT;
 
 static void ask(void) {
+  trm__caches_read();
   find_levels();
   for (int i = 0; i < LEVELS; i++) {
     if (!levels[i].runs) continue;

@@ -1,6 +1,7 @@
 /* Matrix products of every variant and number type against a loop in double over the numbers that the words hold:
  * layouts, epilogues, ranges, rounding, extreme and special values. Sums of INT8 are exact, so there plain C's bits are
  * asked for. */
+#include "kernels/caches.h"
 #include "kernels/check.h"
 
 typedef struct shape {
@@ -342,6 +343,35 @@ static void test_int8_overflow(void **state) {
   run_problem(&p);
 }
 
+/* Blocks follow the sizes of the caches, and results do not. */
+static void test_caches(void **state) {
+  (void)state;
+  static const trm__caches sizes[] = {{8192, 8192}, {1, 1}, {49152, 2097152}, {131072, 65536}, {1U << 30, 1U << 30}};
+  variant(0);
+  trm__caches machine = trm__caches_used;
+  assert_true(machine.l1 >= 8192 && machine.l2 >= machine.l1);
+  for (int i = 0; variant(i / 6); i++) {
+    problem p = {.s = {61, 600, 700}, .type = (trm__type)(i / 2 % 3), .with_c = 1};
+    p.a_layout = i % 2 ? A_COLUMNS : A_ROWS;
+    p.epilogue = i % 2 ? TRM__EPI_ADD : TRM__EPI_STORE;
+    if (!variant(i / 6)->product[p.type]) continue;
+    setup s = setup_new(variant(i / 6), &p);
+    guarded start = guarded_copy(s.c.x, s.c.n), again = guarded_new(s.c.n);
+    s.product->gemm(&s.g);
+    s.g.c = again.x;
+    for (size_t e = 0; e < sizeof sizes / sizeof sizes[0]; e++) {
+      memcpy(again.x, start.x, again.n * sizeof(float));
+      trm__caches_used = sizes[e];
+      s.product->gemm(&s.g);
+      trm__caches_used = machine;
+      assert_memory_equal(again.x, s.c.x, again.n * sizeof(float));
+    }
+    guarded_free(&start);
+    guarded_free(&again);
+    setup_free(&s);
+  }
+}
+
 /* c may be the residual itself. */
 static void test_residual_in_place(void **state) {
   (void)state;
@@ -405,6 +435,7 @@ int main(void) {
       cmocka_unit_test(test_rounding),
       cmocka_unit_test(test_magnitudes),
       cmocka_unit_test(test_int8_overflow),
+      cmocka_unit_test(test_caches),
       cmocka_unit_test(test_residual_in_place),
       cmocka_unit_test(test_special_values),
   };

@@ -2,13 +2,17 @@
  * products of two vectors of words, and SCALED says that sums are whole numbers (INT8) which become numbers in the
  * epilogue. Words and whole sums travel as floats: moves keep their bits.
  *
- * The sums of a tile stay in registers over a block of KC words; between blocks they lie in a buffer and the next
+ * The sums of a tile stay in registers over a block of kc words; between blocks they lie in a buffer and the next
  * block goes on from there, so that every sum is one chain over p ascending, the same for any range, blocking or width.
- * Order of loops, from the outside: a group of panels, a block of TILES row tiles, a block of KC, a panel (16 KB, in
- * L1), a tile of rows (A from L2). After the last block the epilogue runs on the tile. Rows are shared out evenly over
- * the tiles: 97 rows are 17 tiles of 5 or 6, not 16 and a rest. */
+ * Order of loops, from the outside: a group of panels, a block of TILES row tiles, a block of kc words, a panel (as
+ * large as the L1 cache: smaller ones cost more in sums than they save), a tile of rows (A from L2). After the last
+ * block the epilogue runs on the tile. Rows are shared out evenly over the tiles: 97 rows are 17 tiles of 5 or 6, not
+ * 16 and a rest. */
 
-enum { KC = 256, TILES = 48 / MR, GROUP = 512 / NR, AHEAD = 8, TILE_A = MR * KC + VW };
+#include "kernels/caches.h"
+
+/* The largest kc; row tiles of a block (48 rows); the largest group (512 columns); rows of A^T prefetched ahead. */
+enum { KC = 512, TILES = 48 / MR, GROUP = 512 / NR, AHEAD = 8, TILE_A = MR * KC + VW };
 
 /* Where a tile's rows of A begin: the first half of them rs apart from upper, the others from lower. */
 typedef struct tile {
@@ -22,6 +26,7 @@ typedef struct block {
   int tiles;     /* of the whole row range */
   int count;     /* tiles of this block */
   tile tile[TILES];
+  int kc;      /* words of a block at most */
   int q0, q1;  /* panels of this group */
   int packed;  /* A goes through the buffer */
   float *a;    /* [TILES][TILE_A]: each [KC][height], and VW numbers that stores may run over */
@@ -262,12 +267,16 @@ static void panel_times_tiles(const block *b, int q, int k0, int kc, int first, 
 
 static void multiply_block(const block *b) {
   const trm__gemm *g = b->g;
-  int blocks = g->k > 0 ? ceil_div(g->k, KC) : 1;
+  int blocks = g->k > 0 ? ceil_div(g->k, b->kc) : 1;
   for (int kb = 0; kb < blocks; kb++) {
     int k0 = (int)((int64_t)g->k * kb / blocks), k1 = (int)((int64_t)g->k * (kb + 1) / blocks);
     if (b->packed) pack_tiles(b, k0, k1 - k0);
     for (int q = b->q0; q < b->q1; q++) panel_times_tiles(b, q, k0, k1 - k0, kb == 0, kb == blocks - 1, blocks == 1);
   }
+}
+
+static int within(size_t x, int most) {
+  return x < 1 ? 1 : x < (size_t)most ? (int)x : most;
 }
 
 static void multiply(const trm__gemm *g) {
@@ -277,9 +286,11 @@ static void multiply(const trm__gemm *g) {
   int gate_rows = g->epilogue == TRM__EPI_GATE_M, width = g->epilogue == TRM__EPI_GATE_N ? VW : NR;
   block b = {.g = g, .gate_rows = gate_rows, .packed = PACK_ALWAYS || g->a_cs != 1, .a = a, .sums = sums};
   b.tiles = ceil_div(g->m1 - g->m0, gate_rows ? MR / 2 : MR);
+  b.kc = within(trm__caches_used.l1 / (NR * sizeof(float)), KC);
+  int group = within(trm__caches_used.l2 / 4 / (TILES * MR * NR * sizeof(float)), GROUP); /* a quarter of L2 for sums */
   int q_end = ceil_div(g->n1, width);
   for (b.q0 = g->n0 / width; b.q0 < q_end; b.q0 = b.q1) {
-    b.q1 = q_end - b.q0 < GROUP ? q_end : b.q0 + GROUP;
+    b.q1 = q_end - b.q0 < group ? q_end : b.q0 + group;
     for (int t = 0; t < b.tiles; t += TILES) {
       set_tiles(&b, t);
       multiply_block(&b);
