@@ -51,6 +51,9 @@ tsan: setup ## unit tests under ThreadSanitizer
 valgrind: setup ## unit tests under valgrind memcheck
 	@$(call checked,-DTRM_LAUNCHER='valgrind;-q;--error-exitcode=99;--leak-check=full;--errors-for-leak-kinds=definite')
 
+arm64: ## cross-build for 64-bit ARM, run the kernel tests under qemu-user
+	@tools/arm64 build-arm64 $(JOBS)
+
 fuzz: setup ## each parser's fuzzer for FUZZ_SECONDS (needs clang)
 	@tools/run_fuzz $(FUZZ_SECONDS)
 
@@ -61,9 +64,9 @@ format-check: ## differences from .clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
 
 clean: ## remove all builds
-	@rm -rf $(BUILD) build-asan build-ubsan build-tsan build-valgrind build-fuzz build-clang
+	@rm -rf $(BUILD) build-asan build-ubsan build-tsan build-valgrind build-fuzz build-clang build-arm64
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
 
-.PHONY: all setup demo test golden bench install deb asan ubsan tsan valgrind fuzz clang format-check clean help
+.PHONY: all setup demo test golden bench install deb asan ubsan tsan valgrind arm64 fuzz clang format-check clean help

@@ -22,7 +22,8 @@ static const struct {
   const char *name, *meaning;
 } environment[] = {
     {"TRM_THREADS", "computing threads, where --threads does not say; default: all cores that the process may use"},
-    {"TRM_ISA", "the kernels: auto (the best), ref, avx2, avxvnni, avx512, avx512vnni or avx512bf16"},
+    {"TRM_ISA",
+     "the kernels: auto (the best) or ref, and avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16"},
     {"NO_COLOR", "set and not empty: no colours"},
 };
 

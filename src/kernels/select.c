@@ -1,5 +1,5 @@
-/* Which kernels this machine can run: the instructions that CPUID reports, and the registers that the operating system
- * saves (XGETBV), asked once. */
+/* Which kernels this machine can run, asked once: on x86-64 the instructions that CPUID reports and the registers that
+ * the operating system saves (XGETBV), on 64-bit ARM what the kernel says of the processor (getauxval). */
 #include "kernels/kernels.h"
 
 #include "kernels/caches.h"
@@ -11,6 +11,11 @@
 #define HAVE_X86 1
 #else
 #define HAVE_X86 0
+#endif
+#if defined(__aarch64__) && !defined(TRM_DOUBLE)
+#define HAVE_ARM64 1
+#else
+#define HAVE_ARM64 0
 #endif
 
 /* Tables from worst to best, and the names of those that this machine runs. */
@@ -63,6 +68,22 @@ static void find_levels(void) {
   runs[5] = runs[4] && all(more, AVX512_BF16);
   for (int i = 0; i < 6; i++) levels[i].runs = runs[i];
 }
+#elif HAVE_ARM64
+#include <sys/auxv.h>
+
+extern const trm__kernels trm__kernels_neon, trm__kernels_neondot, trm__kernels_neonbf16;
+
+static level levels[] = {
+    {&trm__kernels_ref, 1}, {&trm__kernels_neon, 1}, {&trm__kernels_neondot, 0}, {&trm__kernels_neonbf16, 0}};
+
+/* Linux, arch/arm64/include/uapi/asm/hwcap.h */
+#define HAS_DOT_PRODUCT (1UL << 20) /* HWCAP_ASIMDDP */
+#define HAS_BF16 (1UL << 14)        /* HWCAP2_BF16 */
+
+static void find_levels(void) {
+  levels[2].runs = (getauxval(AT_HWCAP) & HAS_DOT_PRODUCT) != 0;
+  levels[3].runs = levels[2].runs && (getauxval(AT_HWCAP2) & HAS_BF16) != 0;
+}
 #else
 static level levels[] = {{&trm__kernels_ref, 1}};
 
@@ -94,7 +115,7 @@ const trm__kernels *trm__kernels_get(const char *name) {
 }
 
 const char *trm__kernels_names(void) {
-  return "ref avx2 avxvnni avx512 avx512vnni avx512bf16";
+  return "ref avx2 avxvnni avx512 avx512vnni avx512bf16 neon neondot neonbf16";
 }
 
 const char *trm__kernels_available(void) {

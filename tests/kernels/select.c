@@ -12,19 +12,20 @@ static int listed(const char *name) {
 
 static void test_masks(void **state) {
   (void)state;
-  static const char *const names[] = {"ref", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16"};
-  for (int i = 0; i < 6; i++) {
+  static const char *const names[] = {"ref",        "avx2", "avxvnni", "avx512",  "avx512vnni",
+                                      "avx512bf16", "neon", "neondot", "neonbf16"};
+  for (int i = 0; i < 9; i++) {
     const trm__kernels *k = trm__kernels_get(names[i]);
     assert_int_equal(k != NULL, listed(names[i]));
     if (k) assert_string_equal(k->isa, names[i]);
   }
   assert_ptr_equal(trm__kernels_get("ref"), &trm__kernels_ref);
-  for (int i = 0; i < 6; i++) assert_non_null(strstr(trm__kernels_names(), names[i]));
+  for (int i = 0; i < 9; i++) assert_non_null(strstr(trm__kernels_names(), names[i]));
 }
 
 static void test_unknown(void **state) {
   (void)state;
-  static const char *const wrong[] = {"", "AVX2", "avx", "avx2 ", "neon", "best", "avx5120", "ref,avx2"};
+  static const char *const wrong[] = {"", "AVX2", "avx", "avx2 ", "neons", "best", "avx5120", "ref,avx2"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) assert_null(trm__kernels_get(wrong[i]));
 }
 

@@ -27,8 +27,9 @@ static void opens_and_describes(void **state) {
 
 static void masks_choose_kernels(void **state) {
   (void)state;
-  static const char *const names[] = {"ref", "avx2", "avxvnni", "avx512", "avx512vnni", "avx512bf16"};
-  for (size_t i = 0; i < 6; i++) {
+  static const char *const names[] = {"ref",        "avx2", "avxvnni", "avx512",  "avx512vnni",
+                                      "avx512bf16", "neon", "neondot", "neonbf16"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     trm_runtime_config config = {.threads = 1, .isa = names[i]};
     trm_runtime *runtime = NULL;
     trm_error err = {0};

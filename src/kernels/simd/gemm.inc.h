@@ -130,6 +130,12 @@ static void pack_run(float *out, const float *in, ptrdiff_t rs, ptrdiff_t cs, in
   }
 }
 
+/* At most half a tile's numbers, and up to a vector's beyond them. */
+ALWAYS_INLINE void put_run(float *out, const float *in, int count) {
+  v_store(out, v_load_n(in, count));
+  for (int r = VW; VW < (MR + 1) / 2 && r < count; r += VW) v_store(out + r, v_load_n(in + r, count - r));
+}
+
 /* A transposed: a row of products is contiguous over all tiles. Whole vectors are stored; what is too much is
  * overwritten by the next store. */
 static void pack_transposed_tiles(const block *b, ptrdiff_t at, ptrdiff_t cs, int kc) {
@@ -144,8 +150,8 @@ static void pack_transposed_tiles(const block *b, ptrdiff_t at, ptrdiff_t cs, in
     for (int t = 0; t < b->count; t++) {
       int half = (in[t].height + 1) / 2;
       float *out = b->a + (size_t)t * TILE_A + p * in[t].height;
-      v_store(out, v_load_n(in[t].upper + at, half));
-      v_store(out + half, v_load_n(in[t].lower + at, in[t].height - half));
+      put_run(out, in[t].upper + at, half);
+      put_run(out + half, in[t].lower + at, in[t].height - half);
     }
   }
 }

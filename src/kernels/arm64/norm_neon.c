@@ -1,0 +1,4 @@
+/* Norms of norm.inc.h for NEON. */
+#include "kernels/arm64/neon.h"
+
+#include "kernels/simd/norm.inc.h"
