@@ -18,7 +18,7 @@ int case_has_type(const bench *b, const forward_type *type) {
 const network_case network_cases[] = {{1, 0, 1}, {8, 0, 1}, {32, 0, 0}, {8, 1, 1}};
 const int network_case_count = sizeof network_cases / sizeof *network_cases;
 
-const network_preset network_presets[] = {{"sudoku-mlp", 1}, {"sudoku-att", 1}, {"maze", 1}, {"arc", 0}};
+const network_preset network_presets[] = {{"sudoku-mlp", 1, 2}, {"sudoku-att", 1, 2}, {"maze", 1, 1}, {"arc", 0, 0}};
 const int network_preset_count = sizeof network_presets / sizeof *network_presets;
 
 trm_status case_config(const bench *b, const char *preset, const forward_type *type, trm_model_config *config,
@@ -41,10 +41,21 @@ double case_operations(const trm_model_config *config, int batch, int training) 
   return batch * (training ? cost.training_step : cost.step);
 }
 
-int case_fit_cycles(const bench *b, trm_model_config *config, int batch, int training, int *of) {
-  double most = b->run_seconds * 0.7 * b->ceiling_rate;
-  *of = (int)(config->H_cycles * (config->L_cycles + 1));
-  if (case_operations(config, batch, training) > most) config->H_cycles = 1;
-  if (case_operations(config, batch, training) > most) config->L_cycles = 1;
+static int calls_of(const trm_model_config *config) {
   return (int)(config->H_cycles * (config->L_cycles + 1));
+}
+
+void case_fit(const bench *b, const network_case *c, trm_model_config *config, int *batch, int *calls, int *of) {
+  double most = b->run_seconds * 0.7 * b->ceiling_rate;
+  *of = calls_of(config);
+  if (c->training) {
+    most *= 8;
+    if (case_operations(config, *batch, 1) > most) config->L_cycles = 1;
+    while (*batch > 1 && case_operations(config, *batch, 1) > most) *batch /= 2;
+    if (case_operations(config, *batch, 1) > most) config->H_cycles = 1;
+  } else {
+    if (case_operations(config, *batch, 0) > most) config->H_cycles = 1;
+    if (case_operations(config, *batch, 0) > most) config->L_cycles = 1;
+  }
+  *calls = calls_of(config);
 }

@@ -30,7 +30,8 @@ extern const int network_case_count;
 /* The published configurations, largest last; the quick modes leave out those that differ little from another. */
 typedef struct network_preset {
   const char *name;
-  int quick;
+  int quick;  /* in the quick modes */
+  int solves; /* 2: through the engine; 1: not in quick mode, a step of it takes seconds; 0: as the one before it */
 } network_preset;
 extern const network_preset network_presets[];
 extern const int network_preset_count;
@@ -39,10 +40,10 @@ extern const int network_preset_count;
 trm_status case_config(const bench *b, const char *preset, const forward_type *type, trm_model_config *config,
                        trm_error *err);
 
-/* Fewer cycles until a run of `operations(config)` takes at most b->run_seconds by estimate: T = 1, then n = 1. The
- * rate changes little: every call of the network is the same. Returns the calls of one step; *of: those of a whole
- * one. */
-int case_fit_cycles(const bench *b, trm_model_config *config, int batch, int training, int *of);
+/* Less work until a run takes about b->run_seconds by estimate (training: eight times as long). Forward: T = 1, then
+ * n = 1; every call of the network is the same. Training: n = 1, which leaves the share of the calls with gradients as
+ * it is, then a smaller batch, then T = 1. *calls: of the network in a step as measured; *of: in a whole one. */
+void case_fit(const bench *b, const network_case *c, trm_model_config *config, int *batch, int *calls, int *of);
 
 double case_operations(const trm_model_config *config, int batch, int training); /* of one step of the batch */
 

@@ -21,13 +21,11 @@ enum { CHAINS = 12, CHAIN_ROUNDS = 20000 };
 #define SCRATCH "v31"
 #endif
 
+/* clang-format off */
 #define EACH_CHAIN(X, ...)                                                                                             \
-  X(c0, __VA_ARGS__)                                                                                                   \
-  X(c1, __VA_ARGS__)                                                                                                   \
-  X(c2, __VA_ARGS__)                                                                                                   \
-  X(c3, __VA_ARGS__)                                                                                                   \
-  X(c4, __VA_ARGS__) X(c5, __VA_ARGS__) X(c6, __VA_ARGS__) X(c7, __VA_ARGS__) X(c8, __VA_ARGS__) X(c9, __VA_ARGS__)    \
-      X(c10, __VA_ARGS__) X(c11, __VA_ARGS__)
+  X(c0, __VA_ARGS__) X(c1, __VA_ARGS__) X(c2, __VA_ARGS__) X(c3, __VA_ARGS__) X(c4, __VA_ARGS__) X(c5, __VA_ARGS__)    \
+  X(c6, __VA_ARGS__) X(c7, __VA_ARGS__) X(c8, __VA_ARGS__) X(c9, __VA_ARGS__) X(c10, __VA_ARGS__) X(c11, __VA_ARGS__)
+/* clang-format on */
 #define START(c, x) __typeof__(x) c = x;
 #define STEP(c, kind, text) __asm__ volatile(text : "+" kind(c) : kind(x), kind(y) : SCRATCH);
 /* lanes: multiply-adds of one instruction or pair, text: %0 += %1 * %2, kind: the letter of its registers. */

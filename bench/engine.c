@@ -227,7 +227,7 @@ static void plan(const bench *b, engine_job *j, double second_a_step) {
 
 static trm_status bench_solving(bench *b, const char *preset, const forward_type *type, trm_error *err) {
   engine_job *j = trm__calloc(1, sizeof *j);
-  full_batch full = {j, NULL, b->mode == MODE_FULL ? 4 : 2};
+  full_batch full = {j, NULL, 2};
   trm_solver *chosen = NULL;
   if (!j) return TRM_E_MEMORY;
   j->preset = preset, j->type = type, j->now = b->network_clock;
@@ -265,7 +265,7 @@ int bench_engine(bench *b) {
     if (!case_has_type(b, &forward_types[t])) continue;
     status = bench_solving(b, small, &forward_types[t], &err);
     for (int p = 0; p < network_preset_count && !status; p++)
-      if (network_presets[p].quick || b->mode == MODE_FULL)
+      if (network_presets[p].solves > (b->mode == MODE_QUICK))
         status = bench_solving(b, network_presets[p].name, &forward_types[t], &err);
   }
   if (status) fprintf(stderr, "bench: %s: %s\n", err.where, err.message);

@@ -41,8 +41,8 @@ static void set_mode(bench *b, bench_mode mode) {
     measure_budget kernel, network;
     double run, engine;
   } modes[] = {
-      [MODE_FULL] = {{0.01, 0.5, 5, 31}, {0.2, 8, 3, 15}, 6, 30},
-      [MODE_QUICK] = {{0.002, 0.06, 3, 15}, {0.05, 0.5, 3, 7}, 0.35, 4},
+      [MODE_FULL] = {{0.01, 0.5, 5, 31}, {0.2, 6, 3, 15}, 1, 20},
+      [MODE_QUICK] = {{0.002, 0.06, 3, 15}, {0.05, 0.5, 3, 7}, 0.2, 2},
       [MODE_TINY] = {{0, 0, 5, 5}, {0, 0, 3, 3}, 1, 0.1},
   };
   b->mode = mode;

@@ -61,7 +61,7 @@ static void prepare(player *p, const contestant *c, double sample, double *only)
   *only = c->rough && once > SLOW ? once : 0;
   if (*only > 0 || !(once >= 0)) return;
   p->runs = 1;
-  if (sample <= 0) return;
+  if (once >= sample) return;
   once = sample_of(c, 1);
   double runs = once > 0 ? ceil(sample / once) : 1000;
   p->runs = runs > 1e6 ? 1000000 : runs < 1 ? 1 : (int)runs;

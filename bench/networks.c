@@ -133,7 +133,7 @@ static void add_row(bench *b, const network_job *j, const measured *m) {
   r.name_of[1] = "calls_measured", r.more[1] = j->calls;
   r.name_of[2] = "calls_of_a_step", r.more[2] = j->whole;
   size_t used = 0;
-  if (j->batch != j->c->batch) used += (size_t)snprintf(r.note, sizeof r.note, "batch %d does not fit; ", j->c->batch);
+  if (j->batch != j->c->batch) used += (size_t)snprintf(r.note, sizeof r.note, "instead of batch %d; ", j->c->batch);
   if (j->calls != j->whole) snprintf(r.note + used, sizeof r.note - used, "%d of %d calls", j->calls, j->whole);
   table_add(&b->table, &r);
 }
@@ -171,8 +171,8 @@ static trm_status bench_network(bench *b, const char *preset, const forward_type
   if (status) return status;
   j.example = case_operations(&j.config, 1, c->training);
   j.batch = fitting_batch(b, &j.config, c);
-  j.calls = case_fit_cycles(b, &j.config, j.batch, c->training, &j.whole);
-  if (case_operations(&j.config, j.batch, c->training) > 8 * b->run_seconds * b->ceiling_rate) {
+  case_fit(b, c, &j.config, &j.batch, &j.calls, &j.whole);
+  if (case_operations(&j.config, j.batch, c->training) > 12 * b->run_seconds * b->ceiling_rate) {
     table_remark(&b->table, "%s, %s, batch %d, %s: left out, it takes too long for this mode", preset,
                  c->training ? "training" : "forward", c->batch, type_name(type->type));
     return TRM_OK;
