@@ -67,8 +67,16 @@ static const ceiling known[] = {
 };
 #elif defined(__aarch64__)
 CHAINS_FUNCTION(neon_f32, "arch=armv8-a", v16, 4, "w", "fmla %0.4s, %1.4s, %2.4s")
+CHAINS_FUNCTION(neon_int16, "arch=armv8-a", v16, 4, "w", "smlal %0.4s, %1.4h, %2.4h")
+CHAINS_FUNCTION(neon_int8, "arch=armv8.2-a+dotprod", v16, 16, "w", "sdot %0.4s, %1.16b, %2.16b")
+CHAINS_FUNCTION(neon_bf16, "arch=armv8.2-a+bf16", v16, 8, "w", "bfdot %0.4s, %1.8h, %2.8h")
 
-static const ceiling known[] = {{"FMLA, 128 bits", "ref", TYPE_FLOAT32, neon_f32}};
+static const ceiling known[] = {
+    {"FMLA, 128 bits", "ref", TYPE_FLOAT32, neon_f32},
+    {"BFDOT, 128 bits", "neonbf16", TYPE_BFLOAT16, neon_bf16},
+    {"SMLAL, 128 bits", "neon", TYPE_INT8, neon_int16},
+    {"SDOT, 128 bits", "neondot", TYPE_INT8, neon_int8},
+};
 #else
 #error "give this machine a ceiling: a chain of its multiply-adds"
 #endif
