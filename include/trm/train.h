@@ -82,6 +82,7 @@ typedef struct trm_train_result {
   char model[1100];                     /* best.safetensors, or the last EMA */
   char checkpoint[1100];                /* newest whole one */
   uint64_t predicted_bytes, peak_bytes; /* memory of this process's library allocations */
+  uint64_t resident_bytes;              /* the most that the whole process ever had in memory; 0: unknown */
   int64_t micro_batch;
 } trm_train_result;
 

@@ -310,6 +310,7 @@ static void fill_result(session *s, trm_train_result *result) {
                                .seconds = seconds_so_far(s),
                                .predicted_bytes = s->predicted,
                                .peak_bytes = trm__mem_peak(),
+                               .resident_bytes = trm__memory_resident_peak(),
                                .micro_batch = s->config.micro_batch};
   trm__run_path(&s->run, name, path);
   if (trm__path_exists(path)) snprintf(result->model, sizeof result->model, "%.1099s", path);

@@ -23,14 +23,22 @@ static uint64_t read_number(const char *path) {
   return !got || end == line ? UNLIMITED : (uint64_t)value;
 }
 
-static uint64_t system_available(void) {
-  char line[128];
-  FILE *file = fopen("/proc/meminfo", "re");
+/* The number of KiB behind a name and a colon in a file like /proc/meminfo, in bytes; UNLIMITED when absent. */
+static uint64_t read_named(const char *path, const char *name) {
+  char line[256];
+  size_t length = strlen(name);
   unsigned long long kib = 0;
   int found = 0;
-  while (file && !found && fgets(line, sizeof line, file)) found = sscanf(line, "MemAvailable: %llu", &kib) == 1;
+  FILE *file = fopen(path, "re");
+  while (file && !found && fgets(line, sizeof line, file))
+    found = strncmp(line, name, length) == 0 && sscanf(line + length, ": %llu", &kib) == 1;
   if (file) fclose(file);
   return found ? (uint64_t)kib << 10 : UNLIMITED;
+}
+
+uint64_t trm__memory_resident_peak(void) {
+  uint64_t peak = read_named("/proc/self/status", "VmHWM");
+  return peak == UNLIMITED ? 0 : peak;
 }
 
 static uint64_t room(uint64_t limit, uint64_t used) {
@@ -60,7 +68,7 @@ static uint64_t cgroup_available(void) {
 }
 
 uint64_t trm__memory_available(void) {
-  uint64_t system = system_available(), cgroup = cgroup_available();
+  uint64_t system = read_named("/proc/meminfo", "MemAvailable"), cgroup = cgroup_available();
   uint64_t least = system < cgroup ? system : cgroup;
   return least == UNLIMITED ? 0 : least;
 }
