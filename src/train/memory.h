@@ -11,8 +11,8 @@
  * (versions 1 and 2). 0 when nothing can be found out. */
 uint64_t trm__memory_available(void);
 
-/* The most memory that this process ever had resident (Linux: VmHWM), program and libraries included; 0 when it cannot be
- * found out. */
+/* The most memory that this process ever had resident (Linux: VmHWM), program and libraries included; 0 when it cannot
+ * be found out. */
 uint64_t trm__memory_resident_peak(void);
 
 typedef struct trm__memory_job {
