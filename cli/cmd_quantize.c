@@ -198,9 +198,9 @@ const cli_command cli_quantize = {
     .summary = "write a model with int8 weights, for faster solving",
     .description =
         "Writes a copy of a model whose layers hold their weights in int8 with one scale for each output; it is "
-        "about a quarter as large as in float32 and solves faster. Embeddings, heads, norms and the state stay in float32. "
-        "Activations are scaled as they come, so no calibration is needed. The copy is for solving: training goes on "
-        "from the original.\n\n"
+        "about a quarter as large as in float32 and solves faster. Embeddings, heads, norms and the state stay in "
+        "float32. Activations are scaled as they come, so no calibration is needed. The copy is for solving: training "
+        "goes on from the original.\n\n"
         "With --data both models solve the same puzzles first, and the copy is written only when it loses no more than "
         "--max-loss percentage points of exact accuracy. To try int8 without a file: trm eval --dtype int8.",
     .examples = "trm quantize runs/9x9 -o 9x9-int8.safetensors --data puzzles\ntrm solve --model 9x9-int8.safetensors "
