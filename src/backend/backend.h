@@ -1,9 +1,15 @@
 /* A backend: the dozen block-level operations that the network, its training and the engine are made of. The network
  * (src/model) is written once over this table; a backend fuses inside a block as it likes.
  *
- * Buffers live on the backend's device. trm__act is storage of activations (state, gradients of the state): act_bytes
- * bytes a number, the layout in each comment; code above the backend only offsets such pointers by whole numbers of
- * elements. Weights, gradients of weights and optimizer state are trm__real. Shapes use SPEC.md's letters. */
+ * Buffers live on the backend's device unless a comment says host. trm__act is storage of activations (state, gradients
+ * of the state): act_bytes(dims) bytes a number, the layout in each comment; code above the backend only offsets such
+ * pointers by whole numbers of elements. Weights, gradients of weights and optimizer state are trm__real. Shapes use
+ * SPEC.md's letters.
+ *
+ * Operations take effect in the order of the calls, but a device may be behind: only copies to the host and synchronize
+ * wait. So nothing in a training update is decided on the host: what varies from one update to the next (its number,
+ * the rates, whether the run has diverged, who halts) is in device memory, and an update is the same sequence of calls
+ * each time, which a backend can record once and replay. */
 #ifndef TRM_BACKEND_H
 #define TRM_BACKEND_H
 
@@ -18,6 +24,10 @@ typedef unsigned char trm__act;
 
 #define TRM__MAX_LAYERS 64
 
+/* Of [g; u] = W_gate_up v. SILU: silu(g) * u. RMS_GATE ("Speed is Confidence", arXiv 2601.19085): sigmoid(g) * rms(g *
+ * u), the norm over the inner width: silu(g) * u * r with r = 1/sqrt(mean((g u)^2) + eps), one r a row (mixer: a
+ * channel). */
+typedef enum trm__activation { TRM__SILU, TRM__RMS_GATE } trm__activation;
 typedef enum trm__positions { TRM__POS_NONE, TRM__POS_ROPE, TRM__POS_LEARNED } trm__positions;
 
 typedef struct trm__dims {
@@ -28,6 +38,7 @@ typedef struct trm__dims {
   int inner_d, inner_l; /* I(D), I(L) (mixer only) */
   int emb_ndim;         /* numbers of a puzzle row, 0: none; at most P*D */
   trm__positions positions;
+  trm__activation activation;
   double eps, rope_theta;
   int bf16; /* forward type bfloat16 */
   int int8; /* the layers' products in int8, everything else in fp32; solving only */
@@ -60,9 +71,10 @@ typedef struct trm__loss {
   double label_smoothing; /* eps: (1-eps) nll(label) + eps * mean over V of nll */
   double halt_weight;     /* 0.5 in the original */
   double grad_scale;      /* 1 / global batch */
+  double step_decay;      /* gradients of an example that has had k steps count step_decay^k; 0 and 1: all alike */
 } trm__loss;
 
-/* One example's result of a supervision step. Sums and means as in SPEC.md, Losses. */
+/* One example's result of a supervision step. Sums and means as in SPEC.md, Losses. The same bytes on every device. */
 typedef struct trm__example_stats {
   double lm_loss;   /* mean over labelled tokens; 0 when none is labelled */
   double halt_loss; /* BCE of q_halt against exact */
@@ -72,28 +84,115 @@ typedef struct trm__example_stats {
   int32_t exact;    /* right == labelled (so 1 when none is labelled) */
 } trm__example_stats;
 
+/* The heads: logits [b][S][V] and q [b][2] (halt, continue) from y, then the loss and its gradients, as far as asked.
+ */
+typedef struct trm__heads {
+  const trm__act *y;     /* [b][L][D]; NULL: logits and q are given */
+  trm__real *logits, *q; /* [b][S][V], [b][2]; never NULL */
+  const int32_t *labels; /* [b][S], outside 0..V-1: ignored; NULL: no loss, and nothing below is used */
+  trm__loss loss;
+  const int32_t *steps;           /* [b]: supervision steps before this one; NULL: all 0 */
+  trm__example_stats *stats;      /* [b] */
+  trm__act *d;                    /* [b][L][D]: gradient of y, overwritten; NULL: no gradients */
+  trm__real *dlogits, *dq;        /* [b][S][V], [b][2]: scratch of the gradients; hold d loss / d logits afterwards */
+  const trm__weights_view *grads; /* added to */
+} trm__heads;
+
+/* -- a training update, as the device sees it ------------------------------------------------------------------------
+ */
+
+/* Why a run stops itself. */
+typedef enum trm__diverged { TRM__SOUND, TRM__LOSS_BAD, TRM__NORM_BAD, TRM__HALTING_LOST } trm__diverged;
+
+/* An update's numbers; update_begin and update_judge write them, optimizers read them. Once diverged is not TRM__SOUND
+ * it stays, t stays, and neither weights nor optimizer state nor the carry's counts change any more. */
+typedef struct trm__update_state {
+  int64_t t;                         /* the update, counted from 1 */
+  double factor;                     /* of every learning rate: the schedule at t */
+  double ema_decay;                  /* of this update: 0 until the average starts */
+  double lm_loss, halt_loss, q_halt; /* means over the global batch */
+  double grad_norm;                  /* before clipping */
+  double grad_scale;                 /* what clipping multiplies gradients by */
+  int32_t diverged;                  /* trm__diverged */
+  int32_t reserved;
+} trm__update_state;
+
+/* The same for all updates of a run. */
+typedef struct trm__update_rule {
+  int64_t warmup, total; /* the schedule's W and N (SPEC.md, Optimizers) */
+  double min_ratio;
+  double ema_decay;
+  int64_t ema_from; /* the average is a copy of the weights up to this update */
+  double clip;      /* largest gradient norm; 0: none */
+  double halt_weight, max_loss, q_halt_floor;
+  int64_t max_steps;       /* N_sup */
+  double exploration_prob; /* that a slot must go on for at least m steps */
+  uint64_t seed;
+  int batch, first; /* global batch; this rank's first slot */
+} trm__update_rule;
+
+/* The newest entries of every update, update t in place t % entries: what the host reads when it has time. */
+typedef struct trm__update_log {
+  int entries, count;        /* count: this rank's slots */
+  trm__update_state *state;  /* [entries] */
+  trm__example_stats *stats; /* [entries][count] */
+  int32_t *steps;            /* [entries][count]: after the update */
+  uint8_t *halted;           /* [entries][count] */
+} trm__update_log;
+
+/* This rank's slots between supervision steps, without y and z. */
+typedef struct trm__slots {
+  int count, seq_len;
+  int32_t *inputs, *labels; /* [count][S] */
+  int32_t *ids, *steps;     /* [count] */
+  uint8_t *halted;          /* [count]: takes a new example before the next step */
+} trm__slots;
+
+/* What dense optimizers do to one run of numbers: the formula, its constants, and the EMA in the same pass. */
+typedef enum trm__dense_kind { TRM__DENSE_ADAM_ATAN2, TRM__DENSE_ADAMW } trm__dense_kind;
+typedef struct trm__dense {
+  trm__dense_kind kind;
+  trm__real *p, *m, *v, *ema; /* [n]; ema NULL: none */
+  const trm__real *g;         /* [n] */
+  size_t n;
+  double lr, beta1, beta2, weight_decay, eps; /* lr is multiplied by the update's factor */
+} trm__dense;
+
+/* A recorded sequence of operations; the backend's. */
+typedef struct trm__recording trm__recording;
+
 typedef enum trm__copy_kind { TRM__COPY_TO_DEVICE, TRM__COPY_TO_HOST, TRM__COPY_ON_DEVICE } trm__copy_kind;
 typedef enum trm__merge_kind { TRM__MERGE_MEAN, TRM__MERGE_BEST, TRM__MERGE_WEIGHTED } trm__merge_kind;
 
 typedef struct trm__backend trm__backend;
 
 struct trm__backend {
-  const char *name;            /* "cpu" */
-  size_t act_bytes;            /* bytes of one activation number */
+  const char *name;            /* "cpu", "cuda" */
   const trm__kernels *kernels; /* CPU backends; NULL otherwise */
   trm__pool *pool;             /* CPU backends; borrowed */
+  int on_host; /* device memory is the host's: pointers may be read and written, copies may be left out */
 
   void (*close)(trm__backend *be);
 
   /* -- memory ------------------------------------------------------------------------------------------------- */
   void *(*alloc)(trm__backend *be, size_t bytes); /* zeroed, aligned; NULL without memory */
   void (*free)(trm__backend *be, void *p);
+  /* TO_DEVICE: `from` may be changed as soon as the call returns. TO_HOST: waits for all operations before it. */
   void (*copy)(trm__backend *be, void *to, const void *from, size_t bytes, trm__copy_kind kind);
   void (*zero)(trm__backend *be, void *p, size_t bytes);
-  trm_status (*synchronize)(trm__backend *be, trm_error *err); /* waits; reports a device fault */
-  /* Conversion between activation storage and trm__real on the host, n numbers. */
-  void (*act_read)(trm__backend *be, trm__real *to, const trm__act *from, size_t n);
-  void (*act_write)(trm__backend *be, trm__act *to, const trm__real *from, size_t n);
+  trm_status (*synchronize)(trm__backend *be, trm_error *err);        /* waits; reports a device fault */
+  size_t (*act_bytes)(const trm__backend *be, const trm__dims *dims); /* of one activation number */
+  /* Conversion between activation storage on the device and trm__real on the host, n numbers. */
+  void (*act_read)(trm__backend *be, const trm__dims *dims, trm__real *to, const trm__act *from, size_t n);
+  void (*act_write)(trm__backend *be, const trm__dims *dims, trm__act *to, const trm__real *from, size_t n);
+
+  /* -- recording: all operations between begin and end are kept, not carried out; only those whose arguments are on the
+   *    device or the same each time may be called (no copies from or to the host). NULL where nothing is gained. -----
+   */
+  trm_status (*record_begin)(trm__backend *be, trm_error *err);
+  trm_status (*record_end)(trm__backend *be, trm__recording **out, trm_error *err);
+  void (*replay)(trm__backend *be, trm__recording *recording);
+  void (*recording_close)(trm__backend *be, trm__recording **recording);
 
   /* -- weights ------------------------------------------------------------------------------------------------ */
   trm_status (*weights_open)(trm__backend *be, trm__weights **out, const trm__dims *dims, int training, int max_batch,
@@ -127,43 +226,63 @@ struct trm__backend {
   void (*mlp_backward)(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, const trm__act *out,
                        void *saved, int recompute, trm__act *d, const trm__weights_view *grads);
 
-  /* -- heads: logits [b][S][V] and q [b][2] (halt, continue) from y [b][L][D] ---------------------------------- */
-  void (*head_forward)(trm__backend *be, trm__weights *w, int b, const trm__act *y, trm__real *logits, trm__real *q);
-  /* labels [b][S], outside 0..V-1: ignored. stats [b] on the host. dlogits [b][S][V], dq [b][2]: gradients of
-   * grad_scale * (lm + halt_weight * halt); NULL: not computed. */
-  void (*head_loss)(trm__backend *be, trm__weights *w, int b, const trm__real *logits, const trm__real *q,
-                    const int32_t *labels, const trm__loss *loss, trm__example_stats *stats, trm__real *dlogits,
-                    trm__real *dq);
-  void (*head_backward)(trm__backend *be, trm__weights *w, int b, const trm__act *y, const trm__real *dlogits,
-                        const trm__real *dq, trm__act *d, const trm__weights_view *grads); /* d overwritten */
+  /* -- heads --------------------------------------------------------------------------------------------------- */
+  void (*heads)(trm__backend *be, trm__weights *w, int b, const trm__heads *h);
 
   /* -- carry -------------------------------------------------------------------------------------------------- */
-  /* Slots with halted[i] != 0 get y0, z0 [D] at every position. halted: host. */
+  /* Slots with halted[i] != 0 get y0, z0 [D] at every position. */
   void (*refill)(trm__backend *be, trm__weights *w, int b, const uint8_t *halted, const trm__real *y0,
                  const trm__real *z0, trm__act *y, trm__act *z);
-  /* x [b][L][D] += sigma * normal; example i draws from the stream (seed, noise, index[i]). index: host. */
+  /* x [b][L][D] += sigma * normal; example i draws from the stream (seed, noise, index[i]), from its number `offset` on
+   * (even). Only where mask [b] is not 0 (NULL: everywhere). */
   void (*noise)(trm__backend *be, trm__weights *w, int b, trm__act *x, double sigma, uint64_t seed,
-                const uint64_t *index);
-  /* from [k][b][L][D], q [k][b] (host) -> to [b][L][D]: mean, the one of largest q, or softmax(q)-weighted mean */
+                const uint64_t *index, uint64_t offset, const uint8_t *mask);
+  /* x = keep * x + take * other, n = b*L*D; other may be x */
+  void (*blend)(trm__backend *be, trm__weights *w, int b, trm__act *x, double keep, const trm__act *other, double take);
+  /* from [k][b][L][D], q [k][b] -> to [b][L][D]: mean, the one of largest q, or softmax(q)-weighted mean */
   void (*merge)(trm__backend *be, trm__weights *w, trm__merge_kind kind, int k, int b, const trm__act *from,
                 const trm__real *q, trm__act *to);
 
-  /* -- optimizers, all on trm__real [n] on the device ----------------------------------------------------------- */
-  double (*sum_squares)(trm__backend *be, const trm__real *x, size_t n);
-  void (*scale)(trm__backend *be, trm__real *x, double s, size_t n);
-  void (*adam_atan2)(trm__backend *be, trm__real *p, trm__real *m, trm__real *v, const trm__real *g, size_t n,
-                     const trm__adam *c);
-  void (*adamw)(trm__backend *be, trm__real *p, trm__real *m, trm__real *v, const trm__real *g, size_t n,
-                const trm__adam *c);
-  /* One matrix [rows][cols]; momentum buffer m; scratch muon_scratch(rows, cols) numbers. */
+  /* Winner takes all: winner[i] = the candidate of smallest lm_loss among stats [k][b] (the first; NaN loses), and
+   * to [b][L][D] = from [winner[i]][i]. */
+  void (*winners)(trm__backend *be, int k, int b, const trm__example_stats *stats, int32_t *winner);
+  void (*pick)(trm__backend *be, trm__weights *w, int k, int b, const int32_t *winner, const trm__act *from,
+               trm__act *to);
+  /* Halted slots take the candidate of the same number: inputs, labels [count][S], ids [count]; their steps become 0.
+   * Nobody is halted afterwards. After refill, which needs to know who was. */
+  void (*admit)(trm__backend *be, const trm__slots *slots, const int32_t *inputs, const int32_t *labels,
+                const int32_t *ids);
+  /* rows [b][ndim] = table[ids[i]]; zeros for an id outside 0..table_rows-1. */
+  void (*gather_rows)(trm__backend *be, trm__real *rows, const trm__real *table, int table_rows, int ndim,
+                      const int32_t *ids, int b);
+
+  /* -- a training update ----------------------------------------------------------------------------------------- */
+  /* t += 1, and the schedule at t; index [count] = t * rule->batch + rule->first + i, names of noise (NULL: skipped) */
+  void (*update_begin)(trm__backend *be, trm__update_state *state, const trm__update_rule *rule, uint64_t *index,
+                       int count);
+  /* Losses over stats [rule->batch] in slot order, the norm of grads [n] in a fixed order, clipping's scale, and
+   * whether the run has diverged (then t is taken back). */
+  void (*update_judge)(trm__backend *be, trm__update_state *state, const trm__update_rule *rule,
+                       const trm__example_stats *stats, const trm__real *grads, size_t n);
+  /* Halting (SPEC.md, Adaptive computation): steps += 1 and who halts, from stats [slots->count] of this rank's slots;
+   * then the log's entry. */
+  void (*update_end)(trm__backend *be, const trm__update_state *state, const trm__update_rule *rule,
+                     const trm__example_stats *stats, const trm__slots *slots, const trm__update_log *log);
+
+  /* -- optimizers: all do nothing in an update that diverged ------------------------------------------------------- */
+  void (*dense)(trm__backend *be, const trm__update_state *state, const trm__dense *run, int runs);
+  /* One matrix [rows][cols]; momentum buffer m; scratch muon_scratch(rows, cols) numbers; ema as in trm__dense. */
   size_t (*muon_scratch)(trm__backend *be, int rows, int cols);
-  void (*muon)(trm__backend *be, trm__real *p, trm__real *m, const trm__real *g, int rows, int cols, double lr,
-               double momentum, double weight_decay, trm__real *scratch);
-  /* Sparse sign-SGD: table [*][ndim]; drows [b][ndim] of identifiers ids [b] (host); equal ids are summed in batch
-   * order; every row seen is decayed and stepped once. Ids outside 0..table_rows-1 are ignored. */
-  void (*sign_sgd_rows)(trm__backend *be, trm__real *table, int table_rows, int ndim, const trm__real *drows,
-                        const int32_t *ids, int b, double lr, double weight_decay, trm__real *scratch /* [ndim] */);
-  void (*ema)(trm__backend *be, trm__real *shadow, const trm__real *p, size_t n, double decay);
+  void (*muon)(trm__backend *be, const trm__update_state *state, trm__real *p, trm__real *m, trm__real *ema,
+               const trm__real *g, int rows, int cols, double lr, double momentum, double weight_decay,
+               trm__real *scratch);
+  /* Sparse sign-SGD: table [*][ndim]; drows [b][ndim] of identifiers ids [b]; equal ids are summed in batch order;
+   * every row seen is decayed and stepped once. Ids outside 0..table_rows-1 are ignored. */
+  void (*sign_sgd_rows)(trm__backend *be, const trm__update_state *state, trm__real *table, int table_rows, int ndim,
+                        const trm__real *drows, const int32_t *ids, int b, double lr, double weight_decay,
+                        trm__real *scratch /* [ndim] */);
+  /* The sum of squares of x [n] in double, in a fixed order; to the host. */
+  double (*sum_squares)(trm__backend *be, const trm__real *x, size_t n);
 };
 
 /* The CPU backend over a kernel table and a pool, both borrowed. */

@@ -1,0 +1,249 @@
+/* The kernels for NVIDIA GPUs as C sees them: each function here puts one or a few launches into a queue and returns at
+ * once. Plain C in kernels/ref is the specification of what they compute; this header says shapes and what differs.
+ *
+ * Activations are stored in the forward type (fp32 or bf16), all sums are fp32 (norms, losses and update numbers where
+ * said: double). Under bf16 every stored tensor is rounded once, at the places that kernels.h marks with `round`.
+ * Nothing here allocates, and every sum has an order that depends on shapes alone, so that the same call gives the same
+ * bits each time: no atomics on floats.
+ *
+ * Pointers are device pointers unless said. Shapes use SPEC.md's letters; a "row" is one position of one example. bf16
+ * products want leading dimensions that are multiples of 8 and 16-byte aligned operands.
+ *
+ * The sources are CUDA C++ kept to what device.cuh offers, so that tests can compile them for the host as well. */
+#ifndef TRM_KERNELS_CUDA_H
+#define TRM_KERNELS_CUDA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum trm__cuda_type { TRM__CUDA_F32, TRM__CUDA_BF16 } trm__cuda_type;
+
+/* Where launches go, and the first that failed. One a backend. */
+typedef struct trm__cuda_queue {
+  void *stream;         /* cudaStream_t */
+  int sms;              /* multiprocessors */
+  int capability;       /* 80, 90, ...: compute capability times ten */
+  int shared_per_block; /* bytes, with opt-in */
+  int wgmma;            /* products may use sm_90a code */
+  int check;            /* wait after every launch, so that a fault is found where it happens */
+  int fault;            /* cudaError_t of the first failure, 0: none; later launches are left out */
+  const char *kernel;   /* its kernel; a static string */
+  int launch[4];        /* its blocks (x, y, z) and threads */
+} trm__cuda_queue;
+
+/* -- matrix products ------------------------------------------------------------------------------------------------
+ */
+
+/* x(r, p), p being the sum's index: INNER x[r*ld + p], OUTER x[p*ld + r]. */
+typedef enum trm__cuda_layout { TRM__CUDA_INNER, TRM__CUDA_OUTER } trm__cuda_layout;
+
+typedef struct trm__cuda_operand {
+  const void *x;
+  ptrdiff_t ld;    /* numbers */
+  ptrdiff_t batch; /* numbers from one batch to the next; 0: the same for all */
+  trm__cuda_layout layout;
+} trm__cuda_operand;
+
+/* What becomes of acc(i, j) = sum over p of A(i, p) B(j, p). [m] of a batch follow each other in every [m] array below,
+ * so row i of batch b is row b*m + i. "Interleaved": columns 16q..16q+7 are the gates of 8q..8q+7, the next eight their
+ * ups; W_gate_up is packed so that products come out interleaved. */
+typedef enum trm__cuda_epilogue {
+  TRM__CUDA_STORE,      /* c[i][j] = acc */
+  TRM__CUDA_GATE,       /* acc is [m][2I] interleaved (n = 2I): gu [m][2I] = acc unless NULL; act [m][I] = silu(g) * u
+                           from the rounded g and u, silu rounded; squares [m][I / 64] unless NULL: sums of (g u)^2
+                           over each 64 columns, fp32 */
+  TRM__CUDA_RESIDUAL,   /* c[i][j] = residual[i][j] + round(acc * scale[i]) (scale NULL: 1) */
+  TRM__CUDA_RESIDUAL_T, /* the same, c and residual stored [batch][n][m]: c[j*ld + i] */
+  TRM__CUDA_RESIDUAL_NORM_T, /* ... and then the norm over the n numbers of each row: c is what RESIDUAL_T stores, times
+                               r = 1/sqrt(mean + eps) of that row; inv [m] = r unless NULL. n <= 128 */
+  TRM__CUDA_GATE_BACKWARD,   /* acc is da [m][I] (n = I), rounded: from gu [m][2I] dgu [m][2I], interleaved both (may be
+                                the same), and act [m][I] = silu(g) * u unless NULL */
+  TRM__CUDA_PARTIAL          /* weight gradients, see below */
+} trm__cuda_epilogue;
+
+typedef struct trm__cuda_product {
+  trm__cuda_type type;
+  int m, n, k;
+  int batches; /* at least 1 */
+  trm__cuda_operand a, b;
+  trm__cuda_epilogue epilogue;
+  void *c;
+  ptrdiff_t c_ld, c_batch; /* numbers; *_T: of [n][m] */
+  const void *residual;    /* ld and batch of c; may be c */
+  const float *scale;      /* [m] */
+  float *inv;              /* [m] */
+  double eps;
+  void *gu, *act;    /* contiguous rows */
+  const void *gu_in; /* GATE_BACKWARD */
+  float *squares;    /* GATE */
+} trm__cuda_product;
+
+/* m, n, k, batches >= 1. A and B beyond their m, n and k are never read. OUTER A and INNER B with k not a multiple of 8
+ * need B's rows padded to ld >= k rounded up to 8, with zeros. */
+void trm__cuda_multiply(trm__cuda_queue *q, const trm__cuda_product *p);
+
+/* Weight gradients: to [m][n] (fp32, row-major) += sum over batches and p of A(i, p) B(j, p). The sum is cut into
+ * trm__cuda_splits parts by shape alone; partial [splits][m][n] holds them, and they are added in order. interleaved: i
+ * is an interleaved gate or up, and is stored where its gate (0..m/2-1) or up (m/2..m-1) belongs. */
+int trm__cuda_splits(trm__cuda_type type, int m, int n, int k, int batches);
+void trm__cuda_weight_gradient(trm__cuda_queue *q, const trm__cuda_product *p, float *partial, float *to,
+                               int interleaved);
+
+/* src [rows][cols] fp32 -> dst in the forward type: dst[r*ld + c], or with transpose dst[c*ld + r], where r is the
+ * interleaved place of row r when interleave is set. What dst has beyond is set to zero: dst is [rows][ld], or with
+ * transpose [cols][ld]. */
+void trm__cuda_pack(trm__cuda_queue *q, trm__cuda_type type, void *dst, ptrdiff_t ld, const float *src, int rows,
+                    int cols, int transpose, int interleave);
+
+/* -- attention -------------------------------------------------------------------------------------------------------
+ */
+
+/* qkv [b][L][3*heads*head_dim] after RoPE -> out [b][L][heads*head_dim]; lse [b][heads][L] fp32 unless NULL: the log of
+ * the sum of exp(scaled score), natural. Not causal; scale 1/sqrt(head_dim). Scores are never stored. Any L >= 1 and
+ * head_dim a multiple of 8 up to 128; tensor cores for bf16 and head_dim 64 (others: plain). */
+typedef struct trm__cuda_attention {
+  trm__cuda_type type;
+  int b, L, heads, head_dim;
+  const void *qkv;
+  void *out;
+  float *lse;
+  /* backward: out and lse are given */
+  const void *dout; /* [b][L][heads*head_dim] */
+  void *dqkv;       /* [b][L][3*heads*head_dim], overwritten */
+  float *scratch;   /* trm__cuda_attention_scratch numbers */
+} trm__cuda_attention;
+void trm__cuda_attention_forward(trm__cuda_queue *q, const trm__cuda_attention *a);
+size_t trm__cuda_attention_scratch(trm__cuda_type type, int b, int L, int heads, int head_dim);
+void trm__cuda_attention_backward(trm__cuda_queue *q, const trm__cuda_attention *a);
+/* In place on the first `heads` heads of x [b][L][ld]: half-split rotation in fp32 (SPEC.md); cosines and sines
+ * [L][head_dim/2]; backward: the inverse rotation. */
+void trm__cuda_rope(trm__cuda_queue *q, trm__cuda_type type, void *x, ptrdiff_t ld, const float *cosines,
+                    const float *sines, int b, int L, int heads, int head_dim, int backward);
+
+/* -- norms and activations
+ * --------------------------------------------------------------------------------------------- */
+
+/* x [rows][cols] -> y (may be x) = x r, inv [rows] = r unless NULL. Backward: dx = r (dy - y mean(dy y)); dx may be dy.
+ */
+void trm__cuda_rms_rows(trm__cuda_queue *q, trm__cuda_type type, void *y, float *inv, const void *x, int rows, int cols,
+                        double eps);
+void trm__cuda_rms_rows_backward(trm__cuda_queue *q, trm__cuda_type type, void *dx, const void *dy, const void *y,
+                                 const float *inv, int rows, int cols);
+/* The same down the columns of [b][rows][cols]: inv [b][cols]. */
+void trm__cuda_rms_cols(trm__cuda_queue *q, trm__cuda_type type, void *y, float *inv, const void *x, int b, int rows,
+                        int cols, double eps);
+void trm__cuda_rms_cols_backward(trm__cuda_queue *q, trm__cuda_type type, void *dx, const void *dy, const void *y,
+                                 const float *inv, int b, int rows, int cols);
+/* RMS_GATE: scale [rows] = 1/sqrt(sum of squares [rows][inner / 64] / inner + eps). */
+void trm__cuda_gate_scale(trm__cuda_queue *q, float *scale, const float *squares, int rows, int inner, double eps);
+/* RMS_GATE backward: a = silu(g) u scale. gu [rows][2*inner] interleaved, da [rows][inner], scale [rows] -> dgu (may be
+ * gu), act [rows][inner] = a (may be da). */
+void trm__cuda_rms_gate_backward(trm__cuda_queue *q, trm__cuda_type type, void *dgu, void *act, const void *gu,
+                                 const void *da, const float *scale, int rows, int inner);
+
+/* -- element-wise, n numbers of the forward type
+ * ------------------------------------------------------------------------ */
+
+void trm__cuda_inject(trm__cuda_queue *q, trm__cuda_type type, void *h, const void *in, const void *a, const void *b,
+                      size_t n); /* h = in + (a + b), b may be NULL */
+void trm__cuda_blend(trm__cuda_queue *q, trm__cuda_type type, void *x, double keep, const void *other, double take,
+                     size_t n); /* x = keep x + take other; other may be x */
+void trm__cuda_convert(trm__cuda_queue *q, trm__cuda_type type, void *x, float *f32, size_t n, int to_f32);
+
+/* -- embedding and heads
+ * ------------------------------------------------------------------------------------------------- */
+
+typedef struct trm__cuda_embed {
+  trm__cuda_type type;
+  int b, S, P, D, V, ndim;
+  const int32_t *tokens;      /* [b][S]; out of 0..V-1 reads row 0 */
+  const float *rows;          /* [b][ndim]; NULL: zeros */
+  const float *table;         /* [V][D], rounded to the forward type where it is read */
+  const float *positions;     /* [L][D]; NULL: none */
+  void *e;                    /* out [b][L][D] */
+  const void *de;             /* backward [b][L][D] */
+  float *dtable, *dpositions; /* added to */
+  float *drows;               /* [b][ndim] overwritten; NULL: skipped */
+  float *partial;             /* trm__cuda_embed_scratch numbers */
+} trm__cuda_embed;
+void trm__cuda_embed_forward(trm__cuda_queue *q, const trm__cuda_embed *e);
+size_t trm__cuda_embed_scratch(int b, int S, int P, int D, int V, int positions);
+void trm__cuda_embed_backward(trm__cuda_queue *q, const trm__cuda_embed *e);
+
+/* trm__heads of backend/backend.h, in one launch for logits, q, loss, metrics, dlogits, dq and d, and one or two for
+ * the gradients of the heads' weights. stats is an array of trm__example_stats (its bytes). */
+typedef struct trm__cuda_heads {
+  trm__cuda_type type;
+  int b, S, P, D, V;
+  const void *y;                            /* [b][L][D]; NULL: logits and q are given */
+  const float *lm_head, *q_weight, *q_bias; /* [V][D], [2][D], [2] fp32; the first two rounded to the forward type */
+  float *logits, *q;                        /* [b][S][V], [b][2] */
+  const int32_t *labels;                    /* NULL: no loss */
+  int softmax;                              /* 0: stablemax */
+  double label_smoothing, halt_weight, grad_scale, step_decay;
+  const int32_t *steps;
+  void *stats;
+  void *d;
+  float *dlogits, *dq;
+  float *dlm_head, *dq_weight, *dq_bias; /* added to */
+  float *partial;                        /* trm__cuda_heads_scratch numbers */
+} trm__cuda_heads;
+size_t trm__cuda_heads_scratch(int b, int S, int D, int V);
+void trm__cuda_heads_run(trm__cuda_queue *q, const trm__cuda_heads *h);
+
+/* -- carry
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+void trm__cuda_refill(trm__cuda_queue *q, trm__cuda_type type, int b, int L, int D, const uint8_t *halted,
+                      const float *y0, const float *z0, void *y, void *z);
+/* The numbers of base/rng.h, stream (seed, TRM__RNG_NOISE, index[i]), from number offset (even) on; state: numbers of
+ * one example. mask NULL: all. */
+void trm__cuda_noise(trm__cuda_queue *q, trm__cuda_type type, int b, size_t state, void *x, double sigma, uint64_t seed,
+                     const uint64_t *index, uint64_t offset, const uint8_t *mask);
+void trm__cuda_merge(trm__cuda_queue *q, trm__cuda_type type, int kind, int k, int b, size_t state, const void *from,
+                     const float *logits, void *to); /* kind: trm__merge_kind; logits [k][b] */
+void trm__cuda_winners(trm__cuda_queue *q, int k, int b, const void *stats, int32_t *winner);
+void trm__cuda_pick(trm__cuda_queue *q, trm__cuda_type type, int k, int b, size_t state, const int32_t *winner,
+                    const void *from, void *to);
+void trm__cuda_admit(trm__cuda_queue *q, int count, int S, int32_t *inputs, int32_t *labels, int32_t *ids,
+                     int32_t *steps, uint8_t *halted, const int32_t *new_inputs, const int32_t *new_labels,
+                     const int32_t *new_ids);
+void trm__cuda_gather_rows(trm__cuda_queue *q, float *rows, const float *table, int table_rows, int ndim,
+                           const int32_t *ids, int b);
+
+/* -- updates and optimizers: state, rule, slots, log and run as in backend/backend.h (structs of plain numbers and
+ * device pointers; rule, slots, log and run lie on the host)
+ * -------------------------------------------------------------------- */
+
+struct trm__update_state;
+struct trm__update_rule;
+struct trm__slots;
+struct trm__update_log;
+struct trm__dense;
+void trm__cuda_update_begin(trm__cuda_queue *q, struct trm__update_state *state, const struct trm__update_rule *rule,
+                            uint64_t *index, int count);
+/* partial: trm__cuda_norm_scratch(n) numbers */
+size_t trm__cuda_norm_scratch(size_t n);
+void trm__cuda_update_judge(trm__cuda_queue *q, struct trm__update_state *state, const struct trm__update_rule *rule,
+                            const void *stats, const float *grads, size_t n, double *partial);
+void trm__cuda_update_end(trm__cuda_queue *q, const struct trm__update_state *state,
+                          const struct trm__update_rule *rule, const void *stats, const struct trm__slots *slots,
+                          const struct trm__update_log *log);
+void trm__cuda_dense(trm__cuda_queue *q, const struct trm__update_state *state, const struct trm__dense *run, int runs);
+size_t trm__cuda_muon_scratch(int rows, int cols); /* floats */
+void trm__cuda_muon(trm__cuda_queue *q, const struct trm__update_state *state, float *p, float *m, float *ema,
+                    const float *g, int rows, int cols, double lr, double momentum, double weight_decay,
+                    float *scratch);
+void trm__cuda_sign_sgd_rows(trm__cuda_queue *q, const struct trm__update_state *state, float *table, int table_rows,
+                             int ndim, const float *drows, const int32_t *ids, int b, double lr, double weight_decay);
+/* sum [1] = the sum of squares of x [n]. */
+void trm__cuda_sum_squares(trm__cuda_queue *q, const float *x, size_t n, double *partial, double *sum);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
