@@ -30,6 +30,8 @@
 
 #define TRM_KERNEL static void
 #define TRM_DEVICE static inline
+#define TRM_METHOD inline
+#define TRM_DEVICE_SPECIAL inline
 #define __global__
 #define __device__
 #define __host__
@@ -68,7 +70,7 @@ void grid_arrive_and_wait(unsigned *count);
 /* Lets others run. */
 void yield();
 
-void copy16(void *shared, const void *from, bool valid);
+void copy16(void *shared, const void *from, int bytes);
 void copy_commit();
 void copy_wait(int groups);
 
@@ -157,7 +159,10 @@ TRM_DEVICE unsigned char *trm_shared(void) {
   return trm::self->shared;
 }
 TRM_DEVICE void trm_copy16(void *shared, const void *from, bool valid) {
-  trm::copy16(shared, from, valid);
+  trm::copy16(shared, from, valid ? 16 : 0);
+}
+TRM_DEVICE void trm_copy16_first(void *shared, const void *from, int bytes) {
+  trm::copy16(shared, from, bytes);
 }
 TRM_DEVICE void trm_copy_commit(void) {
   trm::copy_commit();
