@@ -26,7 +26,7 @@ template <int BM_, int BN_, int BK_, int STAGES_, int WM_, int WN_> struct shape
     THREADS = BM / WM * (BN / WN) * 32,
     STAGE = (BM + BN) * BK * 2, /* bytes */
     SHARED = STAGES * STAGE > trm__finish<trm_bf16, BM, BN, THREADS>::BYTES
-                 ? STAGES * STAGE
+                 ? STAGES *STAGE
                  : trm__finish<trm_bf16, BM, BN, THREADS>::BYTES
   };
 };
@@ -36,9 +36,7 @@ typedef shape<32, 128, 64, 3, 16, 64> flat;
 typedef shape<32, 32, 64, 4, 16, 16> tiny;
 
 /* The operands of one k16 of a warp. */
-template <class S> struct fragments {
-  uint32_t a[S::MT][4], b[S::NT / 2][4];
-};
+template <class S> struct fragments { uint32_t a[S::MT][4], b[S::NT / 2][4]; };
 
 template <class S, class A, class B>
 TRM_DEVICE void load(fragments<S> &f, const unsigned char *stage, int row0, int col0, int ks) {
@@ -106,8 +104,8 @@ template <class S> void launch(trm__cuda_queue *q, const trm__cuda_product *p, i
   void (*kernel[2][2])(trm__cuda_product, trm__tiling) = {
       {product_mma<S, TRM__CUDA_INNER, TRM__CUDA_INNER>, product_mma<S, TRM__CUDA_INNER, TRM__CUDA_OUTER>},
       {product_mma<S, TRM__CUDA_OUTER, TRM__CUDA_INNER>, product_mma<S, TRM__CUDA_OUTER, TRM__CUDA_OUTER>}};
-  trm_launch_as(false, q, "product_mma", kernel[p->a.layout == TRM__CUDA_OUTER][p->b.layout == TRM__CUDA_OUTER], trm__tiling_grid(p, &t),
-                S::THREADS, S::SHARED, *p, t);
+  trm_launch_as(false, q, "product_mma", kernel[p->a.layout == TRM__CUDA_OUTER][p->b.layout == TRM__CUDA_OUTER],
+                trm__tiling_grid(p, &t), S::THREADS, S::SHARED, *p, t);
 }
 
 template <class S> long blocks(const trm__cuda_product *p) {
@@ -127,9 +125,17 @@ int choose(const trm__cuda_queue *q, const trm__cuda_product *p, int splits) {
 
 void trm__cuda_product_mma(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial, int shape) {
   switch (shape >= 0 ? shape : choose(q, p, splits)) {
-  case TRM__MMA_LARGE: launch<large>(q, p, splits, partial); break;
-  case TRM__MMA_SMALL: launch<small>(q, p, splits, partial); break;
-  case TRM__MMA_FLAT: launch<flat>(q, p, splits, partial); break;
-  default: launch<tiny>(q, p, splits, partial); break;
+  case TRM__MMA_LARGE:
+    launch<large>(q, p, splits, partial);
+    break;
+  case TRM__MMA_SMALL:
+    launch<small>(q, p, splits, partial);
+    break;
+  case TRM__MMA_FLAT:
+    launch<flat>(q, p, splits, partial);
+    break;
+  default:
+    launch<tiny>(q, p, splits, partial);
+    break;
   }
 }

@@ -23,7 +23,7 @@ template <int BN_, int STAGES_, int BLOCKS_> struct shape {
     NT = BN / 8,
     STAGE = (BM + BN) * BK * 2, /* bytes */
     FINISH = trm__finish<trm_bf16, BM, BN, THREADS>::BYTES,
-    SHARED = STAGES * STAGE > (int)FINISH ? STAGES * STAGE : (int)FINISH
+    SHARED = STAGES * STAGE > (int)FINISH ? STAGES *STAGE : (int)FINISH
   };
 };
 typedef shape<128, 3, 2> wide128;
