@@ -153,7 +153,7 @@ typedef struct variant {
   const char *name;
   trm__cuda_type type;
   int kind;  /* 0 plain, 1 mma, 2 wgmma, 3: what trm__cuda_multiply takes */
-  int shape; /* of its kind */
+  int shape; /* of its kind; 3: multiprocessors of a card without wgmma, 0: four and wgmma */
   int wide;  /* tiles of at least 128 columns */
 } variant;
 
@@ -167,6 +167,7 @@ static const variant variants[] = {
     {"wgmma 128", TRM__CUDA_BF16, 2, TRM__WGMMA_128, 1},
     {"wgmma 256", TRM__CUDA_BF16, 2, TRM__WGMMA_256, 1},
     {"multiply", TRM__CUDA_BF16, 3, 0, 1},
+    {"multiply on sm_80", TRM__CUDA_BF16, 3, 132, 1},
 };
 enum { VARIANTS = (int)(sizeof variants / sizeof *variants) };
 
