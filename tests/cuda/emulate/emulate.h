@@ -30,6 +30,8 @@
 
 #define TRM_KERNEL static void
 #define TRM_DEVICE static inline
+#define TRM_METHOD inline         /* member functions */
+#define TRM_DEVICE_SPECIAL inline /* specialized templates */
 #define __global__
 #define __device__
 #define __host__
@@ -68,7 +70,7 @@ void grid_arrive_and_wait(unsigned *count);
 /* Lets others run. */
 void yield();
 
-void copy16(void *shared, const void *from, bool valid);
+void copy16(void *shared, const void *from, int bytes); /* the rest zeros */
 void copy_commit();
 void copy_wait(int groups);
 
@@ -157,7 +159,10 @@ TRM_DEVICE unsigned char *trm_shared(void) {
   return trm::self->shared;
 }
 TRM_DEVICE void trm_copy16(void *shared, const void *from, bool valid) {
-  trm::copy16(shared, from, valid);
+  trm::copy16(shared, from, valid ? 16 : 0);
+}
+TRM_DEVICE void trm_copy16_first(void *shared, const void *from, int bytes) {
+  trm::copy16(shared, from, bytes);
 }
 TRM_DEVICE void trm_copy_commit(void) {
   trm::copy_commit();
@@ -287,6 +292,10 @@ template <class A, class B> static inline typename std::common_type<A, B>::type 
   typedef typename std::common_type<A, B>::type T;
   if (std::is_floating_point<T>::value) return (T)fmax((double)a, (double)b);
   return (T)a < (T)b ? (T)b : (T)a;
+}
+TRM_DEVICE float trm_exp2(float x) { /* flushed to 0 where the result is subnormal */
+  float y = exp2f(x);
+  return y < 1.17549435e-38f ? 0.0f : y;
 }
 /* The C library has functions of some of these names, for itself. */
 #define __expf trm_emulated_expf

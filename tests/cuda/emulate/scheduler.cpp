@@ -38,7 +38,7 @@ const unsigned char guard_byte = 0xa5;
 struct pending_copy {
   void *to;
   const void *from;
-  bool valid;
+  int bytes; /* the rest zeros */
   unsigned group;
 };
 
@@ -317,12 +317,13 @@ void check_shared(const void *at, size_t bytes, size_t alignment, const char *wh
          alignment);
 }
 
-void copy16(void *shared, const void *from, bool valid) {
+void copy16(void *shared, const void *from, int bytes) {
   coroutine *t = current();
   check_shared(shared, 16, 16, "trm_copy16");
   if ((uintptr_t)from % 16) fail("trm_copy16 from %p, not aligned to 16 bytes", from);
+  if (bytes < 0 || bytes > 16) fail("trm_copy16_first of %d bytes", bytes);
   memset(shared, 0xff, 16);
-  t->copies.push_back({shared, from, valid, t->groups});
+  t->copies.push_back({shared, from, bytes, t->groups});
 }
 
 void copy_commit() {
@@ -335,10 +336,9 @@ void copy_wait(int groups) {
   for (pending_copy &c : t->copies) {
     if (t->groups - c.group <= (unsigned)groups || c.group == t->groups) {
       t->copies[kept++] = c;
-    } else if (c.valid) {
-      memcpy(c.to, c.from, 16);
     } else {
       memset(c.to, 0, 16);
+      memcpy(c.to, c.from, (size_t)c.bytes);
     }
   }
   t->copies.resize(kept);
