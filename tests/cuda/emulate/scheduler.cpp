@@ -124,6 +124,7 @@ void fail(const char *format, ...) {
     fprintf(stderr, ", block (%u, %u, %u), thread %d", t->block_index.x, t->block_index.y, t->block_index.z, t->number);
   }
   fprintf(stderr, ": %s\n", text);
+  fflush(stderr);
   abort();
 }
 
