@@ -384,9 +384,7 @@ cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int) {
   return c.end();
 }
 
-/* -- memory
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* -- memory -------------------------------------------------------------------------------------------------------- */
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
   call c;
