@@ -260,10 +260,10 @@ void barrier(int id, int threads) {
 
 void collect_any(int threads, void *payload, void (*function)(void **, int), const char *name) {
   coroutine *t = current();
-  int place = t->number % threads, base = t->number - place;
+  if (threads != 32 && threads != 128) fail("%s gathers %d threads: only 32 or 128", name, threads);
+  int place = t->number & (threads - 1), base = t->number - place;
   int count = run.threads - base < threads ? run.threads - base : threads;
   gathering &g = threads == 32 ? t->home->warps[(size_t)(t->number / 32)] : t->home->groups[(size_t)(t->number / 128)];
-  if (threads != 32 && threads != 128) fail("%s gathers %d threads: only 32 or 128", name, threads);
   if (g.come == 0) {
     g.function = function;
     g.name = name;
@@ -276,11 +276,10 @@ void collect_any(int threads, void *payload, void (*function)(void **, int), con
   }
   g.come = 0;
   if (function) function(g.payload, count);
-  unsigned start = below((unsigned)count);
-  for (int i = 0; i < count; i++) {
-    int other = base + (int)((start + (unsigned)i) % (unsigned)count);
-    make_ready(t->home->threads[(size_t)other]);
-  }
+  coroutine **group = &t->home->threads[(size_t)base];
+  int start = (int)below((unsigned)count);
+  for (int i = start; i < count; i++) make_ready(group[i]);
+  for (int i = 0; i < start; i++) make_ready(group[i]);
   go_on();
 }
 
