@@ -38,7 +38,7 @@ const unsigned char guard_byte = 0xa5;
 struct pending_copy {
   void *to;
   const void *from;
-  int bytes;
+  int bytes; /* the rest zeros */
   unsigned group;
 };
 
@@ -124,11 +124,11 @@ void fail(const char *format, ...) {
     fprintf(stderr, ", block (%u, %u, %u), thread %d", t->block_index.x, t->block_index.y, t->block_index.z, t->number);
   }
   fprintf(stderr, ": %s\n", text);
+  fflush(stderr);
   abort();
 }
 
-/* -- the order of threads -------------------------------------------------------------------------------------------
- */
+/* -- the order of threads ------------------------------------------------------------------------------------------ */
 
 namespace {
 
@@ -221,8 +221,7 @@ void yield() {
   wait_for(nullptr);
 }
 
-/* -- meeting --------------------------------------------------------------------------------------------------------
- */
+/* -- meeting ------------------------------------------------------------------------------------------------------- */
 
 namespace {
 
@@ -261,10 +260,10 @@ void barrier(int id, int threads) {
 
 void collect_any(int threads, void *payload, void (*function)(void **, int), const char *name) {
   coroutine *t = current();
-  int place = t->number % threads, base = t->number - place;
+  if (threads != 32 && threads != 128) fail("%s gathers %d threads: only 32 or 128", name, threads);
+  int place = t->number & (threads - 1), base = t->number - place;
   int count = run.threads - base < threads ? run.threads - base : threads;
   gathering &g = threads == 32 ? t->home->warps[(size_t)(t->number / 32)] : t->home->groups[(size_t)(t->number / 128)];
-  if (threads != 32 && threads != 128) fail("%s gathers %d threads: only 32 or 128", name, threads);
   if (g.come == 0) {
     g.function = function;
     g.name = name;
@@ -277,11 +276,10 @@ void collect_any(int threads, void *payload, void (*function)(void **, int), con
   }
   g.come = 0;
   if (function) function(g.payload, count);
-  unsigned start = below((unsigned)count);
-  for (int i = 0; i < count; i++) {
-    int other = base + (int)((start + (unsigned)i) % (unsigned)count);
-    make_ready(t->home->threads[(size_t)other]);
-  }
+  coroutine **group = &t->home->threads[(size_t)base];
+  int start = (int)below((unsigned)count);
+  for (int i = start; i < count; i++) make_ready(group[i]);
+  for (int i = 0; i < start; i++) make_ready(group[i]);
   go_on();
 }
 
@@ -303,8 +301,7 @@ void grid_arrive_and_wait(unsigned *count) {
   wait_for("trm_grid_barrier");
 }
 
-/* -- copies ---------------------------------------------------------------------------------------------------------
- */
+/* -- copies -------------------------------------------------------------------------------------------------------- */
 
 void check_shared(const void *at, size_t bytes, size_t alignment, const char *what) {
   const thread *t = self;
@@ -321,7 +318,7 @@ void copy16(void *shared, const void *from, int bytes) {
   coroutine *t = current();
   check_shared(shared, 16, 16, "trm_copy16");
   if ((uintptr_t)from % 16) fail("trm_copy16 from %p, not aligned to 16 bytes", from);
-  if (bytes < 0 || bytes > 16) fail("trm_copy16 of %d bytes", bytes);
+  if (bytes < 0 || bytes > 16) fail("trm_copy16_first of %d bytes", bytes);
   memset(shared, 0xff, 16);
   t->copies.push_back({shared, from, bytes, t->groups});
 }
@@ -344,8 +341,7 @@ void copy_wait(int groups) {
   t->copies.resize(kept);
 }
 
-/* -- a launch -------------------------------------------------------------------------------------------------------
- */
+/* -- a launch ------------------------------------------------------------------------------------------------------ */
 
 namespace {
 
