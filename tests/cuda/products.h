@@ -166,6 +166,7 @@ static const variant variants[] = {
     {"mma tiny", TRM__CUDA_BF16, 1, TRM__MMA_TINY, 0},
     {"wgmma 128", TRM__CUDA_BF16, 2, TRM__WGMMA_128, 1},
     {"wgmma 256", TRM__CUDA_BF16, 2, TRM__WGMMA_256, 1},
+    {"wgmma stream", TRM__CUDA_BF16, 2, TRM__WGMMA_STREAM, 1},
     {"multiply", TRM__CUDA_BF16, 3, 0, 1},
     {"multiply on sm_80", TRM__CUDA_BF16, 3, 132, 1},
 };
