@@ -186,9 +186,11 @@ static inline void multiply_with(const variant *v, const trm__cuda_product *p, i
     trm__cuda_product_mma(&q, p, splits, partial, v->shape);
     break;
   case 2:
+    q.sms = 1 + p->k % 2; /* several tiles a block */
     trm__cuda_product_wgmma(&q, p, splits, partial, v->shape);
     break;
   default:
+    if (v->shape) q.sms = v->shape, q.wgmma = 0;
     trm__cuda_product_any(&q, p, splits, partial);
     break;
   }
