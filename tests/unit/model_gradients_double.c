@@ -71,7 +71,7 @@ static void check_tensor(fixture *f, const trm__loss *loss, trm__real *x, const 
 static void check_case(const grad_case *c) {
   fixture f;
   trm_model_config config = fixture_config(c->mixer, c->positions, c->prefix);
-  trm__loss loss = {c->kind, c->smoothing, 0.5, 1.0 / 3};
+  trm__loss loss = {c->kind, c->smoothing, 0.5, 1.0 / 3, 0};
   trm__example_stats stats[3];
   fixture_open(&f, &config, "ref", 1, 3, 1);
   for (int s = 0; s < f.params.dims.S; s++) f.labels[s] = -100; /* an example without any label */
