@@ -29,7 +29,8 @@ typedef struct device {
   trm__backend *inner;   /* the CPU's; borrowed */
   unsigned char *shown;  /* what the host sees: no access */
   unsigned char *memory; /* what is meant by it */
-  size_t used;           /* bytes given out */
+  size_t used;           /* addresses given out */
+  size_t asked;          /* bytes asked for */
   device_queue queue;
   trm__recording *recording;                  /* of record_begin, until record_end */
   int deferred, recordings, replays, flushes; /* counted for tests */
@@ -109,6 +110,7 @@ static void *device_alloc(trm__backend *be, size_t bytes) {
   if (pages * DEVICE_PAGE > DEVICE_BYTES - d->used) return NULL;
   size_t at = d->used;
   d->used += pages * DEVICE_PAGE;
+  d->asked += bytes;
   if (mprotect(d->memory + at, (pages - 1) * DEVICE_PAGE, PROT_READ | PROT_WRITE)) return NULL;
   return d->shown + at;
 }

@@ -3,6 +3,8 @@
 #include "train_common.h"
 
 #include "base/file.h"
+#include "base/mem.h"
+#include "train/memory.h"
 #include "unit/device_backend.h"
 
 /* A runtime whose backend is the device over its own. */
@@ -246,6 +248,36 @@ static void test_diverged_late(void **state) {
   close_bench(&cpu);
 }
 
+/* What is predicted is what is allocated (the network's prepared weights lie in the host's memory here); and slices
+ * follow from the device's memory. */
+static void test_memory_plan(void **state) {
+  (void)state;
+  bench b;
+  trm_error err = {0};
+  trm_train_config train = tiny_train(".", "none");
+  size_t before = trm__mem_used();
+  open_bench(&b, ON_DEVICE, &train);
+  trm__trainer *t = &b.trainer;
+  trm__memory_job job = {
+      .model = &t->model, .params = &t->params, .train = &train, .backend = t->backend, .local_batch = 6};
+  size_t weights = t->backend->weights_bytes(t->backend, &t->params.dims, 1, 4);
+  trm__bytes predicted = trm__memory_predict(&job, 4);
+  assert_true(b.rig.device->asked + weights <= predicted.device);
+  assert_true(predicted.device <= b.rig.device->asked + weights + 1024);
+  assert_true(predicted.host > 0 && predicted.host + weights <= trm__mem_used() - before);
+  int micro = 0;
+  train.micro_batch = 0;
+  CHECK_OK(trm__memory_plan(&job, &micro, &err), err);
+  assert_int_equal(micro, 6);
+  job.already = (size_t)1 << 40; /* of the host: no matter */
+  CHECK_OK(trm__memory_plan(&job, &micro, &err), err);
+  assert_int_equal(micro, 6);
+  assert_true(trm__memory_predict(&job, 4).host >= (size_t)1 << 40);
+  b.rig.device->used = DEVICE_BYTES - 1000;
+  CHECK_FAILS(trm__memory_plan(&job, &micro, &err), TRM_E_MEMORY, err, "one example at a time");
+  close_bench(&b);
+}
+
 /* -- whole runs --------------------------------------------------------------------------------------------------- */
 
 typedef struct seen {
@@ -341,9 +373,9 @@ static void test_whole_runs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_bits),  cmocka_unit_test(test_cycles_record_again),
-      cmocka_unit_test(test_full_queue), cmocka_unit_test(test_diverged_late),
-      cmocka_unit_test(test_whole_runs),
+      cmocka_unit_test(test_same_bits),   cmocka_unit_test(test_cycles_record_again),
+      cmocka_unit_test(test_full_queue),  cmocka_unit_test(test_diverged_late),
+      cmocka_unit_test(test_memory_plan), cmocka_unit_test(test_whole_runs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
