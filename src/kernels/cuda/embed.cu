@@ -128,7 +128,7 @@ TRM_KERNEL __launch_bounds__(THREADS) embed_table(trm__cuda_embed e, int chunk_r
   for (int i = (int)threadIdx.x; i < warps * tokens * width; i += (int)blockDim.x) sums[i] = 0;
   __syncthreads();
   for (int first = begin + warp; first < end; first += AHEAD * warps) {
-    float x[AHEAD][W];
+    float x[AHEAD][W] = {};
     int at[AHEAD];
 #pragma unroll
     for (int k = 0; k < AHEAD; k++) {
