@@ -9,18 +9,12 @@ typedef struct shape {
 } shape;
 
 static const shape shapes[] = {
-    {1, 3, 0, 5, 0, 4, 1, TRM__POS_NONE},
-    {1, 9, 2, 70, 0, 11, 3, TRM__POS_LEARNED},
-    {1, 81, 16, 131, 0, 11, 2, TRM__POS_NONE},
-    {1, 1, 0, 1, 0, 2, 2, TRM__POS_NONE},
-    {0, 7, 1, 12, 2, 5, 1, TRM__POS_ROPE},
-    {0, 13, 3, 66, 3, 33, 4, TRM__POS_LEARNED},
-    {0, 50, 1, 40, 5, 17, 19, TRM__POS_ROPE},
-    {0, 1, 0, 2, 1, 2, 1, TRM__POS_NONE},
-    {1, 10, 1, 17, 0, 6, 90, TRM__POS_LEARNED},
-    {1, 3, 0, 5, 0, 4, 1, TRM__POS_NONE, TRM__RMS_GATE},
-    {1, 81, 16, 131, 0, 11, 2, TRM__POS_NONE, TRM__RMS_GATE},
-    {0, 50, 1, 40, 5, 17, 19, TRM__POS_ROPE, TRM__RMS_GATE},
+    {1, 3, 0, 5, 0, 4, 1, TRM__POS_NONE, TRM__SILU},          {1, 9, 2, 70, 0, 11, 3, TRM__POS_LEARNED, TRM__SILU},
+    {1, 81, 16, 131, 0, 11, 2, TRM__POS_NONE, TRM__SILU},     {1, 1, 0, 1, 0, 2, 2, TRM__POS_NONE, TRM__SILU},
+    {0, 7, 1, 12, 2, 5, 1, TRM__POS_ROPE, TRM__SILU},         {0, 13, 3, 66, 3, 33, 4, TRM__POS_LEARNED, TRM__SILU},
+    {0, 50, 1, 40, 5, 17, 19, TRM__POS_ROPE, TRM__SILU},      {0, 1, 0, 2, 1, 2, 1, TRM__POS_NONE, TRM__SILU},
+    {1, 10, 1, 17, 0, 6, 90, TRM__POS_LEARNED, TRM__SILU},    {1, 3, 0, 5, 0, 4, 1, TRM__POS_NONE, TRM__RMS_GATE},
+    {1, 81, 16, 131, 0, 11, 2, TRM__POS_NONE, TRM__RMS_GATE}, {0, 50, 1, 40, 5, 17, 19, TRM__POS_ROPE, TRM__RMS_GATE},
     {1, 10, 1, 17, 0, 6, 90, TRM__POS_NONE, TRM__RMS_GATE},
 };
 

@@ -107,12 +107,10 @@ static void check_every_derivative(block *k) {
 
 static void small_shapes(void **state) {
   (void)state;
-  static const shape shapes[] = {{1, 4, 1, 6, 0, 2, TRM__POS_NONE},
-                                 {0, 4, 1, 8, 2, 2, TRM__POS_ROPE},
-                                 {0, 3, 0, 6, 1, 1, TRM__POS_NONE},
-                                 {1, 2, 1, 5, 0, 3, TRM__POS_NONE},
-                                 {1, 4, 1, 6, 0, 2, TRM__POS_NONE, TRM__RMS_GATE},
-                                 {0, 3, 0, 6, 1, 3, TRM__POS_NONE, TRM__RMS_GATE}};
+  static const shape shapes[] = {
+      {1, 4, 1, 6, 0, 2, TRM__POS_NONE, TRM__SILU},     {0, 4, 1, 8, 2, 2, TRM__POS_ROPE, TRM__SILU},
+      {0, 3, 0, 6, 1, 1, TRM__POS_NONE, TRM__SILU},     {1, 2, 1, 5, 0, 3, TRM__POS_NONE, TRM__SILU},
+      {1, 4, 1, 6, 0, 2, TRM__POS_NONE, TRM__RMS_GATE}, {0, 3, 0, 6, 1, 3, TRM__POS_NONE, TRM__RMS_GATE}};
   for (int i = 0; isa_at(i); i++) {
     for (size_t j = 0; j < 2 * sizeof shapes / sizeof *shapes; j++) {
       block k;
@@ -159,12 +157,10 @@ static void check_along_directions(block *k) {
   trm__free(work);
 }
 
-static const shape large_shapes[] = {{1, 13, 2, 70, 0, 57, TRM__POS_NONE},
-                                     {0, 21, 1, 66, 3, 37, TRM__POS_ROPE},
-                                     {1, 81, 16, 130, 0, 9, TRM__POS_NONE},
-                                     {0, 97, 3, 40, 5, 2, TRM__POS_ROPE},
-                                     {1, 13, 2, 70, 0, 57, TRM__POS_NONE, TRM__RMS_GATE},
-                                     {0, 21, 1, 66, 3, 37, TRM__POS_ROPE, TRM__RMS_GATE}};
+static const shape large_shapes[] = {
+    {1, 13, 2, 70, 0, 57, TRM__POS_NONE, TRM__SILU},     {0, 21, 1, 66, 3, 37, TRM__POS_ROPE, TRM__SILU},
+    {1, 81, 16, 130, 0, 9, TRM__POS_NONE, TRM__SILU},    {0, 97, 3, 40, 5, 2, TRM__POS_ROPE, TRM__SILU},
+    {1, 13, 2, 70, 0, 57, TRM__POS_NONE, TRM__RMS_GATE}, {0, 21, 1, 66, 3, 37, TRM__POS_ROPE, TRM__RMS_GATE}};
 
 static void large_shapes_match(void **state) {
   (void)state;

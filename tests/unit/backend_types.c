@@ -10,12 +10,9 @@ typedef struct shape {
 
 /* Odd numbers of rows and columns: the last word of a sum is partial. */
 static const shape shapes[] = {
-    {1, 9, 2, 70, 0, 3, TRM__POS_NONE},
-    {1, 81, 16, 131, 0, 2, TRM__POS_NONE},
-    {0, 13, 3, 66, 3, 4, TRM__POS_LEARNED},
-    {0, 51, 0, 40, 5, 17, TRM__POS_ROPE},
-    {1, 13, 2, 70, 0, 3, TRM__POS_NONE, TRM__RMS_GATE},
-    {0, 51, 0, 40, 5, 17, TRM__POS_ROPE, TRM__RMS_GATE},
+    {1, 9, 2, 70, 0, 3, TRM__POS_NONE, TRM__SILU},      {1, 81, 16, 131, 0, 2, TRM__POS_NONE, TRM__SILU},
+    {0, 13, 3, 66, 3, 4, TRM__POS_LEARNED, TRM__SILU},  {0, 51, 0, 40, 5, 17, TRM__POS_ROPE, TRM__SILU},
+    {1, 13, 2, 70, 0, 3, TRM__POS_NONE, TRM__RMS_GATE}, {0, 51, 0, 40, 5, 17, TRM__POS_ROPE, TRM__RMS_GATE},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
