@@ -243,6 +243,7 @@ static void test_accepted(void **state) {
     trm__dims d = trm__dims_from_config(&c);
     assert_int_equal(d.positions, c.pos_encodings == TRM_POS_LEARNED ? TRM__POS_LEARNED : TRM__POS_NONE);
   }
+  c = trm_model_config_default();
   assert_int_equal(trm__dims_from_config(&c).activation, TRM__SILU);
   c.activation = TRM_ACT_RMS_GATE;
   c.damping = 0.05;
