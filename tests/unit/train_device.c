@@ -37,10 +37,14 @@ typedef struct bench {
   trm__trainer trainer;
 } bench;
 
+static double damping; /* of the benches' models */
+
 static void open_bench(bench *b, int kind, const trm_train_config *train) {
   trm_error err = {0};
   trm_model_config model = tiny_model();
   model.num_puzzle_identifiers = 3;
+  model.damping = damping;
+  model.activation = damping != 0 ? TRM_ACT_RMS_GATE : TRM_ACT_SILU;
   open_rig(&b->rig, kind);
   CHECK_OK(trm__comm_self(&b->comm, &err), err);
   trm__trainer_config config = {
@@ -86,7 +90,8 @@ static void same_trainer(trm__trainer *a, trm__trainer *b) {
   same_array(a, a->optimizer.v, b, b->optimizer.v, n);
   same_array(a, a->puzzle, b, b->puzzle, a->params.puzzle * sizeof(trm__real));
   same_array(a, a->carry.y, b, b->carry.y, slots * a->carry.slot_bytes);
-  same_array(a, a->carry.z, b, b->carry.z, slots * a->carry.slot_bytes);
+  same_array(a, a->carry.z, b, b->carry.z, (size_t)a->carry.latents * slots * a->carry.slot_bytes);
+  same_array(a, a->start, b, b->start, (size_t)((1 + a->carry.latents) * a->params.dims.D) * sizeof(trm__real));
   same_array(a, a->carry.slots.inputs, b, b->carry.slots.inputs, tokens);
   same_array(a, a->carry.slots.labels, b, b->carry.slots.labels, tokens);
   same_array(a, a->carry.slots.ids, b, b->carry.slots.ids, slots * sizeof(int32_t));
@@ -152,23 +157,40 @@ static void test_same_bits(void **state) {
   follow(RECORDED, &train);
 }
 
-/* Other cycles make another recording. */
+/* The recipes leave the host nothing to decide either. */
+static void test_recipes(void **state) {
+  (void)state;
+  trm_train_config train = tiny_train(".", "none");
+  train.start_noise = 0.5;
+  train.latent_noise = 0.1;
+  train.step_decay = 0.5;
+  damping = 0.1;
+  follow(RECORDED, &train);
+  train.latents = 3;
+  follow(ON_DEVICE, &train);
+  follow(RECORDED, &train);
+  damping = 0;
+}
+
+/* Other cycles make another recording: T = 2 after three of twenty updates. */
 static void test_cycles_record_again(void **state) {
   (void)state;
   bench cpu, dev;
   trm_error err = {0};
   trm_train_config train = tiny_train(".", "none");
+  strcpy(train.cycles_schedule, "0:1x1,0.15:1x2");
   open_bench(&cpu, ON_CPU, &train);
   open_bench(&dev, RECORDED, &train);
   for (int update = 1; update <= 6; update++) {
     trm__update one, two;
-    trm__network_set_cycles(cpu.trainer.net, 1, update <= 3 ? 1 : 2);
-    trm__network_set_cycles(dev.trainer.net, 1, update <= 3 ? 1 : 2);
+    int n, T;
     offer(&cpu.trainer, update);
     offer(&dev.trainer, update);
     CHECK_OK(trm__trainer_update(&cpu.trainer, &one, &err), err);
     CHECK_OK(trm__trainer_update(&dev.trainer, &two, &err), err);
     assert_memory_equal(&one, &two, sizeof one);
+    trm__network_cycles(dev.trainer.net, &n, &T);
+    assert_int_equal(T, update <= 3 ? 1 : 2);
   }
   assert_int_equal(dev.rig.device->recordings, 2);
   same_trainer(&cpu.trainer, &dev.trainer);
@@ -250,11 +272,9 @@ static void test_diverged_late(void **state) {
 
 /* What is predicted is what is allocated (the network's prepared weights lie in the host's memory here); and slices
  * follow from the device's memory. */
-static void test_memory_plan(void **state) {
-  (void)state;
+static void check_memory_plan(trm_train_config train) {
   bench b;
   trm_error err = {0};
-  trm_train_config train = tiny_train(".", "none");
   size_t before = trm__mem_used();
   open_bench(&b, ON_DEVICE, &train);
   trm__trainer *t = &b.trainer;
@@ -276,6 +296,17 @@ static void test_memory_plan(void **state) {
   b.rig.device->used = DEVICE_BYTES - 1000;
   CHECK_FAILS(trm__memory_plan(&job, &micro, &err), TRM_E_MEMORY, err, "one example at a time");
   close_bench(&b);
+}
+
+static void test_memory_plan(void **state) {
+  (void)state;
+  trm_train_config train = tiny_train(".", "none");
+  check_memory_plan(train);
+  train.latents = 3;
+  train.latent_noise = 0.1;
+  damping = 0.1;
+  check_memory_plan(train);
+  damping = 0;
 }
 
 /* -- whole runs --------------------------------------------------------------------------------------------------- */
@@ -374,9 +405,10 @@ static void test_whole_runs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_bits),   cmocka_unit_test(test_cycles_record_again),
-      cmocka_unit_test(test_full_queue),  cmocka_unit_test(test_diverged_late),
-      cmocka_unit_test(test_memory_plan), cmocka_unit_test(test_whole_runs),
+      cmocka_unit_test(test_same_bits),           cmocka_unit_test(test_recipes),
+      cmocka_unit_test(test_cycles_record_again), cmocka_unit_test(test_full_queue),
+      cmocka_unit_test(test_diverged_late),       cmocka_unit_test(test_memory_plan),
+      cmocka_unit_test(test_whole_runs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
