@@ -37,7 +37,7 @@ struct cli_command {
 };
 
 extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_train, cli_eval, cli_solve,
-    cli_info, cli_quantize, cli_plot, cli_doctor;
+    cli_info, cli_quantize, cli_convert, cli_plot, cli_doctor;
 extern const cli_command *const cli_commands[]; /* in the order of --help, ends with NULL */
 
 /* -- arguments (arguments.c) --------------------------------------------------------------------------------------- */
