@@ -6,7 +6,7 @@
 #include "puzzles.h"
 
 static struct {
-  char split[64];
+  char split[64], device[CLI_DEVICE];
   int64_t limit, threads;
   int json, quiet;
 } opt;
@@ -31,6 +31,12 @@ static const trm_option own[] = {
      .help = "only the first N puzzles; 0: all"},
     {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .help = "print one JSON object; accuracies are fractions of 1"},
     {.name = "quiet", .type = TRM_OPT_BOOL, FIELD(quiet), .help = "no progress on standard error"},
+    {.name = "device",
+     .type = TRM_OPT_STRING,
+     FIELD(device),
+     .size = sizeof opt.device,
+     .metavar = "NAME",
+     .help = CLI_DEVICE_HELP},
     {.name = "threads",
      .type = TRM_OPT_INT,
      FIELD(threads),
@@ -209,7 +215,7 @@ static int evaluate(const cli_command *self, const char *model_path, const char 
   (void)snprintf(path, sizeof path, "%s", model_path);
   int code = path[0] ? CLI_CONTINUE : count_cells(self, data, &cells);
   if (code == CLI_CONTINUE) code = cli_model_open(self, path, cells, &model);
-  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads, opt.quiet);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
   if (code != CLI_CONTINUE) goto done;
   if (trm_solver_open(&solver, runtime, model, &solving, &error) || trm_solver_task(solver, &task, &error) ||
       trm_dataset_open(&dataset, data, opt.split, &task, &error)) {
