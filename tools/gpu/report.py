@@ -115,6 +115,10 @@ def number(x, digits=3):
     return "-" if x is None or x != x else f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.{digits}g}"
 
 
+def percent(x):
+    return "-" if x is None or x != x else f"{100 * x:.0f} %"
+
+
 def rows(lines):
     widths = [max(len(str(line[i])) for line in lines) for i in range(len(lines[0]))]
     for line in lines:
@@ -161,7 +165,7 @@ def table_bench(part):
         if key.startswith("update_"):
             share = u.get("tflops", 0) / ceiling if ceiling and u.get("tflops") else None
             lines.append((f"{u['preset']}", u.get("batch", "-"), number(u.get("updates_per_second")), number(u.get("tflops")),
-                          number(share), number(u.get("ratio")), number(u.get("peer", {}).get("batch"))))
+                          percent(share), number(u.get("ratio")), number(u.get("peer", {}).get("batch"))))
     rows(lines)
     lines = [("networks and solving", "type", "rate", "of ceiling", "to PyTorch", "note")]
     for key, report in part.items():
@@ -169,7 +173,7 @@ def table_bench(part):
             for section in report.get("sections", []):
                 for r in section["rows"]:
                     lines.append((r["what"], r.get("type", ""), f"{number(r.get('rate'))} {r.get('unit', '')}",
-                                  number(r.get("share_of_ceiling")), number(r.get("ratio_to_pytorch")), r.get("note", "")[:60]))
+                                  percent(r.get("share_of_ceiling")), number(r.get("ratio_to_pytorch")), r.get("note", "")[:60]))
     rows(lines)
 
 
