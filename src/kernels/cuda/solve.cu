@@ -1,19 +1,20 @@
 /* A whole supervision step for one or a few examples in one launch: latency instead of throughput. All multiprocessors
- * hold one block each; the network is cut into phases that trm_grid_barrier separates, and a block takes its share of a
- * phase's items, in turn. State and activations go from phase to phase through global memory, which stays in L2.
+ * hold one block each; the network is cut into phases that barriers of the whole grid separate, and a block takes its
+ * share of a phase's items, in turn. State and activations go from phase to phase through global memory, which stays in
+ * L2.
  *
  * A layer is three phases:
  *
- *   mixer    16 channels of one example an item: both products, residual and norm, since channels are independent
- * there. A warp owns an eighth of the inner width. Channels are the rows of its products, so that the sums of the first
- *            are, after the gate, the operand of the second without leaving registers; the warps' parts are added
- *            at the end. Each warp streams its weights through two stages of its own.
- *   gate     64 rows x 48 columns (24 gates with their ups) of the channel MLP's first product an item.
- *   down     16 rows x 32 columns of the second; each warp sums an eighth of the inner width.
+ * - mixer: 16 channels of one example an item: both products, residual and norm, since channels are independent there.
+ *   A warp owns an eighth of the inner width and streams its weights through two stages. Channels are the rows of its
+ *   products, so that the sums of the first are, after the gate, the operand of the second without leaving registers;
+ * the warps' parts are added at the end.
+ * - gate: 64 rows x 48 columns (24 gates with their ups) of the channel MLP's first product an item.
+ * - down: 16 rows x 32 columns of the second; each warp sums an eighth of the inner width.
  *
  * The channel MLP's norm runs over columns of many items: `down` stores the state before it, rounded, and the sum of
- * squares of each 32 columns; whoever reads the state applies the norm (scaled()). Weights do not depend on the phase
- * before, so a block asks for those of its first item before it waits at the barrier.
+ * squares of each 32 columns; whoever reads the state applies the norm. Weights do not depend on the phase
+ * before, so a block asks for those of its first item between arriving at the barrier and waiting there.
  *
  * Time predicted for sudoku-mlp (L 97, D 512, 512, 1536) and one example on an H100, in microseconds: barriers 3 x 1.2;
  * mixer 2.5 (32 items; 312 KB of weights each, of which half arrives during the barrier, the rest at 64 bytes a clock:
@@ -95,46 +96,52 @@ TRM_DEVICE int narrow(int row, int chunk) {
 }
 
 /* rows x chunks of x [..][ld] into shared memory by `threads` threads, of which this is number `thread`; rows from
- * count on are zero. */
+ * count on are zero. One division in all: this is instructions on the way to every phase. */
 TRM_DEVICE void copy_block(unsigned char *to, int pitch, const trm_bf16 *x, int ld, int rows, int chunks, int count,
                            int thread, int threads) {
-  for (int i = thread; i < rows * chunks; i += threads) {
-    int row = i / chunks, chunk = i - row * chunks;
-    trm_copy16(to + row * pitch + chunk * 16, row < count ? x + (ptrdiff_t)row * ld + 8 * chunk : x, row < count);
+  int row = thread / chunks, chunk = thread - row * chunks, down = threads / chunks, right = threads - down * chunks;
+  while (row < rows) {
+    trm_copy16(to + row * pitch + chunk * 16, row < count ? x + row * ld + 8 * chunk : x, row < count);
+    row += down;
+    chunk += right;
+    if (chunk >= chunks) {
+      chunk -= chunks;
+      row++;
+    }
   }
 }
 
 /* -- state -------------------- */
 
-/* What a row of a state is to be multiplied with. */
-TRM_DEVICE float row_scale(const solve_args &a, const float *sums, int row) {
-  float sum = 0;
+/* What a row of each of two states is to be multiplied with (1 for one without sums). Neighbouring lanes ask for the
+ * same row; each reads every other sum, all at once. */
+TRM_DEVICE void row_scales(float (&scale)[2], const solve_args &a, const float *first, const float *second, int row) {
+  float sum[2] = {};
+  size_t side = threadIdx.x & 1, rows = (size_t)a.rows;
 #pragma unroll 8
-  for (int part = 0; part < a.D / DOWN_COLUMNS; part++) sum += sums[(size_t)part * (size_t)a.rows + (size_t)row];
-  return 1.0f / sqrtf(sum / (float)a.D + a.eps);
+  for (size_t part = side; part < (size_t)(a.D / DOWN_COLUMNS); part += 2) {
+    if (first) sum[0] += first[part * rows + (size_t)row];
+    if (second) sum[1] += second[part * rows + (size_t)row];
+  }
+#pragma unroll
+  for (int i = 0; i < 2; i++) {
+    sum[i] += __shfl_xor_sync(0xffffffffu, sum[i], 1);
+    scale[i] = (i ? second : first) ? 1.0f / sqrtf(sum[i] / (float)a.D + a.eps) : 1.0f;
+  }
 }
 
 TRM_DEVICE float rounded(float x) {
   return trm_low_float(trm_pack_bf16(x, 0));
 }
-TRM_DEVICE uint32_t scaled(uint32_t two, float scale) {
-  return trm_pack_bf16(trm_low_float(two) * scale, trm_high_float(two) * scale);
-}
 TRM_DEVICE uint32_t added(uint32_t a, uint32_t b) {
   return trm_pack_bf16(trm_low_float(a) + trm_low_float(b), trm_high_float(a) + trm_high_float(b));
 }
 
-/* Eight numbers of a state, after its norm. */
-TRM_DEVICE trm_chunk state_chunk(const solve_args &a, const solve_state &s, int row, int column) {
-  trm_chunk c = *(const trm_chunk *)(s.x + (ptrdiff_t)row * a.D + column);
-  if (s.sums) {
-    float scale = row_scale(a, s.sums, row);
+TRM_DEVICE void scale_chunk(trm_chunk &x, float scale) {
 #pragma unroll
-    for (int i = 0; i < 4; i++) c.word[i] = scaled(c.word[i], scale);
-  }
-  return c;
+  for (int i = 0; i < 4; i++)
+    x.word[i] = trm_pack_bf16(trm_low_float(x.word[i]) * scale, trm_high_float(x.word[i]) * scale);
 }
-
 TRM_DEVICE void add_chunk(trm_chunk &to, const trm_chunk &x) {
 #pragma unroll
   for (int i = 0; i < 4; i++) to.word[i] = added(to.word[i], x.word[i]);
@@ -168,22 +175,24 @@ TRM_DEVICE void mixer_prefetch(const solve_args &a, const solve_layer &w) {
   }
 }
 
-/* The item's 16 channels, [112][16] with zeros from L on. */
+/* The item's 16 channels, [112][16] with zeros from L on: two threads a position. */
 TRM_DEVICE void mixer_load(unsigned char *slab, const solve_args &a, const solve_input &from, int first_row,
                            int column) {
-  for (int i = (int)threadIdx.x; i < 2 * MOST_L; i += 32 * WARPS) {
-    int position = i >> 1, row = first_row + position, at = column + 8 * (i & 1);
-    trm_chunk h = {{0, 0, 0, 0}};
-    if (position < a.L) {
-      h = state_chunk(a, from.in, row, at);
-      if (from.p.x) {
-        trm_chunk p = state_chunk(a, from.p, row, at);
-        if (from.q) add_chunk(p, *(const trm_chunk *)(from.q + (ptrdiff_t)row * a.D + at));
-        add_chunk(h, p);
-      }
-    }
-    *(trm_chunk *)(slab + narrow(position, i & 1)) = h;
-  }
+  int position = (int)threadIdx.x >> 1, side = (int)threadIdx.x & 1, row = first_row + (position < a.L ? position : 0);
+  ptrdiff_t at = (ptrdiff_t)row * a.D + column + 8 * side;
+  trm_chunk h = *(const trm_chunk *)(from.in.x + at), p = {{0, 0, 0, 0}}, q = p;
+  if (from.p.x) p = *(const trm_chunk *)(from.p.x + at);
+  if (from.q) q = *(const trm_chunk *)(from.q + at);
+  float scale[2];
+  row_scales(scale, a, from.in.sums, from.p.x ? from.p.sums : nullptr, row);
+  scale_chunk(h, scale[0]);
+  scale_chunk(p, scale[1]);
+  if (from.q) add_chunk(p, q);
+  if (from.p.x) add_chunk(h, p);
+#pragma unroll
+  for (int i = 0; i < 4; i++)
+    if (position >= a.L) h.word[i] = 0;
+  if (position < MOST_L) *(trm_chunk *)(slab + narrow(position, side)) = h;
 }
 
 TRM_DEVICE float silu_times(float gate, float up) {
@@ -466,20 +475,23 @@ TRM_DEVICE void solve_one_layer(const solve_args &a, const solve_layer &w, const
     mixer_item(a, w, from, item);
     if (item + blocks < mixer_items(a)) mixer_prefetch(a, w);
   }
+  unsigned all = trm_grid_arrive(a.barrier);
   if (block < gate_items(a)) gate_prefetch(a, w, block);
-  trm_grid_barrier(a.barrier);
+  trm_grid_wait(a.barrier, all);
   for (int item = block; item < gate_items(a); item += blocks) {
     gate_item(a, item);
     if (item + blocks < gate_items(a)) gate_prefetch(a, w, item + blocks);
   }
+  all = trm_grid_arrive(a.barrier);
   if (block < down_items(a)) down_prefetch(a, w, block);
-  trm_grid_barrier(a.barrier);
+  trm_grid_wait(a.barrier, all);
   for (int item = block; item < down_items(a); item += blocks) {
     down_item(a, to, item);
     if (item + blocks < down_items(a)) down_prefetch(a, w, item + blocks);
   }
+  all = trm_grid_arrive(a.barrier);
   if (more && block < mixer_items(a)) mixer_prefetch(a, next);
-  trm_grid_barrier(a.barrier);
+  trm_grid_wait(a.barrier, all);
 }
 
 /* Without an index that the compiler cannot know, for which it would copy all arguments to local memory. */
@@ -495,9 +507,15 @@ TRM_DEVICE solve_layer find_layer(const solve_args &a, int layer) {
 TRM_DEVICE void solve_normalize(const solve_args &a, const solve_state &s) {
   if (!s.sums) return;
   int warp = (int)(blockIdx.x * WARPS + (threadIdx.x >> 5)), lane = (int)threadIdx.x & 31;
-  for (int row = warp; row < a.rows; row += (int)gridDim.x * WARPS)
-    for (int column = 8 * lane; column < a.D; column += 8 * 32)
-      *(trm_chunk *)(s.x + (ptrdiff_t)row * a.D + column) = state_chunk(a, s, row, column);
+  for (int row = warp; row < a.rows; row += (int)gridDim.x * WARPS) {
+    float scale[2];
+    row_scales(scale, a, s.sums, nullptr, row);
+    for (int column = 8 * lane; column < a.D; column += 8 * 32) {
+      trm_chunk *x = (trm_chunk *)(s.x + (ptrdiff_t)row * a.D + column), c = *x;
+      scale_chunk(c, scale[0]);
+      *x = c;
+    }
+  }
 }
 
 TRM_KERNEL __launch_bounds__(32 * WARPS, 1) solve_step(solve_args a) {
