@@ -3,6 +3,9 @@
 #   trm_cuda_kernels_emulated   kernels and runtime
 #   trm_cuda_emulated           and src/backend with TRM_CUDA_ENABLED
 # Both are objects rather than archives, so that what they define comes before the same in trm_kernels and trm_backend.
+if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CXX_COMPILER)
+  return() # the host's C++ compiler is of no use
+endif()
 include(CheckLanguage)
 check_language(CXX)
 if(NOT CMAKE_CXX_COMPILER)
@@ -40,7 +43,7 @@ add_library(trm_cuda_kernels_objects OBJECT EXCLUDE_FROM_ALL ${emulator} ${kerne
 target_link_libraries(trm_cuda_kernels_objects PRIVATE trm_cuda_emulated_flags)
 add_library(trm_cuda_kernels_emulated INTERFACE)
 target_include_directories(trm_cuda_kernels_emulated INTERFACE ${emulate_dir})
-target_compile_definitions(trm_cuda_kernels_emulated INTERFACE TRM_CUDA_ENABLED)
+target_compile_definitions(trm_cuda_kernels_emulated INTERFACE TRM_CUDA_ENABLED TRM_EMULATE)
 target_sources(trm_cuda_kernels_emulated INTERFACE $<TARGET_OBJECTS:trm_cuda_kernels_objects>)
 target_link_libraries(trm_cuda_kernels_emulated INTERFACE trm_kernels)
 

@@ -1,0 +1,104 @@
+# The CUDA toolkit: nvcc >= 12, its headers and libcudart_static. Sets TRM_CUDA_FOUND and trm_cuda_objects, one object a
+# src/kernels/cuda/*.cu. Custom commands rather than CMake's CUDA language: files differ in the architectures they are
+# for, the assembler's report is kept beside each object (tools/check_cuda_spills reads it), and a missing or broken
+# toolkit is one status line, not an error.
+set(TRM_CUDA AUTO CACHE STRING "kernels for NVIDIA GPUs: AUTO (when nvcc >= 12 is there), ON or OFF")
+set(TRM_CUDA_ARCHS "80;90" CACHE STRING "compute capabilities that kernels are compiled for; the last also as PTX")
+set_property(CACHE TRM_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(TRM_CUDA_FOUND OFF)
+set(trm_cuda_objects)
+set(trm_cuda_reports)
+
+# trm_cuda_find(why): looks for all of it; why is empty when it is there.
+function(trm_cuda_find why)
+  find_program(TRM_NVCC nvcc HINTS $ENV{CUDACXX} $ENV{CUDA_PATH}/bin $ENV{CUDA_HOME}/bin PATHS /usr/local/cuda/bin /opt/cuda/bin)
+  if(DEFINED ENV{CUDACXX} AND EXISTS $ENV{CUDACXX})
+    set(TRM_NVCC $ENV{CUDACXX} CACHE FILEPATH "" FORCE)
+  endif()
+  if(NOT TRM_NVCC)
+    set(${why} "no nvcc on PATH, in CUDACXX or in /usr/local/cuda/bin" PARENT_SCOPE)
+    return()
+  endif()
+  execute_process(COMMAND ${TRM_NVCC} --version OUTPUT_VARIABLE text ERROR_QUIET)
+  string(REGEX MATCH "release ([0-9]+\\.[0-9]+)" found "${text}")
+  set(version "${CMAKE_MATCH_1}")
+  if(NOT version OR version VERSION_LESS 12)
+    set(${why} "${TRM_NVCC} is release '${version}', not 12 or later" PARENT_SCOPE)
+    return()
+  endif()
+  get_filename_component(nvcc ${TRM_NVCC} REALPATH)
+  get_filename_component(bin ${nvcc} DIRECTORY)
+  get_filename_component(root ${bin} DIRECTORY)
+  file(GLOB targets ${root}/targets/${CMAKE_SYSTEM_PROCESSOR}*-linux)
+  find_path(TRM_CUDA_INCLUDE cuda_runtime_api.h HINTS ${root} ${targets} PATH_SUFFIXES include)
+  find_library(TRM_CUDART cudart_static HINTS ${root} ${targets} PATH_SUFFIXES lib64 lib)
+  if(NOT TRM_CUDA_INCLUDE OR NOT TRM_CUDART)
+    set(${why} "nvcc ${version} is there, but not cuda_runtime_api.h or libcudart_static.a" PARENT_SCOPE)
+    return()
+  endif()
+  if(NOT TRM_CUDA_WORKS STREQUAL "${TRM_NVCC}") # once: it takes seconds
+    file(WRITE ${CMAKE_BINARY_DIR}/cuda/try.cu "#include <cuda_runtime.h>\n__global__ void one(int *x) { *x = 1; }\n")
+    execute_process(COMMAND ${TRM_NVCC} -arch=sm_80 -c ${CMAKE_BINARY_DIR}/cuda/try.cu -o ${CMAKE_BINARY_DIR}/cuda/try.o
+      RESULT_VARIABLE failed OUTPUT_VARIABLE text ERROR_VARIABLE text)
+    if(failed)
+      string(STRIP "${text}" text)
+      set(${why} "nvcc ${version} cannot compile: ${text}" PARENT_SCOPE)
+      return()
+    endif()
+    set(TRM_CUDA_WORKS ${TRM_NVCC} CACHE INTERNAL "")
+  endif()
+  set(TRM_CUDA_VERSION ${version} PARENT_SCOPE)
+  set(${why} "" PARENT_SCOPE)
+endfunction()
+
+# -fno-threadsafe-statics: the only statics are in the stubs of kernel<<<...>>>(), which nothing calls; with guards they
+# would need the C++ runtime.
+# trm_cuda_compile(source): src/kernels/cuda/name.cu -> cuda/name.o and cuda/name.ptxas in the build tree. name_sm90a.cu is
+# for sm_90a alone.
+function(trm_cuda_compile source)
+  get_filename_component(name ${source} NAME_WE)
+  set(archs)
+  if(name MATCHES "_sm90a$")
+    set(archs -gencode arch=compute_90a,code=sm_90a)
+  else()
+    foreach(arch ${TRM_CUDA_ARCHS})
+      list(APPEND archs -gencode arch=compute_${arch},code=sm_${arch})
+    endforeach()
+    list(GET TRM_CUDA_ARCHS -1 last)
+    list(APPEND archs -gencode arch=compute_${last},code=compute_${last})
+  endif()
+  set(to ${CMAKE_BINARY_DIR}/cuda/${name})
+  add_custom_command(OUTPUT ${to}.o BYPRODUCTS ${to}.ptxas
+    COMMAND ${CMAKE_SOURCE_DIR}/tools/compile_cuda ${to}.ptxas ${TRM_NVCC} -c ${source} -o ${to}.o -MD -MF ${to}.d
+      -O3 -std=c++17 -lineinfo ${archs} -Xptxas -v -Werror all-warnings -Wno-deprecated-gpu-targets
+      -Xcompiler=-Wall,-Wextra,-Wshadow,-Werror,-fPIC,-fno-exceptions,-fno-threadsafe-statics,-fno-strict-aliasing
+      -I${CMAKE_SOURCE_DIR}/src -I${CMAKE_SOURCE_DIR}/include
+    DEPENDS ${source} ${CMAKE_SOURCE_DIR}/tools/compile_cuda DEPFILE ${to}.d
+    COMMENT "Building CUDA object ${name}.o" VERBATIM)
+  set(trm_cuda_objects ${trm_cuda_objects} ${to}.o PARENT_SCOPE)
+  set(trm_cuda_reports ${trm_cuda_reports} ${to}.ptxas PARENT_SCOPE)
+endfunction()
+
+set(why "TRM_CUDA is OFF")
+if(TRM_CUDA STREQUAL "AUTO" AND (TRM_SANITIZE OR TRM_FUZZ))
+  set(why "TRM_CUDA is AUTO, and this build is for a sanitizer")
+elseif(TRM_CUDA STREQUAL "AUTO" AND CMAKE_CROSSCOMPILING)
+  set(why "TRM_CUDA is AUTO, and this is a cross build")
+elseif(TRM_CUDA)
+  trm_cuda_find(why)
+endif()
+if(why AND NOT TRM_CUDA STREQUAL "AUTO" AND TRM_CUDA)
+  message(FATAL_ERROR "TRM_CUDA is ${TRM_CUDA}: ${why}")
+elseif(why)
+  message(STATUS "CUDA: left out (${why})")
+else()
+  set(TRM_CUDA_FOUND ON)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/cuda/*.cu)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/cuda)
+  foreach(source ${sources})
+    trm_cuda_compile(${source})
+  endforeach()
+  set_source_files_properties(${trm_cuda_objects} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+  set(trm_cuda_libraries ${TRM_CUDART} dl rt Threads::Threads)
+  message(STATUS "CUDA: nvcc ${TRM_CUDA_VERSION} (${TRM_NVCC}), for ${TRM_CUDA_ARCHS}")
+endif()
