@@ -288,7 +288,12 @@ struct trm__backend {
 /* The CPU backend over a kernel table and a pool, both borrowed. */
 trm_status trm__backend_cpu(trm__backend **out, const trm__kernels *kernels, trm__pool *pool, trm_error *err);
 
-/* By name: "cpu" (NULL means "cpu"). TRM_E_USAGE with the known names otherwise. */
+/* A CUDA backend: "cuda" or "cuda:N", options behind commas ("cuda:0,check"). TRM_E_UNSUPPORTED in builds without CUDA
+ * (TRM_CUDA). */
+trm_status trm__backend_cuda(trm__backend **out, const char *name, trm_error *err);
+
+/* By name: "cpu" (NULL means "cpu"), "cuda", "cuda:N". TRM_E_USAGE with the known names otherwise, TRM_E_UNSUPPORTED
+ * for what this build or machine lacks. */
 trm_status trm__backend_open(trm__backend **out, const char *name, const trm__kernels *kernels, trm__pool *pool,
                              trm_error *err);
 void trm__backend_close(trm__backend **be);

@@ -5,12 +5,24 @@
 #include <string.h>
 
 const char *trm__backend_names(void) {
-  return "cpu";
+  return "cpu cuda cuda:N";
 }
+
+#ifndef TRM_CUDA
+trm_status trm__backend_cuda(trm__backend **out, const char *name, trm_error *err) {
+  (void)out;
+  return trm__fail(
+      err, TRM_E_UNSUPPORTED, "device",
+      "'%s' needs a build with CUDA and this one has none; install the CUDA toolkit (nvcc 12 or newer) and "
+      "build again, or use --device cpu",
+      name);
+}
+#endif
 
 trm_status trm__backend_open(trm__backend **out, const char *name, const trm__kernels *kernels, trm__pool *pool,
                              trm_error *err) {
   if (!name || strcmp(name, "cpu") == 0) return trm__backend_cpu(out, kernels, pool, err);
+  if (strncmp(name, "cuda", 4) == 0 && (!name[4] || strchr(":,", name[4]))) return trm__backend_cuda(out, name, err);
   return trm__fail(err, TRM_E_USAGE, "device", "unknown device '%s'; known are: %s", name, trm__backend_names());
 }
 
