@@ -48,8 +48,8 @@ static trm_status state_buffers(network_state *s, trm_error *err) {
   int failed = 0;
   s->tokens = array(tokens, sizeof *s->tokens, &failed);
   s->labels = array(tokens, sizeof *s->labels, &failed);
-  s->y = array(state, s->backend->act_bytes, &failed);
-  s->z = array(state, s->backend->act_bytes, &failed);
+  s->y = array(state, s->backend->act_bytes(s->backend, &s->params.dims), &failed);
+  s->z = array(state, s->backend->act_bytes(s->backend, &s->params.dims), &failed);
   s->logits = array(tokens * (size_t)d->V, sizeof *s->logits, &failed);
   s->q = array(2 * b, sizeof *s->q, &failed);
   if (s->training) s->grads = array(s->params.trained, sizeof *s->grads, &failed);
@@ -84,12 +84,12 @@ static trm_status state_open(network_state *s, const bench *b, trm_runtime *runt
 
 static double state_seconds(void *context, int runs) {
   network_state *s = context;
-  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / s->batch};
+  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / s->batch, 0};
   double start = s->now();
   for (int r = 0; r < runs; r++) {
     if (s->training)
-      trm__network_train_step(s->net, s->batch, s->tokens, s->rows, s->labels, &loss, s->y, s->z, s->grads, s->drows,
-                              s->stats, NULL, NULL);
+      trm__network_train_step(s->net, s->batch, s->tokens, s->rows, s->labels, NULL, &loss, s->y, s->z, s->grads,
+                              s->drows, s->stats, NULL, NULL);
     else trm__network_step(s->net, s->batch, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
   }
   return s->now() - start;

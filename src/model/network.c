@@ -43,7 +43,7 @@ static size_t aligned(size_t bytes) {
 static void plan_buffers(trm__network *net, trm__arena *arena) {
   const trm__dims *d = &net->dims;
   size_t b = (size_t)net->plan.max_batch, calls = (size_t)net->most_n + 1, layers = (size_t)d->layers;
-  size_t state = b * (size_t)d->L * (size_t)d->D * net->be->act_bytes;
+  size_t state = b * (size_t)d->L * (size_t)d->D * net->be->act_bytes(net->be, d);
   size_t logits = b * (size_t)d->S * (size_t)d->V;
   net->act_size = aligned(state);
   net->e = trm__arena_take(arena, 1, state);
@@ -132,13 +132,18 @@ void trm__network_set_cycles(trm__network *net, int latent_cycles, int recursion
   net->T = recursion_cycles < 1 ? 1 : recursion_cycles;
 }
 
+void trm__network_cycles(const trm__network *net, int *latent_cycles, int *recursion_cycles) {
+  *latent_cycles = net->n;
+  *recursion_cycles = net->T;
+}
+
 void trm__network_observe(trm__network *net, trm__network_observer fn, void *context) {
   net->observer = fn;
   net->observer_context = context;
 }
 
 static size_t state_bytes(const trm__network *net, int b) {
-  return (size_t)b * (size_t)net->dims.L * (size_t)net->dims.D * net->be->act_bytes;
+  return (size_t)b * (size_t)net->dims.L * (size_t)net->dims.D * net->be->act_bytes(net->be, &net->dims);
 }
 
 static void report(trm__network *net, const trm__act *h, int b) {
@@ -207,12 +212,25 @@ static void cycles_forward(trm__network *net, int b, int cycles, trm__act *y, tr
   }
 }
 
-void trm__network_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows, trm__act *y, trm__act *z,
-                       trm__real *logits, trm__real *q) {
+static void step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows, trm__act *y, trm__act *z,
+                 const trm__heads *heads) {
   net->call = 0;
   net->be->embed_forward(net->be, net->weights, b, tokens, rows, net->e);
   cycles_forward(net, b, net->T, y, z);
-  net->be->head_forward(net->be, net->weights, b, y, logits, q);
+  net->be->heads(net->be, net->weights, b, heads);
+}
+
+void trm__network_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows, trm__act *y, trm__act *z,
+                       trm__real *logits, trm__real *q) {
+  trm__heads heads = {.y = y, .logits = logits, .q = q};
+  step(net, b, tokens, rows, y, z, &heads);
+}
+
+void trm__network_scored_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows,
+                              const int32_t *labels, const trm__loss *loss, trm__act *y, trm__act *z, trm__real *logits,
+                              trm__real *q, trm__example_stats *stats) {
+  trm__heads heads = {.y = y, .logits = logits, .q = q, .labels = labels, .loss = *loss, .stats = stats};
+  step(net, b, tokens, rows, y, z, &heads);
 }
 
 /* The last cycle, from y and z, which receive its result. Returns the last call's number in the cycle. */
@@ -238,26 +256,37 @@ static void last_cycle_backward(trm__network *net, int b, const trm__weights_vie
 }
 
 void trm__network_train_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows,
-                             const int32_t *labels, const trm__loss *loss, trm__act *y, trm__act *z, trm__real *grads,
-                             trm__real *drows, trm__example_stats *stats, trm__real *logits_out, trm__real *q_out) {
+                             const int32_t *labels, const int32_t *steps, const trm__loss *loss, trm__act *y,
+                             trm__act *z, trm__real *grads, trm__real *drows, trm__example_stats *stats,
+                             trm__real *logits_out, trm__real *q_out) {
   trm__backend *be = net->be;
   trm__weights_view view = trm__params_view(net->params, grads);
-  trm__real *logits = logits_out ? logits_out : net->logits, *q = q_out ? q_out : net->q;
+  trm__heads heads = {.logits = logits_out ? logits_out : net->logits,
+                      .q = q_out ? q_out : net->q,
+                      .labels = labels,
+                      .loss = *loss,
+                      .steps = steps,
+                      .stats = stats,
+                      .d = net->d,
+                      .dlogits = net->dlogits,
+                      .dq = net->dq,
+                      .grads = &view};
   net->call = 0;
   be->embed_forward(be, net->weights, b, tokens, rows, net->e);
   cycles_forward(net, b, net->T - 1, y, z);
   int last = last_cycle_forward(net, b, y, z);
-  const trm__act *answer = kept(net, last, 2 * net->dims.layers);
-  be->head_forward(be, net->weights, b, answer, logits, q);
-  be->head_loss(be, net->weights, b, logits, q, labels, loss, stats, net->dlogits, net->dq);
-  be->head_backward(be, net->weights, b, answer, net->dlogits, net->dq, net->d, &view);
+  heads.y = kept(net, last, 2 * net->dims.layers);
+  be->heads(be, net->weights, b, &heads);
   last_cycle_backward(net, b, &view);
   be->embed_backward(be, net->weights, b, tokens, net->de, &view, drows);
 }
 
 void trm__network_loss(trm__network *net, int b, const trm__real *logits, const trm__real *q, const int32_t *labels,
                        const trm__loss *loss, trm__example_stats *stats) {
-  net->be->head_loss(net->be, net->weights, b, logits, q, labels, loss, stats, NULL, NULL);
+  trm__heads heads = {.labels = labels, .loss = *loss, .stats = stats};
+  memcpy(&heads.logits, &logits, sizeof logits); /* read only, as there is no y */
+  memcpy(&heads.q, &q, sizeof q);
+  net->be->heads(net->be, net->weights, b, &heads);
 }
 
 void trm__network_refill(trm__network *net, int b, const uint8_t *halted, const trm__real *start, trm__act *y,

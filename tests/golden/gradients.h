@@ -52,12 +52,12 @@ static void run_gradient_step(golden_set *g, bench *b, int k) {
   trm__backend *be = b->m->backend;
   const trm__params *params = &b->s->params;
   size_t B = (size_t)b->B;
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / b->B};
+  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / b->B, 0};
   trm__real *grads = device(b, params->trained, sizeof *grads);
   trm__real *drows = b->ndim ? device(b, B * b->ndim, sizeof *drows) : NULL;
   trm__example_stats *stats = must(calloc(B, sizeof *stats));
-  trm__network_train_step(b->net, b->B, b->inputs, b->rows, b->labels, &loss, b->y, b->z, grads, drows, stats, NULL,
-                          NULL);
+  trm__network_train_step(b->net, b->B, b->inputs, b->rows, b->labels, NULL, &loss, b->y, b->z, grads, drows, stats,
+                          NULL, NULL);
   for (int i = 0; i < params->count; i++) {
     const trm__param *p = &params->item[i];
     if (p->kind == TRM__PARAM_MATRIX || p->kind == TRM__PARAM_OTHER)

@@ -162,8 +162,8 @@ static void bench_open(bench *b, golden_set *g, subject *s, machine *m, int bf16
   b->ids = input_ints(g, "data", "puzzle_identifiers", (size_t)b->B);
   if (b->ndim) b->rows = device(b, (size_t)b->B * b->ndim, sizeof(trm__real));
   if (b->ids) gather_rows(b, b->ids);
-  b->y = device(b, b->act, m->backend->act_bytes);
-  b->z = device(b, b->act, m->backend->act_bytes);
+  b->y = device(b, b->act, m->backend->act_bytes(m->backend, &s->params.dims));
+  b->z = device(b, b->act, m->backend->act_bytes(m->backend, &s->params.dims));
   b->logits = device(b, (size_t)b->B * b->S * b->V, sizeof(trm__real));
   b->q = device(b, (size_t)b->B * 2, sizeof(trm__real));
 }
@@ -185,7 +185,7 @@ static void bench_close(bench *b) {
 static double *act_values(const bench *b, const trm__act *from, size_t n) {
   trm__real *real = must(malloc(n * sizeof *real));
   double *out = doubles(n);
-  b->m->backend->act_read(b->m->backend, real, from, n);
+  b->m->backend->act_read(b->m->backend, &b->s->params.dims, real, from, n);
   for (size_t i = 0; i < n; i++) out[i] = (double)real[i];
   free(real);
   return out;
@@ -216,7 +216,7 @@ static int load_carry(bench *b, golden_set *g, int k) {
     if (!stored) return 0;
     trm__real *real = must(malloc(b->act * sizeof *real));
     for (size_t n = 0; n < b->act; n++) real[n] = (trm__real)stored[n];
-    be->act_write(be, state[i], real, b->act);
+    be->act_write(be, &b->s->params.dims, state[i], real, b->act);
     free(real);
     free(stored);
   }

@@ -128,12 +128,12 @@ static void layer_by_blocks(golden_set *g, const machine *m, const trm__dims *d,
   size_t n = (size_t)d->L * (size_t)d->D;
   if (be->weights_open(be, &w, &exact, 0, 1, NULL)) exit(1);
   be->weights_prepare(be, w, view);
-  trm__act *in = must(be->alloc(be, n * be->act_bytes)), *out = must(be->alloc(be, n * be->act_bytes));
+  trm__act *in = must(be->alloc(be, n * be->act_bytes(be, d))), *out = must(be->alloc(be, n * be->act_bytes(be, d)));
   trm__real *result = reals(n);
-  be->act_write(be, in, h, n);
+  be->act_write(be, d, in, h, n);
   be->mix_forward(be, w, 0, 1, in, out, NULL, 0);
   be->mlp_forward(be, w, 0, 1, out, in, NULL, 0);
-  be->act_read(be, result, in, n);
+  be->act_read(be, d, result, in, n);
   double *v = real_values(result, (size_t)d->D);
   compare(g, TRACE, "first_call.sample0.layers.0", v, (size_t)d->D, 2e-6);
   free(v);

@@ -169,7 +169,7 @@ static void compare_token_losses(golden_set *g, bench *b, int bf16, int k, const
 
 static void compare_losses(golden_set *g, bench *b, int bf16, int k) {
   char name[KEY];
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1};
+  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1, 0};
   trm__example_stats *stats = must(calloc((size_t)b->B, sizeof *stats));
   double lm = 0, halt = 0, both;
   if (b->labels) {
@@ -253,7 +253,7 @@ static void compare_embedding_rows(golden_set *g, bench *b, int bf16) {
   dims.bf16 = bf16;
   if (be->weights_open(be, &w, &dims, 0, b->B, NULL)) exit(1);
   be->weights_prepare(be, w, &view);
-  trm__act *e = device(b, b->act, be->act_bytes);
+  trm__act *e = device(b, b->act, be->act_bytes(be, &dims));
   be->embed_forward(be, w, b->B, b->inputs, b->rows, e);
   double *all = act_values(b, e, b->act);
   if (rows) {

@@ -100,12 +100,12 @@ static void record_slot(trajectory *t, int k, int i) {
 
 static void run_update(trajectory *t, int k) {
   bench *b = &t->b;
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / t->B};
+  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / t->B, 0};
   take_candidates(t, k);
   memset(t->o.g, 0, t->s->params.trained * sizeof(trm__real));
   trm__network_prepare(b->net, t->o.p);
-  trm__network_train_step(b->net, t->B, t->now_inputs, b->rows, t->now_labels, &loss, b->y, b->z, t->o.g, t->drows,
-                          t->stats, NULL, NULL);
+  trm__network_train_step(b->net, t->B, t->now_inputs, b->rows, t->now_labels, NULL, &loss, b->y, b->z, t->o.g,
+                          t->drows, t->stats, NULL, NULL);
   for (int i = 0; i < t->B; i++) record_slot(t, k, i);
   update_weights(t, k);
 }

@@ -30,16 +30,24 @@ static void step(result *r, const char *isa, int threads, const trm__dims *s, in
   void *mix = trm__calloc(be->mix_saved_bytes(be, s, batch, recompute), 1);
   void *mlp = trm__calloc(be->mlp_saved_bytes(be, s, batch, recompute), 1);
   trm__example_stats stats[13];
-  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0.05, 0.5, 1.0 / batch};
+  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0.05, 0.5, 1.0 / batch, 0};
   trm__act *e = (trm__act *)r->e, *mid = (trm__act *)r->mid, *out = (trm__act *)r->out, *d = (trm__act *)r->d;
+  const trm__heads heads = {.y = out,
+                            .logits = r->logits,
+                            .q = r->q,
+                            .labels = ids,
+                            .loss = loss,
+                            .stats = stats,
+                            .d = d,
+                            .dlogits = dlogits,
+                            .dq = dq,
+                            .grads = &r->t.grads};
   trm__mem_fail_at(0);
   be->embed_forward(be, w, batch, ids, rows, e);
   be->inject(be, batch, w, e, e, e, e);
   be->mix_forward(be, w, 0, batch, e, mid, mix, recompute);
   be->mlp_forward(be, w, 0, batch, mid, out, mlp, recompute);
-  be->head_forward(be, w, batch, out, r->logits, r->q);
-  be->head_loss(be, w, batch, r->logits, r->q, ids, &loss, stats, dlogits, dq);
-  be->head_backward(be, w, batch, out, dlogits, dq, d, &r->t.grads);
+  be->heads(be, w, batch, &heads);
   be->mlp_backward(be, w, 0, batch, mid, out, mlp, recompute, d, &r->t.grads);
   be->mix_backward(be, w, 0, batch, e, mid, mix, recompute, d, &r->t.grads);
   be->embed_backward(be, w, batch, ids, d, &r->t.grads, r->drows);

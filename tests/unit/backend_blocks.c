@@ -142,7 +142,8 @@ static void compare_heads(bench *t, const shape *c) {
   trm__real *y = numbers(n, 14, 1), *logits = numbers(tokens * V, 15, 1), *q = numbers(2 * (size_t)c->b, 16, 1);
   double *flat = to_double(t->flat, t->count), *state = to_double(y, n), *expected = doubles(tokens * V),
          *expected_q = doubles(2 * (size_t)c->b);
-  t->be->head_forward(t->be, t->w, c->b, (trm__act *)y, logits, q);
+  const trm__heads heads = {.y = (trm__act *)y, .logits = logits, .q = q};
+  t->be->heads(t->be, t->w, c->b, &heads);
   for (int i = 0; i < c->b; i++) {
     double *first = state + state_size(s, i);
     for (int p = 0; p < s->S; p++)

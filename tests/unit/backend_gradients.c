@@ -255,7 +255,21 @@ static void head_gradients(void **state) {
   open_weights(&t, &s, 1, b);
   size_t n = state_size(&s, b), V = (size_t)s.V, D = (size_t)s.D, tokens = (size_t)(b * s.S);
   trm__real *y = numbers(n, 51, 1), *dlogits = numbers(tokens * V, 52, 1), *dq = numbers(6, 53, 1),
-            *d = numbers(n, 54, 1);
+            *d = numbers(n, 54, 1), *logits = numbers(tokens * V, 55, 1), *q = numbers(6, 56, 1);
+  trm__example_stats stats[3];
+  int32_t *labels = trm__calloc(tokens, sizeof *labels);
+  for (size_t i = 0; i < tokens; i++) labels[i] = (int32_t)(i * 7 % 13) - 1; /* some are ignored */
+  const trm__heads heads = {.y = (trm__act *)y,
+                            .logits = logits,
+                            .q = q,
+                            .labels = labels,
+                            .loss = {TRM__LOSS_STABLEMAX, 0.1, 0.5, 1, 0},
+                            .stats = stats,
+                            .d = (trm__act *)d,
+                            .dlogits = dlogits,
+                            .dq = dq,
+                            .grads = &t.grads};
+  t.be->heads(t.be, t.w, b, &heads);
   double *weights = doubles(t.count), *state_gradient = doubles(n);
   for (size_t i = 0; i < 3; i++) {
     for (size_t p = 0; p < (size_t)s.S; p++) {
@@ -277,13 +291,15 @@ static void head_gradients(void **state) {
       }
     }
   }
-  t.be->head_backward(t.be, t.w, b, (trm__act *)y, dlogits, dq, (trm__act *)d, &t.grads);
   check_close("head weights", t.grad, weights, t.count, 1e-5);
   check_close("head state", d, state_gradient, n, 1e-5);
   trm__free(y);
   trm__free(dlogits);
   trm__free(dq);
   trm__free(d);
+  trm__free(logits);
+  trm__free(q);
+  trm__free(labels);
   trm__free(weights);
   trm__free(state_gradient);
   close_bench(&t);

@@ -83,16 +83,16 @@ static inline void fixture_data(fixture *f, uint64_t seed) {
   f->rows = d->emb_ndim ? fixture_reals(b * (size_t)d->emb_ndim, seed, 1, 0.3) : NULL;
   f->y0 = fixture_reals(b * f->act, seed, 2, 1);
   f->z0 = fixture_reals(b * f->act, seed, 3, 1);
-  f->y = f->be->alloc(f->be, b * f->act * f->be->act_bytes);
-  f->z = f->be->alloc(f->be, b * f->act * f->be->act_bytes);
+  f->y = f->be->alloc(f->be, b * f->act * f->be->act_bytes(f->be, &f->params.dims));
+  f->z = f->be->alloc(f->be, b * f->act * f->be->act_bytes(f->be, &f->params.dims));
   f->logits = calloc(b * f->logit, sizeof(trm__real));
   f->q = calloc(b * 2, sizeof(trm__real));
 }
 
 /* The carry back to where it was. */
 static inline void fixture_rewind(fixture *f) {
-  f->be->act_write(f->be, f->y, f->y0, (size_t)f->b * f->act);
-  f->be->act_write(f->be, f->z, f->z0, (size_t)f->b * f->act);
+  f->be->act_write(f->be, &f->params.dims, f->y, f->y0, (size_t)f->b * f->act);
+  f->be->act_write(f->be, &f->params.dims, f->z, f->z0, (size_t)f->b * f->act);
 }
 
 static inline void fixture_network(fixture *f, int training, int recompute) {

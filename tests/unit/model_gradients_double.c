@@ -78,8 +78,8 @@ static void check_case(const grad_case *c) {
   trm__network_set_cycles(f.net, 2, 1);
   size_t rows = (size_t)f.b * (size_t)f.params.dims.emb_ndim;
   trm__real *grads = calloc(f.params.trained, sizeof *grads), *drows = calloc(rows + 1, sizeof *drows);
-  trm__network_train_step(f.net, f.b, f.tokens, f.rows, f.labels, &loss, f.y, f.z, grads, rows ? drows : NULL, stats,
-                          NULL, NULL);
+  trm__network_train_step(f.net, f.b, f.tokens, f.rows, f.labels, NULL, &loss, f.y, f.z, grads, rows ? drows : NULL,
+                          stats, NULL, NULL);
   for (int i = 0; i < f.params.count; i++) {
     const trm__param *p = &f.params.item[i];
     char what[200];
@@ -104,18 +104,19 @@ static void test_earlier_cycles_are_detached(void **state) {
   (void)state;
   fixture f;
   trm_model_config config = fixture_config(1, TRM_POS_NONE, 1);
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1};
+  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1, 0};
   trm__example_stats stats[3];
   fixture_open(&f, &config, "ref", 1, 3, 1);
   size_t n = f.params.trained;
   trm__real *whole = calloc(n, sizeof *whole), *last = calloc(n, sizeof *last);
   trm__network_set_cycles(f.net, 2, 3);
-  trm__network_train_step(f.net, f.b, f.tokens, f.rows, f.labels, &loss, f.y, f.z, whole, NULL, stats, NULL, NULL);
+  trm__network_train_step(f.net, f.b, f.tokens, f.rows, f.labels, NULL, &loss, f.y, f.z, whole, NULL, stats, NULL,
+                          NULL);
   fixture_rewind(&f);
   trm__network_set_cycles(f.net, 2, 2);
   trm__network_step(f.net, f.b, f.tokens, f.rows, f.y, f.z, f.logits, f.q);
   trm__network_set_cycles(f.net, 2, 1);
-  trm__network_train_step(f.net, f.b, f.tokens, f.rows, f.labels, &loss, f.y, f.z, last, NULL, stats, NULL, NULL);
+  trm__network_train_step(f.net, f.b, f.tokens, f.rows, f.labels, NULL, &loss, f.y, f.z, last, NULL, stats, NULL, NULL);
   assert_memory_equal(whole, last, n * sizeof *whole);
   free(whole);
   free(last);
@@ -127,15 +128,15 @@ static void test_gradients_accumulate(void **state) {
   (void)state;
   fixture f;
   trm_model_config config = fixture_config(0, TRM_POS_ROPE, 1);
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 0.25};
+  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 0.25, 0};
   trm__example_stats stats[4];
   fixture_open(&f, &config, "ref", 1, 4, 1);
-  size_t n = f.params.trained, one = f.act * f.be->act_bytes, S = (size_t)f.params.dims.S;
+  size_t n = f.params.trained, one = f.act * f.be->act_bytes(f.be, &f.params.dims), S = (size_t)f.params.dims.S;
   trm__real *whole = calloc(n, sizeof *whole), *parts = calloc(n, sizeof *parts);
-  trm__network_train_step(f.net, 4, f.tokens, f.rows, f.labels, &loss, f.y, f.z, whole, NULL, stats, NULL, NULL);
+  trm__network_train_step(f.net, 4, f.tokens, f.rows, f.labels, NULL, &loss, f.y, f.z, whole, NULL, stats, NULL, NULL);
   fixture_rewind(&f);
   for (size_t i = 0; i < 4; i += 2)
-    trm__network_train_step(f.net, 2, f.tokens + i * S, f.rows + i * 11, f.labels + i * S, &loss, f.y + i * one,
+    trm__network_train_step(f.net, 2, f.tokens + i * S, f.rows + i * 11, f.labels + i * S, NULL, &loss, f.y + i * one,
                             f.z + i * one, parts, NULL, stats + i, NULL, NULL);
   check_close_double((double *)whole, (double *)parts, n, 1e-12, "gradients in two slices");
   free(whole);
