@@ -24,14 +24,13 @@ int trm__gpu_did(trm__gpu *gpu, cudaError_t error, const char *what) {
 
 /* The card itself is gone or broken, rather than a kernel wrong. */
 static int is_lost(cudaError_t error) {
-  return error == cudaErrorDevicesUnavailable || error == cudaErrorECCUncorrectable ||
-         error == cudaErrorNvlinkUncorrectable || error == cudaErrorHardwareStackError ||
-         error == cudaErrorSystemNotReady || error == cudaErrorNoDevice || error == cudaErrorUnknown;
+  return error == cudaErrorDevicesUnavailable || error == cudaErrorECCUncorrectable || error == cudaErrorNoDevice ||
+         error == cudaErrorUnknown;
 }
 
 static trm_status status_of(cudaError_t error) {
   if (error == cudaErrorMemoryAllocation) return TRM_E_MEMORY;
-  if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorUnsupportedPtxVersion) return TRM_E_UNSUPPORTED;
+  if (error == cudaErrorNoKernelImageForDevice) return TRM_E_UNSUPPORTED;
   return is_lost(error) ? TRM_E_IO : TRM_E_INTERNAL;
 }
 
