@@ -65,11 +65,11 @@ static size_t example_bytes(const trm__weights *w) {
 }
 
 static int forward_chunk(const trm__weights *w, int b) {
-  return trm__gpu_chunk(b, example_bytes(w), TRM__GPU_FORWARD_BYTES);
+  return trm__gpu_chunk(b, example_bytes(w), w->forward_bytes);
 }
 
 static int backward_chunk(const trm__weights *w, int b) {
-  return trm__gpu_chunk(b, 2 * example_bytes(w), TRM__GPU_BACKWARD_BYTES);
+  return trm__gpu_chunk(b, 2 * example_bytes(w), w->backward_bytes);
 }
 
 static void plan_backward(pieces *p, const trm__weights *w, trm__arena *scratch, int examples) {

@@ -53,7 +53,8 @@ typedef struct trm__gpu {
   char name[32];  /* "cuda:0" */
   char model[64]; /* the card's */
   trm__gpu_ring ring;
-  double *partial; /* of norms */
+  size_t forward_bytes, backward_bytes; /* the two constants above; tests make them smaller */
+  double *partial;                      /* of norms */
   size_t partial_count;
   double *sum; /* [1] */
   trm__gpu_block *blocks;
@@ -127,6 +128,7 @@ typedef struct trm__gpu_layer {
 struct trm__weights {
   trm__dims dims;
   int training, max_batch;
+  size_t forward_bytes, backward_bytes; /* the backend's */
   trm__cuda_type type;
   size_t width;     /* bytes of a number of that type */
   trm__arena arena; /* of device memory: everything below */

@@ -13,12 +13,12 @@ size_t trm__gpu_mixer_saved(const trm__dims *dims, int b, int recompute) {
 
 static int forward_chunk(const trm__weights *w, int b) {
   const trm__dims *s = &w->dims;
-  return trm__gpu_chunk(b, trm__gpu_gated_forward_bytes(w, s->D, s->inner_l), TRM__GPU_FORWARD_BYTES);
+  return trm__gpu_chunk(b, trm__gpu_gated_forward_bytes(w, s->D, s->inner_l), w->forward_bytes);
 }
 
 static int backward_chunk(const trm__weights *w, int b) {
   const trm__dims *s = &w->dims;
-  return trm__gpu_chunk(b, trm__gpu_gated_backward_bytes(w, s->D, s->inner_l), TRM__GPU_BACKWARD_BYTES);
+  return trm__gpu_chunk(b, trm__gpu_gated_backward_bytes(w, s->D, s->inner_l), w->backward_bytes);
 }
 
 void trm__gpu_mixer_needs(const trm__weights *w, trm__gpu_needs *needs) {

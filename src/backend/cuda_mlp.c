@@ -9,12 +9,12 @@ size_t trm__gpu_mlp_saved(trm__backend *be, const trm__dims *dims, int b, int re
 
 static int forward_chunk(const trm__weights *w, int b) {
   const trm__dims *s = &w->dims;
-  return trm__gpu_chunk(b, trm__gpu_gated_forward_bytes(w, s->L, s->inner_d), TRM__GPU_FORWARD_BYTES);
+  return trm__gpu_chunk(b, trm__gpu_gated_forward_bytes(w, s->L, s->inner_d), w->forward_bytes);
 }
 
 static int backward_chunk(const trm__weights *w, int b) {
   const trm__dims *s = &w->dims;
-  return trm__gpu_chunk(b, trm__gpu_gated_backward_bytes(w, s->L, s->inner_d), TRM__GPU_BACKWARD_BYTES);
+  return trm__gpu_chunk(b, trm__gpu_gated_backward_bytes(w, s->L, s->inner_d), w->backward_bytes);
 }
 
 void trm__gpu_mlp_needs(const trm__weights *w, trm__gpu_needs *needs) {

@@ -111,10 +111,12 @@ static void plan(trm__weights *w) {
   plan_scratch(w);
 }
 
-static trm__weights described(const trm__dims *dims, int training, int max_batch) {
+static trm__weights described(const trm__gpu *gpu, const trm__dims *dims, int training, int max_batch) {
   return (trm__weights){.dims = *dims,
                         .training = training,
                         .max_batch = max_batch,
+                        .forward_bytes = gpu->forward_bytes,
+                        .backward_bytes = gpu->backward_bytes,
                         .type = dims->bf16 ? TRM__CUDA_BF16 : TRM__CUDA_F32,
                         .width = dims->bf16 ? 2 : 4};
 }
@@ -141,9 +143,8 @@ static trm_status check(const trm__dims *s, trm_error *err) {
 }
 
 size_t trm__gpu_weights_bytes(trm__backend *be, const trm__dims *dims, int training, int max_batch) {
-  (void)be;
   if (check(dims, NULL) != TRM_OK) return 0; /* weights_open says why */
-  trm__weights w = described(dims, training, max_batch);
+  trm__weights w = described(trm__gpu_of(be), dims, training, max_batch);
   plan(&w);
   return w.arena.used;
 }
@@ -194,7 +195,7 @@ trm_status trm__gpu_weights_open(trm__backend *be, trm__weights **out, const trm
   if (status) return status;
   trm__weights *w = trm__calloc(1, sizeof *w);
   if (!w) return trm__fail_memory(err, "weights", sizeof *w);
-  *w = described(dims, training, max_batch);
+  *w = described(trm__gpu_of(be), dims, training, max_batch);
   status = allocate(be, w, err);
   if (status) trm__gpu_weights_close(be, &w);
   else *out = w;
