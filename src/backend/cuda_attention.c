@@ -60,16 +60,12 @@ static void plan_forward(pieces *p, const trm__weights *w, trm__arena *scratch, 
   if (!p->att) p->att = att;
 }
 
-static size_t example_bytes(const trm__weights *w) {
+static size_t forward_bytes(const trm__weights *w) {
   return (size_t)w->dims.L * 4 * (size_t)w->dims.D * w->width;
 }
 
-static int forward_chunk(const trm__weights *w, int b) {
-  return trm__gpu_chunk(b, example_bytes(w), w->forward_bytes);
-}
-
-static int backward_chunk(const trm__weights *w, int b) {
-  return trm__gpu_chunk(b, 2 * example_bytes(w), w->backward_bytes);
+static size_t backward_bytes(const trm__weights *w) {
+  return 2 * forward_bytes(w);
 }
 
 static void plan_backward(pieces *p, const trm__weights *w, trm__arena *scratch, int examples) {
@@ -86,17 +82,17 @@ void trm__gpu_attention_needs(const trm__weights *w, trm__gpu_needs *needs) {
   const trm__dims *s = &w->dims;
   pieces p = {0};
   trm__arena measure = {0};
-  plan_forward(&p, w, &measure, forward_chunk(w, w->max_batch));
+  plan_forward(&p, w, &measure, trm__gpu_most(w->max_batch, forward_bytes(w), w->forward_bytes));
   trm__gpu_grow(&needs->scratch, measure.used);
   if (!w->training) return;
-  int chunk = backward_chunk(w, w->max_batch);
+  int most = trm__gpu_most(w->max_batch, backward_bytes(w), w->backward_bytes);
   measure = (trm__arena){0};
-  plan_backward(&p, w, &measure, chunk);
+  plan_backward(&p, w, &measure, most);
   trm__gpu_grow(&needs->scratch, measure.used);
-  for (int b = 1; b <= chunk; b++)
+  for (int b = 1; b <= most; b++)
     trm__gpu_grow(&needs->work, trm__cuda_attention_scratch(w->type, b, s->L, s->heads, s->head_dim));
-  trm__gpu_need_gradient(w, needs, 3 * s->D, s->D, s->L, 1, chunk);
-  trm__gpu_need_gradient(w, needs, s->D, s->D, s->L, 1, chunk);
+  trm__gpu_need_gradient(w, needs, 3 * s->D, s->D, s->L, 1, most);
+  trm__gpu_need_gradient(w, needs, s->D, s->D, s->L, 1, most);
 }
 
 /* -- forward ---------------------------------------------------------------------------------------------------------
@@ -154,7 +150,7 @@ static void forward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer,
 void trm__gpu_attention_forward(trm__gpu *gpu, trm__weights *w, int layer, int b, const trm__act *in, trm__act *out,
                                 void *saved, int recompute) {
   size_t state = (size_t)w->dims.L * (size_t)w->dims.D * w->width;
-  int chunk = forward_chunk(w, b);
+  int chunk = trm__gpu_chunk(b, forward_bytes(w), w->forward_bytes);
   for (int i = 0; i < b; i += chunk) {
     pieces p = split_saved(w, saved, recompute, b, i);
     forward(gpu, w, &w->layer[layer], &p, chunk < b - i ? chunk : b - i, in + (size_t)i * state,
@@ -193,7 +189,7 @@ void trm__gpu_attention_backward(trm__gpu *gpu, trm__weights *w, int layer, int 
                                  const trm__act *out, void *saved, int recompute, trm__act *d,
                                  const trm__weights_view *grads) {
   size_t state = (size_t)w->dims.L * (size_t)w->dims.D * w->width;
-  int chunk = backward_chunk(w, b);
+  int chunk = trm__gpu_chunk(b, backward_bytes(w), w->backward_bytes);
   for (int i = 0; i < b; i += chunk) {
     size_t at = (size_t)i * state;
     pieces p = split_saved(w, saved, recompute, b, i);

@@ -181,8 +181,9 @@ void trm__gpu_attention_needs(const trm__weights *w, trm__gpu_needs *needs);
 void trm__gpu_mlp_needs(const trm__weights *w, trm__gpu_needs *needs);
 void trm__gpu_ends_needs(const trm__weights *w, trm__gpu_needs *needs); /* embedding and heads */
 
-/* Examples in a chunk when b examples take example_bytes each: as many as fit into limit (at least one), or fewer so
- * that chunks are alike. Never more than for a larger b. */
+/* Examples in a chunk when each takes example_bytes: as many as fit into limit, at least one, at most b. Scratch is
+ * planned for that many; a batch is cut into as few chunks as that allows, all alike. */
+int trm__gpu_most(int b, size_t example_bytes, size_t limit);
 int trm__gpu_chunk(int b, size_t example_bytes, size_t limit);
 
 /* -- products --------------------------------------------------------------------------------------------------------

@@ -13,11 +13,13 @@ void *trm__gpu_take(trm__arena *arena, size_t count, size_t size) {
   return trm__arena_take(arena, bytes, 1);
 }
 
-int trm__gpu_chunk(int b, size_t example_bytes, size_t limit) {
+int trm__gpu_most(int b, size_t example_bytes, size_t limit) {
   size_t most = example_bytes ? limit / example_bytes : (size_t)b;
-  if (most < 1) most = 1;
-  if (most >= (size_t)b) return b;
-  int pieces = (b + (int)most - 1) / (int)most;
+  return most < 1 ? 1 : most < (size_t)b ? (int)most : b;
+}
+
+int trm__gpu_chunk(int b, size_t example_bytes, size_t limit) {
+  int most = trm__gpu_most(b, example_bytes, limit), pieces = (b + most - 1) / most;
   return (b + pieces - 1) / pieces;
 }
 
