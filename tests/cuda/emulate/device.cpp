@@ -1,0 +1,537 @@
+/* The emulated device behind cuda_runtime_api.h: memory with guards, streams whose work is late, events, graphs. A
+ * stream is a queue of closures; what waits for it runs them, after what they wait for in other streams. Any other call
+ * runs a few at random. One lock is held in all calls, and kernels run under it. */
+#include "device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)0)
+#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)0)
+#endif
+
+namespace trm {
+
+device_state device;
+thread_local cudaError_t last_error;
+
+/* -- entering and leaving a call
+ * ---------------------------------------------------------------------------------------- */
+
+call::call(bool alive) : lock(device.mutex), error(cudaSuccess) {
+  device.calls++;
+  if (device.lose_at && device.calls >= device.lose_at) device.sticky = device.lose_error;
+  if (alive && !device.sticky) {
+    if (device.driver < CUDART_VERSION) error = cudaErrorInsufficientDriver;
+    else if (device.count == 0) error = cudaErrorNoDevice;
+  }
+  if (!error) error = device.sticky;
+  if (!error && random_number() % 16 == 0) progress();
+}
+
+cudaError_t call::end(cudaError_t result) {
+  if (!result) result = error;
+  if (!result) result = device.sticky;
+  if (result) last_error = result;
+  return result;
+}
+
+/* Some work of some stream. */
+void progress() {
+  if (device.streams.empty()) return;
+  size_t chosen = random_number() % device.streams.size(), n = 0;
+  for (auto &s : device.streams)
+    if (n++ == chosen) {
+      auto keep = s;
+      size_t steps = random_number() % 4;
+      while (steps-- && !keep->queue.empty()) advance(*keep, keep->done + 1);
+      return;
+    }
+}
+
+/* -- streams
+ * -------------------------------------------------------------------------------------------------------------- */
+
+void advance(stream_state &s, uint64_t ticket) {
+  while (s.done < ticket && !s.queue.empty()) {
+    work w = std::move(s.queue.front());
+    s.queue.pop_front();
+    if (!device.sticky) w();
+    s.done++;
+  }
+}
+
+void drain_all(bool blocking_only) {
+  auto all = device.streams;
+  for (auto &s : all)
+    if (!blocking_only || !s->nonblocking) advance(*s, s->issued);
+}
+
+stream_state *find_stream(cudaStream_t stream) {
+  if (!stream) return nullptr;
+  for (auto &s : device.streams)
+    if ((cudaStream_t)s.get() == stream) return s.get();
+  return nullptr;
+}
+
+cudaError_t push(cudaStream_t stream, work w) {
+  if (!stream) { /* the default stream */
+    if (device.captures) return cudaErrorStreamCaptureImplicit;
+    drain_all(true);
+    if (!device.sticky) w();
+    return device.sticky;
+  }
+  stream_state *s = find_stream(stream);
+  if (!s) return cudaErrorInvalidResourceHandle;
+  if (s->capture) {
+    graph &g = *s->capture->made;
+    g.nodes.push_back({std::move(w), s->tail});
+    s->tail.assign(1, g.nodes.size() - 1);
+    s->joined = false;
+    return cudaSuccess;
+  }
+  s->queue.push_back(std::move(w));
+  s->issued++;
+  if (device.eager || s->queue.size() > 2048) advance(*s, s->issued);
+  return device.sticky;
+}
+
+/* What must not be called while anything is captured: spoils the capture, as on a card. */
+cudaError_t unsafe() {
+  if (!device.captures) return cudaSuccess;
+  bool spoiled = false;
+  for (auto &s : device.streams)
+    if (s->capture && s->capture->mode != cudaStreamCaptureModeRelaxed) spoiled = s->capture->invalid = true;
+  return spoiled ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
+}
+
+/* -- memory
+ * ------------------------------------------------------------------------------------------------------------------ */
+
+namespace {
+
+const size_t guard_bytes = 512;
+const unsigned char guard_byte = 0xa5;
+
+/* near: only the bytes close to the memory, for a check after each launch. */
+void check_guards_of(const unsigned char *at, size_t bytes, size_t near, const char *when) {
+  ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, guard_bytes);
+  ASAN_UNPOISON_MEMORY_REGION(at + bytes, guard_bytes);
+  for (size_t i = 0; i < near; i++) {
+    if (at[-1 - (ptrdiff_t)i] != guard_byte)
+      fail("device memory of %zu bytes: a byte %zu before it was written (seen %s)", bytes, i + 1, when);
+    if (at[bytes + i] != guard_byte)
+      fail("device memory of %zu bytes: a byte %zu beyond it was written (seen %s)", bytes, i, when);
+  }
+  ASAN_POISON_MEMORY_REGION(at - guard_bytes, guard_bytes);
+  ASAN_POISON_MEMORY_REGION(at + bytes, guard_bytes);
+}
+
+} /* namespace */
+
+void check_all_guards(const char *when) {
+  for (auto &m : device.memory) check_guards_of((const unsigned char *)m.first, m.second, 64, when);
+}
+
+/* Whether [at, at + bytes) lies in one piece of device memory; -1: partly. */
+int in_device(const void *at, size_t bytes) {
+  auto m = device.memory.upper_bound((uintptr_t)at);
+  if (m == device.memory.begin()) return 0;
+  --m;
+  uintptr_t offset = (uintptr_t)at - m->first;
+  if (offset > m->second || (offset == m->second && m->second)) return 0;
+  return offset + bytes <= m->second ? 1 : -1;
+}
+
+bool in_pinned(const void *at, size_t bytes) {
+  auto m = device.pinned.upper_bound((uintptr_t)at);
+  if (m == device.pinned.begin()) return false;
+  --m;
+  return (uintptr_t)at + bytes <= m->first + m->second;
+}
+
+/* -- launches
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+namespace {
+
+cudaError_t check_launch(dim3 grid, int threads, size_t shared, bool cooperative) {
+  if (threads < 1 || threads > 1024 || grid.x < 1 || grid.y < 1 || grid.z < 1 || grid.x > 0x7fffffffu ||
+      grid.y > 65535 || grid.z > 65535)
+    return cudaErrorInvalidConfiguration;
+  if (shared > device.shared_per_block) return cudaErrorInvalidValue;
+  size_t by_shared = device.shared_per_block / (shared ? shared : 1), by_threads = 2048u / (unsigned)threads;
+  size_t most = by_shared < by_threads ? by_shared : by_threads;
+  if (cooperative && (size_t)grid.x * grid.y * grid.z > most * (size_t)device.multiprocessors)
+    return cudaErrorCooperativeLaunchTooLarge;
+  return cudaSuccess;
+}
+
+bool strikes(planned &p, const char *name) {
+  return p.nth && strstr(name, p.text) && --p.nth == 0;
+}
+
+} /* namespace */
+
+cudaError_t launch(void *stream, const char *name, dim3 grid, int threads, size_t shared, bool cooperative,
+                   std::function<void()> body) {
+  call c;
+  if (c.error) return c.end();
+  cudaError_t error = check_launch(grid, threads, shared, cooperative);
+  if (!error && strikes(device.refuse, name)) error = device.refuse.error;
+  if (error) return c.end(error);
+  return c.end(push((cudaStream_t)stream, [=]() mutable {
+    device.launches++;
+    if (strikes(device.fault, name)) {
+      device.sticky = device.fault.error;
+      return;
+    }
+    run_grid(name, grid, threads, shared, cooperative, body);
+    check_all_guards("after a launch");
+  }));
+}
+
+} /* namespace trm */
+
+using namespace trm;
+
+/* -- errors and devices
+ * ------------------------------------------------------------------------------------------------------- */
+
+#define ERRORS(X)                                                                                                      \
+  X(cudaSuccess, "no error")                                                                                           \
+  X(cudaErrorInvalidValue, "invalid argument")                                                                         \
+  X(cudaErrorMemoryAllocation, "out of memory")                                                                        \
+  X(cudaErrorInitializationError, "initialization error")                                                              \
+  X(cudaErrorInvalidConfiguration, "invalid configuration argument")                                                   \
+  X(cudaErrorInvalidMemcpyDirection, "invalid copy direction for memcpy")                                              \
+  X(cudaErrorInsufficientDriver, "CUDA driver version is insufficient for CUDA runtime version")                       \
+  X(cudaErrorDevicesUnavailable, "CUDA-capable device(s) is/are busy or unavailable")                                  \
+  X(cudaErrorInvalidDeviceFunction, "invalid device function")                                                         \
+  X(cudaErrorNoDevice, "no CUDA-capable device is detected")                                                           \
+  X(cudaErrorInvalidDevice, "invalid device ordinal")                                                                  \
+  X(cudaErrorNoKernelImageForDevice, "no kernel image is available for execution on the device")                       \
+  X(cudaErrorECCUncorrectable, "uncorrectable ECC error encountered")                                                  \
+  X(cudaErrorInvalidResourceHandle, "invalid resource handle")                                                         \
+  X(cudaErrorIllegalState, "the operation cannot be performed in the present state")                                   \
+  X(cudaErrorNotReady, "device not ready")                                                                             \
+  X(cudaErrorIllegalAddress, "an illegal memory access was encountered")                                               \
+  X(cudaErrorLaunchOutOfResources, "too many resources requested for launch")                                          \
+  X(cudaErrorLaunchTimeout, "the launch timed out and was terminated")                                                 \
+  X(cudaErrorLaunchFailure, "unspecified launch failure")                                                              \
+  X(cudaErrorCooperativeLaunchTooLarge, "too many blocks in cooperative launch")                                       \
+  X(cudaErrorNotSupported, "operation not supported")                                                                  \
+  X(cudaErrorStreamCaptureUnsupported, "operation not permitted when stream is capturing")                             \
+  X(cudaErrorStreamCaptureInvalidated, "operation failed due to a previous error during capture")                      \
+  X(cudaErrorStreamCaptureMerge, "operation would result in a merge of separate capture sequences")                    \
+  X(cudaErrorStreamCaptureUnmatched, "capture was not ended in the same stream as it began")                           \
+  X(cudaErrorStreamCaptureUnjoined, "capturing stream has unjoined work")                                              \
+  X(cudaErrorStreamCaptureIsolation, "dependency created on uncaptured work in another stream")                        \
+  X(cudaErrorStreamCaptureImplicit, "operation would make the legacy stream depend on a capturing blocking stream")    \
+  X(cudaErrorCapturedEvent, "operation not permitted on an event last recorded in a capturing stream")                 \
+  X(cudaErrorStreamCaptureWrongThread, "attempt to terminate a thread-local capture sequence from another thread")     \
+  X(cudaErrorUnknown, "unknown error")
+
+const char *cudaGetErrorName(cudaError_t error) {
+  switch (error) {
+#define CASE(name, text)                                                                                               \
+  case name:                                                                                                           \
+    return #name;
+    ERRORS(CASE)
+#undef CASE
+  }
+  return "unrecognized error code";
+}
+
+const char *cudaGetErrorString(cudaError_t error) {
+  switch (error) {
+#define CASE(name, text)                                                                                               \
+  case name:                                                                                                           \
+    return text;
+    ERRORS(CASE)
+#undef CASE
+  }
+  return "unrecognized error code";
+}
+
+cudaError_t cudaGetLastError(void) {
+  std::lock_guard<std::recursive_mutex> lock(device.mutex);
+  cudaError_t error = last_error;
+  last_error = device.sticky;
+  return error;
+}
+
+cudaError_t cudaPeekAtLastError(void) {
+  return last_error;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version) {
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *version) {
+  *version = device.driver;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceCount(int *count) {
+  call c;
+  *count = c.error ? 0 : device.count;
+  return c.end();
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *prop, int number) {
+  call c;
+  if (c.error) return c.end();
+  if (number < 0 || number >= device.count) return c.end(cudaErrorInvalidDevice);
+  cudaDeviceProp p = {};
+  snprintf(p.name, sizeof p.name, "Emulated device");
+  p.totalGlobalMem = device.total;
+  p.sharedMemPerBlock = 48 * 1024;
+  p.sharedMemPerBlockOptin = device.shared_per_block;
+  p.sharedMemPerMultiprocessor = device.shared_per_block + 1024;
+  p.reservedSharedMemPerBlock = 1024;
+  p.regsPerBlock = p.regsPerMultiprocessor = 65536;
+  p.warpSize = 32;
+  p.maxThreadsPerBlock = 1024;
+  p.maxThreadsPerMultiProcessor = 2048;
+  p.maxBlocksPerMultiProcessor = 32;
+  p.maxThreadsDim[0] = p.maxThreadsDim[1] = 1024;
+  p.maxThreadsDim[2] = 64;
+  p.maxGridSize[0] = 0x7fffffff;
+  p.maxGridSize[1] = p.maxGridSize[2] = 65535;
+  p.major = device.major;
+  p.minor = device.minor;
+  p.multiProcessorCount = device.multiprocessors;
+  p.concurrentKernels = p.unifiedAddressing = p.cooperativeLaunch = 1;
+  p.asyncEngineCount = 3;
+  p.l2CacheSize = 50 << 20;
+  *prop = p;
+  return c.end();
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int number) {
+  cudaDeviceProp p;
+  cudaError_t error = cudaGetDeviceProperties(&p, number);
+  if (error) return error;
+  switch (attribute) {
+  case cudaDevAttrMaxThreadsPerBlock:
+    *value = p.maxThreadsPerBlock;
+    break;
+  case cudaDevAttrMaxSharedMemoryPerBlock:
+    *value = (int)p.sharedMemPerBlock;
+    break;
+  case cudaDevAttrWarpSize:
+    *value = p.warpSize;
+    break;
+  case cudaDevAttrMultiProcessorCount:
+    *value = p.multiProcessorCount;
+    break;
+  case cudaDevAttrL2CacheSize:
+    *value = p.l2CacheSize;
+    break;
+  case cudaDevAttrComputeCapabilityMajor:
+    *value = p.major;
+    break;
+  case cudaDevAttrComputeCapabilityMinor:
+    *value = p.minor;
+    break;
+  case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+    *value = (int)p.sharedMemPerMultiprocessor;
+    break;
+  case cudaDevAttrCooperativeLaunch:
+    *value = p.cooperativeLaunch;
+    break;
+  case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+    *value = (int)p.sharedMemPerBlockOptin;
+    break;
+  default:
+    return cudaErrorInvalidValue;
+  }
+  return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int number) {
+  call c;
+  return c.end(c.error || (number >= 0 && number < device.count) ? cudaSuccess : cudaErrorInvalidDevice);
+}
+
+cudaError_t cudaGetDevice(int *number) {
+  call c;
+  *number = 0;
+  return c.end();
+}
+
+cudaError_t cudaSetDeviceFlags(unsigned) {
+  call c;
+  return c.end();
+}
+
+cudaError_t cudaDeviceSynchronize(void) {
+  call c;
+  if (c.error) return c.end();
+  if (cudaError_t error = unsafe()) return c.end(error);
+  drain_all(false);
+  return c.end();
+}
+
+cudaError_t cudaDeviceReset(void) {
+  return cudaDeviceSynchronize();
+}
+
+cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int) {
+  call c;
+  return c.end();
+}
+
+/* -- memory
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
+  call c;
+  if (c.error) return c.end();
+  *total = device.total;
+  *free_bytes = device.used < device.total ? device.total - device.used : 0;
+  return c.end();
+}
+
+cudaError_t cudaMalloc(void **pointer, size_t size) {
+  call c;
+  if (c.error) return c.end();
+  if (cudaError_t error = unsafe()) return c.end(error);
+  if (size == 0) {
+    *pointer = nullptr;
+    return c.end();
+  }
+  if (device.fail_allocation && --device.fail_allocation == 0) return c.end(cudaErrorMemoryAllocation);
+  if (device.used + size > device.total) return c.end(cudaErrorMemoryAllocation);
+  size_t whole = (2 * guard_bytes + size + 511) / 512 * 512;
+  unsigned char *at = (unsigned char *)aligned_alloc(512, whole);
+  if (!at) return c.end(cudaErrorMemoryAllocation);
+  memset(at, guard_byte, whole);
+  memset(at + guard_bytes, 0xff, size);
+  ASAN_POISON_MEMORY_REGION(at, guard_bytes);
+  ASAN_POISON_MEMORY_REGION(at + guard_bytes + size, guard_bytes);
+  device.memory[(uintptr_t)(at + guard_bytes)] = size;
+  device.used += size;
+  *pointer = at + guard_bytes;
+  return c.end();
+}
+
+cudaError_t cudaFree(void *pointer) {
+  call c;
+  if (!pointer) return c.end();
+  auto m = device.memory.find((uintptr_t)pointer);
+  if (m == device.memory.end()) {
+    if (in_device(pointer, 1)) fail("cudaFree of a pointer into device memory, not to its start");
+    return c.end(cudaErrorInvalidValue);
+  }
+  if (cudaError_t error = unsafe()) return c.end(error);
+  drain_all(false);
+  unsigned char *at = (unsigned char *)pointer;
+  check_guards_of(at, m->second, guard_bytes, "when it was freed");
+  ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, 2 * guard_bytes + m->second);
+  memset(at, 0xdd, m->second);
+  device.used -= m->second;
+  device.memory.erase(m);
+  free(at - guard_bytes);
+  return c.end(); /* a lost device's error, but the memory is gone */
+}
+
+cudaError_t cudaMallocHost(void **pointer, size_t size) {
+  call c;
+  if (c.error) return c.end();
+  if (cudaError_t error = unsafe()) return c.end(error);
+  if (device.fail_allocation && --device.fail_allocation == 0) return c.end(cudaErrorMemoryAllocation);
+  void *at = size ? aligned_alloc(4096, (size + 4095) / 4096 * 4096) : nullptr;
+  if (size && !at) return c.end(cudaErrorMemoryAllocation);
+  if (size) {
+    memset(at, 0xff, size);
+    device.pinned[(uintptr_t)at] = size;
+    device.pinned_used += size;
+  }
+  *pointer = at;
+  return c.end();
+}
+
+cudaError_t cudaHostAlloc(void **pointer, size_t size, unsigned) {
+  return cudaMallocHost(pointer, size);
+}
+
+cudaError_t cudaFreeHost(void *pointer) {
+  call c;
+  if (!pointer) return c.end();
+  auto m = device.pinned.find((uintptr_t)pointer);
+  if (m == device.pinned.end()) return c.end(cudaErrorInvalidValue);
+  if (cudaError_t error = unsafe()) return c.end(error);
+  drain_all(false);
+  device.pinned_used -= m->second;
+  device.pinned.erase(m);
+  free(pointer);
+  return c.end();
+}
+
+/* The kind that pointers have; -1: they run over the end of their memory, or kind says otherwise. */
+static int kind_of(const void *dst, const void *src, size_t count, cudaMemcpyKind kind) {
+  int to = in_device(dst, count), from = in_device(src, count);
+  if (to < 0 || from < 0) {
+    fprintf(stderr, "emulated device: a copy of %zu bytes runs over the end of device memory\n", count);
+    return -1;
+  }
+  int found = to     ? from ? cudaMemcpyDeviceToDevice : cudaMemcpyHostToDevice
+              : from ? cudaMemcpyDeviceToHost
+                     : cudaMemcpyHostToHost;
+  if (kind != cudaMemcpyDefault && found != (int)kind) {
+    fprintf(stderr, "emulated device: a copy of kind %d between pointers of kind %d\n", (int)kind, found);
+    return -1;
+  }
+  return found;
+}
+
+cudaError_t cudaMemcpy(void *dst, const void *src, size_t count, cudaMemcpyKind kind) {
+  call c;
+  if (c.error) return c.end();
+  if (cudaError_t error = unsafe()) return c.end(error);
+  if (count == 0) return c.end();
+  if (kind_of(dst, src, count, kind) < 0) return c.end(cudaErrorInvalidValue);
+  return c.end(push(nullptr, [=]() { memmove(dst, src, count); }));
+}
+
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t count, cudaMemcpyKind kind, cudaStream_t stream) {
+  call c;
+  if (c.error) return c.end();
+  if (count == 0) return c.end();
+  int found = kind_of(dst, src, count, kind);
+  if (found < 0) return c.end(cudaErrorInvalidValue);
+  bool pageable_source = found == cudaMemcpyHostToDevice && !in_pinned(src, count);
+  bool pageable_target = (found == cudaMemcpyDeviceToHost || found == cudaMemcpyHostToHost) && !in_pinned(dst, count);
+  stream_state *s = find_stream(stream);
+  if (s && s->capture && (pageable_source || pageable_target)) return c.end(cudaErrorStreamCaptureUnsupported);
+  if (pageable_source) { /* staged before the call returns */
+    std::string staged((const char *)src, count);
+    return c.end(push(stream, [=]() { memcpy(dst, staged.data(), count); }));
+  }
+  cudaError_t error = push(stream, [=]() { memmove(dst, src, count); });
+  if (s && pageable_target) advance(*s, s->issued); /* returns when it is there */
+  return c.end(error);
+}
+
+cudaError_t cudaMemset(void *pointer, int value, size_t count) {
+  return cudaMemsetAsync(pointer, value, count, nullptr);
+}
+
+cudaError_t cudaMemsetAsync(void *pointer, int value, size_t count, cudaStream_t stream) {
+  call c;
+  if (c.error || count == 0) return c.end();
+  if (in_device(pointer, count) != 1 && !in_pinned(pointer, count)) {
+    fprintf(stderr, "emulated device: memset of %zu bytes that are not device memory\n", count);
+    return c.end(cudaErrorInvalidValue);
+  }
+  return c.end(push(stream, [=]() { memset(pointer, value, count); }));
+}
