@@ -51,6 +51,13 @@ TRM_DEVICE float trm_high_float(uint32_t word) {
   return __uint_as_float(word & 0xffff0000u);
 }
 
+/* 2^x, to about two units in the last place; results below the smallest normal number are 0. */
+TRM_DEVICE float trm_exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 /* The block's dynamic shared memory, aligned to 1024 bytes. */
 TRM_DEVICE unsigned char *trm_shared(void) {
   extern __shared__ __align__(1024) unsigned char trm__shared_memory[];
