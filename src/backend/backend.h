@@ -219,7 +219,7 @@ struct trm__backend {
 trm_status trm__backend_cpu(trm__backend **out, const trm__kernels *kernels, trm__pool *pool, trm_error *err);
 
 /* A CUDA backend: "cuda" or "cuda:N", options behind commas ("cuda:0,check"). TRM_E_UNSUPPORTED in builds without CUDA
- * (TRM_CUDA). */
+ * (TRM_CUDA_ENABLED). */
 trm_status trm__backend_cuda(trm__backend **out, const char *name, trm_error *err);
 
 /* By name: "cpu" (NULL means "cpu"), "cuda", "cuda:N". TRM_E_USAGE with the known names otherwise, TRM_E_UNSUPPORTED

@@ -8,7 +8,7 @@ const char *trm__backend_names(void) {
   return "cpu cuda cuda:N";
 }
 
-#ifndef TRM_CUDA
+#ifndef TRM_CUDA_ENABLED
 trm_status trm__backend_cuda(trm__backend **out, const char *name, trm_error *err) {
   (void)out;
   return trm__fail(

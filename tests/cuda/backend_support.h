@@ -9,7 +9,7 @@
 #include "base/rng.h"
 
 #ifdef TRM_EMULATED /* the tests' device; without it, a real one */
-#include "cuda/emulate/emulate_control.h"
+#include "emulate_control.h"
 #endif
 
 #define UNUSED __attribute__((unused))
