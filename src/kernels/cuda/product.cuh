@@ -10,6 +10,7 @@
 #define TRM_KERNELS_CUDA_PRODUCT_CUH
 
 #include "kernels/cuda/device.cuh"
+#include "kernels/cuda/product.h"
 
 /* How a product is cut. A block has one tile of one batch, or with splits one tile of one part of the sum over all
  * batches' steps along k. Tiles beside each other in n come first, so that they meet in the cache over A. */
@@ -339,18 +340,5 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
     }
   }
 };
-
-/* -- the variants: splits 0 and partial NULL, or a sum in parts as weight gradients want it -------------------------- */
-
-/* Any type and alignment. */
-void trm__cuda_product_plain(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial);
-/* bf16 on mma.sync. shape: trm__mma_shape, or -1 for the one that suits. */
-enum trm__mma_shape { TRM__MMA_LARGE, TRM__MMA_SMALL, TRM__MMA_FLAT, TRM__MMA_TINY };
-void trm__cuda_product_mma(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial, int shape);
-/* bf16 on wgmma. shape: -1 for the one that suits. */
-enum trm__wgmma_shape { TRM__WGMMA_128, TRM__WGMMA_256 };
-void trm__cuda_product_wgmma(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial, int shape);
-/* The one that suits. */
-void trm__cuda_product_any(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial);
 
 #endif
