@@ -40,7 +40,7 @@ add_library(trm_cuda_kernels_objects OBJECT EXCLUDE_FROM_ALL ${emulator} ${kerne
 target_link_libraries(trm_cuda_kernels_objects PRIVATE trm_cuda_emulated_flags)
 add_library(trm_cuda_kernels_emulated INTERFACE)
 target_include_directories(trm_cuda_kernels_emulated INTERFACE ${emulate_dir})
-target_compile_definitions(trm_cuda_kernels_emulated INTERFACE TRM_CUDA_ENABLED TRM_EMULATED)
+target_compile_definitions(trm_cuda_kernels_emulated INTERFACE TRM_CUDA_ENABLED TRM_EMULATE)
 target_sources(trm_cuda_kernels_emulated INTERFACE $<TARGET_OBJECTS:trm_cuda_kernels_objects>)
 target_link_libraries(trm_cuda_kernels_emulated INTERFACE trm_kernels)
 

@@ -102,7 +102,7 @@ static void predictions_are_exact(void **state) {
       size_t taken = ((trm__gpu *)s.be)->used - before;
       /* What alloc adds to see that one past the end is still its own. */
       assert_true(taken >= predicted && taken <= predicted + TRM__GPU_ALIGN);
-#ifdef TRM_EMULATED
+#ifdef TRM_EMULATE
       assert_int_equal(emulate_device_bytes(), ((trm__gpu *)s.be)->used);
 #endif
       close_side(&s);
@@ -154,7 +154,7 @@ static void every_allocation_may_fail(void **state) {
   (void)state;
   shape c = shapes[2];
   assert_true(check_each_allocation(open_and_close, &c) >= 3);
-#ifdef TRM_EMULATED
+#ifdef TRM_EMULATE
   for (long n = 1;; n++) {
     trm_error err = {0};
     size_t host = trm__mem_used();
@@ -173,7 +173,7 @@ static void every_allocation_may_fail(void **state) {
 #endif
 }
 
-#ifdef TRM_EMULATED
+#ifdef TRM_EMULATE
 static void too_little_memory_says_what_helps(void **state) {
   (void)state;
   shape c = {"large", 0, 99, 1, 256, 4, 8, 512, 0, 64, TRM__POS_ROPE, TRM__SILU};
@@ -200,7 +200,7 @@ int main(void) {
       cmocka_unit_test(predictions_are_exact),
       cmocka_unit_test(dimensions_are_checked),
       cmocka_unit_test(every_allocation_may_fail),
-#ifdef TRM_EMULATED
+#ifdef TRM_EMULATE
       cmocka_unit_test(too_little_memory_says_what_helps),
 #endif
   };

@@ -8,7 +8,7 @@
 #include "backend/backend.h"
 #include "base/rng.h"
 
-#ifdef TRM_EMULATED /* the tests' device; without it, a real one */
+#ifdef TRM_EMULATE /* the tests' device; without it, a real one */
 #include "emulate_control.h"
 #endif
 
@@ -43,12 +43,12 @@ UNUSED static void close_side(side *s) {
   synchronize(s);
   if (s->w) s->be->weights_close(s->be, &s->w);
   for (int i = 0; i < s->kept_count; i++) s->be->free(s->be, s->kept[i]);
-#ifdef TRM_EMULATED
+#ifdef TRM_EMULATE
   emulate_check_guards();
 #endif
   trm__backend_close(&s->be);
   trm__pool_close(&s->pool);
-#ifdef TRM_EMULATED
+#ifdef TRM_EMULATE
   assert_int_equal(emulate_device_bytes(), 0);
   assert_int_equal(emulate_host_bytes(), 0);
 #endif
