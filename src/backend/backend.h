@@ -110,6 +110,7 @@ struct trm__backend {
   /* TO_DEVICE: `from` may be changed as soon as the call returns. TO_HOST: waits for all operations before it. */
   void (*copy)(trm__backend *be, void *to, const void *from, size_t bytes, trm__copy_kind kind);
   void (*zero)(trm__backend *be, void *p, size_t bytes);
+  size_t (*memory_available)(trm__backend *be); /* bytes that may still be allocated; NULL: the host's memory */
   trm_status (*synchronize)(trm__backend *be, trm_error *err);        /* waits; reports a device fault */
   size_t (*act_bytes)(const trm__backend *be, const trm__dims *dims); /* of one activation number */
   /* Conversion between activation storage on the device and trm__real on the host, n numbers. */

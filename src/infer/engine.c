@@ -125,13 +125,18 @@ static void fill(loop *l) {
 
 /* -- one round: a step for each of the first slots ----------------------------------------------------------------- */
 
-static trm_status advance(loop *l, trm_error *err) {
+static trm_status advance(loop *l, const trm__loss *loss, trm_error *err) {
   trm_solver *s = l->solver;
   trm__backend *be = s->backend;
   l->round = l->active < l->width ? l->active : l->width;
   size_t n = (size_t)l->round;
-  trm__network_refill(s->network, l->round, s->fresh, s->start, s->y, s->z);
-  trm__network_step(s->network, l->round, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
+  copy_in(be, s->starts, s->fresh, n * sizeof *s->starts);
+  trm__network_refill(s->network, l->round, s->starts, s->start, s->y, s->z);
+  if (l->job->scored)
+    trm__network_scored_step(s->network, l->round, s->tokens, s->rows, s->labels, loss, s->y, s->z, s->logits, s->q,
+                             s->scores);
+  else trm__network_step(s->network, l->round, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
+  if (l->job->scored) be->copy(be, s->stats, s->scores, n * sizeof *s->stats, TRM__COPY_TO_HOST);
   be->copy(be, s->logits_host, s->logits, n * l->S * l->V * sizeof *s->logits, TRM__COPY_TO_HOST);
   be->copy(be, s->q_host, s->q, n * 2 * sizeof *s->q, TRM__COPY_TO_HOST);
   s->run.rounds++;
@@ -182,16 +187,14 @@ static int tell(loop *l, int i) {
 }
 
 /* After a round: tells the watchers, and lets those leave that are done or cancelled. Non-zero: stop. */
-static int report(loop *l, const trm__loss *loss) {
+static int report(loop *l) {
   trm_solver *s = l->solver;
   const trm__job *job = l->job;
-  int stop = 0, leaving = 0;
+  int stop = 0;
   for (int i = 0; i < l->round; i++) {
     s->slot[i].steps++;
     s->run.steps++;
-    leaving += is_last(s, i);
   }
-  if (job->scored && leaving) trm__network_loss(s->network, l->round, s->logits, s->q, s->labels, loss, s->stats);
   for (int i = 0; i < l->active; i++) {
     int answer = i < l->round && job->step && !stop ? tell(l, i) : TRM_STEP_ON;
     stop |= answer != TRM_STEP_ON && answer != TRM_STEP_CANCEL;
@@ -258,7 +261,7 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   const trm__dims *d = &solver->params.dims;
   const trm__loss loss = {.kind = TRM__LOSS_STABLEMAX, .halt_weight = 0.5, .grad_scale = 1};
   loop l = {.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
-  l.state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes;
+  l.state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
   trm_status status = TRM_OK;
   double start = trm__clock();
   begin(&l);
@@ -266,9 +269,9 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   if (!stop) fill(&l);
   while (!stop && l.active > 0) {
     double before = trm__clock();
-    if ((status = advance(&l, err))) break;
+    if ((status = advance(&l, &loss, err))) break;
     measure(&l, trm__clock() - before);
-    stop = report(&l, &loss);
+    stop = report(&l);
     if (!stop) fill(&l);
   }
   int64_t finished = l.left;

@@ -106,16 +106,18 @@ static void *host(size_t count, size_t size, int *failed) {
 static trm_status open_buffers(trm_solver *s, trm_error *err) {
   const trm__dims *d = &s->params.dims;
   size_t n = (size_t)s->slots, S = (size_t)d->S, logits = n * S * (size_t)d->V, ndim = (size_t)d->emb_ndim;
-  size_t state = n * (size_t)d->L * (size_t)d->D;
+  size_t state = n * (size_t)d->L * (size_t)d->D, act = s->backend->act_bytes(s->backend, d);
   int failed = 0;
   s->start = device(s, 2 * (size_t)d->D, sizeof *s->start, &failed);
-  s->y = device(s, state, s->backend->act_bytes, &failed);
-  s->z = device(s, state, s->backend->act_bytes, &failed);
+  s->y = device(s, state, act, &failed);
+  s->z = device(s, state, act, &failed);
   if (s->params.puzzle) s->rows = device(s, n * ndim, sizeof *s->rows, &failed);
   s->tokens = device(s, n * S, sizeof *s->tokens, &failed);
   s->labels = device(s, n * S, sizeof *s->labels, &failed);
   s->logits = device(s, logits, sizeof *s->logits, &failed);
   s->q = device(s, n * 2, sizeof *s->q, &failed);
+  s->starts = device(s, n, sizeof *s->starts, &failed);
+  s->scores = device(s, n, sizeof *s->scores, &failed);
   s->slot = host(n, sizeof *s->slot, &failed);
   s->fresh = host(n, sizeof *s->fresh, &failed);
   s->token_host = host(S, sizeof *s->token_host, &failed);
@@ -125,7 +127,7 @@ static trm_status open_buffers(trm_solver *s, trm_error *err) {
   s->logits_host = host(logits, sizeof *s->logits_host, &failed);
   s->q_host = host(n * 2, sizeof *s->q_host, &failed);
   s->stats = host(n, sizeof *s->stats, &failed);
-  if (failed) return trm__fail_memory(err, s->path, 2 * (state * s->backend->act_bytes + logits * sizeof(trm__real)));
+  if (failed) return trm__fail_memory(err, s->path, 2 * (state * act + logits * sizeof(trm__real)));
   return TRM_OK;
 }
 
@@ -133,7 +135,7 @@ static trm_status open_buffers(trm_solver *s, trm_error *err) {
  */
 static trm_status prepare(trm_solver *s, const trm__weight_set *set, trm_error *err) {
   trm__backend *be = s->backend;
-  int on_host = be->kernels != NULL;
+  int on_host = be->on_host;
   size_t bytes = s->params.trained * sizeof *set->flat;
   trm__real *flat = on_host ? set->flat : be->alloc(be, bytes);
   if (!flat) return trm__fail_memory(err, s->path, bytes);
@@ -196,7 +198,7 @@ void trm_solver_close(trm_solver **solver) {
   trm_solver *s = solver ? *solver : NULL;
   if (!s) return;
   trm__network_close(&s->network);
-  void *device_buffers[] = {s->start, s->y, s->z, s->rows, s->tokens, s->labels, s->logits, s->q};
+  void *device_buffers[] = {s->start, s->y, s->z, s->rows, s->tokens, s->labels, s->logits, s->q, s->starts, s->scores};
   for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
   void *host_buffers[] = {s->slot,        s->fresh,  s->token_host, s->label_host,  s->answer, s->confidence,

@@ -13,6 +13,7 @@
 #ifndef TRM_TRAIN_CHECKPOINT_H
 #define TRM_TRAIN_CHECKPOINT_H
 
+#include "data/loader.h"
 #include "train/history.h"
 #include "train/run.h"
 #include "train/trainer.h"

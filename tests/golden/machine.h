@@ -140,7 +140,7 @@ static void gather_rows(bench *b, const int32_t *ids) {
 static void bench_open(bench *b, golden_set *g, subject *s, machine *m, int bf16, int training) {
   trm_error err;
   trm_model_config config = g->config;
-  trm__network_plan plan = {g->batch, training, 0};
+  trm__network_plan plan = {.max_batch = g->batch, .training = training};
   memset(b, 0, sizeof *b);
   config.forward_dtype = bf16 ? TRM_BFLOAT16 : TRM_FLOAT32;
   b->m = m;

@@ -12,9 +12,16 @@ static double option(golden_set *g, const char *name, double otherwise) {
   return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
-static trm__adam adam_options(golden_set *g) {
+/* All of an array of n numbers with the set's constants. */
+static trm__dense dense_options(golden_set *g, trm__dense_kind kind, size_t n) {
   json_t *betas = json_object_get(json_object_get(g->meta, "optimizer"), "betas");
-  trm__adam c = {option(g, "lr", 1e-3), 0.9, 0.95, option(g, "weight_decay", 0.1), option(g, "adamw_eps", 1e-8), 0};
+  trm__dense c = {.kind = kind,
+                  .n = n,
+                  .lr = option(g, "lr", 1e-3),
+                  .beta1 = 0.9,
+                  .beta2 = 0.95,
+                  .weight_decay = option(g, "weight_decay", 0.1),
+                  .eps = option(g, "adamw_eps", 1e-8)};
   if (json_array_size(betas) == 2) {
     c.beta1 = json_number_value(json_array_get(betas, 0));
     c.beta2 = json_number_value(json_array_get(betas, 1));
@@ -82,12 +89,14 @@ static void state_close(optimizer_state *o) {
 static void run_optimizer(golden_set *g, subject *s, machine *m, optimizer kind) {
   trm__backend *be = m->backend;
   optimizer_state o = state_open(s);
-  trm__adam c = adam_options(g);
+  trm__dense c = dense_options(g, kind == ADAMW ? TRM__DENSE_ADAMW : TRM__DENSE_ADAM_ATAN2, s->params.trained);
+  c.p = o.p, c.m = o.m, c.v = o.v, c.g = o.g, c.ema = kind == ADAM_ATAN2 ? o.shadow : NULL;
+  trm__update_state state = {.factor = 1, .grad_scale = 1, .ema_decay = option(g, "ema_rate", 0.999)};
   const char *word = kind == ADAMW ? "adamw" : "adam_atan2";
   char whole[64], head[64];
   for (int k = 1; k <= 3 && load_gradients(g, &s->params, k, o.g); k++) {
-    c.t = k;
-    (kind == ADAMW ? be->adamw : be->adam_atan2)(be, o.p, o.m, o.v, o.g, s->params.trained, &c);
+    state.t = k;
+    be->dense(be, &state, &c, 1);
     snprintf(whole, sizeof whole, "%s.step%d.param.", word, k);
     snprintf(head, sizeof head, "%s.step%d.param_head256.%%", word, k);
     compare_flat(g, &s->params, o.p, whole, head);
@@ -98,7 +107,6 @@ static void run_optimizer(golden_set *g, subject *s, machine *m, optimizer kind)
     snprintf(head, sizeof head, "adam.step%d.exp_avg_sq.%%.head256", k);
     compare_flat(g, &s->params, o.v, whole, head);
     if (kind == ADAM_ATAN2) {
-      be->ema(be, o.shadow, o.p, s->params.trained, option(g, "ema_rate", 0.999));
       snprintf(whole, sizeof whole, "ema.step%d.", k);
       snprintf(head, sizeof head, "ema.step%d.%%.head256", k);
       compare_flat(g, &s->params, o.shadow, whole, head);
@@ -125,7 +133,8 @@ static void run_sign_sgd(golden_set *g, subject *s, machine *m) {
     const trm__st_tensor *t = find(g, stem, LOCAL);
     if (!t || t->elements != (size_t)B * ndim) break;
     trm__st_read_real(t, drows);
-    m->backend->sign_sgd_rows(m->backend, table, (int)(n / ndim), (int)ndim, drows, ids, B,
+    const trm__update_state state = {.t = k, .factor = 1};
+    m->backend->sign_sgd_rows(m->backend, &state, table, (int)(n / ndim), (int)ndim, drows, ids, B,
                               option(g, "puzzle_emb_lr", 1e-2), option(g, "puzzle_emb_weight_decay", 0.1), scratch);
     double *v = real_values(table, n);
     snprintf(name, sizeof name, "signsgd.step%d.puzzle_emb.weights", k);

@@ -64,17 +64,17 @@ static void take_candidates(trajectory *t, int k) {
 static void update_weights(trajectory *t, int k) {
   trm__backend *be = t->b.m->backend;
   size_t n = t->s->params.trained;
-  trm__adam c = adam_options(t->g);
-  double factor = schedule(t->g, k + 1), puzzle_rate = option(t->g, "puzzle_emb_lr", 1e-2) * factor;
-  c.lr *= factor;
-  c.t = k + 1;
-  t->lr[k] = c.lr;
-  t->lr_emb[k] = puzzle_rate;
+  trm__dense c = dense_options(t->g, TRM__DENSE_ADAM_ATAN2, n);
+  double factor = schedule(t->g, k + 1), puzzle_rate = option(t->g, "puzzle_emb_lr", 1e-2);
+  const trm__update_state state = {
+      .t = k + 1, .factor = factor, .grad_scale = 1, .ema_decay = option(t->g, "ema_rate", 0.999)};
+  c.p = t->o.p, c.m = t->o.m, c.v = t->o.v, c.g = t->o.g, c.ema = t->o.shadow;
+  t->lr[k] = c.lr * factor;
+  t->lr_emb[k] = puzzle_rate * factor;
   if (t->puzzle)
-    be->sign_sgd_rows(be, t->puzzle, (int)(t->s->params.puzzle / t->b.ndim), (int)t->b.ndim, t->drows, t->now_ids, t->B,
-                      puzzle_rate, option(t->g, "puzzle_emb_weight_decay", 0.1), t->scratch);
-  be->adam_atan2(be, t->o.p, t->o.m, t->o.v, t->o.g, n, &c);
-  be->ema(be, t->o.shadow, t->o.p, n, option(t->g, "ema_rate", 0.999));
+    be->sign_sgd_rows(be, &state, t->puzzle, (int)(t->s->params.puzzle / t->b.ndim), (int)t->b.ndim, t->drows,
+                      t->now_ids, t->B, puzzle_rate, option(t->g, "puzzle_emb_weight_decay", 0.1), t->scratch);
+  be->dense(be, &state, &c, 1);
 }
 
 /* What the original's loss head reports: sums over the slots that just halted (losses: over all). */

@@ -206,7 +206,10 @@ static void later_steps_count_less(void **state) {
   assert_memory_equal(plain.dlogits, decayed.dlogits, plain.tokens * 4 * sizeof(trm__real));
   loss.step_decay = 0.5;
   evaluate(&decayed, &loss);
-  assert_memory_equal(plain.stats, decayed.stats, sizeof plain.stats[0] * 3);
+  for (int i = 0; i < 3; i++) {
+    assert_true(plain.stats[i].lm_loss == decayed.stats[i].lm_loss);
+    assert_true(plain.stats[i].halt_loss == decayed.stats[i].halt_loss);
+  }
   int moved = 0;
   for (size_t i = 0; i < plain.tokens * 4; i++) { /* powers of two: exact */
     double factor = pow(0.5, steps[i / 20]), expected = (double)plain.dlogits[i] * factor;

@@ -107,7 +107,8 @@ static void equals_the_bare_recursion(void **state) {
   trm__model_read(f.model, &set);
   CHECK_OK(trm__network_open(&net, &f.model->config, &f.model->params, be, &plan, &err), err);
   trm__network_prepare(net, set.flat);
-  size_t state_bytes = (size_t)(f.model->params.dims.L * f.model->params.dims.D) * be->act_bytes(be, &f.model->params.dims);
+  size_t state_bytes =
+      (size_t)(f.model->params.dims.L * f.model->params.dims.D) * be->act_bytes(be, &f.model->params.dims);
   trm__act *y = be->alloc(be, state_bytes), *z = be->alloc(be, state_bytes);
   trm__real logits[CELLS * TOKENS], q[2];
   const uint8_t fresh = 1;
