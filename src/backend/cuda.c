@@ -104,6 +104,7 @@ static void fill_table(trm__gpu *gpu) {
                        .close = close_backend,
                        .alloc = trm__gpu_alloc,
                        .free = trm__gpu_free,
+                       .memory_available = trm__gpu_memory_available,
                        .copy = trm__gpu_copy,
                        .zero = trm__gpu_zero,
                        .synchronize = synchronize,

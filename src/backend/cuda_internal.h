@@ -95,6 +95,7 @@ trm_status trm__gpu_ring_open(trm__gpu *gpu, trm_error *err);
 void trm__gpu_ring_close(trm__gpu *gpu);
 void *trm__gpu_alloc(trm__backend *be, size_t bytes);
 void trm__gpu_free(trm__backend *be, void *p);
+size_t trm__gpu_memory_available(trm__backend *be);
 void trm__gpu_copy(trm__backend *be, void *to, const void *from, size_t bytes, trm__copy_kind kind);
 void trm__gpu_zero(trm__backend *be, void *p, size_t bytes);
 size_t trm__gpu_act_bytes(const trm__backend *be, const trm__dims *dims);

@@ -23,7 +23,7 @@ void *trm__gpu_alloc(trm__backend *be, size_t bytes) {
   trm__gpu *gpu = trm__gpu_of(be);
   void *p = NULL;
   if (gpu->queue.fault || bytes > SIZE_MAX - TRM__GPU_ALIGN || !reserve(gpu)) return NULL;
-  bytes = (bytes + TRM__GPU_ALIGN) / TRM__GPU_ALIGN * TRM__GPU_ALIGN; /* at least one byte more than asked for */
+  bytes = bytes ? (bytes + TRM__GPU_ALIGN - 1) / TRM__GPU_ALIGN * TRM__GPU_ALIGN : TRM__GPU_ALIGN;
   if (cudaMalloc(&p, bytes) != cudaSuccess) {
     (void)cudaGetLastError();
     return NULL;
@@ -43,6 +43,13 @@ void trm__gpu_free(trm__backend *be, void *p) {
     (void)cudaFree(p); /* waits for what still uses it */
     return;
   }
+}
+
+size_t trm__gpu_memory_available(trm__backend *be) {
+  trm__gpu *gpu = trm__gpu_of(be);
+  size_t available = 0, total = 0;
+  if (gpu->queue.fault || !trm__gpu_did(gpu, cudaMemGetInfo(&available, &total), "asking for free memory")) return 0;
+  return available;
 }
 
 trm_status trm__gpu_no_memory(trm__gpu *gpu, trm_error *err, const char *what, size_t bytes) {

@@ -101,9 +101,15 @@ UNUSED static size_t state_size(const trm__dims *d, int b) {
   return (size_t)b * (size_t)d->L * (size_t)d->D;
 }
 
+/* Rounded to the forward type, so that both sides begin with the same numbers. */
 UNUSED static trm__act *put_act(side *s, const trm__real *host, size_t n) {
   trm__act *p = keep(s, n * s->be->act_bytes(s->be, &s->dims));
-  s->be->act_write(s->be, &s->dims, p, host, n);
+  trm__real *rounded = trm__calloc(n, sizeof *rounded);
+  assert_non_null(rounded);
+  memcpy(rounded, host, n * sizeof *rounded);
+  if (s->dims.bf16) trm__kernels_get("ref")->round_bf16(rounded, host, n);
+  s->be->act_write(s->be, &s->dims, p, rounded, n);
+  trm__free(rounded);
   return p;
 }
 UNUSED static trm__act *poisoned_act(side *s, size_t n) {
