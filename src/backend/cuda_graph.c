@@ -11,7 +11,7 @@ trm_status trm__gpu_record_begin(trm__backend *be, trm_error *err) {
   trm__gpu *gpu = trm__gpu_of(be);
   if (gpu->queue.fault) return trm__gpu_report(gpu, err);
   if (gpu->recording) return trm__fail(err, TRM_E_INTERNAL, gpu->name, "a recording is begun inside another");
-  if (!trm__gpu_did(gpu, cudaStreamBeginCapture(gpu->stream, cudaStreamCaptureModeThreadLocal), "beginning to record"))
+  if (!trm__gpu_did(gpu, cudaStreamBeginCapture(gpu->stream, cudaStreamCaptureModeRelaxed), "beginning to record"))
     return trm__gpu_report(gpu, err);
   gpu->recording = 1;
   return TRM_OK;
