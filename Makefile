@@ -61,7 +61,7 @@ clang: setup ## build everything with clang
 	@cmake -S . -G Ninja -B build-clang -DCMAKE_C_COMPILER=clang && cmake --build build-clang -j $(JOBS)
 
 format-check: ## differences from .clang-format
-	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+	@git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' | xargs clang-format --dry-run -Werror
 
 clean: ## remove all builds
 	@rm -rf $(BUILD) build-asan build-ubsan build-tsan build-valgrind build-fuzz build-clang build-arm64

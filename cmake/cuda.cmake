@@ -51,6 +51,8 @@ function(trm_cuda_find why)
   set(${why} "" PARENT_SCOPE)
 endfunction()
 
+# -fno-threadsafe-statics: the only statics are in the stubs of kernel<<<...>>>(), which nothing calls; with guards they
+# would need the C++ runtime.
 # trm_cuda_compile(source): src/kernels/cuda/name.cu -> cuda/name.o and cuda/name.ptxas in the build tree. name_sm90a.cu is
 # for sm_90a alone.
 function(trm_cuda_compile source)
@@ -69,7 +71,7 @@ function(trm_cuda_compile source)
   add_custom_command(OUTPUT ${to}.o BYPRODUCTS ${to}.ptxas
     COMMAND ${CMAKE_SOURCE_DIR}/tools/compile_cuda ${to}.ptxas ${TRM_NVCC} -c ${source} -o ${to}.o -MD -MF ${to}.d
       -O3 -std=c++17 -lineinfo ${archs} -Xptxas -v -Werror all-warnings -Wno-deprecated-gpu-targets
-      -Xcompiler=-Wall,-Wextra,-Wshadow,-Werror,-fPIC,-fno-exceptions,-fno-strict-aliasing
+      -Xcompiler=-Wall,-Wextra,-Wshadow,-Werror,-fPIC,-fno-exceptions,-fno-threadsafe-statics,-fno-strict-aliasing
       -I${CMAKE_SOURCE_DIR}/src -I${CMAKE_SOURCE_DIR}/include
     DEPENDS ${source} ${CMAKE_SOURCE_DIR}/tools/compile_cuda DEPFILE ${to}.d
     COMMENT "Building CUDA object ${name}.o" VERBATIM)

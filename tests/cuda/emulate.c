@@ -11,8 +11,7 @@ static trm__cuda_queue queue(cudaStream_t stream) {
   return (trm__cuda_queue){.stream = stream, .sms = 4, .capability = 90};
 }
 
-/* -- threads --------------------------------------------------------------------------------------------------------
- */
+/* -- threads ------------------------------------------------------------------------------------------------------- */
 
 static int reversed(const int *in, const int *out, int blocks, int threads) {
   for (int b = 0; b < blocks; b++)
@@ -149,8 +148,7 @@ static void order_is_drawn(void **state) {
   assert_memory_not_equal(first, other, sizeof first);
 }
 
-/* -- faults ----------------------------------------------------------------------------------------------------------
- */
+/* -- faults -------------------------------------------------------------------------------------------------------- */
 
 static int quiet(void) { /* keeps expected messages and cores out of the way; a file for the message */
   struct rlimit none = {0, 0};
@@ -206,8 +204,7 @@ static void faults_are_found(void **state) {
   remove("emulate-message.txt");
 }
 
-/* -- streams, events, graphs ------------------------------------------------------------------------------------------
- */
+/* -- streams, events, graphs --------------------------------------------------------------------------------------- */
 
 #define OK(call) assert_string_equal(cudaGetErrorName(call), "cudaSuccess")
 #define FAILS(call, error) assert_string_equal(cudaGetErrorName(call), #error)
@@ -353,8 +350,7 @@ static void captures_refuse(void **state) {
   close_rig(&r);
 }
 
-/* -- bad devices
- * -------------------------------------------------------------------------------------------------------- */
+/* -- bad devices --------------------------------------------------------------------------------------------------- */
 
 static void devices(void **state) {
   (void)state;

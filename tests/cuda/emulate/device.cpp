@@ -19,8 +19,7 @@ namespace trm {
 device_state device;
 thread_local cudaError_t last_error;
 
-/* -- entering and leaving a call
- * ---------------------------------------------------------------------------------------- */
+/* -- entering and leaving a call ----------------------------------------------------------------------------------- */
 
 call::call(bool alive) : lock(device.mutex), error(cudaSuccess) {
   device.calls++;
@@ -53,8 +52,7 @@ void progress() {
     }
 }
 
-/* -- streams
- * -------------------------------------------------------------------------------------------------------------- */
+/* -- streams ------------------------------------------------------------------------------------------------------- */
 
 void advance(stream_state &s, uint64_t ticket) {
   while (s.done < ticket && !s.queue.empty()) {
@@ -109,8 +107,7 @@ cudaError_t unsafe() {
   return spoiled ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
 }
 
-/* -- memory
- * ------------------------------------------------------------------------------------------------------------------ */
+/* -- memory -------------------------------------------------------------------------------------------------------- */
 
 namespace {
 
@@ -154,8 +151,7 @@ bool in_pinned(const void *at, size_t bytes) {
   return (uintptr_t)at + bytes <= m->first + m->second;
 }
 
-/* -- launches
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- launches ------------------------------------------------------------------------------------------------------ */
 
 namespace {
 
@@ -199,8 +195,7 @@ cudaError_t launch(void *stream, const char *name, dim3 grid, int threads, size_
 
 using namespace trm;
 
-/* -- errors and devices
- * ------------------------------------------------------------------------------------------------------- */
+/* -- errors and devices -------------------------------------------------------------------------------------------- */
 
 #define ERRORS(X)                                                                                                      \
   X(cudaSuccess, "no error")                                                                                           \
@@ -389,9 +384,7 @@ cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int) {
   return c.end();
 }
 
-/* -- memory
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* -- memory -------------------------------------------------------------------------------------------------------- */
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
   call c;

@@ -93,8 +93,7 @@ cudaError_t launch(void *stream, const char *name, dim3 grid, int threads, size_
 #define gridDim (trm::self->grid_size)
 static const int warpSize = 32;
 
-/* -- bf16
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- bf16 ---------------------------------------------------------------------------------------------------------- */
 
 struct alignas(2) trm_bf16 {
   uint16_t bits;
@@ -152,8 +151,7 @@ TRM_DEVICE float trm_high_float(uint32_t word) {
   return __uint_as_float(word & 0xffff0000u);
 }
 
-/* -- shared memory, copies, tensor cores, barriers
- * --------------------------------------------------------------------- */
+/* -- shared memory, copies, tensor cores, barriers ----------------------------------------------------------------- */
 
 TRM_DEVICE unsigned char *trm_shared(void) {
   return trm::self->shared;
@@ -194,8 +192,7 @@ TRM_DEVICE void trm_grid_barrier(unsigned *count) {
 TRM_DEVICE void __threadfence(void) {}
 TRM_DEVICE void __threadfence_block(void) {}
 
-/* -- shuffles and votes, over whole warps
- * ---------------------------------------------------------------------------------- */
+/* -- shuffles and votes, over whole warps -------------------------------------------------------------------------- */
 
 namespace trm {
 template <class T> static inline T shuffle_as(T value, int source, unsigned mask) {
@@ -240,8 +237,7 @@ TRM_DEVICE void __syncwarp(unsigned mask = 0xffffffffu) {
   trm::ballot(mask, 0);
 }
 
-/* -- atomics: threads change nowhere else, so these are plain; one that adds nothing is a poll and lets others run
- * -------- */
+/* -- atomics: threads change nowhere else, so these are plain; one that adds nothing is a poll and lets others run - */
 
 template <class T, class V> static inline T atomicAdd(T *at, V value) {
   static_assert(std::is_integral<T>::value, "sums of floats have no order");
@@ -277,8 +273,7 @@ template <class T, class V, class W> static inline T atomicCAS(T *at, V expected
   return old;
 }
 
-/* -- arithmetic
- * ------------------------------------------------------------------------------------------------------------ */
+/* -- arithmetic ---------------------------------------------------------------------------------------------------- */
 
 template <class T> static inline T __ldg(const T *at) {
   return *at;
@@ -438,8 +433,7 @@ TRM_DEVICE double2 make_double2(double x, double y) {
   return double2{x, y};
 }
 
-/* -- launching
- * --------------------------------------------------------------------------------------------------------------- */
+/* -- launching ----------------------------------------------------------------------------------------------------- */
 
 static inline void trm__cuda_note(trm__cuda_queue *q, const char *name, cudaError_t error, dim3 grid, int threads) {
   if (error == cudaSuccess && q->check) error = cudaStreamSynchronize((cudaStream_t)q->stream);

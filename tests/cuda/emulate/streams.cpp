@@ -14,8 +14,7 @@ static double now_ms() {
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-/* -- streams
- * ---------------------------------------------------------------------------------------------------------------- */
+/* -- streams ------------------------------------------------------------------------------------------------------- */
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
   call c;
@@ -83,8 +82,7 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t fn, void *data)
   return c.end(push(stream, [=]() { fn(data); }));
 }
 
-/* -- events
- * ----------------------------------------------------------------------------------------------------------------- */
+/* -- events -------------------------------------------------------------------------------------------------------- */
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) {
   call c;
@@ -202,8 +200,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   return c.end(push(stream, [=]() { advance(*other, ticket); }));
 }
 
-/* -- graphs
- * ------------------------------------------------------------------------------------------------------------------ */
+/* -- graphs -------------------------------------------------------------------------------------------------------- */
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   call c;
@@ -315,8 +312,7 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t made, cudaGraphNode_t *nodes, size_t *
   return c.end();
 }
 
-/* -- control
- * ----------------------------------------------------------------------------------------------------------------- */
+/* -- control ------------------------------------------------------------------------------------------------------- */
 
 static void plan(planned &p, const char *text, long nth, cudaError_t error) {
   snprintf(p.text, sizeof p.text, "%s", text);
