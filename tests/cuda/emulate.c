@@ -178,6 +178,17 @@ static int stray(void *context) {
   return 0;
 }
 
+static int beyond(void *out) { /* AddressSanitizer ends it */
+  void *memory = NULL;
+  if (quiet() || cudaMalloc(&memory, 7 * sizeof(float)) != cudaSuccess) return 1;
+  trm__cuda_queue q = queue(NULL);
+  launch_beyond(&q, out, memory, 7);
+  for (int i = 0; i < 5; i++)
+    if (!isnan(((float *)out)[i])) return 2 + i;
+  cudaFree(memory);
+  return 0;
+}
+
 static void message_has(const char *text) {
   char message[2048] = "";
   FILE *file = fopen("emulate-message.txt", "r");
@@ -201,6 +212,13 @@ static void faults_are_found(void **state) {
   stray_case outside[] = {{100, 0, 0}, {-1, 0, 0}, {150, 0, 0}, {5, 40, 40}, {5, 0, 1}, {5, 40, -1}, {-400, 0, 0}};
   for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
     if (check_in_child(stray, &outside[i]) == 0) fail_msg("stray write %zu went unnoticed", i);
+  float out[5] = {0};
+#ifdef __SANITIZE_ADDRESS__
+  assert_int_not_equal(check_in_child(beyond, out), 0);
+  message_has("AddressSanitizer");
+#else
+  assert_int_equal(check_in_child(beyond, out), 0);
+#endif
   remove("emulate-message.txt");
 }
 

@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)0)
-#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)0)
-#endif
-
 namespace trm {
 
 device_state device;
@@ -112,20 +105,14 @@ cudaError_t unsafe() {
 namespace {
 
 const size_t guard_bytes = 512;
-const unsigned char guard_byte = 0xa5;
 
 /* near: only the bytes close to the memory, for a check after each launch. */
 void check_guards_of(const unsigned char *at, size_t bytes, size_t near, const char *when) {
-  ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, guard_bytes);
-  ASAN_UNPOISON_MEMORY_REGION(at + bytes, guard_bytes);
-  for (size_t i = 0; i < near; i++) {
-    if (at[-1 - (ptrdiff_t)i] != guard_byte)
-      fail("device memory of %zu bytes: a byte %zu before it was written (seen %s)", bytes, i + 1, when);
-    if (at[bytes + i] != guard_byte)
-      fail("device memory of %zu bytes: a byte %zu beyond it was written (seen %s)", bytes, i, when);
-  }
-  ASAN_POISON_MEMORY_REGION(at - guard_bytes, guard_bytes);
-  ASAN_POISON_MEMORY_REGION(at + bytes, guard_bytes);
+  if (const unsigned char *found = broken_guard(at - near, near))
+    fail("device memory of %zu bytes: a byte %td before it was written (seen %s)", bytes, at - found, when);
+  if (const unsigned char *found = broken_guard(at + bytes, near))
+    fail("device memory of %zu bytes: a byte %td beyond it was written (seen %s)", bytes, found - at - (ptrdiff_t)bytes,
+         when);
 }
 
 } /* namespace */
@@ -407,10 +394,9 @@ cudaError_t cudaMalloc(void **pointer, size_t size) {
   size_t whole = (2 * guard_bytes + size + 511) / 512 * 512;
   unsigned char *at = (unsigned char *)aligned_alloc(512, whole);
   if (!at) return c.end(cudaErrorMemoryAllocation);
-  memset(at, guard_byte, whole);
+  fill_guard(at, guard_bytes);
   memset(at + guard_bytes, 0xff, size);
-  ASAN_POISON_MEMORY_REGION(at, guard_bytes);
-  ASAN_POISON_MEMORY_REGION(at + guard_bytes + size, guard_bytes);
+  fill_guard(at + guard_bytes + size, guard_bytes);
   device.memory[(uintptr_t)(at + guard_bytes)] = size;
   device.used += size;
   *pointer = at + guard_bytes;
