@@ -64,23 +64,18 @@ static void call_gates(call *c, int option) {
   x->gu_in = option & 2 ? c->gu.x : c->gu_in.x;
 }
 
-/* option bit 0: leave out what may be, bit 1: in place, bit 2: with scales. */
+/* option bit 0: leave out what may be, bit 1: in place, bit 2: with scales, bit 3: lines that are not aligned. */
 static call call_new(const variant *v, const problem *p, trm__cuda_layout la, trm__cuda_layout lb,
                      trm__cuda_epilogue epilogue, int same_b, int option) {
   call c = {.v = v, .p = p, .transposed = is_transposed(epilogue)};
-  c.product = (trm__cuda_product){.type = p->type,
-                                  .m = p->m,
-                                  .n = p->n,
-                                  .k = p->k,
-                                  .batches = p->batches,
-                                  .epilogue = epilogue,
-                                  .eps = 1e-5};
-  c.product.a = lay_out(&c.a, p->type, p->a, p->batches, p->m, p->k, la, 8, 0);
+  c.product = (trm__cuda_product){
+      .type = p->type, .m = p->m, .n = p->n, .k = p->k, .batches = p->batches, .epilogue = epilogue, .eps = 1e-5};
+  c.product.a = lay_out(&c.a, p->type, p->a, p->batches, p->m, p->k, la, option & 8 ? 3 : 8, 0);
   c.product.b = lay_out(&c.b, p->type, p->b, p->batches, p->n, p->k, lb, 0, same_b);
   size_t rows = (size_t)p->batches * (size_t)p->m;
   if (epilogue == TRM__CUDA_GATE || epilogue == TRM__CUDA_GATE_BACKWARD) call_gates(&c, option);
   else call_results(&c, option & 2);
-  if ((option & 4) && epilogue == TRM__CUDA_RESIDUAL) {
+  if ((option & 4) && (epilogue == TRM__CUDA_RESIDUAL || epilogue == TRM__CUDA_RESIDUAL_T)) {
     c.scale = numbers_new(TRM__CUDA_F32, rows);
     fill(&c.scale);
     c.product.scale = (const float *)(const void *)c.scale.x;
@@ -99,9 +94,9 @@ static void call_free(call *c) {
 
 static void close_to(const call *c, const char *what, size_t at, double got, double expected, double tolerance) {
   if (!(fabs(got - expected) <= tolerance))
-    fail_msg("%s, m %d n %d k %d, a %d b %d, epilogue %d: %s[%zu] is %.9g, expected %.9g within %g", c->v->name, c->p->m,
-             c->p->n, c->p->k, (int)c->product.a.layout, (int)c->product.b.layout, (int)c->product.epilogue, what, at,
-             got, expected, tolerance);
+    fail_msg("%s, m %d n %d k %d, a %d b %d, epilogue %d: %s[%zu] is %.9g, expected %.9g within %g", c->v->name,
+             c->p->m, c->p->n, c->p->k, (int)c->product.a.layout, (int)c->product.b.layout, (int)c->product.epilogue,
+             what, at, got, expected, tolerance);
 }
 
 /* Half an ulp of the type, relative; and the error of a sum. */
@@ -205,7 +200,8 @@ static void check_gate_backward(const call *c) {
       double g = (double)numbers_get(&c->gu_in, at), u = (double)numbers_get(&c->gu_in, at + 8), d = p->acc[from];
       double s = 1 / (1 + exp(-g)), error = sum_error(c, from) + unit(c) * fabs(d);
       double dg = u * s * (1 + g * (1 - s)), du = g * s;
-      close_to(c, "dg", at, (double)numbers_get(&c->gu, at), d * dg, error * fabs(dg) + 2 * unit(c) * fabs(d * dg) + 1e-6);
+      close_to(c, "dg", at, (double)numbers_get(&c->gu, at), d * dg,
+               error * fabs(dg) + 2 * unit(c) * fabs(d * dg) + 1e-6);
       close_to(c, "du", at, (double)numbers_get(&c->gu, at + 8), d * du,
                error * fabs(du) + 2 * unit(c) * fabs(d * du) + 1e-6);
       if (c->act.x)
@@ -219,9 +215,15 @@ static void check_call(const call *c) {
     check_gates(c);
     check_squares(c);
     break;
-  case TRM__CUDA_GATE_BACKWARD: check_gate_backward(c); break;
-  case TRM__CUDA_RESIDUAL_NORM_T: check_normed(c); break;
-  default: check_rows(c); break;
+  case TRM__CUDA_GATE_BACKWARD:
+    check_gate_backward(c);
+    break;
+  case TRM__CUDA_RESIDUAL_NORM_T:
+    check_normed(c);
+    break;
+  default:
+    check_rows(c);
+    break;
   }
 }
 
@@ -275,7 +277,8 @@ static void try_all(trm__cuda_epilogue epilogue, const shape_case *shapes, int c
 
 static const shape_case any_shapes[] = {{1, 1, 1, 1},     {7, 7, 7, 2},     {97, 133, 97, 1},
                                         {133, 97, 40, 2}, {130, 260, 8, 1}, {5, 3, 300, 2}};
-static const shape_case gate_shapes[] = {{1, 16, 1, 1}, {7, 48, 7, 2}, {97, 128, 97, 2}, {133, 256, 72, 1}, {33, 144, 200, 1}};
+static const shape_case gate_shapes[] = {
+    {1, 16, 1, 1}, {7, 48, 7, 2}, {97, 128, 97, 2}, {133, 256, 72, 1}, {33, 144, 200, 1}};
 static const shape_case norm_shapes[] = {{1, 1, 1, 1}, {40, 7, 97, 2}, {133, 97, 72, 1}, {64, 128, 33, 2}};
 #define COUNT(x) (int)(sizeof(x) / sizeof *(x))
 
@@ -304,12 +307,31 @@ static void gate_backward(void **state) {
   try_all(TRM__CUDA_GATE_BACKWARD, gate_shapes, COUNT(gate_shapes));
 }
 
+/* Operands that tensor cores cannot load, a whole tile and more in every direction; and results that are not aligned.
+ */
+static void unaligned(void **state) {
+  (void)state;
+  const variant *v = &variants[VARIANTS - 1];
+  problem p = problem_new(TRM__CUDA_BF16, 70, 130, 40, 2, 0);
+  for (int l = 0; l < 4; l++) try_product(v, &p, l & 1, l >> 1, TRM__CUDA_RESIDUAL, 8);
+  problem_free(&p);
+  static _Alignas(16) uint16_t a[16 * 16], b[16 * 16], c[16 * 17 + 1];
+  for (int i = 0; i < 256; i++) a[i] = (uint16_t)(i % 16 == i / 16 ? 0x3f80 : 0), b[i] = (uint16_t)(0x3f80 + i);
+  memset(c, 0xff, sizeof c);
+  trm__cuda_product x = {.type = TRM__CUDA_BF16, .m = 16, .n = 16, .k = 16, .batches = 1, .c = c + 1, .c_ld = 17};
+  x.a = (trm__cuda_operand){.x = a, .ld = 16};
+  x.b = (trm__cuda_operand){.x = b, .ld = 16, .layout = TRM__CUDA_OUTER};
+  trm__cuda_queue q = products_queue();
+  trm__cuda_multiply(&q, &x);
+  assert_int_equal(q.fault, 0);
+  for (int i = 0; i < 16; i++) assert_memory_equal(c + 1 + 17 * i, b + 16 * i, 16 * sizeof *b);
+  for (int i = 0; i <= 16; i++) assert_int_equal(c[17 * i], 0xffff);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(store),
-                                     cmocka_unit_test(residual),
-                                     cmocka_unit_test(residual_transposed),
-                                     cmocka_unit_test(residual_norm),
-                                     cmocka_unit_test(gate),
-                                     cmocka_unit_test(gate_backward)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(store),         cmocka_unit_test(residual), cmocka_unit_test(residual_transposed),
+      cmocka_unit_test(residual_norm), cmocka_unit_test(gate),     cmocka_unit_test(gate_backward),
+      cmocka_unit_test(unaligned)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,7 +136,8 @@ static inline void problem_free(problem *p) {
  * between stays NaN. */
 static inline trm__cuda_operand lay_out(numbers *v, trm__cuda_type type, const float *x, int batches, int rows, int k,
                                         trm__cuda_layout layout, size_t extra, int same) {
-  size_t lines = (size_t)(layout == TRM__CUDA_INNER ? rows : k), length = (size_t)(layout == TRM__CUDA_INNER ? k : rows);
+  size_t lines = (size_t)(layout == TRM__CUDA_INNER ? rows : k),
+         length = (size_t)(layout == TRM__CUDA_INNER ? k : rows);
   size_t ld = up8(length) + extra, stored = same ? 1 : (size_t)batches, batch = lines * ld + 16;
   *v = numbers_new(type, stored * batch - 16 - (ld - length)); /* nothing follows the last number */
   for (size_t b = 0; b < stored; b++)
@@ -152,7 +153,7 @@ typedef struct variant {
   const char *name;
   trm__cuda_type type;
   int kind;  /* 0 plain, 1 mma, 2 wgmma, 3: what trm__cuda_multiply takes */
-  int shape; /* of its kind */
+  int shape; /* of its kind; 3: multiprocessors of a card without wgmma, 0: four and wgmma */
   int wide;  /* tiles of at least 128 columns */
 } variant;
 
@@ -166,6 +167,7 @@ static const variant variants[] = {
     {"wgmma 128", TRM__CUDA_BF16, 2, TRM__WGMMA_128, 1},
     {"wgmma 256", TRM__CUDA_BF16, 2, TRM__WGMMA_256, 1},
     {"multiply", TRM__CUDA_BF16, 3, 0, 1},
+    {"multiply on sm_80", TRM__CUDA_BF16, 3, 132, 1},
 };
 enum { VARIANTS = (int)(sizeof variants / sizeof *variants) };
 
@@ -176,10 +178,18 @@ static inline trm__cuda_queue products_queue(void) {
 static inline void multiply_with(const variant *v, const trm__cuda_product *p, int splits, float *partial) {
   trm__cuda_queue q = products_queue();
   switch (v->kind) {
-  case 0: trm__cuda_product_plain(&q, p, splits, partial); break;
-  case 1: trm__cuda_product_mma(&q, p, splits, partial, v->shape); break;
-  case 2: trm__cuda_product_wgmma(&q, p, splits, partial, v->shape); break;
-  default: trm__cuda_product_any(&q, p, splits, partial); break;
+  case 0:
+    trm__cuda_product_plain(&q, p, splits, partial);
+    break;
+  case 1:
+    trm__cuda_product_mma(&q, p, splits, partial, v->shape);
+    break;
+  case 2:
+    trm__cuda_product_wgmma(&q, p, splits, partial, v->shape);
+    break;
+  default:
+    trm__cuda_product_any(&q, p, splits, partial);
+    break;
   }
   assert_int_equal(q.fault, 0);
 }

@@ -1,10 +1,10 @@
 /* Tiles of bf16 operands in shared memory, for the tensor cores: how they lie there, and how a block copies them.
  *
- * A tile is ROWS rows (of m or n) by BK numbers of the sum. It is kept as it comes: lines along memory, which is along k
- * (INNER) or along rows (OUTER), in chunks of 16 bytes. Eight chunks make a line of 128 bytes, wider tiles are several
- * blocks of such lines one after the other, and the chunks of a line change places with its number (exclusive or), so
- * that eight lines' chunks of one column are in different banks: ldmatrix and the copies have no conflicts. With lines of
- * 128 bytes this is also the 128-byte swizzle of wgmma's descriptors. */
+ * A tile is ROWS rows (of m or n) by BK numbers of the sum. It is kept as it comes: lines along memory, which is along
+ * k (INNER) or along rows (OUTER), in chunks of 16 bytes. Eight chunks make a line of 128 bytes, wider tiles are
+ * several blocks of such lines one after the other, and the chunks of a line change places with its number (exclusive
+ * or), so that eight lines' chunks of one column are in different banks: ldmatrix and the copies have no conflicts.
+ * With lines of 128 bytes this is also the 128-byte swizzle of wgmma's descriptors. */
 #ifndef TRM_KERNELS_CUDA_OPERAND_CUH
 #define TRM_KERNELS_CUDA_OPERAND_CUH
 

@@ -29,7 +29,7 @@ TRM_KERNEL __launch_bounds__(THREADS)
 template <class T>
 TRM_KERNEL __launch_bounds__(THREADS)
     pack_columns(T *dst, ptrdiff_t ld, const float *src, int rows, int cols, int interleave) {
-  float(*square)[SIDE + 1] = (float(*)[SIDE + 1])trm_shared();
+  float(*square)[SIDE + 1] = (float(*)[SIDE + 1]) trm_shared();
   int x = (int)threadIdx.x % SIDE, place0 = (int)blockIdx.x * SIDE, c0 = (int)blockIdx.y * SIDE;
   for (int y = (int)threadIdx.x / SIDE; y < SIDE; y += ROWS_AT_ONCE) {
     int place = place0 + y, c = c0 + x;
@@ -46,7 +46,8 @@ TRM_KERNEL __launch_bounds__(THREADS)
 template <class T>
 void launch(trm__cuda_queue *q, T *dst, ptrdiff_t ld, const float *src, int rows, int cols, int transpose,
             int interleave) {
-  unsigned across = (unsigned)((ld + SIDE - 1) / SIDE), down = (unsigned)(((transpose ? cols : rows) + SIDE - 1) / SIDE);
+  unsigned across = (unsigned)((ld + SIDE - 1) / SIDE),
+           down = (unsigned)(((transpose ? cols : rows) + SIDE - 1) / SIDE);
   trm_launch_as(false, q, transpose ? "pack_columns" : "pack_rows", transpose ? pack_columns<T> : pack_rows<T>,
                 dim3(across, down), THREADS, transpose ? SIDE * (SIDE + 1) * sizeof(float) : 0, dst, ld, src, rows,
                 cols, interleave);

@@ -28,7 +28,8 @@ struct trm__place {
   int k0, first; /* where the first step begins: along k, and in which batch */
 };
 
-static inline trm__tiling trm__tiling_of(const trm__cuda_product *p, int bm, int bn, int bk, int splits, float *partial) {
+static inline trm__tiling trm__tiling_of(const trm__cuda_product *p, int bm, int bn, int bk, int splits,
+                                         float *partial) {
   trm__tiling t;
   t.across = (p->n + bn - 1) / bn;
   t.tiles = t.across * ((p->m + bm - 1) / bm);
@@ -62,7 +63,8 @@ TRM_DEVICE trm__place trm__place_of(const trm__cuda_product &p, const trm__tilin
   return at;
 }
 
-/* -- eight numbers -------------------------------------------------------------------------------------------------- */
+/* -- eight numbers --------------------------------------------------------------------------------------------------
+ */
 
 TRM_DEVICE void trm__read8(float v[8], const float *from) {
   float4 low = *(const float4 *)from, high = *(const float4 *)(from + 4);
@@ -121,7 +123,8 @@ template <> TRM_DEVICE_SPECIAL float trm__sigmoid_for<trm_bf16>(float x) {
   return __fdividef(1.0f, 1.0f + __expf(-x));
 }
 
-/* -- what becomes of a tile ------------------------------------------------------------------------------------------- */
+/* -- what becomes of a tile -------------------------------------------------------------------------------------------
+ */
 
 /* BM x BN numbers of T by THREADS threads. Rows of the stage are eight numbers longer than the tile's, so that the
  * fragments of a warp go to different banks. */
@@ -129,7 +132,7 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
   enum {
     PITCH = BN + 8,
     PITCH_T = BM + 8, /* of the stage of transposed results, [BN][BM] */
-    STAGE = BM * PITCH > BN * PITCH_T ? BM * PITCH : BN * PITCH_T,
+    STAGE = BM * PITCH > BN *PITCH_T ? BM *PITCH : BN *PITCH_T,
     PARTS = THREADS > BM ? THREADS / BM : 1, /* that a row's squares are summed in */
     BYTES = STAGE * (int)sizeof(T) + (PARTS + 1) * BM * (int)sizeof(float)
   };
@@ -140,8 +143,7 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
   int thread;
 
   TRM_METHOD trm__finish(const trm__cuda_product &product, const trm__place &place)
-      : p(product), at(place), stage((T *)trm_shared()), thread((int)threadIdx.x) {
-  }
+      : p(product), at(place), stage((T *)trm_shared()), thread((int)threadIdx.x) {}
 
   TRM_METHOD bool aligned() const { /* c and residual: every eighth number is at a multiple of 16 bytes */
     size_t steps = (size_t)p.c_ld | (p.batches > 1 ? (size_t)p.c_batch : 0);
@@ -332,11 +334,17 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
     put<MT, NT, STRIDE>(acc, row0, col0, transposed);
     __syncthreads();
     switch (p.epilogue) {
-    case TRM__CUDA_GATE: return gate();
-    case TRM__CUDA_GATE_BACKWARD: return gate_backward();
-    case TRM__CUDA_RESIDUAL_T: return columns(false);
-    case TRM__CUDA_RESIDUAL_NORM_T: columns(true); return normed_columns();
-    default: return rows();
+    case TRM__CUDA_GATE:
+      return gate();
+    case TRM__CUDA_GATE_BACKWARD:
+      return gate_backward();
+    case TRM__CUDA_RESIDUAL_T:
+      return columns(false);
+    case TRM__CUDA_RESIDUAL_NORM_T:
+      columns(true);
+      return normed_columns();
+    default:
+      return rows();
     }
   }
 };

@@ -1,5 +1,5 @@
-/* The variants of a matrix product: what trm__cuda_multiply and trm__cuda_weight_gradient choose from, and what tests and
- * other kernels name directly. splits 0 and partial NULL; or a sum in parts, partial [splits][m][n]. */
+/* The variants of a matrix product: what trm__cuda_multiply and trm__cuda_weight_gradient choose from, and what tests
+ * and other kernels name directly. splits 0 and partial NULL; or a sum in parts, partial [splits][m][n]. */
 #ifndef TRM_KERNELS_CUDA_PRODUCT_H
 #define TRM_KERNELS_CUDA_PRODUCT_H
 

@@ -26,7 +26,7 @@ template <int BM_, int BN_, int BK_, int STAGES_, int WM_, int WN_> struct shape
     THREADS = BM / WM * (BN / WN) * 32,
     STAGE = (BM + BN) * BK * 2, /* bytes */
     SHARED = STAGES * STAGE > trm__finish<trm_bf16, BM, BN, THREADS>::BYTES
-                 ? STAGES * STAGE
+                 ? STAGES *STAGE
                  : trm__finish<trm_bf16, BM, BN, THREADS>::BYTES
   };
 };
@@ -36,9 +36,7 @@ typedef shape<32, 128, 64, 3, 16, 64> flat;
 typedef shape<32, 32, 64, 4, 16, 16> tiny;
 
 /* The operands of one k16 of a warp. */
-template <class S> struct fragments {
-  uint32_t a[S::MT][4], b[S::NT / 2][4];
-};
+template <class S> struct fragments { uint32_t a[S::MT][4], b[S::NT / 2][4]; };
 
 template <class S, class A, class B>
 TRM_DEVICE void load(fragments<S> &f, const unsigned char *stage, int row0, int col0, int ks) {
@@ -56,13 +54,15 @@ template <class S> TRM_DEVICE void multiply(float (&acc)[S::MT][S::NT][4], const
     for (int j = 0; j < S::NT; j++) trm_mma(acc[i][j], f.a[i], f.b[j / 2] + j % 2 * 2);
 }
 
-/* One step: the fragments of the next k16 are under way while this one's are multiplied. */
+/* One step, of which `left` numbers of k are not zeros: the fragments of the next k16 are under way while this one's
+ * are multiplied. */
 template <class S, class A, class B>
-TRM_DEVICE void multiply_step(float (&acc)[S::MT][S::NT][4], const unsigned char *stage, int row0, int col0) {
+TRM_DEVICE void multiply_step(float (&acc)[S::MT][S::NT][4], const unsigned char *stage, int row0, int col0, int left) {
   fragments<S> f[2];
   load<S, A, B>(f[0], stage, row0, col0, 0);
 #pragma unroll
   for (int ks = 0; ks < S::BK / 16; ks++) {
+    if (ks && 16 * ks >= left) break;
     if (ks + 1 < S::BK / 16) load<S, A, B>(f[(ks + 1) & 1], stage, row0, col0, ks + 1);
     multiply<S>(acc, f[ks & 1]);
   }
@@ -78,6 +78,7 @@ TRM_KERNEL __launch_bounds__(S::THREADS, 2) product_mma(trm__cuda_product p, trm
   tile_b b(p.b, at.n0, p.n);
   int warp = (int)threadIdx.x / 32;
   int row0 = warp / (S::BN / S::WN) * S::WM, col0 = warp % (S::BN / S::WN) * S::WN;
+  int left = p.k - at.k0;                      /* of k, in the step to multiply */
   int k0 = at.k0, batch = at.first, ahead = 0; /* the next step to copy */
   float acc[S::MT][S::NT][4] = {};
   auto copy_next = [&]() {
@@ -96,7 +97,8 @@ TRM_KERNEL __launch_bounds__(S::THREADS, 2) product_mma(trm__cuda_product p, trm
     trm_copy_wait<S::STAGES - 2>();
     __syncthreads(); /* all see this step's tiles, and all have done with the stage that is filled next */
     copy_next();
-    multiply_step<S, tile_a, tile_b>(acc, shared + step % S::STAGES * S::STAGE, row0, col0);
+    multiply_step<S, tile_a, tile_b>(acc, shared + step % S::STAGES * S::STAGE, row0, col0, left);
+    left = left > S::BK ? left - S::BK : p.k;
   }
   trm__finish<trm_bf16, S::BM, S::BN, S::THREADS>(p, at).template run<16>(t, acc, row0, col0);
 }
@@ -106,8 +108,8 @@ template <class S> void launch(trm__cuda_queue *q, const trm__cuda_product *p, i
   void (*kernel[2][2])(trm__cuda_product, trm__tiling) = {
       {product_mma<S, TRM__CUDA_INNER, TRM__CUDA_INNER>, product_mma<S, TRM__CUDA_INNER, TRM__CUDA_OUTER>},
       {product_mma<S, TRM__CUDA_OUTER, TRM__CUDA_INNER>, product_mma<S, TRM__CUDA_OUTER, TRM__CUDA_OUTER>}};
-  trm_launch_as(false, q, "product_mma", kernel[p->a.layout == TRM__CUDA_OUTER][p->b.layout == TRM__CUDA_OUTER], trm__tiling_grid(p, &t),
-                S::THREADS, S::SHARED, *p, t);
+  trm_launch_as(false, q, "product_mma", kernel[p->a.layout == TRM__CUDA_OUTER][p->b.layout == TRM__CUDA_OUTER],
+                trm__tiling_grid(p, &t), S::THREADS, S::SHARED, *p, t);
 }
 
 template <class S> long blocks(const trm__cuda_product *p) {
@@ -127,9 +129,17 @@ int choose(const trm__cuda_queue *q, const trm__cuda_product *p, int splits) {
 
 void trm__cuda_product_mma(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial, int shape) {
   switch (shape >= 0 ? shape : choose(q, p, splits)) {
-  case TRM__MMA_LARGE: launch<large>(q, p, splits, partial); break;
-  case TRM__MMA_SMALL: launch<small>(q, p, splits, partial); break;
-  case TRM__MMA_FLAT: launch<flat>(q, p, splits, partial); break;
-  default: launch<tiny>(q, p, splits, partial); break;
+  case TRM__MMA_LARGE:
+    launch<large>(q, p, splits, partial);
+    break;
+  case TRM__MMA_SMALL:
+    launch<small>(q, p, splits, partial);
+    break;
+  case TRM__MMA_FLAT:
+    launch<flat>(q, p, splits, partial);
+    break;
+  default:
+    launch<tiny>(q, p, splits, partial);
+    break;
   }
 }

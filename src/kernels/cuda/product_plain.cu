@@ -1,7 +1,8 @@
 /* Matrix products of any type and alignment with ordinary multiplications in fp32: the fp32 forward type, and bf16
  * operands that the tensor cores' loads cannot take. A block has 64 x 128 sums in eight warps of 32 x 32; operands go
  * through shared memory with k outside, converted to fp32, the next step's numbers waiting in registers meanwhile.
- * Bound by the multiplications (64 for 12 words of shared memory a thread and step), and by scalar loads for small k. */
+ * Bound by the multiplications (64 for 12 words of shared memory a thread and step), and by scalar loads for small k.
+ */
 #include "kernels/cuda/product.cuh"
 
 namespace {
@@ -19,8 +20,7 @@ template <class T, int ROWS> struct operand {
 
   TRM_METHOD operand(const trm__cuda_operand &o, int r0, int all)
       : x((const T *)o.x + (o.layout == TRM__CUDA_INNER ? r0 * o.ld : (ptrdiff_t)r0)), ld(o.ld), batch(o.batch),
-        rows(all - r0), inner(o.layout == TRM__CUDA_INNER) {
-  }
+        rows(all - r0), inner(o.layout == TRM__CUDA_INNER) {}
   TRM_METHOD void where(int e, int *row, int *p) const {
     int q = (int)threadIdx.x + e * THREADS;
     *row = inner ? q / BK : q % ROWS;

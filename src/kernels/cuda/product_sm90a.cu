@@ -23,7 +23,7 @@ template <int BN_, int STAGES_, int BLOCKS_> struct shape {
     NT = BN / 8,
     STAGE = (BM + BN) * BK * 2, /* bytes */
     FINISH = trm__finish<trm_bf16, BM, BN, THREADS>::BYTES,
-    SHARED = STAGES * STAGE > (int)FINISH ? STAGES * STAGE : (int)FINISH
+    SHARED = STAGES * STAGE > (int)FINISH ? STAGES *STAGE : (int)FINISH
   };
 };
 typedef shape<128, 3, 2> wide128;
@@ -44,6 +44,7 @@ TRM_KERNEL __launch_bounds__(THREADS, S::BLOCKS) product_wgmma(trm__cuda_product
   tile_a a(p.a, at.m0, p.m);
   tile_b b(p.b, at.n0, p.n);
   int warp = (int)threadIdx.x / 32, group = warp / 4;
+  int left = p.k - at.k0;                      /* of k, in the step to multiply */
   int k0 = at.k0, batch = at.first, ahead = 0; /* the next step to copy */
   float acc[1][S::NT][4] = {};
   trm_wgmma_flight flight;
@@ -66,9 +67,12 @@ TRM_KERNEL __launch_bounds__(THREADS, S::BLOCKS) product_wgmma(trm__cuda_product
     uint32_t stage = shared_at + step % S::STAGES * S::STAGE;
     trm_wgmma_fence();
 #pragma unroll
-    for (int ks = 0; ks < BK / 16; ks++)
+    for (int ks = 0; ks < BK / 16; ks++) {
+      if (ks && 16 * ks >= left) break;
       trm_wgmma<!tile_a::INNER, !tile_b::INNER>(flight, acc[0], descriptor<tile_a>(stage, 64 * group, ks),
                                                 descriptor<tile_b>(stage + tile_a::BYTES, 0, ks));
+    }
+    left = left > BK ? left - BK : p.k;
     trm_wgmma_commit(flight);
     copy_next();
     trm_wgmma_wait<1>(flight);

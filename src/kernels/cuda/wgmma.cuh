@@ -3,9 +3,9 @@
  * mma.m16n8k16 leaves them: acc[j] are the columns 8j... .
  *
  * An operand is a tile of operand.cuh with lines of 128 bytes, told by a descriptor (PTX manual, "Matrix descriptor"):
- * its address, the 128-byte swizzle and two distances in bytes. K-major (INNER): lines are rows; stride: from 8 rows to the
- * next 8. MN-major (OUTER, T = 1): lines are k, 64 rows long; stride: from 8 k to the next 8, leading: from 64 rows to
- * the next 64. What was written to shared memory needs trm_proxy_fence by its writers, then a barrier. */
+ * its address, the 128-byte swizzle and two distances in bytes. K-major (INNER): lines are rows; stride: from 8 rows to
+ * the next 8. MN-major (OUTER, T = 1): lines are k, 64 rows long; stride: from 8 k to the next 8, leading: from 64 rows
+ * to the next 64. What was written to shared memory needs trm_proxy_fence by its writers, then a barrier. */
 #ifndef TRM_KERNELS_CUDA_WGMMA_CUH
 #define TRM_KERNELS_CUDA_WGMMA_CUH
 
@@ -76,7 +76,8 @@ template <int TA, int TB> TRM_DEVICE void trm_wgmma(trm_wgmma_flight &, float (&
                "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "
                "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}, "
                "%128, %129, p, 1, 1, %131, %132;\n}\n"
-               : TRM__WGMMA_SUMS(0), TRM__WGMMA_SUMS(4), TRM__WGMMA_SUMS(8), TRM__WGMMA_SUMS(12), TRM__WGMMA_SUMS(16), TRM__WGMMA_SUMS(20), TRM__WGMMA_SUMS(24), TRM__WGMMA_SUMS(28)
+               : TRM__WGMMA_SUMS(0), TRM__WGMMA_SUMS(4), TRM__WGMMA_SUMS(8), TRM__WGMMA_SUMS(12), TRM__WGMMA_SUMS(16),
+                 TRM__WGMMA_SUMS(20), TRM__WGMMA_SUMS(24), TRM__WGMMA_SUMS(28)
                : "l"(a), "l"(b), "r"(1), "n"(TA), "n"(TB));
 }
 

@@ -27,7 +27,8 @@ TRM_DEVICE uint32_t trm_shared_address(const void *shared) {
 TRM_DEVICE float trm__wgmma_number(uint64_t descriptor, bool mn_major, int row, int k) {
   uint32_t start = (uint32_t)(descriptor & 0x3fff) << 4, leading = (uint32_t)(descriptor >> 16 & 0x3fff) << 4;
   uint32_t stride = (uint32_t)(descriptor >> 32 & 0x3fff) << 4;
-  if (descriptor >> 62 != 1) trm::fail("wgmma with swizzle mode %d: only 128 bytes is emulated", (int)(descriptor >> 62));
+  if (descriptor >> 62 != 1)
+    trm::fail("wgmma with swizzle mode %d: only 128 bytes is emulated", (int)(descriptor >> 62));
   if (descriptor >> 49 & 7) trm::fail("wgmma with a base offset");
   uint32_t at = mn_major ? (uint32_t)(row / 64) * leading + (uint32_t)(k / 8) * stride + (uint32_t)(k % 8) * 128 +
                                (uint32_t)(row % 64) * 2
@@ -65,17 +66,14 @@ TRM_DEVICE void trm_wgmma(trm_wgmma_flight &flight, float (&acc)[NT][4], uint64_
   flight.product[flight.end++] = {acc, NT, TA != 0, TB != 0, a, b, flight.groups};
   if ((flight.groups + (int)blockIdx.x) % 3 == 0) trm__wgmma_drain(flight, -1);
 }
-TRM_DEVICE void trm_wgmma_fence(void) {
-}
+TRM_DEVICE void trm_wgmma_fence(void) {}
 TRM_DEVICE void trm_wgmma_commit(trm_wgmma_flight &flight) {
   flight.groups++;
 }
 template <int N> TRM_DEVICE void trm_wgmma_wait(trm_wgmma_flight &flight) {
   trm__wgmma_drain(flight, N);
 }
-TRM_DEVICE void trm_proxy_fence(void) {
-}
-template <int NT> TRM_DEVICE void trm_wgmma_settle(float (&)[NT][4]) {
-}
+TRM_DEVICE void trm_proxy_fence(void) {}
+template <int NT> TRM_DEVICE void trm_wgmma_settle(float (&)[NT][4]) {}
 
 #endif
