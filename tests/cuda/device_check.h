@@ -107,7 +107,8 @@ static inline void check_numbers(const buffer *b, trm__cuda_type type, const flo
   }
 }
 
-/* Carries launch(context) out twice from the same bytes of the outputs, in two orders of threads. */
+/* Carries launch(context) out twice from the same bytes of the outputs, in two orders of threads and on cards
+ * of two sizes. */
 static inline void run_twice(void (*launch)(trm__cuda_queue *q, void *context), void *context, buffer **out,
                              int count) {
   unsigned char *before[8], *after[8];
@@ -120,6 +121,7 @@ static inline void run_twice(void (*launch)(trm__cuda_queue *q, void *context), 
   for (uint64_t seed = 1; seed <= 2; seed++) {
     trm__cuda_queue q = test_queue();
     emulate_seed(seed);
+    if (seed == 2) q.sms = 9;
     for (int i = 0; i < count; i++) memcpy(out[i]->at, before[i], out[i]->bytes);
     launch(&q, context);
     if (q.fault) fail_msg("%s: fault %d", q.kernel, q.fault);

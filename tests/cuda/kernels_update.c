@@ -287,7 +287,8 @@ static void expect_run(const trm__dense *run, const trm__update_state *s, float 
   for (size_t i = 0; i < run->n; i++) scaled[i] = g[i] * (float)s->grad_scale;
   if (run->kind == TRM__DENSE_ADAMW) trm__kernels_ref.adamw(p, m, v, scaled, run->n, &adam);
   else trm__kernels_ref.adam_atan2(p, m, v, scaled, run->n, &adam);
-  trm__kernels_ref.ema(ema, p, run->n, s->ema_decay);
+  if (s->ema_decay == 0) memcpy(ema, p, run->n * sizeof *p);
+  else trm__kernels_ref.ema(ema, p, run->n, s->ema_decay);
   free(scaled);
 }
 
@@ -301,6 +302,10 @@ static void check_dense(trm__dense_kind kind, int runs, size_t n, int averaged, 
     b[i] = buffer_filled(TRM__CUDA_F32, all, x[i], odd && i == 2 ? 4 : 0);
   }
   for (size_t i = 0; i < all; i++) ((float *)(void *)b[2].at)[i] = x[2][i] = fabsf(x[2][i]);
+  if (state->ema_decay == 0) { /* an average that has not started is not read */
+    memset(b[3].at, 0xff, b[3].bytes);
+    memset(x[3], 0xff, all * sizeof *x[3]);
+  }
   trm__dense *list = calloc((size_t)runs, sizeof *list);
   for (size_t i = 0; i < (size_t)runs; i++) {
     size_t from = n * i / (size_t)runs, to = n * (i + 1) / (size_t)runs;

@@ -68,7 +68,7 @@ extern "C" void trm__cuda_embed_forward(trm__cuda_queue *q, const trm__cuda_embe
 
 enum {
   LEAST_ROWS = 64, /* of one block */
-  MOST_CHUNKS = 264,
+  MOST_CHUNKS = 132,
   ROOM = 96, /* rows of sums in a block's shared memory, 32 vectors each: at most 96 KiB */
   AHEAD = 4, /* rows that a warp reads before it adds them */
   LEAST_EXAMPLES = 16,

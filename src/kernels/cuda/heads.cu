@@ -141,14 +141,10 @@ TRM_DEVICE int first_maximum(const float *a, int n) {
   return best;
 }
 
-/* s(a) and its derivative; softmax is shifted by max, which cancels. */
-TRM_DEVICE double score_of(bool softmax, double a, double max, double *slope) {
-  if (softmax) return *slope = exp(a - max);
-  *slope = 1;
-  if (a >= 0) return a + 1;
-  double s = 1 / (1 - a + 1e-30);
-  *slope = s * s;
-  return s;
+/* s(a); softmax is shifted by max, which cancels. */
+TRM_DEVICE double score_of(bool softmax, double a, double max) {
+  if (softmax) return exp(a - max);
+  return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
 }
 
 TRM_DEVICE double log_score(bool softmax, double a, double max) {
@@ -156,21 +152,27 @@ TRM_DEVICE double log_score(bool softmax, double a, double max) {
   return a >= 0 ? log1p(a) : log(1 / (1 - a + 1e-30));
 }
 
-/* Negative log-likelihood of one token; its gradient times scale into d [V] unless NULL. */
+/* Negative log-likelihood of one token; its gradient times scale into d [V] unless NULL. With s = s(a_k), the slopes of
+ * s and of log s are s and 1 for softmax, 1 and 1 / s for stablemax above 0, s^2 and s below. */
 TRM_DEVICE double token_loss(const trm__cuda_heads &h, const float *a, int label, double scale, float *d) {
-  double max = h.softmax ? (double)a[first_maximum(a, h.V)] : 0, sum = 0, mean_log = 0, slope;
-  double smooth = h.label_smoothing, label_log = log_score(h.softmax, (double)a[label], max);
+  double max = h.softmax ? (double)a[first_maximum(a, h.V)] : 0, sum = 0, logs = 0;
+  double smooth = h.label_smoothing, label_log = log_score(h.softmax, (double)a[label], max), share = smooth / h.V;
   for (int k = 0; k < h.V; k++) {
-    sum += score_of(h.softmax, (double)a[k], max, &slope);
-    if (smooth > 0) mean_log += log_score(h.softmax, (double)a[k], max) / h.V;
+    sum += score_of(h.softmax, (double)a[k], max);
+    if (smooth > 0) logs += log_score(h.softmax, (double)a[k], max);
   }
+  double inverse = 1 / sum;
   for (int k = 0; d && k < h.V; k++) {
-    double s = score_of(h.softmax, (double)a[k], max, &slope);
-    double weight = (k == label ? 1 - smooth : 0) + smooth / h.V;
-    double relative = h.softmax ? 1 : slope / s; /* exp may be zero */
-    d[k] = (float)(scale * (slope / sum - weight * relative));
+    double s = score_of(h.softmax, (double)a[k], max), weight = (k == label ? 1 - smooth : 0) + share, slope = s,
+           log_slope = 1;
+    if (!h.softmax) {
+      bool above = a[k] >= 0;
+      slope = above ? 1 : s * s;
+      log_slope = above ? 1 / s : s;
+    }
+    d[k] = (float)(scale * (slope * inverse - weight * log_slope));
   }
-  return log(sum) - (1 - smooth) * label_log - (smooth > 0 ? smooth * mean_log : 0);
+  return log(sum) - (1 - smooth) * label_log - (smooth > 0 ? share * logs : 0);
 }
 
 TRM_DEVICE double sigmoid(double q) {
