@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "kernels/cuda/cuda.h"
 
-#ifdef TRM_EMULATE
+#if __has_include("emulate_control.h")
 #include "emulate_control.h"
 #else
 static inline void emulate_seed(uint64_t seed) {
