@@ -10,9 +10,11 @@
 
 /* When the batch is left open, the engine chooses among sizes up to this many: what fits in this much memory, at most
  * MOST_SLOTS. More does not help: one puzzle already keeps the arithmetic units busy, a few more hide what is serial in
- * a step. */
+ * a step. A device needs many puzzles to be busy; they may take this part of its free memory. */
 #define SLOT_MEMORY ((size_t)256 << 20)
 #define MOST_SLOTS 32
+#define DEVICE_SLOTS 1024
+#define DEVICE_PART 8
 
 static const trm_option options[] = {
     {.name = "max_steps",
@@ -76,9 +78,11 @@ static trm_status check_config(const trm_solver_config *c, trm_error *err) {
 }
 
 static int slots_in_memory(const trm_solver *s) {
-  for (int b = MOST_SLOTS; b > 1; b /= 2) {
+  trm__backend *be = s->backend;
+  size_t memory = be->memory_available ? be->memory_available(be) / DEVICE_PART : SLOT_MEMORY;
+  for (int b = be->on_host ? MOST_SLOTS : DEVICE_SLOTS; b > 1; b /= 2) {
     trm__network_plan plan = {.max_batch = b};
-    if (trm__network_bytes(&s->model, s->backend, &plan) <= SLOT_MEMORY) return b;
+    if (trm__network_bytes(&s->model, be, &plan) <= memory) return b;
   }
   return 1;
 }

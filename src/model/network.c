@@ -399,3 +399,12 @@ void trm__network_refill(trm__network *net, int b, const uint8_t *halted, const 
                          trm__act *z) {
   net->be->refill(net->be, net->weights, b, halted, start, start + net->dims.D, y, z);
 }
+
+void trm__network_refill_latent(trm__network *net, int b, const uint8_t *halted, const trm__real *start, int k,
+                                const trm__network_noise *noise, trm__act *y, trm__act *z) {
+  trm__backend *be = net->be;
+  be->refill(be, net->weights, b, halted, start, start + (size_t)(1 + k) * (size_t)net->dims.D, y, z);
+  if (!noise || noise->sigma == 0) return;
+  uint64_t offset = noise->offset + (uint64_t)k * trm__network_noise_numbers(net);
+  be->noise(be, net->weights, b, z, noise->sigma, noise->seed, noise->index, offset, halted);
+}

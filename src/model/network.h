@@ -78,6 +78,11 @@ void trm__network_loss(trm__network *net, int b, const trm__real *logits, const 
 void trm__network_refill(trm__network *net, int b, const uint8_t *halted, const trm__real *start, trm__act *y,
                          trm__act *z);
 
+/* The same for latent k, whose start is row 1 + k of start [1 + K][D]; noise (offset: of latent 0's start; the latents'
+ * starts follow each other) is added to it, NULL: none. */
+void trm__network_refill_latent(trm__network *net, int b, const uint8_t *halted, const trm__real *start, int k,
+                                const trm__network_noise *noise, trm__act *y, trm__act *z);
+
 /* Tests: called after each call of the network f with its number in the step (0-based) and its output [b][L][D]. */
 typedef void (*trm__network_observer)(void *context, int call, const trm__act *h, int b);
 void trm__network_observe(trm__network *net, trm__network_observer fn, void *context);

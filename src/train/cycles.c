@@ -3,7 +3,6 @@
 #include "train/cycles.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -23,22 +22,31 @@ static int whole(const char **p) {
   return value <= 1024 ? value : 0;
 }
 
-/* FROM:nxT at *p, which moves behind it. Digits are read by hand: strtod takes more than is meant here. */
-static int read_phase(trm__phase *phase, const char **p) {
+/* Digits and at most one point, 15 digits at most, at *p, which moves behind them. Read by hand: strtod takes more than
+ * is meant here and depends on the locale. Negative when there is none. */
+static double fraction(const char **p) {
   const char *at = *p;
-  double scale = 1, from = 0;
-  int digits = 0;
-  for (; (*at >= '0' && *at <= '9') || (*at == '.' && scale == 1); at++) {
-    if (*at == '.') scale = 0.1;
-    else {
-      from = scale == 1 ? 10 * from + (*at - '0') : from + scale * (*at - '0');
-      if (scale < 1) scale /= 10;
-      digits++;
+  int digits = 0, pointed = 0;
+  double number = 0, divisor = 1;
+  for (; (*at >= '0' && *at <= '9' && digits < 15) || (*at == '.' && !pointed); at++) {
+    if (*at == '.') {
+      pointed = 1;
+      continue;
     }
+    number = 10 * number + (*at - '0');
+    if (pointed) divisor *= 10;
+    digits++;
   }
   *p = at;
-  if (!digits || *at++ != ':') return 0;
-  phase->from = from;
+  return digits ? number / divisor : -1;
+}
+
+/* FROM:nxT at *p, which moves behind it. */
+static int read_phase(trm__phase *phase, const char **p) {
+  const char *at = *p;
+  phase->from = fraction(&at);
+  *p = at;
+  if (phase->from < 0 || *at++ != ':') return 0;
   phase->n = whole(&at);
   if (!phase->n || *at++ != 'x') return 0;
   phase->T = whole(&at);
@@ -70,8 +78,13 @@ trm_status trm__cycles_parse(trm__cycles *out, const char *text, const trm_model
   return TRM_OK;
 }
 
+/* Updates before the phase. A fraction of decimals is rarely exact: 0.07 of 100 must be 7. */
+static int64_t before(const trm__phase *phase, int64_t updates) {
+  return (int64_t)ceil(phase->from * (double)updates - 1e-6);
+}
+
 trm__phase trm__cycles_at(const trm__cycles *cycles, int64_t t, int64_t updates) {
   int i = 0;
-  while (i + 1 < cycles->count && (double)(t - 1) >= cycles->phase[i + 1].from * (double)updates) i++;
+  while (i + 1 < cycles->count && t > before(&cycles->phase[i + 1], updates)) i++;
   return cycles->phase[i];
 }

@@ -31,6 +31,9 @@ static void test_phases(void **state) {
   check_at(&c, 100, 100, 6, 3);
   check_at(&c, 1000, 100, 6, 3);
   check_at(&c, 1, 1, 2, 1);
+  CHECK_OK(trm__cycles_parse(&c, "0:1x1,0.07:2x1,.15:3x1,0.57:4x1", &m, &err), err);
+  for (int64_t t = 1; t <= 100; t++) check_at(&c, t, 100, t <= 7 ? 1 : t <= 15 ? 2 : t <= 57 ? 3 : 4, 1);
+  for (int64_t t = 1; t <= 20; t++) check_at(&c, t, 20, t <= 2 ? 1 : t <= 3 ? 2 : t <= 12 ? 3 : 4, 1);
   CHECK_OK(trm__cycles_parse(&c, "0:1x1024,1.0:1x1", &m, &err), err);
   check_at(&c, 10, 10, 1, 1024);
   check_at(&c, 11, 10, 1, 1); /* a run that was lengthened */
@@ -66,6 +69,7 @@ static void test_refused(void **state) {
                {"0..5:2x1", "phase 1"},
                {":2x1", "phase 1"},
                {".:2x1", "phase 1"},
+               {"0.0000000000000001:2x1", "phase 1"},
                {"0:2x1, 0.3:4x2", "phase 2"},
                {"0:2x1,0.3:4x2,0.3:6x3", "after the phase before"},
                {"0:2x1,1.5:4x2", "at 1 at the latest"},
