@@ -3,6 +3,8 @@
 #include "backend/cuda_internal.h"
 #include "cuda/backend_support.h"
 
+#ifdef TRM_EMULATE
+
 static const shape small = {"small", 1, 5, 0, 8, 0, 4, 64, 64, 1, TRM__POS_NONE, TRM__SILU};
 
 static void refused(const char *device, trm_status expected, const char *text) {
@@ -193,3 +195,12 @@ int main(void) {
   };
   return cmocka_run_group_tests_name("cuda faults", tests, NULL, NULL);
 }
+
+#else
+
+int main(void) {
+  puts("a real card does not fail when it is told to");
+  return 77;
+}
+
+#endif

@@ -3,9 +3,15 @@
  * same seed, recorded or launched one by one, and from a run that was resumed. */
 #include "unit/train_common.h"
 
+#ifdef TRM_EMULATE
 #include "emulate_control.h"
+#else
+#define emulate_seed(seed) ((void)(seed))
+#define emulate_device_bytes() ((size_t)0)
+#define emulate_host_bytes() ((size_t)0)
+#endif
 
-enum { UPDATES = 4, BATCH = 6 };
+enum { UPDATES = 3, BATCH = 5 };
 
 typedef struct bench {
   trm_runtime *runtime;
@@ -140,10 +146,10 @@ static void compare_updates(const char *name, const bench *found, const bench *e
 }
 
 static void compare_benches(const setting *s, bench *found, bench *expected, const trm__real *origin) {
-  size_t n = found->trainer.params.trained, state = (size_t)BATCH * found->trainer.carry.slot_bytes;
-  double bound = s->bf16 ? 0.2 : 0.02;
-  (void)state;
-  compare_updates(s->name, found, expected, s->bf16 ? 5e-3 : 2e-5);
+  size_t n = found->trainer.params.trained;
+  double bound = s->bf16 ? 0.2 : s->optimizer == TRM_MUON ? 0.1 : 0.02;
+  /* A card's Muon multiplies in bf16, as its authors do. */
+  compare_updates(s->name, found, expected, s->bf16 ? 5e-3 : s->optimizer == TRM_MUON ? 1e-3 : 2e-5);
   check_near(s->name, "weights",
              distance(numbers_of(found, found->trainer.weights, n), numbers_of(expected, expected->trainer.weights, n),
                       origin, n),
@@ -157,18 +163,22 @@ static void compare_benches(const setting *s, bench *found, bench *expected, con
   check_near(
       s->name, "carries",
       distance(state_of(found, found->trainer.carry.y), state_of(expected, expected->trainer.carry.y), NULL, all),
-      s->bf16 ? 0.05 : 2e-3);
+      s->bf16                    ? 0.05
+      : s->optimizer == TRM_MUON ? 0.02
+                                 : 2e-3);
 }
 
 static const setting settings[] = {
-    {.name = "mixer"},
-    {.name = "mixer, slices", .micro_batch = 4, .clip = 0.05},
+    {.name = "mixer, slices", .micro_batch = 3, .clip = 0.05},
     {.name = "mixer, bf16", .bf16 = 1},
     {.name = "mixer, rms gate, recomputed, bf16", .bf16 = 1, .rms_gate = 1, .recompute = 1},
-    {.name = "attention", .attention = 1, .micro_batch = 3},
-    {.name = "attention, recomputed, adamw", .attention = 1, .recompute = 1, .optimizer = TRM_ADAMW},
-    {.name = "attention, bf16", .attention = 1, .bf16 = 1},
-    {.name = "attention, muon", .attention = 1, .optimizer = TRM_MUON},
+    {.name = "attention, slices, recomputed, adamw",
+     .attention = 1,
+     .micro_batch = 3,
+     .recompute = 1,
+     .optimizer = TRM_ADAMW},
+    {.name = "attention, muon, bf16", .attention = 1, .bf16 = 1, .optimizer = TRM_MUON},
+    {.name = "mixer, muon", .optimizer = TRM_MUON},
     {.name = "latents and noise", .latents = 3, .noise = 0.1},
     {.name = "damping", .damping = 0.3, .noise = 0.05},
 };
@@ -196,7 +206,7 @@ static void updates_match(void **state) {
 static void bits_are_the_same(void **state) {
   (void)state;
   static const char *const devices[] = {"cuda", "cuda:0", "cuda:0,check"};
-  const setting *s = &settings[3];
+  const setting *s = &settings[2];
   trm__real *first = NULL, *carry = NULL;
   for (int i = 0; i < 3; i++) {
     bench b;
@@ -225,9 +235,9 @@ static void bits_are_the_same(void **state) {
 /* -- runs -----------------------------------------------------------------------------------------------------------
  */
 
-static int stop_at_5(void *context, const trm_train_progress *progress) {
+static int stop_at_2(void *context, const trm_train_progress *progress) {
   (void)context;
-  return progress->step == 5;
+  return progress->step == 2;
 }
 
 /* A file of a checkpoint; trm__free. */
@@ -239,7 +249,7 @@ static char *read_part(const char *checkpoint, const char *name, size_t *size) {
   return data;
 }
 
-/* 12 updates at once, and stopped after 5 and resumed: the same model file. */
+/* 4 updates at once, and stopped after 2 and resumed: the same checkpoint. */
 static void resuming_gives_the_same_bits(void **state) {
   (void)state;
   char dir[64];
@@ -250,10 +260,11 @@ static void resuming_gives_the_same_bits(void **state) {
   check_temp_dir(dir);
   tiny_data(dir);
   trm_train_config train = tiny_train(dir, "whole");
+  train.batch = train.steps = 4;
   trm_runtime *runtime = runtime_of("cuda");
   CHECK_OK(trm_train_start(runtime, &model, &train, NULL, NULL, &whole, &err), err);
-  train = tiny_train(dir, "part");
-  CHECK_FAILS(trm_train_start(runtime, &model, &train, stop_at_5, NULL, &part, &err), TRM_E_STOPPED, err, NULL);
+  snprintf(train.run, sizeof train.run, "%s/part", dir);
+  CHECK_FAILS(trm_train_start(runtime, &model, &train, stop_at_2, NULL, &part, &err), TRM_E_STOPPED, err, NULL);
   trm_runtime_close(&runtime);
   runtime = runtime_of("cuda");
   CHECK_OK(trm_train_resume(runtime, train.run, NULL, 0, NULL, NULL, &part, &err), err);
