@@ -259,8 +259,8 @@ static int is_due(int64_t step, int64_t every) {
   return every > 0 && step % every == 0;
 }
 
-/* One finished update with its validation, record and checkpoint; where one of these is due, nothing is in the queue
- * behind it (must_collect). *stop: the caller or the clock asks to stop. */
+/* One finished update with its validation, record and checkpoint; where the first or the last is due, nothing is in the
+ * queue behind it (must_collect). *stop: the caller or the clock asks to stop. */
 static trm_status account(session *s, const trm__done *done, trm_train_fn fn, void *context, int *stop,
                           trm_error *err) {
   const trm_train_config *c = &s->config.train;
@@ -294,12 +294,13 @@ static trm_status enqueue(session *s, trm_error *err) {
   return status == TRM_OK ? trm__trainer_enqueue(t, err) : status;
 }
 
+/* Validation and checkpoints want the state of their update; records can be written a little later. */
 static int must_collect(const session *s) {
   const trm_train_config *c = &s->config.train;
   int64_t step = s->trainer.step + s->trainer.queued;
-  return trm__trainer_is_full(&s->trainer) || step >= s->config.updates || is_due(step, c->log_every) ||
-         is_due(step, c->save_every) || (s->valid && is_due(step, c->eval_every)) ||
-         s->trainer.queued * s->each >= COLLECT_SECONDS || trm__clock() - s->collected >= COLLECT_SECONDS;
+  return trm__trainer_is_full(&s->trainer) || step >= s->config.updates || is_due(step, c->save_every) ||
+         (s->valid && is_due(step, c->eval_every)) || s->trainer.queued * s->each >= COLLECT_SECONDS ||
+         trm__clock() - s->collected >= COLLECT_SECONDS;
 }
 
 /* Waits for the queue. The updates before one that diverged still count. */

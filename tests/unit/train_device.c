@@ -385,9 +385,10 @@ static void test_whole_runs(void **state) {
   same_runs(dir, "cpu", "device");
   same_runs(dir, "cpu", "recorded");
 
-  /* A stop asked for at update 7 is noticed at 8, where the log is due, and the rest is as if nothing had happened. */
+  /* A stop asked for at update 7 is noticed at 9, where validation is due, and the rest is as if nothing had happened.
+   * Update 1 is waited for, then the queue runs to 6, where a checkpoint is due. */
   assert_int_equal(run(RECORDED, dir, "parts", 7, &parts, &err), TRM_E_STOPPED);
-  assert_int_equal(parts.updates, 8);
+  assert_int_equal(parts.updates, 9);
   CHECK_OK(run(ON_DEVICE, dir, "parts", 0, &parts, &err), err);
   same_runs(dir, "cpu", "parts");
   check_remove(dir);
