@@ -51,6 +51,34 @@ static const trm_option options[] = {
      .min = 0,
      .max = 65536,
      .help = "puzzles at once, 0: chosen by measuring; the results are the same"},
+    {.name = "damping",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_solver_config, damping),
+     .default_text = "-1",
+     .min = -1,
+     .max = 0.999,
+     .help = "part of the latent that each latent cycle keeps; negative: as the model says"},
+    {.name = "start_noise",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_solver_config, start_noise),
+     .default_text = "0",
+     .min = 0,
+     .max = 100,
+     .help = "deviation of the noise on the latent's start"},
+    {.name = "latent_noise",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_solver_config, latent_noise),
+     .default_text = "0",
+     .min = 0,
+     .max = 100,
+     .help = "deviation of the noise on the latent after each latent cycle"},
+    {.name = "seed",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, seed),
+     .default_text = "0",
+     .min = 0,
+     .max = 9e15,
+     .help = "seed of the noise"},
 };
 
 const trm_option *trm_solver_options(size_t *count) {
@@ -73,6 +101,11 @@ static trm_status check_config(const trm_solver_config *c, trm_error *err) {
   if (c->dtype < TRM_SOLVE_MODEL || c->dtype > TRM_SOLVE_INT8)
     return trm__fail(err, TRM_E_USAGE, "dtype", "%d is none of trm_solver_dtype", c->dtype);
   if (c->puzzles < 0) return trm__fail(err, TRM_E_USAGE, "puzzles", "%lld, expected 0 or more", (long long)c->puzzles);
+  if (!(c->damping < 1)) return trm__fail(err, TRM_E_USAGE, "damping", "%g, expected less than 1", c->damping);
+  if (!(c->start_noise >= 0 && c->start_noise <= 100))
+    return trm__fail(err, TRM_E_USAGE, "start_noise", "%g, expected 0 to 100", c->start_noise);
+  if (!(c->latent_noise >= 0 && c->latent_noise <= 100))
+    return trm__fail(err, TRM_E_USAGE, "latent_noise", "%g, expected 0 to 100", c->latent_noise);
   if (isnan(c->halt_threshold)) return trm__fail(err, TRM_E_USAGE, "halt_threshold", "not a number");
   return TRM_OK;
 }
@@ -121,6 +154,10 @@ static trm_status open_buffers(trm_solver *s, trm_error *err) {
   s->logits = device(s, logits, sizeof *s->logits, &failed);
   s->q = device(s, n * 2, sizeof *s->q, &failed);
   s->starts = device(s, n, sizeof *s->starts, &failed);
+  if (s->config.start_noise != 0 || s->config.latent_noise != 0) {
+    s->noise_index = device(s, n, sizeof *s->noise_index, &failed);
+    s->noise_name = host(n, sizeof *s->noise_name, &failed);
+  }
   s->scores = device(s, n, sizeof *s->scores, &failed);
   s->slot = host(n, sizeof *s->slot, &failed);
   s->fresh = host(n, sizeof *s->fresh, &failed);
@@ -180,6 +217,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   s->config = *config;
   s->model = *trm_model_get_config(model);
   if (config->dtype != TRM_SOLVE_MODEL) s->model.forward_dtype = config->dtype - TRM_SOLVE_FLOAT32 + TRM_FLOAT32;
+  if (config->damping >= 0) s->model.damping = config->damping;
   if (!s->config.max_steps) s->config.max_steps = s->model.halt_max_steps;
   const char *task = trm_model_get_metadata(model, "trm.task");
   s->path = trm__strdup(model->path ? model->path : "model");
@@ -202,11 +240,13 @@ void trm_solver_close(trm_solver **solver) {
   trm_solver *s = solver ? *solver : NULL;
   if (!s) return;
   trm__network_close(&s->network);
-  void *device_buffers[] = {s->start, s->y, s->z, s->rows, s->tokens, s->labels, s->logits, s->q, s->starts, s->scores};
+  void *device_buffers[] = {s->start,  s->y, s->z,      s->rows,   s->tokens,     s->labels,
+                            s->logits, s->q, s->starts, s->scores, s->noise_index};
   for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
-  void *host_buffers[] = {s->slot,        s->fresh,  s->token_host, s->label_host,  s->answer, s->confidence,
-                          s->logits_host, s->q_host, s->stats,      s->puzzle_rows, s->path,   s->task_text};
+  void *host_buffers[] = {s->slot,       s->fresh,       s->token_host, s->label_host, s->answer,
+                          s->confidence, s->logits_host, s->q_host,     s->stats,      s->puzzle_rows,
+                          s->path,       s->task_text,   s->noise_name};
   for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
   trm__params_close(&s->params);
   trm__free(s);

@@ -32,10 +32,16 @@ static trm_dataset *make_dataset(void) {
   return d;
 }
 
-static void work(const fixture *f, double threshold, int64_t batch, outcome *o) {
+static void work(const fixture *f, double threshold, int noisy, int64_t batch, outcome *o) {
   trm_error err = {0};
+  trm_solver *solver = NULL;
+  trm_solver_config config = trm_solver_config_default();
   memset(o, 0, sizeof *o);
-  trm_solver *solver = fixture_solver(f, batch, 5, 1, threshold);
+  config.batch = batch;
+  config.max_steps = 5;
+  config.halt_threshold = threshold;
+  if (noisy) config.start_noise = 0.3, config.latent_noise = 0.05, config.damping = 0.1;
+  CHECK_OK(trm_solver_open(&solver, f->runtime, f->model, &config, &err), err);
   trm_dataset *data = make_dataset();
   CHECK_OK(trm_solve(solver, N, inputs, identifiers, o->answers, o->solutions, watch, o, &err), err);
   CHECK_OK(trm_evaluate(solver, data, 0, &o->accuracy, NULL, NULL, &err), err);
@@ -57,20 +63,20 @@ static void same_outcome(const outcome *a, const outcome *b) {
   assert_int_equal(a->accuracy.said_right_is_wrong, b->accuracy.said_right_is_wrong);
 }
 
-static void check_kind(int mixer) {
+static void check_kind(int mixer, int noisy) {
   static outcome cpu, device_outcome;
   fixture f;
   fixture_open(&f, mixer, 2, NULL);
   test_puzzles(inputs, identifiers, N, 5);
   double threshold = fixture_threshold(&f, inputs, identifiers, N);
-  work(&f, threshold, 4, &cpu);
+  work(&f, threshold, noisy, 4, &cpu);
   int differ = 0;
   for (int i = 1; i < N; i++) differ += cpu.solutions[i].steps != cpu.solutions[0].steps;
   assert_true(differ > 0 && cpu.accuracy.puzzles == N && cpu.accuracy.lm_loss > 0);
   trm__backend *inner = f.runtime->backend;
   f.runtime->backend = device_open(inner, 0);
   for (int64_t batch = 0; batch <= 7; batch += 7) { /* 0: sizes are measured */
-    work(&f, threshold, batch, &device_outcome);
+    work(&f, threshold, noisy, batch, &device_outcome);
     same_outcome(&cpu, &device_outcome);
   }
   assert_true(((device *)f.runtime->backend)->deferred > 100);
@@ -81,12 +87,13 @@ static void check_kind(int mixer) {
 
 static void mixer(void **state) {
   (void)state;
-  check_kind(1);
+  check_kind(1, 0);
+  check_kind(1, 1);
 }
 
 static void attention(void **state) {
   (void)state;
-  check_kind(0);
+  check_kind(0, 0);
 }
 
 int main(void) {

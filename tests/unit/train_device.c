@@ -272,11 +272,9 @@ static void test_diverged_late(void **state) {
 
 /* What is predicted is what is allocated (the network's prepared weights lie in the host's memory here); and slices
  * follow from the device's memory. */
-static void test_memory_plan(void **state) {
-  (void)state;
+static void check_memory_plan(trm_train_config train) {
   bench b;
   trm_error err = {0};
-  trm_train_config train = tiny_train(".", "none");
   size_t before = trm__mem_used();
   open_bench(&b, ON_DEVICE, &train);
   trm__trainer *t = &b.trainer;
@@ -298,6 +296,17 @@ static void test_memory_plan(void **state) {
   b.rig.device->used = DEVICE_BYTES - 1000;
   CHECK_FAILS(trm__memory_plan(&job, &micro, &err), TRM_E_MEMORY, err, "one example at a time");
   close_bench(&b);
+}
+
+static void test_memory_plan(void **state) {
+  (void)state;
+  trm_train_config train = tiny_train(".", "none");
+  check_memory_plan(train);
+  train.latents = 3;
+  train.latent_noise = 0.1;
+  damping = 0.1;
+  check_memory_plan(train);
+  damping = 0;
 }
 
 /* -- whole runs --------------------------------------------------------------------------------------------------- */
