@@ -148,11 +148,41 @@ static void order_is_drawn(void **state) {
   assert_memory_not_equal(first, other, sizeof first);
 }
 
+/* -- a device with two streams ------------------------------------------------------------------------------------- */
+
+#define OK(call) assert_string_equal(cudaGetErrorName(call), "cudaSuccess")
+#define FAILS(call, error) assert_string_equal(cudaGetErrorName(call), #error)
+
+typedef struct rig {
+  cudaStream_t stream, other;
+  int *device, *host; /* [64]; host is pinned */
+} rig;
+
+static void open_rig(rig *r) {
+  emulate_reset();
+  OK(cudaStreamCreateWithFlags(&r->stream, cudaStreamNonBlocking));
+  OK(cudaStreamCreateWithFlags(&r->other, cudaStreamNonBlocking));
+  OK(cudaMalloc((void **)&r->device, 64 * sizeof(int)));
+  OK(cudaMallocHost((void **)&r->host, 64 * sizeof(int)));
+  OK(cudaMemset(r->device, 0, 64 * sizeof(int)));
+  memset(r->host, 0, 64 * sizeof(int));
+}
+
+static void close_rig(rig *r) {
+  OK(cudaFree(r->device));
+  OK(cudaFreeHost(r->host));
+  OK(cudaStreamDestroy(r->stream));
+  OK(cudaStreamDestroy(r->other));
+  assert_int_equal(emulate_device_bytes(), 0);
+  assert_int_equal(emulate_host_bytes(), 0);
+}
+
 /* -- faults -------------------------------------------------------------------------------------------------------- */
 
 static int quiet(void) { /* keeps expected messages and cores out of the way; a file for the message */
   struct rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
+  signal(SIGSEGV, SIG_DFL);
   return freopen("emulate-message.txt", "w", stderr) == NULL;
 }
 
@@ -189,6 +219,32 @@ static int beyond(void *out) { /* AddressSanitizer ends it */
   return 0;
 }
 
+/* Reads device memory as the host: 0: with emulate_protect off, and copies work with it on. */
+static int peek(void *context) {
+  int protect = *(int *)context, value = 0, *more[8];
+  rig r;
+  if (quiet()) return 1;
+  emulate_protect(protect);
+  open_rig(&r);
+  for (int i = 0; i < 8; i++) OK(cudaMalloc((void **)&more[i], 3000 * (size_t)(i + 1)));
+  for (int i = 0; i < 8; i += 2) OK(cudaFree(more[i]));
+  for (int i = 0; i < 8; i += 2) OK(cudaMalloc((void **)&more[i], 2900 * (size_t)(8 - i)));
+  trm__cuda_queue q = queue(r.stream);
+  for (int i = 0; i < 8; i++) {
+    OK(cudaMemset(more[i], 0, 256));
+    launch_add(&q, more[i], 5 + i, 64);
+  }
+  OK(cudaStreamSynchronize(r.stream));
+  for (int i = 0; i < 8; i++) {
+    OK(cudaMemcpy(&value, more[i], sizeof value, cudaMemcpyDeviceToHost));
+    if (value != 5 + i) return 2;
+  }
+  value = *(volatile int *)r.device;
+  for (int i = 0; i < 8; i++) OK(cudaFree(more[i]));
+  close_rig(&r);
+  return value;
+}
+
 static void message_has(const char *text) {
   char message[2048] = "";
   FILE *file = fopen("emulate-message.txt", "r");
@@ -219,37 +275,14 @@ static void faults_are_found(void **state) {
 #else
   assert_int_equal(check_in_child(beyond, out), 0);
 #endif
+  int protect = 0;
+  assert_int_equal(check_in_child(peek, &protect), 0);
+  protect = 1;
+  assert_int_not_equal(check_in_child(peek, &protect), 0);
   remove("emulate-message.txt");
 }
 
 /* -- streams, events, graphs --------------------------------------------------------------------------------------- */
-
-#define OK(call) assert_string_equal(cudaGetErrorName(call), "cudaSuccess")
-#define FAILS(call, error) assert_string_equal(cudaGetErrorName(call), #error)
-
-typedef struct rig {
-  cudaStream_t stream, other;
-  int *device, *host; /* [64]; host is pinned */
-} rig;
-
-static void open_rig(rig *r) {
-  emulate_reset();
-  OK(cudaStreamCreateWithFlags(&r->stream, cudaStreamNonBlocking));
-  OK(cudaStreamCreateWithFlags(&r->other, cudaStreamNonBlocking));
-  OK(cudaMalloc((void **)&r->device, 64 * sizeof(int)));
-  OK(cudaMallocHost((void **)&r->host, 64 * sizeof(int)));
-  OK(cudaMemset(r->device, 0, 64 * sizeof(int)));
-  memset(r->host, 0, 64 * sizeof(int));
-}
-
-static void close_rig(rig *r) {
-  OK(cudaFree(r->device));
-  OK(cudaFreeHost(r->host));
-  OK(cudaStreamDestroy(r->stream));
-  OK(cudaStreamDestroy(r->other));
-  assert_int_equal(emulate_device_bytes(), 0);
-  assert_int_equal(emulate_host_bytes(), 0);
-}
 
 static void streams_are_late(void **state) {
   (void)state;
@@ -454,5 +487,6 @@ int main(void) {
       cmocka_unit_test(streams_are_late), cmocka_unit_test(devices),        cmocka_unit_test(launches_fail),
       cmocka_unit_test(faults_are_found),
   };
+  emulate_protect(0);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

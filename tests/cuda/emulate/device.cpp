@@ -16,6 +16,7 @@ thread_local cudaError_t last_error;
 
 call::call(bool alive) : lock(device.mutex), error(cudaSuccess) {
   device.calls++;
+  protect_as_environment_says();
   if (device.lose_at && device.calls >= device.lose_at) device.sticky = device.lose_error;
   if (alive && !device.sticky) {
     if (device.driver < CUDART_VERSION) error = cudaErrorInsufficientDriver;
@@ -48,6 +49,8 @@ void progress() {
 /* -- streams ------------------------------------------------------------------------------------------------------- */
 
 void advance(stream_state &s, uint64_t ticket) {
+  if (s.done >= ticket || s.queue.empty()) return;
+  touching t;
   while (s.done < ticket && !s.queue.empty()) {
     work w = std::move(s.queue.front());
     s.queue.pop_front();
@@ -73,6 +76,7 @@ cudaError_t push(cudaStream_t stream, work w) {
   if (!stream) { /* the default stream */
     if (device.captures) return cudaErrorStreamCaptureImplicit;
     drain_all(true);
+    touching t;
     if (!device.sticky) w();
     return device.sticky;
   }
@@ -118,6 +122,7 @@ void check_guards_of(const unsigned char *at, size_t bytes, size_t near, const c
 } /* namespace */
 
 void check_all_guards(const char *when) {
+  touching t;
   for (auto &m : device.memory) check_guards_of((const unsigned char *)m.first, m.second, 64, when);
 }
 
@@ -391,8 +396,8 @@ cudaError_t cudaMalloc(void **pointer, size_t size) {
   }
   if (device.fail_allocation && --device.fail_allocation == 0) return c.end(cudaErrorMemoryAllocation);
   if (device.used + size > device.total) return c.end(cudaErrorMemoryAllocation);
-  size_t whole = (2 * guard_bytes + size + 511) / 512 * 512;
-  unsigned char *at = (unsigned char *)aligned_alloc(512, whole);
+  touching t;
+  unsigned char *at = arena_take(2 * guard_bytes + size);
   if (!at) return c.end(cudaErrorMemoryAllocation);
   fill_guard(at, guard_bytes);
   memset(at + guard_bytes, 0xff, size);
@@ -413,13 +418,14 @@ cudaError_t cudaFree(void *pointer) {
   }
   if (cudaError_t error = unsafe()) return c.end(error);
   drain_all(false);
+  touching t;
   unsigned char *at = (unsigned char *)pointer;
   check_guards_of(at, m->second, guard_bytes, "when it was freed");
   ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, 2 * guard_bytes + m->second);
   memset(at, 0xdd, m->second);
   device.used -= m->second;
+  arena_give(at - guard_bytes, 2 * guard_bytes + m->second);
   device.memory.erase(m);
-  free(at - guard_bytes);
   return c.end(); /* a lost device's error, but the memory is gone */
 }
 
