@@ -11,8 +11,7 @@
 #define MOST 128 /* head_dim */
 #define EACH (MOST / 32)
 
-/* -- rows and tiles in shared memory: the own rows of the warps, then two tiles of 32 rows --------------------------
- */
+/* -- rows and tiles in shared memory: the own rows of the warps, then two tiles of 32 rows -------------------- */
 
 struct plain_memory {
   float *own, *own2;   /* [d] of this warp */
@@ -96,8 +95,7 @@ TRM_DEVICE float warp_sum(float x) {
   return x;
 }
 
-/* -- kernels
- * ------------------------------------------------------------------------------------------------------------ */
+/* -- kernels -------------------- */
 
 template <class T> TRM_KERNEL __launch_bounds__(32 * WARPS) attention_plain(attention_args<T> args) {
   attention_head<T> h = attention_find(args);
@@ -162,8 +160,7 @@ template <class T> TRM_KERNEL __launch_bounds__(32 * WARPS) attention_plain_keys
   store_own(h.dv + row * h.ld, dv, 1, d);
 }
 
-/* -- launchers
- * ---------------------------------------------------------------------------------------------------------- */
+/* -- launchers -------------------- */
 
 static bool on_tensor_cores(trm__cuda_type type, int head_dim) {
   return type == TRM__CUDA_BF16 && head_dim == 64;
