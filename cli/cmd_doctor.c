@@ -8,6 +8,7 @@
 #include "cli.h"
 
 static struct {
+  char device[CLI_DEVICE];
   int json;
   int64_t threads;
 } opt;
@@ -15,6 +16,12 @@ static struct {
 #define FIELD(name) .offset = offsetof(__typeof__(opt), name)
 static const trm_option own[] = {
     {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .group = "Doctor", .help = "print one JSON object"},
+    {.name = "device",
+     .type = TRM_OPT_STRING,
+     FIELD(device),
+     .size = sizeof opt.device,
+     .metavar = "NAME",
+     .help = CLI_DEVICE_HELP},
     {.name = "threads",
      .type = TRM_OPT_INT,
      FIELD(threads),
@@ -117,7 +124,7 @@ static int examine(const cli_command *self, machine *m) {
   trm_runtime *runtime = NULL;
   struct statvfs disk;
   memset(m, 0, sizeof *m);
-  int code = cli_runtime_open(self, &runtime, opt.threads, 1);
+  int code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
   if (code != CLI_CONTINUE) return code;
   m->runtime = trm_runtime_describe(runtime);
   trm_runtime_close(&runtime);

@@ -77,6 +77,23 @@ const char *trm_model_metadata_key(const trm_model *model, size_t index);
  * TRM_E_USAGE when its weights are int8 already. */
 trm_status trm_model_quantize(const trm_model *model, const char *path, trm_error *err);
 
+typedef enum trm_weights {
+  TRM_WEIGHTS_AS_THEY_ARE,
+  TRM_WEIGHTS_FLOAT32,
+  TRM_WEIGHTS_BFLOAT16 /* matrices and tables; vectors stay float32 */
+} trm_weights;
+
+typedef struct trm_model_conversion {
+  int weights;      /* trm_weights: how the file stores its numbers; the number type of computing does not change */
+  const char *card; /* JSON object that becomes the metadata "trm.card"; NULL: the model's own, if it has one */
+} trm_model_conversion;
+trm_model_conversion trm_model_conversion_default(void); /* a copy */
+
+/* Writes the model with these changes and everything else as it is; atomic. TRM_E_USAGE when int8 weights would have to
+ * change their type, TRM_E_INPUT for a card that is no JSON object or over 64 KiB. */
+trm_status trm_model_convert(const trm_model *model, const char *path, const trm_model_conversion *what,
+                             trm_error *err);
+
 typedef struct trm_tensor_info {
   const char *name;  /* valid while the model is open */
   const char *dtype; /* "F32", "BF16", "I8", "F64" */
