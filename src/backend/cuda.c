@@ -105,6 +105,8 @@ static void fill_table(trm__gpu *gpu) {
                        .alloc = trm__gpu_alloc,
                        .free = trm__gpu_free,
                        .memory_available = trm__gpu_memory_available,
+                       .memory_used = trm__gpu_memory_used,
+                       .no_memory = trm__gpu_no_memory,
                        .copy = trm__gpu_copy,
                        .zero = trm__gpu_zero,
                        .synchronize = synchronize,
@@ -123,6 +125,7 @@ static void fill_table(trm__gpu *gpu) {
                        .mlp_saved_bytes = trm__gpu_mlp_saved,
                        .mlp_forward = trm__gpu_mlp_forward,
                        .mlp_backward = trm__gpu_mlp_backward,
+                       .cycles = trm__gpu_cycles,
                        .heads = trm__gpu_heads};
   trm__gpu_carry_table(be);
   trm__gpu_update_table(be);
@@ -146,7 +149,7 @@ static trm_status open_buffers(trm__gpu *gpu, trm_error *err) {
   gpu->partial_count = trm__cuda_norm_scratch(NORM_NUMBERS);
   gpu->partial = trm__gpu_alloc(&gpu->backend, gpu->partial_count * sizeof *gpu->partial);
   gpu->sum = gpu->partial ? trm__gpu_alloc(&gpu->backend, sizeof *gpu->sum) : NULL;
-  if (!gpu->sum) return trm__gpu_no_memory(gpu, err, "buffers", gpu->partial_count * sizeof *gpu->partial);
+  if (!gpu->sum) return trm__gpu_no_memory(&gpu->backend, err, "buffers", gpu->partial_count * sizeof *gpu->partial);
   return TRM_OK;
 }
 

@@ -50,6 +50,7 @@ typedef struct trm__gpu {
   cudaStream_t stream;
   int device;
   int recording;
+  int separate;   /* see trm__gpu_choice */
   char name[32];  /* "cuda:0" */
   char model[64]; /* the card's */
   trm__gpu_ring ring;
@@ -72,7 +73,7 @@ static inline trm__gpu *trm__gpu_of(trm__backend *be) {
 /* Keeps the first failure of a call of the runtime, named `what`; whether there has been none so far. */
 int trm__gpu_did(trm__gpu *gpu, cudaError_t error, const char *what);
 /* TRM_E_MEMORY: `bytes` for `what` are not there; says what is, and what helps. */
-trm_status trm__gpu_no_memory(trm__gpu *gpu, trm_error *err, const char *what, size_t bytes);
+trm_status trm__gpu_no_memory(trm__backend *be, trm_error *err, const char *what, size_t bytes);
 /* What a failure means, for messages. */
 trm_status trm__gpu_report(const trm__gpu *gpu, trm_error *err);
 
@@ -82,8 +83,9 @@ trm_status trm__gpu_report(const trm__gpu *gpu, trm_error *err);
 /* A device's name taken apart. */
 typedef struct trm__gpu_choice {
   int device;
-  int check; /* wait after every launch */
-  int sm80;  /* only code that every card since capability 8.0 runs */
+  int check;    /* wait after every launch */
+  int separate; /* no kernel of whole recursion cycles */
+  int sm80;     /* only code that every card since capability 8.0 runs */
 } trm__gpu_choice;
 trm_status trm__gpu_parse(trm__gpu_choice *choice, const char *name, trm_error *err);
 trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_error *err);
@@ -96,6 +98,7 @@ void trm__gpu_ring_close(trm__gpu *gpu);
 void *trm__gpu_alloc(trm__backend *be, size_t bytes);
 void trm__gpu_free(trm__backend *be, void *p);
 size_t trm__gpu_memory_available(trm__backend *be);
+size_t trm__gpu_memory_used(trm__backend *be);
 void trm__gpu_copy(trm__backend *be, void *to, const void *from, size_t bytes, trm__copy_kind kind);
 void trm__gpu_zero(trm__backend *be, void *p, size_t bytes);
 size_t trm__gpu_act_bytes(const trm__backend *be, const trm__dims *dims);
@@ -130,6 +133,7 @@ struct trm__weights {
   trm__dims dims;
   int training, max_batch;
   size_t forward_bytes, backward_bytes; /* the backend's */
+  int solves;                           /* whole recursion cycles are one kernel */
   trm__cuda_type type;
   size_t width;     /* bytes of a number of that type */
   trm__arena arena; /* of device memory: everything below */
@@ -145,6 +149,7 @@ struct trm__weights {
   size_t scratch_bytes;
   float *partial; /* of weight gradients */
   float *work;    /* of attention's backward pass, embedding and heads */
+  void *solve;    /* of the kernel of whole cycles: its own, as it expects it as it was left */
 };
 
 trm_status trm__gpu_weights_open(trm__backend *be, trm__weights **out, const trm__dims *dims, int training,
@@ -265,6 +270,14 @@ void trm__gpu_embed_forward(trm__backend *be, trm__weights *w, int b, const int3
 void trm__gpu_embed_backward(trm__backend *be, trm__weights *w, int b, const int32_t *tokens, const trm__act *de,
                              const trm__weights_view *grads, trm__real *drows);
 void trm__gpu_heads(trm__backend *be, trm__weights *w, int b, const trm__heads *h);
+
+/* Whole recursion cycles in one kernel (cuda_solve.c), for networks that are opened for so few examples: each of these
+ * steps has the same bits, whoever shares it. */
+#define TRM__GPU_SOLVE_MOST 2
+int trm__gpu_solves(const trm__gpu *gpu, const trm__weights *w);
+size_t trm__gpu_solve_bytes(const trm__weights *w);
+int trm__gpu_cycles(trm__backend *be, trm__weights *w, int b, int n, int T, const trm__act *e, trm__act *y,
+                    trm__act *z);
 
 /* Fill in the table's operations on the carry, and those of an update. */
 void trm__gpu_carry_table(trm__backend *be);

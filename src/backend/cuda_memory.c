@@ -52,15 +52,20 @@ size_t trm__gpu_memory_available(trm__backend *be) {
   return available;
 }
 
-trm_status trm__gpu_no_memory(trm__gpu *gpu, trm_error *err, const char *what, size_t bytes) {
+size_t trm__gpu_memory_used(trm__backend *be) {
+  return ((trm__gpu *)be)->used;
+}
+
+trm_status trm__gpu_no_memory(trm__backend *be, trm_error *err, const char *what, size_t bytes) {
+  trm__gpu *gpu = trm__gpu_of(be);
   size_t available = 0, total = 0;
   if (gpu->queue.fault) return trm__gpu_report(gpu, err);
   if (cudaMemGetInfo(&available, &total) != cudaSuccess) (void)cudaGetLastError();
-  return trm__fail(
-      err, TRM_E_MEMORY, gpu->name,
-      "%s take %zu MiB and %zu MiB of the card's %zu MiB are free; try a smaller --micro-batch, --recompute "
-      "or --memory, a smaller batch when solving, or end other programs that use the card",
-      what, bytes >> 20, available >> 20, total >> 20);
+  return trm__fail(err, TRM_E_MEMORY, gpu->name,
+                   "no memory for %s: %zu MiB are needed and %zu MiB of the card's %zu MiB are free; try a smaller "
+                   "--micro-batch, --recompute "
+                   "or --memory, a smaller batch when solving, or end other programs that use the card",
+                   what, bytes >> 20, available >> 20, total >> 20);
 }
 
 /* -- the ring --------------------------------------------------------------------------------------------------------

@@ -16,7 +16,9 @@
 static trm_status bad_name(const char *name, trm_error *err) {
   return trm__fail(err, TRM_E_USAGE, "device",
                    "found '%s', expected cuda or cuda:N (the card's number), with options behind commas: check (wait "
-                   "after every kernel, to find the one that fails), sm80 (leave out code for newer cards)",
+                   "after every kernel, to find the one that fails), sm80 (leave out code for newer cards), separate "
+                   "(leave out the kernel that "
+                   "runs whole recursion cycles)",
                    name);
 }
 
@@ -34,6 +36,7 @@ trm_status trm__gpu_parse(trm__gpu_choice *choice, const char *name, trm_error *
     size_t length = strcspn(++rest, ",");
     if (length == 5 && strncmp(rest, "check", length) == 0) choice->check = 1;
     else if (length == 4 && strncmp(rest, "sm80", length) == 0) choice->sm80 = 1;
+    else if (length == 8 && strncmp(rest, "separate", length) == 0) choice->separate = 1;
     else return bad_name(name, err);
     rest += length;
   }
@@ -89,6 +92,7 @@ trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_err
   if (status) return status;
   (void)snprintf(gpu->name, sizeof gpu->name, "cuda:%d", choice->device);
   gpu->device = choice->device;
+  gpu->separate = choice->separate;
   error = cudaGetDeviceProperties(&card, choice->device);
   if (error == cudaSuccess) error = cudaSetDevice(choice->device);
   if (error != cudaSuccess) {

@@ -91,6 +91,7 @@ static void plan_scratch(trm__weights *w) {
   w->scratch = trm__gpu_take(&w->arena, needs.scratch, 1);
   w->partial = trm__gpu_take_floats(&w->arena, needs.partial);
   w->work = trm__gpu_take_floats(&w->arena, needs.work);
+  if (w->solves) w->solve = trm__gpu_take(&w->arena, trm__gpu_solve_bytes(w), 1);
 }
 
 static size_t angles(const trm__dims *s) {
@@ -114,13 +115,15 @@ static void plan(trm__weights *w) {
 }
 
 static trm__weights described(const trm__gpu *gpu, const trm__dims *dims, int training, int max_batch) {
-  return (trm__weights){.dims = *dims,
-                        .training = training,
-                        .max_batch = max_batch,
-                        .forward_bytes = gpu->forward_bytes,
-                        .backward_bytes = gpu->backward_bytes,
-                        .type = dims->bf16 ? TRM__CUDA_BF16 : TRM__CUDA_F32,
-                        .width = dims->bf16 ? 2 : 4};
+  trm__weights w = {.dims = *dims,
+                    .training = training,
+                    .max_batch = max_batch,
+                    .forward_bytes = gpu->forward_bytes,
+                    .backward_bytes = gpu->backward_bytes,
+                    .type = dims->bf16 ? TRM__CUDA_BF16 : TRM__CUDA_F32,
+                    .width = dims->bf16 ? 2 : 4};
+  w.solves = trm__gpu_solves(gpu, &w);
+  return w;
 }
 
 /* What the kernels can do, so that anything else is an error here and not a fault there. */
@@ -185,7 +188,7 @@ static trm_status allocate(trm__backend *be, trm__weights *w, trm_error *err) {
   plan(w);
   size_t bytes = w->arena.used;
   void *memory = bytes < SIZE_MAX ? trm__gpu_alloc(be, bytes) : NULL;
-  if (!memory) return trm__gpu_no_memory(trm__gpu_of(be), err, "weights and scratch", bytes);
+  if (!memory) return trm__gpu_no_memory(be, err, "weights and scratch", bytes);
   w->arena = (trm__arena){.base = memory, .size = bytes};
   plan(w);
   return upload_angles(be, w, err);

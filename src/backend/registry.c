@@ -31,3 +31,7 @@ void trm__backend_close(trm__backend **be) {
   (*be)->close(*be);
   *be = NULL;
 }
+
+trm_status trm__backend_no_memory(trm__backend *be, trm_error *err, const char *what, size_t bytes) {
+  return be->no_memory ? be->no_memory(be, err, what, bytes) : trm__fail_memory(err, what, bytes);
+}
