@@ -95,6 +95,7 @@ typedef struct trm__recording trm__recording;
 typedef enum trm__copy_kind { TRM__COPY_TO_DEVICE, TRM__COPY_TO_HOST, TRM__COPY_ON_DEVICE } trm__copy_kind;
 
 typedef struct trm__backend trm__backend;
+struct trm_device_info;
 
 struct trm__backend {
   const char *name;            /* "cpu", "cuda" */
@@ -229,6 +230,9 @@ trm_status trm__backend_cpu(trm__backend **out, const trm__kernels *kernels, trm
 /* A CUDA backend: "cuda" or "cuda:N", options behind commas ("cuda:0,check"). TRM_E_UNSUPPORTED in builds without CUDA
  * (TRM_CUDA_ENABLED). */
 trm_status trm__backend_cuda(trm__backend **out, const char *name, trm_error *err);
+
+/* trm_devices. */
+int trm__cuda_devices(struct trm_device_info *list, int most, trm_error *why);
 
 /* By name: "cpu" (NULL means "cpu"), "cuda", "cuda:N". TRM_E_USAGE with the known names otherwise, TRM_E_UNSUPPORTED
  * for what this build or machine lacks. */

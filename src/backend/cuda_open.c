@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <trm/trm.h>
+
 #include "backend/cuda_internal.h"
 #include "base/status.h"
 
@@ -112,4 +114,32 @@ trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_err
                                  .wgmma = capability == 90 && !choice->sm80,
                                  .check = choice->check};
   return TRM_OK;
+}
+
+static void describe(trm_device_info *to, int device, int driver, int built) {
+  struct cudaDeviceProp card;
+  *to = (trm_device_info){.driver = driver, .built = built};
+  (void)snprintf(to->name, sizeof to->name, "cuda:%d", device);
+  if (cudaGetDeviceProperties(&card, device) != cudaSuccess) {
+    (void)cudaGetLastError();
+    (void)snprintf(to->model, sizeof to->model, "unknown");
+    return;
+  }
+  (void)snprintf(to->model, sizeof to->model, "%.60s", card.name);
+  to->memory = card.totalGlobalMem;
+  to->capability = 10 * card.major + card.minor;
+  to->usable = to->capability >= OLDEST;
+}
+
+int trm__cuda_devices(trm_device_info *list, int most, trm_error *why) {
+  int cards = 0, driver = 0, built = 0;
+  cudaError_t error = cudaGetDeviceCount(&cards);
+  if (error != cudaSuccess || cards == 0) {
+    no_cards(error, why);
+    return 0;
+  }
+  (void)cudaDriverGetVersion(&driver);
+  (void)cudaRuntimeGetVersion(&built);
+  for (int i = 0; i < cards && i < most; i++) describe(&list[i], i, driver, built);
+  return cards;
 }

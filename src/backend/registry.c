@@ -17,6 +17,13 @@ trm_status trm__backend_cuda(trm__backend **out, const char *name, trm_error *er
       "build again, or use --device cpu",
       name);
 }
+
+int trm__cuda_devices(struct trm_device_info *list, int most, trm_error *why) {
+  (void)list, (void)most;
+  trm__fail(why, TRM_E_UNSUPPORTED, "device",
+            "this build has no CUDA; install the CUDA toolkit (nvcc 12 or newer) and build again");
+  return 0;
+}
 #endif
 
 trm_status trm__backend_open(trm__backend **out, const char *name, const trm__kernels *kernels, trm__pool *pool,
