@@ -168,7 +168,7 @@ static trm_status open_buffers(trm_solver *s, trm_error *err) {
   s->logits_host = host(logits, sizeof *s->logits_host, &failed);
   s->q_host = host(n * 2, sizeof *s->q_host, &failed);
   s->stats = host(n, sizeof *s->stats, &failed);
-  if (failed) return trm__fail_memory(err, s->path, 2 * (state * act + logits * sizeof(trm__real)));
+  if (failed) return trm__backend_no_memory(s->backend, err, s->path, 2 * (state * act + logits * sizeof(trm__real)));
   return TRM_OK;
 }
 
@@ -179,7 +179,7 @@ static trm_status prepare(trm_solver *s, const trm__weight_set *set, trm_error *
   int on_host = be->on_host;
   size_t bytes = s->params.trained * sizeof *set->flat;
   trm__real *flat = on_host ? set->flat : be->alloc(be, bytes);
-  if (!flat) return trm__fail_memory(err, s->path, bytes);
+  if (!flat) return trm__backend_no_memory(be, err, s->path, bytes);
   if (!on_host) be->copy(be, flat, set->flat, bytes, TRM__COPY_TO_DEVICE);
   trm__network_prepare(s->network, flat);
   be->copy(be, s->start, set->start, 2 * (size_t)s->params.dims.D * sizeof *s->start, TRM__COPY_TO_DEVICE);

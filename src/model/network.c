@@ -111,7 +111,7 @@ size_t trm__network_bytes(const trm_model_config *config, trm__backend *backend,
 static trm_status allocate(trm__network *net, trm_error *err) {
   size_t bytes = buffer_bytes(net);
   net->memory = net->be->alloc(net->be, bytes);
-  if (!net->memory) return trm__fail_memory(err, "network buffers", bytes);
+  if (!net->memory) return trm__backend_no_memory(net->be, err, "network buffers", bytes);
   trm__arena arena = {net->memory, bytes, 0};
   plan_buffers(net, &arena);
   return net->be->weights_open(net->be, &net->weights, &net->dims, net->plan.training, net->plan.max_batch, err);
@@ -256,7 +256,10 @@ static void mix_latent(trm__network *net, int b, trm__act *z, const trm__act *f,
 
 /* Recursion cycles first .. end - 1 of a step, without gradients. */
 static void cycles_forward(trm__network *net, int b, int first, int end, trm__act *y, trm__act *z) {
+  trm__backend *be = net->be;
   trm__act *f = latent_is_mixed(net) ? net->work[0] : z;
+  int plain = f == z && !net->observer && first < end;
+  if (plain && be->cycles && be->cycles(be, net->weights, b, net->n, end - first, net->e, y, z)) return;
   for (int t = first; t < end; t++) {
     for (int k = 0; k < net->n; k++) {
       call_forward(net, b, z, y, net->e, f);

@@ -40,7 +40,7 @@ trm_status trm__carry_open(trm__carry *carry, trm__backend *backend, const trm__
   s->halted = backend->alloc(backend, n);
   if (!carry->y || !carry->z || !s->inputs || !s->labels || !s->ids || !s->steps || !s->halted) {
     trm__carry_close(carry);
-    return trm__fail_memory(err, "carry", trm__carry_bytes(backend, dims, count, latents));
+    return trm__backend_no_memory(backend, err, "carry", trm__carry_bytes(backend, dims, count, latents));
   }
   halt_all(carry);
   return TRM_OK;

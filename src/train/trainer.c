@@ -138,7 +138,7 @@ static void open_exchange(trm__trainer *t, int local, int *ok) {
 
 static trm_status fail_buffers(const trm__trainer *t, int local, trm_error *err) {
   trm__bytes bytes = trm__trainer_bytes(&t->params, &t->config, t->backend, local, t->micro_batch);
-  return trm__fail_memory(err, "trainer", bytes.device + bytes.host);
+  return trm__backend_no_memory(t->backend, err, "trainer", bytes.device + bytes.host);
 }
 
 static trm_status open_buffers(trm__trainer *t, trm_error *err) {
