@@ -95,7 +95,9 @@ bench_update() {
 }
 
 bench_networks() {
-  attempt "$(share)" - "$folder/bin/bench" --device "$device" --only networks,solving --presets "$1" ${tiny:+--tiny} \
+  local mode=--quick
+  [ -z "$tiny" ] || mode=--tiny
+  attempt "$(share)" - "$folder/bin/bench" --device "$device" --only networks,solving --presets "$1" $mode \
     --json "$work/networks.json" --compile layers ${torch_python:+--python "$torch_python" --script "$folder/bench/network.py"} \
     ${peer[@]+"${peer[@]}"} || fail "bench: networks of $1 were not measured (tools/gpu_run bench $1 measures this one alone)"
   keep bench "networks_$1" "$work/networks.json"
