@@ -85,6 +85,7 @@ may_leave() { # OUT: few files with plain names, none too large
 run 0 gpu check --out checked
 says 'trm [0-9.]+ on cpu'
 results checked 'r["check"]["doctor"]["device"] == "cpu"'
+results checked 'r["check"]["smoke"]["same_bytes_twice"] and r["check"]["smoke"]["relative_difference"] == 0'
 may_leave checked
 run 0 gpu bench sudoku-mlp --out benched
 says '^ +sudoku-mlp +4 +[0-9.]+ '

@@ -24,8 +24,27 @@ part_check() {
   capture 60 "$work/doctor.json" "$trm" doctor --device "$device" --json || fail "trm doctor --device $device"
   keep check doctor "$work/doctor.json"
   [ -n "$dry" ] || attempt 60 - "$trm" doctor --device "$device" || true
+  smoke
   ceilings check
   run_tests check 240
+}
+
+# A small model trained twice on the device gives the same bytes; the device and the CPU evaluate it alike.
+smoke() {
+  local run options=(--preset sudoku-9x9 --steps 40 --device "$device" --quiet --json)
+  [ -z "$tiny" ] || options+=(--steps 2 --hidden-size 32 --batch 4)
+  for run in first second; do
+    capture 120 "$work/smoke-$run.json" "$trm" train "$folder/data/train.csv" --run "$work/$run" "${options[@]}" ||
+      { fail "smoke: trm train on $device"; return; }
+  done
+  for run in "$device" cpu; do
+    capture 120 "$work/smoke-eval-$run.json" "$trm" eval "$work/first" "$folder/data/valid.csv" --limit 64 --device "$run" --json \
+      --quiet || { fail "smoke: trm eval on $run"; return; }
+  done
+  [ -z "$dry" ] || return 0
+  report smoke "$work/first" "$work/second" "$work/smoke-eval-$device.json" "$work/smoke-eval-cpu.json" >"$work/smoke.json" ||
+    fail "smoke: $(cat "$work/smoke.json")"
+  keep check smoke "$work/smoke.json"
 }
 
 ceilings() {
