@@ -31,6 +31,10 @@ configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/trmConfig.cmake.in ${CMA
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/trmConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/trmConfig.cmake ${CMAKE_BINARY_DIR}/trmConfigVersion.cmake DESTINATION ${package_dir})
 
+set(pc_cuda)
+if(TRM_CUDA_FOUND) # the static library needs it
+  set(pc_cuda "${TRM_CUDART} -ldl -lrt ")
+endif()
 file(RELATIVE_PATH pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/trm.pc.in ${CMAKE_BINARY_DIR}/trm.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/trm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -28,7 +28,9 @@ typedef struct trm_model_config {
   int64_t L_layers;               /* layers of the one network */
   int64_t H_cycles;               /* T, recursion cycles */
   int64_t L_cycles;               /* n, latent cycles */
+  double damping;                 /* of the latent: z = damping z + (1 - damping) f(z, y + e) */
   double expansion;
+  int activation;    /* trm_activation, of both MLPs */
   int mlp_t;         /* 1: mixer layers, 0: attention layers */
   int pos_encodings; /* trm_pos_encodings */
   double rms_norm_eps;

@@ -61,7 +61,7 @@ cc -std=c17 -o "$work/shared" "$work/use.c" $(pkg-config --cflags --libs trm) ||
 LD_LIBRARY_PATH=$libdir "$work/shared" || fail "program of pkg-config"
 # shellcheck disable=SC2046
 cc -std=c17 -o "$work/static" "$work/use.c" $(pkg-config --cflags trm) "$libdir/libtrm.a" \
-  $(pkg-config --static --libs-only-l trm | sed 's/-ltrm//') || fail "static library"
+  $(pkg-config --static --libs-only-other trm) $(pkg-config --static --libs-only-l trm | sed 's/-ltrm//') || fail "static library"
 "$work/static" || fail "program of the static library"
 
 mkdir "$work/project"

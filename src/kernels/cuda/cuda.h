@@ -74,16 +74,17 @@ typedef struct trm__cuda_product {
   void *c;
   ptrdiff_t c_ld, c_batch; /* numbers; *_T: of [n][m] */
   const void *residual;    /* ld and batch of c; may be c */
-  const float *scale;      /* [m] */
+  const float *scale;      /* [m], of the RESIDUAL epilogues; NULL otherwise */
   float *inv;              /* [m] */
   double eps;
-  void *gu, *act;    /* contiguous rows */
+  void *gu, *act;    /* contiguous rows, 16-byte aligned; I is a multiple of 8, with squares of 64 */
   const void *gu_in; /* GATE_BACKWARD */
   float *squares;    /* GATE */
 } trm__cuda_product;
 
-/* m, n, k, batches >= 1. A and B beyond their m, n and k are never read. OUTER A and INNER B with k not a multiple of 8
- * need B's rows padded to ld >= k rounded up to 8, with zeros. */
+/* m, n, k, batches >= 1. A and B beyond their m, n and k are never read, so that nothing needs padding but to make ld
+ * and batch of bf16 operands multiples of 8 and x 16-byte aligned; operands that are not are multiplied without tensor
+ * cores, slowly. kernels/cuda/product.h has the variants. */
 void trm__cuda_multiply(trm__cuda_queue *q, const trm__cuda_product *p);
 
 /* Weight gradients: to [m][n] (fp32, row-major) += sum over batches and p of A(i, p) B(j, p). The sum is cut into
@@ -123,6 +124,32 @@ void trm__cuda_attention_backward(trm__cuda_queue *q, const trm__cuda_attention 
  * [L][head_dim/2]; backward: the inverse rotation. */
 void trm__cuda_rope(trm__cuda_queue *q, trm__cuda_type type, void *x, ptrdiff_t ld, const float *cosines,
                     const float *sines, int b, int L, int heads, int head_dim, int backward);
+
+/* -- a whole supervision step for a few examples ----------------------------------------------------------------------
+ */
+
+#define TRM__CUDA_SOLVE_LAYERS 4
+
+/* y, z [b][L][D] bf16 -> after T times (n times z = f(z, y + e), then y = f(y, z)), in place, with mixer layers and
+ * SILU. The same numbers as the separate kernels give, up to the order of sums. */
+typedef struct trm__cuda_solve {
+  int b, L, D, inner_l, inner_d, layers, n, T;
+  double eps;
+  struct {
+    const void *mix_in;  /* [2*inner_l][L rounded up to 8], interleaved rows, zero-padded */
+    const void *mix_out; /* [L][inner_l] */
+    const void *mlp_in;  /* [2*inner_d][D], interleaved rows */
+    const void *mlp_out; /* [D][inner_d] */
+  } layer[TRM__CUDA_SOLVE_LAYERS];
+  void *y, *z;
+  const void *e;
+  void *scratch; /* trm__cuda_solve_scratch bytes, zeroed before the first step that uses them; not shared by streams */
+} trm__cuda_solve;
+/* Whether the kernel covers these shapes on this device (0: not); pointers are not looked at. L up to 112, D a multiple
+ * of 128, inner widths of 256. */
+int trm__cuda_solve_supported(const trm__cuda_queue *q, const trm__cuda_solve *s);
+size_t trm__cuda_solve_scratch(const trm__cuda_solve *s);
+void trm__cuda_solve_step(trm__cuda_queue *q, const trm__cuda_solve *s); /* one cooperative launch */
 
 /* -- norms and activations
  * --------------------------------------------------------------------------------------------- */
@@ -180,7 +207,7 @@ typedef struct trm__cuda_heads {
   trm__cuda_type type;
   int b, S, P, D, V;
   const void *y;                            /* [b][L][D]; NULL: logits and q are given */
-  const float *lm_head, *q_weight, *q_bias; /* [V][D], [2][D], [2] fp32; the first two rounded to the forward type */
+  const float *lm_head, *q_weight, *q_bias; /* [V][D], [2][D], [2] fp32; rounded to the forward type */
   float *logits, *q;                        /* [b][S][V], [b][2] */
   const int32_t *labels;                    /* NULL: no loss */
   int softmax;                              /* 0: stablemax */

@@ -22,6 +22,8 @@
 
 #define TRM_KERNEL static __global__ void /* TRM_KERNEL __launch_bounds__(256, 2) name(...) */
 #define TRM_DEVICE static __device__ __forceinline__
+#define TRM_METHOD __device__ __forceinline__         /* member functions */
+#define TRM_DEVICE_SPECIAL __device__ __forceinline__ /* specialized templates */
 
 typedef __nv_bfloat16 trm_bf16;
 
@@ -51,6 +53,13 @@ TRM_DEVICE float trm_high_float(uint32_t word) {
   return __uint_as_float(word & 0xffff0000u);
 }
 
+/* 2^x, to about two units in the last place; results below the smallest normal number are 0. */
+TRM_DEVICE float trm_exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 /* The block's dynamic shared memory, aligned to 1024 bytes. */
 TRM_DEVICE unsigned char *trm_shared(void) {
   extern __shared__ __align__(1024) unsigned char trm__shared_memory[];
@@ -63,6 +72,11 @@ TRM_DEVICE unsigned char *trm_shared(void) {
 TRM_DEVICE void trm_copy16(void *shared, const void *from, bool valid) {
   uint32_t to = (uint32_t)__cvta_generic_to_shared(shared);
   int bytes = valid ? 16 : 0;
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+}
+/* The first `bytes` (0..16, even) of 16, the rest zeros; no more than these are read. */
+TRM_DEVICE void trm_copy16_first(void *shared, const void *from, int bytes) {
+  uint32_t to = (uint32_t)__cvta_generic_to_shared(shared);
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 }
 TRM_DEVICE void trm_copy_commit(void) {
@@ -109,18 +123,28 @@ TRM_DEVICE void trm_barrier(int id, int threads) {
 /* -- the whole grid (cooperative launches) ---------------------------------------------------------------------------------- */
 
 /* All blocks of the grid meet; count is a word of device memory, 0 before the launch and left to itself after it. Needs
- * trm_launch_cooperative. Writes before it are seen by all after it. */
-TRM_DEVICE void trm_grid_barrier(unsigned *count) {
+ * trm_launch_cooperative. Writes before it are seen by all after it. Between arriving and waiting (for what arriving
+ * gave) a block may do what needs nothing of the others. */
+TRM_DEVICE unsigned trm_grid_arrive(unsigned *count) {
+  unsigned target = 0;
   __syncthreads();
   if (threadIdx.x == 0) {
     __threadfence();
     unsigned blocks = gridDim.x * gridDim.y * gridDim.z, ticket = atomicAdd(count, 1u);
-    unsigned round = ticket / blocks + 1;
-    while (atomicAdd(count, 0u) < round * blocks) {
+    target = (ticket / blocks + 1) * blocks;
+  }
+  return target;
+}
+TRM_DEVICE void trm_grid_wait(unsigned *count, unsigned target) {
+  if (threadIdx.x == 0) {
+    while (atomicAdd(count, 0u) < target) {
     }
     __threadfence();
   }
   __syncthreads();
+}
+TRM_DEVICE void trm_grid_barrier(unsigned *count) {
+  trm_grid_wait(count, trm_grid_arrive(count));
 }
 
 /* -- launching, on the host -------------------------------------------------------------------------------------------------- */

@@ -54,28 +54,40 @@ template <bool transposed> void ldmatrix_all(ldmatrix_payload **p, int count) {
   }
 }
 
+typedef float four __attribute__((vector_size(16), may_alias));
+
 /* Register r of A: rows lane / 4 and, for odd r, 8 more; columns 2 (lane % 4) and, for r >= 2, 8 more. */
 void mma_all(mma_payload **p, int count) {
-  float a[16][16], b[16][8], c[16][8];
+  float a[16][16];
+  alignas(16) float b[16][8], c[16][8];
   if (count != 32) fail("mma by a warp of %d threads", count);
   for (int lane = 0; lane < 32; lane++) {
     int row = lane / 4, col = lane % 4 * 2;
+    mma_payload l = *p[lane];
     for (int r = 0; r < 4; r++) {
       float *at = &a[row + r % 2 * 8][col + r / 2 * 8];
-      at[0] = trm_low_float(p[lane]->a[r]);
-      at[1] = trm_high_float(p[lane]->a[r]);
+      at[0] = trm_low_float(l.a[r]);
+      at[1] = trm_high_float(l.a[r]);
     }
     for (int r = 0; r < 2; r++) {
-      b[col + r * 8][row] = trm_low_float(p[lane]->b[r]);
-      b[col + r * 8 + 1][row] = trm_high_float(p[lane]->b[r]);
+      b[col + r * 8][row] = trm_low_float(l.b[r]);
+      b[col + r * 8 + 1][row] = trm_high_float(l.b[r]);
     }
-    for (int r = 0; r < 4; r++) c[row + r / 2 * 8][col + r % 2] = p[lane]->c[r];
+    for (int r = 0; r < 2; r++) memcpy(&c[row + r * 8][col], l.c + 2 * r, 8);
   }
-  for (int i = 0; i < 16; i++)
-    for (int k = 0; k < 16; k++)
-      for (int j = 0; j < 8; j++) c[i][j] += a[i][k] * b[k][j];
+  for (int i = 0; i < 16; i++) {
+    four *sum = (four *)c[i], low = sum[0], high = sum[1];
+    for (int k = 0; k < 16; k++) {
+      const four *with = (const four *)b[k];
+      four x = {a[i][k], a[i][k], a[i][k], a[i][k]};
+      low += x * with[0];
+      high += x * with[1];
+    }
+    sum[0] = low;
+    sum[1] = high;
+  }
   for (int lane = 0; lane < 32; lane++)
-    for (int r = 0; r < 4; r++) p[lane]->c[r] = c[lane / 4 + r / 2 * 8][lane % 4 * 2 + r % 2];
+    for (int r = 0; r < 2; r++) memcpy(p[lane]->c + 2 * r, &c[lane / 4 + r * 8][lane % 4 * 2], 8);
 }
 
 void whole(unsigned mask) {
