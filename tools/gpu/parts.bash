@@ -20,12 +20,32 @@ card_facts() {
 # -- check ------------------------------------------------------------------------------------------------------------
 
 part_check() {
+  wanted=("$@")
   card_facts check
   capture 60 "$work/doctor.json" "$trm" doctor --device "$device" --json || fail "trm doctor --device $device"
   keep check doctor "$work/doctor.json"
   [ -n "$dry" ] || attempt 60 - "$trm" doctor --device "$device" || true
+  smoke
   ceilings check
   run_tests check 240
+}
+
+# A small model trained twice on the device gives the same bytes; the device and the CPU evaluate it alike.
+smoke() {
+  local run options=(--preset sudoku-9x9 --steps 40 --device "$device" --quiet --json)
+  [ -z "$tiny" ] || options+=(--steps 2 --hidden-size 32 --batch 4)
+  for run in first second; do
+    capture 120 "$work/smoke-$run.json" "$trm" train "$folder/data/train.csv" --run "$work/$run" "${options[@]}" ||
+      { fail "smoke: trm train on $device"; return; }
+  done
+  for run in "$device" cpu; do
+    capture 120 "$work/smoke-eval-$run.json" "$trm" eval "$work/first" "$folder/data/valid.csv" --limit 64 --device "$run" --json \
+      --quiet || { fail "smoke: trm eval on $run"; return; }
+  done
+  [ -z "$dry" ] || return 0
+  report smoke "$work/first" "$work/second" "$work/smoke-eval-$device.json" "$work/smoke-eval-cpu.json" >"$work/smoke.json" ||
+    fail "smoke: $(cat "$work/smoke.json")"
+  keep check smoke "$work/smoke.json"
 }
 
 ceilings() {
@@ -35,21 +55,33 @@ ceilings() {
   keep "$1" ceilings "$work/ceilings.json"
 }
 
-# The test programs of the folder, one after the other, each with its own time limit: run_tests PART SECONDS [TOOL...]
+# The test programs of the folder, one after the other, each with its own time limit: run_tests PART SECONDS [TOOL...].
+# Those whose names match one of the patterns in `wanted`, where there are any.
+wanted=()
+is_wanted() {
+  local pattern
+  [ ${#wanted[@]} -gt 0 ] || return 0
+  # shellcheck disable=SC2053 # a pattern is meant
+  for pattern in "${wanted[@]}"; do [[ $1 == $pattern ]] && return 0; done
+  return 1
+}
 run_tests() {
   local part_name=$1 most=$2 test name code began status
   shift 2
+  unpack_programs || return
   : >"$work/tests.tsv"
   while read -r test; do
-    [ -n "$test" ] || continue
-    need "$test" || continue
+    [ -n "$test" ] && is_wanted "$(basename "$test")" || continue
+    need_program "$test" || continue
     name=$(basename "$test") began=$(date +%s)
+    : >"$work/test.log"
     status=$most
     [ "$(left)" -ge "$most" ] || status=$(left)
-    attempt "$status" "$work/test.log" "$@" "$folder/$test"
+    attempt "$status" "$work/test.log" "$@" "$programs/$test"
     code=$?
     case $code in
-    0) status=passed ;; 77) status=skipped ;; 124 | 137) status="out of time" ;; 130) status=interrupted ;; *) status=failed ;;
+    124) [ "$status" -gt 0 ] && status="out of time" || status="not run" ;;
+    0) status=passed ;; 77) status=skipped ;; 137) status="out of time" ;; 130) status=interrupted ;; *) status=failed ;;
     esac
     [ -n "$dry" ] && continue
     printf '%-40s %-12s %4s s  %s\n' "$name" "$status" $(($(date +%s) - began)) "$(grep -aoE '[0-9]+ test\(s\) run|ERROR SUMMARY.*|RACECHECK SUMMARY.*' "$work/test.log" | tail -1)"
@@ -70,7 +102,9 @@ original_options() { # the original's own code as the peer, where it was packed
 part_bench() {
   local presets=("$@") preset peer=()
   [ ${#presets[@]} -gt 0 ] || presets=(sudoku-mlp sudoku-att maze arc)
-  need bin/bench bench/update.py bench/original.py
+  need bench/update.py bench/original.py
+  unpack_programs || return
+  need_program bin/bench
   mapfile -t peer < <(original_options)
   card_facts bench
   ceilings bench
@@ -95,7 +129,9 @@ bench_update() {
 }
 
 bench_networks() {
-  attempt "$(share)" - "$folder/bin/bench" --device "$device" --only networks,solving --presets "$1" ${tiny:+--tiny} \
+  local mode=--quick
+  [ -z "$tiny" ] || mode=--tiny
+  attempt "$(share)" - "$programs/bin/bench" --device "$device" --only networks,solving --presets "$1" $mode \
     --json "$work/networks.json" --compile layers ${torch_python:+--python "$torch_python" --script "$folder/bench/network.py"} \
     ${peer[@]+"${peer[@]}"} || fail "bench: networks of $1 were not measured (tools/gpu_run bench $1 measures this one alone)"
   keep bench "networks_$1" "$work/networks.json"
@@ -221,6 +257,7 @@ part_eval() {
 
 part_sanitize() {
   local sanitizer tool
+  wanted=("$@")
   sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer /usr/local/cuda*/compute-sanitizer/compute-sanitizer 2>/dev/null | head -1)
   card_facts sanitize
   if [ -z "$sanitizer" ] && [ -z "$dry" ]; then
