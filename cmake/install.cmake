@@ -1,4 +1,4 @@
-# What `make install` puts where: program, libraries, headers, man pages, and the two files by which other builds find
+# What `make install` puts where: program, libraries, headers, man pages, trained models, and the two files by which other builds find
 # the library (pkg-config and CMake). Both compute the prefix from their own place, so the tree can be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -16,6 +16,12 @@ if(man1)
 endif()
 if(man3)
   install(FILES ${man3} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
+endif()
+
+# Weights are looked for beside the program: bin/../share/trm/models (cli/models.c).
+file(GLOB models CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/models/*.safetensors ${CMAKE_SOURCE_DIR}/models/*.json)
+if(models)
+  install(FILES ${models} DESTINATION ${CMAKE_INSTALL_DATADIR}/trm/models)
 endif()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/trm)

@@ -77,7 +77,7 @@ void trm__cpu_update_judge(trm__backend *be, trm__update_state *state, const trm
   state->q_halt = q / batch;
   state->grad_norm = sqrt(trm__cpu_sum_squares(be, grads, n));
   state->grad_scale = rule->clip > 0 && state->grad_norm > rule->clip ? rule->clip / state->grad_norm : 1;
-  state->diverged = judge(state, rule);
+  state->diverged = (int32_t)judge(state, rule);
   if (state->diverged != TRM__SOUND) state->t--;
 }
 

@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "base/status.h"
 
+#define NOISE_STEPS 17 /* bits of a noise's name that hold the step: more than the largest max_steps */
+
 /* Stablemax (SPEC.md, Losses). */
 static double stable(double a) {
   return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
@@ -125,13 +127,37 @@ static void fill(loop *l) {
 
 /* -- one round: a step for each of the first slots ----------------------------------------------------------------- */
 
+/* Noise of this round, which is named by the puzzle and its step: a place in a batch changes nothing. The start's
+ * numbers come first, then those of the latent cycles. */
+static trm__network_noise noise_at(const trm_solver *s, double sigma, uint64_t offset) {
+  return (trm__network_noise){sigma, (uint64_t)s->config.seed, s->noise_index, offset};
+}
+
+static void name_noise(const loop *l) {
+  trm_solver *s = l->solver;
+  if (!s->noise_index) return;
+  for (int i = 0; i < l->round; i++)
+    s->noise_name[i] = (uint64_t)s->slot[i].puzzle << NOISE_STEPS | (uint64_t)s->slot[i].steps;
+  copy_in(s->backend, s->noise_index, s->noise_name, (size_t)l->round * sizeof *s->noise_index);
+}
+
+/* Those that enter begin at the start, and all get their noise. */
+static void prepare_round(const loop *l) {
+  trm_solver *s = l->solver;
+  trm__network_noise start = noise_at(s, s->config.start_noise, 0);
+  trm__network_noise cycles = noise_at(s, s->config.latent_noise, trm__network_noise_numbers(s->network));
+  name_noise(l);
+  copy_in(s->backend, s->starts, s->fresh, (size_t)l->round * sizeof *s->starts);
+  trm__network_refill_latent(s->network, l->round, s->starts, s->start, 0, &start, s->y, s->z);
+  trm__network_set_noise(s->network, &cycles);
+}
+
 static trm_status advance(loop *l, const trm__loss *loss, trm_error *err) {
   trm_solver *s = l->solver;
   trm__backend *be = s->backend;
   l->round = l->active < l->width ? l->active : l->width;
   size_t n = (size_t)l->round;
-  copy_in(be, s->starts, s->fresh, n * sizeof *s->starts);
-  trm__network_refill(s->network, l->round, s->starts, s->start, s->y, s->z);
+  prepare_round(l);
   if (l->job->scored)
     trm__network_scored_step(s->network, l->round, s->tokens, s->rows, s->labels, loss, s->y, s->z, s->logits, s->q,
                              s->scores);

@@ -48,11 +48,13 @@ struct trm_solver {
   trm__real *logits;          /* [slots][S][V] */
   trm__real *q;               /* [slots][2] */
   uint8_t *starts;            /* [slots]: copy of fresh */
+  uint64_t *noise_index;      /* [slots]: copy of noise_name; NULL without noise */
   trm__example_stats *scores; /* [slots] */
 
   /* on the host */
   trm__slot *slot;           /* [slots] */
   uint8_t *fresh;            /* [slots]: starts with this step */
+  uint64_t *noise_name;      /* [slots]: of the puzzle's noise in this step; NULL without noise */
   int32_t *token_host;       /* [S] of the puzzle that enters */
   int32_t *label_host;       /* [S] */
   int32_t *answer;           /* [S] of the puzzle that is reported */

@@ -10,9 +10,9 @@ static size_t slot_bytes(const trm__backend *backend, const trm__dims *dims) {
   return (size_t)dims->L * (size_t)dims->D * backend->act_bytes(backend, dims);
 }
 
-size_t trm__carry_bytes(const trm__backend *backend, const trm__dims *dims, int count) {
+size_t trm__carry_bytes(const trm__backend *backend, const trm__dims *dims, int count, int latents) {
   size_t row = (2 * (size_t)dims->S + 2) * sizeof(int32_t) + sizeof(uint8_t);
-  return (size_t)count * (2 * slot_bytes(backend, dims) + row);
+  return (size_t)count * ((size_t)(1 + latents) * slot_bytes(backend, dims) + row);
 }
 
 static void halt_all(trm__carry *carry) {
@@ -25,12 +25,13 @@ static void halt_all(trm__carry *carry) {
   }
 }
 
-trm_status trm__carry_open(trm__carry *carry, trm__backend *backend, const trm__dims *dims, int count, trm_error *err) {
+trm_status trm__carry_open(trm__carry *carry, trm__backend *backend, const trm__dims *dims, int count, int latents,
+                           trm_error *err) {
   size_t n = (size_t)count, rows = n * (size_t)dims->S * sizeof(int32_t);
-  *carry = (trm__carry){.backend = backend, .slot_bytes = slot_bytes(backend, dims)};
+  *carry = (trm__carry){.backend = backend, .slot_bytes = slot_bytes(backend, dims), .latents = latents};
   carry->slots = (trm__slots){.count = count, .seq_len = dims->S};
   carry->y = backend->alloc(backend, n * carry->slot_bytes);
-  carry->z = backend->alloc(backend, n * carry->slot_bytes);
+  carry->z = backend->alloc(backend, (size_t)latents * n * carry->slot_bytes);
   trm__slots *s = &carry->slots;
   s->inputs = backend->alloc(backend, rows);
   s->labels = backend->alloc(backend, rows);
@@ -39,7 +40,7 @@ trm_status trm__carry_open(trm__carry *carry, trm__backend *backend, const trm__
   s->halted = backend->alloc(backend, n);
   if (!carry->y || !carry->z || !s->inputs || !s->labels || !s->ids || !s->steps || !s->halted) {
     trm__carry_close(carry);
-    return trm__fail_memory(err, "carry", trm__carry_bytes(backend, dims, count));
+    return trm__backend_no_memory(backend, err, "carry", trm__carry_bytes(backend, dims, count, latents));
   }
   halt_all(carry);
   return TRM_OK;
@@ -54,10 +55,16 @@ void trm__carry_close(trm__carry *carry) {
   *carry = (trm__carry){0};
 }
 
-void trm__carry_refill(trm__carry *carry, trm__network *net, int n, int max_batch, const trm__real *start) {
+void trm__carry_refill(trm__carry *carry, trm__network *net, int n, int max_batch, const trm__real *start,
+                       const trm__network_noise *noise) {
+  size_t latent = (size_t)carry->slots.count * carry->slot_bytes;
   for (int i = 0; i < n; i += max_batch) {
     int b = n - i < max_batch ? n - i : max_batch;
     size_t offset = (size_t)i * carry->slot_bytes;
-    trm__network_refill(net, b, carry->slots.halted + i, start, carry->y + offset, carry->z + offset);
+    trm__network_noise here = noise ? *noise : (trm__network_noise){0};
+    if (noise) here.index += i;
+    for (int k = 0; k < carry->latents; k++)
+      trm__network_refill_latent(net, b, carry->slots.halted + i, start, k, &here, carry->y + offset,
+                                 carry->z + (size_t)k * latent + offset);
   }
 }

@@ -138,9 +138,9 @@ int trm__checkpoint_plain_carry(const trm__trainer *trainer) {
   return be->on_host && be->act_bytes(be, &trainer->params.dims) == sizeof(trm__real);
 }
 
-/* y or z as numbers on the host: in place where it can be. Free *copy. */
-static const trm__real *carry_numbers(trm__trainer *t, const trm__act *x, trm__real **copy) {
-  size_t n = (size_t)t->carry.slots.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
+/* The states x of so many latents as numbers on the host: in place where it can be. Free *copy. */
+static const trm__real *carry_numbers(trm__trainer *t, const trm__act *x, int latents, trm__real **copy) {
+  size_t n = (size_t)latents * (size_t)t->carry.slots.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
   *copy = NULL;
   if (trm__checkpoint_plain_carry(t)) return (const trm__real *)(const void *)x;
   *copy = trm__calloc(n, sizeof **copy);
@@ -153,21 +153,28 @@ static trm_status save_carry(const trm__checkpoint *c, const char *path, uint32_
   trm__carry *carry = &t->carry;
   trm__slots slots;
   trm__real *copy_y, *copy_z;
-  const trm__real *y = carry_numbers(t, carry->y, &copy_y), *z = carry_numbers(t, carry->z, &copy_z);
-  trm_status status = y && z ? TRM_OK : trm__fail_memory(err, path, (size_t)carry->slots.count * carry->slot_bytes);
+  const trm__real *y = carry_numbers(t, carry->y, 1, &copy_y), *z = carry_numbers(t, carry->z, carry->latents, &copy_z);
+  size_t rows = (size_t)(carry->latents - 1) * (size_t)t->params.dims.D;
+  trm__real *device = t->start + 2 * (size_t)t->params.dims.D, *starts = NULL;
+  if (rows) starts = trm__trainer_borrow(t, device, rows * sizeof *starts, err);
+  trm_status status = y && z && (starts || !rows)
+                          ? TRM_OK
+                          : trm__fail_memory(err, path, (size_t)carry->slots.count * carry->slot_bytes);
   if (status == TRM_OK) status = trm__checkpoint_borrow_slots(t, &slots, err);
   if (status == TRM_OK) {
     int64_t n = slots.count, s = slots.seq_len, l = t->params.dims.L, d = t->params.dims.D;
     trm__st_source source[] = {reals("y", y, n, l, d),
-                               reals("z", z, n, l, d),
+                               reals("z", z, carry->latents * n, l, d),
                                bytes("inputs", TRM__ST_I32, slots.inputs, n, s),
                                bytes("labels", TRM__ST_I32, slots.labels, n, s),
                                bytes("ids", TRM__ST_I32, slots.ids, n, 0),
                                bytes("steps", TRM__ST_I32, slots.steps, n, 0),
-                               bytes("halted", TRM__ST_U8, slots.halted, n, 0)};
-    status = trm__st_write(path, NULL, source, sizeof source / sizeof *source, crc, err);
+                               bytes("halted", TRM__ST_U8, slots.halted, n, 0),
+                               reals("starts", starts, (int64_t)rows, 0, 0)};
+    status = trm__st_write(path, NULL, source, sizeof source / sizeof *source - !rows, crc, err);
     trm__checkpoint_return_slots(t, &slots, 0);
   }
+  trm__trainer_return(t, device, rows * sizeof *starts, starts, 0);
   trm__free(copy_y);
   trm__free(copy_z);
   return status;

@@ -126,9 +126,9 @@ static trm_status load_optimizer(const folder *f, trm__trainer *t, trm_error *er
   return status;
 }
 
-static trm_status load_state(const trm__safetensors *st, const char *name, trm__trainer *t, trm__act *to,
+static trm_status load_state(const trm__safetensors *st, const char *name, trm__trainer *t, trm__act *to, int latents,
                              const char *path, trm_error *err) {
-  size_t n = (size_t)t->carry.slots.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
+  size_t n = (size_t)latents * (size_t)t->carry.slots.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
   const trm__st_tensor *tensor = NULL;
   trm_status status = find(st, name, TRM__ST_F32, n, path, &tensor, err);
   if (status != TRM_OK) return status;
@@ -173,14 +173,29 @@ static trm_status load_slots(const trm__safetensors *st, trm__trainer *t, const 
   return status;
 }
 
+/* The starts of all latents but the first, which is the model's. */
+static trm_status load_starts(const trm__safetensors *st, trm__trainer *t, const char *path, trm_error *err) {
+  size_t width = (size_t)t->params.dims.D, rows = (size_t)(t->carry.latents - 1) * width;
+  const trm__st_tensor *tensor = NULL;
+  if (!rows) return TRM_OK;
+  trm_status status = find(st, "starts", TRM__ST_F32, rows, path, &tensor, err);
+  if (status != TRM_OK) return status;
+  trm__real *host = trm__trainer_borrow(t, t->start + 2 * width, rows * sizeof *host, err);
+  if (!host) return TRM_E_MEMORY;
+  trm__st_read_real(tensor, host);
+  trm__trainer_return(t, t->start + 2 * width, rows * sizeof *host, host, 1);
+  return TRM_OK;
+}
+
 static trm_status load_carry(const folder *f, trm__trainer *t, trm_error *err) {
   char path[TRM__RUN_PATH];
   trm__safetensors st;
   const trm__carry *c = &t->carry;
   trm_status status = trm__st_open(&st, trm__join(f->path, "carry.safetensors", path), err);
   if (status != TRM_OK) return status;
-  status = load_state(&st, "y", t, c->y, path, err);
-  if (status == TRM_OK) status = load_state(&st, "z", t, c->z, path, err);
+  status = load_state(&st, "y", t, c->y, 1, path, err);
+  if (status == TRM_OK) status = load_state(&st, "z", t, c->z, c->latents, path, err);
+  if (status == TRM_OK) status = load_starts(&st, t, path, err);
   if (status == TRM_OK) status = load_slots(&st, t, path, err);
   trm__st_close(&st);
   return status;

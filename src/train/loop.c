@@ -41,6 +41,7 @@ typedef struct session {
   double mark[SPEED_WINDOW]; /* clock after update t at t % SPEED_WINDOW */
   int64_t first;             /* update before the first of this call */
   double collected;          /* clock when the queue was collected last */
+  double each;               /* seconds an update took before that */
 } session;
 
 /* -- opening --------------------------------------------------------------------------------------------------------
@@ -258,8 +259,8 @@ static int is_due(int64_t step, int64_t every) {
   return every > 0 && step % every == 0;
 }
 
-/* One finished update with its validation, record and checkpoint; where one of these is due, nothing is in the queue
- * behind it (must_collect). *stop: the caller or the clock asks to stop. */
+/* One finished update with its validation, record and checkpoint; where the first or the last is due, nothing is in the
+ * queue behind it (must_collect). *stop: the caller or the clock asks to stop. */
 static trm_status account(session *s, const trm__done *done, trm_train_fn fn, void *context, int *stop,
                           trm_error *err) {
   const trm_train_config *c = &s->config.train;
@@ -293,11 +294,12 @@ static trm_status enqueue(session *s, trm_error *err) {
   return status == TRM_OK ? trm__trainer_enqueue(t, err) : status;
 }
 
+/* Validation and checkpoints want the state of their update; records can be written a little later. */
 static int must_collect(const session *s) {
   const trm_train_config *c = &s->config.train;
   int64_t step = s->trainer.step + s->trainer.queued;
-  return trm__trainer_is_full(&s->trainer) || step >= s->config.updates || is_due(step, c->log_every) ||
-         is_due(step, c->save_every) || (s->valid && is_due(step, c->eval_every)) ||
+  return trm__trainer_is_full(&s->trainer) || step >= s->config.updates || is_due(step, c->save_every) ||
+         (s->valid && is_due(step, c->eval_every)) || s->trainer.queued * s->each >= COLLECT_SECONDS ||
          trm__clock() - s->collected >= COLLECT_SECONDS;
 }
 
@@ -306,6 +308,7 @@ static trm_status collect(session *s, trm_train_fn fn, void *context, int *stop,
   int count = 0;
   trm_error late = {0};
   trm_status status = TRM_OK, lost = trm__trainer_collect(&s->trainer, &count, &late);
+  if (count) s->each = (trm__clock() - s->collected) / count;
   for (int i = 0; i < count && status == TRM_OK; i++) {
     trm__done done = trm__trainer_done(&s->trainer, i);
     status = account(s, &done, fn, context, stop, err);
@@ -328,6 +331,7 @@ static void name_checkpoint(const session *s, trm_error *err) {
 static trm_status updates(session *s, trm_train_fn fn, void *context, trm_error *err) {
   s->first = s->trainer.step;
   s->collected = trm__clock();
+  s->each = COLLECT_SECONDS; /* the first one is waited for */
   while (!s->history.finished) {
     int stop = 0;
     trm_status status = enqueue(s, err);

@@ -74,7 +74,7 @@ uint64_t trm__memory_available(void) {
 }
 
 trm__bytes trm__memory_predict(const trm__memory_job *job, int micro_batch) {
-  trm__network_plan plan = {.max_batch = micro_batch, .training = 1, .recompute = job->train->recompute};
+  trm__network_plan plan = trm__trainer_network(job->train, micro_batch);
   trm__bytes bytes = trm__trainer_bytes(job->params, job->train, job->backend, job->local_batch, micro_batch);
   bytes.device += trm__network_bytes(job->model, job->backend, &plan);
   bytes.host += job->already;

@@ -79,7 +79,7 @@ trm_status trm__optimizer_open(trm__optimizer *optimizer, trm__backend *backend,
   o.run = trm__calloc((size_t)params->count, sizeof *o.run);
   if (!o.m || !o.v || !o.scratch || !o.segment || !o.frozen || !o.run) {
     trm__optimizer_close(&o);
-    return trm__fail_memory(err, "optimizer", trm__optimizer_bytes(backend, params, config));
+    return trm__backend_no_memory(backend, err, "optimizer", trm__optimizer_bytes(backend, params, config));
   }
   for (int i = 0; i < params->count; i++) {
     const trm__param *p = &params->item[i];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/status.h"
 
 /* -- opening --------------------------------------------------------------------------------------------------------
@@ -14,6 +15,19 @@ static int global_batch(const trm__trainer *t) {
 }
 static int emb_ndim(const trm__trainer *t) {
   return t->params.puzzle ? t->params.dims.emb_ndim : 0;
+}
+
+static int latents_of(const trm_train_config *config) {
+  return config->latents > 1 ? (int)config->latents : 1;
+}
+
+/* Numbers of the start rows. */
+static size_t start_size(const trm__params *params, const trm_train_config *config) {
+  return (size_t)(1 + latents_of(config)) * (size_t)params->dims.D;
+}
+
+static int is_noisy(const trm_train_config *config) {
+  return config->start_noise != 0 || config->latent_noise != 0;
 }
 
 static int log_entries(const trm__backend *backend) {
@@ -31,15 +45,32 @@ trm__bytes trm__trainer_bytes(const trm__params *params, const trm_train_config 
   size_t batch = (size_t)config->batch, micro = (size_t)micro_batch, ndim = params->puzzle ? (size_t)d->emb_ndim : 0;
   size_t offered = (size_t)local_batch * (2 * (size_t)d->S + 1) * sizeof(int32_t);
   size_t log = log_bytes(log_entries(backend), (size_t)local_batch);
-  size_t reals = 3 * params->trained + 2 * (size_t)d->D + params->puzzle + (micro + batch) * ndim +
+  size_t reals = 3 * params->trained + start_size(params, config) + params->puzzle + (micro + batch) * ndim +
                  micro * ((size_t)d->S * (size_t)d->V + 2);
   trm__bytes bytes = {.host = trm__optimizer_host_bytes(params)};
-  bytes.device = reals * sizeof(trm__real) + (batch + micro) * sizeof(trm__example_stats) + offered + log +
-                 sizeof(trm__update_state) + (local_batch < (int)batch ? batch * sizeof(int32_t) : 0) +
-                 trm__carry_bytes(backend, d, local_batch) + trm__carry_bytes(backend, d, micro_batch) +
-                 trm__optimizer_bytes(backend, params, config);
+  bytes.device =
+      reals * sizeof(trm__real) + (batch + micro) * sizeof(trm__example_stats) + offered + log +
+      sizeof(trm__update_state) + (local_batch < (int)batch ? batch * sizeof(int32_t) : 0) +
+      trm__carry_bytes(backend, d, local_batch, latents_of(config)) + trm__carry_bytes(backend, d, micro_batch, 1) +
+      (is_noisy(config) ? (size_t)local_batch * sizeof(uint64_t) : 0) + trm__optimizer_bytes(backend, params, config);
   if (!backend->on_host) bytes.host += offered + log;
   return bytes;
+}
+
+/* The starts of all latents but the first: drawn as z0 is, each from a stream of its own after the parameters'. */
+static trm_status init_latents(trm__trainer *t, trm_error *err) {
+  trm__backend *be = t->backend;
+  size_t width = (size_t)t->params.dims.D, rest = start_size(&t->params, &t->config) - 2 * width;
+  if (!rest) return TRM_OK;
+  trm__real *rows = trm__calloc(rest, sizeof *rows);
+  if (!rows) return trm__fail_memory(err, "starts of the latents", rest * sizeof *rows);
+  for (size_t i = 0; i < rest; i += width) {
+    trm__rng rng = trm__rng_make((uint64_t)t->config.seed, TRM__RNG_INIT, (uint64_t)1 << 32 | (uint64_t)(i / width));
+    for (size_t j = 0; j < width; j++) rows[i + j] = (trm__real)trm__rng_trunc_normal(&rng, 1);
+  }
+  be->copy(be, t->start + 2 * width, rows, rest * sizeof *rows, TRM__COPY_TO_DEVICE);
+  trm__free(rows);
+  return TRM_OK;
 }
 
 /* Draws the initial weights in a host set and copies them to the device. */
@@ -55,7 +86,7 @@ static trm_status init_weights(trm__trainer *t, trm_error *err) {
   be->copy(be, t->start, set.start, start, TRM__COPY_TO_DEVICE);
   if (t->puzzle) be->copy(be, t->puzzle, set.puzzle, t->params.puzzle * sizeof(trm__real), TRM__COPY_TO_DEVICE);
   trm__weight_set_close(&set);
-  return TRM_OK;
+  return init_latents(t, err);
 }
 
 static void *take(trm__trainer *t, size_t count, size_t size, int *ok) {
@@ -76,7 +107,7 @@ static trm_status open_weights(trm__trainer *t, int *ok, trm_error *err) {
   size_t n = t->params.trained, real = sizeof(trm__real);
   t->weights = take(t, n, real, ok);
   t->ema = take(t, n, real, ok);
-  t->start = take(t, 2 * (size_t)t->params.dims.D, real, ok);
+  t->start = take(t, start_size(&t->params, &t->config), real, ok);
   if (emb_ndim(t)) t->puzzle = take(t, t->params.puzzle, real, ok);
   return *ok ? init_weights(t, err) : TRM_E_MEMORY;
 }
@@ -107,7 +138,7 @@ static void open_exchange(trm__trainer *t, int local, int *ok) {
 
 static trm_status fail_buffers(const trm__trainer *t, int local, trm_error *err) {
   trm__bytes bytes = trm__trainer_bytes(&t->params, &t->config, t->backend, local, t->micro_batch);
-  return trm__fail_memory(err, "trainer", bytes.device + bytes.host);
+  return trm__backend_no_memory(t->backend, err, "trainer", bytes.device + bytes.host);
 }
 
 static trm_status open_buffers(trm__trainer *t, trm_error *err) {
@@ -124,14 +155,21 @@ static trm_status open_buffers(trm__trainer *t, trm_error *err) {
   t->valid_logits = take(t, micro * (size_t)d->S * (size_t)d->V, real, &ok);
   t->valid_q = take(t, micro * 2, real, &ok);
   t->valid_stats = take(t, micro, sizeof *t->valid_stats, &ok);
+  if (is_noisy(&t->config)) t->noise_index = take(t, (size_t)local, sizeof *t->noise_index, &ok);
   open_exchange(t, local, &ok);
   t->first = t->comm->rank * local;
   if (t->comm->size > 1) t->ids = take(t, batch, sizeof *t->ids, &ok);
   if (!ok) return fail_buffers(t, local, err);
-  status = trm__carry_open(&t->carry, t->backend, d, local, err);
-  if (status == TRM_OK) status = trm__carry_open(&t->valid, t->backend, d, t->micro_batch, err);
+  status = trm__carry_open(&t->carry, t->backend, d, local, latents_of(&t->config), err);
+  if (status == TRM_OK) status = trm__carry_open(&t->valid, t->backend, d, t->micro_batch, 1, err);
   if (t->comm->size == 1) t->ids = t->carry.slots.ids;
   return status;
+}
+
+trm__network_plan trm__trainer_network(const trm_train_config *config, int micro_batch) {
+  int latents = latents_of(config);
+  return (trm__network_plan){
+      .max_batch = micro_batch, .training = 1, .recompute = config->recompute, .latents = latents > 1 ? latents : 0};
 }
 
 trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *config, trm_error *err) {
@@ -148,9 +186,10 @@ trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *c
   if (t.comm->size > 1 && !t.backend->on_host)
     return trm__fail(err, TRM_E_USAGE, "--device", "training with %d ranks needs a device on the host, not %s",
                      t.comm->size, t.backend->name);
-  trm_status status = trm__params_open(&t.params, &t.model, err);
+  trm_status status = trm__cycles_parse(&t.cycles, t.config.cycles_schedule, &t.model, err);
+  if (status == TRM_OK) status = trm__params_open(&t.params, &t.model, err);
   if (status != TRM_OK) return status;
-  trm__network_plan plan = {.max_batch = t.micro_batch, .training = 1, .recompute = t.config.recompute};
+  trm__network_plan plan = trm__trainer_network(&t.config, t.micro_batch);
   status = open_buffers(&t, err);
   if (status == TRM_OK) status = trm__optimizer_open(&t.optimizer, t.backend, &t.params, &t.config, err);
   /* params is borrowed by the network, so it must lie where the caller keeps it. */
@@ -189,6 +228,7 @@ void trm__trainer_close(trm__trainer *trainer) {
                     t->valid_stats,
                     t->stats,
                     t->state,
+                    t->noise_index,
                     t->log.state,
                     t->log.stats,
                     t->log.steps,

@@ -18,6 +18,7 @@
 #include "dist/comm.h"
 #include "model/network.h"
 #include "train/carry.h"
+#include "train/cycles.h"
 #include "train/optimizer.h"
 
 /* Examples for slots: inputs, labels [count][S] (a label of -100 is not scored), ids [count]. */
@@ -40,10 +41,11 @@ typedef struct trm__trainer {
   int64_t updates; /* in the whole run: the schedule's N */
   int micro_batch;
   int first; /* this rank's first slot of the global batch */
+  trm__cycles cycles;
   trm__params params;
   trm__network *net;
   trm__real *weights, *grads, *ema; /* device [params.trained] */
-  trm__real *start;                 /* device [2][D]: y0, z0 */
+  trm__real *start;                 /* device [1 + K][D]: y0, z0, the other latents' starts */
   trm__real *puzzle;                /* device [identifiers][ndim]; NULL without */
   trm__optimizer optimizer;
   trm__carry carry;          /* this rank's slots */
@@ -54,6 +56,7 @@ typedef struct trm__trainer {
   trm__example_stats *stats; /* device [batch]: of the newest update */
   int32_t *ids;              /* device [batch]: identifiers of all ranks' slots; the carry's own with one rank */
   trm__update_state *state;  /* device */
+  uint64_t *noise_index;     /* device [slots]: names of the update's noise; NULL without noise */
   trm__update_log log;       /* device */
   trm__update_log seen;      /* host: copy of the log as of the last collect; on a host the log itself */
   trm__recording *recording; /* NULL: none yet, or the backend does not record */
@@ -89,6 +92,8 @@ typedef struct trm__bytes {
 /* What open allocates, without the network's own bytes. */
 trm__bytes trm__trainer_bytes(const trm__params *params, const trm_train_config *config, trm__backend *backend,
                               int local_batch, int micro_batch);
+
+trm__network_plan trm__trainer_network(const trm_train_config *config, int micro_batch);
 
 /* After the weights were changed from outside (a checkpoint, another model). */
 void trm__trainer_prepare(trm__trainer *trainer);

@@ -39,13 +39,23 @@ void trm__trainer_gather(trm__trainer *t, const int32_t *ids, int b) {
     t->backend->gather_rows(t->backend, t->rows, t->puzzle, (int)t->model.num_puzzle_identifiers, emb_ndim(t), ids, b);
 }
 
+/* Noise of this update from the slot i on: what is `place` states into each slot's stream. The latents' starts come
+ * first, then the latent cycles of the step. */
+static trm__network_noise noise_at(const trm__trainer *t, double sigma, int i, uint64_t place) {
+  return (trm__network_noise){.sigma = sigma,
+                              .seed = (uint64_t)t->config.seed,
+                              .index = t->noise_index ? t->noise_index + i : NULL,
+                              .offset = place * trm__network_noise_numbers(t->net)};
+}
+
 /* The supervision step with gradients, slice after slice. */
 static void compute_slices(trm__trainer *t) {
   const trm__slots *c = &t->carry.slots;
   trm__loss loss = {.kind = trm__trainer_loss(t),
                     .label_smoothing = t->config.label_smoothing,
                     .halt_weight = t->config.halt_weight,
-                    .grad_scale = 1.0 / (double)t->config.batch};
+                    .grad_scale = 1.0 / (double)t->config.batch,
+                    .step_decay = t->config.step_decay};
   t->backend->zero(t->backend, t->grads, t->params.trained * sizeof *t->grads);
   size_t s = (size_t)c->seq_len;
   for (int i = 0; i < c->count; i += t->micro_batch) {
@@ -53,9 +63,16 @@ static void compute_slices(trm__trainer *t) {
     size_t offset = (size_t)i * t->carry.slot_bytes;
     trm__trainer_gather(t, c->ids + i, b);
     trm__real *drows = t->drows ? t->drows + (size_t)slot * (size_t)emb_ndim(t) : NULL;
-    trm__network_train_step(t->net, b, c->inputs + (size_t)i * s, t->rows, c->labels + (size_t)i * s, c->steps + i,
-                            &loss, t->carry.y + offset, t->carry.z + offset, t->grads, drows, t->stats + slot, NULL,
-                            NULL);
+    trm__network_noise noise = noise_at(t, t->config.latent_noise, i, (uint64_t)t->carry.latents);
+    trm__network_set_noise(t->net, &noise);
+    const int32_t *inputs = c->inputs + (size_t)i * s, *labels = c->labels + (size_t)i * s;
+    trm__act *y = t->carry.y + offset, *z = t->carry.z + offset;
+    if (t->carry.latents > 1)
+      trm__network_train_step_best(t->net, b, inputs, t->rows, labels, c->steps + i, &loss, y, z,
+                                   (size_t)c->count * t->carry.slot_bytes, t->grads, drows, t->stats + slot);
+    else
+      trm__network_train_step(t->net, b, inputs, t->rows, labels, c->steps + i, &loss, y, z, t->grads, drows,
+                              t->stats + slot, NULL, NULL);
   }
 }
 
@@ -88,9 +105,10 @@ static void step_weights(trm__trainer *t, const trm__update_rule *rule) {
 static trm_status one_update(trm__trainer *t, const trm__update_rule *rule, trm_error *err) {
   trm__backend *be = t->backend;
   const trm__slots *slots = &t->carry.slots;
-  trm__carry_refill(&t->carry, t->net, slots->count, t->micro_batch, t->start);
+  trm__network_noise noise = noise_at(t, t->config.start_noise, 0, 0);
+  be->update_begin(be, t->state, rule, t->noise_index, slots->count);
+  trm__carry_refill(&t->carry, t->net, slots->count, t->micro_batch, t->start, &noise);
   be->admit(be, slots, t->candidates.inputs, t->candidates.labels, t->candidates.ids);
-  be->update_begin(be, t->state, rule, NULL, 0);
   compute_slices(t);
   trm_status status = exchange(t, err);
   if (status != TRM_OK) return status;
@@ -142,6 +160,8 @@ trm_status trm__trainer_enqueue(trm__trainer *trainer, trm_error *err) {
   if (trm__trainer_is_full(t))
     return trm__fail(err, TRM_E_USAGE, "training", "%d updates are in the queue and must be collected first",
                      t->queued);
+  trm__phase phase = trm__cycles_at(&t->cycles, t->step + t->queued + 1, t->updates);
+  trm__network_set_cycles(t->net, phase.n, phase.T);
   upload_offer(t);
   trm_status status = recorded ? record(t, &rule, err) : one_update(t, &rule, err);
   if (status != TRM_OK) return status;

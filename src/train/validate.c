@@ -1,5 +1,6 @@
 /* Validation works on slices of the trainer's micro-batch, in the network's own buffers, with the averaged weights
- * prepared in place of the trained ones; these are prepared again at the end. */
+ * prepared in place of the trained ones; these are prepared again at the end. The first latent is solved as the model
+ * will be: with its own n and T, without noise. */
 #include "train/validate.h"
 
 /* Examples first .. first + b - 1 into the validation slots, by way of the rows for candidates, which are free between
@@ -15,7 +16,7 @@ static void load_slice(trm__trainer *t, const trm_dataset *data, int64_t first, 
   be->copy(be, v->inputs, rows->inputs, bytes, TRM__COPY_TO_DEVICE);
   be->copy(be, v->labels, rows->labels, bytes, TRM__COPY_TO_DEVICE);
   be->copy(be, v->ids, rows->ids, (size_t)b * sizeof(int32_t), TRM__COPY_TO_DEVICE);
-  trm__carry_refill(&t->valid, t->net, b, v->count, t->start);
+  trm__carry_refill(&t->valid, t->net, b, v->count, t->start, NULL);
 }
 
 /* All supervision steps; only the last is scored. */
@@ -45,6 +46,8 @@ trm_status trm__validate(trm__trainer *trainer, const trm_dataset *data, int64_t
   if (limit > 0 && limit < examples) examples = limit;
   *metrics = (trm__metrics){0};
   trm__network_prepare(trainer->net, trainer->ema);
+  trm__network_set_cycles(trainer->net, (int)trainer->model.L_cycles, (int)trainer->model.H_cycles);
+  trm__network_set_noise(trainer->net, NULL);
   for (int64_t i = 0; i < examples && status == TRM_OK; i += trainer->micro_batch) {
     int b = examples - i < trainer->micro_batch ? (int)(examples - i) : trainer->micro_batch;
     load_slice(trainer, data, i, b);

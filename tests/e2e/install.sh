@@ -28,6 +28,10 @@ for page in "$TRM_SOURCE_DIR"/man/*.[13]; do
   [ -e "$page" ] || continue
   [ -e "$prefix/share/man/man${page##*.}/$(basename "$page")" ] || fail "$(basename "$page") is not installed"
 done
+for model in "$TRM_SOURCE_DIR"/models/*.safetensors "$TRM_SOURCE_DIR"/models/*.json; do
+  [ -e "$model" ] || continue
+  [ -e "$prefix/share/trm/models/$(basename "$model")" ] || fail "$(basename "$model") is not installed"
+done
 "$prefix/bin/trm" --version | grep -q '[0-9]' || fail "the installed program does not run"
 
 cat >"$work/use.c" <<'C'

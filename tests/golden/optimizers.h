@@ -38,7 +38,7 @@ static void compare_flat(golden_set *g, const trm__params *params, const trm__re
     const trm__param *p = &params->item[i];
     size_t n = (size_t)p->rows * (size_t)p->cols;
     if (p->kind != TRM__PARAM_MATRIX && p->kind != TRM__PARAM_OTHER) continue;
-    double *v = real_values(flat + p->offset, n);
+    double *v = device_values(flat + p->offset, n);
     snprintf(name, sizeof name, "%s%s", whole, p->name);
     compare(g, "optim", name, v, n, OPTIMIZER_BOUND);
     const char *at = strchr(head, '%');
@@ -48,7 +48,7 @@ static void compare_flat(golden_set *g, const trm__params *params, const trm__re
   }
 }
 
-/* The stored gradients of step k as one array; 0 when any is missing. */
+/* The stored gradients of step k as one array on the device; 0 when any is missing. */
 static int load_gradients(golden_set *g, const trm__params *params, int k, trm__real *flat) {
   char stem[32];
   snprintf(stem, sizeof stem, "grads_step%d_f32", k);
@@ -56,8 +56,12 @@ static int load_gradients(golden_set *g, const trm__params *params, int k, trm__
     const trm__param *p = &params->item[i];
     if (p->kind != TRM__PARAM_MATRIX && p->kind != TRM__PARAM_OTHER) continue;
     const trm__st_tensor *t = find(g, stem, p->name);
-    if (!t || t->elements != (size_t)p->rows * (size_t)p->cols) return 0;
-    trm__st_read_real(t, flat + p->offset);
+    size_t n = (size_t)p->rows * (size_t)p->cols;
+    if (!t || t->elements != n) return 0;
+    trm__real *host = must(malloc(n * sizeof *host));
+    trm__st_read_real(t, host);
+    update_device(flat + p->offset, host, n * sizeof *host);
+    free(host);
   }
   return 1;
 }
@@ -65,25 +69,23 @@ static int load_gradients(golden_set *g, const trm__params *params, int k, trm__
 typedef enum optimizer { ADAM_ATAN2, ADAMW } optimizer;
 
 typedef struct optimizer_state {
-  trm__real *p, *m, *v, *g, *shadow; /* [trained] */
+  trm__real *p, *m, *v, *g, *shadow; /* device [trained] */
+  trm__update_state *state;          /* device */
 } optimizer_state;
 
 static optimizer_state state_open(const subject *s) {
-  size_t n = s->params.trained;
-  optimizer_state o;
-  trm__real **all[] = {&o.p, &o.m, &o.v, &o.g, &o.shadow};
-  for (int i = 0; i < 5; i++) *all[i] = must(calloc(n, sizeof(trm__real)));
-  memcpy(o.p, s->weights.flat, n * sizeof *o.p);
-  memcpy(o.shadow, s->weights.flat, n * sizeof *o.p);
-  return o;
+  size_t bytes = s->params.trained * sizeof(trm__real);
+  return (optimizer_state){.p = to_device(s->weights.flat, bytes),
+                           .m = device_bytes(bytes),
+                           .v = device_bytes(bytes),
+                           .g = device_bytes(bytes),
+                           .shadow = to_device(s->weights.flat, bytes),
+                           .state = device_bytes(sizeof(trm__update_state))};
 }
 
 static void state_close(optimizer_state *o) {
-  free(o->p);
-  free(o->m);
-  free(o->v);
-  free(o->g);
-  free(o->shadow);
+  void *all[] = {o->p, o->m, o->v, o->g, o->shadow, o->state};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) drop_device(all[i]);
 }
 
 static void run_optimizer(golden_set *g, subject *s, machine *m, optimizer kind) {
@@ -96,7 +98,8 @@ static void run_optimizer(golden_set *g, subject *s, machine *m, optimizer kind)
   char whole[64], head[64];
   for (int k = 1; k <= 3 && load_gradients(g, &s->params, k, o.g); k++) {
     state.t = k;
-    be->dense(be, &state, &c, 1);
+    update_device(o.state, &state, sizeof state);
+    be->dense(be, o.state, &c, 1);
     snprintf(whole, sizeof whole, "%s.step%d.param.", word, k);
     snprintf(head, sizeof head, "%s.step%d.param_head256.%%", word, k);
     compare_flat(g, &s->params, o.p, whole, head);
@@ -124,26 +127,29 @@ static void run_sign_sgd(golden_set *g, subject *s, machine *m) {
     free(ids);
     return;
   }
-  trm__real *table = must(calloc(n, sizeof *table)), *scratch = must(calloc(ndim, sizeof *scratch));
-  trm__real *drows = must(calloc((size_t)B * ndim, sizeof *drows));
-  memcpy(table, s->weights.puzzle, n * sizeof *table);
+  trm__real *table = to_device(s->weights.puzzle, n * sizeof *table), *scratch = device_bytes(ndim * sizeof *scratch);
+  trm__real *drows = device_bytes((size_t)B * ndim * sizeof *drows);
+  trm__real *host = must(calloc((size_t)B * ndim, sizeof *host));
+  int32_t *on_device = to_device(ids, (size_t)B * sizeof *ids);
+  trm__update_state *state = device_bytes(sizeof *state);
   for (int k = 1; k <= 3; k++) {
     char stem[32], name[64];
     snprintf(stem, sizeof stem, "grads_step%d_f32", k);
     const trm__st_tensor *t = find(g, stem, LOCAL);
     if (!t || t->elements != (size_t)B * ndim) break;
-    trm__st_read_real(t, drows);
-    const trm__update_state state = {.t = k, .factor = 1};
-    m->backend->sign_sgd_rows(m->backend, &state, table, (int)(n / ndim), (int)ndim, drows, ids, B,
+    trm__st_read_real(t, host);
+    update_device(drows, host, (size_t)B * ndim * sizeof *host);
+    update_device(state, &(trm__update_state){.t = k, .factor = 1}, sizeof *state);
+    m->backend->sign_sgd_rows(m->backend, state, table, (int)(n / ndim), (int)ndim, drows, on_device, B,
                               option(g, "puzzle_emb_lr", 1e-2), option(g, "puzzle_emb_weight_decay", 0.1), scratch);
-    double *v = real_values(table, n);
+    double *v = device_values(table, n);
     snprintf(name, sizeof name, "signsgd.step%d.puzzle_emb.weights", k);
     compare(g, "optim", name, v, n, OPTIMIZER_BOUND);
     free(v);
   }
-  free(table);
-  free(scratch);
-  free(drows);
+  void *device[] = {table, scratch, drows, on_device, state};
+  for (size_t i = 0; i < sizeof device / sizeof *device; i++) drop_device(device[i]);
+  free(host);
   free(ids);
 }
 

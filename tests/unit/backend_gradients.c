@@ -6,6 +6,7 @@
 typedef struct shape {
   int mixer, S, P, D, heads, b;
   trm__positions positions;
+  trm__activation activation;
 } shape;
 
 typedef void (*plain_fn)(const trm__dims *s, const plain_layer *l, int b, double *h);
@@ -25,6 +26,7 @@ static double tolerance(void) {
 
 static void open_block(block *k, const char *isa, const shape *c, int is_mix) {
   trm__dims dims = make_dims(c->mixer, c->S, c->P, c->D, c->heads, 5, c->positions);
+  dims.activation = c->activation;
   open_backend(&k->t, isa, 2);
   open_weights(&k->t, &dims, 1, c->b);
   k->b = c->b;
@@ -105,10 +107,10 @@ static void check_every_derivative(block *k) {
 
 static void small_shapes(void **state) {
   (void)state;
-  static const shape shapes[] = {{1, 4, 1, 6, 0, 2, TRM__POS_NONE},
-                                 {0, 4, 1, 8, 2, 2, TRM__POS_ROPE},
-                                 {0, 3, 0, 6, 1, 1, TRM__POS_NONE},
-                                 {1, 2, 1, 5, 0, 3, TRM__POS_NONE}};
+  static const shape shapes[] = {
+      {1, 4, 1, 6, 0, 2, TRM__POS_NONE, TRM__SILU},     {0, 4, 1, 8, 2, 2, TRM__POS_ROPE, TRM__SILU},
+      {0, 3, 0, 6, 1, 1, TRM__POS_NONE, TRM__SILU},     {1, 2, 1, 5, 0, 3, TRM__POS_NONE, TRM__SILU},
+      {1, 4, 1, 6, 0, 2, TRM__POS_NONE, TRM__RMS_GATE}, {0, 3, 0, 6, 1, 3, TRM__POS_NONE, TRM__RMS_GATE}};
   for (int i = 0; isa_at(i); i++) {
     for (size_t j = 0; j < 2 * sizeof shapes / sizeof *shapes; j++) {
       block k;
@@ -155,10 +157,10 @@ static void check_along_directions(block *k) {
   trm__free(work);
 }
 
-static const shape large_shapes[] = {{1, 13, 2, 70, 0, 57, TRM__POS_NONE},
-                                     {0, 21, 1, 66, 3, 37, TRM__POS_ROPE},
-                                     {1, 81, 16, 130, 0, 9, TRM__POS_NONE},
-                                     {0, 97, 3, 40, 5, 2, TRM__POS_ROPE}};
+static const shape large_shapes[] = {
+    {1, 13, 2, 70, 0, 57, TRM__POS_NONE, TRM__SILU},     {0, 21, 1, 66, 3, 37, TRM__POS_ROPE, TRM__SILU},
+    {1, 81, 16, 130, 0, 9, TRM__POS_NONE, TRM__SILU},    {0, 97, 3, 40, 5, 2, TRM__POS_ROPE, TRM__SILU},
+    {1, 13, 2, 70, 0, 57, TRM__POS_NONE, TRM__RMS_GATE}, {0, 21, 1, 66, 3, 37, TRM__POS_ROPE, TRM__RMS_GATE}};
 
 static void large_shapes_match(void **state) {
   (void)state;

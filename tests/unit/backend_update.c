@@ -109,6 +109,38 @@ static void updates_begin(void **unused) {
   close_bench(&t);
 }
 
+static void check_factor(bench *t, int64_t update, int64_t warmup, int64_t total, double ratio, double expected) {
+  const trm__update_rule rule = {.warmup = warmup, .total = total, .min_ratio = ratio, .batch = 1};
+  trm__update_state state = {.t = update - 1};
+  t->be->update_begin(t->be, &state, &rule, NULL, 0);
+  if (!(fabs(state.factor - expected) <= 1e-15))
+    fail_msg("update %d: %.17g, expected %.17g", (int)update, state.factor, expected);
+}
+
+/* The schedule at its corners: the warm-up's end, no warm-up, half the cosine, the end and past it (a run that was
+ * lengthened), runs that end inside the warm-up. */
+static void schedule_at_its_corners(void **unused) {
+  (void)unused;
+  bench t;
+  open_backend(&t, "auto", 1);
+  check_factor(&t, 1, 2000, 65104, 1, 1.0 / 2000);
+  check_factor(&t, 1999, 2000, 65104, 1, 1999.0 / 2000);
+  for (int64_t update = 2000; update <= 65104; update += 1051) check_factor(&t, update, 2000, 65104, 1, 1);
+  check_factor(&t, 1, 0, 100, 1, 1);
+  check_factor(&t, 1, 1, 100, 0.5, 1);
+  check_factor(&t, 4, 4, 40, 0.1, 1);
+  check_factor(&t, 22, 4, 40, 0.1, 0.55);
+  check_factor(&t, 13, 4, 40, 0, (1 + sqrt(0.5)) / 2);
+  check_factor(&t, 40, 4, 40, 0.1, 0.1);
+  check_factor(&t, 40, 4, 40, 0, 0);
+  check_factor(&t, 41, 4, 40, 0.1, 0.1);
+  check_factor(&t, 1000000, 4, 40, 0.1, 0.1);
+  check_factor(&t, 5, 10, 5, 0.1, 0.5);
+  check_factor(&t, 10, 10, 10, 0.1, 1);
+  check_factor(&t, 12, 10, 5, 0.1, 1);
+  close_bench(&t);
+}
+
 static trm__update_state judged(bench *t, const trm__update_rule *rule, const trm__example_stats *stats,
                                 const trm__real *grads, size_t n) {
   trm__update_state state = {.t = 5, .factor = 1};
@@ -279,9 +311,15 @@ static void the_log_keeps_updates(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(halted_slots_admit),  cmocka_unit_test(rows_are_gathered),     cmocka_unit_test(updates_begin),
-      cmocka_unit_test(updates_are_judged),  cmocka_unit_test(halting_rule),          cmocka_unit_test(exploration),
-      cmocka_unit_test(exploration_streams), cmocka_unit_test(the_log_keeps_updates),
+      cmocka_unit_test(halted_slots_admit),
+      cmocka_unit_test(rows_are_gathered),
+      cmocka_unit_test(updates_begin),
+      cmocka_unit_test(updates_are_judged),
+      cmocka_unit_test(halting_rule),
+      cmocka_unit_test(exploration),
+      cmocka_unit_test(schedule_at_its_corners),
+      cmocka_unit_test(exploration_streams),
+      cmocka_unit_test(the_log_keeps_updates),
   };
   return cmocka_run_group_tests_name("backend update", tests, NULL, NULL);
 }

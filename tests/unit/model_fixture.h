@@ -32,7 +32,7 @@ typedef struct fixture {
   trm__params params;
   trm__weight_set set;
   trm__network *net;
-  int b;
+  int b, latents;    /* latents: of winner takes all */
   size_t act, logit; /* numbers of one example's state and logits */
   int32_t *tokens, *labels;
   trm__real *rows, *logits, *q, *y0, *z0; /* y0, z0: the carry that steps start from */
@@ -97,7 +97,7 @@ static inline void fixture_rewind(fixture *f) {
 
 static inline void fixture_network(fixture *f, int training, int recompute) {
   trm_error err;
-  trm__network_plan plan = {f->b, training, recompute};
+  trm__network_plan plan = {.max_batch = f->b, .training = training, .recompute = recompute, .latents = f->latents};
   trm__network_close(&f->net);
   CHECK_OK(trm__network_open(&f->net, &f->config, &f->params, f->be, &plan, &err), err);
   trm__network_prepare(f->net, f->set.flat);

@@ -152,7 +152,8 @@ static void test_bytes_are_predicted(void **state) {
     fixture f;
     trm_error err;
     trm_model_config config = config_of(k / 4);
-    trm__network_plan plan = {3, k % 2 != 0, k % 4 >= 2};
+    trm__network_plan plan = {.max_batch = 3, .training = k % 2 != 0, .recompute = k % 4 >= 2};
+    if (k % 4 == 3) plan.latents = 3, config.damping = 0.1, config.activation = TRM_ACT_RMS_GATE;
     fixture_open(&f, &config, NULL, 2, 1, 0);
     trm__network_close(&f.net);
     size_t predicted = trm__network_bytes(&config, f.be, &plan), before = trm__mem_used();
@@ -225,7 +226,7 @@ static void test_refill(void **state) {
 
 static trm_status open_and_close(void *context, trm_error *err) {
   fixture *f = context;
-  trm__network_plan plan = {2, 1, 0};
+  trm__network_plan plan = {.max_batch = 2, .training = 1};
   trm__network *net = NULL;
   trm_status status = trm__network_open(&net, &f->config, &f->params, f->be, &plan, err);
   if (status) assert_null(net);
@@ -249,7 +250,7 @@ static void test_impossible_batch(void **state) {
   trm_model_config config = fixture_config(1, TRM_POS_NONE, 0);
   fixture_open(&f, &config, NULL, 1, 1, 0);
   trm__network *net = NULL;
-  trm__network_plan plan = {0, 0, 0};
+  trm__network_plan plan = {0};
   CHECK_FAILS(trm__network_open(&net, &config, &f.params, f.be, &plan, &err), TRM_E_INPUT, err, "batch");
   plan.max_batch = INT32_MAX;
   CHECK_FAILS(trm__network_open(&net, &config, &f.params, f.be, &plan, &err), TRM_E_INPUT, err, "batch");

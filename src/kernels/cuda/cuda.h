@@ -74,16 +74,17 @@ typedef struct trm__cuda_product {
   void *c;
   ptrdiff_t c_ld, c_batch; /* numbers; *_T: of [n][m] */
   const void *residual;    /* ld and batch of c; may be c */
-  const float *scale;      /* [m] */
+  const float *scale;      /* [m], of the RESIDUAL epilogues; NULL otherwise */
   float *inv;              /* [m] */
   double eps;
-  void *gu, *act;    /* contiguous rows */
+  void *gu, *act;    /* contiguous rows, 16-byte aligned; I is a multiple of 8, with squares of 64 */
   const void *gu_in; /* GATE_BACKWARD */
   float *squares;    /* GATE */
 } trm__cuda_product;
 
-/* m, n, k, batches >= 1. A and B beyond their m, n and k are never read. OUTER A and INNER B with k not a multiple of 8
- * need B's rows padded to ld >= k rounded up to 8, with zeros. */
+/* m, n, k, batches >= 1. A and B beyond their m, n and k are never read, so that nothing needs padding but to make ld
+ * and batch of bf16 operands multiples of 8 and x 16-byte aligned; operands that are not are multiplied without tensor
+ * cores, slowly. kernels/cuda/product.h has the variants. */
 void trm__cuda_multiply(trm__cuda_queue *q, const trm__cuda_product *p);
 
 /* Weight gradients: to [m][n] (fp32, row-major) += sum over batches and p of A(i, p) B(j, p). The sum is cut into
@@ -207,7 +208,7 @@ typedef struct trm__cuda_heads {
   trm__cuda_type type;
   int b, S, P, D, V;
   const void *y;                            /* [b][L][D]; NULL: logits and q are given */
-  const float *lm_head, *q_weight, *q_bias; /* [V][D], [2][D], [2] fp32; the first two rounded to the forward type */
+  const float *lm_head, *q_weight, *q_bias; /* [V][D], [2][D], [2] fp32; rounded to the forward type */
   float *logits, *q;                        /* [b][S][V], [b][2] */
   const int32_t *labels;                    /* NULL: no loss */
   int softmax;                              /* 0: stablemax */

@@ -22,6 +22,8 @@
 
 #define TRM_KERNEL static __global__ void /* TRM_KERNEL __launch_bounds__(256, 2) name(...) */
 #define TRM_DEVICE static __device__ __forceinline__
+#define TRM_METHOD __device__ __forceinline__         /* member functions */
+#define TRM_DEVICE_SPECIAL __device__ __forceinline__ /* specialized templates */
 
 typedef __nv_bfloat16 trm_bf16;
 
@@ -70,6 +72,11 @@ TRM_DEVICE unsigned char *trm_shared(void) {
 TRM_DEVICE void trm_copy16(void *shared, const void *from, bool valid) {
   uint32_t to = (uint32_t)__cvta_generic_to_shared(shared);
   int bytes = valid ? 16 : 0;
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+}
+/* The first `bytes` (0..16, even) of 16, the rest zeros; no more than these are read. */
+TRM_DEVICE void trm_copy16_first(void *shared, const void *from, int bytes) {
+  uint32_t to = (uint32_t)__cvta_generic_to_shared(shared);
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 }
 TRM_DEVICE void trm_copy_commit(void) {

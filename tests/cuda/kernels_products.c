@@ -1,0 +1,342 @@
+/* Matrix products: every variant, layout and epilogue against plain C on odd shapes, with NaN around all that may be
+ * read and guards around all that may be written, and with the same bits in whatever order threads run. */
+#include "products.h"
+
+/* One call's operands and results. */
+typedef struct call {
+  const variant *v;
+  const problem *p;
+  trm__cuda_product product;
+  numbers a, b, c, residual, gu, gu_in, act, scale, inv, squares;
+  int transposed;
+} call;
+
+static const trm__cuda_layout layouts[2] = {TRM__CUDA_INNER, TRM__CUDA_OUTER};
+
+static int is_transposed(trm__cuda_epilogue e) {
+  return e == TRM__CUDA_RESIDUAL_T || e == TRM__CUDA_RESIDUAL_NORM_T;
+}
+
+static void fill(numbers *x) {
+  for (size_t i = 0; i < x->n; i++) numbers_set(x, i, random_number(x->type));
+}
+
+/* c and residual: lines of up8(n) + 8, batches 24 apart; what is between stays NaN. */
+static void call_results(call *c, int in_place) {
+  const problem *p = c->p;
+  trm__cuda_product *x = &c->product;
+  size_t lines = (size_t)(c->transposed ? p->n : p->m), length = (size_t)(c->transposed ? p->m : p->n);
+  size_t ld = up8(length) + 8, batch = lines * ld + 24, all = (size_t)p->batches * batch;
+  x->c_ld = (ptrdiff_t)ld;
+  x->c_batch = (ptrdiff_t)batch;
+  c->c = numbers_new(p->type, all);
+  x->c = c->c.x;
+  if (x->epilogue == TRM__CUDA_STORE) return;
+  c->residual = numbers_new(p->type, all);
+  for (size_t b = 0; b < (size_t)p->batches; b++)
+    for (size_t i = 0; i < lines; i++)
+      for (size_t j = 0; j < length; j++) {
+        float r = random_number(p->type);
+        numbers_set(&c->residual, b * batch + i * ld + j, r);
+        if (in_place) numbers_set(&c->c, b * batch + i * ld + j, r);
+      }
+  x->residual = in_place ? x->c : c->residual.x;
+}
+
+static void call_gates(call *c, int option) {
+  const problem *p = c->p;
+  trm__cuda_product *x = &c->product;
+  size_t rows = (size_t)p->batches * (size_t)p->m, n = (size_t)p->n;
+  if (x->epilogue == TRM__CUDA_GATE) {
+    c->act = numbers_new(p->type, rows * n / 2);
+    if (!(option & 1)) c->gu = numbers_new(p->type, rows * n);
+    if (c->v->wide && n % 128 == 0) c->squares = numbers_new(TRM__CUDA_F32, rows * n / 128);
+  } else {
+    c->gu = numbers_new(p->type, rows * 2 * n);
+    c->gu_in = numbers_new(p->type, rows * 2 * n);
+    fill(&c->gu_in);
+    if (!(option & 1)) c->act = numbers_new(p->type, rows * n);
+    if (option & 2) memcpy(c->gu.x, c->gu_in.x, c->gu.bytes); /* in place */
+  }
+  x->gu = c->gu.x;
+  x->act = c->act.x;
+  x->squares = (float *)(void *)c->squares.x;
+  x->gu_in = option & 2 ? c->gu.x : c->gu_in.x;
+}
+
+/* option bit 0: leave out what may be, bit 1: in place, bit 2: with scales, bit 3: lines that are not aligned. */
+static call call_new(const variant *v, const problem *p, trm__cuda_layout la, trm__cuda_layout lb,
+                     trm__cuda_epilogue epilogue, int same_b, int option) {
+  call c = {.v = v, .p = p, .transposed = is_transposed(epilogue)};
+  c.product = (trm__cuda_product){
+      .type = p->type, .m = p->m, .n = p->n, .k = p->k, .batches = p->batches, .epilogue = epilogue, .eps = 1e-5};
+  c.product.a = lay_out(&c.a, p->type, p->a, p->batches, p->m, p->k, la, option & 8 ? 3 : 8, 0);
+  c.product.b = lay_out(&c.b, p->type, p->b, p->batches, p->n, p->k, lb, 0, same_b);
+  size_t rows = (size_t)p->batches * (size_t)p->m;
+  if (epilogue == TRM__CUDA_GATE || epilogue == TRM__CUDA_GATE_BACKWARD) call_gates(&c, option);
+  else call_results(&c, option & 2);
+  if ((option & 4) && (epilogue == TRM__CUDA_RESIDUAL || epilogue == TRM__CUDA_RESIDUAL_T)) {
+    c.scale = numbers_new(TRM__CUDA_F32, rows);
+    fill(&c.scale);
+    c.product.scale = (const float *)(const void *)c.scale.x;
+  }
+  if (epilogue == TRM__CUDA_RESIDUAL_NORM_T && !(option & 1)) {
+    c.inv = numbers_new(TRM__CUDA_F32, rows);
+    c.product.inv = (float *)(void *)c.inv.x;
+  }
+  return c;
+}
+
+static void call_free(call *c) {
+  numbers *all[] = {&c->a, &c->b, &c->c, &c->residual, &c->gu, &c->gu_in, &c->act, &c->scale, &c->inv, &c->squares};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) numbers_free(all[i]);
+}
+
+static void close_to(const call *c, const char *what, size_t at, double got, double expected, double tolerance) {
+  if (!(fabs(got - expected) <= tolerance))
+    fail_msg("%s, m %d n %d k %d, a %d b %d, epilogue %d: %s[%zu] is %.9g, expected %.9g within %g", c->v->name,
+             c->p->m, c->p->n, c->p->k, (int)c->product.a.layout, (int)c->product.b.layout, (int)c->product.epilogue,
+             what, at, got, expected, tolerance);
+}
+
+/* Half an ulp of the type, relative; and the error of a sum. */
+static double unit(const call *c) {
+  return c->p->type == TRM__CUDA_BF16 ? 1.0 / 256 : 1e-6;
+}
+static double sum_error(const call *c, size_t at) {
+  return 2e-6 * c->p->absolute[at] + 1e-12;
+}
+
+static void check_rows(const call *c) {
+  const problem *p = c->p;
+  const trm__cuda_product *x = &c->product;
+  size_t lines = (size_t)(c->transposed ? p->n : p->m), length = (size_t)(c->transposed ? p->m : p->n);
+  for (size_t at = 0; at < c->c.n; at++) {
+    size_t b = at / (size_t)x->c_batch, line = at % (size_t)x->c_batch / (size_t)x->c_ld;
+    size_t col = at % (size_t)x->c_batch % (size_t)x->c_ld;
+    if (line >= lines || col >= length) {
+      assert_true(numbers_untouched(&c->c, at));
+      continue;
+    }
+    size_t i = b * (size_t)p->m + (c->transposed ? col : line), from = i * (size_t)p->n + (c->transposed ? line : col);
+    double scale = c->scale.x ? (double)numbers_get(&c->scale, i) : 1, acc = p->acc[from] * scale;
+    double r = c->residual.x ? (double)numbers_get(&c->residual, at) : 0;
+    close_to(c, "c", at, (double)numbers_get(&c->c, at), r + acc,
+             sum_error(c, from) * fabs(scale) + unit(c) * (fabs(acc) + fabs(r + acc)));
+  }
+}
+
+static void check_normed(const call *c) {
+  const problem *p = c->p;
+  const trm__cuda_product *x = &c->product;
+  for (size_t i = 0; i < (size_t)p->batches * (size_t)p->m; i++) {
+    size_t base = i / (size_t)p->m * (size_t)x->c_batch + i % (size_t)p->m;
+    double sum[128], error[128], squares = 0, errors = 0;
+    for (size_t j = 0; j < (size_t)p->n; j++) {
+      size_t from = i * (size_t)p->n + j;
+      sum[j] = p->acc[from] + (double)numbers_get(&c->residual, base + j * (size_t)x->c_ld);
+      error[j] = sum_error(c, from) + unit(c) * (fabs(p->acc[from]) + fabs(sum[j]));
+      squares += sum[j] * sum[j];
+      errors += error[j] * error[j];
+    }
+    double inverse = 1 / sqrt(squares / p->n + x->eps), relative = 1.5 * inverse * sqrt(errors / p->n) + 1e-6;
+    if (c->inv.x) close_to(c, "inv", i, (double)numbers_get(&c->inv, i), inverse, relative * inverse);
+    for (size_t j = 0; j < (size_t)p->n; j++) {
+      size_t at = base + j * (size_t)x->c_ld;
+      close_to(c, "c", at, (double)numbers_get(&c->c, at), sum[j] * inverse,
+               1.5 * inverse * error[j] + (relative + unit(c)) * fabs(sum[j] * inverse));
+    }
+  }
+}
+
+/* Gate and up of activation j of row i among interleaved numbers. */
+static size_t gate_at(size_t i, size_t j, size_t inner) {
+  return i * 2 * inner + j / 8 * 16 + j % 8;
+}
+
+static void check_gates(const call *c) {
+  const problem *p = c->p;
+  size_t inner = (size_t)p->n / 2;
+  for (size_t i = 0; i < (size_t)p->batches * (size_t)p->m; i++)
+    for (size_t j = 0; j < inner; j++) {
+      size_t at = gate_at(i, j, inner);
+      double error[2] = {sum_error(c, at) + unit(c) * fabs(p->acc[at]),
+                         sum_error(c, at + 8) + unit(c) * fabs(p->acc[at + 8])};
+      double g = p->acc[at], u = p->acc[at + 8];
+      if (c->gu.x) {
+        close_to(c, "gu", at, (double)numbers_get(&c->gu, at), g, error[0]);
+        close_to(c, "gu", at + 8, (double)numbers_get(&c->gu, at + 8), u, error[1]);
+        g = (double)numbers_get(&c->gu, at);
+        u = (double)numbers_get(&c->gu, at + 8);
+        error[0] = error[1] = 0;
+      }
+      double silu = g / (1 + exp(-g));
+      close_to(c, "act", i * inner + j, (double)numbers_get(&c->act, i * inner + j), silu * u,
+               2 * unit(c) * fabs(silu * u) + 1.1 * error[0] * fabs(u) + error[1] * (fabs(silu) + error[0]) + 1e-7);
+    }
+}
+
+static void check_squares(const call *c) {
+  size_t inner = (size_t)c->p->n / 2;
+  if (!c->squares.x || !c->gu.x) return;
+  for (size_t at = 0; at < c->squares.n; at++) {
+    size_t i = at / (inner / 64), part = at % (inner / 64);
+    double sum = 0;
+    for (size_t j = 64 * part; j < 64 * part + 64; j++) {
+      double g = (double)numbers_get(&c->gu, gate_at(i, j, inner));
+      double u = (double)numbers_get(&c->gu, gate_at(i, j, inner) + 8);
+      sum += g * g * u * u;
+    }
+    close_to(c, "squares", at, (double)numbers_get(&c->squares, at), sum, 1e-5 * sum);
+  }
+}
+
+static void check_gate_backward(const call *c) {
+  const problem *p = c->p;
+  size_t inner = (size_t)p->n;
+  for (size_t i = 0; i < (size_t)p->batches * (size_t)p->m; i++)
+    for (size_t j = 0; j < inner; j++) {
+      size_t at = gate_at(i, j, inner), from = i * inner + j;
+      double g = (double)numbers_get(&c->gu_in, at), u = (double)numbers_get(&c->gu_in, at + 8), d = p->acc[from];
+      double s = 1 / (1 + exp(-g)), error = sum_error(c, from) + unit(c) * fabs(d);
+      double dg = u * s * (1 + g * (1 - s)), du = g * s;
+      close_to(c, "dg", at, (double)numbers_get(&c->gu, at), d * dg,
+               error * fabs(dg) + 2 * unit(c) * fabs(d * dg) + 1e-6);
+      close_to(c, "du", at, (double)numbers_get(&c->gu, at + 8), d * du,
+               error * fabs(du) + 2 * unit(c) * fabs(d * du) + 1e-6);
+      if (c->act.x)
+        close_to(c, "act", from, (double)numbers_get(&c->act, from), du * u, 2 * unit(c) * fabs(du * u) + 1e-6);
+    }
+}
+
+static void check_call(const call *c) {
+  switch (c->product.epilogue) {
+  case TRM__CUDA_GATE:
+    check_gates(c);
+    check_squares(c);
+    break;
+  case TRM__CUDA_GATE_BACKWARD:
+    check_gate_backward(c);
+    break;
+  case TRM__CUDA_RESIDUAL_NORM_T:
+    check_normed(c);
+    break;
+  default:
+    check_rows(c);
+    break;
+  }
+}
+
+static void same_numbers(const call *c, const char *what, const numbers *x, const numbers *y) {
+  if (x->bytes != y->bytes || (x->bytes && memcmp(x->x, y->x, x->bytes) != 0))
+    fail_msg("%s, epilogue %d: %s differs in another order of threads", c->v->name, (int)c->product.epilogue, what);
+}
+
+/* Twice where the layouts are the same, in another order of threads. */
+static void try_product(const variant *v, const problem *p, int la, int lb, trm__cuda_epilogue epilogue, int option) {
+  uint64_t state = products_state;
+  call c[2] = {0};
+  int runs = la == lb ? 2 : 1;
+  for (int i = 0; i < runs; i++) {
+    products_state = state;
+    c[i] = call_new(v, p, layouts[la], layouts[lb], epilogue, p->batches > 1 && (option & 1), option);
+    emulate_seed(products_state + (uint64_t)i);
+    multiply_with(v, &c[i].product, 0, NULL);
+  }
+  check_call(&c[0]);
+  if (runs == 2) {
+    same_numbers(&c[0], "c", &c[0].c, &c[1].c);
+    same_numbers(&c[0], "gu", &c[0].gu, &c[1].gu);
+    same_numbers(&c[0], "act", &c[0].act, &c[1].act);
+    same_numbers(&c[0], "inv", &c[0].inv, &c[1].inv);
+    same_numbers(&c[0], "squares", &c[0].squares, &c[1].squares);
+  }
+  call_free(&c[0]);
+  call_free(&c[1]);
+}
+
+typedef struct shape_case {
+  int m, n, k, batches;
+} shape_case;
+
+/* All variants of a type, all layouts. */
+static void try_all(trm__cuda_epilogue epilogue, const shape_case *shapes, int count) {
+  int option = 0;
+  for (int s = 0; s < count; s++) {
+    for (int type = 0; type < 2; type++) {
+      for (int same = 0; same < 2; same++) {
+        const shape_case *x = &shapes[s];
+        problem p = problem_new((trm__cuda_type)type, x->m, x->n, x->k, x->batches, same);
+        for (int v = 0; v < VARIANTS; v++) {
+          if ((int)variants[v].type != type) continue;
+          int stream = variants[v].kind == 2 && variants[v].shape == TRM__WGMMA_STREAM;
+          if (epilogue == TRM__CUDA_RESIDUAL_NORM_T && (!variants[v].wide || stream)) continue;
+          for (int l = 0; l < 4; l++, option += 2)
+            if (x->batches > 1 || !same) try_product(&variants[v], &p, l & 1, l >> 1, epilogue, (option & 6) | same);
+        }
+        problem_free(&p);
+      }
+    }
+  }
+}
+
+static const shape_case any_shapes[] = {{1, 1, 1, 1},     {7, 7, 7, 2},     {97, 133, 97, 1},
+                                        {133, 97, 40, 2}, {130, 260, 8, 1}, {5, 3, 300, 2}};
+static const shape_case gate_shapes[] = {
+    {1, 16, 1, 1}, {7, 48, 7, 2}, {97, 128, 97, 2}, {133, 256, 72, 1}, {33, 144, 200, 1}};
+static const shape_case norm_shapes[] = {{1, 1, 1, 1}, {40, 7, 97, 2}, {133, 97, 72, 1}, {64, 128, 33, 2}};
+#define COUNT(x) (int)(sizeof(x) / sizeof *(x))
+
+static void store(void **state) {
+  (void)state;
+  try_all(TRM__CUDA_STORE, any_shapes, COUNT(any_shapes));
+}
+static void residual(void **state) {
+  (void)state;
+  try_all(TRM__CUDA_RESIDUAL, any_shapes, COUNT(any_shapes));
+}
+static void residual_transposed(void **state) {
+  (void)state;
+  try_all(TRM__CUDA_RESIDUAL_T, any_shapes, COUNT(any_shapes));
+}
+static void residual_norm(void **state) {
+  (void)state;
+  try_all(TRM__CUDA_RESIDUAL_NORM_T, norm_shapes, COUNT(norm_shapes));
+}
+static void gate(void **state) {
+  (void)state;
+  try_all(TRM__CUDA_GATE, gate_shapes, COUNT(gate_shapes));
+}
+static void gate_backward(void **state) {
+  (void)state;
+  try_all(TRM__CUDA_GATE_BACKWARD, gate_shapes, COUNT(gate_shapes));
+}
+
+/* Operands that tensor cores cannot load, a whole tile and more in every direction; and results that are not aligned.
+ */
+static void unaligned(void **state) {
+  (void)state;
+  const variant *v = &variants[VARIANTS - 1];
+  problem p = problem_new(TRM__CUDA_BF16, 70, 130, 40, 2, 0);
+  for (int l = 0; l < 4; l++) try_product(v, &p, l & 1, l >> 1, TRM__CUDA_RESIDUAL, 8);
+  problem_free(&p);
+  static _Alignas(16) uint16_t a[16 * 16], b[16 * 16], c[16 * 17 + 1];
+  for (int i = 0; i < 256; i++) a[i] = (uint16_t)(i % 16 == i / 16 ? 0x3f80 : 0), b[i] = (uint16_t)(0x3f80 + i);
+  memset(c, 0xff, sizeof c);
+  trm__cuda_product x = {.type = TRM__CUDA_BF16, .m = 16, .n = 16, .k = 16, .batches = 1, .c = c + 1, .c_ld = 17};
+  x.a = (trm__cuda_operand){.x = a, .ld = 16};
+  x.b = (trm__cuda_operand){.x = b, .ld = 16, .layout = TRM__CUDA_OUTER};
+  trm__cuda_queue q = products_queue();
+  trm__cuda_multiply(&q, &x);
+  assert_int_equal(q.fault, 0);
+  for (int i = 0; i < 16; i++) assert_memory_equal(c + 1 + 17 * i, b + 16 * i, 16 * sizeof *b);
+  for (int i = 0; i <= 16; i++) assert_int_equal(c[17 * i], 0xffff);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(store),         cmocka_unit_test(residual), cmocka_unit_test(residual_transposed),
+      cmocka_unit_test(residual_norm), cmocka_unit_test(gate),     cmocka_unit_test(gate_backward),
+      cmocka_unit_test(unaligned)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
