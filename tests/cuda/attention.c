@@ -172,6 +172,8 @@ static void test_bf16(void **state) {
     shape s = {TRM__CUDA_BF16, i % 2 ? 2 : 1, length[i], 1 + (int)i % 3, 64};
     compare(&s, 1, 6e-3);
   }
+  shape maze = {TRM__CUDA_BF16, 1, 916, 1, 64};
+  compare(&maze, 1, 6e-3);
 }
 
 static void test_plain(void **state) {
@@ -180,7 +182,7 @@ static void test_plain(void **state) {
   for (int i = 0; i < 20; i++) {
     shape s = {i % 3 ? TRM__CUDA_F32 : TRM__CUDA_BF16, i % 2 ? 2 : 1, length[i % 5], 1 + i % 3, dim[i % 4]};
     if (s.type == TRM__CUDA_BF16 && s.d == 64) s.type = TRM__CUDA_F32;
-    compare(&s, 1, s.type == TRM__CUDA_F32 ? 2e-6 : 6e-3);
+    compare(&s, 1, s.type == TRM__CUDA_F32 ? 4e-6 : 6e-3);
   }
 }
 

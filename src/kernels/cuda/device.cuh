@@ -137,7 +137,7 @@ TRM_DEVICE unsigned trm_grid_arrive(unsigned *count) {
 }
 TRM_DEVICE void trm_grid_wait(unsigned *count, unsigned target) {
   if (threadIdx.x == 0) {
-    while (atomicAdd(count, 0u) < target) {
+    while (*(volatile unsigned *)count < target) {
     }
     __threadfence();
   }

@@ -48,8 +48,9 @@ struct solve_args {
   solve_state y, z, x; /* x: between layers; sums never NULL here */
   const trm_bf16 *e;
   trm_bf16 *mixed, *act; /* [R][D], [R][inner_d] */
+  float *gate_squares;   /* RMS_GATE: [columns of gate items][R], sums of (gate up)^2 */
   unsigned *barrier;     /* [2]: of trm_grid_barrier; blocks that are through */
-  int b, L, rows, D, inner_l, inner_d, layers, n, T;
+  int b, L, rows, D, inner_l, inner_d, layers, n, T, rms_gate;
   float eps;
   solve_layer layer[TRM__CUDA_SOLVE_LAYERS];
 };
@@ -72,7 +73,7 @@ static __device__ __host__ __forceinline__ mixer_layout mixer_layout_of(int L) {
   m.chunks = (L + 7) / 8;
   m.pitch = pitch_of(8 * m.chunks);
   m.in = 32 * m.pitch;
-  m.slot = m.in + (L + 15) / 16 * 16 * 32;
+  m.slot = m.in + (L + 7) / 8 * 8 * 32; /* the last pair of fragments may read 256 bytes on */
   m.sums_pitch = (L + 31) / 32 * 32 + 8;
   int sums = CHANNELS * m.sums_pitch * 4;
   m.warp = 2 * m.slot > sums ? 2 * m.slot : sums;
@@ -130,6 +131,16 @@ TRM_DEVICE void row_scales(float (&scale)[2], const solve_args &a, const float *
   }
 }
 
+TRM_DEVICE float quad_sum(float x) {
+  x += __shfl_xor_sync(0xffffffffu, x, 1);
+  return x + __shfl_xor_sync(0xffffffffu, x, 2);
+}
+/* Of 16 neighbouring lanes. */
+TRM_DEVICE float half_sum(float x) {
+#pragma unroll
+  for (int step = 8; step; step /= 2) x += __shfl_xor_sync(0xffffffffu, x, step);
+  return x;
+}
 TRM_DEVICE float rounded(float x) {
   return trm_low_float(trm_pack_bf16(x, 0));
 }
@@ -195,14 +206,17 @@ TRM_DEVICE void mixer_load(unsigned char *slab, const solve_args &a, const solve
   if (position < MOST_L) *(trm_chunk *)(slab + narrow(position, side)) = h;
 }
 
-TRM_DEVICE float silu_times(float gate, float up) {
+/* silu(gate) up, and squares += (gate up)^2 */
+TRM_DEVICE float silu_times(float gate, float up, float &squares) {
   gate = rounded(gate);
-  return rounded(gate / (1.0f + trm_exp2(gate * -1.4426950408889634f))) * rounded(up);
+  up = rounded(up);
+  squares = fmaf(gate * up, gate * up, squares);
+  return rounded(gate / (1.0f + trm_exp2(gate * -1.4426950408889634f))) * up;
 }
 
-/* One stage: o [16 channels][positions] += what 16 numbers of the inner width give. */
-TRM_DEVICE void mixer_stage(float (&o)[MOST_L / 8][4], const uint32_t (&h)[MOST_L / 16][4], const unsigned char *slot,
-                            const mixer_layout &m, int L) {
+/* One stage: o [16 channels][positions] += what 16 numbers of the inner width give; squares of this lane's two rows. */
+TRM_DEVICE void mixer_stage(float (&o)[MOST_L / 8][4], float (&squares)[2], const uint32_t (&h)[MOST_L / 16][4],
+                            const unsigned char *slot, const mixer_layout &m, int L) {
   float g[4][4] = {}, act[2][4]; /* gates, ups, gates, ups of eight */
 #pragma unroll
   for (int step = 0; step < MOST_L / 16; step++) {
@@ -217,7 +231,8 @@ TRM_DEVICE void mixer_stage(float (&o)[MOST_L / 8][4], const uint32_t (&h)[MOST_
     }
   }
 #pragma unroll
-  for (int i = 0; i < 8; i++) act[i >> 2][i & 3] = silu_times(g[2 * (i >> 2)][i & 3], g[2 * (i >> 2) + 1][i & 3]);
+  for (int i = 0; i < 8; i++)
+    act[i >> 2][i & 3] = silu_times(g[2 * (i >> 2)][i & 3], g[2 * (i >> 2) + 1][i & 3], squares[(i >> 1) & 1]);
   uint32_t x[4];
   trm_tile_a_of_sums(x, act[0], act[1]);
   int lane = (int)threadIdx.x & 31;
@@ -233,28 +248,32 @@ TRM_DEVICE void mixer_stage(float (&o)[MOST_L / 8][4], const uint32_t (&h)[MOST_
   }
 }
 
+TRM_DEVICE float warps_sum(const float *first, const mixer_layout &m) {
+  float sum = 0;
+#pragma unroll
+  for (int warp = 0; warp < WARPS; warp++) sum += first[warp * (m.warp / 4)];
+  return sum;
+}
+
 /* The warps' sums, residual and norm of 16 channels, 16 threads each; into the slab. */
 TRM_DEVICE void mixer_finish(unsigned char *slab, const unsigned char *parts, const solve_args &a,
                              const mixer_layout &m) {
   int channel = (int)threadIdx.x >> 4, sub = (int)threadIdx.x & 15;
-  float x[MOST_L / 16], squares = 0;
+  float x[MOST_L / 16], squares = 0, gate_scale = 1;
+  const float *row = (const float *)parts + channel * m.sums_pitch;
+  if (a.rms_gate) gate_scale = 1.0f / sqrtf(warps_sum(row + m.sums_pitch - 1, m) / (float)a.inner_l + a.eps);
 #pragma unroll
   for (int i = 0; i < MOST_L / 16; i++) {
     int position = sub + 16 * i;
     x[i] = 0;
     if (position < a.L) {
-      float sum = 0;
-#pragma unroll
-      for (int warp = 0; warp < WARPS; warp++)
-        sum += ((const float *)(parts + warp * m.warp))[channel * m.sums_pitch + position];
+      float sum = warps_sum(row + position, m) * gate_scale;
       float h = trm_to_float(((const trm_bf16 *)(slab + narrow(position, channel >> 3)))[channel & 7]);
       x[i] = rounded(h + rounded(sum));
       squares = fmaf(x[i], x[i], squares);
     }
   }
-#pragma unroll
-  for (int step = 8; step; step /= 2) squares += __shfl_xor_sync(0xffffffffu, squares, step);
-  float scale = 1.0f / sqrtf(squares / (float)a.L + a.eps);
+  float scale = 1.0f / sqrtf(half_sum(squares) / (float)a.L + a.eps);
 #pragma unroll
   for (int i = 0; i < MOST_L / 16; i++) {
     int position = sub + 16 * i;
@@ -274,11 +293,11 @@ TRM_DEVICE void mixer_item(const solve_args &a, const solve_layer &w, const solv
 #pragma unroll
   for (int step = 0; step < MOST_L / 16; step++)
     trm_ldmatrix_t(h[step], slab + narrow(16 * step + (lane & 7) + ((lane >> 4) << 3), (lane >> 3) & 1));
-  float o[MOST_L / 8][4] = {};
+  float o[MOST_L / 8][4] = {}, squares[2] = {};
   for (int stage = 0; stage < stages; stage++) {
     trm_copy_wait<1>();
     __syncwarp();
-    mixer_stage(o, h, own + (stage & 1) * m.slot, m, a.L);
+    mixer_stage(o, squares, h, own + (stage & 1) * m.slot, m, a.L);
     __syncwarp();
     if (stage + 2 < stages) mixer_fetch(a, w, stage + 2);
     trm_copy_commit();
@@ -292,6 +311,11 @@ TRM_DEVICE void mixer_item(const solve_args &a, const solve_layer &w, const solv
       sums[8 * i + 8 * m.sums_pitch] = o[i][2];
       sums[8 * i + 8 * m.sums_pitch + 1] = o[i][3];
     }
+  }
+#pragma unroll
+  for (int part = 0; part < 2; part++) {
+    float sum = quad_sum(squares[part]);
+    if ((lane & 3) == 0) sums[(8 * part + 1) * m.sums_pitch - 1] = sum; /* behind the positions */
   }
   __syncthreads();
   mixer_finish(slab, parts, a, m);
@@ -342,6 +366,7 @@ TRM_DEVICE void gate_steps(float (&c)[GATE_COLUMNS / 8][4], const unsigned char 
 /* act of the item's rows row, row + 8 of this lane. */
 TRM_DEVICE void gate_store(const solve_args &a, const float (&c)[GATE_COLUMNS / 8][4], int row, int first) {
   int lane = (int)threadIdx.x & 31;
+  float squares[2] = {};
 #pragma unroll
   for (int pair = 0; pair < GATE_COLUMNS / 16; pair++) {
     int column = first / 2 + 8 * pair + 2 * (lane & 3);
@@ -350,10 +375,16 @@ TRM_DEVICE void gate_store(const solve_args &a, const float (&c)[GATE_COLUMNS / 
     for (int part = 0; part < 2; part++) {
       int at = row + (lane >> 2) + 8 * part;
       const float *g = c[2 * pair] + 2 * part, *u = c[2 * pair + 1] + 2 * part;
-      if (at < a.rows)
-        *(uint32_t *)(a.act + (ptrdiff_t)at * a.inner_d + column) =
-            trm_pack_bf16(silu_times(g[0], u[0]), silu_times(g[1], u[1]));
+      float left = silu_times(g[0], u[0], squares[part]), right = silu_times(g[1], u[1], squares[part]);
+      if (at < a.rows) *(uint32_t *)(a.act + (ptrdiff_t)at * a.inner_d + column) = trm_pack_bf16(left, right);
     }
+  }
+  if (!a.rms_gate) return;
+#pragma unroll
+  for (int part = 0; part < 2; part++) {
+    int at = row + (lane >> 2) + 8 * part;
+    float sum = quad_sum(squares[part]);
+    if (at < a.rows && (lane & 3) == 0) a.gate_squares[first / GATE_COLUMNS * a.rows + at] = sum;
   }
 }
 
@@ -410,25 +441,41 @@ TRM_DEVICE void down_prefetch(const solve_args &a, const solve_layer &w, int ite
   trm_copy_commit();
 }
 
-/* The warps' sums and the residual; the state before its norm and its squares. 16 threads a row, two columns each. */
-TRM_DEVICE void down_finish(const solve_args &a, const solve_state &to, const float *sums, int first_row, int first) {
+/* What a thread of the end of a down item needs of the phases before: 16 threads a row, two columns each. */
+struct down_before {
+  uint32_t residual;
+  float scale; /* of RMS_GATE */
+};
+
+TRM_DEVICE down_before down_read(const solve_args &a, int first_row, int first) {
+  int at = first_row + ((int)threadIdx.x >> 4), sub = (int)threadIdx.x & 15;
+  down_before before = {0, 1.0f};
+  if (at >= a.rows) at = first_row;
+  before.residual = *(const uint32_t *)(a.mixed + (ptrdiff_t)at * a.D + first + 2 * sub);
+  if (!a.rms_gate) return before;
+  float squares = 0;
+#pragma unroll 4
+  for (int part = sub; part < gate_columns(a); part += 16) squares += a.gate_squares[part * a.rows + at];
+  before.scale = 1.0f / sqrtf(half_sum(squares) / (float)a.inner_d + a.eps);
+  return before;
+}
+
+/* The warps' sums and the residual; the state before its norm and its squares. */
+TRM_DEVICE void down_finish(const solve_args &a, const solve_state &to, const down_before &before, const float *sums,
+                            int first_row, int first) {
   int row = (int)threadIdx.x >> 4, column = 2 * ((int)threadIdx.x & 15), at = first_row + row;
-  float left = 0, right = 0, squares = 0;
+  float left = 0, right = 0;
 #pragma unroll
   for (int warp = 0; warp < WARPS; warp++) {
     const float *part = sums + (warp * DOWN_ROWS + row) * DOWN_PITCH + column;
     left += part[0];
     right += part[1];
   }
-  if (at < a.rows) {
-    ptrdiff_t place = (ptrdiff_t)at * a.D + first + column;
-    uint32_t x = added(*(const uint32_t *)(a.mixed + place), trm_pack_bf16(left, right));
-    *(uint32_t *)(to.x + place) = x;
-    squares = trm_low_float(x) * trm_low_float(x) + trm_high_float(x) * trm_high_float(x);
-  }
-#pragma unroll
-  for (int step = 8; step; step /= 2) squares += __shfl_xor_sync(0xffffffffu, squares, step);
-  if (at < a.rows && column == 0) to.sums[(size_t)(first / DOWN_COLUMNS) * (size_t)a.rows + (size_t)at] = squares;
+  uint32_t x = added(before.residual, trm_pack_bf16(left * before.scale, right * before.scale));
+  float squares = half_sum(trm_low_float(x) * trm_low_float(x) + trm_high_float(x) * trm_high_float(x));
+  if (at >= a.rows) return;
+  *(uint32_t *)(to.x + (ptrdiff_t)at * a.D + first + column) = x;
+  if (column == 0) to.sums[(size_t)(first / DOWN_COLUMNS) * (size_t)a.rows + (size_t)at] = squares;
 }
 
 TRM_DEVICE void down_item(const solve_args &a, const solve_state &to, int item) {
@@ -436,10 +483,11 @@ TRM_DEVICE void down_item(const solve_args &a, const solve_state &to, int item) 
   int warp = (int)(threadIdx.x >> 5), lane = (int)threadIdx.x & 31, row = item / columns * DOWN_ROWS;
   int part = a.inner_d / WARPS, from = warp * part;
   unsigned char *weights = trm_shared(), *rows = weights + DOWN_COLUMNS * pitch;
-  float *sums = (float *)(rows + DOWN_ROWS * pitch);
+  float *sums = (float *)weights; /* afterwards: 20 of at least 25 thousand bytes */
   copy_block(rows + from * 2, pitch, a.act + (ptrdiff_t)row * a.inner_d + from, a.inner_d, DOWN_ROWS, part / 8,
              a.rows - row, lane, 32);
   trm_copy_commit();
+  down_before before = down_read(a, row, first);
   float c[DOWN_COLUMNS / 8][4] = {};
   trm_copy_wait<0>();
   __syncwarp();
@@ -455,12 +503,13 @@ TRM_DEVICE void down_item(const solve_args &a, const solve_state &to, int item) 
       trm_mma(c[2 * pair + 1], x, b + 2);
     }
   }
+  __syncthreads();
 #pragma unroll
   for (int i = 0; i < 4 * (DOWN_COLUMNS / 8); i++)
     sums[(warp * DOWN_ROWS + (lane >> 2) + (i & 2) * 4) * DOWN_PITCH + 8 * (i >> 2) + 2 * (lane & 3) + (i & 1)] =
         c[i >> 2][i & 3];
   __syncthreads();
-  down_finish(a, to, sums, row, first);
+  down_finish(a, to, before, sums, row, first);
   __syncthreads();
 }
 
@@ -545,9 +594,9 @@ TRM_KERNEL __launch_bounds__(32 * WARPS, 1) solve_step(solve_args a) {
 /* -- launcher -------------------- */
 
 static size_t shared_bytes(const trm__cuda_solve *s) {
-  size_t mixer = (size_t)(MOST_L * 32 + WARPS * mixer_layout_of(s->L).warp);
+  size_t mixer = (size_t)(MOST_L * 32 + WARPS * mixer_layout_of(s->L).warp + 256);
   size_t gate = (size_t)((GATE_COLUMNS + GATE_ROWS) * pitch_of(s->D) + GATE_ROWS * GATE_PITCH * 4);
-  size_t down = (size_t)((DOWN_COLUMNS + DOWN_ROWS) * pitch_of(s->inner_d) + WARPS * DOWN_ROWS * DOWN_PITCH * 4);
+  size_t down = (size_t)((DOWN_COLUMNS + DOWN_ROWS) * pitch_of(s->inner_d));
   size_t most = mixer > gate ? mixer : gate;
   return most > down ? most : down;
 }
@@ -559,17 +608,18 @@ extern "C" int trm__cuda_solve_supported(const trm__cuda_queue *q, const trm__cu
   return q->capability >= 80 && shared_bytes(s) <= (size_t)q->shared_per_block;
 }
 
-/* Two words in a line of their own; x, mixed, act; three times sums. */
+/* Two words in a line of their own; x, mixed, act; three times sums; gate_squares. */
 extern "C" size_t trm__cuda_solve_scratch(const trm__cuda_solve *s) {
   size_t rows = (size_t)s->b * (size_t)s->L, D = (size_t)s->D;
-  return 256 + rows * (2 * (2 * D + (size_t)s->inner_d) + 4 * 3 * (D / DOWN_COLUMNS));
+  size_t columns = (2 * (size_t)s->inner_d + GATE_COLUMNS - 1) / GATE_COLUMNS;
+  return 256 + rows * (2 * (2 * D + (size_t)s->inner_d) + 4 * (3 * (D / DOWN_COLUMNS) + columns));
 }
 
 extern "C" void trm__cuda_solve_step(trm__cuda_queue *q, const trm__cuda_solve *s) {
   solve_args a = {};
   size_t rows = (size_t)s->b * (size_t)s->L, D = (size_t)s->D, sums = rows * (D / DOWN_COLUMNS);
   a.b = s->b, a.L = s->L, a.rows = (int)rows, a.D = s->D, a.inner_l = s->inner_l, a.inner_d = s->inner_d;
-  a.layers = s->layers, a.n = s->n, a.T = s->T, a.eps = (float)s->eps;
+  a.layers = s->layers, a.n = s->n, a.T = s->T, a.rms_gate = s->rms_gate, a.eps = (float)s->eps;
   a.barrier = (unsigned *)s->scratch;
   a.x.x = (trm_bf16 *)((unsigned char *)s->scratch + 256);
   a.mixed = a.x.x + rows * D;
@@ -577,6 +627,7 @@ extern "C" void trm__cuda_solve_step(trm__cuda_queue *q, const trm__cuda_solve *
   a.x.sums = (float *)(a.act + rows * (size_t)s->inner_d);
   a.y = {(trm_bf16 *)s->y, a.x.sums + sums};
   a.z = {(trm_bf16 *)s->z, a.x.sums + 2 * sums};
+  a.gate_squares = a.x.sums + 3 * sums;
   a.e = (const trm_bf16 *)s->e;
   for (int i = 0; i < s->layers; i++)
     a.layer[i] = {(const trm_bf16 *)s->layer[i].mix_in, (const trm_bf16 *)s->layer[i].mix_out,
