@@ -3,5 +3,5 @@
 #define GOLDEN_DEVICE "cuda"
 #define GOLDEN_SETS "small"
 #define GOLDEN_NOTICES 0
-#define MOST_UPDATES 4
+#define MOST_UPDATES 2
 #include "golden/run.h"
