@@ -19,8 +19,9 @@ static void refused(const char *device, trm_status expected, const char *text) {
 
 static void names(void **state) {
   (void)state;
-  static const char *const bad[] = {"cuda:",   "cuda:x",        "cuda:0,",       "cuda,fast", "cuda:0 ",
-                                    "cuda:-1", "cuda:0,check,", "cuda:99999999", "cuda:0:1"};
+  static const char *const bad[] = {
+      "cuda:",         "cuda:x",   "cuda:0,",     "cuda,fast",     "cuda:0 ",     "cuda:-1",    "cuda:0,check,",
+      "cuda:99999999", "cuda:0:1", "cuda,chunk=", "cuda,chunk=1x", "cuda,checks", "cuda,,check"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) refused(bad[i], TRM_E_USAGE, "expected cuda or cuda:N");
   refused("gpu", TRM_E_USAGE, "cpu cuda cuda:N");
   refused("cudax", TRM_E_USAGE, "cpu cuda cuda:N");
@@ -30,7 +31,11 @@ static void names(void **state) {
   trm__gpu_choice choice;
   assert_int_equal(trm__gpu_parse(&choice, "cuda:12,sm80,check", NULL), TRM_OK);
   assert_int_equal(choice.device, 12);
-  assert_true(choice.check && choice.sm80);
+  assert_true(choice.check && choice.sm80 && !choice.separate && choice.chunk < 0);
+  assert_int_equal(trm__gpu_parse(&choice, "cuda,separate,chunk=0", NULL), TRM_OK);
+  assert_true(choice.device == 0 && choice.separate && choice.chunk == 0);
+  assert_int_equal(trm__gpu_parse(&choice, "cuda,chunk=40", NULL), TRM_OK);
+  assert_int_equal(choice.chunk, 40);
   side s;
   open_side(&s, "cuda:1,check");
   assert_string_equal(s.be->name, "cuda:1");
