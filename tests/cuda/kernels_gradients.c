@@ -78,7 +78,9 @@ static void weight_gradients(void **state) {
       sum_batches(&p);
       for (int v = 0; v < VARIANTS; v++) {
         const variant *y = &variants[v];
-        if ((int)y->type != type || (y->kind == 1 && y->shape != TRM__MMA_LARGE)) continue;
+        if ((int)y->type != type || (y->kind == 1 && y->shape != TRM__MMA_LARGE) ||
+            (y->kind == 2 && y->shape == TRM__WGMMA_STREAM))
+          continue;
         for (int l = 0; l < 4; l++) try_gradient(y, &p, l & 1, l >> 1, x[4], 0);
       }
       for (int l = 0; l < 4; l++) try_gradient(&variants[VARIANTS - 1], &p, l & 1, l >> 1, 0, p.m % 16 == 0);

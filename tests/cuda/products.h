@@ -166,6 +166,7 @@ static const variant variants[] = {
     {"mma tiny", TRM__CUDA_BF16, 1, TRM__MMA_TINY, 0},
     {"wgmma 128", TRM__CUDA_BF16, 2, TRM__WGMMA_128, 1},
     {"wgmma 256", TRM__CUDA_BF16, 2, TRM__WGMMA_256, 1},
+    {"wgmma stream", TRM__CUDA_BF16, 2, TRM__WGMMA_STREAM, 1},
     {"multiply", TRM__CUDA_BF16, 3, 0, 1},
     {"multiply on sm_80", TRM__CUDA_BF16, 3, 132, 1},
 };
@@ -185,9 +186,11 @@ static inline void multiply_with(const variant *v, const trm__cuda_product *p, i
     trm__cuda_product_mma(&q, p, splits, partial, v->shape);
     break;
   case 2:
+    q.sms = 1 + p->k % 2; /* several tiles a block */
     trm__cuda_product_wgmma(&q, p, splits, partial, v->shape);
     break;
   default:
+    if (v->shape) q.sms = v->shape, q.wgmma = 0;
     trm__cuda_product_any(&q, p, splits, partial);
     break;
   }
