@@ -15,9 +15,10 @@ typedef struct network {
   layer layer[TRM__CUDA_SOLVE_LAYERS];
 } network;
 
-/* to [count][stride] += round(swiglu(from)) for one vector, in place of a norm group. */
-static void swiglu(const float *in, const float *out, int width, int inner, const float *x, float *to) {
-  float *act = malloc(4 * (size_t)inner);
+/* to = x + swiglu(x), one vector. */
+static void swiglu(const trm__cuda_solve *s, const float *in, const float *out, int width, int inner, const float *x,
+                   float *to) {
+  float *act = malloc(4 * (size_t)inner), squares = 0, scale = 1;
   for (int i = 0; i < inner; i++) {
     float g = 0, u = 0;
     for (int p = 0; p < width; p++) {
@@ -25,12 +26,15 @@ static void swiglu(const float *in, const float *out, int width, int inner, cons
       u += in[(i + inner) * width + p] * x[p];
     }
     g = numbers_round(g);
-    act[i] = numbers_round(numbers_round(g / (1 + expf(-g))) * numbers_round(u));
+    u = numbers_round(u);
+    squares += g * u * g * u;
+    act[i] = numbers_round(numbers_round(g / (1 + expf(-g))) * u);
   }
+  if (s->rms_gate) scale = 1 / sqrtf(squares / (float)inner + (float)s->eps);
   for (int p = 0; p < width; p++) {
     float sum = 0;
     for (int i = 0; i < inner; i++) sum += out[p * inner + i] * act[i];
-    to[p] = numbers_round(x[p] + numbers_round(sum));
+    to[p] = numbers_round(x[p] + numbers_round(sum * scale));
   }
   free(act);
 }
@@ -48,12 +52,12 @@ static void run_layer(const network *net, const layer *w, float *h) { /* [b][L][
   for (int i = 0; i < s->b * s->D; i++) {
     float *at = h + (ptrdiff_t)(i / s->D) * s->L * s->D + i % s->D;
     for (int p = 0; p < s->L; p++) column[p] = at[p * s->D];
-    swiglu(w->mix_in, w->mix_out, s->L, s->inner_l, column, result);
+    swiglu(s, w->mix_in, w->mix_out, s->L, s->inner_l, column, result);
     norm(result, s->L, s->eps);
     for (int p = 0; p < s->L; p++) at[p * s->D] = result[p];
   }
   for (int i = 0; i < s->b * s->L; i++) {
-    swiglu(w->mlp_in, w->mlp_out, s->D, s->inner_d, h + i * s->D, result);
+    swiglu(s, w->mlp_in, w->mlp_out, s->D, s->inner_d, h + i * s->D, result);
     norm(result, s->D, s->eps);
     memcpy(h + i * s->D, result, 4 * (size_t)s->D);
   }
@@ -190,7 +194,7 @@ static void test_calls(void **state) {
   for (int i = 0; i < 5; i++) {
     multiprocessors(3 + 4 * i);
     trm__cuda_solve s = {.b = 1 + (i == 2), .L = length[i], .D = 128, .inner_l = i == 3 ? 512 : 256, .inner_d = 256};
-    s.layers = 1, s.n = 1, s.T = 1;
+    s.layers = 1, s.n = 1, s.T = 1, s.rms_gate = i % 2;
     compare(s, 0.4F, 1, 2e-3);
   }
   multiprocessors(70); /* sudoku-mlp */
@@ -201,8 +205,10 @@ static void test_calls(void **state) {
 static void test_steps(void **state) {
   (void)state;
   multiprocessors(8);
-  compare((trm__cuda_solve){.b = 2, .L = 18, .D = 128, .inner_l = 256, .inner_d = 512, .layers = 2, .n = 2, .T = 2},
-          0.2F, 2, 2e-2);
+  compare(
+      (trm__cuda_solve){
+          .b = 2, .L = 18, .D = 128, .inner_l = 256, .inner_d = 512, .layers = 2, .n = 2, .T = 2, .rms_gate = 1},
+      0.2F, 2, 2e-2);
   multiprocessors(5);
   compare((trm__cuda_solve){.b = 1, .L = 9, .D = 256, .inner_l = 256, .inner_d = 256, .layers = 3, .n = 0, .T = 2},
           0.2F, 1, 2e-2);

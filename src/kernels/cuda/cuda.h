@@ -134,6 +134,7 @@ void trm__cuda_rope(trm__cuda_queue *q, trm__cuda_type type, void *x, ptrdiff_t 
  * SILU. The same numbers as the separate kernels give, up to the order of sums. */
 typedef struct trm__cuda_solve {
   int b, L, D, inner_l, inner_d, layers, n, T;
+  int rms_gate; /* 0: SILU */
   double eps;
   struct {
     const void *mix_in;  /* [2*inner_l][L rounded up to 8], interleaved rows, zero-padded */

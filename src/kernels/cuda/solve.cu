@@ -1,19 +1,20 @@
 /* A whole supervision step for one or a few examples in one launch: latency instead of throughput. All multiprocessors
- * hold one block each; the network is cut into phases that trm_grid_barrier separates, and a block takes its share of a
- * phase's items, in turn. State and activations go from phase to phase through global memory, which stays in L2.
+ * hold one block each; the network is cut into phases that barriers of the whole grid separate, and a block takes its
+ * share of a phase's items, in turn. State and activations go from phase to phase through global memory, which stays in
+ * L2.
  *
  * A layer is three phases:
  *
- *   mixer    16 channels of one example an item: both products, residual and norm, since channels are independent
- * there. A warp owns an eighth of the inner width. Channels are the rows of its products, so that the sums of the first
- *            are, after the gate, the operand of the second without leaving registers; the warps' parts are added
- *            at the end. Each warp streams its weights through two stages of its own.
- *   gate     64 rows x 48 columns (24 gates with their ups) of the channel MLP's first product an item.
- *   down     16 rows x 32 columns of the second; each warp sums an eighth of the inner width.
+ * - mixer: 16 channels of one example an item: both products, residual and norm, since channels are independent there.
+ *   A warp owns an eighth of the inner width and streams its weights through two stages. Channels are the rows of its
+ *   products, so that the sums of the first are, after the gate, the operand of the second without leaving registers;
+ * the warps' parts are added at the end.
+ * - gate: 64 rows x 48 columns (24 gates with their ups) of the channel MLP's first product an item.
+ * - down: 16 rows x 32 columns of the second; each warp sums an eighth of the inner width.
  *
  * The channel MLP's norm runs over columns of many items: `down` stores the state before it, rounded, and the sum of
- * squares of each 32 columns; whoever reads the state applies the norm (scaled()). Weights do not depend on the phase
- * before, so a block asks for those of its first item before it waits at the barrier.
+ * squares of each 32 columns; whoever reads the state applies the norm. Weights do not depend on the phase
+ * before, so a block asks for those of its first item between arriving at the barrier and waiting there.
  *
  * Time predicted for sudoku-mlp (L 97, D 512, 512, 1536) and one example on an H100, in microseconds: barriers 3 x 1.2;
  * mixer 2.5 (32 items; 312 KB of weights each, of which half arrives during the barrier, the rest at 64 bytes a clock:
@@ -47,8 +48,9 @@ struct solve_args {
   solve_state y, z, x; /* x: between layers; sums never NULL here */
   const trm_bf16 *e;
   trm_bf16 *mixed, *act; /* [R][D], [R][inner_d] */
+  float *gate_squares;   /* RMS_GATE: [columns of gate items][R], sums of (gate up)^2 */
   unsigned *barrier;     /* [2]: of trm_grid_barrier; blocks that are through */
-  int b, L, rows, D, inner_l, inner_d, layers, n, T;
+  int b, L, rows, D, inner_l, inner_d, layers, n, T, rms_gate;
   float eps;
   solve_layer layer[TRM__CUDA_SOLVE_LAYERS];
 };
@@ -95,46 +97,62 @@ TRM_DEVICE int narrow(int row, int chunk) {
 }
 
 /* rows x chunks of x [..][ld] into shared memory by `threads` threads, of which this is number `thread`; rows from
- * count on are zero. */
+ * count on are zero. One division in all: this is instructions on the way to every phase. */
 TRM_DEVICE void copy_block(unsigned char *to, int pitch, const trm_bf16 *x, int ld, int rows, int chunks, int count,
                            int thread, int threads) {
-  for (int i = thread; i < rows * chunks; i += threads) {
-    int row = i / chunks, chunk = i - row * chunks;
-    trm_copy16(to + row * pitch + chunk * 16, row < count ? x + (ptrdiff_t)row * ld + 8 * chunk : x, row < count);
+  int row = thread / chunks, chunk = thread - row * chunks, down = threads / chunks, right = threads - down * chunks;
+  while (row < rows) {
+    trm_copy16(to + row * pitch + chunk * 16, row < count ? x + row * ld + 8 * chunk : x, row < count);
+    row += down;
+    chunk += right;
+    if (chunk >= chunks) {
+      chunk -= chunks;
+      row++;
+    }
   }
 }
 
 /* -- state -------------------- */
 
-/* What a row of a state is to be multiplied with. */
-TRM_DEVICE float row_scale(const solve_args &a, const float *sums, int row) {
-  float sum = 0;
+/* What a row of each of two states is to be multiplied with (1 for one without sums). Neighbouring lanes ask for the
+ * same row; each reads every other sum, all at once. */
+TRM_DEVICE void row_scales(float (&scale)[2], const solve_args &a, const float *first, const float *second, int row) {
+  float sum[2] = {};
+  size_t side = threadIdx.x & 1, rows = (size_t)a.rows;
 #pragma unroll 8
-  for (int part = 0; part < a.D / DOWN_COLUMNS; part++) sum += sums[(size_t)part * (size_t)a.rows + (size_t)row];
-  return 1.0f / sqrtf(sum / (float)a.D + a.eps);
+  for (size_t part = side; part < (size_t)(a.D / DOWN_COLUMNS); part += 2) {
+    if (first) sum[0] += first[part * rows + (size_t)row];
+    if (second) sum[1] += second[part * rows + (size_t)row];
+  }
+#pragma unroll
+  for (int i = 0; i < 2; i++) {
+    sum[i] += __shfl_xor_sync(0xffffffffu, sum[i], 1);
+    scale[i] = (i ? second : first) ? 1.0f / sqrtf(sum[i] / (float)a.D + a.eps) : 1.0f;
+  }
 }
 
+TRM_DEVICE float quad_sum(float x) {
+  x += __shfl_xor_sync(0xffffffffu, x, 1);
+  return x + __shfl_xor_sync(0xffffffffu, x, 2);
+}
+/* Of 16 neighbouring lanes. */
+TRM_DEVICE float half_sum(float x) {
+#pragma unroll
+  for (int step = 8; step; step /= 2) x += __shfl_xor_sync(0xffffffffu, x, step);
+  return x;
+}
 TRM_DEVICE float rounded(float x) {
   return trm_low_float(trm_pack_bf16(x, 0));
-}
-TRM_DEVICE uint32_t scaled(uint32_t two, float scale) {
-  return trm_pack_bf16(trm_low_float(two) * scale, trm_high_float(two) * scale);
 }
 TRM_DEVICE uint32_t added(uint32_t a, uint32_t b) {
   return trm_pack_bf16(trm_low_float(a) + trm_low_float(b), trm_high_float(a) + trm_high_float(b));
 }
 
-/* Eight numbers of a state, after its norm. */
-TRM_DEVICE trm_chunk state_chunk(const solve_args &a, const solve_state &s, int row, int column) {
-  trm_chunk c = *(const trm_chunk *)(s.x + (ptrdiff_t)row * a.D + column);
-  if (s.sums) {
-    float scale = row_scale(a, s.sums, row);
+TRM_DEVICE void scale_chunk(trm_chunk &x, float scale) {
 #pragma unroll
-    for (int i = 0; i < 4; i++) c.word[i] = scaled(c.word[i], scale);
-  }
-  return c;
+  for (int i = 0; i < 4; i++)
+    x.word[i] = trm_pack_bf16(trm_low_float(x.word[i]) * scale, trm_high_float(x.word[i]) * scale);
 }
-
 TRM_DEVICE void add_chunk(trm_chunk &to, const trm_chunk &x) {
 #pragma unroll
   for (int i = 0; i < 4; i++) to.word[i] = added(to.word[i], x.word[i]);
@@ -168,32 +186,37 @@ TRM_DEVICE void mixer_prefetch(const solve_args &a, const solve_layer &w) {
   }
 }
 
-/* The item's 16 channels, [112][16] with zeros from L on. */
+/* The item's 16 channels, [112][16] with zeros from L on: two threads a position. */
 TRM_DEVICE void mixer_load(unsigned char *slab, const solve_args &a, const solve_input &from, int first_row,
                            int column) {
-  for (int i = (int)threadIdx.x; i < 2 * MOST_L; i += 32 * WARPS) {
-    int position = i >> 1, row = first_row + position, at = column + 8 * (i & 1);
-    trm_chunk h = {{0, 0, 0, 0}};
-    if (position < a.L) {
-      h = state_chunk(a, from.in, row, at);
-      if (from.p.x) {
-        trm_chunk p = state_chunk(a, from.p, row, at);
-        if (from.q) add_chunk(p, *(const trm_chunk *)(from.q + (ptrdiff_t)row * a.D + at));
-        add_chunk(h, p);
-      }
-    }
-    *(trm_chunk *)(slab + narrow(position, i & 1)) = h;
-  }
+  int position = (int)threadIdx.x >> 1, side = (int)threadIdx.x & 1, row = first_row + (position < a.L ? position : 0);
+  ptrdiff_t at = (ptrdiff_t)row * a.D + column + 8 * side;
+  trm_chunk h = *(const trm_chunk *)(from.in.x + at), p = {{0, 0, 0, 0}}, q = p;
+  if (from.p.x) p = *(const trm_chunk *)(from.p.x + at);
+  if (from.q) q = *(const trm_chunk *)(from.q + at);
+  float scale[2];
+  row_scales(scale, a, from.in.sums, from.p.x ? from.p.sums : nullptr, row);
+  scale_chunk(h, scale[0]);
+  scale_chunk(p, scale[1]);
+  if (from.q) add_chunk(p, q);
+  if (from.p.x) add_chunk(h, p);
+#pragma unroll
+  for (int i = 0; i < 4; i++)
+    if (position >= a.L) h.word[i] = 0;
+  if (position < MOST_L) *(trm_chunk *)(slab + narrow(position, side)) = h;
 }
 
-TRM_DEVICE float silu_times(float gate, float up) {
+/* silu(gate) up, and squares += (gate up)^2 */
+TRM_DEVICE float silu_times(float gate, float up, float &squares) {
   gate = rounded(gate);
-  return rounded(gate / (1.0f + trm_exp2(gate * -1.4426950408889634f))) * rounded(up);
+  up = rounded(up);
+  squares = fmaf(gate * up, gate * up, squares);
+  return rounded(gate / (1.0f + trm_exp2(gate * -1.4426950408889634f))) * up;
 }
 
-/* One stage: o [16 channels][positions] += what 16 numbers of the inner width give. */
-TRM_DEVICE void mixer_stage(float (&o)[MOST_L / 8][4], const uint32_t (&h)[MOST_L / 16][4], const unsigned char *slot,
-                            const mixer_layout &m, int L) {
+/* One stage: o [16 channels][positions] += what 16 numbers of the inner width give; squares of this lane's two rows. */
+TRM_DEVICE void mixer_stage(float (&o)[MOST_L / 8][4], float (&squares)[2], const uint32_t (&h)[MOST_L / 16][4],
+                            const unsigned char *slot, const mixer_layout &m, int L) {
   float g[4][4] = {}, act[2][4]; /* gates, ups, gates, ups of eight */
 #pragma unroll
   for (int step = 0; step < MOST_L / 16; step++) {
@@ -208,7 +231,8 @@ TRM_DEVICE void mixer_stage(float (&o)[MOST_L / 8][4], const uint32_t (&h)[MOST_
     }
   }
 #pragma unroll
-  for (int i = 0; i < 8; i++) act[i >> 2][i & 3] = silu_times(g[2 * (i >> 2)][i & 3], g[2 * (i >> 2) + 1][i & 3]);
+  for (int i = 0; i < 8; i++)
+    act[i >> 2][i & 3] = silu_times(g[2 * (i >> 2)][i & 3], g[2 * (i >> 2) + 1][i & 3], squares[(i >> 1) & 1]);
   uint32_t x[4];
   trm_tile_a_of_sums(x, act[0], act[1]);
   int lane = (int)threadIdx.x & 31;
@@ -224,28 +248,32 @@ TRM_DEVICE void mixer_stage(float (&o)[MOST_L / 8][4], const uint32_t (&h)[MOST_
   }
 }
 
+TRM_DEVICE float warps_sum(const float *first, const mixer_layout &m) {
+  float sum = 0;
+#pragma unroll
+  for (int warp = 0; warp < WARPS; warp++) sum += first[warp * (m.warp / 4)];
+  return sum;
+}
+
 /* The warps' sums, residual and norm of 16 channels, 16 threads each; into the slab. */
 TRM_DEVICE void mixer_finish(unsigned char *slab, const unsigned char *parts, const solve_args &a,
                              const mixer_layout &m) {
   int channel = (int)threadIdx.x >> 4, sub = (int)threadIdx.x & 15;
-  float x[MOST_L / 16], squares = 0;
+  float x[MOST_L / 16], squares = 0, gate_scale = 1;
+  const float *row = (const float *)parts + channel * m.sums_pitch;
+  if (a.rms_gate) gate_scale = 1.0f / sqrtf(warps_sum(row + m.sums_pitch - 1, m) / (float)a.inner_l + a.eps);
 #pragma unroll
   for (int i = 0; i < MOST_L / 16; i++) {
     int position = sub + 16 * i;
     x[i] = 0;
     if (position < a.L) {
-      float sum = 0;
-#pragma unroll
-      for (int warp = 0; warp < WARPS; warp++)
-        sum += ((const float *)(parts + warp * m.warp))[channel * m.sums_pitch + position];
+      float sum = warps_sum(row + position, m) * gate_scale;
       float h = trm_to_float(((const trm_bf16 *)(slab + narrow(position, channel >> 3)))[channel & 7]);
       x[i] = rounded(h + rounded(sum));
       squares = fmaf(x[i], x[i], squares);
     }
   }
-#pragma unroll
-  for (int step = 8; step; step /= 2) squares += __shfl_xor_sync(0xffffffffu, squares, step);
-  float scale = 1.0f / sqrtf(squares / (float)a.L + a.eps);
+  float scale = 1.0f / sqrtf(half_sum(squares) / (float)a.L + a.eps);
 #pragma unroll
   for (int i = 0; i < MOST_L / 16; i++) {
     int position = sub + 16 * i;
@@ -265,11 +293,11 @@ TRM_DEVICE void mixer_item(const solve_args &a, const solve_layer &w, const solv
 #pragma unroll
   for (int step = 0; step < MOST_L / 16; step++)
     trm_ldmatrix_t(h[step], slab + narrow(16 * step + (lane & 7) + ((lane >> 4) << 3), (lane >> 3) & 1));
-  float o[MOST_L / 8][4] = {};
+  float o[MOST_L / 8][4] = {}, squares[2] = {};
   for (int stage = 0; stage < stages; stage++) {
     trm_copy_wait<1>();
     __syncwarp();
-    mixer_stage(o, h, own + (stage & 1) * m.slot, m, a.L);
+    mixer_stage(o, squares, h, own + (stage & 1) * m.slot, m, a.L);
     __syncwarp();
     if (stage + 2 < stages) mixer_fetch(a, w, stage + 2);
     trm_copy_commit();
@@ -283,6 +311,11 @@ TRM_DEVICE void mixer_item(const solve_args &a, const solve_layer &w, const solv
       sums[8 * i + 8 * m.sums_pitch] = o[i][2];
       sums[8 * i + 8 * m.sums_pitch + 1] = o[i][3];
     }
+  }
+#pragma unroll
+  for (int part = 0; part < 2; part++) {
+    float sum = quad_sum(squares[part]);
+    if ((lane & 3) == 0) sums[(8 * part + 1) * m.sums_pitch - 1] = sum; /* behind the positions */
   }
   __syncthreads();
   mixer_finish(slab, parts, a, m);
@@ -333,6 +366,7 @@ TRM_DEVICE void gate_steps(float (&c)[GATE_COLUMNS / 8][4], const unsigned char 
 /* act of the item's rows row, row + 8 of this lane. */
 TRM_DEVICE void gate_store(const solve_args &a, const float (&c)[GATE_COLUMNS / 8][4], int row, int first) {
   int lane = (int)threadIdx.x & 31;
+  float squares[2] = {};
 #pragma unroll
   for (int pair = 0; pair < GATE_COLUMNS / 16; pair++) {
     int column = first / 2 + 8 * pair + 2 * (lane & 3);
@@ -341,10 +375,16 @@ TRM_DEVICE void gate_store(const solve_args &a, const float (&c)[GATE_COLUMNS / 
     for (int part = 0; part < 2; part++) {
       int at = row + (lane >> 2) + 8 * part;
       const float *g = c[2 * pair] + 2 * part, *u = c[2 * pair + 1] + 2 * part;
-      if (at < a.rows)
-        *(uint32_t *)(a.act + (ptrdiff_t)at * a.inner_d + column) =
-            trm_pack_bf16(silu_times(g[0], u[0]), silu_times(g[1], u[1]));
+      float left = silu_times(g[0], u[0], squares[part]), right = silu_times(g[1], u[1], squares[part]);
+      if (at < a.rows) *(uint32_t *)(a.act + (ptrdiff_t)at * a.inner_d + column) = trm_pack_bf16(left, right);
     }
+  }
+  if (!a.rms_gate) return;
+#pragma unroll
+  for (int part = 0; part < 2; part++) {
+    int at = row + (lane >> 2) + 8 * part;
+    float sum = quad_sum(squares[part]);
+    if (at < a.rows && (lane & 3) == 0) a.gate_squares[first / GATE_COLUMNS * a.rows + at] = sum;
   }
 }
 
@@ -401,25 +441,41 @@ TRM_DEVICE void down_prefetch(const solve_args &a, const solve_layer &w, int ite
   trm_copy_commit();
 }
 
-/* The warps' sums and the residual; the state before its norm and its squares. 16 threads a row, two columns each. */
-TRM_DEVICE void down_finish(const solve_args &a, const solve_state &to, const float *sums, int first_row, int first) {
+/* What a thread of the end of a down item needs of the phases before: 16 threads a row, two columns each. */
+struct down_before {
+  uint32_t residual;
+  float scale; /* of RMS_GATE */
+};
+
+TRM_DEVICE down_before down_read(const solve_args &a, int first_row, int first) {
+  int at = first_row + ((int)threadIdx.x >> 4), sub = (int)threadIdx.x & 15;
+  down_before before = {0, 1.0f};
+  if (at >= a.rows) at = first_row;
+  before.residual = *(const uint32_t *)(a.mixed + (ptrdiff_t)at * a.D + first + 2 * sub);
+  if (!a.rms_gate) return before;
+  float squares = 0;
+#pragma unroll 4
+  for (int part = sub; part < gate_columns(a); part += 16) squares += a.gate_squares[part * a.rows + at];
+  before.scale = 1.0f / sqrtf(half_sum(squares) / (float)a.inner_d + a.eps);
+  return before;
+}
+
+/* The warps' sums and the residual; the state before its norm and its squares. */
+TRM_DEVICE void down_finish(const solve_args &a, const solve_state &to, const down_before &before, const float *sums,
+                            int first_row, int first) {
   int row = (int)threadIdx.x >> 4, column = 2 * ((int)threadIdx.x & 15), at = first_row + row;
-  float left = 0, right = 0, squares = 0;
+  float left = 0, right = 0;
 #pragma unroll
   for (int warp = 0; warp < WARPS; warp++) {
     const float *part = sums + (warp * DOWN_ROWS + row) * DOWN_PITCH + column;
     left += part[0];
     right += part[1];
   }
-  if (at < a.rows) {
-    ptrdiff_t place = (ptrdiff_t)at * a.D + first + column;
-    uint32_t x = added(*(const uint32_t *)(a.mixed + place), trm_pack_bf16(left, right));
-    *(uint32_t *)(to.x + place) = x;
-    squares = trm_low_float(x) * trm_low_float(x) + trm_high_float(x) * trm_high_float(x);
-  }
-#pragma unroll
-  for (int step = 8; step; step /= 2) squares += __shfl_xor_sync(0xffffffffu, squares, step);
-  if (at < a.rows && column == 0) to.sums[(size_t)(first / DOWN_COLUMNS) * (size_t)a.rows + (size_t)at] = squares;
+  uint32_t x = added(before.residual, trm_pack_bf16(left * before.scale, right * before.scale));
+  float squares = half_sum(trm_low_float(x) * trm_low_float(x) + trm_high_float(x) * trm_high_float(x));
+  if (at >= a.rows) return;
+  *(uint32_t *)(to.x + (ptrdiff_t)at * a.D + first + column) = x;
+  if (column == 0) to.sums[(size_t)(first / DOWN_COLUMNS) * (size_t)a.rows + (size_t)at] = squares;
 }
 
 TRM_DEVICE void down_item(const solve_args &a, const solve_state &to, int item) {
@@ -431,6 +487,7 @@ TRM_DEVICE void down_item(const solve_args &a, const solve_state &to, int item) 
   copy_block(rows + from * 2, pitch, a.act + (ptrdiff_t)row * a.inner_d + from, a.inner_d, DOWN_ROWS, part / 8,
              a.rows - row, lane, 32);
   trm_copy_commit();
+  down_before before = down_read(a, row, first);
   float c[DOWN_COLUMNS / 8][4] = {};
   trm_copy_wait<0>();
   __syncwarp();
@@ -451,7 +508,7 @@ TRM_DEVICE void down_item(const solve_args &a, const solve_state &to, int item) 
     sums[(warp * DOWN_ROWS + (lane >> 2) + (i & 2) * 4) * DOWN_PITCH + 8 * (i >> 2) + 2 * (lane & 3) + (i & 1)] =
         c[i >> 2][i & 3];
   __syncthreads();
-  down_finish(a, to, sums, row, first);
+  down_finish(a, to, before, sums, row, first);
   __syncthreads();
 }
 
@@ -466,20 +523,23 @@ TRM_DEVICE void solve_one_layer(const solve_args &a, const solve_layer &w, const
     mixer_item(a, w, from, item);
     if (item + blocks < mixer_items(a)) mixer_prefetch(a, w);
   }
+  unsigned all = trm_grid_arrive(a.barrier);
   if (block < gate_items(a)) gate_prefetch(a, w, block);
-  trm_grid_barrier(a.barrier);
+  trm_grid_wait(a.barrier, all);
   for (int item = block; item < gate_items(a); item += blocks) {
     gate_item(a, item);
     if (item + blocks < gate_items(a)) gate_prefetch(a, w, item + blocks);
   }
+  all = trm_grid_arrive(a.barrier);
   if (block < down_items(a)) down_prefetch(a, w, block);
-  trm_grid_barrier(a.barrier);
+  trm_grid_wait(a.barrier, all);
   for (int item = block; item < down_items(a); item += blocks) {
     down_item(a, to, item);
     if (item + blocks < down_items(a)) down_prefetch(a, w, item + blocks);
   }
+  all = trm_grid_arrive(a.barrier);
   if (more && block < mixer_items(a)) mixer_prefetch(a, next);
-  trm_grid_barrier(a.barrier);
+  trm_grid_wait(a.barrier, all);
 }
 
 /* Without an index that the compiler cannot know, for which it would copy all arguments to local memory. */
@@ -495,9 +555,15 @@ TRM_DEVICE solve_layer find_layer(const solve_args &a, int layer) {
 TRM_DEVICE void solve_normalize(const solve_args &a, const solve_state &s) {
   if (!s.sums) return;
   int warp = (int)(blockIdx.x * WARPS + (threadIdx.x >> 5)), lane = (int)threadIdx.x & 31;
-  for (int row = warp; row < a.rows; row += (int)gridDim.x * WARPS)
-    for (int column = 8 * lane; column < a.D; column += 8 * 32)
-      *(trm_chunk *)(s.x + (ptrdiff_t)row * a.D + column) = state_chunk(a, s, row, column);
+  for (int row = warp; row < a.rows; row += (int)gridDim.x * WARPS) {
+    float scale[2];
+    row_scales(scale, a, s.sums, nullptr, row);
+    for (int column = 8 * lane; column < a.D; column += 8 * 32) {
+      trm_chunk *x = (trm_chunk *)(s.x + (ptrdiff_t)row * a.D + column), c = *x;
+      scale_chunk(c, scale[0]);
+      *x = c;
+    }
+  }
 }
 
 TRM_KERNEL __launch_bounds__(32 * WARPS, 1) solve_step(solve_args a) {
@@ -541,17 +607,18 @@ extern "C" int trm__cuda_solve_supported(const trm__cuda_queue *q, const trm__cu
   return q->capability >= 80 && shared_bytes(s) <= (size_t)q->shared_per_block;
 }
 
-/* Two words in a line of their own; x, mixed, act; three times sums. */
+/* Two words in a line of their own; x, mixed, act; three times sums; gate_squares. */
 extern "C" size_t trm__cuda_solve_scratch(const trm__cuda_solve *s) {
   size_t rows = (size_t)s->b * (size_t)s->L, D = (size_t)s->D;
-  return 256 + rows * (2 * (2 * D + (size_t)s->inner_d) + 4 * 3 * (D / DOWN_COLUMNS));
+  size_t columns = (2 * (size_t)s->inner_d + GATE_COLUMNS - 1) / GATE_COLUMNS;
+  return 256 + rows * (2 * (2 * D + (size_t)s->inner_d) + 4 * (3 * (D / DOWN_COLUMNS) + columns));
 }
 
 extern "C" void trm__cuda_solve_step(trm__cuda_queue *q, const trm__cuda_solve *s) {
   solve_args a = {};
   size_t rows = (size_t)s->b * (size_t)s->L, D = (size_t)s->D, sums = rows * (D / DOWN_COLUMNS);
   a.b = s->b, a.L = s->L, a.rows = (int)rows, a.D = s->D, a.inner_l = s->inner_l, a.inner_d = s->inner_d;
-  a.layers = s->layers, a.n = s->n, a.T = s->T, a.eps = (float)s->eps;
+  a.layers = s->layers, a.n = s->n, a.T = s->T, a.rms_gate = s->rms_gate, a.eps = (float)s->eps;
   a.barrier = (unsigned *)s->scratch;
   a.x.x = (trm_bf16 *)((unsigned char *)s->scratch + 256);
   a.mixed = a.x.x + rows * D;
@@ -559,6 +626,7 @@ extern "C" void trm__cuda_solve_step(trm__cuda_queue *q, const trm__cuda_solve *
   a.x.sums = (float *)(a.act + rows * (size_t)s->inner_d);
   a.y = {(trm_bf16 *)s->y, a.x.sums + sums};
   a.z = {(trm_bf16 *)s->z, a.x.sums + 2 * sums};
+  a.gate_squares = a.x.sums + 3 * sums;
   a.e = (const trm_bf16 *)s->e;
   for (int i = 0; i < s->layers; i++)
     a.layer[i] = {(const trm_bf16 *)s->layer[i].mix_in, (const trm_bf16 *)s->layer[i].mix_out,

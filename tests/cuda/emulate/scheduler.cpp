@@ -268,9 +268,8 @@ void collect_any(int threads, void *payload, void (*function)(void **, int), con
   go_on();
 }
 
-void grid_arrive_and_wait(unsigned *count) {
+unsigned grid_arrive(unsigned *count) {
   unsigned all = run.size.x * run.size.y * run.size.z, ticket = (*count)++;
-  unsigned target = (ticket / all + 1) * all;
   for (size_t i = run.polls.size(); i-- > 0;) {
     coroutine *p = run.polls[i];
     if (p->polled != count || *count < p->poll_value) continue;
@@ -278,6 +277,10 @@ void grid_arrive_and_wait(unsigned *count) {
     run.polls.pop_back();
     make_ready(p);
   }
+  return (ticket / all + 1) * all;
+}
+
+void grid_wait(unsigned *count, unsigned target) {
   if (*count >= target) return yield();
   coroutine *t = current();
   t->polled = count;
