@@ -59,10 +59,18 @@ typedef struct rank {
   trm_error error;
 } rank;
 
+static int recipes; /* 1: several latents, damping and noise, which is named by the slot of all ranks */
+
 static void open_rank(rank *r, world *w, int number, int size, const trm_dataset *data) {
   trm_error err = {0};
   trm_model_config model = tiny_model();
   trm_train_config train = tiny_train(".", "none");
+  if (recipes) {
+    train.latents = 2;
+    train.start_noise = 0.5;
+    train.latent_noise = 0.1;
+    model.damping = 0.1;
+  }
   model.num_puzzle_identifiers = trm_dataset_describe(data).identifiers;
   *r = (rank){.comm = {{.name = "threads", .rank = number, .size = size}, w}, .data = data};
   r->comm.comm.all_reduce_sum = sum_ranks;
@@ -102,7 +110,7 @@ static void *run_rank(void *context) {
 }
 
 static void test_ranks(void **state) {
-  (void)state;
+  recipes = *(const int *)*state;
   char dir[80], path[120];
   trm_error err = {0};
   trm_dataset *data = NULL;
@@ -149,6 +157,8 @@ static void test_ranks(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_ranks)};
+  static int plain = 0, all = 1;
+  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_ranks, &plain),
+                                     cmocka_unit_test_prestate(test_ranks, &all)};
   return cmocka_run_group_tests_name("ranks", tests, NULL, NULL);
 }
