@@ -80,6 +80,16 @@ attempt() {
   return $code
 }
 
+# Not by wait, which bash may not return from for a process that the same signal has ended already.
+end_process() {
+  kill "$1" 2>/dev/null
+  for _ in $(seq 100); do
+    kill -0 "$1" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  kill -9 "$1" 2>/dev/null
+}
+
 # capture SECONDS FILE COMMAND...: standard output to FILE, the rest to the log.
 capture() {
   local seconds=$1 file=$2
@@ -102,9 +112,13 @@ need() { # FILE...: must be in the folder
 
 # The first Python that imports torch, else any for the reports.
 find_python() {
-  local candidate
-  plain_python=
-  for candidate in $python python3 /usr/bin/python3 /usr/local/bin/python3 /opt/conda/bin/python; do
+  local candidate named=$python
+  plain_python= torch_python=
+  if [ "$python" = none ]; then
+    plain_python=$(command -v python3) || fail "no Python here"
+    return
+  fi
+  for candidate in $named python3 /usr/bin/python3 /usr/local/bin/python3 /opt/conda/bin/python; do
     command -v "$candidate" >/dev/null 2>&1 || continue
     plain_python=${plain_python:-$candidate}
     if "$candidate" -c 'import torch' >/dev/null 2>&1; then
@@ -112,7 +126,6 @@ find_python() {
       return
     fi
   done
-  torch_python=
   [ -n "$plain_python" ] || fail "no Python here"
 }
 

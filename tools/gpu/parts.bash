@@ -24,8 +24,27 @@ part_check() {
   capture 60 "$work/doctor.json" "$trm" doctor --device "$device" --json || fail "trm doctor --device $device"
   keep check doctor "$work/doctor.json"
   [ -n "$dry" ] || attempt 60 - "$trm" doctor --device "$device" || true
+  smoke
   ceilings check
   run_tests check 240
+}
+
+# A small model trained twice on the device gives the same bytes; the device and the CPU evaluate it alike.
+smoke() {
+  local run options=(--preset sudoku-9x9 --steps 40 --device "$device" --quiet --json)
+  [ -z "$tiny" ] || options+=(--steps 2 --hidden-size 32 --batch 4)
+  for run in first second; do
+    capture 120 "$work/smoke-$run.json" "$trm" train "$folder/data/train.csv" --run "$work/$run" "${options[@]}" ||
+      { fail "smoke: trm train on $device"; return; }
+  done
+  for run in "$device" cpu; do
+    capture 120 "$work/smoke-eval-$run.json" "$trm" eval "$work/first" "$folder/data/valid.csv" --limit 64 --device "$run" --json \
+      --quiet || { fail "smoke: trm eval on $run"; return; }
+  done
+  [ -z "$dry" ] || return 0
+  report smoke "$work/first" "$work/second" "$work/smoke-eval-$device.json" "$work/smoke-eval-cpu.json" >"$work/smoke.json" ||
+    fail "smoke: $(cat "$work/smoke.json")"
+  keep check smoke "$work/smoke.json"
 }
 
 ceilings() {
@@ -95,7 +114,9 @@ bench_update() {
 }
 
 bench_networks() {
-  attempt "$(share)" - "$folder/bin/bench" --device "$device" --only networks,solving --presets "$1" ${tiny:+--tiny} \
+  local mode=--quick
+  [ -z "$tiny" ] || mode=--tiny
+  attempt "$(share)" - "$folder/bin/bench" --device "$device" --only networks,solving --presets "$1" $mode \
     --json "$work/networks.json" --compile layers ${torch_python:+--python "$torch_python" --script "$folder/bench/network.py"} \
     ${peer[@]+"${peer[@]}"} || fail "bench: networks of $1 were not measured (tools/gpu_run bench $1 measures this one alone)"
   keep bench "networks_$1" "$work/networks.json"
@@ -130,9 +151,12 @@ part_train() {
   exporter=$!
   capture "$(left)" "$work/train.json" "$trm" train "${options[@]}" ${extra[@]+"${extra[@]}"}
   code=$?
-  kill "$exporter" 2>/dev/null
-  wait "$exporter" 2>/dev/null
-  [ $code = 0 ] || fail "trm train: exit code $code; what it had saved stands in $run"
+  end_process "$exporter"
+  case $code in
+  0) ;;
+  124) note "--limit came before the $minutes minutes; stopped and saved" ;;
+  *) fail "trm train: exit code $code; what it had saved stands in $run" ;;
+  esac
   [ ! -s "$work/train.json" ] || cat "$work/train.json" >>"$run.sessions"
   keep train run "$work/train.json"
   export_weights "$run" "$name"
@@ -140,15 +164,24 @@ part_train() {
   note "this run goes on, on this machine, with: gpu_run train $preset MINUTES${run_name:+ --run $run_name}; elsewhere with --init-from $name-last.safetensors"
 }
 
+# The file of the run that holds these weights: last of a run that was stopped is its newest checkpoint's (not averaged).
+weights_of() {
+  local run=$1 which=$2 file=$1/$2.safetensors newest
+  newest=$(ls -td "$run"/checkpoints/step-*/ 2>/dev/null | head -1)
+  if [ "$which" = last ] && [ -n "$newest" ] && [ ! "$file" -nt "$newest" ]; then file=${newest}model.safetensors; fi
+  [ ! -e "$file" ] || echo "$file"
+}
+
 # Weights in bf16 with the card that can be written now, for each of best and last that the run has.
 export_weights() {
-  local run=$1 name=$2 which
+  local run=$1 name=$2 which file
   [ -z "$dry" ] || { note "would write $out/$name-{best,last}.safetensors, $name-card.json, $name-metrics.jsonl"; return; }
   report card "$run" "$out/results.json" "$folder/data" >"$work/card-model.json" || return 0
   cp "$work/card-model.json" "$out/$name-card.json"
   for which in best last; do
-    [ -e "$run/$which.safetensors" ] || continue
-    "$trm" convert "$run/$which.safetensors" -o "$out/$name-$which.safetensors" --dtype bfloat16 --force \
+    file=$(weights_of "$run" "$which")
+    [ -n "$file" ] || continue
+    "$trm" convert "$file" -o "$out/$name-$which.safetensors" --dtype bfloat16 --force \
       --card "$work/card-model.json" >/dev/null || fail "$which was not exported"
   done
   [ ! -e "$run/metrics.jsonl" ] || tail -c $((15 << 20)) "$run/metrics.jsonl" >"$out/$name-metrics.jsonl"
@@ -163,7 +196,7 @@ export_while() {
   while kill -0 "$parent" 2>/dev/null; do
     sleep "$pause" &
     wait $!
-    now=$(stat -c %Y "$run"/{best,last}.safetensors 2>/dev/null)
+    now=$(stat -c %Y.%s "$run"/best.safetensors "$run"/checkpoints/* 2>/dev/null)
     [ "$now" = "$stamp" ] || { stamp=$now; export_weights "$run" "$name"; }
   done
 }
@@ -172,6 +205,7 @@ evaluate_trained() {
   local which
   for which in best last; do
     [ -n "$dry" ] || [ -e "$out/$2-$which.safetensors" ] || continue
+    [ "$(left)" -gt 10 ] || { note "no time left to evaluate $which; later: gpu_run eval $out/$2-$which.safetensors"; continue; }
     evaluate "$out/$2-$which.safetensors" "$which" train "$(left)"
   done
   export_weights "$1" "$2" # once more, as the card now has the accuracy

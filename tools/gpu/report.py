@@ -5,6 +5,7 @@
   report.py csv FILE                      the first row of nvidia-smi's CSV as JSON
   report.py tests FILE                    name, status, seconds, tool (tabs between) as JSON
   report.py card RUN RESULTS DATA         the card of a model that RUN trained, as JSON
+  report.py smoke RUN RUN EVAL EVAL       two runs that should be one, one model on the device and on the CPU; exit code 1: not so
   report.py table PART RESULTS            what a person wants to know of it
 """
 import datetime
@@ -41,6 +42,16 @@ def csv(path):
 def tests(path):
     rows = [line.rstrip("\n").split("\t") for line in open(path, encoding="utf-8")]
     print(json.dumps([dict(name=r[0], status=r[1], seconds=int(r[2]), tool=r[3].strip()) for r in rows]))
+
+
+def smoke(first, second, device, cpu):
+    read = lambda run: open(os.path.join(run, "last.safetensors"), "rb").read()
+    same = read(first) == read(second)
+    a, b = load(device)["lm_loss"], load(cpu)["lm_loss"]
+    difference = abs(a - b) / b
+    print(json.dumps({"same_bytes_twice": same, "lm_loss_device": a, "lm_loss_cpu": b, "relative_difference": difference}))
+    if not same or not difference <= 1e-3:
+        sys.exit(1)
 
 
 # -- the card ----------------------------------------------------------------------------------------------------------
@@ -115,6 +126,10 @@ def number(x, digits=3):
     return "-" if x is None or x != x else f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.{digits}g}"
 
 
+def percent(x):
+    return "-" if x is None or x != x else f"{100 * x:.0f} %"
+
+
 def rows(lines):
     widths = [max(len(str(line[i])) for line in lines) for i in range(len(lines[0]))]
     for line in lines:
@@ -147,6 +162,8 @@ def table_check(part):
     print_card(part)
     d = part.get("doctor", {})
     print(f"  trm {d.get('version')} on {d.get('device')}")
+    for k, v in part.get("smoke", {}).items():
+        print(f"  {k:32} {v}")
     print_ceilings(part)
     print_tests(part)
 
@@ -161,7 +178,7 @@ def table_bench(part):
         if key.startswith("update_"):
             share = u.get("tflops", 0) / ceiling if ceiling and u.get("tflops") else None
             lines.append((f"{u['preset']}", u.get("batch", "-"), number(u.get("updates_per_second")), number(u.get("tflops")),
-                          number(share), number(u.get("ratio")), number(u.get("peer", {}).get("batch"))))
+                          percent(share), number(u.get("ratio")), number(u.get("peer", {}).get("batch"))))
     rows(lines)
     lines = [("networks and solving", "type", "rate", "of ceiling", "to PyTorch", "note")]
     for key, report in part.items():
@@ -169,7 +186,7 @@ def table_bench(part):
             for section in report.get("sections", []):
                 for r in section["rows"]:
                     lines.append((r["what"], r.get("type", ""), f"{number(r.get('rate'))} {r.get('unit', '')}",
-                                  number(r.get("share_of_ceiling")), number(r.get("ratio_to_pytorch")), r.get("note", "")[:60]))
+                                  percent(r.get("share_of_ceiling")), number(r.get("ratio_to_pytorch")), r.get("note", "")[:60]))
     rows(lines)
 
 
@@ -219,7 +236,7 @@ def table(part, results):
 
 if __name__ == "__main__":
     command, arguments = (sys.argv[1:2] or [""])[0], sys.argv[2:]
-    known = dict(merge=merge, csv=csv, tests=tests, card=card, table=table)
+    known = dict(merge=merge, csv=csv, tests=tests, card=card, smoke=smoke, table=table)
     if command not in known:
         sys.exit(__doc__)
     known[command](*arguments)
