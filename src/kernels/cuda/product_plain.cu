@@ -7,7 +7,7 @@
 
 namespace {
 
-enum { BM = 64, BN = 128, BK = 16, THREADS = 256 };
+enum { BM = 64, BN = 128, BK = 8, THREADS = 256 };
 
 /* ROWS x BK numbers of an operand: THREADS threads take them one by one along memory. */
 template <class T, int ROWS> struct operand {
