@@ -230,6 +230,10 @@ static void test_support(void **state) {
   assert_false(trm__cuda_solve_supported(&queue, &s));
   s = good, s.layers = 5;
   assert_false(trm__cuda_solve_supported(&queue, &s));
+  queue.capability = 80;
+  queue.shared_per_block = 163 * 1024;
+  assert_true(trm__cuda_solve_supported(&queue, &good));
+  queue.capability = 86;
   queue.shared_per_block = 99 * 1024;
   assert_false(trm__cuda_solve_supported(&queue, &good));
 }

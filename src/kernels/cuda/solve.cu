@@ -73,7 +73,7 @@ static __device__ __host__ __forceinline__ mixer_layout mixer_layout_of(int L) {
   m.chunks = (L + 7) / 8;
   m.pitch = pitch_of(8 * m.chunks);
   m.in = 32 * m.pitch;
-  m.slot = m.in + (L + 15) / 16 * 16 * 32;
+  m.slot = m.in + (L + 7) / 8 * 8 * 32; /* the last pair of fragments may read 256 bytes on */
   m.sums_pitch = (L + 31) / 32 * 32 + 8;
   int sums = CHANNELS * m.sums_pitch * 4;
   m.warp = 2 * m.slot > sums ? 2 * m.slot : sums;
@@ -483,7 +483,7 @@ TRM_DEVICE void down_item(const solve_args &a, const solve_state &to, int item) 
   int warp = (int)(threadIdx.x >> 5), lane = (int)threadIdx.x & 31, row = item / columns * DOWN_ROWS;
   int part = a.inner_d / WARPS, from = warp * part;
   unsigned char *weights = trm_shared(), *rows = weights + DOWN_COLUMNS * pitch;
-  float *sums = (float *)(rows + DOWN_ROWS * pitch);
+  float *sums = (float *)weights; /* afterwards: 20 of at least 25 thousand bytes */
   copy_block(rows + from * 2, pitch, a.act + (ptrdiff_t)row * a.inner_d + from, a.inner_d, DOWN_ROWS, part / 8,
              a.rows - row, lane, 32);
   trm_copy_commit();
@@ -503,6 +503,7 @@ TRM_DEVICE void down_item(const solve_args &a, const solve_state &to, int item) 
       trm_mma(c[2 * pair + 1], x, b + 2);
     }
   }
+  __syncthreads();
 #pragma unroll
   for (int i = 0; i < 4 * (DOWN_COLUMNS / 8); i++)
     sums[(warp * DOWN_ROWS + (lane >> 2) + (i & 2) * 4) * DOWN_PITCH + 8 * (i >> 2) + 2 * (lane & 3) + (i & 1)] =
@@ -593,9 +594,9 @@ TRM_KERNEL __launch_bounds__(32 * WARPS, 1) solve_step(solve_args a) {
 /* -- launcher -------------------- */
 
 static size_t shared_bytes(const trm__cuda_solve *s) {
-  size_t mixer = (size_t)(MOST_L * 32 + WARPS * mixer_layout_of(s->L).warp);
+  size_t mixer = (size_t)(MOST_L * 32 + WARPS * mixer_layout_of(s->L).warp + 256);
   size_t gate = (size_t)((GATE_COLUMNS + GATE_ROWS) * pitch_of(s->D) + GATE_ROWS * GATE_PITCH * 4);
-  size_t down = (size_t)((DOWN_COLUMNS + DOWN_ROWS) * pitch_of(s->inner_d) + WARPS * DOWN_ROWS * DOWN_PITCH * 4);
+  size_t down = (size_t)((DOWN_COLUMNS + DOWN_ROWS) * pitch_of(s->inner_d));
   size_t most = mixer > gate ? mixer : gate;
   return most > down ? most : down;
 }
