@@ -59,6 +59,21 @@ says '^ratios over 1'
 python3 rows.py peer.json networks 1 - >wrong || fail "beside PyTorch: $(head -20 wrong)"
 grep -q '"pytorch": null' peer.json && echo "note: no Python here imports torch; its side is not tested"
 run 2 "$TRM_BUILD_DIR/bench/bench" --unknown
+# -- a device: its own rows only, and a machine without the card says so without failing --
+run 0 "$TRM_BUILD_DIR/bench/bench" --tiny --device cpu --presets sudoku-mlp --json device.json
+python3 - <<'PYTHON' || fail "the rows of a device"
+import json
+report = json.load(open("device.json"))
+rows = {s["section"].split(",")[0]: [r["what"] for r in s["rows"]] for s in report["sections"]}
+assert report["device"] == "cpu" and set(rows) == {"ceilings of the device", "networks", "solving with halting"}, rows
+assert rows["networks"] == ["sudoku-mlp, forward, batch 1", "sudoku-mlp, forward, batch 12", "sudoku-mlp, training, batch 12"], rows
+assert len(rows["solving with halting"]) == 2, rows
+PYTHON
+if [ ! -e /dev/nvidiactl ]; then
+  run 0 "$TRM_BUILD_DIR/bench/bench" --tiny --device cuda --json absent.json
+  says 'device cuda: nothing measured'
+fi
+run 4 "$TRM_BUILD_DIR/bench/bench" --tiny --device abacus
 run 4 "$TRM_BUILD_DIR/bench/bench" --tiny --isa nothing
 run 4 "$TRM_BUILD_DIR/bench/bench" --tiny --only forkjoin --json /nonexistent/x
 done_testing

@@ -20,6 +20,7 @@ card_facts() {
 # -- check ------------------------------------------------------------------------------------------------------------
 
 part_check() {
+  wanted=("$@")
   card_facts check
   capture 60 "$work/doctor.json" "$trm" doctor --device "$device" --json || fail "trm doctor --device $device"
   keep check doctor "$work/doctor.json"
@@ -54,21 +55,32 @@ ceilings() {
   keep "$1" ceilings "$work/ceilings.json"
 }
 
-# The test programs of the folder, one after the other, each with its own time limit: run_tests PART SECONDS [TOOL...]
+# The test programs of the folder, one after the other, each with its own time limit: run_tests PART SECONDS [TOOL...].
+# Those whose names match one of the patterns in `wanted`, where there are any.
+wanted=()
+is_wanted() {
+  local pattern
+  [ ${#wanted[@]} -gt 0 ] || return 0
+  # shellcheck disable=SC2053 # a pattern is meant
+  for pattern in "${wanted[@]}"; do [[ $1 == $pattern ]] && return 0; done
+  return 1
+}
 run_tests() {
   local part_name=$1 most=$2 test name code began status
   shift 2
   : >"$work/tests.tsv"
   while read -r test; do
-    [ -n "$test" ] || continue
+    [ -n "$test" ] && is_wanted "$(basename "$test")" || continue
     need "$test" || continue
     name=$(basename "$test") began=$(date +%s)
+    : >"$work/test.log"
     status=$most
     [ "$(left)" -ge "$most" ] || status=$(left)
     attempt "$status" "$work/test.log" "$@" "$folder/$test"
     code=$?
     case $code in
-    0) status=passed ;; 77) status=skipped ;; 124 | 137) status="out of time" ;; 130) status=interrupted ;; *) status=failed ;;
+    124) [ "$status" -gt 0 ] && status="out of time" || status="not run" ;;
+    0) status=passed ;; 77) status=skipped ;; 137) status="out of time" ;; 130) status=interrupted ;; *) status=failed ;;
     esac
     [ -n "$dry" ] && continue
     printf '%-40s %-12s %4s s  %s\n' "$name" "$status" $(($(date +%s) - began)) "$(grep -aoE '[0-9]+ test\(s\) run|ERROR SUMMARY.*|RACECHECK SUMMARY.*' "$work/test.log" | tail -1)"
@@ -242,6 +254,7 @@ part_eval() {
 
 part_sanitize() {
   local sanitizer tool
+  wanted=("$@")
   sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer /usr/local/cuda*/compute-sanitizer/compute-sanitizer 2>/dev/null | head -1)
   card_facts sanitize
   if [ -z "$sanitizer" ] && [ -z "$dry" ]; then
