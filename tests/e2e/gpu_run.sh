@@ -32,7 +32,7 @@ pack() { "$TRM_SOURCE_DIR/tools/gpu_run" pack "$work/gpu" --build "$TRM_BUILD_DI
 run 0 pack
 says 'files, [0-9.]+ MiB of 64; newest symbols of the C library: GLIBC_2'
 (cd gpu && sha256sum --quiet -c MANIFEST) || fail "the manifest is wrong"
-for file in bin/trm bin/bench bench/network.py bench/update.py data/train.csv data/valid.csv golden/small/meta.json gpu_run; do
+for file in bin/trm programs.tar.xz bench/network.py bench/update.py data/train.csv data/valid.csv golden/small/meta.json gpu_run; do
   [ -e gpu/$file ] || fail "$file was not packed"
 done
 run 1 pack --limit 1
@@ -58,10 +58,10 @@ for part in check bench "train sudoku-mlp 5" "eval gpu/MANIFEST" sanitize all; d
   says 'has bin/trm'
 done
 [ -z "$(ls dry)" ] || fail "a dry run left something: $(ls dry)"
-mv gpu/bin/bench bench-away
+mv gpu/programs.tar.xz away
 run 1 gpu/gpu_run bench --dry-run --out dry --python none
-says 'bin/bench is missing'
-mv bench-away gpu/bin/bench
+says 'programs.tar.xz is missing'
+mv away gpu/programs.tar.xz
 echo >>gpu/data/train.csv
 run 1 gpu check --out tampered
 says 'not what was packed'

@@ -110,6 +110,21 @@ need() { # FILE...: must be in the folder
   done
 }
 
+# Benchmark and tests lie in an archive; they are unpacked for this call, to $programs.
+unpack_programs() {
+  programs=$work/programs
+  [ ! -d "$programs" ] || return 0
+  need programs.tar.xz tests.list || return
+  mkdir "$programs"
+  "$plain_python" -c 'import sys, tarfile
+tarfile.open(sys.argv[1], "r:xz").extractall(sys.argv[2])' "$folder/programs.tar.xz" "$programs" || fail "programs.tar.xz cannot be unpacked"
+}
+
+need_program() {
+  [ -e "$programs/$1" ] || { fail "$1 is missing in programs.tar.xz: pack the folder again"; return 1; }
+  [ -z "$dry" ] || note "has $1"
+}
+
 # The first Python that imports torch, else any for the reports.
 find_python() {
   local candidate named=$python

@@ -68,15 +68,16 @@ is_wanted() {
 run_tests() {
   local part_name=$1 most=$2 test name code began status
   shift 2
+  unpack_programs || return
   : >"$work/tests.tsv"
   while read -r test; do
     [ -n "$test" ] && is_wanted "$(basename "$test")" || continue
-    need "$test" || continue
+    need_program "$test" || continue
     name=$(basename "$test") began=$(date +%s)
     : >"$work/test.log"
     status=$most
     [ "$(left)" -ge "$most" ] || status=$(left)
-    attempt "$status" "$work/test.log" "$@" "$folder/$test"
+    attempt "$status" "$work/test.log" "$@" "$programs/$test"
     code=$?
     case $code in
     124) [ "$status" -gt 0 ] && status="out of time" || status="not run" ;;
@@ -101,7 +102,9 @@ original_options() { # the original's own code as the peer, where it was packed
 part_bench() {
   local presets=("$@") preset peer=()
   [ ${#presets[@]} -gt 0 ] || presets=(sudoku-mlp sudoku-att maze arc)
-  need bin/bench bench/update.py bench/original.py
+  need bench/update.py bench/original.py
+  unpack_programs || return
+  need_program bin/bench
   mapfile -t peer < <(original_options)
   card_facts bench
   ceilings bench
@@ -128,7 +131,7 @@ bench_update() {
 bench_networks() {
   local mode=--quick
   [ -z "$tiny" ] || mode=--tiny
-  attempt "$(share)" - "$folder/bin/bench" --device "$device" --only networks,solving --presets "$1" $mode \
+  attempt "$(share)" - "$programs/bin/bench" --device "$device" --only networks,solving --presets "$1" $mode \
     --json "$work/networks.json" --compile layers ${torch_python:+--python "$torch_python" --script "$folder/bench/network.py"} \
     ${peer[@]+"${peer[@]}"} || fail "bench: networks of $1 were not measured (tools/gpu_run bench $1 measures this one alone)"
   keep bench "networks_$1" "$work/networks.json"
