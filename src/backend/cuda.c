@@ -98,8 +98,6 @@ static void close_backend(trm__backend *be) {
 
 static void fill_table(trm__gpu *gpu) {
   trm__backend *be = &gpu->backend;
-  gpu->forward_bytes = TRM__GPU_FORWARD_BYTES;
-  gpu->backward_bytes = TRM__GPU_BACKWARD_BYTES;
   *be = (trm__backend){.name = gpu->name,
                        .close = close_backend,
                        .alloc = trm__gpu_alloc,

@@ -84,6 +84,7 @@ trm_status trm__gpu_report(const trm__gpu *gpu, trm_error *err);
 typedef struct trm__gpu_choice {
   int device;
   int check;    /* wait after every launch */
+  int chunk;    /* MiB between two products of a block going forward; 0: no limit; negative: the constant */
   int separate; /* no kernel of whole recursion cycles */
   int sm80;     /* only code that every card since capability 8.0 runs */
 } trm__gpu_choice;

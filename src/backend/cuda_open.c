@@ -19,30 +19,42 @@ static trm_status bad_name(const char *name, trm_error *err) {
   return trm__fail(err, TRM_E_USAGE, "device",
                    "found '%s', expected cuda or cuda:N (the card's number), with options behind commas: check (wait "
                    "after every kernel, to find the one that fails), sm80 (leave out code for newer cards), separate "
-                   "(leave out the kernel that "
-                   "runs whole recursion cycles)",
+                   "(leave out the kernel that runs whole recursion cycles), chunk=MIB (intermediates of a block)",
                    name);
 }
 
+/* Up to four digits; the rest of the text, NULL without digits. */
+static const char *read_number(const char *text, int *number) {
+  size_t digits = strspn(text, "0123456789");
+  if (digits < 1 || digits > 4) return NULL;
+  *number = atoi(text);
+  return text + digits;
+}
+
+/* One option at the beginning of the text; the rest, NULL for an unknown one. */
+static const char *read_option(trm__gpu_choice *choice, const char *text) {
+  static const struct {
+    const char *name;
+    size_t offset;
+  } flags[] = {{"check", offsetof(trm__gpu_choice, check)},
+               {"sm80", offsetof(trm__gpu_choice, sm80)},
+               {"separate", offsetof(trm__gpu_choice, separate)}};
+  size_t length = strcspn(text, ",");
+  if (strncmp(text, "chunk=", 6) == 0) return read_number(text + 6, &choice->chunk);
+  for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+    if (length != strlen(flags[i].name) || strncmp(text, flags[i].name, length) != 0) continue;
+    memcpy((char *)choice + flags[i].offset, &(int){1}, sizeof(int));
+    return text + length;
+  }
+  return NULL;
+}
+
 trm_status trm__gpu_parse(trm__gpu_choice *choice, const char *name, trm_error *err) {
-  *choice = (trm__gpu_choice){0};
-  if (strncmp(name, "cuda", 4) != 0) return bad_name(name, err);
-  const char *rest = name + 4;
-  if (*rest == ':') {
-    size_t digits = strspn(rest + 1, "0123456789");
-    if (digits < 1 || digits > 4) return bad_name(name, err);
-    choice->device = atoi(rest + 1);
-    rest += 1 + digits;
-  }
-  while (*rest == ',') {
-    size_t length = strcspn(++rest, ",");
-    if (length == 5 && strncmp(rest, "check", length) == 0) choice->check = 1;
-    else if (length == 4 && strncmp(rest, "sm80", length) == 0) choice->sm80 = 1;
-    else if (length == 8 && strncmp(rest, "separate", length) == 0) choice->separate = 1;
-    else return bad_name(name, err);
-    rest += length;
-  }
-  return *rest ? bad_name(name, err) : TRM_OK;
+  *choice = (trm__gpu_choice){.chunk = -1};
+  const char *rest = strncmp(name, "cuda", 4) == 0 ? name + 4 : NULL;
+  if (rest && *rest == ':') rest = read_number(rest + 1, &choice->device);
+  while (rest && *rest == ',') rest = read_option(choice, rest + 1);
+  return rest && !*rest ? TRM_OK : bad_name(name, err);
 }
 
 /* -- cards -----------------------------------------------------------------------------------------------------------
@@ -95,6 +107,10 @@ trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_err
   (void)snprintf(gpu->name, sizeof gpu->name, "cuda:%d", choice->device);
   gpu->device = choice->device;
   gpu->separate = choice->separate;
+  gpu->forward_bytes = choice->chunk < 0   ? TRM__GPU_FORWARD_BYTES
+                       : choice->chunk > 0 ? (size_t)choice->chunk << 20
+                                           : SIZE_MAX;
+  gpu->backward_bytes = TRM__GPU_BACKWARD_BYTES;
   error = cudaGetDeviceProperties(&card, choice->device);
   if (error == cudaSuccess) error = cudaSetDevice(choice->device);
   if (error != cudaSuccess) {

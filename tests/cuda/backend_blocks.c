@@ -94,6 +94,11 @@ static void check_block(const shape *c, int bf16, int is_mix) {
   assert_memory_equal(kept.out, recomputed.out, n * sizeof *kept.out);
   assert_memory_equal(kept.d, recomputed.d, n * sizeof *kept.d);
   assert_memory_equal(kept.grad, recomputed.grad, count * sizeof *kept.grad);
+  if (bf16) {
+    results older = run_on("cuda:0,sm80", c, bf16, is_mix, 0, 0);
+    compare_results(c, bf16, is_mix, "sm80", &older, &expected, tolerance, tolerance);
+    free_results(&older);
+  }
   results chunked = run_on("cuda", c, bf16, is_mix, bf16, 1);
   assert_memory_equal(kept.out, chunked.out, n * sizeof *kept.out);
   compare_results(c, bf16, is_mix, "chunked", &chunked, &expected, tolerance, tolerance);

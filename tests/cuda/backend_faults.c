@@ -3,6 +3,8 @@
 #include "backend/cuda_internal.h"
 #include "cuda/backend_support.h"
 
+#include <trm/trm.h>
+
 #ifdef TRM_EMULATE
 
 static const shape small = {"small", 1, 5, 0, 8, 0, 4, 64, 64, 1, TRM__POS_NONE, TRM__SILU};
@@ -17,8 +19,9 @@ static void refused(const char *device, trm_status expected, const char *text) {
 
 static void names(void **state) {
   (void)state;
-  static const char *const bad[] = {"cuda:",   "cuda:x",        "cuda:0,",       "cuda,fast", "cuda:0 ",
-                                    "cuda:-1", "cuda:0,check,", "cuda:99999999", "cuda:0:1"};
+  static const char *const bad[] = {
+      "cuda:",         "cuda:x",   "cuda:0,",     "cuda,fast",     "cuda:0 ",     "cuda:-1",    "cuda:0,check,",
+      "cuda:99999999", "cuda:0:1", "cuda,chunk=", "cuda,chunk=1x", "cuda,checks", "cuda,,check"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) refused(bad[i], TRM_E_USAGE, "expected cuda or cuda:N");
   refused("gpu", TRM_E_USAGE, "cpu cuda cuda:N");
   refused("cudax", TRM_E_USAGE, "cpu cuda cuda:N");
@@ -28,7 +31,11 @@ static void names(void **state) {
   trm__gpu_choice choice;
   assert_int_equal(trm__gpu_parse(&choice, "cuda:12,sm80,check", NULL), TRM_OK);
   assert_int_equal(choice.device, 12);
-  assert_true(choice.check && choice.sm80);
+  assert_true(choice.check && choice.sm80 && !choice.separate && choice.chunk < 0);
+  assert_int_equal(trm__gpu_parse(&choice, "cuda,separate,chunk=0", NULL), TRM_OK);
+  assert_true(choice.device == 0 && choice.separate && choice.chunk == 0);
+  assert_int_equal(trm__gpu_parse(&choice, "cuda,chunk=40", NULL), TRM_OK);
+  assert_int_equal(choice.chunk, 40);
   side s;
   open_side(&s, "cuda:1,check");
   assert_string_equal(s.be->name, "cuda:1");
@@ -50,6 +57,30 @@ static void no_card(void **state) {
   emulate_reset();
   emulate_capability(7, 5);
   refused("cuda", TRM_E_UNSUPPORTED, "compute capability 7.5; trm needs 8.0");
+  emulate_reset();
+}
+
+static void cards_are_listed(void **state) {
+  (void)state;
+  trm_device_info card[3];
+  trm_error why = {0};
+  emulate_devices(2);
+  emulate_driver(13010);
+  memset(card, 0xff, sizeof card);
+  assert_int_equal(trm_devices(card, 3, &why), 2);
+  assert_int_equal(trm_devices(card, 1, NULL), 2);
+  assert_string_equal(card[1].name, "cuda:1");
+  assert_true(card[1].model[0] && card[1].memory > 0 && card[1].usable);
+  assert_int_equal(card[1].capability, 90);
+  assert_int_equal(card[1].driver, 13010);
+  assert_int_equal(card[1].built, 13000);
+  emulate_capability(7, 5);
+  assert_int_equal(trm_devices(card, 3, NULL), 2);
+  assert_true(card[0].capability == 75 && !card[0].usable);
+  emulate_reset();
+  emulate_devices(0);
+  assert_int_equal(trm_devices(card, 3, &why), 0);
+  assert_non_null(strstr(why.message, "no NVIDIA card"));
   emulate_reset();
 }
 
@@ -188,9 +219,13 @@ static void recording_fails(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(names),           cmocka_unit_test(no_card),
-      cmocka_unit_test(capabilities),    cmocka_unit_test(a_launch_is_refused),
-      cmocka_unit_test(a_kernel_faults), cmocka_unit_test(a_card_is_lost),
+      cmocka_unit_test(names),
+      cmocka_unit_test(no_card),
+      cmocka_unit_test(cards_are_listed),
+      cmocka_unit_test(capabilities),
+      cmocka_unit_test(a_launch_is_refused),
+      cmocka_unit_test(a_kernel_faults),
+      cmocka_unit_test(a_card_is_lost),
       cmocka_unit_test(recording_fails),
   };
   return cmocka_run_group_tests_name("cuda faults", tests, NULL, NULL);

@@ -1,7 +1,11 @@
-/* The network, its gradients and its optimizers on the emulated card against the original's tensors, in fp32 and bf16,
- * as far as an emulation gets in its time: small sets, and the first updates of a trajectory (golden/run.h). */
+/* The network, its gradients and its optimizers on a card against the original's tensors, in fp32 and bf16; on the
+ * emulated one as far as its speed allows: small sets, and the first updates of a trajectory (golden/run.h). */
 #define GOLDEN_DEVICE "cuda"
+#ifdef TRM_EMULATE
 #define GOLDEN_SETS "small"
 #define GOLDEN_NOTICES 0
-#define MOST_UPDATES 4
+#ifndef MOST_UPDATES
+#define MOST_UPDATES 2
+#endif
+#endif
 #include "golden/run.h"

@@ -232,6 +232,30 @@ static void bits_are_the_same(void **state) {
   trm__free(carry);
 }
 
+/* What is allocated on the card is what was predicted, but for rounding of each array and the backend's own. */
+static void memory_is_predicted(void **state) {
+  (void)state;
+  for (size_t i = 2; i < 5; i++) {
+    bench b;
+    const setting *s = &settings[i];
+    trm_train_config train = train_of(s);
+    trm_model_config model = model_of(s);
+    trm_runtime *runtime = runtime_of("cuda");
+    size_t own = runtime->backend->memory_used(runtime->backend);
+    trm_runtime_close(&runtime);
+    open_bench(&b, "cuda", s);
+    trm__backend *be = b.trainer.backend;
+    int micro = s->micro_batch ? s->micro_batch : BATCH;
+    trm__network_plan plan = {.max_batch = micro, .training = 1, .recompute = s->recompute};
+    size_t predicted = trm__trainer_bytes(&b.trainer.params, &train, be, BATCH, micro).device +
+                       trm__network_bytes(&model, be, &plan),
+           used = be->memory_used(be) - own;
+    if (!(used >= predicted - 4096 && used <= predicted + 64 * 256))
+      fail_msg("%s: %zu bytes were predicted, %zu are used", s->name, predicted, used);
+    close_bench(&b);
+  }
+}
+
 /* -- runs -----------------------------------------------------------------------------------------------------------
  */
 
@@ -286,6 +310,7 @@ static void resuming_gives_the_same_bits(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(updates_match),
+      cmocka_unit_test(memory_is_predicted),
       cmocka_unit_test(bits_are_the_same),
       cmocka_unit_test(resuming_gives_the_same_bits),
   };

@@ -113,11 +113,30 @@ static void memory_and_conversion(void **state) {
   close_bench(&t);
 }
 
+/* Whether or not there are cards, and whether or not this build knows them. */
+static void cards_are_listed_or_explained(void **state) {
+  (void)state;
+  trm_device_info card[4];
+  trm_error why = {0}, err = {0};
+  trm_runtime *runtime = NULL;
+  const trm_runtime_config config = {.threads = 1, .device = "cuda"};
+  int cards = trm_devices(card, 4, &why);
+  assert_int_equal(trm_devices(NULL, 0, NULL), cards);
+  for (int i = 0; i < cards && i < 4; i++) assert_true(card[i].name[0] && card[i].memory > 0 && card[i].capability > 0);
+  if (cards) return;
+  assert_int_equal(why.code, TRM_E_UNSUPPORTED);
+  assert_true(why.message[0] != 0);
+  assert_int_equal(trm_runtime_open(&runtime, &config, &err), TRM_E_UNSUPPORTED);
+  assert_null(runtime);
+  assert_string_equal(err.where, "device");
+  assert_non_null(strstr(err.message, "--device cpu"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(opens_and_describes),         cmocka_unit_test(masks_choose_kernels),
       cmocka_unit_test(refuses_what_does_not_exist), cmocka_unit_test(survives_allocation_failures),
-      cmocka_unit_test(memory_and_conversion),
+      cmocka_unit_test(memory_and_conversion),       cmocka_unit_test(cards_are_listed_or_explained),
   };
   return cmocka_run_group_tests_name("backend runtime", tests, NULL, NULL);
 }
