@@ -181,7 +181,7 @@ typedef struct trm__cuda_heads {
   trm__cuda_type type;
   int b, S, P, D, V;
   const void *y;                            /* [b][L][D]; NULL: logits and q are given */
-  const float *lm_head, *q_weight, *q_bias; /* [V][D], [2][D], [2] fp32; the first two rounded to the forward type */
+  const float *lm_head, *q_weight, *q_bias; /* [V][D], [2][D], [2] fp32; rounded to the forward type */
   float *logits, *q;                        /* [b][S][V], [b][2] */
   const int32_t *labels;                    /* NULL: no loss */
   int softmax;                              /* 0: stablemax */
