@@ -12,8 +12,8 @@ namespace {
 template <int NT> struct shape : trm__mixer_shape<NT, 2, 4> {
   typedef trm__mixer_shape<NT, 2, 4> base;
   enum {
-    HOLD = NT <= 13,             /* the state in registers */
-    CHUNK = 32,                  /* activations of a stage */
+    HOLD = NT <= 13,              /* the state in registers */
+    CHUNK = 32,                   /* activations of a stage */
     UP_LINE = base::KT * 32 + 16, /* bytes; odd numbers of 16 as in LINE */
     UP = 2 * CHUNK * UP_LINE,
     DOWN_LINE = CHUNK * 2 + 16,
@@ -23,26 +23,30 @@ template <int NT> struct shape : trm__mixer_shape<NT, 2, 4> {
   };
 };
 
-/* Starts copying the weights of activations i0... */
+/* Starts copying the weights of activations i0... Loops are not unrolled because registers are all taken. */
 template <class S> TRM_DEVICE void copy_weights(unsigned char *stage, const trm__cuda_mixer &p, int i0) {
-  int thread = (int)threadIdx.x;
-  const trm_bf16 *up = (const trm_bf16 *)p.gate_up + (ptrdiff_t)(2 * i0 + thread / 8) * p.gate_up_ld;
+  int line = (int)threadIdx.x / 8, chunk = (int)threadIdx.x % 8;
+  const trm_bf16 *from = (const trm_bf16 *)p.gate_up + (ptrdiff_t)(2 * i0 + line) * p.gate_up_ld + 8 * chunk;
+  unsigned char *to = stage + line * S::UP_LINE + 16 * chunk;
+#pragma unroll 1
+  for (int e = 0; e < 2 * S::CHUNK; e += S::THREADS / 8) {
 #pragma unroll
-  for (int half = 0; half < (S::KT + 3) / 4; half++) {
-    int chunk = 8 * half + thread % 8, left = p.L - 8 * chunk, bytes = left >= 8 ? 16 : left > 0 ? 2 * left : 0;
-    if (chunk >= 2 * S::KT) continue;
-#pragma unroll
-    for (int e = 0; e < 2 * S::CHUNK / (S::THREADS / 8); e++)
-      trm_copy16_first(stage + (thread / 8 + e * (S::THREADS / 8)) * S::UP_LINE + 16 * chunk,
-                       up + (ptrdiff_t)e * (S::THREADS / 8) * p.gate_up_ld + (bytes ? 8 * chunk : 0), bytes);
+    for (int half = 0; half < (S::KT + 3) / 4; half++) {
+      int left = p.L - 8 * chunk - 64 * half, bytes = left >= 8 ? 16 : left > 0 ? 2 * left : 0;
+      if (chunk + 8 * half < 2 * S::KT)
+        trm_copy16_first(to + 128 * half, bytes ? from + 64 * half : (const trm_bf16 *)p.gate_up, bytes);
+    }
+    from += S::THREADS / 8 * p.gate_up_ld;
+    to += S::THREADS / 8 * S::UP_LINE;
   }
-  int chunk = thread % 4;
-  const trm_bf16 *down = (const trm_bf16 *)p.down + i0 + 8 * chunk;
-#pragma unroll
-  for (int e = 0; e < (16 * S::KT + S::THREADS / 4 - 1) / (S::THREADS / 4); e++) {
-    int l = thread / 4 + e * (S::THREADS / 4);
-    if (l < 16 * S::KT)
-      trm_copy16(stage + S::UP + l * S::DOWN_LINE + 16 * chunk, down + (l < p.L ? l * p.down_ld : 0), l < p.L);
+  line = (int)threadIdx.x / 4, chunk = (int)threadIdx.x % 4;
+  from = (const trm_bf16 *)p.down + (ptrdiff_t)line * p.down_ld + i0 + 8 * chunk;
+  to = stage + S::UP + line * S::DOWN_LINE + 16 * chunk;
+#pragma unroll 1
+  for (; line < 16 * S::KT; line += S::THREADS / 4) {
+    trm_copy16(to, line < p.L ? from : (const trm_bf16 *)p.down, line < p.L);
+    from += S::THREADS / 4 * p.down_ld;
+    to += S::THREADS / 4 * S::DOWN_LINE;
   }
 }
 
