@@ -11,18 +11,11 @@
 #include "kernels/cuda/mixer_fused.h"
 #include "kernels/cuda/product.cuh"
 
-/* NT times 8 positions hold L; KT times 16 are what the first product sums over. */
+/* What a variant's shape has. NT times 8 positions hold L; KT times 16 are what the first product sums over. The shape
+ * also has at(line, channel): the byte in shared memory of a number of the state, eight of which from a multiple of 8
+ * on lie together. */
 template <int NT_, int MT_, int WARPS_> struct trm__mixer_shape {
-  enum {
-    NT = NT_,
-    KT = (NT + 1) / 2,
-    MT = MT_,
-    WARPS = WARPS_,
-    THREADS = 32 * WARPS,
-    BM = 16 * MT * WARPS,
-    LINE = BM * 2 + 16, /* bytes: an odd number of 16, so that eight lines' chunks are in different banks */
-    STATE = 16 * KT * LINE
-  };
+  enum { NT = NT_, KT = (NT + 1) / 2, MT = MT_, WARPS = WARPS_, THREADS = 32 * WARPS, BM = 16 * MT * WARPS };
 };
 
 struct trm__mixer_place {
@@ -36,24 +29,6 @@ template <class S> TRM_DEVICE trm__mixer_place trm__mixer_place_of(const trm__cu
 
 template <class S> static inline dim3 trm__mixer_grid(const trm__cuda_mixer *m) {
   return dim3((unsigned)((m->D + S::BM - 1) / S::BM) * (unsigned)m->b);
-}
-
-/* Starts copying the state; zeros where there is no position or channel. */
-template <class S>
-TRM_DEVICE void trm__mixer_copy_state(unsigned char *state, const trm__cuda_mixer &p, const trm__mixer_place &at) {
-  enum { CHUNKS = S::BM / 8, STEP = S::THREADS / CHUNKS };
-  int chunk = (int)threadIdx.x % CHUNKS, channel = at.channel0 + 8 * chunk;
-  const trm_bf16 *from = (const trm_bf16 *)p.in + (size_t)at.example * p.L * p.D;
-  for (int l = (int)threadIdx.x / CHUNKS; l < 16 * S::KT; l += STEP) {
-    bool valid = l < p.L && channel < p.D;
-    trm_copy16(state + l * S::LINE + 16 * chunk, valid ? from + (size_t)l * p.D + channel : from, valid);
-  }
-}
-
-/* The a operand of mma: channels row.. and positions 16*ks... */
-template <class S> TRM_DEVICE void trm__mixer_state(uint32_t r[4], const unsigned char *state, int row, int ks) {
-  int eighth = (int)threadIdx.x & 7, bit3 = (int)threadIdx.x >> 3 & 1, bit4 = (int)threadIdx.x >> 4 & 1;
-  trm_ldmatrix_t(r, state + (16 * ks + 8 * bit4 + eighth) * S::LINE + (row + 8 * bit3) * 2);
 }
 
 /* Two gates and their ups, rounded; squares += their products' squares. */
@@ -118,12 +93,12 @@ TRM_DEVICE void trm__mixer_scales(float (&squares)[2], const trm__cuda_mixer &p,
 template <class S>
 TRM_DEVICE void trm__mixer_add(unsigned char *state, const float (&acc)[S::NT][4], int row, const float (&scale)[2]) {
   int lane = (int)threadIdx.x & 31;
-  unsigned char *to = state + (lane & 3) * 2 * S::LINE + (row + (lane >> 2)) * 2;
+  int line = (lane & 3) * 2, channel = row + (lane >> 2);
 #pragma unroll
   for (int j = 0; j < S::NT; j++)
 #pragma unroll
     for (int e = 0; e < 4; e++) {
-      trm_bf16 *x = (trm_bf16 *)(to + (8 * j + (e & 1)) * S::LINE + (e >> 1) * 16);
+      trm_bf16 *x = (trm_bf16 *)(state + S::at(line + 8 * j + (e & 1), channel + (e >> 1) * 8));
       *x = trm_from_float<trm_bf16>(trm_to_float(*x) + trm__round_to<trm_bf16>(acc[j][e] * scale[e >> 1]));
     }
 }
@@ -137,7 +112,7 @@ TRM_DEVICE void trm__mixer_finish(const unsigned char *state, float *inverse, co
     float sum = 0;
 #pragma unroll 8
     for (int l = 0; l < p.L; l++) {
-      float x = trm_to_float(*(const trm_bf16 *)(state + l * S::LINE + 2 * thread));
+      float x = trm_to_float(*(const trm_bf16 *)(state + S::at(l, thread)));
       sum += x * x;
     }
     float r = 1.0f / sqrtf(sum / (float)p.L + (float)p.eps);
@@ -154,7 +129,7 @@ TRM_DEVICE void trm__mixer_finish(const unsigned char *state, float *inverse, co
   trm_bf16 *to = (trm_bf16 *)p.out + (size_t)at.example * p.L * p.D + channel;
   for (int l = thread / CHUNKS; l < p.L; l += STEP) {
     float v[8];
-    trm__read8(v, (const trm_bf16 *)(state + l * S::LINE + 16 * chunk));
+    trm__read8(v, (const trm_bf16 *)(state + S::at(l, 8 * chunk)));
 #pragma unroll
     for (int e = 0; e < 8; e++) v[e] *= r[e];
     trm__write8(to + (size_t)l * p.D, v);

@@ -9,6 +9,8 @@ extern "C" {
 #endif
 
 void trm__cuda_mixer_mma(trm__cuda_queue *q, const trm__cuda_mixer *m);
+/* L from 65 on; blocks of 256 channels, over L = 104 of 128. */
+void trm__cuda_mixer_wgmma(trm__cuda_queue *q, const trm__cuda_mixer *m);
 
 #ifdef __cplusplus
 }

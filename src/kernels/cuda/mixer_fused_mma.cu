@@ -12,6 +12,8 @@ namespace {
 template <int NT> struct shape : trm__mixer_shape<NT, 2, 4> {
   typedef trm__mixer_shape<NT, 2, 4> base;
   enum {
+    LINE = base::BM * 2 + 16, /* bytes: an odd number of 16, so that eight lines' chunks are in different banks */
+    STATE = 16 * base::KT * LINE,
     HOLD = NT <= 13,              /* the state in registers */
     CHUNK = 32,                   /* activations of a stage */
     UP_LINE = base::KT * 32 + 16, /* bytes; odd numbers of 16 as in LINE */
@@ -19,9 +21,28 @@ template <int NT> struct shape : trm__mixer_shape<NT, 2, 4> {
     DOWN_LINE = CHUNK * 2 + 16,
     DOWN = 16 * base::KT * DOWN_LINE,
     STAGE = UP + DOWN,
-    SHARED = base::STATE + 2 * STAGE
+    SHARED = STATE + 2 * STAGE
   };
+  static TRM_METHOD int at(int line, int channel) { return line * LINE + channel * 2; }
 };
+
+/* Starts copying the state; zeros where there is no position or channel. */
+template <class S>
+TRM_DEVICE void copy_state(unsigned char *state, const trm__cuda_mixer &p, const trm__mixer_place &at) {
+  enum { CHUNKS = S::BM / 8, STEP = S::THREADS / CHUNKS };
+  int chunk = (int)threadIdx.x % CHUNKS, channel = at.channel0 + 8 * chunk;
+  const trm_bf16 *from = (const trm_bf16 *)p.in + (size_t)at.example * p.L * p.D;
+  for (int l = (int)threadIdx.x / CHUNKS; l < 16 * S::KT; l += STEP) {
+    bool valid = l < p.L && channel < p.D;
+    trm_copy16(state + l * S::LINE + 16 * chunk, valid ? from + (size_t)l * p.D + channel : from, valid);
+  }
+}
+
+/* The a operand of mma: channels row.. and positions 16*ks... */
+template <class S> TRM_DEVICE void state_operand(uint32_t r[4], const unsigned char *state, int row, int ks) {
+  int eighth = (int)threadIdx.x & 7, bit3 = (int)threadIdx.x >> 3 & 1, bit4 = (int)threadIdx.x >> 4 & 1;
+  trm_ldmatrix_t(r, state + (16 * ks + 8 * bit4 + eighth) * S::LINE + (row + 8 * bit3) * 2);
+}
 
 /* Starts copying the weights of activations i0... Loops are not unrolled because registers are all taken. */
 template <class S> TRM_DEVICE void copy_weights(unsigned char *stage, const trm__cuda_mixer &p, int i0) {
@@ -63,7 +84,7 @@ template <class S>
 TRM_DEVICE void load(operands<S> &f, const unsigned char *state, int row, const unsigned char *up, int ks) {
   if (!S::HOLD)
 #pragma unroll
-    for (int i = 0; i < S::MT; i++) trm__mixer_state<S>(f.a[i], state, row + 16 * i, ks);
+    for (int i = 0; i < S::MT; i++) state_operand<S>(f.a[i], state, row + 16 * i, ks);
 #pragma unroll
   for (int j = 0; j < 2; j++) weights(f.b[j], up, S::UP_LINE, 16 * j, ks);
 }
@@ -107,7 +128,7 @@ template <class S, bool RMS> TRM_KERNEL __launch_bounds__(S::THREADS, 2) mixer_m
   unsigned char *state = trm_shared(), *stages = state + S::STATE;
   trm__mixer_place at = trm__mixer_place_of<S>(p);
   int lane = (int)threadIdx.x & 31, row = (int)threadIdx.x / 32 * 16 * S::MT;
-  trm__mixer_copy_state<S>(state, p, at);
+  copy_state<S>(state, p, at);
   copy_weights<S>(stages, p, 0);
   trm_copy_commit();
   trm_copy_wait<0>();
@@ -117,7 +138,7 @@ template <class S, bool RMS> TRM_KERNEL __launch_bounds__(S::THREADS, 2) mixer_m
 #pragma unroll
     for (int ks = 0; ks < (S::HOLD ? S::KT : 1); ks++)
 #pragma unroll
-      for (int i = 0; i < S::MT; i++) trm__mixer_state<S>(x[ks][i], state, row + 16 * i, ks);
+      for (int i = 0; i < S::MT; i++) state_operand<S>(x[ks][i], state, row + 16 * i, ks);
   float o[S::MT][S::NT][4] = {}, squares[S::MT][2] = {};
   int channel = at.channel0 + row + lane / 4;
   size_t gu_ld = 2 * (size_t)p.I;
