@@ -1,6 +1,6 @@
 # Thin: every target is a CMake, ctest or tools/ call. `make help` lists them.
 # Settings: BUILD=folder CC=compiler JOBS=n PREFIX=folder DESTDIR=folder GOLDEN=folder FUZZ_SECONDS=n
-# and of the benchmark QUICK=1 JSON=file ORIGINAL=folder ISA=mask ONLY=section,...
+# and of the benchmark QUICK=1 JSON=file ORIGINAL=folder ISA=mask ONLY=section,... PRESETS=name,... DEVICE=cuda
 BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
@@ -34,7 +34,8 @@ golden: all ## compare the network with the tensors in GOLDEN=folder
 bench: $(BUILD)/build.ninja ## measure speed: QUICK=1 in minutes; JSON=file keeps the numbers; ORIGINAL=folder
 	@cmake --build $(BUILD) -j $(JOBS) --target bench
 	@tools/run_bench $(BUILD) $(if $(QUICK),--quick) $(if $(JSON),--json '$(JSON)') $(if $(ISA),--isa '$(ISA)') \
-		$(if $(ONLY),--only '$(ONLY)') $(if $(ORIGINAL),--original '$(abspath $(ORIGINAL))')
+		$(if $(ONLY),--only '$(ONLY)') $(if $(ORIGINAL),--original '$(abspath $(ORIGINAL))') \
+		$(if $(PRESETS),--presets '$(PRESETS)') $(if $(DEVICE),--device '$(DEVICE)' --compile layers)
 
 install: all ## program, library, headers, man pages, pkg-config and CMake files
 	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)'
@@ -54,6 +55,9 @@ valgrind: setup ## unit tests under valgrind memcheck
 arm64: ## cross-build for 64-bit ARM, run the kernel tests under qemu-user
 	@tools/arm64 build-arm64 $(JOBS)
 
+gpu-pack: ## what tools/gpu_run needs on a machine with a GPU, in gpu/: ORIGINAL=folder
+	@tools/gpu_run pack gpu $(if $(ORIGINAL),--original '$(abspath $(ORIGINAL))')
+
 fuzz: setup ## each parser's fuzzer for FUZZ_SECONDS (needs clang)
 	@tools/run_fuzz $(FUZZ_SECONDS)
 
@@ -64,9 +68,9 @@ format-check: ## differences from .clang-format
 	@git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' | xargs clang-format --dry-run -Werror
 
 clean: ## remove all builds
-	@rm -rf $(BUILD) build-asan build-ubsan build-tsan build-valgrind build-fuzz build-clang build-arm64
+	@rm -rf $(BUILD) gpu build-gpu build-asan build-ubsan build-tsan build-valgrind build-fuzz build-clang build-arm64
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
 
-.PHONY: all setup demo test golden bench install deb asan ubsan tsan valgrind arm64 fuzz clang format-check clean help
+.PHONY: all setup demo test golden bench install deb asan ubsan tsan valgrind arm64 gpu-pack fuzz clang format-check clean help

@@ -17,9 +17,13 @@ typedef enum bench_mode {
 
 typedef struct bench {
   bench_mode mode;
-  const char *only; /* a list of sections; NULL: all */
+  const char *only;    /* a list of sections; NULL: all */
+  const char *presets; /* a list of configurations; NULL: those of the mode */
+  /* "cuda", or another device that --device names: NULL is the ordinary table of a CPU. With it there are only the rows
+   * that say something of a device (ceilings, networks, solving), in bf16, and the ceiling is the peer's product. */
+  const char *device;
   trm_runtime *all; /* every thread */
-  trm_runtime *one; /* one thread */
+  trm_runtime *one; /* one thread; NULL with a device */
   const trm__kernels *kernels;
   int threads;
   measure_budget kernel_budget, network_budget;
@@ -36,7 +40,12 @@ static inline trm__pool *bench_pool(const bench *b) { /* for ceilings beside net
   return b->network_clock == measure_thread_clock ? NULL : b->all->pool;
 }
 
+/* What rows of this type are judged by, as a contestant; 0 when there is nothing. run, torch: its storage. */
+int bench_ceiling(bench *b, number_type type, ceiling_run *run, pytorch_case *torch, contestant *c);
+int bench_wants(const bench *b, const char *preset); /* among b->presets, where they are given */
+
 void bench_ceilings(bench *b);
+void bench_device_ceilings(bench *b);
 void bench_products(bench *b);
 void bench_streams(bench *b);
 void bench_forkjoin(bench *b);

@@ -12,11 +12,18 @@ const forward_type forward_types[] = {
 const int forward_type_count = sizeof forward_types / sizeof *forward_types;
 
 int case_has_type(const bench *b, const forward_type *type) {
+  if (b->device) return type->type == TYPE_BFLOAT16;
   return type->type != TYPE_INT8 || b->kernels->product[TRM__INT8] != NULL;
 }
 
-const network_case network_cases[] = {{1, 0, 1}, {8, 0, 1}, {32, 0, 0}, {8, 1, 1}};
-const int network_case_count = sizeof network_cases / sizeof *network_cases;
+const network_case *network_cases_of(const bench *b, int *count) {
+  static const network_case cpu[] = {{1, 0, 1}, {8, 0, 1}, {32, 0, 0}, {8, 1, 1}};
+  static const network_case card[] = {{1, 0, 0}, {8, 0, 0}, {32, 0, 0}, {768, 0, 0}, {768, 1, 0}};
+  static const network_case tiny[] = {{1, 0, 0}, {12, 0, 0}, {12, 1, 0}};
+  if (b->device && b->mode == MODE_TINY) return *count = sizeof tiny / sizeof *tiny, tiny;
+  *count = b->device ? sizeof card / sizeof *card : sizeof cpu / sizeof *cpu;
+  return b->device ? card : cpu;
+}
 
 const network_preset network_presets[] = {{"sudoku-mlp", 1, 2}, {"sudoku-att", 1, 2}, {"maze", 1, 1}, {"arc", 0, 0}};
 const int network_preset_count = sizeof network_presets / sizeof *network_presets;

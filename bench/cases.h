@@ -24,8 +24,7 @@ typedef struct network_case {
   int batch, training;
   int one_thread; /* also on one thread, for the ratio */
 } network_case;
-extern const network_case network_cases[];
-extern const int network_case_count;
+const network_case *network_cases_of(const bench *b, int *count);
 
 /* The published configurations, largest last; the quick modes leave out those that differ little from another. */
 typedef struct network_preset {

@@ -20,6 +20,7 @@
 
 enum { PUZZLES = 1000, MOST_STEPS = 16, LOGITS = 4096 };
 #define HALTING 0.33 /* of the steps */
+enum { A_CARDS_SLOTS = 256 };
 
 typedef struct engine_job {
   const char *preset;
@@ -177,21 +178,36 @@ static trm_status bench_single(bench *b, engine_job *j, trm_error *err) {
   solving alone = {j, solver, 1};
   double operations = (double)steps * case_operations(&j->config, 1, 0);
   ceiling_run top;
-  pytorch_case torch = {b->torch, &j->config, j->type->torch, 1, 0, b->threads};
-  contestant all[] = {{.seconds = solving_seconds, .context = &alone, .amount = operations},
-                      ceiling_contestant(&top, ceiling_of(j->type->type, b->kernels->isa), bench_pool(b)),
-                      pytorch_contestant(&torch, case_operations(&j->config, 1, 0))};
-  measured m[3] = {{NAN, NAN, NAN}, {NAN, NAN, NAN}, {NAN, NAN, NAN}};
-  if (!status) measure_in_turn(all, b->torch && torch.dtype ? 3 : 2, &b->network_budget, m);
+  pytorch_case product, torch = {b->torch, &j->config, j->type->torch, 1, 0, b->threads, 0};
+  contestant all[3] = {{.seconds = solving_seconds, .context = &alone, .amount = operations}};
+  measured m[3] = {{NAN, NAN, NAN}, {NAN, NAN, NAN}, {NAN, NAN, NAN}}, found[3];
+  int count = 1, top_at = 0, torch_at = 0;
+  if (bench_ceiling(b, j->type->type, &top, &product, &all[count])) top_at = count++;
+  if (b->torch && torch.dtype)
+    all[count] = pytorch_contestant(&torch, case_operations(&j->config, 1, 0)), torch_at = count++;
+  measure_in_turn(all, count, &b->network_budget, found);
+  m[0] = found[0];
+  if (top_at) m[1] = found[top_at];
+  if (torch_at) m[2] = found[torch_at];
   row r = row_empty();
   snprintf(r.what, sizeof r.what, "%s, one puzzle, %d step%s", j->preset, (int)steps, steps > 1 ? "s" : "");
   common(b, j, &r, (double)steps, m[0].seconds);
   r.share = m[1].relative;
   r.torch = m[2].relative;
   snprintf(r.note, sizeof r.note, "%.3g s a puzzle", m[0].seconds);
-  if (!status) table_add(&b->table, &r);
+  table_add(&b->table, &r);
   trm_solver_close(&solver);
-  return status;
+  return TRM_OK;
+}
+
+/* On a device: the peer's seconds for all of the puzzles at once with all steps, as the original evaluates. */
+static double peer_solving(bench *b, const engine_job *j) {
+  if (!b->torch || !b->device || !j->type->torch) return NAN;
+  pytorch_case torch = {b->torch, &j->config, j->type->torch, (int)j->puzzles, 0, b->threads, 0};
+  contestant c = pytorch_contestant(&torch, 1);
+  measured m;
+  measure_in_turn(&c, 1, &b->network_budget, &m);
+  return MOST_STEPS * m.seconds;
 }
 
 /* Seconds of a step of a full batch of j->batch. */
@@ -206,7 +222,8 @@ static trm_status step_of_full_batch(const bench *b, engine_job *j, double *seco
 /* Many puzzles once. All 1,000 leave the batch to the engine; what a full batch costs is measured after it. */
 static trm_status bench_many(bench *b, engine_job *j, trm_error *err) {
   trm_solver *solver = NULL;
-  trm_status status = open_solver(b, j, &solver, j->puzzles == PUZZLES ? 0 : j->batch, MOST_STEPS, 1, err);
+  trm_status status =
+      open_solver(b, j, &solver, j->puzzles == PUZZLES && !b->device ? 0 : j->batch, MOST_STEPS, 1, err);
   if (status) return status;
   double seconds = solve(j, solver, j->puzzles, 0, err), step = 0, steps = (double)steps_taken(j, j->puzzles);
   j->batch = trm_solver_last_run(solver).batch;
@@ -220,6 +237,7 @@ static trm_status bench_many(bench *b, engine_job *j, trm_error *err) {
   r.name_of[2] = "engine_share", r.more[2] = expected / seconds;
   r.name_of[3] = "puzzles", r.more[3] = (double)j->puzzles;
   r.name_of[4] = "batch", r.more[4] = (double)j->batch;
+  r.torch = peer_solving(b, j) / seconds;
   snprintf(r.note, sizeof r.note, "%.1f %% of what %d steps cost in full batches; %.3g s", 100 * expected / seconds,
            (int)steps, seconds);
   table_add(&b->table, &r);
@@ -232,7 +250,7 @@ static void plan(const bench *b, engine_job *j, double second_a_step) {
   double fit = b->engine_seconds / (second_a_step * steps_each);
   j->puzzles = b->mode == MODE_TINY ? 20 : fit < PUZZLES ? (int64_t)fit : PUZZLES;
   if (j->puzzles < 4) j->puzzles = 4;
-  while (j->batch > 1 && j->puzzles < 8 * j->batch) j->batch /= 2;
+  while (!b->device && j->batch > 1 && j->puzzles < 8 * j->batch) j->batch /= 2;
 }
 
 static trm_status bench_solving(bench *b, const char *preset, const forward_type *type, trm_error *err) {
@@ -248,7 +266,7 @@ static trm_status bench_solving(bench *b, const char *preset, const forward_type
   if (!status) status = open_puzzles(j, PUZZLES, err);
   if (!status) status = open_solver(b, j, &chosen, 0, 1, 0, err); /* how many slots the engine chooses */
   if (status) goto done;
-  j->batch = chosen->slots;
+  j->batch = b->device && b->mode != MODE_TINY ? A_CARDS_SLOTS : chosen->slots;
   trm_solver_close(&chosen);
   plan(b, j, case_operations(&j->config, 1, 0) / (0.7 * b->ceiling_rate));
   status = step_of_full_batch(b, j, &ignored, err); /* shows which logits occur */
@@ -271,9 +289,9 @@ int bench_engine(bench *b) {
                 "untrained weights: one puzzle takes all its steps; of many, a third of the steps halts");
   for (int t = 0; t < forward_type_count && !status; t++) {
     if (!case_has_type(b, &forward_types[t])) continue;
-    status = bench_solving(b, small, &forward_types[t], &err);
+    if (!b->device) status = bench_solving(b, small, &forward_types[t], &err);
     for (int p = 0; p < network_preset_count && !status; p++)
-      if (network_presets[p].solves > (b->mode == MODE_QUICK))
+      if (b->presets ? bench_wants(b, network_presets[p].name) : network_presets[p].solves > (b->mode == MODE_QUICK))
         status = bench_solving(b, network_presets[p].name, &forward_types[t], &err);
   }
   if (status) fprintf(stderr, "bench: %s: %s\n", err.where, err.message);

@@ -1,9 +1,8 @@
 /* `make bench`: one table of what this machine can do, what trm's kernels, networks and engine reach of it, and how
  * that compares with plain C, oneDNN and PyTorch, all in one call. tools/run_bench starts it.
  *
- * bench [--quick | --tiny] [--json FILE] [--threads N] [--isa MASK] [--only SECTION,...] [--python PROGRAM] [--script
- * FILE]
- *       [--original FOLDER] */
+ * bench [--quick | --tiny] [--json FILE] [--threads N] [--isa MASK] [--only SECTION,...] [--presets NAME,...]
+ *       [--python PROGRAM --script FILE] [--original FOLDER] [--device cuda [--compile model|layers|none]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 #include "onednn.h"
 
 typedef struct arguments {
-  const char *json, *isa, *only, *python, *script, *original;
+  const char *json, *isa, *only, *presets, *python, *script, *original, *device, *compile;
   int threads;
   bench_mode mode;
 } arguments;
@@ -31,6 +30,9 @@ static int parse(arguments *a, int argc, char **argv) {
     else if (strcmp(word, "--python") == 0) a->python = argv[++i];
     else if (strcmp(word, "--script") == 0) a->script = argv[++i];
     else if (strcmp(word, "--original") == 0) a->original = argv[++i];
+    else if (strcmp(word, "--presets") == 0) a->presets = argv[++i];
+    else if (strcmp(word, "--device") == 0) a->device = argv[++i];
+    else if (strcmp(word, "--compile") == 0) a->compile = argv[++i];
     else return 0;
   }
   return a->threads >= 0;
@@ -52,16 +54,22 @@ static void set_mode(bench *b, bench_mode mode) {
   b->engine_seconds = modes[mode].engine;
 }
 
+#define A_CARD 3e14 /* bf16 operations a second, for plans of how much to measure */
+
 static trm_status open_runtimes(bench *b, const arguments *a, trm_error *err) {
   trm_runtime_config config = trm_runtime_config_default();
   config.isa = a->isa && *a->isa ? a->isa : NULL;
   config.threads = a->threads;
+  config.device = b->device = a->device && *a->device ? a->device : NULL;
   trm_status status = trm_runtime_open(&b->all, &config, err);
   config.threads = 1;
-  if (!status) status = trm_runtime_open(&b->one, &config, err);
+  if (!status && !b->device) status = trm_runtime_open(&b->one, &config, err);
   if (status) return status;
-  b->kernels = b->all->kernels;
+  b->kernels = b->all->kernels ? b->all->kernels : trm__kernels_get(config.isa);
   b->threads = trm__pool_threads(b->all->pool);
+  b->ceiling_rate = A_CARD;
+  if (b->device && strcmp(b->device, "cpu") != 0) return TRM_OK;
+  b->ceiling_rate = 0;
   ceiling_run run; /* the best of some runs: what the plans below should not depend on is how busy the machine is */
   contestant c = ceiling_contestant(&run, ceiling_of(TYPE_FLOAT32, b->kernels->isa), b->all->pool);
   for (int i = 0; i < 50; i++) {
@@ -75,7 +83,8 @@ static void open_peers(bench *b, const arguments *a) {
   char why[300];
   if (!a->python || !*a->python || !a->script) return;
   table_progress(&b->table, "starting PyTorch");
-  b->torch = pytorch_open(a->python, a->script, a->original, why, sizeof why);
+  const pytorch_start how = {a->python, a->script, a->original, a->device, a->compile};
+  b->torch = pytorch_open(&how, why, sizeof why);
   if (!b->torch) fprintf(stderr, "bench: no PyTorch: %s\n", why);
 }
 
@@ -83,7 +92,15 @@ static int wanted(const bench *b, const char *section) {
   return !b->only || strstr(b->only, section) != NULL;
 }
 
+/* Rows of a device: what is not its own is left out. */
+static int run_device(bench *b) {
+  if (wanted(b, "ceilings")) bench_device_ceilings(b);
+  if (wanted(b, "networks") && !bench_networks(b)) return 0;
+  return !wanted(b, "solving") || bench_engine(b);
+}
+
 static int run(bench *b) {
+  if (b->device) return run_device(b);
   if (wanted(b, "ceilings")) bench_ceilings(b);
   if (wanted(b, "forkjoin")) bench_forkjoin(b);
   if (wanted(b, "products")) bench_products(b);
@@ -99,22 +116,36 @@ static int save(const char *path, json_t *report) {
   return ok;
 }
 
+/* A machine without the card, or a build without its kernels, has nothing to say about it, which is no failure. */
+static int no_device(const bench *b, const arguments *a, const trm_error *err) {
+  int absent = b->device && (err->code == TRM_E_UNSUPPORTED || strncmp(b->device, "cuda", 4) == 0);
+  if (!absent) return fprintf(stderr, "bench: %s: %s\n", err->where, err->message), 4;
+  printf("device %s: nothing measured: %s\n", b->device, err->message);
+  json_t *report = json_pack("{s:s, s:s, s:[]}", "device", b->device, "absent", err->message, "sections");
+  int ok = !a->json || !*a->json || save(a->json, report);
+  json_decref(report);
+  return ok ? 0 : 4;
+}
+
 int main(int argc, char **argv) {
   arguments a;
   bench b = {0};
   trm_error err = {0};
   if (!parse(&a, argc, argv)) {
-    fprintf(stderr, "usage: bench [--quick | --tiny] [--json FILE] [--threads N] [--isa MASK] [--only SECTION,...]\n"
-                    "             [--python PROGRAM --script bench/network.py] [--original FOLDER]\n"
-                    "sections: ceilings forkjoin products streams networks solving\n");
+    fprintf(stderr,
+            "usage: bench [--quick | --tiny] [--json FILE] [--threads N] [--isa MASK] [--only SECTION,...]\n"
+            "             [--presets NAME,...] [--python PROGRAM --script bench/network.py] [--original FOLDER]\n"
+            "             [--device cuda [--compile model|layers|none]]\n"
+            "sections: ceilings forkjoin products streams networks solving\n");
     return 2;
   }
-  if (open_runtimes(&b, &a, &err)) return fprintf(stderr, "bench: %s: %s\n", err.where, err.message), 4;
+  if (open_runtimes(&b, &a, &err)) return no_device(&b, &a, &err);
   set_mode(&b, a.mode);
+  b.presets = a.presets && *a.presets ? a.presets : NULL;
   b.only = a.only && *a.only ? a.only : NULL;
   table_open(&b.table);
   open_peers(&b, &a);
-  b.network_clock = b.threads == 1 && !b.torch ? measure_thread_clock : measure_wall_clock;
+  b.network_clock = b.threads == 1 && !b.torch && !b.device ? measure_thread_clock : measure_wall_clock;
   char title[1200];
   bench_title(&b, title, sizeof title);
   table_title(&b.table, title);

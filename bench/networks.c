@@ -13,7 +13,7 @@
 #include "model/network.h"
 #include "train/memory.h"
 
-/* A network with its buffers on one runtime. */
+/* A network on one runtime with its buffers, which lie on the runtime's device. */
 typedef struct network_state {
   trm__backend *backend;
   trm__network *net;
@@ -26,45 +26,76 @@ typedef struct network_state {
   trm__real *logits, *q, *grads, *rows, *drows;
   trm__example_stats *stats;
   uint8_t *fresh;
+  trm__real *flat, *start; /* the weights on the device */
 } network_state;
 
 static void state_close(network_state *s) {
-  trm__free(s->tokens), trm__free(s->labels), trm__free(s->y), trm__free(s->z), trm__free(s->logits), trm__free(s->q);
-  trm__free(s->grads), trm__free(s->rows), trm__free(s->drows), trm__free(s->stats), trm__free(s->fresh);
+  void *on_device[] = {s->tokens, s->labels, s->y,     s->z,     s->logits, s->q,    s->grads,
+                       s->rows,   s->drows,  s->stats, s->fresh, s->flat,   s->start};
+  for (size_t i = 0; s->backend && i < sizeof on_device / sizeof *on_device; i++)
+    if (on_device[i]) s->backend->free(s->backend, on_device[i]);
   trm__weight_set_close(&s->weights);
   trm__network_close(&s->net);
   trm__params_close(&s->params);
+  *s = (network_state){0};
 }
 
-static void *array(size_t n, size_t size, int *failed) {
-  void *p = trm__calloc(n, size);
+static void *array(const network_state *s, size_t n, size_t size, int *failed) {
+  void *p = s->backend->alloc(s->backend, (n ? n : 1) * size);
   if (!p) *failed = 1;
   return p;
+}
+
+static trm_status no_memory(trm_error *err) {
+  *err = (trm_error){.code = TRM_E_MEMORY, .where = "bench", .message = "no memory for a network's buffers"};
+  return TRM_E_MEMORY;
 }
 
 static trm_status state_buffers(network_state *s, trm_error *err) {
   const trm__dims *d = &s->params.dims;
   size_t b = (size_t)s->batch, tokens = b * (size_t)d->S, state = b * (size_t)d->L * (size_t)d->D;
   int failed = 0;
-  s->tokens = array(tokens, sizeof *s->tokens, &failed);
-  s->labels = array(tokens, sizeof *s->labels, &failed);
-  s->y = array(state, s->backend->act_bytes, &failed);
-  s->z = array(state, s->backend->act_bytes, &failed);
-  s->logits = array(tokens * (size_t)d->V, sizeof *s->logits, &failed);
-  s->q = array(2 * b, sizeof *s->q, &failed);
-  if (s->training) s->grads = array(s->params.trained, sizeof *s->grads, &failed);
-  s->rows = array(b * (size_t)d->emb_ndim, sizeof *s->rows, &failed);
-  s->drows = array(b * (size_t)d->emb_ndim, sizeof *s->drows, &failed);
-  s->stats = array(b, sizeof *s->stats, &failed);
-  s->fresh = array(b, 1, &failed);
-  if (failed) {
-    *err = (trm_error){.code = TRM_E_MEMORY, .where = "bench", .message = "no memory for a network's buffers"};
-    return TRM_E_MEMORY;
-  }
+  s->tokens = array(s, tokens, sizeof *s->tokens, &failed);
+  s->labels = array(s, tokens, sizeof *s->labels, &failed);
+  s->y = array(s, state, s->backend->act_bytes(s->backend, &s->params.dims), &failed);
+  s->z = array(s, state, s->backend->act_bytes(s->backend, &s->params.dims), &failed);
+  s->logits = array(s, tokens * (size_t)d->V, sizeof *s->logits, &failed);
+  s->q = array(s, 2 * b, sizeof *s->q, &failed);
+  if (s->training) s->grads = array(s, s->params.trained, sizeof *s->grads, &failed);
+  s->rows = array(s, b * (size_t)d->emb_ndim, sizeof *s->rows, &failed);
+  s->drows = array(s, b * (size_t)d->emb_ndim, sizeof *s->drows, &failed);
+  s->stats = array(s, b, sizeof *s->stats, &failed);
+  s->fresh = array(s, b, 1, &failed);
+  s->flat = array(s, s->params.trained, sizeof *s->flat, &failed);
+  s->start = array(s, 2 * (size_t)d->D, sizeof *s->start, &failed);
+  return failed ? no_memory(err) : TRM_OK;
+}
+
+/* Random tokens, which are their own labels, fresh slots and random weights. */
+static trm_status state_fill(network_state *s, trm_error *err) {
+  const trm__dims *d = &s->params.dims;
+  trm__backend *be = s->backend;
+  size_t b = (size_t)s->batch, n = b * (size_t)d->S;
+  int32_t *tokens = trm__calloc(n, sizeof *tokens);
+  uint8_t *fresh = trm__calloc(b, 1);
+  trm_status status = tokens && fresh ? TRM_OK : no_memory(err);
+  if (status) goto done;
   trm__rng rng = trm__rng_make(1, TRM__RNG_TEST, 0);
-  for (size_t i = 0; i < tokens; i++) s->tokens[i] = s->labels[i] = (int32_t)trm__rng_below(&rng, (uint32_t)d->V);
-  memset(s->fresh, 1, b);
-  return TRM_OK;
+  for (size_t i = 0; i < n; i++) tokens[i] = (int32_t)trm__rng_below(&rng, (uint32_t)d->V);
+  memset(fresh, 1, b);
+  trm__weight_set_init(&s->weights, &s->params, 1);
+  be->copy(be, s->tokens, tokens, n * sizeof *tokens, TRM__COPY_TO_DEVICE);
+  be->copy(be, s->labels, tokens, n * sizeof *tokens, TRM__COPY_TO_DEVICE);
+  be->copy(be, s->fresh, fresh, b, TRM__COPY_TO_DEVICE);
+  be->copy(be, s->flat, s->weights.flat, s->params.trained * sizeof *s->flat, TRM__COPY_TO_DEVICE);
+  be->copy(be, s->start, s->weights.start, 2 * (size_t)d->D * sizeof *s->start, TRM__COPY_TO_DEVICE);
+  trm__network_prepare(s->net, s->flat);
+  trm__network_refill(s->net, s->batch, s->fresh, s->start, s->y, s->z);
+  status = be->synchronize(be, err);
+done:
+  trm__free(tokens);
+  trm__free(fresh);
+  return status;
 }
 
 static trm_status state_open(network_state *s, const bench *b, trm_runtime *runtime, const trm_model_config *config,
@@ -75,29 +106,28 @@ static trm_status state_open(network_state *s, const bench *b, trm_runtime *runt
   if (!status) status = trm__network_open(&s->net, config, &s->params, runtime->backend, &plan, err);
   if (!status) status = trm__weight_set_open(&s->weights, &s->params, err);
   if (!status) status = state_buffers(s, err);
-  if (status) return status;
-  trm__weight_set_init(&s->weights, &s->params, 1);
-  trm__network_prepare(s->net, s->weights.flat);
-  trm__network_refill(s->net, batch, s->fresh, s->weights.start, s->y, s->z);
-  return TRM_OK;
+  return status ? status : state_fill(s, err);
 }
 
 static double state_seconds(void *context, int runs) {
   network_state *s = context;
-  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / s->batch};
+  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / s->batch, 0};
   double start = s->now();
   for (int r = 0; r < runs; r++) {
     if (s->training)
-      trm__network_train_step(s->net, s->batch, s->tokens, s->rows, s->labels, &loss, s->y, s->z, s->grads, s->drows,
-                              s->stats, NULL, NULL);
+      trm__network_train_step(s->net, s->batch, s->tokens, s->rows, s->labels, NULL, &loss, s->y, s->z, s->grads,
+                              s->drows, s->stats, NULL, NULL);
     else trm__network_step(s->net, s->batch, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
   }
-  return s->now() - start;
+  trm_error err;
+  return s->backend->synchronize(s->backend, &err) ? -1 : s->now() - start;
 }
 
-/* The largest batch whose network, twice when there is a second on one thread, fits in half of the memory. */
+/* The largest batch whose network, twice when there is a second on one thread, fits in half of the memory. On a card:
+ * in so much that the peer fits beside it. */
 static int fitting_batch(const bench *b, const trm_model_config *config, const network_case *c) {
-  size_t room = (size_t)(trm__memory_available() / 4);
+  int on_card = b->device && strcmp(b->device, "cpu") != 0;
+  size_t room = on_card ? (size_t)36 << 30 : (size_t)(trm__memory_available() / 4);
   int batch = c->batch;
   for (; batch > 1 && room; batch /= 2) {
     trm__network_plan plan = {.max_batch = batch, .training = c->training};
@@ -134,7 +164,10 @@ static void add_row(bench *b, const network_job *j, const measured *m) {
   r.name_of[2] = "calls_of_a_step", r.more[2] = j->whole;
   size_t used = 0;
   if (j->batch != j->c->batch) used += (size_t)snprintf(r.note, sizeof r.note, "instead of batch %d; ", j->c->batch);
-  if (j->calls != j->whole) snprintf(r.note + used, sizeof r.note - used, "%d of %d calls", j->calls, j->whole);
+  if (j->calls != j->whole)
+    used += (size_t)snprintf(r.note + used, sizeof r.note - used, "%d of %d calls; ", j->calls, j->whole);
+  if (b->torch && b->device) snprintf(r.note + used, sizeof r.note - used, "%s", pytorch_how(b->torch));
+  else if (used) r.note[used - 2] = 0;
   table_add(&b->table, &r);
 }
 
@@ -142,19 +175,20 @@ static void add_row(bench *b, const network_job *j, const measured *m) {
 static void run_job(bench *b, const network_job *j, network_state *all_threads, network_state *one_thread) {
   double operations = case_operations(&j->config, j->batch, j->c->training);
   ceiling_run top;
-  pytorch_case torch = {b->torch, &j->config, j->type->torch, j->batch, j->c->training, b->threads}, torch_f32 = torch;
+  pytorch_case product;
+  pytorch_case torch = {b->torch, &j->config, j->type->torch, j->batch, j->c->training, b->threads, 0},
+               torch_f32 = torch;
   torch_f32.dtype = "float32";
   contestant all[CONTESTANTS];
   int place[CONTESTANTS], count = 0;
   all[count] = (contestant){.seconds = state_seconds, .context = all_threads, .amount = operations},
   place[count++] = OURS;
-  all[count] = ceiling_contestant(&top, ceiling_of(j->type->type, b->kernels->isa), bench_pool(b));
-  place[count++] = CEILING;
+  if (bench_ceiling(b, j->type->type, &top, &product, &all[count])) place[count++] = CEILING;
   if (one_thread)
     all[count] = (contestant){.seconds = state_seconds, .context = one_thread, .amount = operations},
     place[count++] = ONE_THREAD;
   if (b->torch && torch.dtype) all[count] = pytorch_contestant(&torch, operations), place[count++] = TORCH;
-  if (b->torch && j->type->type != TYPE_FLOAT32)
+  if (b->torch && !b->device && j->type->type != TYPE_FLOAT32)
     all[count] = pytorch_contestant(&torch_f32, operations), place[count++] = TORCH_F32;
   measured found[CONTESTANTS], results[CONTESTANTS];
   for (int i = 0; i < CONTESTANTS; i++) results[i] = (measured){NAN, NAN, NAN};
@@ -185,18 +219,23 @@ static trm_status bench_network(bench *b, const char *preset, const forward_type
   if (!status) run_job(b, &j, &all, alone ? &one : NULL);
   state_close(&all);
   state_close(&one);
-  return status;
+  if (status != TRM_E_MEMORY || !b->device) return status;
+  table_remark(&b->table, "%s, batch %d: no memory for it", preset, j.batch);
+  return TRM_OK;
 }
 
 int bench_networks(bench *b) {
   trm_error err = {0};
+  int case_count;
+  const network_case *cases = network_cases_of(b, &case_count);
   table_section(&b->table, "networks, one supervision step", b->torch ? pytorch_describe(b->torch) : "NO PyTorch");
   for (int t = 0; t < forward_type_count; t++) {
     for (int p = 0; p < network_preset_count && case_has_type(b, &forward_types[t]); p++) {
-      if (b->mode != MODE_FULL && !network_presets[p].quick) continue;
-      for (int c = 0; c < network_case_count; c++) {
-        if (network_cases[c].training && !forward_types[t].trains) continue;
-        if (!bench_network(b, network_presets[p].name, &forward_types[t], &network_cases[c], &err)) continue;
+      if (b->presets ? !bench_wants(b, network_presets[p].name) : b->mode != MODE_FULL && !network_presets[p].quick)
+        continue;
+      for (int c = 0; c < case_count; c++) {
+        if (cases[c].training && !forward_types[t].trains) continue;
+        if (!bench_network(b, network_presets[p].name, &forward_types[t], &cases[c], &err)) continue;
         fprintf(stderr, "bench: %s: %s\n", err.where, err.message);
         return 0;
       }

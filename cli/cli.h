@@ -37,7 +37,7 @@ struct cli_command {
 };
 
 extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_train, cli_eval, cli_solve,
-    cli_info, cli_quantize, cli_plot, cli_doctor;
+    cli_info, cli_quantize, cli_convert, cli_plot, cli_doctor;
 extern const cli_command *const cli_commands[]; /* in the order of --help, ends with NULL */
 
 /* -- arguments (arguments.c) --------------------------------------------------------------------------------------- */
@@ -117,9 +117,11 @@ void cli_json_print(json_t *value, int one_line); /* to standard output; value i
 
 /* -- the machine (runtime.c) --------------------------------------------------------------------------------------- */
 
-/* A runtime with threads (0: TRM_THREADS, else all) and TRM_ISA. quiet: of its log only warnings are shown.
- * CLI_CONTINUE or an exit code. */
-int cli_runtime_open(const cli_command *command, trm_runtime **runtime, int64_t threads, int quiet);
+#define CLI_DEVICE 64 /* bytes of a device's name */
+#define CLI_DEVICE_HELP "what computes: cpu or cuda; default: TRM_DEVICE, else cpu"
+/* A runtime on the device ("": TRM_DEVICE, else the CPU) with threads (0: TRM_THREADS, else all) and TRM_ISA. quiet: of
+ * its log only warnings are shown. CLI_CONTINUE or an exit code. */
+int cli_runtime_open(const cli_command *command, trm_runtime **runtime, const char *device, int64_t threads, int quiet);
 /* threads, or TRM_THREADS where that is 0. */
 int cli_threads(const cli_command *command, int64_t threads, int64_t *out);
 

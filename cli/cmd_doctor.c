@@ -8,6 +8,7 @@
 #include "cli.h"
 
 static struct {
+  char device[CLI_DEVICE];
   int json;
   int64_t threads;
 } opt;
@@ -15,6 +16,12 @@ static struct {
 #define FIELD(name) .offset = offsetof(__typeof__(opt), name)
 static const trm_option own[] = {
     {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .group = "Doctor", .help = "print one JSON object"},
+    {.name = "device",
+     .type = TRM_OPT_STRING,
+     FIELD(device),
+     .size = sizeof opt.device,
+     .metavar = "NAME",
+     .help = CLI_DEVICE_HELP},
     {.name = "threads",
      .type = TRM_OPT_INT,
      FIELD(threads),
@@ -105,8 +112,13 @@ static double proc_bytes(const char *path, const char *key) {
   return 1024 * strtod(proc_value(path, key, text, sizeof text), NULL);
 }
 
+#define CARDS 16
+
 typedef struct machine {
   trm_runtime_info runtime;
+  trm_device_info card[CARDS];
+  int cards;
+  trm_error no_cards; /* why there is none */
   struct utsname system;
   char cpu[160], install[512];
   double memory, memory_free, disk_free;
@@ -117,10 +129,12 @@ static int examine(const cli_command *self, machine *m) {
   trm_runtime *runtime = NULL;
   struct statvfs disk;
   memset(m, 0, sizeof *m);
-  int code = cli_runtime_open(self, &runtime, opt.threads, 1);
+  int code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
   if (code != CLI_CONTINUE) return code;
   m->runtime = trm_runtime_describe(runtime);
   trm_runtime_close(&runtime);
+  m->cards = trm_devices(m->card, CARDS, &m->no_cards);
+  if (m->cards > CARDS) m->cards = CARDS;
   (void)uname(&m->system);
   (void)proc_value("/proc/cpuinfo", "model name", m->cpu, sizeof m->cpu);
   m->memory = proc_bytes("/proc/meminfo", "MemTotal");
@@ -139,6 +153,32 @@ static const char *built_with(void) {
 #endif
 }
 
+static void print_cards(const machine *m) {
+  char memory[32];
+  if (!m->cards) printf("cards     none: %s\n", m->no_cards.message);
+  for (int i = 0; i < m->cards; i++) {
+    const trm_device_info *card = &m->card[i];
+    printf("%s %s, %s, %s, compute capability %d.%d%s\n", i ? "         " : "cards    ", card->name, card->model,
+           cli_bytes((double)card->memory, memory), card->capability / 10, card->capability % 10,
+           card->usable ? "" : ": too old for trm");
+  }
+  if (m->cards)
+    printf("cuda      %d.%d, driver for %d.%d\n", m->card[0].built / 1000, m->card[0].built % 1000 / 10,
+           m->card[0].driver / 1000, m->card[0].driver % 1000 / 10);
+}
+
+static json_t *json_cards(const machine *m) {
+  json_t *list = json_array();
+  for (int i = 0; i < m->cards; i++) {
+    const trm_device_info *card = &m->card[i];
+    json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:i, s:b, s:i, s:i}", "name", card->name, "model",
+                                          card->model, "memory_bytes", json_integer((json_int_t)card->memory),
+                                          "capability", card->capability, "usable", card->usable, "cuda", card->built,
+                                          "cuda_driver", card->driver));
+  }
+  return list;
+}
+
 static void print_text(const machine *m) {
   char a[32], b[32];
   int color = cli_color(stdout);
@@ -149,6 +189,7 @@ static void print_text(const machine *m) {
          m->runtime.threads == 1 ? "" : "s");
   printf("kernels   %s in use; this machine runs: %s\n", m->runtime.isa, m->runtime.available);
   printf("device    %s\n", m->runtime.device);
+  print_cards(m);
   printf("memory    %s, %s available\n", cli_bytes(m->memory, a), cli_bytes(m->memory_free, b));
   printf("disk      %s free here\n\n", cli_bytes(m->disk_free, a));
   for (size_t i = 0; i < NEEDS; i++) {
@@ -165,11 +206,12 @@ static void print_json(const machine *m) {
   for (size_t i = 0; i < NEEDS; i++)
     json_array_append_new(
         list, json_pack("{s:s, s:s, s:b}", "name", needs[i].what, "package", needs[i].package, "found", is_present(i)));
-  cli_json_print(json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "version",
-                           trm_version(), "compiler", built_with(), "system", m->system.sysname, "machine",
+  cli_json_print(json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s}",
+                           "version", trm_version(), "compiler", built_with(), "system", m->system.sysname, "machine",
                            m->system.machine, "cpu", m->cpu, "cores", m->runtime.cores, "threads", m->runtime.threads,
                            "isa", m->runtime.isa, "isa_available", m->runtime.available, "device", m->runtime.device,
-                           "memory_bytes", json_integer((json_int_t)m->memory), "memory_available_bytes",
+                           "cards", json_cards(m), "no_cards", m->no_cards.message, "memory_bytes",
+                           json_integer((json_int_t)m->memory), "memory_available_bytes",
                            json_integer((json_int_t)m->memory_free), "disk_free_bytes",
                            json_integer((json_int_t)m->disk_free), "needs", list, "install", m->install),
                  0);
@@ -194,8 +236,9 @@ const cli_command cli_doctor = {
     .name = "doctor",
     .synopsis = "[--json]",
     .summary = "show what this machine offers and what is missing",
-    .description = "Shows cores, kernels, memory and disk as trm sees them, the compiler it was built with, and which "
-                   "programs and libraries for building and testing are missing, with the command that installs them.",
+    .description =
+        "Shows cores, kernels, cards, memory and disk as trm sees them, the compiler it was built with, and which "
+        "programs and libraries for building and testing are missing, with the command that installs them.",
     .examples = "trm doctor\nTRM_ISA=ref trm doctor --json\n",
     .tables = tables,
     .run = run,

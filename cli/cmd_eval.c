@@ -6,7 +6,7 @@
 #include "puzzles.h"
 
 static struct {
-  char split[64];
+  char split[64], device[CLI_DEVICE];
   int64_t limit, threads;
   int json, quiet;
 } opt;
@@ -31,6 +31,12 @@ static const trm_option own[] = {
      .help = "only the first N puzzles; 0: all"},
     {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .help = "print one JSON object; accuracies are fractions of 1"},
     {.name = "quiet", .type = TRM_OPT_BOOL, FIELD(quiet), .help = "no progress on standard error"},
+    {.name = "device",
+     .type = TRM_OPT_STRING,
+     FIELD(device),
+     .size = sizeof opt.device,
+     .metavar = "NAME",
+     .help = CLI_DEVICE_HELP},
     {.name = "threads",
      .type = TRM_OPT_INT,
      FIELD(threads),
@@ -184,6 +190,17 @@ static void print_json(const trm_eval_result *r, int interrupted, const trm_data
   cli_json_print(o, 0);
 }
 
+/* Cells of the dataset's puzzles, to choose an installed model by. */
+static int count_cells(const cli_command *self, const char *data, size_t *cells) {
+  trm_dataset *dataset = NULL;
+  trm_error error = {0};
+  if (trm_dataset_open(&dataset, data, opt.split, NULL, &error)) return cli_error(self, &error);
+  *cells = (size_t)trm_dataset_describe(dataset).seq_len;
+  trm_dataset_close(&dataset);
+  return CLI_CONTINUE;
+}
+
+/* model_path "": an installed model. */
 static int evaluate(const cli_command *self, const char *model_path, const char *data) {
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
@@ -194,9 +211,11 @@ static int evaluate(const cli_command *self, const char *model_path, const char 
   trm_eval_result result;
   char path[1100];
   cli_progress progress = cli_progress_open(opt.quiet);
+  size_t cells = 0;
   (void)snprintf(path, sizeof path, "%s", model_path);
-  int code = cli_model_open(self, path, 0, &model);
-  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads, opt.quiet);
+  int code = path[0] ? CLI_CONTINUE : count_cells(self, data, &cells);
+  if (code == CLI_CONTINUE) code = cli_model_open(self, path, cells, &model);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
   if (code != CLI_CONTINUE) goto done;
   if (trm_solver_open(&solver, runtime, model, &solving, &error) || trm_solver_task(solver, &task, &error) ||
       trm_dataset_open(&dataset, data, opt.split, &task, &error)) {
@@ -233,20 +252,22 @@ static int run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
-  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 2, 2, "a model and a dataset");
-  if (code == CLI_CONTINUE) code = evaluate(self, a.positional[0], a.positional[1]);
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 2, "a model and a dataset");
+  int named = a.positionals == 2;
+  if (code == CLI_CONTINUE) code = evaluate(self, named ? a.positional[0] : "", a.positional[named]);
   cli_arguments_free(&a);
   return code;
 }
 
 const cli_command cli_eval = {
     .name = "eval",
-    .synopsis = "MODEL DATA [options]",
+    .synopsis = "[MODEL] DATA [options]",
     .summary = "measure a model on puzzles it has not seen",
     .description =
         "Solves every puzzle of DATA, a dataset directory or a CSV or JSON Lines file with answers, and reports how "
         "many are exactly right (with Wilson's 95 % interval), how many cells are, and both by band of rating where "
-        "the data has ratings. All steps are taken unless --halt is given, as accuracies are reported in the field.\n\n"
+        "the data has ratings. All steps are taken unless --halt is given, as accuracies are reported in the field. "
+        "Without MODEL an installed one is used that fits the puzzles.\n\n"
         "The halting head is judged separately for right and for wrong answers: precision is how often its word is "
         "true, recall how many of the right (or wrong) answers it called so.\n\n"
         "SIGINT and SIGTERM end the evaluation after the step at hand with the result of the puzzles that were "

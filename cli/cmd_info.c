@@ -1,4 +1,5 @@
-/* trm info: what is in a model file. */
+/* trm info: what is in a model file, and its card: what it was trained on and what it is worth. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -32,9 +33,23 @@ static json_t *task_json(const trm_model *model) {
   return task ? task : json_null();
 }
 
+/* The card of the metadata, else the file NAME.json beside NAME.safetensors; NULL without one. */
+static json_t *card_json(const trm_model *model, const char *path) {
+  const char *text = trm_model_get_metadata(model, "trm.card"), *end = strrchr(path, '.');
+  char file[1200];
+  json_t *card = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+  if (!card && end && !strcmp(end, ".safetensors")) {
+    (void)snprintf(file, sizeof file, "%.*s.json", (int)(end - path), path);
+    card = json_load_file(file, JSON_REJECT_DUPLICATES, NULL);
+  }
+  if (json_is_object(card)) return card;
+  json_decref(card);
+  return NULL;
+}
+
 /* Metadata beside what is shown elsewhere: where the model comes from. */
 static json_t *provenance_json(const trm_model *model) {
-  static const char *const shown[] = {"trm.config", "trm.task", "trm.variant", "trm.version"};
+  static const char *const shown[] = {"trm.config", "trm.task", "trm.variant", "trm.version", "trm.card"};
   json_t *provenance = json_object();
   const char *key;
   for (size_t i = 0; (key = trm_model_metadata_key(model, i)); i++) {
@@ -71,6 +86,8 @@ static void print_json(const trm_model *model, const char *path) {
                         (json_int_t)trm_model_config_prefix(config), "flop", "call", cli_real(cost.call), "step",
                         cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
                         trm__options_to_json(table, count, config), "provenance", provenance_json(model));
+  json_t *card = card_json(model, path);
+  if (o) json_object_set_new(o, "card", card ? card : json_null());
   if (o && opt.tensors) json_object_set_new(o, "tensors", tensors_json(model));
   cli_json_print(o, 0);
 }
@@ -121,6 +138,51 @@ static void print_tensors(const trm_model *model) {
   }
 }
 
+/* -- the card ------------------------------------------------------------------------------------------------------ */
+
+/* One value on one line; objects inside lists as well. */
+static void print_value(const json_t *value) {
+  char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+  print_foreign("%s\n", json_is_string(value) ? json_string_value(value) : text ? text : "");
+  free(text);
+}
+
+/* "0-10  571 puzzles, 540 exact, 94.6 %" */
+static void print_bands(const json_t *bands, int indent) {
+  char a[32], b[32], c[32], range[64];
+  size_t i;
+  json_t *band;
+  json_array_foreach(bands, i, band) {
+    const json_t *low = json_object_get(band, "low"), *high = json_object_get(band, "high");
+    double puzzles = json_number_value(json_object_get(band, "puzzles"));
+    double exact = json_number_value(json_object_get(band, "exact"));
+    if (!json_is_number(low) || !(puzzles > 0 && puzzles < 1e15)) continue;
+    if (json_is_number(high))
+      (void)snprintf(range, sizeof range, "%g-%g", json_number_value(low), json_number_value(high));
+    else (void)snprintf(range, sizeof range, "from %g", json_number_value(low));
+    printf("%*s%-12s %s of %s puzzles, %s\n", indent, "", range, cli_thousands((int64_t)exact, a),
+           cli_thousands((int64_t)puzzles, b), cli_percent(exact / puzzles, c));
+  }
+}
+
+static void print_card(const json_t *card, int indent) {
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)(uintptr_t)card, key, value) {
+    printf("%*s", indent, "");
+    print_foreign("%-16s ", key);
+    if (json_is_object(value) && indent < 8) {
+      printf("\n");
+      print_card(value, indent + 2);
+    } else if (json_is_array(value) && json_is_object(json_array_get(value, 0)) && !strcmp(key, "bands")) {
+      printf("\n");
+      print_bands(value, indent + 2);
+    } else {
+      print_value(value);
+    }
+  }
+}
+
 static void print_text(const trm_model *model, const char *path) {
   const trm_model_config *c = trm_model_get_config(model);
   trm_model_cost cost = trm_model_config_cost(c);
@@ -145,6 +207,12 @@ static void print_text(const trm_model *model, const char *path) {
     print_foreign("%s\n", json_string_value(value));
   }
   json_decref(provenance);
+  json_t *card = card_json(model, path);
+  if (card) {
+    puts("\ncard:");
+    print_card(card, 2);
+  }
+  json_decref(card);
   print_config(c);
   if (opt.tensors) print_tensors(model);
 }
@@ -155,9 +223,9 @@ static int run(const cli_command *self, int argc, char **argv) {
   char path[1100] = "";
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
-  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a model file");
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 0, 1, "a model file");
   if (code == CLI_CONTINUE) {
-    (void)snprintf(path, sizeof path, "%s", a.positional[0]);
+    (void)snprintf(path, sizeof path, "%s", a.positionals ? a.positional[0] : "");
     code = cli_model_open(self, path, 0, &model);
   }
   if (code == CLI_CONTINUE) {
@@ -171,11 +239,14 @@ static int run(const cli_command *self, int argc, char **argv) {
 
 const cli_command cli_info = {
     .name = "info",
-    .synopsis = "MODEL [--tensors] [--json]",
+    .synopsis = "[MODEL] [--tensors] [--json]",
     .summary = "show what is in a model file",
     .description = "Shows a model's task, shape, number of parameters, cost in operations (two a multiply-add, matrix "
                    "products and attention only), configuration and provenance. The file is checked completely first. "
-                   "A run directory stands for its best model, or the last one without validation.",
+                   "A run directory stands for its best model, or the last one without validation. Without MODEL: the "
+                   "installed model for extreme Sudoku.\n\n"
+                   "A model's card says what it was trained on, how, and how accurate it is; it is in the file (trm "
+                   "convert --card) or beside it as NAME.json.",
     .examples = "trm info runs/4x4\ntrm info best.safetensors --tensors --json\n",
     .tables = tables,
     .run = run,

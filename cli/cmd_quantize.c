@@ -8,7 +8,7 @@
 #include "puzzles.h"
 
 static struct {
-  char out[1024], data[1024], split[64];
+  char out[1024], data[1024], split[64], device[CLI_DEVICE];
   int64_t limit, threads;
   double max_loss;
   int force, json, quiet;
@@ -55,6 +55,12 @@ static const trm_option own[] = {
      .max = 100,
      .metavar = "POINTS",
      .help = "write nothing when more percentage points of exact accuracy than this are lost"},
+    {.name = "device",
+     .type = TRM_OPT_STRING,
+     FIELD(device),
+     .size = sizeof opt.device,
+     .metavar = "NAME",
+     .help = CLI_DEVICE_HELP},
     {.name = "threads",
      .type = TRM_OPT_INT,
      FIELD(threads),
@@ -104,7 +110,7 @@ static int measure(const cli_command *self, const trm_model *model, const char *
   trm_runtime *runtime = NULL;
   trm_model *quantized = NULL;
   trm_error error = {0};
-  int code = cli_runtime_open(self, &runtime, opt.threads, opt.quiet);
+  int code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
   if (code == CLI_CONTINUE) code = evaluate(self, runtime, model, "the original", &m->before);
   if (code == CLI_CONTINUE && trm_model_open(&quantized, written, &error)) code = cli_error(self, &error);
   if (code == CLI_CONTINUE) code = evaluate(self, runtime, quantized, "int8", &m->after);

@@ -9,7 +9,7 @@
 #define CHUNK 4096 /* puzzles of one call: bounds memory, and is enough to keep the engine's slots full */
 
 static struct {
-  char model[1100];
+  char model[1100], device[CLI_DEVICE];
   int explain, json;
   int64_t identifier, threads;
 } opt;
@@ -36,6 +36,12 @@ static const trm_option own[] = {
      .min = 0,
      .max = INT32_MAX,
      .help = "puzzle identifier: row of the model's puzzle embedding, for all puzzles"},
+    {.name = "device",
+     .type = TRM_OPT_STRING,
+     FIELD(device),
+     .size = sizeof opt.device,
+     .metavar = "NAME",
+     .help = CLI_DEVICE_HELP},
     {.name = "threads",
      .type = TRM_OPT_INT,
      FIELD(threads),
@@ -364,7 +370,7 @@ static int solve(const cli_command *self, const cli_arguments *a, cli_puzzles *p
     goto done;
   }
   code = cli_puzzles_parse(self, &s.task, puzzles);
-  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads, 1);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
   if (code != CLI_CONTINUE) goto done;
   solving.puzzles = opt.explain ? 1 : (int64_t)puzzles->count;
   if (trm_solver_open(&s.solver, runtime, model, &solving, &error)) {

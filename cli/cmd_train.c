@@ -10,7 +10,7 @@
 #include "grid.h"
 
 static struct {
-  char preset[64], resume[1024];
+  char preset[64], resume[1024], device[CLI_DEVICE];
   int64_t threads;
   int json, quiet;
 } opt;
@@ -43,6 +43,12 @@ static size_t tables(cli_table t[CLI_TABLES]) {
        .size = sizeof opt.resume,
        .metavar = "RUN",
        .help = "go on with this run from its newest checkpoint, exactly as if it had never stopped"},
+      {.name = "device",
+       .type = TRM_OPT_STRING,
+       FIELD(device),
+       .size = sizeof opt.device,
+       .metavar = "NAME",
+       .help = CLI_DEVICE_HELP},
       {.name = "threads",
        .type = TRM_OPT_INT,
        FIELD(threads),
@@ -277,7 +283,7 @@ static int run(const cli_command *self, int argc, char **argv) {
   cli_arguments a = {0};
   trm_runtime *runtime = NULL;
   int code = configure(self, argc, argv, &a);
-  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.threads, opt.quiet);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
   if (code == CLI_CONTINUE) {
     watch w = {.line = cli_progress_open(opt.quiet)};
     cli_catch_signals();

@@ -22,8 +22,10 @@ static const struct {
   const char *name, *meaning;
 } environment[] = {
     {"TRM_THREADS", "computing threads, where --threads does not say; default: all cores that the process may use"},
+    {"TRM_DEVICE", "what computes, where --device does not say: cpu or cuda; default: cpu"},
     {"TRM_ISA",
      "the kernels: auto (the best) or ref, and avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16"},
+    {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},
     {"NO_COLOR", "set and not empty: no colours"},
 };
 
@@ -31,7 +33,7 @@ void cli_print_overview(FILE *file) {
   fprintf(file, version_line, trm_version());
   fputs("\nusage: trm COMMAND [options]          'trm COMMAND --help' says more\n\n", file);
   for (const cli_command *const *c = cli_commands; *c; c++) fprintf(file, "  %-12s  %s\n", (*c)->name, (*c)->summary);
-  fputs("\nA first run, a few minutes:\n\n"
+  fputs("\nA first run, a few minutes:\n"
         "  trm data make --size 6 --train 20000 --test 1000 --out data/6x6\n"
         "  trm train data/6x6 --run runs/6x6\n"
         "  trm eval runs/6x6 data/6x6\n"

@@ -8,9 +8,9 @@
 
 #include "cli.h"
 
-const cli_command *const cli_commands[] = {&cli_data_make, &cli_data_import, &cli_data_info, &cli_data_check,
-                                           &cli_train,     &cli_eval,        &cli_solve,     &cli_info,
-                                           &cli_quantize,  &cli_plot,        &cli_doctor,    NULL};
+const cli_command *const cli_commands[] = {
+    &cli_data_make, &cli_data_import, &cli_data_info, &cli_data_check, &cli_train,  &cli_eval, &cli_solve,
+    &cli_info,      &cli_quantize,    &cli_convert,   &cli_plot,       &cli_doctor, NULL};
 
 /* A closed standard stream must not become the next file that is opened. The substitutes fail on use. */
 static void guard_streams(void) {

@@ -1,55 +1,95 @@
-/* The model to use when none is named: installed ones lie in models/ folders, and the one whose puzzles have the right
- * number of cells is taken. */
+/* The model to use when none is named. Models lie in the folder $TRM_MODELS, in share/trm/models beside the installed
+ * program's bin, and in the source tree's models/ for a program that runs from its build folder; the first that fits
+ * the puzzles' number of cells is taken, for 9x9 the one for extreme Sudoku before others. */
 #include <glob.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "puzzles.h"
 
-/* The folders, the program's own neighbourhood included, as one glob each. */
-static int find_models(glob_t *found) {
-  static const char *const patterns[] = {"models/*.safetensors", NULL, "/usr/local/share/trm/models/*.safetensors",
-                                         "/usr/share/trm/models/*.safetensors"};
-  char own[1200], program[1024];
-  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-  int flags = 0;
-  memset(found, 0, sizeof *found);
-  for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
-    const char *pattern = patterns[i];
-    if (!pattern) {
-      program[length > 0 ? length : 0] = 0;
-      char *slash = strrchr(program, '/');
-      if (!slash) continue;
-      *slash = 0;
-      (void)snprintf(own, sizeof own, "%s/../share/trm/models/*.safetensors", program);
-      pattern = own;
-    }
-    if (glob(pattern, flags, NULL, found) == 0) flags = GLOB_APPEND;
-  }
-  return (int)found->gl_pathc;
+#define SUDOKU_CELLS 81
+#define SUDOKU_MODEL "sudoku-extreme.safetensors"
+enum { FOLDERS = 3, PATH = 1100 };
+
+/* The program's own folder; "" when it is unknown. */
+static void program_folder(char folder[PATH]) {
+  ssize_t length = readlink("/proc/self/exe", folder, PATH - 1);
+  folder[length > 0 ? length : 0] = 0;
+  char *slash = strrchr(folder, '/');
+  if (slash) *slash = 0;
 }
 
-static int open_installed(const cli_command *command, char path[1100], size_t cells, trm_model **model) {
+/* The source tree of the build folder that the program lies in, from CMake's own notes; "" for an installed program. */
+static void source_folder(const char *program, char folder[PATH]) {
+  static const char key[] = "CMAKE_HOME_DIRECTORY:INTERNAL=";
+  char line[PATH + sizeof key];
+  folder[0] = 0;
+  (void)snprintf(line, sizeof line, "%s/CMakeCache.txt", program);
+  FILE *file = fopen(line, "r");
+  while (file && !folder[0] && fgets(line, sizeof line, file))
+    if (!strncmp(line, key, sizeof key - 1))
+      (void)snprintf(folder, PATH, "%.*s", (int)strcspn(line + sizeof key - 1, "\n"), line + sizeof key - 1);
+  if (file) (void)fclose(file);
+}
+
+static size_t model_folders(char folders[FOLDERS][PATH + 32]) {
+  char program[PATH], source[PATH];
+  const char *named = getenv("TRM_MODELS");
+  size_t count = 0;
+  if (named && *named) (void)snprintf(folders[count++], PATH + 32, "%s", named);
+  program_folder(program);
+  if (!program[0]) return count;
+  (void)snprintf(folders[count++], PATH + 32, "%s/../share/trm/models", program);
+  source_folder(program, source);
+  if (source[0]) (void)snprintf(folders[count++], PATH + 32, "%s/models", source);
+  return count;
+}
+
+static int open_fitting(const char *file, char path[PATH], size_t cells, trm_model **model) {
+  if (access(file, R_OK) != 0 || trm_model_open(model, file, NULL)) return 0;
+  if ((size_t)trm_model_get_config(*model)->seq_len != cells) trm_model_close(model);
+  if (*model) (void)snprintf(path, PATH, "%.1099s", file);
+  return *model != NULL;
+}
+
+/* The first model in the folder for so many cells; *seen: how many files there are. */
+static int search_folder(const char *folder, char path[PATH], size_t cells, trm_model **model, size_t *seen) {
+  char pattern[PATH + 64];
   glob_t found;
-  int count = find_models(&found), code = CLI_CONTINUE;
-  for (int i = 0; i < count && !*model; i++) {
-    if (trm_model_open(model, found.gl_pathv[i], NULL)) continue;
-    if ((size_t)trm_model_get_config(*model)->seq_len != cells) trm_model_close(model);
-    if (*model) (void)snprintf(path, 1100, "%s", found.gl_pathv[i]);
+  (void)snprintf(pattern, sizeof pattern, "%.1130s/%s", folder, SUDOKU_MODEL);
+  if (cells == SUDOKU_CELLS && open_fitting(pattern, path, cells, model)) return 1;
+  (void)snprintf(pattern, sizeof pattern, "%.1130s/*.safetensors", folder);
+  memset(&found, 0, sizeof found);
+  if (glob(pattern, 0, NULL, &found) == 0) {
+    *seen += found.gl_pathc;
+    for (size_t i = 0; i < found.gl_pathc && !*model; i++) (void)open_fitting(found.gl_pathv[i], path, cells, model);
   }
-  if (!*model && count)
-    code = cli_usage(command, "none of the %d installed models solves puzzles of %zu cells; name one with --model FILE",
-                     count, cells);
-  else if (!*model)
-    code = cli_usage(command, "no model is installed; train one with 'trm train DATA --run RUN', then give "
-                              "--model RUN");
   globfree(&found);
-  return code;
+  return *model != NULL;
+}
+
+static int open_installed(const cli_command *command, char path[PATH], size_t cells, trm_model **model) {
+  char folders[FOLDERS][PATH + 32], places[4 * PATH] = "";
+  size_t count = model_folders(folders), seen = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (search_folder(folders[i], path, cells, model, &seen)) return CLI_CONTINUE;
+    size_t used = strlen(places);
+    (void)snprintf(places + used, sizeof places - used, "%s%s", i ? ", " : "", folders[i]);
+  }
+  if (seen)
+    return cli_usage(command,
+                     "none of the %zu installed models solves puzzles of %zu cells; name one with --model FILE", seen,
+                     cells);
+  return cli_usage(command,
+                   "no model is installed (looked in %s); name one with --model FILE, or train one: trm train DATA "
+                   "--run RUN, then --model RUN",
+                   places);
 }
 
 int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model) {
   trm_error error = {0};
-  if (!path[0]) return open_installed(command, path, cells, model);
+  if (!path[0]) return open_installed(command, path, cells ? cells : SUDOKU_CELLS, model);
   static const char *const names[] = {"best.safetensors", "last.safetensors"};
   for (size_t i = 0; i < 2; i++) { /* a run directory stands for its best model */
     char file[1200];

@@ -33,7 +33,8 @@ void cli_puzzles_close(cli_puzzles *puzzles);
 /* Symbols in the first puzzle's text, to choose a model by; 0 when there is none. */
 size_t cli_puzzles_cells(const cli_puzzles *puzzles);
 
-/* The model at path, or with "" an installed one for puzzles of this many cells. path receives its name. */
+/* The model at path, or with "" an installed one for puzzles of this many cells (models.c says where it is looked for).
+ * path receives its name. */
 int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model);
 
 #endif

@@ -31,19 +31,24 @@ int cli_threads(const cli_command *command, int64_t threads, int64_t *out) {
   return CLI_CONTINUE;
 }
 
-int cli_runtime_open(const cli_command *command, trm_runtime **runtime, int64_t threads, int quiet) {
+int cli_runtime_open(const cli_command *command, trm_runtime **runtime, const char *device, int64_t threads,
+                     int quiet) {
   trm_error error = {0};
   trm_runtime_config config = trm_runtime_config_default();
   int code = cli_threads(command, threads, &threads);
   if (code != CLI_CONTINUE) return code;
-  const char *isa = getenv("TRM_ISA");
+  const char *isa = getenv("TRM_ISA"), *usual = getenv("TRM_DEVICE");
+  int from_environment = !device[0] && usual && *usual;
+  if (from_environment) device = usual;
   logging = command;
   only_warnings = quiet;
   config.threads = (int)threads;
   config.isa = isa && *isa ? isa : NULL;
+  config.device = *device ? device : NULL;
   config.log = log_line;
   if (!trm_runtime_open(runtime, &config, &error)) return CLI_CONTINUE;
   if (config.isa && !strcmp(error.where, "isa")) (void)snprintf(error.where, sizeof error.where, "TRM_ISA");
+  if (from_environment && !strcmp(error.where, "device")) (void)snprintf(error.where, sizeof error.where, "TRM_DEVICE");
   return cli_error(command, &error);
 }
 

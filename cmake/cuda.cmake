@@ -98,6 +98,7 @@ else()
   foreach(source ${sources})
     trm_cuda_compile(${source})
   endforeach()
+  add_custom_target(trm_cuda_compiled DEPENDS ${trm_cuda_objects}) # once, though several libraries hold them
   set_source_files_properties(${trm_cuda_objects} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
   set(trm_cuda_libraries ${TRM_CUDART} dl rt Threads::Threads)
   message(STATUS "CUDA: nvcc ${TRM_CUDA_VERSION} (${TRM_NVCC}), for ${TRM_CUDA_ARCHS}")

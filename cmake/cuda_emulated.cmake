@@ -3,6 +3,9 @@
 #   trm_cuda_kernels_emulated   kernels and runtime
 #   trm_cuda_emulated           and src/backend with TRM_CUDA_ENABLED
 # Both are objects rather than archives, so that what they define comes before the same in trm_kernels and trm_backend.
+if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CXX_COMPILER)
+  return() # the host's C++ compiler is of no use
+endif()
 include(CheckLanguage)
 check_language(CXX)
 if(NOT CMAKE_CXX_COMPILER)

@@ -1,4 +1,4 @@
-# What `make install` puts where: program, libraries, headers, man pages, and the two files by which other builds find
+# What `make install` puts where: program, libraries, headers, man pages, trained models, and the two files by which other builds find
 # the library (pkg-config and CMake). Both compute the prefix from their own place, so the tree can be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -18,6 +18,12 @@ if(man3)
   install(FILES ${man3} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
 endif()
 
+# Weights are looked for beside the program: bin/../share/trm/models (cli/models.c).
+file(GLOB models CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/models/*.safetensors ${CMAKE_SOURCE_DIR}/models/*.json)
+if(models)
+  install(FILES ${models} DESTINATION ${CMAKE_INSTALL_DATADIR}/trm/models)
+endif()
+
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/trm)
 install(EXPORT trmTargets NAMESPACE trm:: DESTINATION ${package_dir})
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/trmConfig.cmake.in ${CMAKE_BINARY_DIR}/trmConfig.cmake
@@ -25,6 +31,10 @@ configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/trmConfig.cmake.in ${CMA
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/trmConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/trmConfig.cmake ${CMAKE_BINARY_DIR}/trmConfigVersion.cmake DESTINATION ${package_dir})
 
+set(pc_cuda)
+if(TRM_CUDA_FOUND) # the static library needs it
+  set(pc_cuda "${TRM_CUDART} -ldl -lrt ")
+endif()
 file(RELATIVE_PATH pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/trm.pc.in ${CMAKE_BINARY_DIR}/trm.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/trm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

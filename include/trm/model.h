@@ -28,7 +28,9 @@ typedef struct trm_model_config {
   int64_t L_layers;               /* layers of the one network */
   int64_t H_cycles;               /* T, recursion cycles */
   int64_t L_cycles;               /* n, latent cycles */
+  double damping;                 /* of the latent: z = damping z + (1 - damping) f(z, y + e) */
   double expansion;
+  int activation;    /* trm_activation, of both MLPs */
   int mlp_t;         /* 1: mixer layers, 0: attention layers */
   int pos_encodings; /* trm_pos_encodings */
   double rms_norm_eps;
@@ -74,6 +76,23 @@ const char *trm_model_metadata_key(const trm_model *model, size_t index);
 /* Writes the model with the layers' matrices in int8 and forward_dtype=int8, everything else as it is; atomic.
  * TRM_E_USAGE when its weights are int8 already. */
 trm_status trm_model_quantize(const trm_model *model, const char *path, trm_error *err);
+
+typedef enum trm_weights {
+  TRM_WEIGHTS_AS_THEY_ARE,
+  TRM_WEIGHTS_FLOAT32,
+  TRM_WEIGHTS_BFLOAT16 /* matrices and tables; vectors stay float32 */
+} trm_weights;
+
+typedef struct trm_model_conversion {
+  int weights;      /* trm_weights: how the file stores its numbers; the number type of computing does not change */
+  const char *card; /* JSON object that becomes the metadata "trm.card"; NULL: the model's own, if it has one */
+} trm_model_conversion;
+trm_model_conversion trm_model_conversion_default(void); /* a copy */
+
+/* Writes the model with these changes and everything else as it is; atomic. TRM_E_USAGE when int8 weights would have to
+ * change their type, TRM_E_INPUT for a card that is no JSON object or over 64 KiB. */
+trm_status trm_model_convert(const trm_model *model, const char *path, const trm_model_conversion *what,
+                             trm_error *err);
 
 typedef struct trm_tensor_info {
   const char *name;  /* valid while the model is open */

@@ -26,6 +26,10 @@ typedef struct trm_solver_config {
   double halt_threshold; /* on the logit of q; 0 is a probability of one half */
   int dtype;             /* trm_solver_dtype */
   int64_t batch;         /* puzzles at once; 0: chosen from measured steps, results are the same */
+  double damping;        /* of the latent, in place of the model's; negative: the model's */
+  double start_noise;    /* deviation of the normal numbers added to z where a puzzle starts; 0: none */
+  double latent_noise;   /* the same for z after each latent cycle */
+  int64_t seed;          /* of the noise, which depends on the puzzle's index in the call and the step beside it */
   int64_t puzzles;       /* the most that a call will bring, so that no memory is taken for more; 0: unknown */
 } trm_solver_config;
 const trm_option *trm_solver_options(size_t *count);

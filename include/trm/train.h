@@ -40,13 +40,18 @@ typedef struct trm_train_config {
   double clip;      /* gradient norm; 0: none */
   int loss;         /* trm_loss_type */
   double label_smoothing, halt_weight;
-  int64_t eval_every;       /* updates; 0: at the end only */
-  int64_t eval_limit;       /* puzzles; 0: all */
-  int64_t patience;         /* evaluations without a better one before stopping; 0: never */
-  double stop_at;           /* stop at this exact accuracy on the validation set; 0: never */
-  int64_t save_every, keep; /* updates between checkpoints; how many are kept */
-  int64_t log_every;        /* updates between lines of metrics.jsonl and points of the event file */
-  double max_loss;          /* a loss over this, or NaN, stops the run as diverged */
+  double step_decay;         /* an example that has had k supervision steps counts step_decay^k in the gradients */
+  int64_t latents;           /* K: winner takes all among so many latents; 1: one, as usual */
+  char cycles_schedule[256]; /* "FROM:nxT,..." by the run's progress; "": the model's L_cycles and H_cycles */
+  double start_noise;        /* deviation of the normal numbers added to z where a slot starts */
+  double latent_noise;       /* the same for z after each latent cycle */
+  int64_t eval_every;        /* updates; 0: at the end only */
+  int64_t eval_limit;        /* puzzles; 0: all */
+  int64_t patience;          /* evaluations without a better one before stopping; 0: never */
+  double stop_at;            /* stop at this exact accuracy on the validation set; 0: never */
+  int64_t save_every, keep;  /* updates between checkpoints; how many are kept */
+  int64_t log_every;         /* updates between lines of metrics.jsonl and points of the event file */
+  double max_loss;           /* a loss over this, or NaN, stops the run as diverged */
 } trm_train_config;
 const trm_option *trm_train_options(size_t *count);
 trm_train_config trm_train_config_default(void);

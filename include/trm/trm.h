@@ -3,6 +3,7 @@
 #ifndef TRM_TRM_H
 #define TRM_TRM_H
 
+#include <stdint.h>
 #include <trm/error.h>
 
 #ifdef __cplusplus
@@ -22,7 +23,7 @@ typedef void (*trm_log_fn)(void *context, trm_log_level level, const char *line)
 typedef struct trm_runtime_config {
   int threads;        /* 0: as many as this process may use (affinity and cgroup limits respected) */
   const char *isa;    /* NULL or "auto": the best this CPU runs; or a name: "ref", "avx2", "avx512", ... */
-  const char *device; /* NULL or "cpu" */
+  const char *device; /* NULL or "cpu"; "cuda" or "cuda:N" in builds with CUDA: the card's number */
   trm_log_fn log;     /* NULL: silent */
   void *log_context;
 } trm_runtime_config;
@@ -45,10 +46,25 @@ typedef struct trm_runtime_info {
   int cores;          /* what this process may use */
   char isa[16];       /* kernels in use */
   char available[64]; /* all that this CPU runs, space-separated */
-  char device[64];    /* "cpu" */
+  char device[64];    /* "cpu", "cuda:0" */
 } trm_runtime_info;
 
 trm_runtime_info trm_runtime_describe(const trm_runtime *runtime);
+
+/* A card that trm_runtime_config.device can name. */
+typedef struct trm_device_info {
+  char name[16];   /* "cuda:0" */
+  char model[64];  /* as its maker calls it */
+  uint64_t memory; /* bytes, all of it */
+  int capability;  /* CUDA's compute capability times ten: 90 */
+  int usable;      /* 0: too old */
+  int driver;      /* newest CUDA that the driver knows, times 1000: 13000 */
+  int built;       /* the CUDA that this library was built with, likewise */
+} trm_device_info;
+
+/* Writes up to `most` cards to list (NULL with most 0) and returns how many there are. When there is none, why (may be
+ * NULL) says the reason and what to do. */
+int trm_devices(trm_device_info *list, int most, trm_error *why);
 
 #ifdef __cplusplus
 }

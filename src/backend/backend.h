@@ -95,6 +95,7 @@ typedef struct trm__recording trm__recording;
 typedef enum trm__copy_kind { TRM__COPY_TO_DEVICE, TRM__COPY_TO_HOST, TRM__COPY_ON_DEVICE } trm__copy_kind;
 
 typedef struct trm__backend trm__backend;
+struct trm_device_info;
 
 struct trm__backend {
   const char *name;            /* "cpu", "cuda" */
@@ -110,6 +111,10 @@ struct trm__backend {
   /* TO_DEVICE: `from` may be changed as soon as the call returns. TO_HOST: waits for all operations before it. */
   void (*copy)(trm__backend *be, void *to, const void *from, size_t bytes, trm__copy_kind kind);
   void (*zero)(trm__backend *be, void *p, size_t bytes);
+  size_t (*memory_available)(trm__backend *be); /* bytes that may still be allocated; NULL: the host's memory */
+  size_t (*memory_used)(trm__backend *be);      /* bytes that alloc gave and nobody freed; NULL: the host's memory */
+  /* Why alloc gave NULL for `what`, and what helps: fills err, never TRM_OK. NULL: nothing to add. */
+  trm_status (*no_memory)(trm__backend *be, trm_error *err, const char *what, size_t bytes);
   trm_status (*synchronize)(trm__backend *be, trm_error *err);        /* waits; reports a device fault */
   size_t (*act_bytes)(const trm__backend *be, const trm__dims *dims); /* of one activation number */
   /* Conversion between activation storage on the device and trm__real on the host, n numbers. */
@@ -155,6 +160,10 @@ struct trm__backend {
                       void *saved, int recompute); /* channel MLP, with residual and norm */
   void (*mlp_backward)(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, const trm__act *out,
                        void *saved, int recompute, trm__act *d, const trm__weights_view *grads);
+
+  /* Without gradients: T times (n times z = f(z, y + e), then y = f(y, z)), f being inject and all layers' blocks. 0:
+   * nothing was done, and the blocks are to be called one by one. NULL: always so. */
+  int (*cycles)(trm__backend *be, trm__weights *w, int b, int n, int T, const trm__act *e, trm__act *y, trm__act *z);
 
   /* -- heads --------------------------------------------------------------------------------------------------- */
   void (*heads)(trm__backend *be, trm__weights *w, int b, const trm__heads *h);
@@ -218,10 +227,21 @@ struct trm__backend {
 /* The CPU backend over a kernel table and a pool, both borrowed. */
 trm_status trm__backend_cpu(trm__backend **out, const trm__kernels *kernels, trm__pool *pool, trm_error *err);
 
-/* By name: "cpu" (NULL means "cpu"). TRM_E_USAGE with the known names otherwise. */
+/* A CUDA backend: "cuda" or "cuda:N", options behind commas ("cuda:0,check"). TRM_E_UNSUPPORTED in builds without CUDA
+ * (TRM_CUDA_ENABLED). */
+trm_status trm__backend_cuda(trm__backend **out, const char *name, trm_error *err);
+
+/* trm_devices. */
+int trm__cuda_devices(struct trm_device_info *list, int most, trm_error *why);
+
+/* By name: "cpu" (NULL means "cpu"), "cuda", "cuda:N". TRM_E_USAGE with the known names otherwise, TRM_E_UNSUPPORTED
+ * for what this build or machine lacks. */
 trm_status trm__backend_open(trm__backend **out, const char *name, const trm__kernels *kernels, trm__pool *pool,
                              trm_error *err);
 void trm__backend_close(trm__backend **be);
 const char *trm__backend_names(void);
+
+/* TRM_E_MEMORY after alloc gave NULL, with what the backend knows. */
+trm_status trm__backend_no_memory(trm__backend *be, trm_error *err, const char *what, size_t bytes);
 
 #endif

@@ -123,13 +123,18 @@ static trm_status cpu_synchronize(trm__backend *be, trm_error *err) {
   return TRM_OK;
 }
 
-static void cpu_act_read(trm__backend *be, trm__real *to, const trm__act *from, size_t n) {
-  (void)be;
+static size_t cpu_act_bytes(const trm__backend *be, const trm__dims *dims) {
+  (void)be, (void)dims;
+  return sizeof(trm__real);
+}
+
+static void cpu_act_read(trm__backend *be, const trm__dims *dims, trm__real *to, const trm__act *from, size_t n) {
+  (void)be, (void)dims;
   if (n) memcpy(to, from, n * sizeof(trm__real));
 }
 
-static void cpu_act_write(trm__backend *be, trm__act *to, const trm__real *from, size_t n) {
-  (void)be;
+static void cpu_act_write(trm__backend *be, const trm__dims *dims, trm__act *to, const trm__real *from, size_t n) {
+  (void)be, (void)dims;
   if (n) memcpy(to, from, n * sizeof(trm__real));
 }
 
@@ -190,15 +195,16 @@ trm_status trm__backend_cpu(trm__backend **out, const trm__kernels *kernels, trm
   trm__cpu *cpu = trm__calloc(1, sizeof *cpu);
   if (!cpu) return trm__fail_memory(err, "backend cpu", sizeof *cpu);
   cpu->backend = (trm__backend){.name = "cpu",
-                                .act_bytes = sizeof(trm__real),
                                 .kernels = kernels,
                                 .pool = pool,
+                                .on_host = 1,
                                 .close = cpu_close,
                                 .alloc = cpu_alloc,
                                 .free = cpu_free,
                                 .copy = cpu_copy,
                                 .zero = cpu_zero,
                                 .synchronize = cpu_synchronize,
+                                .act_bytes = cpu_act_bytes,
                                 .act_read = cpu_act_read,
                                 .act_write = cpu_act_write,
                                 .weights_open = trm__cpu_weights_open,
@@ -215,20 +221,23 @@ trm_status trm__backend_cpu(trm__backend **out, const trm__kernels *kernels, trm
                                 .mlp_saved_bytes = trm__cpu_mlp_saved,
                                 .mlp_forward = trm__cpu_mlp_forward,
                                 .mlp_backward = trm__cpu_mlp_backward,
-                                .head_forward = trm__cpu_head_forward,
-                                .head_loss = trm__cpu_head_loss,
-                                .head_backward = trm__cpu_head_backward,
+                                .heads = trm__cpu_heads,
                                 .refill = trm__cpu_refill,
                                 .noise = trm__cpu_noise,
+                                .blend = trm__cpu_blend,
                                 .merge = trm__cpu_merge,
+                                .winners = trm__cpu_winners,
+                                .pick = trm__cpu_pick,
+                                .admit = trm__cpu_admit,
+                                .gather_rows = trm__cpu_gather_rows,
+                                .update_begin = trm__cpu_update_begin,
+                                .update_judge = trm__cpu_update_judge,
+                                .update_end = trm__cpu_update_end,
                                 .sum_squares = trm__cpu_sum_squares,
-                                .scale = trm__cpu_scale,
-                                .adam_atan2 = trm__cpu_adam_atan2,
-                                .adamw = trm__cpu_adamw,
+                                .dense = trm__cpu_dense,
                                 .muon_scratch = trm__cpu_muon_scratch,
                                 .muon = trm__cpu_muon,
-                                .sign_sgd_rows = trm__cpu_sign_sgd_rows,
-                                .ema = trm__cpu_ema};
+                                .sign_sgd_rows = trm__cpu_sign_sgd_rows};
   *out = &cpu->backend;
   return TRM_OK;
 }

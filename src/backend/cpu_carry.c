@@ -1,4 +1,4 @@
-/* The carry between supervision steps: refill of halted slots, noise on latents, merging of parallel latents. */
+/* The carry between supervision steps: refill of halted slots, noise on latents, blending and merging of latents. */
 #include "backend/cpu_internal.h"
 #include "base/rng.h"
 
@@ -47,22 +47,50 @@ typedef struct noise_job {
   double sigma;
   uint64_t seed;
   const uint64_t *index;
+  uint64_t offset;
+  const uint8_t *mask;
 } noise_job;
 
 static void noise_task(void *context, int task, int worker) {
   (void)worker;
   const noise_job *job = context;
+  if (job->mask && !job->mask[task]) return;
   size_t n = state_size(job->w);
   trm__real *x = job->x + (size_t)task * n;
   trm__rng rng = trm__rng_make(job->seed, TRM__RNG_NOISE, job->index[task]);
+  rng.block = job->offset / 2; /* a block is four words, a normal number takes two */
   for (size_t i = 0; i < n; i++) x[i] += (trm__real)(job->sigma * trm__rng_normal(&rng));
   if (job->w->dims.bf16) job->be->kernels->round_bf16(x, x, n);
 }
 
 void trm__cpu_noise(trm__backend *be, trm__weights *w, int b, trm__act *x, double sigma, uint64_t seed,
-                    const uint64_t *index) {
-  noise_job job = {be, w, (trm__real *)x, sigma, seed, index};
+                    const uint64_t *index, uint64_t offset, const uint8_t *mask) {
+  noise_job job = {be, w, (trm__real *)x, sigma, seed, index, offset, mask};
   if (sigma != 0) trm__pool_run(be->pool, b, noise_task, &job);
+}
+
+/* -- blend ------------------------------------------------------------------------------------------------------ */
+
+typedef struct blend_job {
+  const trm__backend *be;
+  trm__real *x;
+  const trm__real *other;
+  double keep, take;
+  int round;
+} blend_job;
+
+static void blend_span(void *context, size_t begin, size_t count) {
+  const blend_job *job = context;
+  trm__real keep = (trm__real)job->keep, take = (trm__real)job->take, *x = job->x + begin;
+  const trm__real *other = job->other + begin;
+  for (size_t i = 0; i < count; i++) x[i] = keep * x[i] + take * other[i];
+  if (job->round) job->be->kernels->round_bf16(x, x, count);
+}
+
+void trm__cpu_blend(trm__backend *be, trm__weights *w, int b, trm__act *x, double keep, const trm__act *other,
+                    double take) {
+  blend_job job = {be, (trm__real *)x, (const trm__real *)other, keep, take, w->dims.bf16};
+  trm__cpu_spans(be, (size_t)b * state_size(w), blend_span, &job);
 }
 
 /* -- merge ------------------------------------------------------------------------------------------------------ */
@@ -122,4 +150,41 @@ void trm__cpu_merge(trm__backend *be, trm__weights *w, trm__merge_kind kind, int
                     const trm__real *q, trm__act *to) {
   merge_job job = {be, w, kind, k, b, (const trm__real *)from, q, (trm__real *)to};
   trm__pool_run(be->pool, b, merge_task, &job);
+}
+
+/* -- winner takes all -------------------------------------------------------------------------------------------- */
+
+void trm__cpu_winners(trm__backend *be, int k, int b, const trm__example_stats *stats, int32_t *winner) {
+  (void)be;
+  for (int i = 0; i < b; i++) {
+    int best = 0;
+    for (int j = 1; j < k; j++) {
+      double loss = stats[(size_t)j * (size_t)b + (size_t)i].lm_loss;
+      double least = stats[(size_t)best * (size_t)b + (size_t)i].lm_loss;
+      if (loss < least || (isnan(least) && !isnan(loss))) best = j;
+    }
+    winner[i] = best;
+  }
+}
+
+typedef struct pick_job {
+  size_t n, stride;
+  const int32_t *winner;
+  const trm__real *from;
+  trm__real *to;
+} pick_job;
+
+static void pick_task(void *context, int task, int worker) {
+  (void)worker;
+  const pick_job *job = context;
+  size_t at = (size_t)task * job->n;
+  memcpy(job->to + at, job->from + (size_t)job->winner[task] * job->stride + at, job->n * sizeof *job->to);
+}
+
+void trm__cpu_pick(trm__backend *be, trm__weights *w, int k, int b, const int32_t *winner, const trm__act *from,
+                   trm__act *to) {
+  (void)k;
+  size_t n = state_size(w);
+  pick_job job = {n, (size_t)b * n, winner, (const trm__real *)from, (trm__real *)to};
+  trm__pool_run(be->pool, b, pick_task, &job);
 }

@@ -1,5 +1,6 @@
-/* The heads: logits[b][s] = W_lm y[b][P + s] and (q_halt, q_continue)[b] = W_q y[b][0] + b_q. Under bf16 their results
- * are rounded once, as in the original, whose linear layers give bf16 that is cast afterwards. */
+/* The heads, one operation: logits and q, then the loss (cpu_loss.c), then its gradients, as far as asked. logits[b][s]
+ * = W_lm y[b][P + s] and (q_halt, q_continue)[b] = W_q y[b][0] + b_q. Under bf16 their results are rounded once, as in
+ * the original, whose linear layers give bf16 that is cast afterwards. */
 #include "backend/cpu_internal.h"
 
 typedef struct head_job {
@@ -48,12 +49,6 @@ static void forward_task(void *context, int task, int worker) {
   if (task % panels == 0) q_forward(job, example);
 }
 
-void trm__cpu_head_forward(trm__backend *be, trm__weights *w, int b, const trm__act *y, trm__real *logits,
-                           trm__real *q) {
-  head_job job = {.be = be, .w = w, .b = b, .y = (const trm__real *)y, .logits = logits, .q = q};
-  trm__pool_run(be->pool, b * trm__cpu_row_tasks(be, w->dims.S), forward_task, &job);
-}
-
 /* -- backward --------------------------------------------------------------------------------------------------- */
 
 static void state_task(void *context, int task, int worker) {
@@ -89,18 +84,26 @@ static void weights_task(void *context, int task, int worker) {
   }
 }
 
-void trm__cpu_head_backward(trm__backend *be, trm__weights *w, int b, const trm__act *y, const trm__real *dlogits,
-                            const trm__real *dq, trm__act *d, const trm__weights_view *grads) {
+static void backward(head_job *job) {
+  trm__pool_run(job->be->pool, job->b, state_task, job);
+  trm__pool_run(job->be->pool, trm__ceil_div(job->w->dims.D, TRM__GRAD_COLS), weights_task, job);
+  for (int i = 0; i < job->b; i++)
+    for (int j = 0; j < 2; j++) job->grads->q_bias[j] += job->dq[2 * i + j];
+}
+
+void trm__cpu_heads(trm__backend *be, trm__weights *w, int b, const trm__heads *h) {
   head_job job = {.be = be,
                   .w = w,
                   .b = b,
-                  .y = (const trm__real *)y,
-                  .dlogits = dlogits,
-                  .dq = dq,
-                  .d = (trm__real *)d,
-                  .grads = grads};
-  trm__pool_run(be->pool, b, state_task, &job);
-  trm__pool_run(be->pool, trm__ceil_div(w->dims.D, TRM__GRAD_COLS), weights_task, &job);
-  for (int i = 0; i < b; i++)
-    for (int j = 0; j < 2; j++) grads->q_bias[j] += dq[2 * i + j];
+                  .y = (const trm__real *)h->y,
+                  .logits = h->logits,
+                  .q = h->q,
+                  .dlogits = h->dlogits,
+                  .dq = h->dq,
+                  .d = (trm__real *)h->d,
+                  .grads = h->grads};
+  if (h->y) trm__pool_run(be->pool, b * trm__cpu_row_tasks(be, w->dims.S), forward_task, &job);
+  if (!h->labels) return;
+  trm__cpu_loss(be, w, b, h);
+  if (h->d) backward(&job);
 }

@@ -196,32 +196,42 @@ void trm__cpu_mlp_forward(trm__backend *be, trm__weights *w, int layer, int b, c
 void trm__cpu_mlp_backward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, const trm__act *out,
                            void *saved, int recompute, trm__act *d, const trm__weights_view *grads);
 
-void trm__cpu_head_forward(trm__backend *be, trm__weights *w, int b, const trm__act *y, trm__real *logits,
-                           trm__real *q);
-void trm__cpu_head_loss(trm__backend *be, trm__weights *w, int b, const trm__real *logits, const trm__real *q,
-                        const int32_t *labels, const trm__loss *loss, trm__example_stats *stats, trm__real *dlogits,
-                        trm__real *dq);
-void trm__cpu_head_backward(trm__backend *be, trm__weights *w, int b, const trm__act *y, const trm__real *dlogits,
-                            const trm__real *dq, trm__act *d, const trm__weights_view *grads);
+void trm__cpu_heads(trm__backend *be, trm__weights *w, int b, const trm__heads *h);
+void trm__cpu_loss(trm__backend *be, trm__weights *w, int b, const trm__heads *h); /* the part after logits and q */
 
 void trm__cpu_refill(trm__backend *be, trm__weights *w, int b, const uint8_t *halted, const trm__real *y0,
                      const trm__real *z0, trm__act *y, trm__act *z);
 void trm__cpu_noise(trm__backend *be, trm__weights *w, int b, trm__act *x, double sigma, uint64_t seed,
-                    const uint64_t *index);
+                    const uint64_t *index, uint64_t offset, const uint8_t *mask);
+void trm__cpu_blend(trm__backend *be, trm__weights *w, int b, trm__act *x, double keep, const trm__act *other,
+                    double take);
 void trm__cpu_merge(trm__backend *be, trm__weights *w, trm__merge_kind kind, int k, int b, const trm__act *from,
                     const trm__real *q, trm__act *to);
+void trm__cpu_winners(trm__backend *be, int k, int b, const trm__example_stats *stats, int32_t *winner);
+void trm__cpu_pick(trm__backend *be, trm__weights *w, int k, int b, const int32_t *winner, const trm__act *from,
+                   trm__act *to);
+
+void trm__cpu_admit(trm__backend *be, const trm__slots *slots, const int32_t *inputs, const int32_t *labels,
+                    const int32_t *ids);
+void trm__cpu_gather_rows(trm__backend *be, trm__real *rows, const trm__real *table, int table_rows, int ndim,
+                          const int32_t *ids, int b);
+void trm__cpu_update_begin(trm__backend *be, trm__update_state *state, const trm__update_rule *rule, uint64_t *index,
+                           int count);
+void trm__cpu_update_judge(trm__backend *be, trm__update_state *state, const trm__update_rule *rule,
+                           const trm__example_stats *stats, const trm__real *grads, size_t n);
+void trm__cpu_update_end(trm__backend *be, const trm__update_state *state, const trm__update_rule *rule,
+                         const trm__example_stats *stats, const trm__slots *slots, const trm__update_log *log);
 
 double trm__cpu_sum_squares(trm__backend *be, const trm__real *x, size_t n);
 void trm__cpu_scale(trm__backend *be, trm__real *x, double s, size_t n);
-void trm__cpu_adam_atan2(trm__backend *be, trm__real *p, trm__real *m, trm__real *v, const trm__real *g, size_t n,
-                         const trm__adam *c);
-void trm__cpu_adamw(trm__backend *be, trm__real *p, trm__real *m, trm__real *v, const trm__real *g, size_t n,
-                    const trm__adam *c);
+void trm__cpu_average(trm__backend *be, trm__real *ema, const trm__real *p, size_t n, double decay); /* NULL: none */
+void trm__cpu_dense(trm__backend *be, const trm__update_state *state, const trm__dense *run, int runs);
 size_t trm__cpu_muon_scratch(trm__backend *be, int rows, int cols);
-void trm__cpu_muon(trm__backend *be, trm__real *p, trm__real *m, const trm__real *g, int rows, int cols, double lr,
-                   double momentum, double weight_decay, trm__real *scratch);
-void trm__cpu_sign_sgd_rows(trm__backend *be, trm__real *table, int table_rows, int ndim, const trm__real *drows,
-                            const int32_t *ids, int b, double lr, double weight_decay, trm__real *scratch);
-void trm__cpu_ema(trm__backend *be, trm__real *shadow, const trm__real *p, size_t n, double decay);
+void trm__cpu_muon(trm__backend *be, const trm__update_state *state, trm__real *p, trm__real *m, trm__real *ema,
+                   const trm__real *g, int rows, int cols, double lr, double momentum, double weight_decay,
+                   trm__real *scratch);
+void trm__cpu_sign_sgd_rows(trm__backend *be, const trm__update_state *state, trm__real *table, int table_rows,
+                            int ndim, const trm__real *drows, const int32_t *ids, int b, double lr, double weight_decay,
+                            trm__real *scratch);
 
 #endif

@@ -5,11 +5,8 @@
 
 typedef struct loss_job {
   const trm__dims *dims;
-  const trm__real *logits, *q;
-  const int32_t *labels;
   const trm__loss *loss;
-  trm__example_stats *stats;
-  trm__real *dlogits, *dq;
+  const trm__heads *heads;
 } loss_job;
 
 static int first_maximum(const trm__real *a, int n) {
@@ -76,33 +73,40 @@ static double sigmoid(double q) {
   return q >= 0 ? 1 / (1 + exp(-q)) : exp(q) / (1 + exp(q));
 }
 
+/* What an example's gradients are multiplied by. */
+static double grad_scale(const loss_job *job, int example) {
+  double decay = job->loss->step_decay;
+  if (!job->heads->steps || decay == 0 || decay == 1) return job->loss->grad_scale;
+  return job->loss->grad_scale * pow(decay, job->heads->steps[example]);
+}
+
 static void loss_task(void *context, int task, int worker) {
   (void)worker;
   const loss_job *job = context;
+  const trm__heads *h = job->heads;
   size_t S = (size_t)job->dims->S, V = (size_t)job->dims->V, at = (size_t)task * S;
-  const int32_t *labels = job->labels + at;
-  const trm__real *logits = job->logits + at * V;
-  trm__example_stats stats = {.q_halt = (double)job->q[2 * (size_t)task]};
+  const int32_t *labels = h->labels + at;
+  const trm__real *logits = h->logits + at * V;
+  trm__example_stats stats = {.q_halt = (double)h->q[2 * (size_t)task]};
   count_tokens(job, logits, labels, &stats);
-  double per_token = stats.labelled ? 1.0 / stats.labelled : 0;
+  double per_token = stats.labelled ? 1.0 / stats.labelled : 0, scale = grad_scale(job, task);
   for (size_t i = 0; i < S; i++) {
-    trm__real *d = job->dlogits ? job->dlogits + (at + i) * V : NULL;
+    trm__real *d = h->dlogits ? h->dlogits + (at + i) * V : NULL;
     if (is_labelled(job, labels[i]))
-      stats.lm_loss += per_token * token_loss(job, logits + i * V, labels[i], per_token * job->loss->grad_scale, d);
+      stats.lm_loss += per_token * token_loss(job, logits + i * V, labels[i], per_token * scale, d);
     else if (d) memset(d, 0, V * sizeof *d);
   }
   stats.halt_loss = halt_loss(stats.q_halt, stats.exact);
-  if (job->dq) {
+  if (h->dq) {
     double slope = sigmoid(stats.q_halt) - stats.exact;
-    job->dq[2 * (size_t)task] = (trm__real)(job->loss->grad_scale * job->loss->halt_weight * slope);
-    job->dq[2 * (size_t)task + 1] = 0;
+    h->dq[2 * (size_t)task] = (trm__real)(scale * job->loss->halt_weight * slope);
+    h->dq[2 * (size_t)task + 1] = 0;
   }
-  job->stats[task] = stats;
+  h->stats[task] = stats;
 }
 
-void trm__cpu_head_loss(trm__backend *be, trm__weights *w, int b, const trm__real *logits, const trm__real *q,
-                        const int32_t *labels, const trm__loss *loss, trm__example_stats *stats, trm__real *dlogits,
-                        trm__real *dq) {
-  loss_job job = {&w->dims, logits, q, labels, loss, stats, dlogits, dq};
+/* dlogits and dq are written where given, also without a d to go on to. */
+void trm__cpu_loss(trm__backend *be, trm__weights *w, int b, const trm__heads *h) {
+  loss_job job = {&w->dims, &h->loss, h};
   trm__pool_run(be->pool, b, loss_task, &job);
 }

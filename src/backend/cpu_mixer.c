@@ -1,7 +1,8 @@
 /* The mixer: out = rms(in + W_down(silu(g) * u)), [g; u] = W_gate_up in, where the products and the norm run over the L
  * positions of each channel. The weights are the left operand and an example's state [L][D] the right one, so nothing
  * is transposed, and channels are independent: a task takes TRM__MIX_COLS of them through the whole block. Blocks of
- * columns are stored one after the other: gu is [b][block][2*I(L)][columns of the block]. */
+ * columns are stored one after the other: gu is [b][block][2*I(L)][columns of the block]. With the rms-gated activation
+ * each column of the second product is multiplied by its r. */
 #include "backend/cpu_internal.h"
 
 typedef struct mixer_job {
@@ -88,6 +89,10 @@ static void gate_up(const mixer_job *job, const block *q, trm__real *packed, trm
   product->gemm(&g);
 }
 
+static int rms_gated(const trm__weights *w) {
+  return w->dims.activation == TRM__RMS_GATE;
+}
+
 /* -- forward ---------------------------------------------------------------------------------------------------- */
 
 /* Numbers of the packed right operand of k rows and one block of columns. */
@@ -103,7 +108,11 @@ static void forward_task(void *context, int task, int worker) {
   trm__arena scratch = trm__cpu_worker(job->w, worker);
   trm__real *packed = trm__cpu_take(&scratch, packed_size(job->w, trm__max_int(s->L, s->inner_l)));
   trm__real *act = trm__cpu_take(&scratch, (size_t)s->inner_l * TRM__MIX_COLS);
-  gate_up(job, &q, packed, job->gu ? job->gu + block_at(s, &q, 2 * s->inner_l) : NULL, act);
+  trm__real *gu = job->gu ? job->gu + block_at(s, &q, 2 * s->inner_l) : NULL, *scale = NULL;
+  if (rms_gated(job->w)) scale = trm__cpu_take(&scratch, TRM__MIX_COLS);
+  if (scale && !gu) gu = trm__cpu_take(&scratch, 2 * (size_t)s->inner_l * TRM__MIX_COLS);
+  gate_up(job, &q, packed, gu, act);
+  if (scale) job->be->kernels->rms_gate_cols(scale, gu, s->inner_l, q.cols, s->eps);
   pack_columns(job, packed, act, q.cols, s->inner_l, q.cols);
   trm__real *out = job->out + state_at(s, &q);
   trm__gemm g =
@@ -112,6 +121,7 @@ static void forward_task(void *context, int task, int worker) {
   g.round = s->bf16;
   g.residual = job->in + state_at(s, &q);
   g.residual_rs = s->D;
+  g.col_scale = scale;
   product->gemm(&g);
   trm__real *inv = job->inv ? job->inv + (size_t)q.example * (size_t)s->D + q.c0 : NULL;
   job->be->kernels->rms_cols(out, inv, out, s->L, s->D, s->eps, s->bf16, 0, q.cols);
@@ -158,6 +168,10 @@ void trm__cpu_mixer_scratch(const trm__backend *be, const trm__weights *w, size_
   trm__arena measure = {0};
   trm__cpu_take(&measure, packed_size(w, trm__max_int(s->L, (w->training ? 2 : 1) * s->inner_l)));
   trm__cpu_take(&measure, (size_t)s->inner_l * TRM__MIX_COLS);
+  if (rms_gated(w)) {
+    trm__cpu_take(&measure, TRM__MIX_COLS);
+    trm__cpu_take(&measure, 2 * (size_t)s->inner_l * TRM__MIX_COLS);
+  }
   trm__cpu_grow(worker, measure.used);
   if (!w->training) return;
   trm__real *sum;
@@ -200,7 +214,8 @@ static void backward_task(void *context, int task, int worker) {
   trm__gemm g =
       trm__cpu_product(product, inner, q.cols, s->L, transposed_of(job->w, &job->layer->mix_out), packed, da, q.cols);
   product->gemm(&g);
-  kernels->swiglu_backward(dgu, act, gu, da, 1, inner * q.cols);
+  if (rms_gated(job->w)) kernels->rms_gate_cols_backward(dgu, act, gu, da, inner, q.cols, s->eps);
+  else kernels->swiglu_backward(dgu, act, gu, da, 1, inner * q.cols);
   pack_columns(job, packed, dgu, q.cols, 2 * inner, q.cols);
   g = trm__cpu_product(product, s->L, q.cols, 2 * inner, transposed_of(job->w, &job->layer->mix_in), packed, d, s->D);
   g.epilogue = TRM__EPI_ADD;

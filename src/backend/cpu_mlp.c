@@ -1,5 +1,6 @@
 /* The channel MLP: out = rms(in + W_down(silu(g) * u)), [g; u] = W_gate_up in, over rows [b*L][D]. A task takes a panel
- * of rows through the whole block, forward and backward. */
+ * of rows through the whole block, forward and backward. With the rms-gated activation each row of the second product
+ * is multiplied by its r, which needs g and u: they stay in the task's scratch where they are not kept. */
 #include "backend/cpu_internal.h"
 
 typedef struct mlp_job {
@@ -48,6 +49,10 @@ static void gate_up(const mlp_job *job, trm__real *words, const trm__real *in, i
   product->gemm(&g);
 }
 
+static int rms_gated(const trm__weights *w) {
+  return w->dims.activation == TRM__RMS_GATE;
+}
+
 /* Numbers of a panel's words, the widest. */
 static size_t words_size(const trm__backend *be, const trm__weights *w) {
   const trm__dims *s = &w->dims;
@@ -65,8 +70,13 @@ static void forward_task(void *context, int task, int worker) {
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__arena scratch = trm__cpu_worker(job->w, worker);
   trm__real *words = trm__cpu_take(&scratch, words_size(job->be, job->w));
-  trm__real *act = trm__cpu_take(&scratch, (size_t)trm__cpu_panel_rows(job->be) * (size_t)s->inner_d);
-  gate_up(job, words, job->in + at, r.count, job->gu ? job->gu + (size_t)r.begin * 2 * (size_t)s->inner_d : NULL, act);
+  size_t panel = (size_t)trm__cpu_panel_rows(job->be), inner = (size_t)s->inner_d;
+  trm__real *act = trm__cpu_take(&scratch, panel * inner);
+  trm__real *gu = job->gu ? job->gu + (size_t)r.begin * 2 * inner : NULL, *scale = NULL;
+  if (rms_gated(job->w)) scale = trm__cpu_take(&scratch, panel);
+  if (scale && !gu) gu = trm__cpu_take(&scratch, panel * 2 * inner);
+  gate_up(job, words, job->in + at, r.count, gu, act);
+  if (scale) job->be->kernels->rms_gate_rows(scale, gu, r.count, s->inner_d, s->eps);
   trm__left left = trm__cpu_left(product, words, act, s->inner_d, r.count, s->inner_d);
   trm__gemm g =
       trm__cpu_product(product, r.count, s->D, s->inner_d, left, job->layer->mlp_out.forward, job->out + at, s->D);
@@ -74,6 +84,7 @@ static void forward_task(void *context, int task, int worker) {
   g.round = s->bf16;
   g.residual = job->in + at;
   g.residual_rs = s->D;
+  g.row_scale = scale;
   product->gemm(&g);
   job->be->kernels->rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
                              s->bf16);
@@ -109,7 +120,8 @@ void trm__cpu_mlp_scratch(const trm__backend *be, const trm__weights *w, size_t 
   trm__arena measure = {0};
   trm__cpu_take(&measure, words_size(be, w));
   trm__cpu_take(&measure, panel * inner);
-  if (w->training) trm__cpu_take(&measure, panel * 2 * inner);
+  if (rms_gated(w)) trm__cpu_take(&measure, panel);
+  if (w->training || rms_gated(w)) trm__cpu_take(&measure, panel * 2 * inner);
   trm__cpu_grow(worker, measure.used);
   if (!w->training) return;
   mlp_job job;
@@ -141,7 +153,8 @@ static void backward_task(void *context, int task, int worker) {
   trm__left left = trm__cpu_left(product, words, d, s->D, r.count, s->D);
   trm__gemm g = trm__cpu_product(product, r.count, inner, s->D, left, job->layer->mlp_out.backward, act, inner);
   product->gemm(&g);
-  kernels->swiglu_backward(dgu, act, gu, act, r.count, inner);
+  if (rms_gated(job->w)) kernels->rms_gate_rows_backward(dgu, act, gu, act, r.count, inner, s->eps);
+  else kernels->swiglu_backward(dgu, act, gu, act, r.count, inner);
   trm__cpu_spread(product, job->dpre_spread, k, r.begin, block, d, s->D, r.count, s->D);
   trm__cpu_spread(product, job->act_spread, k, r.begin, kernels->nr, act, inner, r.count, inner);
   trm__cpu_spread(product, job->dgu_spread, k, r.begin, block, dgu, 2 * inner, r.count, 2 * inner);

@@ -92,26 +92,31 @@ static void newton_schulz(muon_job *job) {
   }
 }
 
-/* Momentum, and its Nesterov look-ahead into x. */
-static void momentum_step(muon_job *job, trm__real *m, const trm__real *g, int rows, int cols, double momentum) {
-  trm__real mu = (trm__real)momentum;
+/* Momentum, and its Nesterov look-ahead into x; gradients are multiplied by scale first. */
+static void momentum_step(muon_job *job, trm__real *m, const trm__real *g, int rows, int cols, double momentum,
+                          double scale) {
+  trm__real mu = (trm__real)momentum, clip = (trm__real)scale;
   for (int i = 0; i < rows; i++) {
     for (int j = 0; j < cols; j++) {
       size_t at = (size_t)i * (size_t)cols + (size_t)j;
-      m[at] = mu * m[at] + (1 - mu) * g[at];
-      job->x[rows <= cols ? at : (size_t)j * (size_t)rows + (size_t)i] = mu * m[at] + (1 - mu) * g[at];
+      trm__real d = clip * g[at];
+      m[at] = mu * m[at] + (1 - mu) * d;
+      job->x[rows <= cols ? at : (size_t)j * (size_t)rows + (size_t)i] = mu * m[at] + (1 - mu) * d;
     }
   }
 }
 
-void trm__cpu_muon(trm__backend *be, trm__real *p, trm__real *m, const trm__real *g, int rows, int cols, double lr,
-                   double momentum, double weight_decay, trm__real *scratch) {
+void trm__cpu_muon(trm__backend *be, const trm__update_state *state, trm__real *p, trm__real *m, trm__real *ema,
+                   const trm__real *g, int rows, int cols, double lr, double momentum, double weight_decay,
+                   trm__real *scratch) {
+  if (state->diverged != TRM__SOUND) return;
   trm__arena arena = {.base = (unsigned char *)scratch,
                       .size = trm__cpu_muon_scratch(be, rows, cols) * sizeof *scratch};
   muon_job job;
   plan(be, rows, cols, &arena, &job);
-  momentum_step(&job, m, g, rows, cols, momentum);
+  momentum_step(&job, m, g, rows, cols, momentum, state->grad_scale);
   newton_schulz(&job);
+  lr *= state->factor;
   trm__real keep = (trm__real)(1 - lr * weight_decay), step = (trm__real)(lr * sqrt(fmax(1, (double)rows / cols)));
   for (int i = 0; i < rows; i++) {
     for (int j = 0; j < cols; j++) {
@@ -119,4 +124,5 @@ void trm__cpu_muon(trm__backend *be, trm__real *p, trm__real *m, const trm__real
       p[at] = keep * p[at] - step * job.x[rows <= cols ? at : (size_t)j * (size_t)rows + (size_t)i];
     }
   }
+  trm__cpu_average(be, ema, p, (size_t)rows * (size_t)cols, state->ema_decay);
 }

@@ -1,53 +1,86 @@
 /* Optimizers and sums over flat arrays, in pieces over the pool. */
 #include "backend/cpu_internal.h"
 
+/* Gradients that are clipped at a time: a multiple of every vector's width, so the bits do not depend on it. */
+#define CLIP_PIECE 1024
+
 typedef struct optim_job {
   const trm__kernels *kernels;
-  trm__real *p, *m, *v;
-  const trm__real *g;
-  const trm__adam *c;
-  double factor;
+  const trm__dense *run;
+  const trm__update_state *state;
+  trm__adam adam;
 } optim_job;
 
-static void atan2_span(void *context, size_t at, size_t n) {
-  const optim_job *job = context;
-  job->kernels->adam_atan2(job->p + at, job->m + at, job->v + at, job->g + at, n, job->c);
+static void step_piece(const optim_job *job, size_t at, const trm__real *g, size_t n) {
+  const trm__dense *r = job->run;
+  if (r->kind == TRM__DENSE_ADAM_ATAN2) job->kernels->adam_atan2(r->p + at, r->m + at, r->v + at, g, n, &job->adam);
+  else job->kernels->adamw(r->p + at, r->m + at, r->v + at, g, n, &job->adam);
 }
 
-static void adamw_span(void *context, size_t at, size_t n) {
-  const optim_job *job = context;
-  job->kernels->adamw(job->p + at, job->m + at, job->v + at, job->g + at, n, job->c);
+/* What clipping multiplies is rounded before it is used, as if the whole array had been scaled. */
+static void step_clipped(const optim_job *job, size_t begin, size_t count) {
+  trm__real g[CLIP_PIECE];
+  for (size_t at = begin; at < begin + count; at += CLIP_PIECE) {
+    size_t n = begin + count - at < CLIP_PIECE ? begin + count - at : CLIP_PIECE;
+    memcpy(g, job->run->g + at, n * sizeof *g);
+    job->kernels->scale(g, job->state->grad_scale, n);
+    step_piece(job, at, g, n);
+  }
 }
 
-static void ema_span(void *context, size_t at, size_t n) {
+/* A decay of 0 copies, so that whatever was there before leaves no trace. */
+static void average(const trm__kernels *kernels, trm__real *ema, const trm__real *p, size_t n, double decay) {
+  if (decay == 0) memcpy(ema, p, n * sizeof *ema);
+  else kernels->ema(ema, p, n, decay);
+}
+
+static void dense_span(void *context, size_t at, size_t n) {
   const optim_job *job = context;
-  job->kernels->ema(job->p + at, job->g + at, n, job->factor);
+  const trm__dense *r = job->run;
+  if (job->state->grad_scale == 1) step_piece(job, at, r->g + at, n);
+  else step_clipped(job, at, n);
+  if (r->ema) average(job->kernels, r->ema + at, r->p + at, n, job->state->ema_decay);
+}
+
+void trm__cpu_dense(trm__backend *be, const trm__update_state *state, const trm__dense *run, int runs) {
+  if (state->diverged != TRM__SOUND) return;
+  for (int i = 0; i < runs; i++) {
+    const trm__dense *r = &run[i];
+    optim_job job = {.kernels = be->kernels, .run = r, .state = state};
+    job.adam = (trm__adam){.lr = r->lr * state->factor,
+                           .beta1 = r->beta1,
+                           .beta2 = r->beta2,
+                           .weight_decay = r->weight_decay,
+                           .eps = r->eps,
+                           .t = state->t};
+    trm__cpu_spans(be, r->n, dense_span, &job);
+  }
+}
+
+typedef struct span_job {
+  const trm__kernels *kernels;
+  trm__real *x;
+  const trm__real *from;
+  double factor;
+} span_job;
+
+static void average_span(void *context, size_t at, size_t n) {
+  const span_job *job = context;
+  average(job->kernels, job->x + at, job->from + at, n, job->factor);
 }
 
 static void scale_span(void *context, size_t at, size_t n) {
-  const optim_job *job = context;
-  job->kernels->scale(job->p + at, job->factor, n);
+  const span_job *job = context;
+  job->kernels->scale(job->x + at, job->factor, n);
 }
 
-void trm__cpu_adam_atan2(trm__backend *be, trm__real *p, trm__real *m, trm__real *v, const trm__real *g, size_t n,
-                         const trm__adam *c) {
-  optim_job job = {be->kernels, p, m, v, g, c, 0};
-  trm__cpu_spans(be, n, atan2_span, &job);
-}
-
-void trm__cpu_adamw(trm__backend *be, trm__real *p, trm__real *m, trm__real *v, const trm__real *g, size_t n,
-                    const trm__adam *c) {
-  optim_job job = {be->kernels, p, m, v, g, c, 0};
-  trm__cpu_spans(be, n, adamw_span, &job);
-}
-
-void trm__cpu_ema(trm__backend *be, trm__real *shadow, const trm__real *p, size_t n, double decay) {
-  optim_job job = {.kernels = be->kernels, .p = shadow, .g = p, .factor = decay};
-  trm__cpu_spans(be, n, ema_span, &job);
+void trm__cpu_average(trm__backend *be, trm__real *ema, const trm__real *p, size_t n, double decay) {
+  span_job job = {be->kernels, ema, p, decay};
+  if (ema) trm__cpu_spans(be, n, average_span, &job);
 }
 
 void trm__cpu_scale(trm__backend *be, trm__real *x, double s, size_t n) {
-  optim_job job = {.kernels = be->kernels, .p = x, .factor = s};
+  span_job job = {be->kernels, x, NULL, s};
   trm__cpu_spans(be, n, scale_span, &job);
 }
 
@@ -88,9 +121,12 @@ static int seen_before(const int32_t *ids, int i) {
   return 0;
 }
 
-void trm__cpu_sign_sgd_rows(trm__backend *be, trm__real *table, int table_rows, int ndim, const trm__real *drows,
-                            const int32_t *ids, int b, double lr, double weight_decay, trm__real *scratch) {
+void trm__cpu_sign_sgd_rows(trm__backend *be, const trm__update_state *state, trm__real *table, int table_rows,
+                            int ndim, const trm__real *drows, const int32_t *ids, int b, double lr, double weight_decay,
+                            trm__real *scratch) {
   size_t n = (size_t)ndim;
+  if (state->diverged != TRM__SOUND) return;
+  lr *= state->factor;
   for (int i = 0; i < b; i++) {
     if (ids[i] < 0 || ids[i] >= table_rows || seen_before(ids, i)) continue;
     memcpy(scratch, drows + (size_t)i * n, n * sizeof *scratch);

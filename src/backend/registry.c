@@ -5,12 +5,31 @@
 #include <string.h>
 
 const char *trm__backend_names(void) {
-  return "cpu";
+  return "cpu cuda cuda:N";
 }
+
+#ifndef TRM_CUDA_ENABLED
+trm_status trm__backend_cuda(trm__backend **out, const char *name, trm_error *err) {
+  (void)out;
+  return trm__fail(
+      err, TRM_E_UNSUPPORTED, "device",
+      "'%s' needs a build with CUDA and this one has none; install the CUDA toolkit (nvcc 12 or newer) and "
+      "build again, or use --device cpu",
+      name);
+}
+
+int trm__cuda_devices(struct trm_device_info *list, int most, trm_error *why) {
+  (void)list, (void)most;
+  trm__fail(why, TRM_E_UNSUPPORTED, "device",
+            "this build has no CUDA; install the CUDA toolkit (nvcc 12 or newer) and build again");
+  return 0;
+}
+#endif
 
 trm_status trm__backend_open(trm__backend **out, const char *name, const trm__kernels *kernels, trm__pool *pool,
                              trm_error *err) {
   if (!name || strcmp(name, "cpu") == 0) return trm__backend_cpu(out, kernels, pool, err);
+  if (strncmp(name, "cuda", 4) == 0 && (!name[4] || strchr(":,", name[4]))) return trm__backend_cuda(out, name, err);
   return trm__fail(err, TRM_E_USAGE, "device", "unknown device '%s'; known are: %s", name, trm__backend_names());
 }
 
@@ -18,4 +37,8 @@ void trm__backend_close(trm__backend **be) {
   if (!be || !*be) return;
   (*be)->close(*be);
   *be = NULL;
+}
+
+trm_status trm__backend_no_memory(trm__backend *be, trm_error *err, const char *what, size_t bytes) {
+  return be->no_memory ? be->no_memory(be, err, what, bytes) : trm__fail_memory(err, what, bytes);
 }

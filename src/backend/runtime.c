@@ -59,6 +59,10 @@ void trm_runtime_close(trm_runtime **runtime) {
   *runtime = NULL;
 }
 
+int trm_devices(trm_device_info *list, int most, trm_error *why) {
+  return trm__cuda_devices(list, most, why);
+}
+
 trm_runtime_info trm_runtime_describe(const trm_runtime *runtime) {
   trm_runtime_info info = {.threads = trm__pool_threads(runtime->pool), .cores = trm__cores()};
   snprintf(info.isa, sizeof info.isa, "%s", runtime->kernels->isa);

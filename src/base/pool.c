@@ -8,7 +8,8 @@
  *
  * Waiting spins and then sleeps on the gate itself. A network's runs follow each other within microseconds, but a run's
  * last task may take a millisecond more than the others; waking a thread takes 10 to 150 us on virtual cores, so the
- * spin outlasts such a tail. */
+ * spin outlasts such a tail. It soon yields the core at every round: where other programs compete, the scheduler wakes
+ * a worker on its caller's core, and each would spin away the time that the other needs. */
 #include "base/pool.h"
 
 #include <limits.h>

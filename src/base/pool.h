@@ -1,5 +1,7 @@
 /* A fixed pool of threads with fork and join. The caller is worker 0. Tasks are independent and write to disjoint
- * places, so which worker runs which task never changes a result. */
+ * places, so which worker runs which task never changes a result. Workers sleep from a millisecond after a run until
+ * the next, take no signals, and run where the opening thread may run. A child of fork has none of them: it must not
+ * use its parent's pools. */
 #ifndef TRM_BASE_POOL_H
 #define TRM_BASE_POOL_H
 

@@ -10,10 +10,12 @@
 #include "base/pool.h"
 
 typedef struct trm__loader_config {
-  int batch; /* global batch */
+  int batch;        /* global batch */
+  int first, count; /* the slots that are built here, first .. first + count - 1; count 0: all */
   uint64_t seed;
   int augment; /* 1: symmetry augmentation on the fly (Sudoku: all; maze: dihedral with labels computed again) */
   int threads; /* 0: build in the calling thread */
+  int ahead;   /* batches that a thread of the loader's own builds before they are asked for; 0: none */
 } trm__loader_config;
 
 typedef struct trm__loader trm__loader;
@@ -23,12 +25,13 @@ trm_status trm__loader_open(trm__loader **out, const trm_dataset *dataset, const
                             trm_error *err);
 void trm__loader_close(trm__loader **loader);
 
-/* Offers the next batch of candidates. take [batch]: non-zero where slot i takes candidate i; those rows of
- * inputs, labels [batch][seq_len] and ids [batch] are overwritten, the others are left alone. */
+/* Offers the next batch of candidates. take [count]: non-zero where slot first + i takes its candidate; those rows i of
+ * inputs, labels [count][seq_len] and ids [count] are overwritten, the others may be left alone. take NULL: all. With
+ * batches built ahead always all. */
 trm_status trm__loader_next(trm__loader *loader, const uint8_t *take, int32_t *inputs, int32_t *labels, int32_t *ids,
                             trm_error *err);
 
-/* Position, for checkpoints: restores to exactly the next batch. */
+/* Position, for checkpoints: restores to exactly the next batch, whatever was built ahead. */
 json_t *trm__loader_state(const trm__loader *loader);
 trm_status trm__loader_restore(trm__loader *loader, const json_t *state, const char *where, trm_error *err);
 

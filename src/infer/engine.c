@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "base/status.h"
 
+#define NOISE_STEPS 17 /* bits of a noise's name that hold the step: more than the largest max_steps */
+
 /* Stablemax (SPEC.md, Losses). */
 static double stable(double a) {
   return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
@@ -125,13 +127,42 @@ static void fill(loop *l) {
 
 /* -- one round: a step for each of the first slots ----------------------------------------------------------------- */
 
-static trm_status advance(loop *l, trm_error *err) {
+/* Noise of this round, which is named by the puzzle and its step: a place in a batch changes nothing. The start's
+ * numbers come first, then those of the latent cycles. */
+static trm__network_noise noise_at(const trm_solver *s, double sigma, uint64_t offset) {
+  return (trm__network_noise){sigma, (uint64_t)s->config.seed, s->noise_index, offset};
+}
+
+static void name_noise(const loop *l) {
+  trm_solver *s = l->solver;
+  if (!s->noise_index) return;
+  for (int i = 0; i < l->round; i++)
+    s->noise_name[i] = (uint64_t)s->slot[i].puzzle << NOISE_STEPS | (uint64_t)s->slot[i].steps;
+  copy_in(s->backend, s->noise_index, s->noise_name, (size_t)l->round * sizeof *s->noise_index);
+}
+
+/* Those that enter begin at the start, and all get their noise. */
+static void prepare_round(const loop *l) {
+  trm_solver *s = l->solver;
+  trm__network_noise start = noise_at(s, s->config.start_noise, 0);
+  trm__network_noise cycles = noise_at(s, s->config.latent_noise, trm__network_noise_numbers(s->network));
+  name_noise(l);
+  copy_in(s->backend, s->starts, s->fresh, (size_t)l->round * sizeof *s->starts);
+  trm__network_refill_latent(s->network, l->round, s->starts, s->start, 0, &start, s->y, s->z);
+  trm__network_set_noise(s->network, &cycles);
+}
+
+static trm_status advance(loop *l, const trm__loss *loss, trm_error *err) {
   trm_solver *s = l->solver;
   trm__backend *be = s->backend;
   l->round = l->active < l->width ? l->active : l->width;
   size_t n = (size_t)l->round;
-  trm__network_refill(s->network, l->round, s->fresh, s->start, s->y, s->z);
-  trm__network_step(s->network, l->round, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
+  prepare_round(l);
+  if (l->job->scored)
+    trm__network_scored_step(s->network, l->round, s->tokens, s->rows, s->labels, loss, s->y, s->z, s->logits, s->q,
+                             s->scores);
+  else trm__network_step(s->network, l->round, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
+  if (l->job->scored) be->copy(be, s->stats, s->scores, n * sizeof *s->stats, TRM__COPY_TO_HOST);
   be->copy(be, s->logits_host, s->logits, n * l->S * l->V * sizeof *s->logits, TRM__COPY_TO_HOST);
   be->copy(be, s->q_host, s->q, n * 2 * sizeof *s->q, TRM__COPY_TO_HOST);
   s->run.rounds++;
@@ -182,16 +213,14 @@ static int tell(loop *l, int i) {
 }
 
 /* After a round: tells the watchers, and lets those leave that are done or cancelled. Non-zero: stop. */
-static int report(loop *l, const trm__loss *loss) {
+static int report(loop *l) {
   trm_solver *s = l->solver;
   const trm__job *job = l->job;
-  int stop = 0, leaving = 0;
+  int stop = 0;
   for (int i = 0; i < l->round; i++) {
     s->slot[i].steps++;
     s->run.steps++;
-    leaving += is_last(s, i);
   }
-  if (job->scored && leaving) trm__network_loss(s->network, l->round, s->logits, s->q, s->labels, loss, s->stats);
   for (int i = 0; i < l->active; i++) {
     int answer = i < l->round && job->step && !stop ? tell(l, i) : TRM_STEP_ON;
     stop |= answer != TRM_STEP_ON && answer != TRM_STEP_CANCEL;
@@ -258,7 +287,7 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   const trm__dims *d = &solver->params.dims;
   const trm__loss loss = {.kind = TRM__LOSS_STABLEMAX, .halt_weight = 0.5, .grad_scale = 1};
   loop l = {.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
-  l.state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes;
+  l.state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
   trm_status status = TRM_OK;
   double start = trm__clock();
   begin(&l);
@@ -266,9 +295,9 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   if (!stop) fill(&l);
   while (!stop && l.active > 0) {
     double before = trm__clock();
-    if ((status = advance(&l, err))) break;
+    if ((status = advance(&l, &loss, err))) break;
     measure(&l, trm__clock() - before);
-    stop = report(&l, &loss);
+    stop = report(&l);
     if (!stop) fill(&l);
   }
   int64_t finished = l.left;

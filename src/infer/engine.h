@@ -40,24 +40,28 @@ struct trm_solver {
   trm__real *puzzle_rows;   /* [identifiers][emb_ndim] on the host, NULL without a prefix */
 
   /* on the device */
-  trm__real *start;  /* [2][D] */
-  trm__act *y, *z;   /* [slots][L][D] */
-  trm__real *rows;   /* [slots][emb_ndim], NULL without a prefix */
-  int32_t *tokens;   /* [slots][S] */
-  int32_t *labels;   /* [slots][S], for the loss */
-  trm__real *logits; /* [slots][S][V] */
-  trm__real *q;      /* [slots][2] */
+  trm__real *start;           /* [2][D] */
+  trm__act *y, *z;            /* [slots][L][D] */
+  trm__real *rows;            /* [slots][emb_ndim], NULL without a prefix */
+  int32_t *tokens;            /* [slots][S] */
+  int32_t *labels;            /* [slots][S], for the loss */
+  trm__real *logits;          /* [slots][S][V] */
+  trm__real *q;               /* [slots][2] */
+  uint8_t *starts;            /* [slots]: copy of fresh */
+  uint64_t *noise_index;      /* [slots]: copy of noise_name; NULL without noise */
+  trm__example_stats *scores; /* [slots] */
 
   /* on the host */
   trm__slot *slot;           /* [slots] */
   uint8_t *fresh;            /* [slots]: starts with this step */
+  uint64_t *noise_name;      /* [slots]: of the puzzle's noise in this step; NULL without noise */
   int32_t *token_host;       /* [S] of the puzzle that enters */
   int32_t *label_host;       /* [S] */
   int32_t *answer;           /* [S] of the puzzle that is reported */
   float *confidence;         /* [S] */
   trm__real *logits_host;    /* [slots][S][V] */
   trm__real *q_host;         /* [slots][2] */
-  trm__example_stats *stats; /* [slots] */
+  trm__example_stats *stats; /* [slots]: copy of scores */
 };
 
 /* Where puzzles come from and where results go. Puzzles enter in ascending order and leave in any. */

@@ -10,9 +10,11 @@
 
 /* When the batch is left open, the engine chooses among sizes up to this many: what fits in this much memory, at most
  * MOST_SLOTS. More does not help: one puzzle already keeps the arithmetic units busy, a few more hide what is serial in
- * a step. */
+ * a step. A device needs many puzzles to be busy; they may take this part of its free memory. */
 #define SLOT_MEMORY ((size_t)256 << 20)
 #define MOST_SLOTS 32
+#define DEVICE_SLOTS 1024
+#define DEVICE_PART 8
 
 static const trm_option options[] = {
     {.name = "max_steps",
@@ -49,6 +51,34 @@ static const trm_option options[] = {
      .min = 0,
      .max = 65536,
      .help = "puzzles at once, 0: chosen by measuring; the results are the same"},
+    {.name = "damping",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_solver_config, damping),
+     .default_text = "-1",
+     .min = -1,
+     .max = 0.999,
+     .help = "part of the latent that each latent cycle keeps; negative: as the model says"},
+    {.name = "start_noise",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_solver_config, start_noise),
+     .default_text = "0",
+     .min = 0,
+     .max = 100,
+     .help = "deviation of the noise on the latent's start"},
+    {.name = "latent_noise",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_solver_config, latent_noise),
+     .default_text = "0",
+     .min = 0,
+     .max = 100,
+     .help = "deviation of the noise on the latent after each latent cycle"},
+    {.name = "seed",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, seed),
+     .default_text = "0",
+     .min = 0,
+     .max = 9e15,
+     .help = "seed of the noise"},
 };
 
 const trm_option *trm_solver_options(size_t *count) {
@@ -71,14 +101,21 @@ static trm_status check_config(const trm_solver_config *c, trm_error *err) {
   if (c->dtype < TRM_SOLVE_MODEL || c->dtype > TRM_SOLVE_INT8)
     return trm__fail(err, TRM_E_USAGE, "dtype", "%d is none of trm_solver_dtype", c->dtype);
   if (c->puzzles < 0) return trm__fail(err, TRM_E_USAGE, "puzzles", "%lld, expected 0 or more", (long long)c->puzzles);
+  if (!(c->damping < 1)) return trm__fail(err, TRM_E_USAGE, "damping", "%g, expected less than 1", c->damping);
+  if (!(c->start_noise >= 0 && c->start_noise <= 100))
+    return trm__fail(err, TRM_E_USAGE, "start_noise", "%g, expected 0 to 100", c->start_noise);
+  if (!(c->latent_noise >= 0 && c->latent_noise <= 100))
+    return trm__fail(err, TRM_E_USAGE, "latent_noise", "%g, expected 0 to 100", c->latent_noise);
   if (isnan(c->halt_threshold)) return trm__fail(err, TRM_E_USAGE, "halt_threshold", "not a number");
   return TRM_OK;
 }
 
 static int slots_in_memory(const trm_solver *s) {
-  for (int b = MOST_SLOTS; b > 1; b /= 2) {
+  trm__backend *be = s->backend;
+  size_t memory = be->memory_available ? be->memory_available(be) / DEVICE_PART : SLOT_MEMORY;
+  for (int b = be->on_host ? MOST_SLOTS : DEVICE_SLOTS; b > 1; b /= 2) {
     trm__network_plan plan = {.max_batch = b};
-    if (trm__network_bytes(&s->model, s->backend, &plan) <= SLOT_MEMORY) return b;
+    if (trm__network_bytes(&s->model, be, &plan) <= memory) return b;
   }
   return 1;
 }
@@ -106,16 +143,22 @@ static void *host(size_t count, size_t size, int *failed) {
 static trm_status open_buffers(trm_solver *s, trm_error *err) {
   const trm__dims *d = &s->params.dims;
   size_t n = (size_t)s->slots, S = (size_t)d->S, logits = n * S * (size_t)d->V, ndim = (size_t)d->emb_ndim;
-  size_t state = n * (size_t)d->L * (size_t)d->D;
+  size_t state = n * (size_t)d->L * (size_t)d->D, act = s->backend->act_bytes(s->backend, d);
   int failed = 0;
   s->start = device(s, 2 * (size_t)d->D, sizeof *s->start, &failed);
-  s->y = device(s, state, s->backend->act_bytes, &failed);
-  s->z = device(s, state, s->backend->act_bytes, &failed);
+  s->y = device(s, state, act, &failed);
+  s->z = device(s, state, act, &failed);
   if (s->params.puzzle) s->rows = device(s, n * ndim, sizeof *s->rows, &failed);
   s->tokens = device(s, n * S, sizeof *s->tokens, &failed);
   s->labels = device(s, n * S, sizeof *s->labels, &failed);
   s->logits = device(s, logits, sizeof *s->logits, &failed);
   s->q = device(s, n * 2, sizeof *s->q, &failed);
+  s->starts = device(s, n, sizeof *s->starts, &failed);
+  if (s->config.start_noise != 0 || s->config.latent_noise != 0) {
+    s->noise_index = device(s, n, sizeof *s->noise_index, &failed);
+    s->noise_name = host(n, sizeof *s->noise_name, &failed);
+  }
+  s->scores = device(s, n, sizeof *s->scores, &failed);
   s->slot = host(n, sizeof *s->slot, &failed);
   s->fresh = host(n, sizeof *s->fresh, &failed);
   s->token_host = host(S, sizeof *s->token_host, &failed);
@@ -125,7 +168,7 @@ static trm_status open_buffers(trm_solver *s, trm_error *err) {
   s->logits_host = host(logits, sizeof *s->logits_host, &failed);
   s->q_host = host(n * 2, sizeof *s->q_host, &failed);
   s->stats = host(n, sizeof *s->stats, &failed);
-  if (failed) return trm__fail_memory(err, s->path, 2 * (state * s->backend->act_bytes + logits * sizeof(trm__real)));
+  if (failed) return trm__backend_no_memory(s->backend, err, s->path, 2 * (state * act + logits * sizeof(trm__real)));
   return TRM_OK;
 }
 
@@ -133,10 +176,10 @@ static trm_status open_buffers(trm_solver *s, trm_error *err) {
  */
 static trm_status prepare(trm_solver *s, const trm__weight_set *set, trm_error *err) {
   trm__backend *be = s->backend;
-  int on_host = be->kernels != NULL;
+  int on_host = be->on_host;
   size_t bytes = s->params.trained * sizeof *set->flat;
   trm__real *flat = on_host ? set->flat : be->alloc(be, bytes);
-  if (!flat) return trm__fail_memory(err, s->path, bytes);
+  if (!flat) return trm__backend_no_memory(be, err, s->path, bytes);
   if (!on_host) be->copy(be, flat, set->flat, bytes, TRM__COPY_TO_DEVICE);
   trm__network_prepare(s->network, flat);
   be->copy(be, s->start, set->start, 2 * (size_t)s->params.dims.D * sizeof *s->start, TRM__COPY_TO_DEVICE);
@@ -174,6 +217,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   s->config = *config;
   s->model = *trm_model_get_config(model);
   if (config->dtype != TRM_SOLVE_MODEL) s->model.forward_dtype = config->dtype - TRM_SOLVE_FLOAT32 + TRM_FLOAT32;
+  if (config->damping >= 0) s->model.damping = config->damping;
   if (!s->config.max_steps) s->config.max_steps = s->model.halt_max_steps;
   const char *task = trm_model_get_metadata(model, "trm.task");
   s->path = trm__strdup(model->path ? model->path : "model");
@@ -196,11 +240,13 @@ void trm_solver_close(trm_solver **solver) {
   trm_solver *s = solver ? *solver : NULL;
   if (!s) return;
   trm__network_close(&s->network);
-  void *device_buffers[] = {s->start, s->y, s->z, s->rows, s->tokens, s->labels, s->logits, s->q};
+  void *device_buffers[] = {s->start,  s->y, s->z,      s->rows,   s->tokens,     s->labels,
+                            s->logits, s->q, s->starts, s->scores, s->noise_index};
   for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
-  void *host_buffers[] = {s->slot,        s->fresh,  s->token_host, s->label_host,  s->answer, s->confidence,
-                          s->logits_host, s->q_host, s->stats,      s->puzzle_rows, s->path,   s->task_text};
+  void *host_buffers[] = {s->slot,       s->fresh,       s->token_host, s->label_host, s->answer,
+                          s->confidence, s->logits_host, s->q_host,     s->stats,      s->puzzle_rows,
+                          s->path,       s->task_text,   s->noise_name};
   for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
   trm__params_close(&s->params);
   trm__free(s);

@@ -35,7 +35,7 @@ typedef enum trm__type {
 typedef enum trm__epilogue {
   TRM__EPI_STORE,    /* C = AB */
   TRM__EPI_ADD,      /* C += AB */
-  TRM__EPI_RESIDUAL, /* C = residual + round(AB) (then rounded) */
+  TRM__EPI_RESIDUAL, /* C = residual + round(AB), AB scaled as asked (then rounded) */
   TRM__EPI_GATE_N,   /* columns are gate and up (packed so by pack_b with gate = 1):
                         C [m][n] = AB (skipped when c is NULL) with gates in columns 0..n/2-1 and ups in n/2..n-1,
                         act [m][n/2] = silu(gate) * up, silu rounded, product rounded */
@@ -63,7 +63,8 @@ typedef struct trm__gemm {
   int round;
   const trm__real *residual; /* EPI_RESIDUAL: residual[i*residual_rs + j]; may be c itself */
   ptrdiff_t residual_rs;
-  trm__real *act; /* EPI_GATE_*: act[i*act_rs + j] */
+  const trm__real *row_scale, *col_scale; /* EPI_RESIDUAL: [m], [n] factors of AB before it is rounded; NULL: none */
+  trm__real *act;                         /* EPI_GATE_*: act[i*act_rs + j] */
   ptrdiff_t act_rs;
   int m0, m1, n0, n1;
 } trm__gemm;
@@ -127,6 +128,18 @@ typedef struct trm__kernels {
    * -> dgu [rows][2*cols] (may be gu itself), and act [rows][cols] = silu(g)*u when act is not NULL (may be da). */
   void (*swiglu_backward)(trm__real *dgu, trm__real *act, const trm__real *gu, const trm__real *da, int rows, int cols);
   /* With gates above ups ([2*I][D], the mixer) the same call serves as one row of I*D. */
+
+  /* RMS_GATE, a = silu(g) u r with r = 1/sqrt(mean((g u)^2) + eps), one r a row of gu [rows][2*cols] or, in _cols, a
+   * column of gu [2*rows][cols] (gates above ups). The epilogues GATE_* give silu(g) u; these give scale = r, for the
+   * next product's row_scale or col_scale. Sums and r in fp32 (double build: double). */
+  void (*rms_gate_rows)(trm__real *scale, const trm__real *gu, int rows, int cols, double eps);
+  void (*rms_gate_cols)(trm__real *scale, const trm__real *gu, int rows, int cols, double eps);
+  /* From da to dgu (may be gu itself) and act = a (may be da); r is computed again. With s = sigmoid(g), p = g u and
+   * m = mean(da s p): dp = r (da s - r^2 p m), dg = dp u + da p r s (1 - s), du = dp g. */
+  void (*rms_gate_rows_backward)(trm__real *dgu, trm__real *act, const trm__real *gu, const trm__real *da, int rows,
+                                 int cols, double eps);
+  void (*rms_gate_cols_backward)(trm__real *dgu, trm__real *act, const trm__real *gu, const trm__real *da, int rows,
+                                 int cols, double eps);
 
   /* Row norm: x [rows][cols] -> y (may be x) = x * r, r = 1/sqrt(mean(x^2) + eps), inv_rms[row] = r (NULL: not kept).
    * The sum of squares and r in fp32 (double build: double). */

@@ -48,7 +48,8 @@ typedef struct trm__update_rule {
   int batch, first; /* global batch; this rank's first slot */
 } trm__update_rule;
 
-/* The newest entries of every update, update t in place t % entries: what the host reads when it has time. */
+/* The newest entries of every update, update t in place t % entries: what the host reads when it has time. The update
+ * that diverged has its own place too, (t + 1) % entries with the state's t, and later ones change no other. */
 typedef struct trm__update_log {
   int entries, count;        /* count: this rank's slots */
   trm__update_state *state;  /* [entries] */

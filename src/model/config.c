@@ -27,7 +27,10 @@ static const trm_option table[] = {
     {FIELD(L_layers, TRM_OPT_INT), "2", 1, TRM__MAX_LAYERS, NULL, "N", NULL, "layers of the network"},
     {FIELD(H_cycles, TRM_OPT_INT), "3", 1, 1024, NULL, "N", NULL, "recursion cycles in a supervision step (T)"},
     {FIELD(L_cycles, TRM_OPT_INT), "6", 1, 1024, NULL, "N", NULL, "latent cycles in a recursion (n)"},
+    {FIELD(damping, TRM_OPT_REAL), "0", 0, 0.999, NULL, "X", NULL, "part of the latent that each latent cycle keeps"},
     {FIELD(expansion, TRM_OPT_REAL), "4", 0.0009765625, 64, NULL, "X", NULL, "inner width of an MLP over its width"},
+    {FIELD(activation, TRM_OPT_ENUM), "silu", 0, 0, "silu|rms_gate", NULL, NULL,
+     "of the MLPs; rms_gate: sigmoid(g) rms(g u) in place of silu(g) u"},
     {FIELD(mlp_t, TRM_OPT_BOOL), "0", 0, 1, NULL, NULL, NULL, "mix positions with an MLP instead of attention"},
     {FIELD(pos_encodings, TRM_OPT_ENUM), "rope", 0, 0, "none|rope|learned", NULL, NULL, "how positions are told apart"},
     {FIELD(rms_norm_eps, TRM_OPT_REAL), "1e-05", 1e-30, 1, NULL, "X", NULL, "added to the mean square in a norm"},
@@ -201,6 +204,7 @@ trm__dims trm__dims_from_config(const trm_model_config *c) {
   d.inner_l = d.mixer ? (int)inner_width(c->expansion, d.L) : 0;
   d.emb_ndim = (int)c->puzzle_emb_ndim;
   d.positions = positions_of(c);
+  d.activation = c->activation == TRM_ACT_RMS_GATE ? TRM__RMS_GATE : TRM__SILU;
   d.eps = c->rms_norm_eps;
   d.rope_theta = c->rope_theta;
   d.bf16 = c->forward_dtype == TRM_BFLOAT16;

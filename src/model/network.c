@@ -5,7 +5,10 @@
  *
  * The backward pass walks the last cycle from its end. y and z enter the cycle detached, so one gradient buffer d
  * [b][L][D] is enough: it starts as dy from the heads; after the call y = f(y, z_n) it holds dz_n; after each z_k =
- * f(z_{k-1}, y + e) it holds dz_{k-1}, which is also that call's share of de. */
+ * f(z_{k-1}, y + e) it holds dz_{k-1}, which is also that call's share of de.
+ *
+ * With damping a latent cycle is z = damping z + (1 - damping) f(z, y + e); then dz_{k-1} has a second, direct part,
+ * damping dz_k, which waits in a buffer of its own. Noise is added after it and needs no gradient. */
 #include "model/network.h"
 
 #include <limits.h>
@@ -21,14 +24,21 @@ struct trm__network {
   trm__dims dims;
   trm__network_plan plan;
   int most_n, n, T;
+  double damping;
+  trm__network_noise noise;
   void *memory;                        /* of the backend; all pointers below lie in it */
   trm__act *e;                         /* [b][L][D] */
   trm__act *work[2];                   /* [b][L][D] each, the blocks' in and out without gradients */
   trm__act *kept;                      /* [n + 1 calls][2 * layers + 1][b][L][D] */
   unsigned char *saved;                /* [n + 1 calls][layers][mix, mlp] */
   trm__act *d, *de;                    /* [b][L][D] */
+  trm__act *dz;                        /* [b][L][D], with damping */
   trm__real *logits, *q;               /* [b][S][V], [b][2] */
   trm__real *dlogits, *dq;             /* the same */
+  trm__act *before_y, *before_z;       /* [K][b][L][D]: the latents' y and z before the last cycle */
+  trm__act *trial;                     /* [b][L][D]: a latent's y after it, then the winner's z before it */
+  trm__example_stats *trial_stats;     /* [K][b] */
+  int32_t *winner;                     /* [b] */
   size_t act_size, mix_size, mlp_size; /* bytes of one kept buffer, of one block's saved buffer */
   trm__network_observer observer;
   void *observer_context;
@@ -39,11 +49,20 @@ static size_t aligned(size_t bytes) {
   return (bytes + TRM__ALIGN - 1) / TRM__ALIGN * TRM__ALIGN;
 }
 
+static void plan_latents(trm__network *net, trm__arena *arena, size_t state) {
+  size_t b = (size_t)net->plan.max_batch, latents = (size_t)net->plan.latents;
+  net->before_y = trm__arena_take(arena, latents, state);
+  net->before_z = trm__arena_take(arena, latents, state);
+  net->trial = trm__arena_take(arena, 1, state);
+  net->trial_stats = trm__arena_take(arena, latents * b, sizeof(trm__example_stats));
+  net->winner = trm__arena_take(arena, b, sizeof(int32_t));
+}
+
 /* Lays out every buffer in the arena; run once to measure and once to hand out. */
 static void plan_buffers(trm__network *net, trm__arena *arena) {
   const trm__dims *d = &net->dims;
   size_t b = (size_t)net->plan.max_batch, calls = (size_t)net->most_n + 1, layers = (size_t)d->layers;
-  size_t state = b * (size_t)d->L * (size_t)d->D * net->be->act_bytes;
+  size_t state = b * (size_t)d->L * (size_t)d->D * net->be->act_bytes(net->be, d);
   size_t logits = b * (size_t)d->S * (size_t)d->V;
   net->act_size = aligned(state);
   net->e = trm__arena_take(arena, 1, state);
@@ -62,6 +81,8 @@ static void plan_buffers(trm__network *net, trm__arena *arena) {
   net->dlogits = trm__arena_take(arena, logits, sizeof(trm__real));
   net->q = trm__arena_take(arena, 2 * b, sizeof(trm__real));
   net->dq = trm__arena_take(arena, 2 * b, sizeof(trm__real));
+  if (net->damping != 0) net->dz = trm__arena_take(arena, 1, state);
+  if (net->plan.latents) plan_latents(net, arena, state);
 }
 
 static void describe(trm__network *net, const trm_model_config *config, trm__backend *backend,
@@ -72,6 +93,7 @@ static void describe(trm__network *net, const trm_model_config *config, trm__bac
   net->plan = *plan;
   net->most_n = net->n = (int)config->L_cycles;
   net->T = (int)config->H_cycles;
+  net->damping = config->damping;
 }
 
 static size_t buffer_bytes(trm__network *net) {
@@ -89,7 +111,7 @@ size_t trm__network_bytes(const trm_model_config *config, trm__backend *backend,
 static trm_status allocate(trm__network *net, trm_error *err) {
   size_t bytes = buffer_bytes(net);
   net->memory = net->be->alloc(net->be, bytes);
-  if (!net->memory) return trm__fail_memory(err, "network buffers", bytes);
+  if (!net->memory) return trm__backend_no_memory(net->be, err, "network buffers", bytes);
   trm__arena arena = {net->memory, bytes, 0};
   plan_buffers(net, &arena);
   return net->be->weights_open(net->be, &net->weights, &net->dims, net->plan.training, net->plan.max_batch, err);
@@ -132,13 +154,27 @@ void trm__network_set_cycles(trm__network *net, int latent_cycles, int recursion
   net->T = recursion_cycles < 1 ? 1 : recursion_cycles;
 }
 
+void trm__network_cycles(const trm__network *net, int *latent_cycles, int *recursion_cycles) {
+  *latent_cycles = net->n;
+  *recursion_cycles = net->T;
+}
+
+void trm__network_set_noise(trm__network *net, const trm__network_noise *noise) {
+  net->noise = noise ? *noise : (trm__network_noise){0};
+}
+
+uint64_t trm__network_noise_numbers(const trm__network *net) {
+  uint64_t numbers = (uint64_t)net->dims.L * (uint64_t)net->dims.D;
+  return numbers + numbers % 2;
+}
+
 void trm__network_observe(trm__network *net, trm__network_observer fn, void *context) {
   net->observer = fn;
   net->observer_context = context;
 }
 
 static size_t state_bytes(const trm__network *net, int b) {
-  return (size_t)b * (size_t)net->dims.L * (size_t)net->dims.D * net->be->act_bytes;
+  return (size_t)b * (size_t)net->dims.L * (size_t)net->dims.D * net->be->act_bytes(net->be, &net->dims);
 }
 
 static void report(trm__network *net, const trm__act *h, int b) {
@@ -148,16 +184,18 @@ static void report(trm__network *net, const trm__act *h, int b) {
 
 /* -- f(h, p + q), without and with what its backward pass needs -------------------------------------------------- */
 
-static void call_forward(trm__network *net, int b, trm__act *h, const trm__act *p, const trm__act *q) {
+/* to may be h, p, or work[0]. */
+static void call_forward(trm__network *net, int b, const trm__act *h, const trm__act *p, const trm__act *q,
+                         trm__act *to) {
   trm__backend *be = net->be;
   trm__act *in = net->work[0], *out = net->work[1];
   int last = net->dims.layers - 1;
   be->inject(be, b, net->weights, in, h, p, q);
   for (int layer = 0; layer <= last; layer++) {
     be->mix_forward(be, net->weights, layer, b, in, out, NULL, 0);
-    be->mlp_forward(be, net->weights, layer, b, out, layer == last ? h : in, NULL, 0);
+    be->mlp_forward(be, net->weights, layer, b, out, layer == last ? to : in, NULL, 0);
   }
-  report(net, h, b);
+  report(net, to, b);
 }
 
 /* Kept buffer i of a call: 0 is the first block's input, i > 0 the output of block i - 1. */
@@ -200,67 +238,176 @@ static void call_backward(trm__network *net, int call, int b, const trm__weights
 
 /* -- supervision steps ------------------------------------------------------------------------------------------- */
 
-static void cycles_forward(trm__network *net, int b, int cycles, trm__act *y, trm__act *z) {
-  for (int t = 0; t < cycles; t++) {
-    for (int k = 0; k < net->n; k++) call_forward(net, b, z, y, net->e);
-    call_forward(net, b, y, z, NULL);
+/* 1: a latent cycle is more than z = f(z, y + e). */
+static int latent_is_mixed(const trm__network *net) {
+  return net->damping != 0 || net->noise.sigma != 0;
+}
+
+/* z after latent cycle `cycle` of the step, from f(z, y + e). */
+static void mix_latent(trm__network *net, int b, trm__act *z, const trm__act *f, int cycle) {
+  trm__backend *be = net->be;
+  const trm__network_noise *noise = &net->noise;
+  if (net->damping != 0) be->blend(be, net->weights, b, z, net->damping, f, 1 - net->damping);
+  else be->copy(be, z, f, state_bytes(net, b), TRM__COPY_ON_DEVICE);
+  if (noise->sigma == 0) return;
+  uint64_t offset = noise->offset + (uint64_t)cycle * trm__network_noise_numbers(net);
+  be->noise(be, net->weights, b, z, noise->sigma, noise->seed, noise->index, offset, NULL);
+}
+
+/* Recursion cycles first .. end - 1 of a step, without gradients. */
+static void cycles_forward(trm__network *net, int b, int first, int end, trm__act *y, trm__act *z) {
+  trm__backend *be = net->be;
+  trm__act *f = latent_is_mixed(net) ? net->work[0] : z;
+  int plain = f == z && !net->observer && first < end;
+  if (plain && be->cycles && be->cycles(be, net->weights, b, net->n, end - first, net->e, y, z)) return;
+  for (int t = first; t < end; t++) {
+    for (int k = 0; k < net->n; k++) {
+      call_forward(net, b, z, y, net->e, f);
+      if (f != z) mix_latent(net, b, z, f, t * net->n + k);
+    }
+    call_forward(net, b, y, z, NULL, y);
   }
+}
+
+static void step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows, trm__act *y, trm__act *z,
+                 const trm__heads *heads) {
+  net->call = 0;
+  net->be->embed_forward(net->be, net->weights, b, tokens, rows, net->e);
+  cycles_forward(net, b, 0, net->T, y, z);
+  net->be->heads(net->be, net->weights, b, heads);
 }
 
 void trm__network_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows, trm__act *y, trm__act *z,
                        trm__real *logits, trm__real *q) {
-  net->call = 0;
-  net->be->embed_forward(net->be, net->weights, b, tokens, rows, net->e);
-  cycles_forward(net, b, net->T, y, z);
-  net->be->head_forward(net->be, net->weights, b, y, logits, q);
+  trm__heads heads = {.y = y, .logits = logits, .q = q};
+  step(net, b, tokens, rows, y, z, &heads);
 }
 
-/* The last cycle, from y and z, which receive its result. Returns the last call's number in the cycle. */
-static int last_cycle_forward(trm__network *net, int b, trm__act *y, trm__act *z) {
+void trm__network_scored_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows,
+                              const int32_t *labels, const trm__loss *loss, trm__act *y, trm__act *z, trm__real *logits,
+                              trm__real *q, trm__example_stats *stats) {
+  trm__heads heads = {.y = y, .logits = logits, .q = q, .labels = labels, .loss = *loss, .stats = stats};
+  step(net, b, tokens, rows, y, z, &heads);
+}
+
+/* The last cycle, from y and z, which receive its result. */
+static void last_cycle_forward(trm__network *net, int b, trm__act *y, trm__act *z) {
   trm__backend *be = net->be;
-  int n = net->n;
+  int n = net->n, mixed = latent_is_mixed(net);
   const trm__act *latent = z;
-  for (int k = 0; k < n; k++) latent = call_forward_kept(net, k, b, latent, y, net->e);
+  for (int k = 0; k < n; k++) {
+    const trm__act *f = call_forward_kept(net, k, b, latent, y, net->e);
+    if (mixed) mix_latent(net, b, z, f, (net->T - 1) * n + k);
+    else latent = f;
+  }
   const trm__act *answer = call_forward_kept(net, n, b, y, latent, NULL);
-  be->copy(be, z, latent, state_bytes(net, b), TRM__COPY_ON_DEVICE);
+  if (!mixed) be->copy(be, z, latent, state_bytes(net, b), TRM__COPY_ON_DEVICE);
   be->copy(be, y, answer, state_bytes(net, b), TRM__COPY_ON_DEVICE);
-  return n;
 }
 
 static void last_cycle_backward(trm__network *net, int b, const trm__weights_view *grads) {
   trm__backend *be = net->be;
+  double keep = net->damping;
   be->zero(be, net->de, state_bytes(net, b));
   call_backward(net, net->n, b, grads);
   for (int k = net->n - 1; k >= 0; k--) {
+    if (keep != 0) {
+      be->copy(be, net->dz, net->d, state_bytes(net, b), TRM__COPY_ON_DEVICE);
+      be->blend(be, net->weights, b, net->d, 1 - keep, net->d, 0);
+    }
     call_backward(net, k, b, grads);
     be->accumulate(be, b, net->weights, net->de, net->d);
+    if (keep != 0) be->blend(be, net->weights, b, net->d, 1, net->dz, keep);
   }
 }
 
-void trm__network_train_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows,
-                             const int32_t *labels, const trm__loss *loss, trm__act *y, trm__act *z, trm__real *grads,
-                             trm__real *drows, trm__example_stats *stats, trm__real *logits_out, trm__real *q_out) {
+/* The last cycle with gradients, which are added to grads. heads: all but y and what gradients need. */
+static void learn(trm__network *net, int b, const int32_t *tokens, trm__heads heads, trm__act *y, trm__act *z,
+                  trm__real *grads, trm__real *drows) {
   trm__backend *be = net->be;
   trm__weights_view view = trm__params_view(net->params, grads);
-  trm__real *logits = logits_out ? logits_out : net->logits, *q = q_out ? q_out : net->q;
-  net->call = 0;
-  be->embed_forward(be, net->weights, b, tokens, rows, net->e);
-  cycles_forward(net, b, net->T - 1, y, z);
-  int last = last_cycle_forward(net, b, y, z);
-  const trm__act *answer = kept(net, last, 2 * net->dims.layers);
-  be->head_forward(be, net->weights, b, answer, logits, q);
-  be->head_loss(be, net->weights, b, logits, q, labels, loss, stats, net->dlogits, net->dq);
-  be->head_backward(be, net->weights, b, answer, net->dlogits, net->dq, net->d, &view);
+  last_cycle_forward(net, b, y, z);
+  heads.y = kept(net, net->n, 2 * net->dims.layers);
+  heads.d = net->d;
+  heads.dlogits = net->dlogits;
+  heads.dq = net->dq;
+  heads.grads = &view;
+  be->heads(be, net->weights, b, &heads);
   last_cycle_backward(net, b, &view);
   be->embed_backward(be, net->weights, b, tokens, net->de, &view, drows);
 }
 
+void trm__network_train_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows,
+                             const int32_t *labels, const int32_t *steps, const trm__loss *loss, trm__act *y,
+                             trm__act *z, trm__real *grads, trm__real *drows, trm__example_stats *stats,
+                             trm__real *logits_out, trm__real *q_out) {
+  trm__heads heads = {.logits = logits_out ? logits_out : net->logits,
+                      .q = q_out ? q_out : net->q,
+                      .labels = labels,
+                      .loss = *loss,
+                      .steps = steps,
+                      .stats = stats};
+  net->call = 0;
+  net->be->embed_forward(net->be, net->weights, b, tokens, rows, net->e);
+  cycles_forward(net, b, 0, net->T - 1, y, z);
+  learn(net, b, tokens, heads, y, z, grads, drows);
+}
+
+/* -- winner takes all --------------------------------------------------------------------------------------------- */
+
+/* One latent's step without gradients: z receives the result, before_y and before_z what its last cycle starts from. */
+static void try_latent(trm__network *net, int b, const trm__act *y, trm__act *z, trm__act *before_y, trm__act *before_z,
+                       trm__heads heads) {
+  trm__backend *be = net->be;
+  size_t bytes = state_bytes(net, b);
+  be->copy(be, before_y, y, bytes, TRM__COPY_ON_DEVICE);
+  cycles_forward(net, b, 0, net->T - 1, before_y, z);
+  be->copy(be, before_z, z, bytes, TRM__COPY_ON_DEVICE);
+  be->copy(be, net->trial, before_y, bytes, TRM__COPY_ON_DEVICE);
+  cycles_forward(net, b, net->T - 1, net->T, net->trial, z);
+  heads.y = net->trial;
+  be->heads(be, net->weights, b, &heads);
+}
+
+void trm__network_train_step_best(trm__network *net, int b, const int32_t *tokens, const trm__real *rows,
+                                  const int32_t *labels, const int32_t *steps, const trm__loss *loss, trm__act *y,
+                                  trm__act *z, size_t z_stride, trm__real *grads, trm__real *drows,
+                                  trm__example_stats *stats) {
+  trm__backend *be = net->be;
+  int latents = net->plan.latents;
+  trm__heads heads = {.logits = net->logits, .q = net->q, .labels = labels, .loss = *loss, .steps = steps};
+  net->call = 0;
+  be->embed_forward(be, net->weights, b, tokens, rows, net->e);
+  for (int k = 0; k < latents; k++) {
+    size_t at = (size_t)k * state_bytes(net, b);
+    heads.stats = net->trial_stats + (size_t)k * (size_t)b;
+    try_latent(net, b, y, z + (size_t)k * z_stride, net->before_y + at, net->before_z + at, heads);
+  }
+  be->winners(be, latents, b, net->trial_stats, net->winner);
+  be->pick(be, net->weights, latents, b, net->winner, net->before_y, y);
+  be->pick(be, net->weights, latents, b, net->winner, net->before_z, net->trial);
+  heads.stats = stats;
+  learn(net, b, tokens, heads, y, net->trial, grads, drows);
+}
+
 void trm__network_loss(trm__network *net, int b, const trm__real *logits, const trm__real *q, const int32_t *labels,
                        const trm__loss *loss, trm__example_stats *stats) {
-  net->be->head_loss(net->be, net->weights, b, logits, q, labels, loss, stats, NULL, NULL);
+  trm__heads heads = {.labels = labels, .loss = *loss, .stats = stats};
+  memcpy(&heads.logits, &logits, sizeof logits); /* read only, as there is no y */
+  memcpy(&heads.q, &q, sizeof q);
+  net->be->heads(net->be, net->weights, b, &heads);
 }
 
 void trm__network_refill(trm__network *net, int b, const uint8_t *halted, const trm__real *start, trm__act *y,
                          trm__act *z) {
   net->be->refill(net->be, net->weights, b, halted, start, start + net->dims.D, y, z);
+}
+
+void trm__network_refill_latent(trm__network *net, int b, const uint8_t *halted, const trm__real *start, int k,
+                                const trm__network_noise *noise, trm__act *y, trm__act *z) {
+  trm__backend *be = net->be;
+  be->refill(be, net->weights, b, halted, start, start + (size_t)(1 + k) * (size_t)net->dims.D, y, z);
+  if (!noise || noise->sigma == 0) return;
+  uint64_t offset = noise->offset + (uint64_t)k * trm__network_noise_numbers(net);
+  be->noise(be, net->weights, b, z, noise->sigma, noise->seed, noise->index, offset, halted);
 }

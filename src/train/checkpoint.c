@@ -17,25 +17,52 @@
 /* -- weights, seen from the host --------------------------------------------------------------------------------------
  */
 
-static size_t start_numbers(const trm__trainer *t) {
-  return 2 * (size_t)t->params.dims.D;
+static size_t start_bytes(const trm__trainer *t) {
+  return 2 * (size_t)t->params.dims.D * sizeof(trm__real);
 }
 
 trm_status trm__checkpoint_borrow(trm__trainer *trainer, trm__real *flat, trm__weight_set *set, trm_error *err) {
+  const trm__params *p = &trainer->params;
   *set = (trm__weight_set){0};
-  trm_status status = trm__trainer_borrow(trainer, flat, trainer->params.trained, &set->flat, err);
-  if (status == TRM_OK) status = trm__trainer_borrow(trainer, trainer->start, start_numbers(trainer), &set->start, err);
-  if (status == TRM_OK && trainer->puzzle)
-    status = trm__trainer_borrow(trainer, trainer->puzzle, trainer->params.puzzle, &set->puzzle, err);
-  if (status != TRM_OK) trm__checkpoint_return(trainer, flat, set, 0);
-  return status;
+  set->flat = trm__trainer_borrow(trainer, flat, p->trained * sizeof *flat, err);
+  if (set->flat) set->start = trm__trainer_borrow(trainer, trainer->start, start_bytes(trainer), err);
+  if (set->start && trainer->puzzle)
+    set->puzzle = trm__trainer_borrow(trainer, trainer->puzzle, p->puzzle * sizeof *flat, err);
+  if (set->start && (set->puzzle || !trainer->puzzle)) return TRM_OK;
+  trm__checkpoint_return(trainer, flat, set, 0);
+  return TRM_E_MEMORY;
 }
 
 void trm__checkpoint_return(trm__trainer *trainer, trm__real *flat, trm__weight_set *set, int changed) {
-  trm__trainer_return(trainer, flat, trainer->params.trained, set->flat, changed);
-  trm__trainer_return(trainer, trainer->start, start_numbers(trainer), set->start, changed);
-  trm__trainer_return(trainer, trainer->puzzle, trainer->params.puzzle, set->puzzle, changed);
+  const trm__params *p = &trainer->params;
+  trm__trainer_return(trainer, flat, p->trained * sizeof *flat, set->flat, changed);
+  trm__trainer_return(trainer, trainer->start, start_bytes(trainer), set->start, changed);
+  trm__trainer_return(trainer, trainer->puzzle, p->puzzle * sizeof *flat, set->puzzle, changed);
   *set = (trm__weight_set){0};
+}
+
+trm_status trm__checkpoint_borrow_slots(trm__trainer *trainer, trm__slots *out, trm_error *err) {
+  const trm__slots *s = &trainer->carry.slots;
+  size_t n = (size_t)s->count * sizeof(int32_t), rows = n * (size_t)s->seq_len;
+  *out = (trm__slots){.count = s->count, .seq_len = s->seq_len};
+  out->inputs = trm__trainer_borrow(trainer, s->inputs, rows, err);
+  if (out->inputs) out->labels = trm__trainer_borrow(trainer, s->labels, rows, err);
+  if (out->labels) out->ids = trm__trainer_borrow(trainer, s->ids, n, err);
+  if (out->ids) out->steps = trm__trainer_borrow(trainer, s->steps, n, err);
+  if (out->steps) out->halted = trm__trainer_borrow(trainer, s->halted, (size_t)s->count, err);
+  if (out->halted) return TRM_OK;
+  trm__checkpoint_return_slots(trainer, out, 0);
+  return TRM_E_MEMORY;
+}
+
+void trm__checkpoint_return_slots(trm__trainer *trainer, const trm__slots *slots, int changed) {
+  const trm__slots *s = &trainer->carry.slots;
+  size_t n = (size_t)s->count * sizeof(int32_t), rows = n * (size_t)s->seq_len;
+  trm__trainer_return(trainer, s->inputs, rows, slots->inputs, changed);
+  trm__trainer_return(trainer, s->labels, rows, slots->labels, changed);
+  trm__trainer_return(trainer, s->ids, n, slots->ids, changed);
+  trm__trainer_return(trainer, s->steps, n, slots->steps, changed);
+  trm__trainer_return(trainer, s->halted, (size_t)s->count, slots->halted, changed);
 }
 
 /* What a model file says about its origin: the run's seed and the update. */
@@ -90,50 +117,64 @@ static trm__st_source bytes(const char *name, trm__st_dtype dtype, const void *d
 
 static trm_status save_optimizer(const trm__checkpoint *c, const char *path, uint32_t *crc, trm_error *err) {
   trm__trainer *t = c->trainer;
-  size_t n = t->params.trained;
+  size_t n = t->params.trained, size = n * sizeof(trm__real);
   trm__real *device[3] = {t->optimizer.m, t->optimizer.v, t->ema}, *host[3] = {0};
   trm_status status = TRM_OK;
-  for (int i = 0; i < 3 && status == TRM_OK; i++) status = trm__trainer_borrow(t, device[i], n, &host[i], err);
+  for (int i = 0; i < 3 && status == TRM_OK; i++) {
+    host[i] = trm__trainer_borrow(t, device[i], size, err);
+    if (!host[i]) status = TRM_E_MEMORY;
+  }
   if (status == TRM_OK) {
     trm__st_source source[] = {reals("m", host[0], (int64_t)n, 0, 0), reals("v", host[1], (int64_t)n, 0, 0),
                                reals("ema", host[2], (int64_t)n, 0, 0)};
     status = trm__st_write(path, NULL, source, 3, crc, err);
   }
-  for (int i = 0; i < 3; i++) trm__trainer_return(t, device[i], n, host[i], 0);
+  for (int i = 0; i < 3; i++) trm__trainer_return(t, device[i], size, host[i], 0);
   return status;
 }
 
 int trm__checkpoint_plain_carry(const trm__trainer *trainer) {
-  return trm__trainer_on_host(trainer) && trainer->backend->act_bytes == sizeof(trm__real);
+  const trm__backend *be = trainer->backend;
+  return be->on_host && be->act_bytes(be, &trainer->params.dims) == sizeof(trm__real);
 }
 
-/* y or z as numbers on the host: in place where it can be. Free *copy. */
-static const trm__real *carry_numbers(trm__trainer *t, const trm__act *x, trm__real **copy) {
-  size_t n = (size_t)t->carry.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
+/* The states x of so many latents as numbers on the host: in place where it can be. Free *copy. */
+static const trm__real *carry_numbers(trm__trainer *t, const trm__act *x, int latents, trm__real **copy) {
+  size_t n = (size_t)latents * (size_t)t->carry.slots.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
   *copy = NULL;
   if (trm__checkpoint_plain_carry(t)) return (const trm__real *)(const void *)x;
   *copy = trm__calloc(n, sizeof **copy);
-  if (*copy) t->backend->act_read(t->backend, *copy, x, n);
+  if (*copy) t->backend->act_read(t->backend, &t->params.dims, *copy, x, n);
   return *copy;
 }
 
 static trm_status save_carry(const trm__checkpoint *c, const char *path, uint32_t *crc, trm_error *err) {
   trm__trainer *t = c->trainer;
   trm__carry *carry = &t->carry;
+  trm__slots slots;
   trm__real *copy_y, *copy_z;
-  const trm__real *y = carry_numbers(t, carry->y, &copy_y), *z = carry_numbers(t, carry->z, &copy_z);
-  trm_status status = y && z ? TRM_OK : trm__fail_memory(err, path, (size_t)carry->count * carry->slot_bytes);
+  const trm__real *y = carry_numbers(t, carry->y, 1, &copy_y), *z = carry_numbers(t, carry->z, carry->latents, &copy_z);
+  size_t rows = (size_t)(carry->latents - 1) * (size_t)t->params.dims.D;
+  trm__real *device = t->start + 2 * (size_t)t->params.dims.D, *starts = NULL;
+  if (rows) starts = trm__trainer_borrow(t, device, rows * sizeof *starts, err);
+  trm_status status = y && z && (starts || !rows)
+                          ? TRM_OK
+                          : trm__fail_memory(err, path, (size_t)carry->slots.count * carry->slot_bytes);
+  if (status == TRM_OK) status = trm__checkpoint_borrow_slots(t, &slots, err);
   if (status == TRM_OK) {
-    int64_t n = carry->batch, s = carry->seq_len, l = t->params.dims.L, d = t->params.dims.D;
-    trm__st_source source[] = {reals("y", y, carry->count, l, d),
-                               reals("z", z, carry->count, l, d),
-                               bytes("inputs", TRM__ST_I32, carry->inputs, n, s),
-                               bytes("labels", TRM__ST_I32, carry->labels, n, s),
-                               bytes("ids", TRM__ST_I32, carry->ids, n, 0),
-                               bytes("steps", TRM__ST_I32, carry->steps, n, 0),
-                               bytes("halted", TRM__ST_U8, carry->halted, n, 0)};
-    status = trm__st_write(path, NULL, source, sizeof source / sizeof *source, crc, err);
+    int64_t n = slots.count, s = slots.seq_len, l = t->params.dims.L, d = t->params.dims.D;
+    trm__st_source source[] = {reals("y", y, n, l, d),
+                               reals("z", z, carry->latents * n, l, d),
+                               bytes("inputs", TRM__ST_I32, slots.inputs, n, s),
+                               bytes("labels", TRM__ST_I32, slots.labels, n, s),
+                               bytes("ids", TRM__ST_I32, slots.ids, n, 0),
+                               bytes("steps", TRM__ST_I32, slots.steps, n, 0),
+                               bytes("halted", TRM__ST_U8, slots.halted, n, 0),
+                               reals("starts", starts, (int64_t)rows, 0, 0)};
+    status = trm__st_write(path, NULL, source, sizeof source / sizeof *source - !rows, crc, err);
+    trm__checkpoint_return_slots(t, &slots, 0);
   }
+  trm__trainer_return(t, device, rows * sizeof *starts, starts, 0);
   trm__free(copy_y);
   trm__free(copy_z);
   return status;

@@ -1,18 +1,24 @@
 /* Checkpoints: everything that a bit-exact resume needs.
  *
  * checkpoints/step-N/ holds
- *     model.safetensors      the weights as a model file (trm.variant raw), y0, z0 and puzzle rows included
- *     optimizer.safetensors  F32 [trained] each: m, v (moments), ema; tensors lie in it as in the parameter table
- *     carry.safetensors      F32 y, z [batch][L][D]; I32 inputs, labels [batch][S], ids, steps [batch]; U8 halted
- * [batch] state.json             {"format": 1, "step": N, "config_crc32": of what decides the computation (run.h),
- * "isa", "loader": the loader's position, "history": history.h, "files": {name: {"bytes", "crc32"}}, "crc32": of this
- * object without this key, as compact JSON with sorted keys} Random numbers have no state: their streams are named by
- * seed, update and slot, or by what "loader" holds.
+ *
+ * model.safetensors: the weights as a model file (trm.variant raw), y0, z0 and puzzle rows included.
+ *
+ * optimizer.safetensors: F32 [trained] each: m, v (moments), ema; tensors lie in it as in the parameter table.
+ *
+ * carry.safetensors: F32 y [batch][L][D], z [K * batch][L][D] of K latents; I32 inputs, labels [batch][S], ids, steps
+ * [batch]; U8 halted [batch]; with K > 1 F32 starts [(K - 1) * D], of the latents after the first.
+ *
+ * state.json: {"format": 1, "step": N, "config_crc32": of what decides the computation (run.h), "isa", "loader": the
+ * loader's position, "history": history.h, "files": {name: {"bytes", "crc32"}}, "crc32": of this object without this
+ * key, as compact JSON with sorted keys}. Random numbers have no state: their streams are named by seed, update and
+ * slot, or by what "loader" holds.
  *
  * A checkpoint is written into checkpoints/.tmp-step-N, every file synced, and renamed when it is whole. */
 #ifndef TRM_TRAIN_CHECKPOINT_H
 #define TRM_TRAIN_CHECKPOINT_H
 
+#include "data/loader.h"
 #include "train/history.h"
 #include "train/run.h"
 #include "train/trainer.h"

@@ -115,20 +115,20 @@ static trm_status load_optimizer(const folder *f, trm__trainer *t, trm_error *er
   if (status != TRM_OK) return status;
   for (int i = 0; i < 3 && status == TRM_OK; i++) {
     const trm__st_tensor *tensor = NULL;
-    trm__real *host = NULL;
     status = find(&st, names[i], TRM__ST_F32, n, path, &tensor, err);
-    if (status == TRM_OK) status = trm__trainer_borrow(t, device[i], n, &host, err);
     if (status != TRM_OK) break;
-    trm__st_read_real(tensor, host);
-    trm__trainer_return(t, device[i], n, host, 1);
+    trm__real *host = trm__trainer_borrow(t, device[i], n * sizeof *host, err);
+    if (host) trm__st_read_real(tensor, host);
+    else status = TRM_E_MEMORY;
+    trm__trainer_return(t, device[i], n * sizeof *host, host, 1);
   }
   trm__st_close(&st);
   return status;
 }
 
-static trm_status load_state(const trm__safetensors *st, const char *name, trm__trainer *t, trm__act *to,
+static trm_status load_state(const trm__safetensors *st, const char *name, trm__trainer *t, trm__act *to, int latents,
                              const char *path, trm_error *err) {
-  size_t n = (size_t)t->carry.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
+  size_t n = (size_t)latents * (size_t)t->carry.slots.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
   const trm__st_tensor *tensor = NULL;
   trm_status status = find(st, name, TRM__ST_F32, n, path, &tensor, err);
   if (status != TRM_OK) return status;
@@ -139,15 +139,14 @@ static trm_status load_state(const trm__safetensors *st, const char *name, trm__
   trm__real *copy = trm__calloc(n, sizeof *copy);
   if (!copy) return trm__fail_memory(err, path, n * sizeof *copy);
   trm__st_read_real(tensor, copy);
-  t->backend->act_write(t->backend, to, copy, n);
+  t->backend->act_write(t->backend, &t->params.dims, to, copy, n);
   trm__free(copy);
   return TRM_OK;
 }
 
 /* Tokens index rows and identifiers index the puzzle table, so they are checked like any input. */
-static trm_status check_carry(const trm__trainer *t, const char *path, trm_error *err) {
-  const trm__carry *c = &t->carry;
-  for (int i = 0; i < c->batch; i++) {
+static trm_status check_slots(const trm__trainer *t, const trm__slots *c, const char *path, trm_error *err) {
+  for (int i = 0; i < c->count; i++) {
     int bad = c->halted[i] > 1 || c->steps[i] < 0 || c->steps[i] > t->model.halt_max_steps || c->ids[i] < 0 ||
               c->ids[i] >= (t->model.num_puzzle_identifiers > 0 ? t->model.num_puzzle_identifiers : INT32_MAX);
     for (int j = 0; j < c->seq_len; j++) {
@@ -159,22 +158,45 @@ static trm_status check_carry(const trm__trainer *t, const char *path, trm_error
   return TRM_OK;
 }
 
+static trm_status load_slots(const trm__safetensors *st, trm__trainer *t, const char *path, trm_error *err) {
+  trm__slots c;
+  trm_status status = trm__checkpoint_borrow_slots(t, &c, err);
+  if (status != TRM_OK) return status;
+  size_t n = (size_t)c.count, s = (size_t)c.seq_len;
+  status = read_raw(st, "inputs", TRM__ST_I32, n * s, c.inputs, path, err);
+  if (status == TRM_OK) status = read_raw(st, "labels", TRM__ST_I32, n * s, c.labels, path, err);
+  if (status == TRM_OK) status = read_raw(st, "ids", TRM__ST_I32, n, c.ids, path, err);
+  if (status == TRM_OK) status = read_raw(st, "steps", TRM__ST_I32, n, c.steps, path, err);
+  if (status == TRM_OK) status = read_raw(st, "halted", TRM__ST_U8, n, c.halted, path, err);
+  if (status == TRM_OK) status = check_slots(t, &c, path, err);
+  trm__checkpoint_return_slots(t, &c, status == TRM_OK);
+  return status;
+}
+
+/* The starts of all latents but the first, which is the model's. */
+static trm_status load_starts(const trm__safetensors *st, trm__trainer *t, const char *path, trm_error *err) {
+  size_t width = (size_t)t->params.dims.D, rows = (size_t)(t->carry.latents - 1) * width;
+  const trm__st_tensor *tensor = NULL;
+  if (!rows) return TRM_OK;
+  trm_status status = find(st, "starts", TRM__ST_F32, rows, path, &tensor, err);
+  if (status != TRM_OK) return status;
+  trm__real *host = trm__trainer_borrow(t, t->start + 2 * width, rows * sizeof *host, err);
+  if (!host) return TRM_E_MEMORY;
+  trm__st_read_real(tensor, host);
+  trm__trainer_return(t, t->start + 2 * width, rows * sizeof *host, host, 1);
+  return TRM_OK;
+}
+
 static trm_status load_carry(const folder *f, trm__trainer *t, trm_error *err) {
   char path[TRM__RUN_PATH];
   trm__safetensors st;
-  trm__carry *c = &t->carry;
-  size_t n = (size_t)c->batch, s = (size_t)c->seq_len;
+  const trm__carry *c = &t->carry;
   trm_status status = trm__st_open(&st, trm__join(f->path, "carry.safetensors", path), err);
   if (status != TRM_OK) return status;
-  status = load_state(&st, "y", t, c->y, path, err);
-  if (status == TRM_OK) status = load_state(&st, "z", t, c->z, path, err);
-  if (status == TRM_OK) status = read_raw(&st, "inputs", TRM__ST_I32, n * s, c->inputs, path, err);
-  if (status == TRM_OK) status = read_raw(&st, "labels", TRM__ST_I32, n * s, c->labels, path, err);
-  if (status == TRM_OK) status = read_raw(&st, "ids", TRM__ST_I32, n, c->ids, path, err);
-  if (status == TRM_OK) status = read_raw(&st, "steps", TRM__ST_I32, n, c->steps, path, err);
-  if (status == TRM_OK) status = read_raw(&st, "halted", TRM__ST_U8, n, c->halted, path, err);
-  if (status == TRM_OK) status = check_carry(t, path, err);
-  if (status == TRM_OK) trm__carry_upload(c);
+  status = load_state(&st, "y", t, c->y, 1, path, err);
+  if (status == TRM_OK) status = load_state(&st, "z", t, c->z, c->latents, path, err);
+  if (status == TRM_OK) status = load_starts(&st, t, path, err);
+  if (status == TRM_OK) status = load_slots(&st, t, path, err);
   trm__st_close(&st);
   return status;
 }
@@ -196,7 +218,7 @@ static trm_status restore(const trm__checkpoint *c, const folder *f, trm_error *
   if (status == TRM_OK) status = trm__loader_restore(c->loader, json_object_get(f->state, "loader"), path, err);
   if (status == TRM_OK) status = trm__history_from_json(c->history, json_object_get(f->state, "history"), path, err);
   if (status != TRM_OK) return status;
-  t->step = step;
+  trm__trainer_set_step(t, step);
   trm__trainer_prepare(t);
   if (strcmp(isa, c->config->isa) != 0)
     trm__log_write(&t->runtime->log, TRM_LOG_WARN,

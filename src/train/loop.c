@@ -17,7 +17,9 @@
 #include "train/metrics.h"
 #include "train/validate.h"
 
-#define SPEED_WINDOW 32 /* updates over which examples/s is measured */
+#define SPEED_WINDOW 32   /* updates over which examples/s is measured */
+#define LOADER_AHEAD 3    /* batches built while a device works */
+#define COLLECT_SECONDS 1 /* a device may run this long before somebody looks */
 
 /* A run in progress. */
 typedef struct session {
@@ -34,10 +36,12 @@ typedef struct session {
   int recorder_open;
   char checkpoint[TRM__RUN_PATH]; /* the newest whole one; "" before */
   int64_t saved;                  /* its update */
-  size_t predicted;               /* bytes */
-  double began, before;           /* clock at the start of this call; seconds of the run before it */
-  double mark[SPEED_WINDOW];      /* clock after update t at t % SPEED_WINDOW */
-  int64_t first;                  /* update before the first of this call */
+  trm__bytes predicted;
+  double began, before;      /* clock at the start of this call; seconds of the run before it */
+  double mark[SPEED_WINDOW]; /* clock after update t at t % SPEED_WINDOW */
+  int64_t first;             /* update before the first of this call */
+  double collected;          /* clock when the queue was collected last */
+  double each;               /* seconds an update took before that */
 } session;
 
 /* -- opening --------------------------------------------------------------------------------------------------------
@@ -88,6 +92,15 @@ static trm_status count_updates(session *s, trm_error *err) {
                    info.groups, c->batch);
 }
 
+static void log_plan(session *s) {
+  const trm__backend *be = s->runtime->backend;
+  char device[64] = "";
+  if (!be->on_host) snprintf(device, sizeof device, ", %zu MiB on %s", s->predicted.device >> 20, be->name);
+  trm__log_write(&s->runtime->log, TRM_LOG_INFO,
+                 "micro-batch %" PRId64 " of batch %" PRId64 ", %zu MiB of memory predicted%s", s->config.micro_batch,
+                 s->config.train.batch, s->predicted.host >> 20, device);
+}
+
 static trm_status plan_memory(session *s, trm_error *err) {
   trm__params params;
   int micro_batch = 0;
@@ -104,8 +117,7 @@ static trm_status plan_memory(session *s, trm_error *err) {
   if (status == TRM_OK) {
     s->config.micro_batch = micro_batch;
     s->predicted = trm__memory_predict(&job, micro_batch);
-    trm__log_write(&s->runtime->log, TRM_LOG_INFO, "micro-batch %d of batch %" PRId64 ", %zu MiB of memory predicted",
-                   micro_batch, s->config.train.batch, s->predicted >> 20);
+    log_plan(s);
   }
   trm__params_close(&params);
   return status;
@@ -135,6 +147,9 @@ static trm_status open_parts(session *s, trm_error *err) {
   if (status != TRM_OK) return status;
   s->trainer_open = 1;
   trm__loader_config loader = {.batch = (int)s->config.train.batch,
+                               .first = s->trainer.first,
+                               .count = s->trainer.carry.slots.count,
+                               .ahead = s->runtime->backend->on_host ? 0 : LOADER_AHEAD,
                                .seed = (uint64_t)s->config.train.seed,
                                .augment = s->config.train.augment,
                                .threads = trm_runtime_describe(s->runtime).threads};
@@ -199,21 +214,19 @@ static trm_status validate(session *s, trm__record *record, trm_error *err) {
   return status;
 }
 
-/* Counts the examples that halted in this update. */
-static void note_halted(session *s) {
-  const trm__carry *c = &s->trainer.carry;
-  trm__metrics *m = &s->history.recent[s->trainer.step % TRM__RECENT];
+/* Counts the examples that halted in an update. */
+static void note_halted(session *s, const trm__done *done) {
+  trm__metrics *m = &s->history.recent[done->step % TRM__RECENT];
   *m = (trm__metrics){0};
-  for (int i = 0; i < c->batch; i++)
-    if (c->halted[i]) trm__metrics_add(m, &s->trainer.stats[i], c->steps[i], 0);
+  for (int i = 0; i < done->slots; i++)
+    if (done->halted[i]) trm__metrics_add(m, &done->stats[i], done->steps[i], 0);
 }
 
 /* Mean seconds an update over the recent ones of this call. */
-static double pace(session *s) {
-  int64_t done = s->trainer.step - s->first, step = s->trainer.step;
+static double pace(session *s, int64_t step) {
   double now = trm__clock(), from = s->began;
-  int64_t count = done;
-  if (done > SPEED_WINDOW) {
+  int64_t count = step - s->first;
+  if (count > SPEED_WINDOW) {
     from = s->mark[step % SPEED_WINDOW];
     count = SPEED_WINDOW;
   }
@@ -246,31 +259,64 @@ static int is_due(int64_t step, int64_t every) {
   return every > 0 && step % every == 0;
 }
 
-/* One update with its validation, record and checkpoint. *stop: the caller or the clock asks to stop. */
-static trm_status advance(session *s, trm_train_fn fn, void *context, int *stop, trm_error *err) {
-  trm__trainer *t = &s->trainer;
+/* One finished update with its validation, record and checkpoint; where the first or the last is due, nothing is in the
+ * queue behind it (must_collect). *stop: the caller or the clock asks to stop. */
+static trm_status account(session *s, const trm__done *done, trm_train_fn fn, void *context, int *stop,
+                          trm_error *err) {
   const trm_train_config *c = &s->config.train;
-  trm__record record = {.valid_exact = NAN, .valid_token = NAN, .best_exact = NAN};
-  trm_status status = trm__carry_refill(&t->carry, s->loader, t->net, t->micro_batch, t->start, err);
-  if (status == TRM_OK) status = trm__trainer_update(t, &record.update, err);
-  if (status != TRM_OK) return status;
-  note_halted(s);
-  record.step = t->step;
+  trm__record record = {
+      .step = done->step, .update = done->update, .valid_exact = NAN, .valid_token = NAN, .best_exact = NAN};
+  trm_status status = TRM_OK;
+  note_halted(s, done);
   record.recent = trm__history_recent(&s->history);
-  double seconds = pace(s);
+  double seconds = pace(s, done->step);
   record.seconds = seconds_so_far(s);
   record.examples_per_second = seconds > 0 ? (double)c->batch / seconds : 0;
-  int last = t->step >= s->config.updates;
+  int last = done->step >= s->config.updates;
   if (last) s->history.finished = 1;
-  if (s->valid && (last || is_due(t->step, c->eval_every))) status = validate(s, &record, err);
-  if (status == TRM_OK && (record.evaluated || last || is_due(t->step, c->log_every)))
+  if (s->valid && (last || is_due(done->step, c->eval_every))) status = validate(s, &record, err);
+  if (status == TRM_OK && (record.evaluated || last || is_due(done->step, c->log_every)))
     status = trm__recorder_add(&s->recorder, &record, err);
-  if (status == TRM_OK && (s->history.finished || is_due(t->step, c->save_every))) status = save(s, err);
+  if (status == TRM_OK && (s->history.finished || is_due(done->step, c->save_every))) status = save(s, err);
   if (status != TRM_OK) return status;
   trm_train_progress progress = progress_of(s, &record, seconds);
-  *stop = fn && fn(context, &progress);
+  if (fn && fn(context, &progress)) *stop = 1;
   if (c->max_minutes > 0 && trm__clock() - s->began >= 60 * c->max_minutes) *stop = 1;
   return TRM_OK;
+}
+
+/* The next update into the queue. Who halted is known only where the host has the memory; otherwise a candidate is
+ * built for every slot. */
+static trm_status enqueue(session *s, trm_error *err) {
+  trm__trainer *t = &s->trainer;
+  const uint8_t *halted = t->backend->on_host ? t->carry.slots.halted : NULL;
+  trm_status status = trm__loader_next(s->loader, halted, t->offer.inputs, t->offer.labels, t->offer.ids, err);
+  return status == TRM_OK ? trm__trainer_enqueue(t, err) : status;
+}
+
+/* Validation and checkpoints want the state of their update; records can be written a little later. */
+static int must_collect(const session *s) {
+  const trm_train_config *c = &s->config.train;
+  int64_t step = s->trainer.step + s->trainer.queued;
+  return trm__trainer_is_full(&s->trainer) || step >= s->config.updates || is_due(step, c->save_every) ||
+         (s->valid && is_due(step, c->eval_every)) || s->trainer.queued * s->each >= COLLECT_SECONDS ||
+         trm__clock() - s->collected >= COLLECT_SECONDS;
+}
+
+/* Waits for the queue. The updates before one that diverged still count. */
+static trm_status collect(session *s, trm_train_fn fn, void *context, int *stop, trm_error *err) {
+  int count = 0;
+  trm_error late = {0};
+  trm_status status = TRM_OK, lost = trm__trainer_collect(&s->trainer, &count, &late);
+  if (count) s->each = (trm__clock() - s->collected) / count;
+  for (int i = 0; i < count && status == TRM_OK; i++) {
+    trm__done done = trm__trainer_done(&s->trainer, i);
+    status = account(s, &done, fn, context, stop, err);
+  }
+  s->collected = trm__clock();
+  if (status != TRM_OK || lost == TRM_OK) return status;
+  if (err) *err = late;
+  return lost;
 }
 
 /* Adds to a diverged run's error which checkpoint is good. */
@@ -284,9 +330,12 @@ static void name_checkpoint(const session *s, trm_error *err) {
 
 static trm_status updates(session *s, trm_train_fn fn, void *context, trm_error *err) {
   s->first = s->trainer.step;
+  s->collected = trm__clock();
+  s->each = COLLECT_SECONDS; /* the first one is waited for */
   while (!s->history.finished) {
     int stop = 0;
-    trm_status status = advance(s, fn, context, &stop, err);
+    trm_status status = enqueue(s, err);
+    if (status == TRM_OK && must_collect(s)) status = collect(s, fn, context, &stop, err);
     if (status == TRM_E_DIVERGED) name_checkpoint(s, err);
     if (status != TRM_OK) return status;
     if (!stop || s->history.finished) continue;
@@ -308,7 +357,7 @@ static void fill_result(session *s, trm_train_result *result) {
                                .best_exact = s->history.best_exact,
                                .best_step = s->history.best_step,
                                .seconds = seconds_so_far(s),
-                               .predicted_bytes = s->predicted,
+                               .predicted_bytes = s->predicted.host,
                                .peak_bytes = trm__mem_peak(),
                                .resident_bytes = trm__memory_resident_peak(),
                                .micro_batch = s->config.micro_batch};

@@ -73,10 +73,28 @@ uint64_t trm__memory_available(void) {
   return least == UNLIMITED ? 0 : least;
 }
 
-size_t trm__memory_predict(const trm__memory_job *job, int micro_batch) {
-  trm__network_plan plan = {.max_batch = micro_batch, .training = 1, .recompute = job->train->recompute};
-  return job->already + trm__trainer_bytes(job->params, job->train, job->backend, job->local_batch, micro_batch) +
-         trm__network_bytes(job->model, job->backend, &plan);
+trm__bytes trm__memory_predict(const trm__memory_job *job, int micro_batch) {
+  trm__network_plan plan = trm__trainer_network(job->train, micro_batch);
+  trm__bytes bytes = trm__trainer_bytes(job->params, job->train, job->backend, job->local_batch, micro_batch);
+  bytes.device += trm__network_bytes(job->model, job->backend, &plan);
+  bytes.host += job->already;
+  if (!job->backend->on_host) return bytes;
+  return (trm__bytes){.host = bytes.device + bytes.host};
+}
+
+/* What a slice must fit in: of the memory that activations are in. */
+static size_t needed(const trm__memory_job *job, int micro_batch) {
+  trm__bytes bytes = trm__memory_predict(job, micro_batch);
+  return job->backend->on_host ? bytes.host : bytes.device;
+}
+
+/* Without --memory. */
+static uint64_t usual_limit(const trm__memory_job *job) {
+  trm__backend *be = job->backend;
+  uint64_t available = be->memory_available ? be->memory_available(be) : trm__memory_available();
+  if (!be->on_host) return available ? available / 16 * 15 : UNLIMITED;
+  uint64_t limit = available / 4 * 3 + job->already;
+  return !available || limit > TRM__MEMORY_USEFUL ? TRM__MEMORY_USEFUL : limit;
 }
 
 /* The slice when n examples are cut into as few equal slices as `most` allows. */
@@ -92,22 +110,18 @@ trm_status trm__memory_plan(const trm__memory_job *job, int *micro_batch, trm_er
     return TRM_OK;
   }
   uint64_t limit = (uint64_t)job->train->memory << 20;
-  if (!limit) {
-    uint64_t available = trm__memory_available();
-    limit = available / 4 * 3 + job->already;
-    if (!available || limit > TRM__MEMORY_USEFUL) limit = TRM__MEMORY_USEFUL;
-  }
+  if (!limit) limit = usual_limit(job);
   int low = 0, high = n; /* low fits, high + 1 does not */
   while (low < high) {
     int middle = low + (high - low + 1) / 2;
-    if (trm__memory_predict(job, middle) <= limit) low = middle;
+    if (needed(job, middle) <= limit) low = middle;
     else high = middle - 1;
   }
   if (low == 0)
     return trm__fail(err, TRM_E_MEMORY, "--micro-batch",
                      "one example at a time needs %zu MiB and %llu MiB are available; try --recompute, a smaller "
                      "--batch or --memory",
-                     trm__memory_predict(job, 1) >> 20, (unsigned long long)(limit >> 20));
+                     needed(job, 1) >> 20, (unsigned long long)(limit >> 20));
   *micro_batch = equal_slices(n, low);
   return TRM_OK;
 }

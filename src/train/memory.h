@@ -5,7 +5,7 @@
 
 #include <trm/train.h>
 
-#include "model/network.h"
+#include "train/trainer.h"
 
 /* Bytes this process may still take: the smallest of the system's available memory and the room left in its cgroup
  * (versions 1 and 2). 0 when nothing can be found out. */
@@ -24,13 +24,14 @@ typedef struct trm__memory_job {
   size_t already;  /* bytes in use that stay: data sets */
 } trm__memory_job;
 
-/* Bytes that the whole run will have allocated at its peak, with slices of micro_batch examples. */
-size_t trm__memory_predict(const trm__memory_job *job, int micro_batch);
+/* Bytes that the whole run will have allocated at its peak, with slices of micro_batch examples. On a host all of them
+ * are the host's. */
+trm__bytes trm__memory_predict(const trm__memory_job *job, int micro_batch);
 
-/* train->micro_batch when given; otherwise the largest equal slices that fit in train->memory, or without it in three
- * quarters of what is available and at most TRM__MEMORY_USEFUL: larger slices gain nothing on a CPU, and so the choice
- * (on which the last bits depend) is the same on every machine that has that much. TRM_E_MEMORY when a single example
- * does not fit. */
+/* train->micro_batch when given; otherwise the largest equal slices that fit in train->memory, or without it in nearly
+ * all that a device has free, on a host in three quarters of what is available and at most TRM__MEMORY_USEFUL: larger
+ * slices gain nothing on a CPU, and so the choice (on which the last bits depend) is the same on every machine that has
+ * that much. TRM_E_MEMORY when a single example does not fit. */
 #define TRM__MEMORY_USEFUL ((uint64_t)4 << 30)
 trm_status trm__memory_plan(const trm__memory_job *job, int *micro_batch, trm_error *err);
 

@@ -1,8 +1,7 @@
 /* The flat array of weights is cut into segments once, when the optimizer is opened; an update is then a short loop
- * over segments. */
+ * over segments, and one call for all that are not Muon's. */
 #include "train/optimizer.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -59,8 +58,11 @@ static size_t scratch_numbers(trm__backend *be, const trm__params *params, const
 }
 
 size_t trm__optimizer_bytes(trm__backend *backend, const trm__params *params, const trm_train_config *config) {
-  return (2 * params->trained + scratch_numbers(backend, params, config)) * sizeof(trm__real) +
-         2 * (size_t)params->count * sizeof(trm__segment);
+  return (2 * params->trained + scratch_numbers(backend, params, config)) * sizeof(trm__real);
+}
+
+size_t trm__optimizer_host_bytes(const trm__params *params) {
+  return (size_t)params->count * (2 * sizeof(trm__segment) + sizeof(trm__dense));
 }
 
 trm_status trm__optimizer_open(trm__optimizer *optimizer, trm__backend *backend, const trm__params *params,
@@ -74,9 +76,10 @@ trm_status trm__optimizer_open(trm__optimizer *optimizer, trm__backend *backend,
   o.scratch = backend->alloc(backend, scratch * sizeof(trm__real));
   o.segment = trm__calloc((size_t)params->count, sizeof *o.segment);
   o.frozen = trm__calloc((size_t)params->count, sizeof *o.frozen);
-  if (!o.m || !o.v || !o.scratch || !o.segment || !o.frozen) {
+  o.run = trm__calloc((size_t)params->count, sizeof *o.run);
+  if (!o.m || !o.v || !o.scratch || !o.segment || !o.frozen || !o.run) {
     trm__optimizer_close(&o);
-    return trm__fail_memory(err, "optimizer", trm__optimizer_bytes(backend, params, config));
+    return trm__backend_no_memory(backend, err, "optimizer", trm__optimizer_bytes(backend, params, config));
   }
   for (int i = 0; i < params->count; i++) {
     const trm__param *p = &params->item[i];
@@ -99,53 +102,49 @@ void trm__optimizer_close(trm__optimizer *optimizer) {
   }
   trm__free(optimizer->segment);
   trm__free(optimizer->frozen);
+  trm__free(optimizer->run);
   *optimizer = (trm__optimizer){0};
 }
 
-double trm__optimizer_norm(trm__optimizer *optimizer, trm__real *grads) {
+void trm__optimizer_freeze(trm__optimizer *optimizer, trm__real *grads) {
   trm__backend *be = optimizer->backend;
   for (size_t i = 0; i < optimizer->frozens; i++)
     be->zero(be, grads + optimizer->frozen[i].offset, optimizer->frozen[i].n * sizeof *grads);
-  return sqrt(be->sum_squares(be, grads, optimizer->trained));
 }
 
-void trm__optimizer_clip(trm__optimizer *optimizer, trm__real *grads, double norm) {
-  double most = optimizer->config.clip;
-  if (most > 0 && norm > most) optimizer->backend->scale(optimizer->backend, grads, most / norm, optimizer->trained);
-}
-
-void trm__optimizer_step(trm__optimizer *optimizer, trm__real *weights, const trm__real *grads, double factor,
-                         int64_t t) {
+void trm__optimizer_step(trm__optimizer *optimizer, const trm__update_state *state, trm__real *weights, trm__real *ema,
+                         const trm__real *grads) {
   trm__backend *be = optimizer->backend;
   const trm_train_config *c = &optimizer->config;
-  trm__adam adam = {
-      .lr = c->lr * factor, .beta1 = c->beta1, .beta2 = c->beta2, .weight_decay = c->weight_decay, .eps = 1e-8, .t = t};
+  int runs = 0;
   for (size_t i = 0; i < optimizer->segments; i++) {
     const trm__segment *s = &optimizer->segment[i];
-    trm__real *p = weights + s->offset, *m = optimizer->m + s->offset, *v = optimizer->v + s->offset;
-    const trm__real *g = grads + s->offset;
+    trm__real *p = weights + s->offset, *m = optimizer->m + s->offset, *average = ema + s->offset;
     if (s->muon)
-      be->muon(be, p, m, g, s->rows, s->cols, c->muon_lr * factor, c->muon_momentum, c->muon_weight_decay,
-               optimizer->scratch);
-    else if (c->optimizer == TRM_ADAM_ATAN2) be->adam_atan2(be, p, m, v, g, s->n, &adam);
-    else be->adamw(be, p, m, v, g, s->n, &adam);
+      be->muon(be, state, p, m, average, grads + s->offset, s->rows, s->cols, c->muon_lr, c->muon_momentum,
+               c->muon_weight_decay, optimizer->scratch);
+    else
+      optimizer->run[runs++] =
+          (trm__dense){.kind = c->optimizer == TRM_ADAM_ATAN2 ? TRM__DENSE_ADAM_ATAN2 : TRM__DENSE_ADAMW,
+                       .p = p,
+                       .m = m,
+                       .v = optimizer->v + s->offset,
+                       .ema = average,
+                       .g = grads + s->offset,
+                       .n = s->n,
+                       .lr = c->lr,
+                       .beta1 = c->beta1,
+                       .beta2 = c->beta2,
+                       .weight_decay = c->weight_decay,
+                       .eps = 1e-8};
   }
+  if (runs) be->dense(be, state, optimizer->run, runs);
 }
 
-void trm__optimizer_puzzle(trm__optimizer *optimizer, trm__real *table, int rows, int ndim, const trm__real *drows,
-                           const int32_t *ids, int b, double factor) {
+void trm__optimizer_puzzle(trm__optimizer *optimizer, const trm__update_state *state, trm__real *table, int rows,
+                           int ndim, const trm__real *drows, const int32_t *ids, int b) {
   if (optimizer->puzzle_frozen) return;
   trm__backend *be = optimizer->backend;
-  be->sign_sgd_rows(be, table, rows, ndim, drows, ids, b, optimizer->config.puzzle_emb_lr * factor,
+  be->sign_sgd_rows(be, state, table, rows, ndim, drows, ids, b, optimizer->config.puzzle_emb_lr,
                     optimizer->config.puzzle_emb_weight_decay, optimizer->scratch);
-}
-
-void trm__optimizer_ema(trm__optimizer *optimizer, trm__real *ema, const trm__real *weights, int64_t t) {
-  trm__backend *be = optimizer->backend;
-  for (size_t i = 0; i < optimizer->segments; i++) {
-    const trm__segment *s = &optimizer->segment[i];
-    if (t <= optimizer->config.ema_from)
-      be->copy(be, ema + s->offset, weights + s->offset, s->n * sizeof *ema, TRM__COPY_ON_DEVICE);
-    else be->ema(be, ema + s->offset, weights + s->offset, s->n, optimizer->config.ema_decay);
-  }
 }

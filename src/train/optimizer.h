@@ -1,5 +1,6 @@
-/* One update of the weights from their gradients (SPEC.md, Optimizers): which formula each tensor gets, clipping,
- * frozen tensors and the EMA. The formulas themselves are the backend's. */
+/* One update of the weights from their gradients (SPEC.md, Optimizers): which formula each tensor gets, frozen tensors
+ * and the EMA. The formulas themselves are the backend's, and so are the numbers that change from one update to the
+ * next (trm__update_state): the update, the schedule's factor, clipping. */
 #ifndef TRM_TRAIN_OPTIMIZER_H
 #define TRM_TRAIN_OPTIMIZER_H
 
@@ -22,6 +23,7 @@ typedef struct trm__optimizer {
   trm__real *scratch;    /* device: Muon's, or one puzzle row */
   trm__segment *segment; /* what is trained */
   size_t segments;
+  trm__dense *run;      /* host [segments]: the arguments of the segments that are not Muon's */
   trm__segment *frozen; /* what is not */
   size_t frozens;
   int puzzle_frozen;
@@ -31,19 +33,17 @@ typedef struct trm__optimizer {
 trm_status trm__optimizer_open(trm__optimizer *optimizer, trm__backend *backend, const trm__params *params,
                                const trm_train_config *config, trm_error *err);
 void trm__optimizer_close(trm__optimizer *optimizer);
+/* What open allocates on the device and on the host. */
 size_t trm__optimizer_bytes(trm__backend *backend, const trm__params *params, const trm_train_config *config);
+size_t trm__optimizer_host_bytes(const trm__params *params);
 
-/* Clears the gradients of frozen tensors and returns the norm of the rest. */
-double trm__optimizer_norm(trm__optimizer *optimizer, trm__real *grads);
-/* Scales the gradients to the norm config.clip when theirs is larger. */
-void trm__optimizer_clip(trm__optimizer *optimizer, trm__real *grads, double norm);
-/* Update t (from 1) with every learning rate multiplied by factor. */
-void trm__optimizer_step(trm__optimizer *optimizer, trm__real *weights, const trm__real *grads, double factor,
-                         int64_t t);
-/* The puzzle rows of a batch: table [rows][ndim], drows [b][ndim] (device), ids [b] (host). */
-void trm__optimizer_puzzle(trm__optimizer *optimizer, trm__real *table, int rows, int ndim, const trm__real *drows,
-                           const int32_t *ids, int b, double factor);
-/* After update t. Until update ema_from the average is a copy of the weights. Frozen tensors are left alone. */
-void trm__optimizer_ema(trm__optimizer *optimizer, trm__real *ema, const trm__real *weights, int64_t t);
+/* Clears the gradients of frozen tensors, before the norm is taken. */
+void trm__optimizer_freeze(trm__optimizer *optimizer, trm__real *grads);
+/* Weights and their average; frozen tensors are left alone. All pointers are the device's. */
+void trm__optimizer_step(trm__optimizer *optimizer, const trm__update_state *state, trm__real *weights, trm__real *ema,
+                         const trm__real *grads);
+/* The puzzle rows of a batch: table [rows][ndim], drows [b][ndim], ids [b] (device). */
+void trm__optimizer_puzzle(trm__optimizer *optimizer, const trm__update_state *state, trm__real *table, int rows,
+                           int ndim, const trm__real *drows, const int32_t *ids, int b);
 
 #endif

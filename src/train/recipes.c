@@ -1,7 +1,8 @@
 /* Presets: named recipes. A recipe is a line of "key=value" words over the two declaration tables (model and training);
- * what it does not name keeps its default. The first four are the published configurations (SPEC.md, Configurations);
- * their shape fields (seq_len, vocab_size, identifiers) are overwritten by the data's. The others are small enough for
- * a few CPU cores. */
+ * what it does not name keeps its default, and of two words with the same key the later one counts. The first four are
+ * the published configurations (SPEC.md, Configurations); their shape fields (seq_len, vocab_size, identifiers) are
+ * overwritten by the data's. Then come variations that others published, and presets that are small enough for a few
+ * CPU cores. */
 #include <string.h>
 #include <trm/train.h>
 
@@ -18,6 +19,15 @@
 #define MIXER "mlp_t=1 pos_encodings=none "
 #define ATTENTION "mlp_t=0 pos_encodings=rope "
 
+#define SUDOKU_MIXER PUBLISHED PUBLISHED_GRID MIXER "L_cycles=6 seq_len=81 vocab_size=11 augment=1 "
+
+/* "Speed is Confidence" (arXiv 2601.19085). The short warm-up is ours. */
+#define FAST                                                                                                           \
+  SUDOKU_MIXER                                                                                                         \
+  "activation=rms_gate H_cycles=6 L_cycles=9 optimizer=muon muon_lr=0.02 muon_weight_decay=0.005 lr=1e-4 "             \
+  "weight_decay=1.0 lr_warmup_steps=100 lr_min_ratio=0 label_smoothing=0.2 halt_weight=0.05 clip=1 ema_decay=0.9 "     \
+  "ema_from=5000 batch=384 steps=8000 "
+
 /* On a CPU new examples are worth more than steps on old ones: a slot keeps its example for four supervision steps at
  * most, one recursion cycle a step. Solving may take more steps than training did, and gains from it. */
 #define SMALL                                                                                                          \
@@ -29,8 +39,7 @@
 static const struct {
   const char *name, *help, *values;
 } recipe[] = {
-    {"sudoku-mlp", "Sudoku 9x9, mixer: 5.0 million weights, as published",
-     PUBLISHED PUBLISHED_GRID MIXER "L_cycles=6 seq_len=81 vocab_size=11 augment=1"},
+    {"sudoku-mlp", "Sudoku 9x9, mixer: 5.0 million weights, as published", SUDOKU_MIXER},
     {"sudoku-att", "Sudoku 9x9, attention: 6.8 million weights, as published",
      PUBLISHED PUBLISHED_GRID ATTENTION "L_cycles=6 seq_len=81 vocab_size=11 augment=1"},
     {"maze", "mazes 30x30: 6.8 million weights, as published",
@@ -38,6 +47,13 @@ static const struct {
     {"arc", "ARC-AGI: 6.8 million weights and a row a puzzle, as published",
      PUBLISHED ATTENTION "L_cycles=4 seq_len=900 vocab_size=12 augment=0 weight_decay=0.1 puzzle_emb_lr=1e-2 "
                          "puzzle_emb_weight_decay=0.1 epochs=100000"},
+    {"sudoku-mlp-fast", "Sudoku 9x9, mixer: Muon, rms-gated, 8,000 short updates (Speed is Confidence)", FAST},
+    {"sudoku-mlp-wta", "the same, the best of four latents learns: 36,000 updates (winner takes all)",
+     FAST "latents=4 batch=192 steps=36000"},
+    {"sudoku-mlp-cgar", "sudoku-mlp with cycles that grow over the run and later steps that weigh less (CGAR)",
+     SUDOKU_MIXER "cycles_schedule=0:2x1,0.3:4x2,0.6:6x3 step_decay=0.7"},
+    {"sudoku-mlp-eqr", "sudoku-mlp with random starts and damped, noisy latent cycles (EqR)",
+     SUDOKU_MIXER "damping=0.05 latent_noise=0.01 start_noise=1"},
     {"sudoku-4x4", "Sudoku 4x4 for CPUs: seconds", SMALL "seq_len=16 vocab_size=6 halt_max_steps=16 steps=300"},
     {"sudoku-6x6", "minimal Sudoku 6x6 for CPUs: two minutes on two cores", SMALL "seq_len=36 vocab_size=8 steps=900"},
     {"sudoku-9x9", "easy Sudoku 9x9 for CPUs: four minutes on two cores", SMALL "seq_len=81 vocab_size=11 steps=800"},

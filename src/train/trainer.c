@@ -1,12 +1,11 @@
-/* One update, and the buffers it works on. All are allocated when the trainer is opened. */
+/* The trainer's buffers: all are allocated when it is opened (train/update.c works on them). */
 #include "train/trainer.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/status.h"
-#include "train/schedule.h"
 
 /* -- opening --------------------------------------------------------------------------------------------------------
  */
@@ -18,15 +17,60 @@ static int emb_ndim(const trm__trainer *t) {
   return t->params.puzzle ? t->params.dims.emb_ndim : 0;
 }
 
-size_t trm__trainer_bytes(const trm__params *params, const trm_train_config *config, trm__backend *backend,
-                          int local_batch, int micro_batch) {
+static int latents_of(const trm_train_config *config) {
+  return config->latents > 1 ? (int)config->latents : 1;
+}
+
+/* Numbers of the start rows. */
+static size_t start_size(const trm__params *params, const trm_train_config *config) {
+  return (size_t)(1 + latents_of(config)) * (size_t)params->dims.D;
+}
+
+static int is_noisy(const trm_train_config *config) {
+  return config->start_noise != 0 || config->latent_noise != 0;
+}
+
+static int log_entries(const trm__backend *backend) {
+  return backend->on_host ? 1 : TRM__QUEUE;
+}
+
+static size_t log_bytes(int entries, size_t count) {
+  size_t slot = sizeof(trm__example_stats) + sizeof(int32_t) + sizeof(uint8_t);
+  return (size_t)entries * (sizeof(trm__update_state) + count * slot);
+}
+
+trm__bytes trm__trainer_bytes(const trm__params *params, const trm_train_config *config, trm__backend *backend,
+                              int local_batch, int micro_batch) {
   const trm__dims *d = &params->dims;
   size_t batch = (size_t)config->batch, micro = (size_t)micro_batch, ndim = params->puzzle ? (size_t)d->emb_ndim : 0;
-  size_t reals = 3 * params->trained + 2 * (size_t)d->D + params->puzzle + (micro + batch) * ndim +
+  size_t offered = (size_t)local_batch * (2 * (size_t)d->S + 1) * sizeof(int32_t);
+  size_t log = log_bytes(log_entries(backend), (size_t)local_batch);
+  size_t reals = 3 * params->trained + start_size(params, config) + params->puzzle + (micro + batch) * ndim +
                  micro * ((size_t)d->S * (size_t)d->V + 2);
-  return reals * sizeof(trm__real) + batch * sizeof(trm__example_stats) +
-         trm__carry_bytes(backend, d, (int)config->batch, local_batch) +
-         trm__carry_bytes(backend, d, micro_batch, micro_batch) + trm__optimizer_bytes(backend, params, config);
+  trm__bytes bytes = {.host = trm__optimizer_host_bytes(params)};
+  bytes.device =
+      reals * sizeof(trm__real) + (batch + micro) * sizeof(trm__example_stats) + offered + log +
+      sizeof(trm__update_state) + (local_batch < (int)batch ? batch * sizeof(int32_t) : 0) +
+      trm__carry_bytes(backend, d, local_batch, latents_of(config)) + trm__carry_bytes(backend, d, micro_batch, 1) +
+      (is_noisy(config) ? (size_t)local_batch * sizeof(uint64_t) : 0) + trm__optimizer_bytes(backend, params, config);
+  if (!backend->on_host) bytes.host += offered + log;
+  return bytes;
+}
+
+/* The starts of all latents but the first: drawn as z0 is, each from a stream of its own after the parameters'. */
+static trm_status init_latents(trm__trainer *t, trm_error *err) {
+  trm__backend *be = t->backend;
+  size_t width = (size_t)t->params.dims.D, rest = start_size(&t->params, &t->config) - 2 * width;
+  if (!rest) return TRM_OK;
+  trm__real *rows = trm__calloc(rest, sizeof *rows);
+  if (!rows) return trm__fail_memory(err, "starts of the latents", rest * sizeof *rows);
+  for (size_t i = 0; i < rest; i += width) {
+    trm__rng rng = trm__rng_make((uint64_t)t->config.seed, TRM__RNG_INIT, (uint64_t)1 << 32 | (uint64_t)(i / width));
+    for (size_t j = 0; j < width; j++) rows[i + j] = (trm__real)trm__rng_trunc_normal(&rng, 1);
+  }
+  be->copy(be, t->start + 2 * width, rows, rest * sizeof *rows, TRM__COPY_TO_DEVICE);
+  trm__free(rows);
+  return TRM_OK;
 }
 
 /* Draws the initial weights in a host set and copies them to the device. */
@@ -42,39 +86,90 @@ static trm_status init_weights(trm__trainer *t, trm_error *err) {
   be->copy(be, t->start, set.start, start, TRM__COPY_TO_DEVICE);
   if (t->puzzle) be->copy(be, t->puzzle, set.puzzle, t->params.puzzle * sizeof(trm__real), TRM__COPY_TO_DEVICE);
   trm__weight_set_close(&set);
-  return TRM_OK;
+  return init_latents(t, err);
 }
 
-static void *take(trm__trainer *t, size_t count, int *ok) {
+static void *take(trm__trainer *t, size_t count, size_t size, int *ok) {
   size_t bytes;
-  void *p = trm__mul_size(count, sizeof(trm__real), &bytes) ? t->backend->alloc(t->backend, bytes) : NULL;
+  void *p = trm__mul_size(count, size, &bytes) ? t->backend->alloc(t->backend, bytes) : NULL;
   *ok &= p != NULL;
   return p;
 }
 
+static void *take_host(size_t count, size_t size, int *ok) {
+  void *p = trm__calloc(count, size);
+  *ok &= p != NULL;
+  return p;
+}
+
+/* Weights, and what is drawn for them. */
+static trm_status open_weights(trm__trainer *t, int *ok, trm_error *err) {
+  size_t n = t->params.trained, real = sizeof(trm__real);
+  t->weights = take(t, n, real, ok);
+  t->ema = take(t, n, real, ok);
+  t->start = take(t, start_size(&t->params, &t->config), real, ok);
+  if (emb_ndim(t)) t->puzzle = take(t, t->params.puzzle, real, ok);
+  return *ok ? init_weights(t, err) : TRM_E_MEMORY;
+}
+
+/* Candidates, identifiers and the log: on the device, and where that is another memory also on the host. */
+static void open_exchange(trm__trainer *t, int local, int *ok) {
+  size_t count = (size_t)local, tokens = count * (size_t)t->params.dims.S;
+  int entries = log_entries(t->backend), on_host = t->backend->on_host;
+  size_t rows = (size_t)entries * count;
+  t->candidates = (trm__examples){take(t, tokens, sizeof(int32_t), ok), take(t, tokens, sizeof(int32_t), ok),
+                                  take(t, count, sizeof(int32_t), ok)};
+  t->offer = t->candidates;
+  t->state = take(t, 1, sizeof *t->state, ok);
+  t->log = (trm__update_log){.entries = entries, .count = local};
+  t->log.state = take(t, (size_t)entries, sizeof *t->log.state, ok);
+  t->log.stats = take(t, rows, sizeof *t->log.stats, ok);
+  t->log.steps = take(t, rows, sizeof *t->log.steps, ok);
+  t->log.halted = take(t, rows, sizeof *t->log.halted, ok);
+  t->seen = t->log;
+  if (on_host) return;
+  t->offer = (trm__examples){take_host(tokens, sizeof(int32_t), ok), take_host(tokens, sizeof(int32_t), ok),
+                             take_host(count, sizeof(int32_t), ok)};
+  t->seen.state = take_host((size_t)entries, sizeof *t->seen.state, ok);
+  t->seen.stats = take_host(rows, sizeof *t->seen.stats, ok);
+  t->seen.steps = take_host(rows, sizeof *t->seen.steps, ok);
+  t->seen.halted = take_host(rows, sizeof *t->seen.halted, ok);
+}
+
+static trm_status fail_buffers(const trm__trainer *t, int local, trm_error *err) {
+  trm__bytes bytes = trm__trainer_bytes(&t->params, &t->config, t->backend, local, t->micro_batch);
+  return trm__backend_no_memory(t->backend, err, "trainer", bytes.device + bytes.host);
+}
+
 static trm_status open_buffers(trm__trainer *t, trm_error *err) {
   const trm__dims *d = &t->params.dims;
-  size_t n = t->params.trained, batch = (size_t)global_batch(t), micro = (size_t)t->micro_batch;
+  size_t batch = (size_t)global_batch(t), micro = (size_t)t->micro_batch, real = sizeof(trm__real);
   size_t ndim = (size_t)emb_ndim(t);
   int ok = 1, local = global_batch(t) / t->comm->size;
-  t->weights = take(t, n, &ok);
-  t->ema = take(t, n, &ok);
-  t->start = take(t, 2 * (size_t)d->D, &ok);
-  if (ndim) t->puzzle = take(t, t->params.puzzle, &ok);
-  trm_status status = ok ? init_weights(t, err) : TRM_E_MEMORY;
-  if (ok && status != TRM_OK) return status;
-  t->grads = take(t, n, &ok);
-  if (ndim) t->rows = take(t, micro * ndim, &ok);
-  if (ndim) t->drows = take(t, batch * ndim, &ok);
-  t->valid_logits = take(t, micro * (size_t)d->S * (size_t)d->V, &ok);
-  t->valid_q = take(t, micro * 2, &ok);
-  t->stats = trm__calloc(batch, sizeof *t->stats);
-  if (!ok || !t->stats)
-    return trm__fail_memory(err, "trainer",
-                            trm__trainer_bytes(&t->params, &t->config, t->backend, local, t->micro_batch));
-  status = trm__carry_open(&t->carry, t->backend, d, global_batch(t), t->comm->rank * local, local, err);
-  if (status == TRM_OK) status = trm__carry_open(&t->valid, t->backend, d, t->micro_batch, 0, t->micro_batch, err);
+  trm_status status = open_weights(t, &ok, err);
+  if (status != TRM_OK) return ok ? status : fail_buffers(t, local, err);
+  t->grads = take(t, t->params.trained, real, &ok);
+  if (ndim) t->rows = take(t, micro * ndim, real, &ok);
+  if (ndim) t->drows = take(t, batch * ndim, real, &ok);
+  t->stats = take(t, batch, sizeof *t->stats, &ok);
+  t->valid_logits = take(t, micro * (size_t)d->S * (size_t)d->V, real, &ok);
+  t->valid_q = take(t, micro * 2, real, &ok);
+  t->valid_stats = take(t, micro, sizeof *t->valid_stats, &ok);
+  if (is_noisy(&t->config)) t->noise_index = take(t, (size_t)local, sizeof *t->noise_index, &ok);
+  open_exchange(t, local, &ok);
+  t->first = t->comm->rank * local;
+  if (t->comm->size > 1) t->ids = take(t, batch, sizeof *t->ids, &ok);
+  if (!ok) return fail_buffers(t, local, err);
+  status = trm__carry_open(&t->carry, t->backend, d, local, latents_of(&t->config), err);
+  if (status == TRM_OK) status = trm__carry_open(&t->valid, t->backend, d, t->micro_batch, 1, err);
+  if (t->comm->size == 1) t->ids = t->carry.slots.ids;
   return status;
+}
+
+trm__network_plan trm__trainer_network(const trm_train_config *config, int micro_batch) {
+  int latents = latents_of(config);
+  return (trm__network_plan){
+      .max_batch = micro_batch, .training = 1, .recompute = config->recompute, .latents = latents > 1 ? latents : 0};
 }
 
 trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *config, trm_error *err) {
@@ -88,9 +183,13 @@ trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *c
   if (t.config.batch % t.comm->size)
     return trm__fail(err, TRM_E_USAGE, "--batch", "%lld examples cannot be shared equally by %d ranks",
                      (long long)t.config.batch, t.comm->size);
-  trm_status status = trm__params_open(&t.params, &t.model, err);
+  if (t.comm->size > 1 && !t.backend->on_host)
+    return trm__fail(err, TRM_E_USAGE, "--device", "training with %d ranks needs a device on the host, not %s",
+                     t.comm->size, t.backend->name);
+  trm_status status = trm__cycles_parse(&t.cycles, t.config.cycles_schedule, &t.model, err);
+  if (status == TRM_OK) status = trm__params_open(&t.params, &t.model, err);
   if (status != TRM_OK) return status;
-  trm__network_plan plan = {.max_batch = t.micro_batch, .training = 1, .recompute = t.config.recompute};
+  trm__network_plan plan = trm__trainer_network(&t.config, t.micro_batch);
   status = open_buffers(&t, err);
   if (status == TRM_OK) status = trm__optimizer_open(&t.optimizer, t.backend, &t.params, &t.config, err);
   /* params is borrowed by the network, so it must lie where the caller keeps it. */
@@ -102,18 +201,45 @@ trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *c
   return status;
 }
 
+static void free_host(trm__trainer *t) {
+  void *host[] = {t->offer.inputs, t->offer.labels, t->offer.ids,  t->seen.state,
+                  t->seen.stats,   t->seen.steps,   t->seen.halted};
+  for (size_t i = 0; i < sizeof host / sizeof *host; i++) trm__free(host[i]);
+}
+
 void trm__trainer_close(trm__trainer *trainer) {
-  trm__backend *be = trainer->backend;
-  trm__network_close(&trainer->net);
-  trm__optimizer_close(&trainer->optimizer);
-  trm__carry_close(&trainer->carry);
-  trm__carry_close(&trainer->valid);
-  void *device[] = {trainer->weights, trainer->grads, trainer->ema,          trainer->start,  trainer->puzzle,
-                    trainer->rows,    trainer->drows, trainer->valid_logits, trainer->valid_q};
+  trm__trainer *t = trainer;
+  trm__backend *be = t->backend;
+  if (t->recording) be->recording_close(be, &t->recording);
+  trm__network_close(&t->net);
+  trm__optimizer_close(&t->optimizer);
+  if (t->ids != t->carry.slots.ids) be->free(be, t->ids);
+  trm__carry_close(&t->carry);
+  trm__carry_close(&t->valid);
+  void *device[] = {t->weights,
+                    t->grads,
+                    t->ema,
+                    t->start,
+                    t->puzzle,
+                    t->rows,
+                    t->drows,
+                    t->valid_logits,
+                    t->valid_q,
+                    t->valid_stats,
+                    t->stats,
+                    t->state,
+                    t->noise_index,
+                    t->log.state,
+                    t->log.stats,
+                    t->log.steps,
+                    t->log.halted,
+                    t->candidates.inputs,
+                    t->candidates.labels,
+                    t->candidates.ids};
   for (size_t i = 0; be && i < sizeof device / sizeof *device; i++)
     if (device[i]) be->free(be, device[i]);
-  trm__free(trainer->stats);
-  trm__params_close(&trainer->params);
+  if (be && !be->on_host) free_host(t);
+  trm__params_close(&t->params);
   *trainer = (trm__trainer){0};
 }
 
@@ -121,125 +247,28 @@ void trm__trainer_prepare(trm__trainer *trainer) {
   trm__network_prepare(trainer->net, trainer->weights);
 }
 
-int trm__trainer_on_host(const trm__trainer *trainer) {
-  return trainer->backend->kernels != NULL;
+void trm__trainer_set_step(trm__trainer *trainer, int64_t step) {
+  const trm__update_state state = {.t = step};
+  trainer->backend->copy(trainer->backend, trainer->state, &state, sizeof state, TRM__COPY_TO_DEVICE);
+  trainer->step = trainer->before = step;
+  trainer->queued = 0;
 }
 
-trm_status trm__trainer_borrow(trm__trainer *trainer, const trm__real *device, size_t n, trm__real **host,
-                               trm_error *err) {
-  trm__backend *be = trainer->backend;
-  if (trm__trainer_on_host(trainer)) {
-    *host = (trm__real *)(uintptr_t)device;
-    return TRM_OK;
-  }
-  trm__real *copy = trm__calloc(n, sizeof *copy);
-  if (!copy) return trm__fail_memory(err, "copy of weights", n * sizeof *copy);
-  be->copy(be, copy, device, n * sizeof *copy, TRM__COPY_TO_HOST);
-  *host = copy;
-  return TRM_OK;
-}
-
-void trm__trainer_return(trm__trainer *trainer, trm__real *device, size_t n, trm__real *host, int changed) {
-  trm__backend *be = trainer->backend;
-  if (!host || trm__trainer_on_host(trainer)) return;
-  if (changed) be->copy(be, device, host, n * sizeof *host, TRM__COPY_TO_DEVICE);
-  trm__free(host);
-}
-
-/* -- one update -----------------------------------------------------------------------------------------------------
+/* -- device arrays seen from the host --------------------------------------------------------------------------------
  */
 
-void trm__trainer_gather(trm__trainer *t, const int32_t *ids, int b) {
-  trm__backend *be = t->backend;
-  size_t ndim = (size_t)emb_ndim(t), bytes = ndim * sizeof(trm__real);
-  for (int i = 0; t->rows && i < b; i++) {
-    trm__real *to = t->rows + (size_t)i * ndim;
-    if (ids[i] >= 0 && ids[i] < t->model.num_puzzle_identifiers)
-      be->copy(be, to, t->puzzle + (size_t)ids[i] * ndim, bytes, TRM__COPY_ON_DEVICE);
-    else be->zero(be, to, bytes);
-  }
+void *trm__trainer_borrow(trm__trainer *trainer, const void *device, size_t bytes, trm_error *err) {
+  trm__backend *be = trainer->backend;
+  if (be->on_host) return (void *)(uintptr_t)device;
+  void *host = trm__calloc(bytes, 1);
+  if (host) be->copy(be, host, device, bytes, TRM__COPY_TO_HOST);
+  else trm__fail_memory(err, "copy of device memory", bytes);
+  return host;
 }
 
-/* The supervision step with gradients, slice after slice. */
-static void compute_slices(trm__trainer *t) {
-  trm__carry *c = &t->carry;
-  trm__loss loss = {.kind = t->config.loss == TRM_LOSS_SOFTMAX ? TRM__LOSS_SOFTMAX : TRM__LOSS_STABLEMAX,
-                    .label_smoothing = t->config.label_smoothing,
-                    .halt_weight = t->config.halt_weight,
-                    .grad_scale = 1.0 / (double)t->config.batch};
-  t->backend->zero(t->backend, t->grads, t->params.trained * sizeof *t->grads);
-  size_t s = (size_t)c->seq_len;
-  for (int i = 0; i < c->count; i += t->micro_batch) {
-    int b = c->count - i < t->micro_batch ? c->count - i : t->micro_batch, slot = c->first + i;
-    size_t offset = (size_t)i * c->slot_bytes;
-    trm__trainer_gather(t, c->ids + slot, b);
-    trm__real *drows = t->drows ? t->drows + (size_t)slot * (size_t)emb_ndim(t) : NULL;
-    trm__network_train_step(t->net, b, c->device_inputs + (size_t)i * s, t->rows, c->device_labels + (size_t)i * s,
-                            &loss, c->y + offset, c->z + offset, t->grads, drows, t->stats + slot, NULL, NULL);
-  }
-}
-
-/* Adds up what the ranks computed: gradients, and each slot's result. */
-static trm_status exchange(trm__trainer *t, trm_error *err) {
-  trm__comm *comm = t->comm;
-  size_t local = (size_t)t->carry.count;
-  trm_status status = comm->all_reduce_sum(comm, t->grads, t->params.trained, err);
-  if (status == TRM_OK) status = comm->all_gather(comm, t->stats, local * sizeof *t->stats, err);
-  if (status == TRM_OK) status = comm->all_gather(comm, t->carry.ids, local * sizeof *t->carry.ids, err);
-  if (status == TRM_OK && t->drows)
-    status = comm->all_gather(comm, t->drows, local * (size_t)emb_ndim(t) * sizeof *t->drows, err);
-  return status;
-}
-
-/* Means over the batch, in slot order. */
-static void sum_up(const trm__trainer *t, trm__update *out) {
-  double lm = 0, halt = 0, q = 0, n = (double)t->config.batch;
-  for (int i = 0; i < global_batch(t); i++) {
-    lm += t->stats[i].lm_loss;
-    halt += t->stats[i].halt_loss;
-    q += t->stats[i].q_halt;
-  }
-  *out = (trm__update){
-      .lm_loss = lm / n, .halt_loss = halt / n, .q_halt = q / n, .loss = lm / n + t->config.halt_weight * halt / n};
-}
-
-static trm_status check_finite(const trm__trainer *t, const trm__update *u, trm_error *err) {
-  const char *what = NULL;
-  double value = 0;
-  if (!isfinite(u->loss) || u->loss > t->config.max_loss) what = "loss", value = u->loss;
-  else if (!isfinite(u->grad_norm)) what = "gradient norm", value = u->grad_norm;
-  else if (!(u->q_halt > TRM__Q_HALT_FLOOR)) what = "mean halting logit", value = u->q_halt;
-  if (!what) return TRM_OK;
-  return trm__fail(err, TRM_E_DIVERGED, "training", "the %s is %g at update %lld (loss at most %g is allowed)", what,
-                   value, (long long)(t->step + 1), t->config.max_loss);
-}
-
-trm_status trm__trainer_update(trm__trainer *trainer, trm__update *out, trm_error *err) {
-  trm__trainer *t = trainer;
-  trm__backend *be = t->backend;
-  compute_slices(t);
-  trm_status status = be->synchronize(be, err);
-  if (status == TRM_OK) status = exchange(t, err);
-  if (status != TRM_OK) return status;
-  sum_up(t, out);
-  out->grad_norm = trm__optimizer_norm(&t->optimizer, t->grads);
-  status = check_finite(t, out, err);
-  if (status != TRM_OK) return status;
-
-  int64_t update = ++t->step;
-  double factor = trm__schedule(update, t->config.lr_warmup_steps, t->updates, t->config.lr_min_ratio);
-  out->lr = t->config.lr * factor;
-  trm__optimizer_clip(&t->optimizer, t->grads, out->grad_norm);
-  if (t->puzzle)
-    trm__optimizer_puzzle(&t->optimizer, t->puzzle, (int)t->model.num_puzzle_identifiers, emb_ndim(t), t->drows,
-                          t->carry.ids, global_batch(t), factor);
-  trm__optimizer_step(&t->optimizer, t->weights, t->grads, factor, update);
-  trm__optimizer_ema(&t->optimizer, t->ema, t->weights, update);
-  trm__trainer_prepare(t);
-
-  trm__halting rule = {.max_steps = t->model.halt_max_steps,
-                       .exploration_prob = t->model.halt_exploration_prob,
-                       .seed = (uint64_t)t->config.seed};
-  trm__carry_step(&t->carry, &rule, t->stats, update);
-  return TRM_OK;
+void trm__trainer_return(trm__trainer *trainer, void *device, size_t bytes, void *host, int changed) {
+  trm__backend *be = trainer->backend;
+  if (!host || be->on_host) return;
+  if (changed) be->copy(be, device, host, bytes, TRM__COPY_TO_DEVICE);
+  trm__free(host);
 }

@@ -1,40 +1,42 @@
 /* Validation works on slices of the trainer's micro-batch, in the network's own buffers, with the averaged weights
- * prepared in place of the trained ones; these are prepared again at the end. */
+ * prepared in place of the trained ones; these are prepared again at the end. The first latent is solved as the model
+ * will be: with its own n and T, without noise. */
 #include "train/validate.h"
 
-#include <string.h>
-
-/* Fills the validation slots with examples first .. first + b - 1 and the carry's start. */
+/* Examples first .. first + b - 1 into the validation slots, by way of the rows for candidates, which are free between
+ * updates; and the carry's start. The slots stay halted. */
 static void load_slice(trm__trainer *t, const trm_dataset *data, int64_t first, int b) {
-  trm__carry *v = &t->valid;
-  size_t s = (size_t)v->seq_len;
-  memset(v->halted, 0, (size_t)v->batch);
-  for (int i = 0; i < b; i++) {
-    trm_dataset_example(data, first + i, v->inputs + (size_t)i * s, v->labels + (size_t)i * s, &v->ids[i], NULL);
-    v->halted[i] = 1;
-  }
-  trm__carry_admit(v, t->net, v->batch, t->start);
+  trm__backend *be = t->backend;
+  const trm__slots *v = &t->valid.slots;
+  const trm__examples *rows = &t->offer;
+  size_t s = (size_t)v->seq_len, bytes = (size_t)b * s * sizeof(int32_t);
+  for (int i = 0; i < b; i++)
+    trm_dataset_example(data, first + i, rows->inputs + (size_t)i * s, rows->labels + (size_t)i * s, &rows->ids[i],
+                        NULL);
+  be->copy(be, v->inputs, rows->inputs, bytes, TRM__COPY_TO_DEVICE);
+  be->copy(be, v->labels, rows->labels, bytes, TRM__COPY_TO_DEVICE);
+  be->copy(be, v->ids, rows->ids, (size_t)b * sizeof(int32_t), TRM__COPY_TO_DEVICE);
+  trm__carry_refill(&t->valid, t->net, b, v->count, t->start, NULL);
 }
 
+/* All supervision steps; only the last is scored. */
 static trm_status run_slice(trm__trainer *t, int b, trm__metrics *metrics, trm_error *err) {
-  trm__carry *v = &t->valid;
-  trm__loss loss = {.kind = t->config.loss == TRM_LOSS_SOFTMAX ? TRM__LOSS_SOFTMAX : TRM__LOSS_STABLEMAX,
-                    .halt_weight = t->config.halt_weight,
-                    .grad_scale = 1};
+  const trm__slots *v = &t->valid.slots;
+  trm__act *y = t->valid.y, *z = t->valid.z;
+  trm__loss loss = {.kind = trm__trainer_loss(t), .halt_weight = t->config.halt_weight, .grad_scale = 1};
   trm__trainer_gather(t, v->ids, b);
-  for (int64_t step = 0; step < t->model.halt_max_steps; step++)
-    trm__network_step(t->net, b, v->device_inputs, t->rows, v->y, v->z, t->valid_logits, t->valid_q);
+  for (int64_t step = 1; step < t->model.halt_max_steps; step++)
+    trm__network_step(t->net, b, v->inputs, t->rows, y, z, t->valid_logits, t->valid_q);
+  trm__network_scored_step(t->net, b, v->inputs, t->rows, v->labels, &loss, y, z, t->valid_logits, t->valid_q,
+                           t->valid_stats);
+  trm_status status = t->backend->synchronize(t->backend, err);
   trm__example_stats stats[64];
-  size_t s = (size_t)v->seq_len, vocabulary = (size_t)t->params.dims.V;
-  for (int i = 0; i < b; i += 64) {
+  for (int i = 0; i < b && status == TRM_OK; i += 64) {
     int n = b - i < 64 ? b - i : 64;
-    trm__network_loss(t->net, n, t->valid_logits + (size_t)i * s * vocabulary, t->valid_q + 2 * (size_t)i,
-                      v->device_labels + (size_t)i * s, &loss, stats);
-    trm_status status = t->backend->synchronize(t->backend, err);
-    if (status != TRM_OK) return status;
+    t->backend->copy(t->backend, stats, t->valid_stats + i, (size_t)n * sizeof *stats, TRM__COPY_TO_HOST);
     for (int j = 0; j < n; j++) trm__metrics_add(metrics, &stats[j], t->model.halt_max_steps, 0);
   }
-  return TRM_OK;
+  return status;
 }
 
 trm_status trm__validate(trm__trainer *trainer, const trm_dataset *data, int64_t limit, trm__metrics *metrics,
@@ -44,6 +46,8 @@ trm_status trm__validate(trm__trainer *trainer, const trm_dataset *data, int64_t
   if (limit > 0 && limit < examples) examples = limit;
   *metrics = (trm__metrics){0};
   trm__network_prepare(trainer->net, trainer->ema);
+  trm__network_set_cycles(trainer->net, (int)trainer->model.L_cycles, (int)trainer->model.H_cycles);
+  trm__network_set_noise(trainer->net, NULL);
   for (int64_t i = 0; i < examples && status == TRM_OK; i += trainer->micro_batch) {
     int b = examples - i < trainer->micro_batch ? (int)(examples - i) : trainer->micro_batch;
     load_slice(trainer, data, i, b);

@@ -148,63 +148,7 @@ static void order_is_drawn(void **state) {
   assert_memory_not_equal(first, other, sizeof first);
 }
 
-/* -- faults -------------------------------------------------------------------------------------------------------- */
-
-static int quiet(void) { /* keeps expected messages and cores out of the way; a file for the message */
-  struct rlimit none = {0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-  return freopen("emulate-message.txt", "w", stderr) == NULL;
-}
-
-static int lonely(void *kind) {
-  if (quiet()) return 1;
-  trm__cuda_queue q = queue(NULL);
-  launch_lonely(&q, *(int *)kind);
-  return 0;
-}
-
-typedef struct stray_case {
-  long at; /* in 100 bytes of device memory */
-  int shared_bytes, shared_at;
-} stray_case;
-
-static int stray(void *context) {
-  const stray_case *c = context;
-  void *memory = NULL;
-  if (quiet() || cudaMalloc(&memory, 100) != cudaSuccess) return 1;
-  trm__cuda_queue q = queue(NULL);
-  launch_stray(&q, memory, c->at, c->shared_bytes, c->shared_at);
-  cudaFree(memory);
-  return 0;
-}
-
-static void message_has(const char *text) {
-  char message[2048] = "";
-  FILE *file = fopen("emulate-message.txt", "r");
-  assert_non_null(file);
-  size_t length = fread(message, 1, sizeof message - 1, file);
-  message[length] = 0;
-  fclose(file);
-  if (!strstr(message, text)) fail_msg("no \"%s\" in: %s", text, message);
-}
-
-static void faults_are_found(void **state) {
-  (void)state;
-  const char *texts[] = {"emulated kernel lonely: deadlock: 63 threads", "a vote or __syncwarp",
-                         "emulated kernel lonely: deadlock", "at offset 8 of shared memory, not a multiple of 16"};
-  for (int kind = 0; kind < 4; kind++) {
-    assert_int_equal(check_in_child(lonely, &kind), 1000 + SIGABRT);
-    message_has(texts[kind]);
-  }
-  stray_case inside[] = {{0, 0, 0}, {99, 0, 0}, {5, 40, 39}};
-  for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) assert_int_equal(check_in_child(stray, &inside[i]), 0);
-  stray_case outside[] = {{100, 0, 0}, {-1, 0, 0}, {150, 0, 0}, {5, 40, 40}, {5, 0, 1}, {5, 40, -1}, {-400, 0, 0}};
-  for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
-    if (check_in_child(stray, &outside[i]) == 0) fail_msg("stray write %zu went unnoticed", i);
-  remove("emulate-message.txt");
-}
-
-/* -- streams, events, graphs --------------------------------------------------------------------------------------- */
+/* -- a device with two streams ------------------------------------------------------------------------------------- */
 
 #define OK(call) assert_string_equal(cudaGetErrorName(call), "cudaSuccess")
 #define FAILS(call, error) assert_string_equal(cudaGetErrorName(call), #error)
@@ -232,6 +176,113 @@ static void close_rig(rig *r) {
   assert_int_equal(emulate_device_bytes(), 0);
   assert_int_equal(emulate_host_bytes(), 0);
 }
+
+/* -- faults -------------------------------------------------------------------------------------------------------- */
+
+static int quiet(void) { /* keeps expected messages and cores out of the way; a file for the message */
+  struct rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  signal(SIGSEGV, SIG_DFL);
+  return freopen("emulate-message.txt", "w", stderr) == NULL;
+}
+
+static int lonely(void *kind) {
+  if (quiet()) return 1;
+  trm__cuda_queue q = queue(NULL);
+  launch_lonely(&q, *(int *)kind);
+  return 0;
+}
+
+typedef struct stray_case {
+  long at; /* in 100 bytes of device memory */
+  int shared_bytes, shared_at;
+} stray_case;
+
+static int stray(void *context) {
+  const stray_case *c = context;
+  void *memory = NULL;
+  if (quiet() || cudaMalloc(&memory, 100) != cudaSuccess) return 1;
+  trm__cuda_queue q = queue(NULL);
+  launch_stray(&q, memory, c->at, c->shared_bytes, c->shared_at);
+  cudaFree(memory);
+  return 0;
+}
+
+static int beyond(void *out) { /* AddressSanitizer ends it */
+  void *memory = NULL;
+  if (quiet() || cudaMalloc(&memory, 7 * sizeof(float)) != cudaSuccess) return 1;
+  trm__cuda_queue q = queue(NULL);
+  launch_beyond(&q, out, memory, 7);
+  for (int i = 0; i < 5; i++)
+    if (!isnan(((float *)out)[i])) return 2 + i;
+  cudaFree(memory);
+  return 0;
+}
+
+/* Reads device memory as the host: 0: with emulate_protect off, and copies work with it on. */
+static int peek(void *context) {
+  int protect = *(int *)context, value = 0, *more[8];
+  rig r;
+  if (quiet()) return 1;
+  emulate_protect(protect);
+  open_rig(&r);
+  for (int i = 0; i < 8; i++) OK(cudaMalloc((void **)&more[i], 3000 * (size_t)(i + 1)));
+  for (int i = 0; i < 8; i += 2) OK(cudaFree(more[i]));
+  for (int i = 0; i < 8; i += 2) OK(cudaMalloc((void **)&more[i], 2900 * (size_t)(8 - i)));
+  trm__cuda_queue q = queue(r.stream);
+  for (int i = 0; i < 8; i++) {
+    OK(cudaMemset(more[i], 0, 256));
+    launch_add(&q, more[i], 5 + i, 64);
+  }
+  OK(cudaStreamSynchronize(r.stream));
+  for (int i = 0; i < 8; i++) {
+    OK(cudaMemcpy(&value, more[i], sizeof value, cudaMemcpyDeviceToHost));
+    if (value != 5 + i) return 2;
+  }
+  value = *(volatile int *)r.device;
+  for (int i = 0; i < 8; i++) OK(cudaFree(more[i]));
+  close_rig(&r);
+  return value;
+}
+
+static void message_has(const char *text) {
+  char message[2048] = "";
+  FILE *file = fopen("emulate-message.txt", "r");
+  assert_non_null(file);
+  size_t length = fread(message, 1, sizeof message - 1, file);
+  message[length] = 0;
+  fclose(file);
+  if (!strstr(message, text)) fail_msg("no \"%s\" in: %s", text, message);
+}
+
+static void faults_are_found(void **state) {
+  (void)state;
+  const char *texts[] = {"emulated kernel lonely: deadlock: 63 threads", "a vote or __syncwarp",
+                         "emulated kernel lonely: deadlock", "at offset 8 of shared memory, not a multiple of 16"};
+  for (int kind = 0; kind < 4; kind++) {
+    assert_int_equal(check_in_child(lonely, &kind), 1000 + SIGABRT);
+    message_has(texts[kind]);
+  }
+  stray_case inside[] = {{0, 0, 0}, {99, 0, 0}, {5, 40, 39}};
+  for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) assert_int_equal(check_in_child(stray, &inside[i]), 0);
+  stray_case outside[] = {{100, 0, 0}, {-1, 0, 0}, {150, 0, 0}, {5, 40, 40}, {5, 0, 1}, {5, 40, -1}, {-400, 0, 0}};
+  for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+    if (check_in_child(stray, &outside[i]) == 0) fail_msg("stray write %zu went unnoticed", i);
+  float out[5] = {0};
+#ifdef __SANITIZE_ADDRESS__
+  assert_int_not_equal(check_in_child(beyond, out), 0);
+  message_has("AddressSanitizer");
+#else
+  assert_int_equal(check_in_child(beyond, out), 0);
+#endif
+  int protect = 0;
+  assert_int_equal(check_in_child(peek, &protect), 0);
+  protect = 1;
+  assert_int_not_equal(check_in_child(peek, &protect), 0);
+  remove("emulate-message.txt");
+}
+
+/* -- streams, events, graphs --------------------------------------------------------------------------------------- */
 
 static void streams_are_late(void **state) {
   (void)state;
@@ -436,5 +487,6 @@ int main(void) {
       cmocka_unit_test(streams_are_late), cmocka_unit_test(devices),        cmocka_unit_test(launches_fail),
       cmocka_unit_test(faults_are_found),
   };
+  emulate_protect(0);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,6 +96,16 @@ TRM_KERNEL lonely(int kind) {
   if (kind == 3) trm_copy16(trm_shared() + 8, trm_shared(), true);
 }
 
+/* Numbers next to device and shared memory, which a kernel should never read. */
+TRM_KERNEL beyond(float *out, const float *x, int n) {
+  const float *s = (const float *)trm_shared();
+  out[0] = x[-1];
+  out[1] = x[n];
+  out[2] = s[-1];
+  out[3] = s[4];
+  out[4] = trm_to_float(((const trm_bf16 *)s)[9]);
+}
+
 /* What trm_copy16 leaves before and after its wait: the first byte of the target. */
 TRM_KERNEL late(int *seen, const unsigned char *from) {
   unsigned char *x = trm_shared() + 48 * (int)threadIdx.x;
@@ -143,6 +153,9 @@ void launch_stray(trm__cuda_queue *q, void *x, long at, int shared_bytes, int sh
 }
 void launch_lonely(trm__cuda_queue *q, int kind) {
   trm_launch(q, lonely, dim3(1), 64, 64, kind);
+}
+void launch_beyond(trm__cuda_queue *q, float *out, const float *x, int n) {
+  trm_launch(q, beyond, dim3(1), 1, 16, out, x, n);
 }
 void launch_late(trm__cuda_queue *q, int *seen, const void *from, int threads) {
   trm_launch(q, late, dim3(1), threads, 48 * (size_t)threads, seen, (const unsigned char *)from);

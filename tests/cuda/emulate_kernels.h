@@ -20,6 +20,7 @@ void launch_ticket(trm__cuda_queue *q, unsigned *counter, int *place, int blocks
 /* Writes x[at] unless shared_at > 0: then shared memory at shared_at. */
 void launch_stray(trm__cuda_queue *q, void *x, long at, int shared_bytes, int shared_at);
 void launch_lonely(trm__cuda_queue *q, int kind);
+void launch_beyond(trm__cuda_queue *q, float *out, const float *x, int n);      /* out [5] */
 void launch_late(trm__cuda_queue *q, int *seen, const void *from, int threads); /* seen [threads][6] */
 
 #ifdef __cplusplus

@@ -5,8 +5,17 @@
 
 #include "check.h"
 
-#include "emulate_control.h"
+#include <cuda_runtime_api.h>
+
 #include "kernels/cuda/product.h"
+
+#if __has_include("emulate_control.h")
+#include "emulate_control.h"
+#else
+static inline void emulate_seed(uint64_t seed) {
+  (void)seed;
+}
+#endif
 
 enum { GUARD = 64 };
 
@@ -18,29 +27,42 @@ static inline float bf16_of(float x) {
   return x;
 }
 
-/* n numbers of a type, 16-byte aligned, all NaN at first, between guards. */
+static inline void cuda_ok(cudaError_t error) {
+  if (error != cudaSuccess) fail_msg("CUDA error %d", (int)error);
+}
+
+/* n numbers of a type, 16-byte aligned, all NaN at first, and so are guards on both sides: x here, device there. */
 typedef struct numbers {
   trm__cuda_type type;
   size_t n, bytes;
-  unsigned char *base, *x;
+  unsigned char *base, *x, *device;
 } numbers;
 
 static inline numbers numbers_new(trm__cuda_type type, size_t n) {
   numbers v = {.type = type, .n = n, .bytes = n * (type == TRM__CUDA_BF16 ? 2 : 4)};
-  v.base = aligned_alloc(GUARD, (v.bytes + 3 * GUARD - 1) / GUARD * GUARD);
+  v.base = malloc(v.bytes + 2 * GUARD);
   assert_non_null(v.base);
   v.x = v.base + GUARD;
-  memset(v.base, 0xa5, v.bytes + 2 * GUARD);
-  memset(v.x, 0xff, v.bytes);
+  memset(v.base, 0xff, v.bytes + 2 * GUARD);
+  cuda_ok(cudaMalloc((void **)&v.device, v.bytes + 2 * GUARD));
+  v.device += GUARD;
   return v;
+}
+
+static inline void numbers_push(const numbers *v) {
+  if (v->base) cuda_ok(cudaMemcpy(v->device - GUARD, v->base, v->bytes + 2 * GUARD, cudaMemcpyHostToDevice));
+}
+static inline void numbers_pull(const numbers *v) {
+  if (v->base) cuda_ok(cudaMemcpy(v->base, v->device - GUARD, v->bytes + 2 * GUARD, cudaMemcpyDeviceToHost));
 }
 
 static inline void numbers_free(numbers *v) {
   if (!v->base) return;
   for (int i = 0; i < GUARD; i++) {
-    assert_int_equal(v->base[i], 0xa5);
-    assert_int_equal(v->x[v->bytes + (size_t)i], 0xa5);
+    assert_int_equal(v->base[i], 0xff);
+    assert_int_equal(v->x[v->bytes + (size_t)i], 0xff);
   }
+  cuda_ok(cudaFree(v->device - GUARD));
   free(v->base);
   *v = (numbers){0};
 }
@@ -145,7 +167,8 @@ static inline trm__cuda_operand lay_out(numbers *v, trm__cuda_type type, const f
       for (size_t p = 0; p < (size_t)k; p++)
         numbers_set(v, b * batch + (layout == TRM__CUDA_INNER ? r * ld + p : p * ld + r),
                     x[(b * (size_t)rows + r) * (size_t)k + p]);
-  return (trm__cuda_operand){.x = v->x, .ld = (ptrdiff_t)ld, .batch = same ? 0 : (ptrdiff_t)batch, .layout = layout};
+  return (trm__cuda_operand){
+      .x = v->device, .ld = (ptrdiff_t)ld, .batch = same ? 0 : (ptrdiff_t)batch, .layout = layout};
 }
 
 /* The variants: how a product may be made. */
@@ -166,13 +189,34 @@ static const variant variants[] = {
     {"mma tiny", TRM__CUDA_BF16, 1, TRM__MMA_TINY, 0},
     {"wgmma 128", TRM__CUDA_BF16, 2, TRM__WGMMA_128, 1},
     {"wgmma 256", TRM__CUDA_BF16, 2, TRM__WGMMA_256, 1},
+    {"wgmma stream", TRM__CUDA_BF16, 2, TRM__WGMMA_STREAM, 1},
     {"multiply", TRM__CUDA_BF16, 3, 0, 1},
     {"multiply on sm_80", TRM__CUDA_BF16, 3, 132, 1},
 };
 enum { VARIANTS = (int)(sizeof variants / sizeof *variants) };
 
+/* The first device; in emulation one with four multiprocessors. */
 static inline trm__cuda_queue products_queue(void) {
-  return (trm__cuda_queue){.sms = 4, .capability = 90, .shared_per_block = 232448, .wgmma = 1};
+  trm__cuda_queue q = {0};
+  int major = 0, minor = 0;
+  cuda_ok(cudaDeviceGetAttribute(&q.sms, cudaDevAttrMultiProcessorCount, 0));
+  cuda_ok(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0));
+  cuda_ok(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0));
+  cuda_ok(cudaDeviceGetAttribute(&q.shared_per_block, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0));
+  q.capability = 10 * major + minor;
+  q.wgmma = q.capability == 90;
+  q.check = 1;
+  return q;
+}
+
+/* Whether the device has what the variant needs. */
+static inline int variant_there(const variant *v) {
+  return v->kind != 2 || products_queue().wgmma;
+}
+
+static inline void queue_done(const trm__cuda_queue *q) {
+  if (q->fault) fail_msg("%s: CUDA error %d", q->kernel, q->fault);
+  cuda_ok(cudaDeviceSynchronize());
 }
 
 static inline void multiply_with(const variant *v, const trm__cuda_product *p, int splits, float *partial) {
@@ -185,13 +229,15 @@ static inline void multiply_with(const variant *v, const trm__cuda_product *p, i
     trm__cuda_product_mma(&q, p, splits, partial, v->shape);
     break;
   case 2:
+    q.sms = 1 + p->k % 2; /* several tiles a block */
     trm__cuda_product_wgmma(&q, p, splits, partial, v->shape);
     break;
   default:
+    if (v->shape) q.sms = v->shape, q.wgmma = 0;
     trm__cuda_product_any(&q, p, splits, partial);
     break;
   }
-  assert_int_equal(q.fault, 0);
+  queue_done(&q);
 }
 
 #endif

@@ -26,11 +26,14 @@ refuse 2 '--optimizer: found "sgd", expected one of: adam_atan2' "$TRM" train si
 refuse 2 '--batch: a value must follow' "$TRM" train six.csv --batch
 refuse 2 'unknown preset "sudoku"' "$TRM" train six.csv --preset sudoku
 refuse 2 'expected a dataset' "$TRM" train
-refuse 2 'expected a model and a dataset' "$TRM" eval "$model"
+refuse 2 'expected a model and a dataset' "$TRM" eval
 refuse 2 'one argument too many' "$TRM" eval "$model" six.csv more
-refuse 2 'no model is installed' "$TRM" solve $good
+TRM_MODELS=nowhere refuse 2 'model' "$TRM" solve $good
 refuse 2 'TRM_THREADS: found "x"' env TRM_THREADS=x "$TRM" solve --model "$model" $good
 refuse 2 'unknown|sse' env TRM_ISA=sse "$TRM" doctor
+refuse 2 '--device: unknown device .tpu.; known are: ' "$TRM" eval --device tpu "$model" six.csv
+refuse 2 'TRM_DEVICE: unknown device .tpu.' env TRM_DEVICE=tpu "$TRM" doctor
+TRM_DEVICE=tpu run 0 "$TRM" eval --device cpu "$model" six.csv --quiet
 refuse 2 '--out DIR is needed' "$TRM" data make --size 4
 refuse 2 'size|7' "$TRM" data make --size 7 --out x
 

@@ -28,6 +28,10 @@ for page in "$TRM_SOURCE_DIR"/man/*.[13]; do
   [ -e "$page" ] || continue
   [ -e "$prefix/share/man/man${page##*.}/$(basename "$page")" ] || fail "$(basename "$page") is not installed"
 done
+for model in "$TRM_SOURCE_DIR"/models/*.safetensors "$TRM_SOURCE_DIR"/models/*.json; do
+  [ -e "$model" ] || continue
+  [ -e "$prefix/share/trm/models/$(basename "$model")" ] || fail "$(basename "$model") is not installed"
+done
 "$prefix/bin/trm" --version | grep -q '[0-9]' || fail "the installed program does not run"
 
 cat >"$work/use.c" <<'C'
@@ -57,7 +61,7 @@ cc -std=c17 -o "$work/shared" "$work/use.c" $(pkg-config --cflags --libs trm) ||
 LD_LIBRARY_PATH=$libdir "$work/shared" || fail "program of pkg-config"
 # shellcheck disable=SC2046
 cc -std=c17 -o "$work/static" "$work/use.c" $(pkg-config --cflags trm) "$libdir/libtrm.a" \
-  $(pkg-config --static --libs-only-l trm | sed 's/-ltrm//') || fail "static library"
+  $(pkg-config --static --libs-only-other trm) $(pkg-config --static --libs-only-l trm | sed 's/-ltrm//') || fail "static library"
 "$work/static" || fail "program of the static library"
 
 mkdir "$work/project"

@@ -37,6 +37,8 @@ train
 eval
 solve
 info
+quantize
+convert
 plot
 doctor
 NAMES

@@ -31,6 +31,20 @@ python3 -c 'import json
 for line in open("run/metrics.jsonl"): assert isinstance(json.loads(line), dict)' || fail "metrics.jsonl"
 ls run/events.out.tfevents.* >/dev/null || fail "no TensorBoard events"
 
+# -- the options of the recipes, together and resumed --
+# shellcheck disable=SC2086
+run 0 "$TRM" train six.csv --run recipes $tiny --steps 9 --save-every 5 --L-cycles 2 --activation rms_gate --damping 0.05 \
+  --latents 2 --start-noise 0.2 --latent-noise 0.01 --cycles-schedule 0:1x1,0.5:2x2 --step-decay 0.8 --optimizer muon
+run 0 "$TRM" train --resume recipes --steps 12
+run 0 "$TRM" info recipes --json
+json 'v["config"]["activation"] == "rms_gate" and v["config"]["damping"] == 0.05'
+run 0 "$TRM" eval recipes six.csv --start-noise 0.2 --latent-noise 0.01 --damping 0.1 --seed 3 --json
+json 'v["puzzles"] == 6'
+# shellcheck disable=SC2086
+run 2 "$TRM" train six.csv --run refused $tiny --steps 9 --cycles-schedule 0:9x1
+grep -q 'L_cycles is' err || fail "the schedule's error does not name L_cycles"
+[ ! -e refused ] || fail "a refused run left a directory"
+
 # -- evaluate --
 run 0 "$TRM" eval run/best.safetensors six.csv
 says '^exact +[0-9.]+ % '

@@ -22,7 +22,7 @@ static double gradient_record(golden_set *g, int k, const char *name) {
 
 static void compare_gradient(golden_set *g, int k, const char *name, const trm__real *ours, size_t n) {
   char f32[32], f64[32], carry[64];
-  double *v = real_values(ours, n), record = gradient_record(g, k, name);
+  double *v = device_values(ours, n), record = gradient_record(g, k, name);
   snprintf(carry, sizeof carry, "step%d.carry_out.z_H", k);
   if (g->runs_on) record = fmax(record, recorded(g, carry, "f32"));
   double bound = bound_f32(record);
@@ -49,24 +49,23 @@ static void reach_step(golden_set *g, bench *b, int k) {
 }
 
 static void run_gradient_step(golden_set *g, bench *b, int k) {
-  trm__backend *be = b->m->backend;
   const trm__params *params = &b->s->params;
   size_t B = (size_t)b->B;
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / b->B};
-  trm__real *grads = device(b, params->trained, sizeof *grads);
-  trm__real *drows = b->ndim ? device(b, B * b->ndim, sizeof *drows) : NULL;
-  trm__example_stats *stats = must(calloc(B, sizeof *stats));
-  trm__network_train_step(b->net, b->B, b->inputs, b->rows, b->labels, &loss, b->y, b->z, grads, drows, stats, NULL,
-                          NULL);
+  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / b->B, 0};
+  trm__real *grads = device_bytes(params->trained * sizeof *grads);
+  trm__real *drows = b->ndim ? device_bytes(B * b->ndim * sizeof *drows) : NULL;
+  trm__example_stats *stats = device_bytes(B * sizeof *stats);
+  trm__network_train_step(b->net, b->B, b->inputs, b->rows, b->labels, NULL, &loss, b->y, b->z, grads, drows, stats,
+                          NULL, NULL);
   for (int i = 0; i < params->count; i++) {
     const trm__param *p = &params->item[i];
     if (p->kind == TRM__PARAM_MATRIX || p->kind == TRM__PARAM_OTHER)
       compare_gradient(g, k, p->name, grads + p->offset, (size_t)p->rows * (size_t)p->cols);
   }
   if (drows) compare_gradient(g, k, LOCAL, drows, B * b->ndim);
-  be->free(be, grads);
-  be->free(be, drows);
-  free(stats);
+  drop_device(grads);
+  drop_device(drows);
+  drop_device(stats);
 }
 
 static void compare_gradients(golden_set *g, subject *s, machine *m) {

@@ -1,5 +1,6 @@
 /* What a golden comparison runs on: threads, kernels and backend; and the model of a set, its weights read from
- * weights.safetensors or made by the exact generator that the sets of full size use. */
+ * weights.safetensors or made by the exact generator that the sets of full size use. What the backend is given and
+ * gives lies in its own memory, so that the same comparisons run on a device. */
 #ifndef GOLDEN_MACHINE_H
 #define GOLDEN_MACHINE_H
 
@@ -16,6 +17,18 @@ typedef struct machine {
   int threads;
 } machine;
 
+#ifndef GOLDEN_DEVICE
+#define GOLDEN_DEVICE "cpu"
+#endif
+static const char *golden_device = GOLDEN_DEVICE;
+
+/* The backend of the machine that is open. */
+static trm__backend *golden_backend;
+
+static int on_cpu(void) {
+  return strcmp(golden_device, "cpu") == 0;
+}
+
 /* 0 when this CPU does not run the kernels. */
 static int machine_open(machine *m, const char *isa, int threads) {
   memset(m, 0, sizeof *m);
@@ -23,13 +36,45 @@ static int machine_open(machine *m, const char *isa, int threads) {
   m->threads = threads;
   if (!m->kernels) return 0;
   if (trm__pool_open(&m->pool, threads, NULL)) exit(1);
-  if (trm__backend_cpu(&m->backend, m->kernels, m->pool, NULL)) exit(1);
+  trm_error err;
+  if (trm__backend_open(&m->backend, golden_device, m->kernels, m->pool, &err)) {
+    printf("  FAIL %s: %s\n", err.where, err.message);
+    exit(1);
+  }
+  golden_backend = m->backend;
   return 1;
 }
 
 static void machine_close(machine *m) {
   trm__backend_close(&m->backend);
   trm__pool_close(&m->pool);
+}
+
+/* -- device memory --------------------------------------------------------------------------------------------------
+ */
+
+static void *device_bytes(size_t bytes) {
+  return must(golden_backend->alloc(golden_backend, bytes + 1));
+}
+
+/* A copy of host memory; NULL stays NULL. */
+static void *to_device(const void *host, size_t bytes) {
+  if (!host) return NULL;
+  void *p = device_bytes(bytes);
+  golden_backend->copy(golden_backend, p, host, bytes, TRM__COPY_TO_DEVICE);
+  return p;
+}
+
+static void update_device(void *device, const void *host, size_t bytes) {
+  golden_backend->copy(golden_backend, device, host, bytes, TRM__COPY_TO_DEVICE);
+}
+
+static void from_device(void *host, const void *device, size_t bytes) {
+  golden_backend->copy(golden_backend, host, device, bytes, TRM__COPY_TO_HOST);
+}
+
+static void drop_device(void *device) {
+  golden_backend->free(golden_backend, device);
 }
 
 /* -- weights ----------------------------------------------------------------------------------------------------- */
@@ -119,28 +164,35 @@ typedef struct bench {
   machine *m;
   subject *s;
   trm__network *net;
+  trm__dims dims;
   int B;
   size_t act, L, D, S, V, ndim; /* act: numbers of a state, B * L * D */
-  int32_t *inputs, *labels, *ids;
-  trm__real *rows;       /* [B][ndim] */
-  trm__act *y, *z;       /* [B][L][D] */
-  trm__real *logits, *q; /* [B][S][V], [B][2] */
+  int32_t *ids;                 /* host */
+  /* On the device. */
+  int32_t *inputs, *labels;
+  trm__real *flat, *start; /* weights; the carry's start */
+  trm__real *rows;         /* [B][ndim] */
+  trm__act *y, *z;         /* [B][L][D] */
+  trm__real *logits, *q;   /* [B][S][V], [B][2] */
 } bench;
 
-static void *device(bench *b, size_t n, size_t size) {
-  return must(b->m->backend->alloc(b->m->backend, n * size + 1));
+/* Rows of a table of puzzle rows (host) for these identifiers. */
+static void gather_rows(bench *b, const trm__real *table, const int32_t *ids) {
+  for (size_t i = 0; b->rows && i < (size_t)b->B; i++)
+    update_device(b->rows + i * b->ndim, table + (size_t)ids[i] * b->ndim, b->ndim * sizeof(trm__real));
 }
 
-/* Rows of the puzzle table for these identifiers. */
-static void gather_rows(bench *b, const int32_t *ids) {
-  for (size_t i = 0; b->rows && i < (size_t)b->B; i++)
-    memcpy(b->rows + i * b->ndim, b->s->weights.puzzle + (size_t)ids[i] * b->ndim, b->ndim * sizeof(trm__real));
+/* A set's integers on the device. */
+static int32_t *device_ints(golden_set *g, const char *name, size_t n) {
+  int32_t *host = input_ints(g, "data", name, n), *device = to_device(host, n * sizeof *host);
+  free(host);
+  return device;
 }
 
 static void bench_open(bench *b, golden_set *g, subject *s, machine *m, int bf16, int training) {
   trm_error err;
   trm_model_config config = g->config;
-  trm__network_plan plan = {g->batch, training, 0};
+  trm__network_plan plan = {.max_batch = g->batch, .training = training};
   memset(b, 0, sizeof *b);
   config.forward_dtype = bf16 ? TRM_BFLOAT16 : TRM_FLOAT32;
   b->m = m;
@@ -156,28 +208,26 @@ static void bench_open(bench *b, golden_set *g, subject *s, machine *m, int bf16
     printf("  FAIL %s: %s: %s\n", g->name, err.where, err.message);
     exit(1);
   }
-  trm__network_prepare(b->net, s->weights.flat);
-  b->inputs = input_ints(g, "data", "inputs", (size_t)b->B * b->S);
-  b->labels = input_ints(g, "data", "labels", (size_t)b->B * b->S);
+  b->dims = s->params.dims;
+  b->dims.bf16 = bf16;
+  b->flat = to_device(s->weights.flat, s->params.trained * sizeof(trm__real));
+  b->start = to_device(s->weights.start, 2 * b->D * sizeof(trm__real));
+  trm__network_prepare(b->net, b->flat);
+  b->inputs = device_ints(g, "inputs", (size_t)b->B * b->S);
+  b->labels = device_ints(g, "labels", (size_t)b->B * b->S);
   b->ids = input_ints(g, "data", "puzzle_identifiers", (size_t)b->B);
-  if (b->ndim) b->rows = device(b, (size_t)b->B * b->ndim, sizeof(trm__real));
-  if (b->ids) gather_rows(b, b->ids);
-  b->y = device(b, b->act, m->backend->act_bytes);
-  b->z = device(b, b->act, m->backend->act_bytes);
-  b->logits = device(b, (size_t)b->B * b->S * b->V, sizeof(trm__real));
-  b->q = device(b, (size_t)b->B * 2, sizeof(trm__real));
+  if (b->ndim) b->rows = device_bytes((size_t)b->B * b->ndim * sizeof(trm__real));
+  if (b->ids) gather_rows(b, s->weights.puzzle, b->ids);
+  b->y = device_bytes(b->act * m->backend->act_bytes(m->backend, &b->dims));
+  b->z = device_bytes(b->act * m->backend->act_bytes(m->backend, &b->dims));
+  b->logits = device_bytes((size_t)b->B * b->S * b->V * sizeof(trm__real));
+  b->q = device_bytes((size_t)b->B * 2 * sizeof(trm__real));
 }
 
 static void bench_close(bench *b) {
-  trm__backend *be = b->m->backend;
+  void *device[] = {b->flat, b->start, b->inputs, b->labels, b->rows, b->y, b->z, b->logits, b->q};
   trm__network_close(&b->net);
-  be->free(be, b->rows);
-  be->free(be, b->y);
-  be->free(be, b->z);
-  be->free(be, b->logits);
-  be->free(be, b->q);
-  free(b->inputs);
-  free(b->labels);
+  for (size_t i = 0; i < sizeof device / sizeof *device; i++) drop_device(device[i]);
   free(b->ids);
 }
 
@@ -185,7 +235,7 @@ static void bench_close(bench *b) {
 static double *act_values(const bench *b, const trm__act *from, size_t n) {
   trm__real *real = must(malloc(n * sizeof *real));
   double *out = doubles(n);
-  b->m->backend->act_read(b->m->backend, real, from, n);
+  b->m->backend->act_read(b->m->backend, &b->dims, real, from, n);
   for (size_t i = 0; i < n; i++) out[i] = (double)real[i];
   free(real);
   return out;
@@ -197,6 +247,15 @@ static double *real_values(const trm__real *from, size_t n) {
   return out;
 }
 
+/* Of numbers on the device. */
+static double *device_values(const trm__real *device, size_t n) {
+  trm__real *host = must(malloc(n * sizeof *host));
+  from_device(host, device, n * sizeof *host);
+  double *out = real_values(host, n);
+  free(host);
+  return out;
+}
+
 /* The carry that step k (from 1) starts from: the fixed start, or what steps_f32 stores of the step before. 0 when the
  * set does not have it. */
 static int load_carry(bench *b, golden_set *g, int k) {
@@ -204,7 +263,9 @@ static int load_carry(bench *b, golden_set *g, int k) {
   if (k == 1) {
     uint8_t *all = must(malloc((size_t)b->B));
     memset(all, 1, (size_t)b->B);
-    trm__network_refill(b->net, b->B, all, b->s->weights.start, b->y, b->z);
+    uint8_t *halted = to_device(all, (size_t)b->B);
+    trm__network_refill(b->net, b->B, halted, b->start, b->y, b->z);
+    drop_device(halted);
     free(all);
     return 1;
   }
@@ -216,7 +277,7 @@ static int load_carry(bench *b, golden_set *g, int k) {
     if (!stored) return 0;
     trm__real *real = must(malloc(b->act * sizeof *real));
     for (size_t n = 0; n < b->act; n++) real[n] = (trm__real)stored[n];
-    be->act_write(be, state[i], real, b->act);
+    be->act_write(be, &b->dims, state[i], real, b->act);
     free(real);
     free(stored);
   }

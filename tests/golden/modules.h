@@ -126,20 +126,21 @@ static void layer_by_blocks(golden_set *g, const machine *m, const trm__dims *d,
   trm__dims exact = *d; /* the configuration may ask for bfloat16 */
   exact.bf16 = 0;
   size_t n = (size_t)d->L * (size_t)d->D;
+  size_t bytes = n * be->act_bytes(be, &exact);
   if (be->weights_open(be, &w, &exact, 0, 1, NULL)) exit(1);
   be->weights_prepare(be, w, view);
-  trm__act *in = must(be->alloc(be, n * be->act_bytes)), *out = must(be->alloc(be, n * be->act_bytes));
+  trm__act *in = device_bytes(bytes), *out = device_bytes(bytes);
   trm__real *result = reals(n);
-  be->act_write(be, in, h, n);
+  be->act_write(be, &exact, in, h, n);
   be->mix_forward(be, w, 0, 1, in, out, NULL, 0);
   be->mlp_forward(be, w, 0, 1, out, in, NULL, 0);
-  be->act_read(be, result, in, n);
+  be->act_read(be, &exact, result, in, n);
   double *v = real_values(result, (size_t)d->D);
   compare(g, TRACE, "first_call.sample0.layers.0", v, (size_t)d->D, 2e-6);
   free(v);
   free(result);
-  be->free(be, in);
-  be->free(be, out);
+  drop_device(in);
+  drop_device(out);
   be->weights_close(be, &w);
 }
 
@@ -154,7 +155,10 @@ static void compare_modules(golden_set *g, subject *s, machine *m) {
     size_t channel = i % (size_t)d->D;
     h[i] = (trm__real)e[i] + s->weights.start[channel] + s->weights.start[(size_t)d->D + channel];
   }
-  layer_by_blocks(g, m, d, &view, h);
+  trm__real *flat = to_device(s->weights.flat, s->params.trained * sizeof *flat);
+  trm__weights_view on_device = trm__params_view(&s->params, flat);
+  layer_by_blocks(g, m, d, &on_device, h);
+  drop_device(flat);
   if (d->mixer) mixer_parts(g, m, d, &view.layer[0], h);
   else attention_parts(g, m, d, &view.layer[0], h);
   swiglu_parts(g, m, d, "mlp", h, d->L, d->D, d->inner_d, view.layer[0].mlp_in, view.layer[0].mlp_out);

@@ -1,6 +1,8 @@
 /* The golden test: every set of a folder (argument or GOLDEN, else shared/golden beside the source), on every kernel
- * variant of this machine, with one and two threads. Each set is also run with one weight tensor scaled by 1.01 and
- * must then fail. Ends with 77 when the folder is absent, 1 on any failure. */
+ * variant of this machine, with one and two threads - or on a device (second argument or GOLDEN_DEVICE, such as cuda).
+ * Each set is also run with one weight tensor scaled by 1.01 and must then fail. Ends with 77 when the folder is
+ * absent, 1 on any failure. A program may define GOLDEN_DEVICE, GOLDEN_SETS (what the names begin with), GOLDEN_NOTICES
+ * 0 (without scaled weights) and MOST_UPDATES of a trajectory. */
 #ifndef GOLDEN_RUN_H
 #define GOLDEN_RUN_H
 
@@ -10,6 +12,13 @@
 #include "golden/optimizers.h"
 #include "golden/steps.h"
 #include "golden/trajectory.h"
+
+#ifndef GOLDEN_SETS
+#define GOLDEN_SETS ""
+#endif
+#ifndef GOLDEN_NOTICES
+#define GOLDEN_NOTICES 1
+#endif
 
 /* Operations (multiply-adds count two) up to which a set is run whole on variants that are not the fastest. */
 #define SMALL 2e9
@@ -58,6 +67,14 @@ static void run_all(golden_set *g, subject *s, machine *m) {
  * and the network with two; of a large one the others run what they can in the time. */
 static void run_variants(golden_set *g, subject *s, const char *first) {
   char names[256];
+  machine device;
+  if (!on_cpu()) {
+    if (!machine_open(&device, first, 1)) exit(1);
+    snprintf(g->variant, sizeof g->variant, "%.30s", golden_device);
+    run_all(g, s, &device);
+    machine_close(&device);
+    return;
+  }
   snprintf(names, sizeof names, "%s", IS_DOUBLE ? "ref" : trm__kernels_available());
   for (char *rest = names, *isa; (isa = strtok_r(rest, " ", &rest));) {
     for (int threads = 1; threads <= 2; threads++) {
@@ -139,7 +156,7 @@ static int run_set(const char *folder, const char *name, const char *isa) {
     printf("  FAIL %s: nothing was compared\n", g.name);
     g.failures++;
   }
-  if (compared > 0 && !(IS_DOUBLE && cost_of_step(&g) > SMALL)) check_notices(&g, &s, isa);
+  if (GOLDEN_NOTICES && compared > 0 && !(IS_DOUBLE && cost_of_step(&g) > SMALL)) check_notices(&g, &s, isa);
   int good = g.failures == 0;
   subject_close(&s);
   set_close(&g);
@@ -163,9 +180,9 @@ static int run_folder(const char *folder) {
     printf("FAIL %s: %s\n", err.where, err.message);
     return 0;
   }
-  printf("golden sets of %s in %s\n", folder, IS_DOUBLE ? "double" : "float");
+  printf("golden sets of %s in %s on %s\n", folder, IS_DOUBLE ? "double" : "float", golden_device);
   for (size_t i = 0; i < count; i++) {
-    if (!is_set(folder, names[i])) continue;
+    if (!is_set(folder, names[i]) || strncmp(names[i], GOLDEN_SETS, strlen(GOLDEN_SETS)) != 0) continue;
     sets++;
     good = run_set(folder, names[i], isa) && good;
     fflush(stdout);
@@ -179,6 +196,8 @@ static int run_folder(const char *folder) {
 int main(int argc, char **argv) {
   const char *folder = argc > 1 ? argv[1] : getenv("GOLDEN");
   int asked = folder && *folder;
+  const char *device = argc > 2 ? argv[2] : getenv("GOLDEN_DEVICE");
+  if (device && *device) golden_device = device;
   if (!asked) folder = TRM_SOURCE_DIR "/../shared/golden";
   if (!trm__path_is_dir(folder)) {
     printf("%s: no golden tensors in %s; set GOLDEN to their folder\n", asked ? "FAIL" : "skipped", folder);

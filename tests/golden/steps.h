@@ -152,16 +152,23 @@ static void compare_answers(golden_set *g, const bench *b, int bf16, int k, cons
 static void compare_token_losses(golden_set *g, bench *b, int bf16, int k, const trm__loss *loss) {
   char name[KEY];
   size_t B = (size_t)b->B;
-  trm__example_stats *stats = must(calloc(B, sizeof *stats));
-  int32_t *labels = must(calloc(B * b->S, sizeof *labels));
+  trm__example_stats *stats = must(calloc(B, sizeof *stats)), *scored = device_bytes(B * sizeof *stats);
+  int32_t *labels = must(calloc(B * b->S, sizeof *labels)), *all = must(calloc(B * b->S, sizeof *labels));
+  int32_t *labelled = device_bytes(B * b->S * sizeof *labels);
+  from_device(all, b->labels, B * b->S * sizeof *all);
   double *ours = doubles(B * b->S);
   step_name(name, k, "token_loss");
   for (size_t s = 0; s < b->S && find(g, "steps_f32", name); s++) {
-    for (size_t i = 0; i < B * b->S; i++) labels[i] = i % b->S == s ? b->labels[i] : -100;
-    trm__network_loss(b->net, b->B, b->logits, b->q, labels, loss, stats);
+    for (size_t i = 0; i < B * b->S; i++) labels[i] = i % b->S == s ? all[i] : -100;
+    update_device(labelled, labels, B * b->S * sizeof *labels);
+    trm__network_loss(b->net, b->B, b->logits, b->q, labelled, loss, scored);
+    from_device(stats, scored, B * sizeof *stats);
     for (size_t i = 0; i < B; i++) ours[i * b->S + s] = stats[i].lm_loss;
   }
   compare_step(g, bf16, name, ours, B * b->S);
+  drop_device(scored);
+  drop_device(labelled);
+  free(all);
   free(stats);
   free(labels);
   free(ours);
@@ -169,11 +176,14 @@ static void compare_token_losses(golden_set *g, bench *b, int bf16, int k, const
 
 static void compare_losses(golden_set *g, bench *b, int bf16, int k) {
   char name[KEY];
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1};
+  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1, 0};
   trm__example_stats *stats = must(calloc((size_t)b->B, sizeof *stats));
   double lm = 0, halt = 0, both;
   if (b->labels) {
-    trm__network_loss(b->net, b->B, b->logits, b->q, b->labels, &loss, stats);
+    trm__example_stats *scored = device_bytes((size_t)b->B * sizeof *stats);
+    trm__network_loss(b->net, b->B, b->logits, b->q, b->labels, &loss, scored);
+    from_device(stats, scored, (size_t)b->B * sizeof *stats);
+    drop_device(scored);
     for (int i = 0; i < b->B; i++) lm += stats[i].lm_loss, halt += stats[i].halt_loss;
     both = lm + 0.5 * halt;
     compare_step(g, bf16, step_name(name, k, "lm_loss"), &lm, 1);
@@ -187,13 +197,15 @@ static void compare_losses(golden_set *g, bench *b, int bf16, int k) {
 static void compare_heads(golden_set *g, bench *b, int bf16, int k) {
   char name[KEY];
   size_t n = (size_t)b->B * b->S * b->V;
-  double *logits = real_values(b->logits, n), *halt = doubles((size_t)b->B), *go_on = doubles((size_t)b->B);
-  for (int i = 0; i < b->B; i++) halt[i] = (double)b->q[2 * i], go_on[i] = (double)b->q[2 * i + 1];
+  double *logits = device_values(b->logits, n), *q = device_values(b->q, 2 * (size_t)b->B),
+         *halt = doubles((size_t)b->B), *go_on = doubles((size_t)b->B);
+  for (int i = 0; i < b->B; i++) halt[i] = q[2 * i], go_on[i] = q[2 * i + 1];
   compare_step(g, bf16, step_name(name, k, "logits"), logits, n);
   compare_step(g, bf16, step_name(name, k, "q_halt_logits"), halt, (size_t)b->B);
   compare_step(g, bf16, step_name(name, k, "q_continue_logits"), go_on, (size_t)b->B);
   compare_answers(g, b, bf16, k, logits);
   free(logits);
+  free(q);
   free(halt);
   free(go_on);
 }
@@ -245,15 +257,15 @@ static void compare_embedding_rows(golden_set *g, bench *b, int bf16) {
   static const char name[] = "step1.input_embeddings.rows";
   trm__backend *be = b->m->backend;
   trm__weights *w = NULL;
-  trm__dims dims = b->s->params.dims;
-  trm__weights_view view = trm__params_view(&b->s->params, b->s->weights.flat);
+  trm__dims dims = b->dims;
+  trm__weights_view view = trm__params_view(&b->s->params, b->flat);
   size_t count;
   int32_t *rows = shared_ints(g, "step1.L_level_rows", &count);
   if (!b->inputs) return;
   dims.bf16 = bf16;
   if (be->weights_open(be, &w, &dims, 0, b->B, NULL)) exit(1);
   be->weights_prepare(be, w, &view);
-  trm__act *e = device(b, b->act, be->act_bytes);
+  trm__act *e = device_bytes(b->act * be->act_bytes(be, &dims));
   be->embed_forward(be, w, b->B, b->inputs, b->rows, e);
   double *all = act_values(b, e, b->act);
   if (rows) {
@@ -265,7 +277,7 @@ static void compare_embedding_rows(golden_set *g, bench *b, int bf16) {
   if (!bf16) compare(g, "trace_step1_f32", "input_embeddings", all, b->act, 2e-6);
   free(all);
   free(rows);
-  be->free(be, e);
+  drop_device(e);
   be->weights_close(be, &w);
 }
 

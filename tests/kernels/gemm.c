@@ -21,6 +21,7 @@ typedef struct problem {
   shape s; /* in numbers */
   trm__type type;
   int a_layout, b_layout, with_c, round;
+  int scaled; /* RESIDUAL: 1 rows, 2 columns, 3 both */
   trm__epilogue epilogue;
   fill_kind a_kind, b_kind;
 } problem;
@@ -28,7 +29,7 @@ typedef struct problem {
 /* Numbers of one product, a [m][k] and b [k][n]; the numbers that their words hold (INT8: whole numbers and scales);
  * operands. Rows of c, residual and act have 3 numbers more than they need. */
 typedef struct setup {
-  guarded a, b, words, packed, c, residual, act, a_scale;
+  guarded a, b, words, packed, c, residual, act, a_scale, row_scale, col_scale;
   double *held_a, *held_b;
   float *b_scale;
   const trm__product *product;
@@ -122,6 +123,8 @@ static setup setup_new(const trm__kernels *kernels, const problem *p) {
   s.c = guarded_filled(size, FILL_WHOLE);
   s.residual = guarded_filled(size, FILL_WHOLE);
   s.act = guarded_filled(size, FILL_WHOLE);
+  s.row_scale = guarded_filled((size_t)m, FILL_UNIT);
+  s.col_scale = guarded_filled((size_t)n, FILL_UNIT);
   s.g.m = m;
   s.g.n = n;
   s.g.c = p->with_c ? s.c.x : NULL;
@@ -130,14 +133,17 @@ static setup setup_new(const trm__kernels *kernels, const problem *p) {
   s.g.round = p->round;
   s.g.residual = s.residual.x;
   s.g.act = s.act.x;
+  s.g.row_scale = p->scaled & 1 ? s.row_scale.x : NULL;
+  s.g.col_scale = p->scaled & 2 ? s.col_scale.x : NULL;
   s.g.m1 = p->epilogue == TRM__EPI_GATE_M ? m / 2 : m;
   s.g.n1 = gate_n ? n / 2 : n;
   return s;
 }
 
 static void setup_free(setup *s) {
-  guarded *all[] = {&s->a, &s->b, &s->words, &s->packed, &s->c, &s->residual, &s->act, &s->a_scale};
-  for (int i = 0; i < 8; i++) guarded_free(all[i]);
+  guarded *all[] = {&s->a,        &s->b,   &s->words,   &s->packed,    &s->c,
+                    &s->residual, &s->act, &s->a_scale, &s->row_scale, &s->col_scale};
+  for (int i = 0; i < 10; i++) guarded_free(all[i]);
   free(s->held_a);
   free(s->held_b);
   free(s->b_scale);
@@ -171,6 +177,9 @@ static void check_plain(const trm__kernels *kernels, const problem *p, const set
     for (int j = 0; j < p->s.n; j++) {
       ptrdiff_t at = i * s->g.c_rs + j;
       double error, want = product_at(s, p, i, j, &error);
+      float factor = (p->scaled & 1 ? s->row_scale.x[i] : 1) * (p->scaled & 2 ? s->col_scale.x[j] : 1);
+      want *= factor;
+      error = error * fabsf(factor) + (p->scaled ? fabs(want) * (p->round ? 0x1p-7 : 0x1p-22) : 0);
       if (p->epilogue == TRM__EPI_ADD) want += before[at];
       if (p->epilogue == TRM__EPI_RESIDUAL) want = s->residual.x[at] + (p->round ? (double)to_bf16((float)want) : want);
       if (p->round) want = to_bf16((float)want);
@@ -297,8 +306,22 @@ static void test_random_shapes(void **state) {
     p.type = (trm__type)random_below(TRM__TYPES);
     p.epilogue = (trm__epilogue)random_below(TRM__EPI_GATE_M + 1);
     p.round = random_below(2);
+    if (p.epilogue == TRM__EPI_RESIDUAL) p.scaled = random_below(4);
     p.s = (shape){1 + random_below(70), 1 + random_below(100), 1 + random_below(random_below(4) ? 40 : 600)};
     run_even(p);
+  }
+}
+
+/* Factors of rows and columns, in every type. */
+static void test_scaled_residuals(void **state) {
+  (void)state;
+  for (int type = 0; type < TRM__TYPES; type++) {
+    for (int i = 0; i < SHAPES; i++) {
+      problem p = {.s = shapes[i], .type = (trm__type)type, .with_c = 1, .epilogue = TRM__EPI_RESIDUAL};
+      p.scaled = 1 + i % 3;
+      p.round = i % 2;
+      run_problem(&p);
+    }
   }
 }
 
@@ -434,6 +457,7 @@ int main(void) {
       cmocka_unit_test(test_layouts_and_epilogues),
       cmocka_unit_test(test_random_shapes),
       cmocka_unit_test(test_rounding),
+      cmocka_unit_test(test_scaled_residuals),
       cmocka_unit_test(test_magnitudes),
       cmocka_unit_test(test_int8_overflow),
       cmocka_unit_test(test_caches),

@@ -30,16 +30,24 @@ static void step(result *r, const char *isa, int threads, const trm__dims *s, in
   void *mix = trm__calloc(be->mix_saved_bytes(be, s, batch, recompute), 1);
   void *mlp = trm__calloc(be->mlp_saved_bytes(be, s, batch, recompute), 1);
   trm__example_stats stats[13];
-  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0.05, 0.5, 1.0 / batch};
+  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0.05, 0.5, 1.0 / batch, 0};
   trm__act *e = (trm__act *)r->e, *mid = (trm__act *)r->mid, *out = (trm__act *)r->out, *d = (trm__act *)r->d;
+  const trm__heads heads = {.y = out,
+                            .logits = r->logits,
+                            .q = r->q,
+                            .labels = ids,
+                            .loss = loss,
+                            .stats = stats,
+                            .d = d,
+                            .dlogits = dlogits,
+                            .dq = dq,
+                            .grads = &r->t.grads};
   trm__mem_fail_at(0);
   be->embed_forward(be, w, batch, ids, rows, e);
   be->inject(be, batch, w, e, e, e, e);
   be->mix_forward(be, w, 0, batch, e, mid, mix, recompute);
   be->mlp_forward(be, w, 0, batch, mid, out, mlp, recompute);
-  be->head_forward(be, w, batch, out, r->logits, r->q);
-  be->head_loss(be, w, batch, r->logits, r->q, ids, &loss, stats, dlogits, dq);
-  be->head_backward(be, w, batch, out, dlogits, dq, d, &r->t.grads);
+  be->heads(be, w, batch, &heads);
   be->mlp_backward(be, w, 0, batch, mid, out, mlp, recompute, d, &r->t.grads);
   be->mix_backward(be, w, 0, batch, e, mid, mix, recompute, d, &r->t.grads);
   be->embed_backward(be, w, batch, ids, d, &r->t.grads, r->drows);
@@ -62,6 +70,7 @@ static void free_result(result *r) {
 static trm__dims dims_at(int i) {
   trm__dims s = i % 2 ? make_dims(1, 81, 2, 68, 0, 11, TRM__POS_LEARNED) : make_dims(0, 61, 3, 36, 3, 9, TRM__POS_ROPE);
   s.bf16 = i / 2 % 2;
+  s.activation = i / 4 % 2 ? TRM__RMS_GATE : TRM__SILU;
   return s;
 }
 
@@ -69,7 +78,7 @@ static void threads_change_nothing(void **state) {
   (void)state;
   static const int threads[] = {2, 3, 5};
   for (int i = 0; isa_at(i); i++) {
-    for (int k = 0; k < 6; k++) {
+    for (int k = 0; k < 8; k++) {
       trm__dims s = dims_at(k);
       result one, many;
       step(&one, isa_at(i), 1, &s, k / 4);
@@ -114,8 +123,9 @@ static double distance(const trm__real *a, const trm__real *b, size_t n) {
 static void bf16_rounds_what_is_stored(void **state) {
   (void)state;
   for (int i = 0; isa_at(i); i++) {
-    for (int k = 0; k < 2; k++) {
-      trm__dims exact = dims_at(k), rounded = dims_at(k + 2);
+    for (int k = 0; k < 4; k++) {
+      int at = k / 2 * 4 + k % 2;
+      trm__dims exact = dims_at(at), rounded = dims_at(at + 2);
       result a, b;
       step(&a, isa_at(i), 2, &exact, 0);
       step(&b, isa_at(i), 2, &rounded, 0);
@@ -139,7 +149,7 @@ static void bf16_rounds_what_is_stored(void **state) {
 static void memory_is_predicted(void **state) {
   (void)state;
   for (int k = 0; k < 16; k++) {
-    trm__dims s = dims_at(k % 2);
+    trm__dims s = dims_at(k % 8);
     int training = k / 2 % 2, b = k / 4 == 0 ? 1 : 5 * (k / 4);
     bench t;
     open_backend(&t, "auto", 1 + k % 3);

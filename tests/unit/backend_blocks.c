@@ -5,14 +5,17 @@
 typedef struct shape {
   int mixer, S, P, D, heads, V, b;
   trm__positions positions;
+  trm__activation activation;
 } shape;
 
 static const shape shapes[] = {
-    {1, 3, 0, 5, 0, 4, 1, TRM__POS_NONE},       {1, 9, 2, 70, 0, 11, 3, TRM__POS_LEARNED},
-    {1, 81, 16, 131, 0, 11, 2, TRM__POS_NONE},  {1, 1, 0, 1, 0, 2, 2, TRM__POS_NONE},
-    {0, 7, 1, 12, 2, 5, 1, TRM__POS_ROPE},      {0, 13, 3, 66, 3, 33, 4, TRM__POS_LEARNED},
-    {0, 50, 1, 40, 5, 17, 19, TRM__POS_ROPE},   {0, 1, 0, 2, 1, 2, 1, TRM__POS_NONE},
-    {1, 10, 1, 17, 0, 6, 90, TRM__POS_LEARNED},
+    {1, 3, 0, 5, 0, 4, 1, TRM__POS_NONE, TRM__SILU},          {1, 9, 2, 70, 0, 11, 3, TRM__POS_LEARNED, TRM__SILU},
+    {1, 81, 16, 131, 0, 11, 2, TRM__POS_NONE, TRM__SILU},     {1, 1, 0, 1, 0, 2, 2, TRM__POS_NONE, TRM__SILU},
+    {0, 7, 1, 12, 2, 5, 1, TRM__POS_ROPE, TRM__SILU},         {0, 13, 3, 66, 3, 33, 4, TRM__POS_LEARNED, TRM__SILU},
+    {0, 50, 1, 40, 5, 17, 19, TRM__POS_ROPE, TRM__SILU},      {0, 1, 0, 2, 1, 2, 1, TRM__POS_NONE, TRM__SILU},
+    {1, 10, 1, 17, 0, 6, 90, TRM__POS_LEARNED, TRM__SILU},    {1, 3, 0, 5, 0, 4, 1, TRM__POS_NONE, TRM__RMS_GATE},
+    {1, 81, 16, 131, 0, 11, 2, TRM__POS_NONE, TRM__RMS_GATE}, {0, 50, 1, 40, 5, 17, 19, TRM__POS_ROPE, TRM__RMS_GATE},
+    {1, 10, 1, 17, 0, 6, 90, TRM__POS_NONE, TRM__RMS_GATE},
 };
 
 static void each_case(void (*test)(bench *t, const shape *c)) {
@@ -20,6 +23,7 @@ static void each_case(void (*test)(bench *t, const shape *c)) {
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
       const shape *c = &shapes[k];
       trm__dims dims = make_dims(c->mixer, c->S, c->P, c->D, c->heads, c->V, c->positions);
+      dims.activation = c->activation;
       bench t;
       open_backend(&t, isa_at(i), 2);
       open_weights(&t, &dims, 0, c->b);
@@ -142,7 +146,8 @@ static void compare_heads(bench *t, const shape *c) {
   trm__real *y = numbers(n, 14, 1), *logits = numbers(tokens * V, 15, 1), *q = numbers(2 * (size_t)c->b, 16, 1);
   double *flat = to_double(t->flat, t->count), *state = to_double(y, n), *expected = doubles(tokens * V),
          *expected_q = doubles(2 * (size_t)c->b);
-  t->be->head_forward(t->be, t->w, c->b, (trm__act *)y, logits, q);
+  const trm__heads heads = {.y = (trm__act *)y, .logits = logits, .q = q};
+  t->be->heads(t->be, t->w, c->b, &heads);
   for (int i = 0; i < c->b; i++) {
     double *first = state + state_size(s, i);
     for (int p = 0; p < s->S; p++)
@@ -195,7 +200,7 @@ static void injection_matches(void **state) {
   each_case(compare_inject);
 }
 
-/* The last mixer case of the table has more examples than a chunk; the first weights must not linger in the packing. */
+/* A mixer case of the table has more examples than a chunk; the first weights must not linger in the packing. */
 static void prepare_renews(void **state) {
   (void)state;
   trm__dims dims = make_dims(1, 9, 1, 20, 0, 7, TRM__POS_NONE);

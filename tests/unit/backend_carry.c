@@ -48,16 +48,16 @@ static void noise_depends_on_its_stream(void **state) {
   size_t one = state_size(&t.dims, 1);
   trm__real *a = numbers(3 * one, 0, 0), *b = numbers(2 * one, 0, 0);
   static const uint64_t first[] = {5, 6, UINT64_C(1) << 40}, second[] = {UINT64_C(1) << 40, 5};
-  t.be->noise(t.be, t.w, 3, (trm__act *)a, 0.5, 9, first);
-  other.be->noise(other.be, other.w, 2, (trm__act *)b, 0.5, 9, second);
+  t.be->noise(t.be, t.w, 3, (trm__act *)a, 0.5, 9, first, 0, NULL);
+  other.be->noise(other.be, other.w, 2, (trm__act *)b, 0.5, 9, second, 0, NULL);
   assert_memory_equal(a, b + one, one * sizeof *a);
   assert_memory_equal(a + 2 * one, b, one * sizeof *a);
   assert_memory_not_equal(a, a + one, one * sizeof *a);
   memset(b, 0, 2 * one * sizeof *b);
-  other.be->noise(other.be, other.w, 2, (trm__act *)b, 0.5, 10, second);
+  other.be->noise(other.be, other.w, 2, (trm__act *)b, 0.5, 10, second, 0, NULL);
   assert_memory_not_equal(a, b + one, one * sizeof *a);
   memset(b, 0, 2 * one * sizeof *b);
-  other.be->noise(other.be, other.w, 2, (trm__act *)b, 0, 9, second);
+  other.be->noise(other.be, other.w, 2, (trm__act *)b, 0, 9, second, 0, NULL);
   for (size_t i = 0; i < 2 * one; i++) assert_true(b[i] == 0);
   trm__free(a);
   trm__free(b);
@@ -75,7 +75,7 @@ static void noise_is_normal(void **state) {
   trm__real *x = numbers(n, 8, 0);
   for (size_t i = 0; i < n; i++) x[i] = 3;
   static const uint64_t index[] = {0, 1, 2, 3};
-  t.be->noise(t.be, t.w, 4, (trm__act *)x, 0.25, 1, index);
+  t.be->noise(t.be, t.w, 4, (trm__act *)x, 0.25, 1, index, 0, NULL);
   double mean = 0, square = 0, fourth = 0, neighbours = 0;
   for (size_t i = 0; i < n; i++) {
     double e = ((double)x[i] - 3) / 0.25;
@@ -89,6 +89,78 @@ static void noise_is_normal(void **state) {
   assert_true(fabs(fourth - 3) < 0.2);
   assert_true(fabs(neighbours) < 0.02);
   trm__free(x);
+  close_bench(&t);
+}
+
+/* An offset goes on in the stream; a mask leaves examples alone. */
+static void noise_goes_on(void **state) {
+  (void)state;
+  bench t;
+  open_small(&t, 2, 0);
+  size_t one = state_size(&t.dims, 1), skip = 2 * (one / 4);
+  trm__real *a = numbers(3 * one, 0, 0), *b = numbers(3 * one, 0, 0);
+  static const uint64_t index[] = {5, 6, 7};
+  static const uint8_t mask[] = {1, 0, 2};
+  t.be->noise(t.be, t.w, 3, (trm__act *)a, 0.5, 9, index, 0, NULL);
+  t.be->noise(t.be, t.w, 3, (trm__act *)b, 0.5, 9, index, skip, mask);
+  for (size_t i = 0; i < 3; i++) {
+    for (size_t j = 0; j + skip < one; j++) {
+      trm__real expected = mask[i] ? a[i * one + j + skip] : 0;
+      assert_true(b[i * one + j] == expected);
+    }
+    assert_int_equal(b[(i + 1) * one - 1] != 0, mask[i] != 0);
+  }
+  trm__free(a);
+  trm__free(b);
+  close_bench(&t);
+}
+
+/* -- blend ------------------------------------------------------------------------------------------------------ */
+
+static void blends(void **state) {
+  (void)state;
+  for (int bf16 = 0; bf16 < 2; bf16++) {
+    bench t;
+    open_small(&t, 2, bf16);
+    size_t n = state_size(&t.dims, 5);
+    trm__real *x = numbers(n, 1, 1), *other = numbers(n, 2, 1), *before = numbers(n, 1, 1);
+    t.be->blend(t.be, t.w, 5, (trm__act *)x, 0.25, (trm__act *)other, 0.75);
+    for (size_t i = 0; i < n; i++) {
+      double expected = 0.25 * (double)before[i] + 0.75 * (double)other[i];
+      assert_true(fabs((double)x[i] - expected) <= (bf16 ? 0.004 : 1e-7));
+      assert_true(!bf16 || is_bf16(x[i]));
+    }
+    t.be->blend(t.be, t.w, 5, (trm__act *)other, 0.5, (trm__act *)other, 0.25); /* with itself */
+    trm__real *again = numbers(n, 2, 1);
+    for (size_t i = 0; i < n; i++)
+      assert_true(fabs((double)other[i] - 0.75 * (double)again[i]) <= (bf16 ? 0.004 : 1e-7));
+    trm__real *all[] = {x, other, before, again};
+    for (size_t i = 0; i < 4; i++) trm__free(all[i]);
+    close_bench(&t);
+  }
+}
+
+/* -- winner takes all --------------------------------------------------------------------------------------------- */
+
+static void winners_have_the_smallest_loss(void **state) {
+  (void)state;
+  enum { K = 3, B = 4 };
+  static const double loss[K][B] = {{2, NAN, 1, NAN}, {1, 5, 1, NAN}, {3, 4, 1, NAN}};
+  static const int32_t expected[B] = {1, 2, 0, 0};
+  bench t;
+  open_small(&t, 2, 0);
+  size_t n = state_size(&t.dims, B), one = n / B;
+  trm__real *from = numbers(K * n, 5, 1), *to = numbers(n, 6, 1);
+  trm__example_stats stats[K * B] = {{0}};
+  int32_t winner[B + 1] = {-1, -1, -1, -1, -7};
+  for (int i = 0; i < K * B; i++) stats[i].lm_loss = loss[i / B][i % B];
+  t.be->winners(t.be, K, B, stats, winner);
+  assert_memory_equal(winner, expected, sizeof expected);
+  assert_int_equal(winner[B], -7);
+  t.be->pick(t.be, t.w, K, B, winner, (trm__act *)from, (trm__act *)to);
+  for (size_t i = 0; i < n; i++) assert_true(to[i] == from[(size_t)expected[i / one] * n + i]);
+  trm__free(from);
+  trm__free(to);
   close_bench(&t);
 }
 
@@ -141,15 +213,19 @@ static void merges(void **state) {
 
 /* -- puzzle rows ------------------------------------------------------------------------------------------------ */
 
-static void sign_sgd_sums_equal_ids(void **state) {
-  (void)state;
+static void sign_sgd_sums_equal_ids(void **unused) {
+  (void)unused;
   enum { ROWS = 4, N = 5, B = 7 };
   bench t;
   open_backend(&t, "auto", 2);
   trm__real *table = numbers(ROWS * N, 1, 1), *before = numbers(ROWS * N, 1, 1), *d = numbers(B * N, 2, 1), scratch[N];
   static const int32_t ids[B] = {2, 0, 2, -1, 4, 0, 2}; /* 1 and 3 are not seen; -1 and 4 do not exist */
   d[1 * N] = 0, d[5 * N] = 0;                           /* a zero gradient: decay alone */
-  t.be->sign_sgd_rows(t.be, table, ROWS, N, d, ids, B, 0.01, 0.5, scratch);
+  trm__update_state state = {.t = 1, .factor = 0.5, .diverged = TRM__NORM_BAD};
+  t.be->sign_sgd_rows(t.be, &state, table, ROWS, N, d, ids, B, 0.02, 0.5, scratch);
+  assert_memory_equal(table, before, ROWS * N * sizeof *table); /* a diverged run changes nothing */
+  state.diverged = TRM__SOUND;
+  t.be->sign_sgd_rows(t.be, &state, table, ROWS, N, d, ids, B, 0.02, 0.5, scratch);
   for (int r = 0; r < ROWS; r++) {
     for (int j = 0; j < N; j++) {
       double g = 0, p = (double)before[r * N + j];
@@ -168,9 +244,14 @@ static void sign_sgd_sums_equal_ids(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(refill_takes_halted_slots), cmocka_unit_test(noise_depends_on_its_stream),
-      cmocka_unit_test(noise_is_normal),           cmocka_unit_test(merges),
+      cmocka_unit_test(refill_takes_halted_slots),
+      cmocka_unit_test(noise_depends_on_its_stream),
+      cmocka_unit_test(noise_is_normal),
+      cmocka_unit_test(merges),
       cmocka_unit_test(sign_sgd_sums_equal_ids),
+      cmocka_unit_test(noise_goes_on),
+      cmocka_unit_test(blends),
+      cmocka_unit_test(winners_have_the_smallest_loss),
   };
   return cmocka_run_group_tests_name("backend carry", tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 typedef struct shape {
   int mixer, S, P, D, heads, b;
   trm__positions positions;
+  trm__activation activation;
 } shape;
 
 typedef void (*plain_fn)(const trm__dims *s, const plain_layer *l, int b, double *h);
@@ -25,6 +26,7 @@ static double tolerance(void) {
 
 static void open_block(block *k, const char *isa, const shape *c, int is_mix) {
   trm__dims dims = make_dims(c->mixer, c->S, c->P, c->D, c->heads, 5, c->positions);
+  dims.activation = c->activation;
   open_backend(&k->t, isa, 2);
   open_weights(&k->t, &dims, 1, c->b);
   k->b = c->b;
@@ -105,10 +107,10 @@ static void check_every_derivative(block *k) {
 
 static void small_shapes(void **state) {
   (void)state;
-  static const shape shapes[] = {{1, 4, 1, 6, 0, 2, TRM__POS_NONE},
-                                 {0, 4, 1, 8, 2, 2, TRM__POS_ROPE},
-                                 {0, 3, 0, 6, 1, 1, TRM__POS_NONE},
-                                 {1, 2, 1, 5, 0, 3, TRM__POS_NONE}};
+  static const shape shapes[] = {
+      {1, 4, 1, 6, 0, 2, TRM__POS_NONE, TRM__SILU},     {0, 4, 1, 8, 2, 2, TRM__POS_ROPE, TRM__SILU},
+      {0, 3, 0, 6, 1, 1, TRM__POS_NONE, TRM__SILU},     {1, 2, 1, 5, 0, 3, TRM__POS_NONE, TRM__SILU},
+      {1, 4, 1, 6, 0, 2, TRM__POS_NONE, TRM__RMS_GATE}, {0, 3, 0, 6, 1, 3, TRM__POS_NONE, TRM__RMS_GATE}};
   for (int i = 0; isa_at(i); i++) {
     for (size_t j = 0; j < 2 * sizeof shapes / sizeof *shapes; j++) {
       block k;
@@ -155,10 +157,10 @@ static void check_along_directions(block *k) {
   trm__free(work);
 }
 
-static const shape large_shapes[] = {{1, 13, 2, 70, 0, 57, TRM__POS_NONE},
-                                     {0, 21, 1, 66, 3, 37, TRM__POS_ROPE},
-                                     {1, 81, 16, 130, 0, 9, TRM__POS_NONE},
-                                     {0, 97, 3, 40, 5, 2, TRM__POS_ROPE}};
+static const shape large_shapes[] = {
+    {1, 13, 2, 70, 0, 57, TRM__POS_NONE, TRM__SILU},     {0, 21, 1, 66, 3, 37, TRM__POS_ROPE, TRM__SILU},
+    {1, 81, 16, 130, 0, 9, TRM__POS_NONE, TRM__SILU},    {0, 97, 3, 40, 5, 2, TRM__POS_ROPE, TRM__SILU},
+    {1, 13, 2, 70, 0, 57, TRM__POS_NONE, TRM__RMS_GATE}, {0, 21, 1, 66, 3, 37, TRM__POS_ROPE, TRM__RMS_GATE}};
 
 static void large_shapes_match(void **state) {
   (void)state;
@@ -255,7 +257,21 @@ static void head_gradients(void **state) {
   open_weights(&t, &s, 1, b);
   size_t n = state_size(&s, b), V = (size_t)s.V, D = (size_t)s.D, tokens = (size_t)(b * s.S);
   trm__real *y = numbers(n, 51, 1), *dlogits = numbers(tokens * V, 52, 1), *dq = numbers(6, 53, 1),
-            *d = numbers(n, 54, 1);
+            *d = numbers(n, 54, 1), *logits = numbers(tokens * V, 55, 1), *q = numbers(6, 56, 1);
+  trm__example_stats stats[3];
+  int32_t *labels = trm__calloc(tokens, sizeof *labels);
+  for (size_t i = 0; i < tokens; i++) labels[i] = (int32_t)(i * 7 % 13) - 1; /* some are ignored */
+  const trm__heads heads = {.y = (trm__act *)y,
+                            .logits = logits,
+                            .q = q,
+                            .labels = labels,
+                            .loss = {TRM__LOSS_STABLEMAX, 0.1, 0.5, 1, 0},
+                            .stats = stats,
+                            .d = (trm__act *)d,
+                            .dlogits = dlogits,
+                            .dq = dq,
+                            .grads = &t.grads};
+  t.be->heads(t.be, t.w, b, &heads);
   double *weights = doubles(t.count), *state_gradient = doubles(n);
   for (size_t i = 0; i < 3; i++) {
     for (size_t p = 0; p < (size_t)s.S; p++) {
@@ -277,13 +293,15 @@ static void head_gradients(void **state) {
       }
     }
   }
-  t.be->head_backward(t.be, t.w, b, (trm__act *)y, dlogits, dq, (trm__act *)d, &t.grads);
   check_close("head weights", t.grad, weights, t.count, 1e-5);
   check_close("head state", d, state_gradient, n, 1e-5);
   trm__free(y);
   trm__free(dlogits);
   trm__free(dq);
   trm__free(d);
+  trm__free(logits);
+  trm__free(q);
+  trm__free(labels);
   trm__free(weights);
   trm__free(state_gradient);
   close_bench(&t);

@@ -10,10 +10,12 @@ typedef struct problem {
   size_t tokens;
   trm__real *logits, *q, *dlogits, *dq;
   int32_t *labels;
+  const int32_t *steps; /* NULL: none yet */
   trm__example_stats stats[8];
 } problem;
 
 static void open_problem(problem *p, int b, int S, int V, double scale) {
+  p->steps = NULL;
   trm__dims dims = make_dims(1, S, 1, 4, 0, V, TRM__POS_NONE);
   open_backend(&p->t, "auto", 2);
   open_weights(&p->t, &dims, 1, b);
@@ -39,7 +41,15 @@ static void close_problem(problem *p) {
 }
 
 static void evaluate(problem *p, const trm__loss *loss) {
-  p->t.be->head_loss(p->t.be, p->t.w, p->b, p->logits, p->q, p->labels, loss, p->stats, p->dlogits, p->dq);
+  const trm__heads heads = {.logits = p->logits,
+                            .q = p->q,
+                            .labels = p->labels,
+                            .loss = *loss,
+                            .steps = p->steps,
+                            .stats = p->stats,
+                            .dlogits = p->dlogits,
+                            .dq = p->dq};
+  p->t.be->heads(p->t.be, p->t.w, p->b, &heads);
 }
 
 /* -- the formulas ----------------------------------------------------------------------------------------------- */
@@ -97,10 +107,10 @@ static void check_example(problem *p, const trm__loss *loss, int example, double
 
 static void losses_and_gradients(void **state) {
   (void)state;
-  const trm__loss losses[] = {{TRM__LOSS_STABLEMAX, 0, 0.5, 0.25},
-                              {TRM__LOSS_STABLEMAX, 0.1, 0.7, 1},
-                              {TRM__LOSS_SOFTMAX, 0, 0.5, 1},
-                              {TRM__LOSS_SOFTMAX, 0.2, 0, 0.5}};
+  const trm__loss losses[] = {{TRM__LOSS_STABLEMAX, 0, 0.5, 0.25, 0},
+                              {TRM__LOSS_STABLEMAX, 0.1, 0.7, 1, 0},
+                              {TRM__LOSS_SOFTMAX, 0, 0.5, 1, 0},
+                              {TRM__LOSS_SOFTMAX, 0.2, 0, 0.5, 0}};
   for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
     problem p;
     open_problem(&p, 5, 7, 6, 4);
@@ -116,7 +126,7 @@ static void losses_and_gradients(void **state) {
 
 static void metrics_count(void **state) {
   (void)state;
-  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1};
+  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1, 0};
   problem p;
   open_problem(&p, 4, 3, 3, 1);
   static const int32_t labels[] = {2, 0, -100, /* all right */ 1, 1, 1, /* tie loses */ -1, -100, -7, 3, 0, 100};
@@ -144,7 +154,7 @@ static void extremes_are_finite(void **state) {
   problem p;
   open_problem(&p, 2, 2, 3, 1);
   for (int kind = 0; kind < 2; kind++) {
-    const trm__loss loss = {kind ? TRM__LOSS_SOFTMAX : TRM__LOSS_STABLEMAX, 0.1, 0.5, 1};
+    const trm__loss loss = {kind ? TRM__LOSS_SOFTMAX : TRM__LOSS_STABLEMAX, 0.1, 0.5, 1, 0};
     for (int sign = -1; sign <= 1; sign += 2) {
       for (size_t i = 0; i < 12; i++) p.logits[i] = (trm__real)(i % 3 ? sign * 1e30 : -sign * 1e30);
       p.q[0] = (trm__real)(sign * 1e6);
@@ -168,12 +178,13 @@ static void extremes_are_finite(void **state) {
 
 static void gradients_are_optional(void **state) {
   (void)state;
-  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1};
+  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1, 0};
   problem p;
   open_problem(&p, 3, 5, 4, 2);
   evaluate(&p, &loss);
   trm__example_stats again[3];
-  p.t.be->head_loss(p.t.be, p.t.w, 3, p.logits, p.q, p.labels, &loss, again, NULL, NULL);
+  const trm__heads heads = {.logits = p.logits, .q = p.q, .labels = p.labels, .loss = loss, .stats = again};
+  p.t.be->heads(p.t.be, p.t.w, 3, &heads);
   for (int i = 0; i < 3; i++) {
     assert_true(again[i].lm_loss == p.stats[i].lm_loss && again[i].halt_loss == p.stats[i].halt_loss);
     assert_int_equal(again[i].right, p.stats[i].right);
@@ -181,12 +192,41 @@ static void gradients_are_optional(void **state) {
   close_problem(&p);
 }
 
+/* Gradients of an example with k steps behind it count decay^k; its loss and the metrics stay. */
+static void later_steps_count_less(void **state) {
+  (void)state;
+  static const int32_t steps[] = {0, 1, 3};
+  trm__loss loss = {TRM__LOSS_STABLEMAX, 0.1, 0.5, 0.25, 0};
+  problem plain, decayed;
+  open_problem(&plain, 3, 5, 4, 2);
+  open_problem(&decayed, 3, 5, 4, 2);
+  evaluate(&plain, &loss);
+  decayed.steps = steps;
+  evaluate(&decayed, &loss);
+  assert_memory_equal(plain.dlogits, decayed.dlogits, plain.tokens * 4 * sizeof(trm__real));
+  loss.step_decay = 0.5;
+  evaluate(&decayed, &loss);
+  for (int i = 0; i < 3; i++) {
+    assert_true(plain.stats[i].lm_loss == decayed.stats[i].lm_loss);
+    assert_true(plain.stats[i].halt_loss == decayed.stats[i].halt_loss);
+  }
+  int moved = 0;
+  for (size_t i = 0; i < plain.tokens * 4; i++) { /* powers of two: exact */
+    double factor = pow(0.5, steps[i / 20]), expected = (double)plain.dlogits[i] * factor;
+    assert_true((double)decayed.dlogits[i] == expected);
+    moved += expected != 0 && factor != 1;
+  }
+  for (int i = 0; i < 3; i++) assert_true((double)decayed.dq[2 * i] == (double)plain.dq[2 * i] * pow(0.5, steps[i]));
+  assert_true(moved > 5);
+  close_problem(&plain);
+  close_problem(&decayed);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(losses_and_gradients),
-      cmocka_unit_test(metrics_count),
-      cmocka_unit_test(extremes_are_finite),
-      cmocka_unit_test(gradients_are_optional),
+      cmocka_unit_test(losses_and_gradients),   cmocka_unit_test(metrics_count),
+      cmocka_unit_test(extremes_are_finite),    cmocka_unit_test(gradients_are_optional),
+      cmocka_unit_test(later_steps_count_less),
   };
   return cmocka_run_group_tests_name("backend losses", tests, NULL, NULL);
 }

@@ -190,12 +190,17 @@ UNUSED static void times(const double *W, int rows, int cols, const double *v, i
   }
 }
 
-/* v = rms(v + swiglu(v)) for a vector of width numbers with a stride. */
+/* v = rms(v + swiglu(v)) for a vector of width numbers with a stride; RMS_GATE: sigmoid(g) rms(g u) for silu(g) u. */
 UNUSED static void plain_swiglu(const double *gate_up, const double *down, int inner, double *v, int width, int step,
-                                double eps) {
-  double gu[2048], act[1024], add[1024], squares = 0;
+                                const trm__dims *s) {
+  double gu[2048], act[1024], add[1024], squares = 0, inner_squares = 0, eps = s->eps;
   times(gate_up, 2 * inner, width, v, step, gu, 1);
-  for (int i = 0; i < inner; i++) act[i] = silu(gu[i]) * gu[inner + i];
+  for (int i = 0; i < inner; i++) {
+    double p = gu[i] * gu[inner + i];
+    act[i] = p / (1 + exp(-gu[i]));
+    inner_squares += p * p;
+  }
+  for (int i = 0; i < inner && s->activation == TRM__RMS_GATE; i++) act[i] /= sqrt(inner_squares / inner + eps);
   times(down, width, inner, act, 1, add, 1);
   for (int i = 0; i < width; i++) {
     v[i * step] += add[i];
@@ -206,7 +211,7 @@ UNUSED static void plain_swiglu(const double *gate_up, const double *down, int i
 
 UNUSED static void plain_mlp(const trm__dims *s, const plain_layer *l, int b, double *h) {
   for (int r = 0; r < b * s->L; r++)
-    plain_swiglu(l->mlp_in, l->mlp_out, s->inner_d, h + (size_t)r * (size_t)s->D, s->D, 1, s->eps);
+    plain_swiglu(l->mlp_in, l->mlp_out, s->inner_d, h + (size_t)r * (size_t)s->D, s->D, 1, s);
 }
 
 UNUSED static void plain_rope(const trm__dims *s, double *head, int position) {
@@ -267,7 +272,7 @@ UNUSED static void plain_mix(const trm__dims *s, const plain_layer *l, int b, do
     double *example = h + state_size(s, i);
     if (!s->mixer) plain_attention(s, l, example);
     for (int d = 0; s->mixer && d < s->D; d++)
-      plain_swiglu(l->mix_in, l->mix_out, s->inner_l, example + d, s->L, s->D, s->eps);
+      plain_swiglu(l->mix_in, l->mix_out, s->inner_l, example + d, s->L, s->D, s);
   }
 }
 

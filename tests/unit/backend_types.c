@@ -5,20 +5,21 @@
 typedef struct shape {
   int mixer, S, P, D, heads, b;
   trm__positions positions;
+  trm__activation activation;
 } shape;
 
 /* Odd numbers of rows and columns: the last word of a sum is partial. */
 static const shape shapes[] = {
-    {1, 9, 2, 70, 0, 3, TRM__POS_NONE},
-    {1, 81, 16, 131, 0, 2, TRM__POS_NONE},
-    {0, 13, 3, 66, 3, 4, TRM__POS_LEARNED},
-    {0, 51, 0, 40, 5, 17, TRM__POS_ROPE},
+    {1, 9, 2, 70, 0, 3, TRM__POS_NONE, TRM__SILU},      {1, 81, 16, 131, 0, 2, TRM__POS_NONE, TRM__SILU},
+    {0, 13, 3, 66, 3, 4, TRM__POS_LEARNED, TRM__SILU},  {0, 51, 0, 40, 5, 17, TRM__POS_ROPE, TRM__SILU},
+    {1, 13, 2, 70, 0, 3, TRM__POS_NONE, TRM__RMS_GATE}, {0, 51, 0, 40, 5, 17, TRM__POS_ROPE, TRM__RMS_GATE},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 /* 0: the kernels lack the type. */
 static int open_type(bench *t, const char *isa, int threads, const shape *c, int int8, int training) {
   trm__dims dims = make_dims(c->mixer, c->S, c->P, c->D, c->heads, 5, c->positions);
+  dims.activation = c->activation;
   dims.int8 = int8;
   dims.bf16 = !int8;
   open_backend(t, isa, threads);
@@ -102,6 +103,7 @@ static void neighbours_change_nothing(void **state) {
     for (int k = 0; k < 2 * SHAPES; k++) {
       const shape *c = &shapes[k / 2];
       trm__dims dims = make_dims(c->mixer, c->S, c->P, c->D, c->heads, 5, c->positions);
+      dims.activation = c->activation;
       size_t one = state_size(&dims, 1);
       trm__real *whole = run(isa_at(i), 1, c, k % 2, 0, c->b);
       if (!whole) continue;
@@ -126,6 +128,7 @@ typedef struct gradients {
 static gradients backward(const char *isa, const shape *c, int bf16) {
   bench t;
   trm__dims dims = make_dims(c->mixer, c->S, c->P, c->D, c->heads, 5, c->positions);
+  dims.activation = c->activation;
   dims.bf16 = bf16;
   open_backend(&t, isa, 2);
   open_weights(&t, &dims, 1, c->b);

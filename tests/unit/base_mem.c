@@ -27,6 +27,37 @@ static void sizes_that_overflow_are_refused(void **state) {
   assert_true(product == SIZE_MAX);
 }
 
+/* Around the size from which blocks are mapped. */
+static void large_blocks_are_like_others(void **state) {
+  (void)state;
+  const size_t large = (size_t)2 << 20, sizes[] = {large - 1, large, large + 1, large + 4096, 3 * large + 17};
+  size_t used = trm__mem_used();
+  for (int round = 0; round < 2; round++) {
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+      size_t size = sizes[i], sum = 0;
+      unsigned char *p = trm__calloc(size, 1);
+      assert_non_null(p);
+      assert_int_equal((uintptr_t)p % TRM__ALIGN, 0);
+      for (size_t k = 0; k < size; k++) sum += p[k];
+      assert_int_equal(sum, 0);
+      memset(p, 255, size);
+      assert_int_equal(trm__mem_used(), used + size);
+      p = trm__realloc(p, size / 2, 1); /* from mapped to not, and back */
+      for (size_t k = 0; k < size / 2; k++) sum += p[k];
+      assert_int_equal(sum, 255 * (size / 2));
+      p = trm__realloc(p, size, 2);
+      assert_int_equal(p[size / 2 - 1], 255);
+      trm__free(p);
+      assert_int_equal(trm__mem_used(), used);
+    }
+  }
+  trm__mem_fail_at(1);
+  assert_null(trm__calloc(large, 4));
+  trm__mem_fail_at(0);
+  assert_null(trm__calloc((size_t)1 << 60, 1)); /* the kernel refuses */
+  assert_int_equal(trm__mem_used(), used);
+}
+
 static void realloc_keeps_content(void **state) {
   (void)state;
   size_t used = trm__mem_used();
@@ -130,6 +161,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(blocks_are_aligned_and_zero),
       cmocka_unit_test(sizes_that_overflow_are_refused),
+      cmocka_unit_test(large_blocks_are_like_others),
       cmocka_unit_test(realloc_keeps_content),
       cmocka_unit_test(texts_are_copied),
       cmocka_unit_test(use_and_peak_are_counted),

@@ -167,6 +167,102 @@ static void an_idle_pool_takes_no_time(void **state) {
   trm__pool_close(&w.pool);
 }
 
+/* -- shares ------------------------------------------------------------------------------------------------------- */
+
+static void all_arrive(void *context, int task, int worker) { /* nobody goes on before each worker has its own task */
+  atomic_int *arrived = context;
+  if (task != worker) abort(); /* one task each: nobody gets a second */
+  atomic_fetch_add(arrived, 1);
+  while (atomic_load(arrived) < 4) sched_yield();
+}
+
+static void each_worker_starts_with_its_share(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm__pool *pool;
+  CHECK_OK(trm__pool_open(&pool, 4, &err), err);
+  for (int i = 0; i < 10; i++) {
+    atomic_int arrived = 0;
+    trm__pool_run(pool, 4, all_arrive, &arrived);
+    assert_int_equal(atomic_load(&arrived), 4);
+  }
+  trm__pool_close(&pool);
+}
+
+static void first_task_is_long(void *context, int task, int worker) {
+  (void)worker;
+  atomic_int *done = context;
+  if (task == 0)
+    while (atomic_load(done) < 99) sched_yield(); /* the others must take the rest of this worker's share */
+  atomic_fetch_add(done, 1);
+}
+
+static void the_rest_of_a_share_is_taken_by_others(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm__pool *pool;
+  CHECK_OK(trm__pool_open(&pool, 2, &err), err);
+  for (int i = 0; i < 20; i++) {
+    atomic_int done = 0;
+    trm__pool_run(pool, 100, first_task_is_long, &done);
+    assert_int_equal(atomic_load(&done), 100);
+  }
+  trm__pool_close(&pool);
+}
+
+/* -- guests in other programs ------------------------------------------------------------------------------------- */
+
+static void workers_keep_to_the_callers_cores(void **state) {
+  (void)state;
+  cpu_set_t before, one;
+  if (sched_getaffinity(0, sizeof before, &before)) skip(); /* more cores than a plain set holds */
+  int cpu = 0;
+  while (!CPU_ISSET((size_t)cpu, &before)) cpu++;
+  CPU_ZERO(&one);
+  CPU_SET((size_t)cpu, &one);
+  assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+  static struct work w;
+  trm_error err = {0};
+  assert_int_equal(trm__cores(), 1);
+  CHECK_OK(trm__pool_open(&w.pool, 0, &err), err);
+  assert_int_equal(trm__pool_threads(w.pool), 1);
+  trm__pool_close(&w.pool);
+  CHECK_OK(trm__pool_open(&w.pool, 3, &err), err); /* more threads than cores, on one core */
+  for (int i = 0; i < 200; i++) run_and_check(&w, 7);
+  trm__pool_close(&w.pool);
+  assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
+static void too_many_threads_are_an_error(void **state) {
+  (void)state;
+  struct rlimit before, small;
+  assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+  small = before;
+  small.rlim_cur = (rlim_t)256 << 20; /* room for some stacks of 8 MiB, not for 400 */
+  size_t used = trm__mem_used();
+  trm__pool *pool = NULL;
+  trm_error err = {0};
+  if (setrlimit(RLIMIT_AS, &small)) skip();
+  trm_status status = trm__pool_open(&pool, 400, &err);
+  assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+  assert_int_equal(status, TRM_E_MEMORY);
+  assert_non_null(strstr(err.message, "of 400"));
+  assert_null(pool);
+  assert_true(trm__mem_used() == used);
+}
+
+static void a_pool_can_close_at_any_time(void **state) {
+  (void)state;
+  static struct work w;
+  trm_error err = {0};
+  for (int i = 0; i < 200; i++) {
+    CHECK_OK(trm__pool_open(&w.pool, 2 + i % 3, &err), err);
+    if (i % 2) run_and_check(&w, 5);
+    if (i % 20 == 0) usleep(3000); /* all asleep */
+    trm__pool_close(&w.pool);
+  }
+}
+
 static void wrong_numbers_are_refused(void **state) {
   (void)state;
   trm__pool *pool = NULL;
@@ -251,6 +347,11 @@ int main(void) {
       cmocka_unit_test(many_short_runs),
       cmocka_unit_test(the_caller_waits_for_the_last),
       cmocka_unit_test(wrong_numbers_are_refused),
+      cmocka_unit_test(each_worker_starts_with_its_share),
+      cmocka_unit_test(the_rest_of_a_share_is_taken_by_others),
+      cmocka_unit_test(workers_keep_to_the_callers_cores),
+      cmocka_unit_test(too_many_threads_are_an_error),
+      cmocka_unit_test(a_pool_can_close_at_any_time),
       cmocka_unit_test(no_memory_is_survived),
       cmocka_unit_test(quotas_of_version_2),
       cmocka_unit_test(quotas_of_version_1),

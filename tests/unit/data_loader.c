@@ -3,7 +3,10 @@
 #include "check.h"
 
 #include <trm/data.h>
+#include <unistd.h>
 
+#include "base/status.h"
+#include "data/ahead.h"
 #include "data/dataset.h"
 #include "data/loader.h"
 
@@ -216,6 +219,116 @@ static void test_restore(void **state) {
   trm_dataset_close(&sets[1]);
 }
 
+static trm__loader *open_ahead(const trm_dataset *d, int threads, int ahead) {
+  trm__loader *l = NULL;
+  trm_error err = {0};
+  const trm__loader_config config = {.batch = 10, .seed = 77, .augment = 1, .threads = threads, .ahead = ahead};
+  CHECK_OK(trm__loader_open(&l, d, &config, &err), err);
+  return l;
+}
+
+/* Batches built ahead are the same, whatever the ring's size and the pace, and the position is that of the batches
+ * taken: so is a restored one, also when the ring was already full. */
+static void test_ahead(void **state) {
+  (void)state;
+  trm_dataset *d = make_sudoku();
+  for (int ahead = 1; ahead <= 4; ahead++) {
+    trm__loader *plain = open_ahead(d, 0, 0), *ring = open_ahead(d, ahead % 3, ahead);
+    batch a, b;
+    trm_error err = {0};
+    json_t *before = NULL;
+    memset(&a, 0, sizeof a);
+    memset(&b, 0, sizeof b);
+    for (int n = 0; n < 30; n++) {
+      next(plain, NULL, &a);
+      CHECK_OK(trm__loader_next(ring, NULL, b.inputs, b.labels, b.ids, &err), err);
+      assert_memory_equal(&a, &b, sizeof a);
+      json_t *here = trm__loader_state(plain), *there = trm__loader_state(ring);
+      assert_true(json_equal(here, there));
+      json_decref(here);
+      if (n == 12) before = there;
+      else json_decref(there);
+      if (n % 9 == 0) usleep(2000); /* the ring fills */
+    }
+    CHECK_OK(trm__loader_restore(plain, before, "state", &err), err);
+    CHECK_OK(trm__loader_restore(ring, before, "state", &err), err);
+    json_decref(before);
+    for (int n = 0; n < 5; n++) {
+      next(plain, NULL, &a);
+      next(ring, NULL, &b);
+      assert_memory_equal(&a, &b, sizeof a);
+    }
+    trm__loader_close(&plain);
+    trm__loader_close(&ring);
+  }
+  trm__loader *unused = open_ahead(d, 1, 2); /* never asked */
+  trm__loader_close(&unused);
+  trm_dataset_close(&d);
+}
+
+/* A rank builds the rows of its own slots; the sequence is the whole batch's. */
+static void test_ranks(void **state) {
+  (void)state;
+  trm_dataset *d = make_sudoku();
+  trm__loader *whole = open_ahead(d, 0, 0);
+  for (int ahead = 0; ahead < 3; ahead += 2) {
+    trm__loader *part = NULL;
+    trm_error err = {0};
+    const trm__loader_config config = {.batch = 10, .first = 4, .count = 3, .seed = 77, .augment = 1, .ahead = ahead};
+    CHECK_OK(trm__loader_open(&part, d, &config, &err), err);
+    json_t *start = trm__loader_state(part);
+    CHECK_OK(trm__loader_restore(whole, start, "state", &err), err);
+    json_decref(start);
+    for (int n = 0; n < 6; n++) {
+      batch a, b;
+      memset(&b, 0x7e, sizeof b);
+      next(whole, NULL, &a);
+      CHECK_OK(trm__loader_next(part, NULL, b.inputs, b.labels, b.ids, &err), err);
+      assert_memory_equal(a.inputs + 4 * CELLS, b.inputs, 3 * CELLS * sizeof(int32_t));
+      assert_memory_equal(a.labels + 4 * CELLS, b.labels, 3 * CELLS * sizeof(int32_t));
+      assert_memory_equal(a.ids + 4, b.ids, 3 * sizeof(int32_t));
+      assert_int_equal(b.inputs[3 * CELLS], 0x7e7e7e7e);
+      assert_int_equal(b.ids[3], 0x7e7e7e7e);
+    }
+    trm__loader_close(&part);
+  }
+  trm__loader_close(&whole);
+  trm_dataset_close(&d);
+}
+
+static trm_status fail_third(void *context, trm__batch *to, trm_error *err) {
+  int *built = context;
+  to->ids[0] = ++*built;
+  return *built < 3 ? TRM_OK : trm__fail(err, TRM_E_INPUT, "third", "cannot be built");
+}
+
+/* What was built before a failure is still given out; the failure stays. */
+static void test_ahead_fails(void **state) {
+  (void)state;
+  int built = 0;
+  trm_error err = {0};
+  trm__ahead *ahead = NULL;
+  const trm__batch *got = NULL;
+  CHECK_OK(trm__ahead_open(&ahead, 4, 1, 2, fail_third, &built, &err), err);
+  for (int i = 1; i <= 2; i++) {
+    CHECK_OK(trm__ahead_next(ahead, &got, &err), err);
+    assert_int_equal(got->ids[0], i);
+  }
+  for (int i = 0; i < 2; i++) CHECK_FAILS(trm__ahead_next(ahead, &got, &err), TRM_E_INPUT, err, "cannot be built");
+  trm__ahead_close(&ahead);
+  assert_null(ahead);
+}
+
+static trm_status open_ring(void *context, trm_error *err) {
+  batch b;
+  trm__loader *l = NULL;
+  const trm__loader_config config = {.batch = 10, .ahead = 2};
+  trm_status status = trm__loader_open(&l, context, &config, err);
+  if (status == TRM_OK) status = trm__loader_next(l, NULL, b.inputs, b.labels, b.ids, err);
+  trm__loader_close(&l);
+  return status;
+}
+
 static void test_bad_state(void **state) {
   (void)state;
   const struct {
@@ -266,6 +379,7 @@ static void test_open(void **state) {
   trm__loader *l = NULL;
   trm_error err = {0};
   assert_true(check_each_allocation(open_and_close, d) >= 4);
+  assert_int_equal(check_each_allocation(open_ring, d), 4 + 2 + 9); /* loader, ring, three batches */
   trm__loader_config config = {.batch = 0};
   CHECK_FAILS(trm__loader_open(&l, d, &config, &err), TRM_E_INPUT, err, "batch");
   config = (trm__loader_config){.batch = 1, .augment = 1};
@@ -282,7 +396,8 @@ int main(void) {
       cmocka_unit_test(test_permutations), cmocka_unit_test(test_batch_is_a_cut),
       cmocka_unit_test(test_groups),       cmocka_unit_test(test_threads_and_takes),
       cmocka_unit_test(test_restore),      cmocka_unit_test(test_bad_state),
-      cmocka_unit_test(test_open),
+      cmocka_unit_test(test_open),         cmocka_unit_test(test_ahead),
+      cmocka_unit_test(test_ranks),        cmocka_unit_test(test_ahead_fails),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

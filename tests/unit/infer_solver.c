@@ -107,7 +107,8 @@ static void equals_the_bare_recursion(void **state) {
   trm__model_read(f.model, &set);
   CHECK_OK(trm__network_open(&net, &f.model->config, &f.model->params, be, &plan, &err), err);
   trm__network_prepare(net, set.flat);
-  size_t state_bytes = (size_t)(f.model->params.dims.L * f.model->params.dims.D) * be->act_bytes;
+  size_t state_bytes =
+      (size_t)(f.model->params.dims.L * f.model->params.dims.D) * be->act_bytes(be, &f.model->params.dims);
   trm__act *y = be->alloc(be, state_bytes), *z = be->alloc(be, state_bytes);
   trm__real logits[CELLS * TOKENS], q[2];
   const uint8_t fresh = 1;
@@ -302,6 +303,73 @@ static void tasks_come_from_the_file_or_the_shapes(void **state) {
   }
 }
 
+/* -- damping and noise ----------------------------------------------------------------------------------------------
+ */
+
+static void solve_with(const fixture *f, const trm_solver_config *config, outcome *out) {
+  trm_error err = {0};
+  trm_solver *solver = NULL;
+  watcher w = {0};
+  CHECK_OK(trm_solver_open(&solver, f->runtime, f->model, config, &err), err);
+  solve_all(solver, out, &w);
+  trm_solver_close(&solver);
+}
+
+static int same(const outcome *a, const outcome *b) {
+  return memcmp(a->confidence, b->confidence, sizeof a->confidence) == 0;
+}
+
+/* Noise follows puzzle, step and seed, never the batch; each of the three options changes the answers. */
+static void noise_does_not_depend_on_the_batch(void **state) {
+  (void)state;
+  static outcome plain, first, other;
+  static const int64_t batches[] = {1, 7, 64, 0};
+  fixture f;
+  fixture_open(&f, 1, 2, NULL);
+  trm_solver_config config = trm_solver_config_default();
+  config.max_steps = 4;
+  config.halt_threshold = fixture_threshold(&f, inputs, identifiers, N);
+  solve_with(&f, &config, &plain);
+  for (int option = 0; option < 4; option++) {
+    trm_solver_config changed = config;
+    if (option == 0 || option == 3) changed.start_noise = 0.5;
+    if (option == 1 || option == 3) changed.latent_noise = 0.1;
+    if (option == 2 || option == 3) changed.damping = 0.2;
+    changed.batch = 5;
+    solve_with(&f, &changed, &first);
+    assert_false(same(&plain, &first));
+    for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
+      changed.batch = batches[b];
+      solve_with(&f, &changed, &other);
+      assert_true(same(&first, &other));
+      for (int i = 0; i < N; i++) assert_int_equal(first.solutions[i].steps, other.solutions[i].steps);
+    }
+    changed.seed = 1;
+    solve_with(&f, &changed, &other);
+    assert_int_equal(same(&first, &other), option == 2);
+  }
+  config.damping = 0; /* as the model has it */
+  solve_with(&f, &config, &other);
+  assert_true(same(&plain, &other));
+  fixture_close(&f);
+}
+
+static void noise_out_of_range_is_refused(void **state) {
+  (void)state;
+  fixture f;
+  trm_error err;
+  trm_solver *solver = NULL;
+  fixture_open(&f, 1, 1, NULL);
+  for (int i = 0; i < 6; i++) {
+    trm_solver_config config = trm_solver_config_default();
+    double *field = i / 2 == 0 ? &config.damping : i / 2 == 1 ? &config.start_noise : &config.latent_noise;
+    *field = i % 2 ? NAN : i / 2 ? -1 : 1;
+    CHECK_FAILS(trm_solver_open(&solver, f.runtime, f.model, &config, &err), TRM_E_USAGE, err, "expected");
+  }
+  assert_null(solver);
+  fixture_close(&f);
+}
+
 int main(void) {
   test_puzzles(inputs, identifiers, N, 3);
   const struct CMUnitTest tests[] = {
@@ -314,6 +382,8 @@ int main(void) {
       cmocka_unit_test(configurations_are_checked),
       cmocka_unit_test(every_allocation_may_fail),
       cmocka_unit_test(tasks_come_from_the_file_or_the_shapes),
+      cmocka_unit_test(noise_does_not_depend_on_the_batch),
+      cmocka_unit_test(noise_out_of_range_is_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,6 +148,15 @@ static void bad_positions(trm_model_config *c) {
 static void bad_dtype(trm_model_config *c) {
   c->forward_dtype = -1;
 }
+static void bad_activation(trm_model_config *c) {
+  c->activation = 2;
+}
+static void full_damping(trm_model_config *c) {
+  c->damping = 1;
+}
+static void nan_damping(trm_model_config *c) {
+  c->damping = NAN;
+}
 static void no_eps(trm_model_config *c) {
   c->rms_norm_eps = 0;
 }
@@ -200,6 +209,9 @@ static void test_refusals(void **state) {
                {bad_flag, "mlp_t"},
                {bad_positions, "pos_encodings"},
                {bad_dtype, "forward_dtype"},
+               {bad_activation, "activation"},
+               {full_damping, "damping"},
+               {nan_damping, "damping"},
                {no_eps, "rms_norm_eps"},
                {low_theta, "rope_theta"},
                {no_steps, "halt_max_steps"},
@@ -232,6 +244,12 @@ static void test_accepted(void **state) {
     assert_int_equal(d.positions, c.pos_encodings == TRM_POS_LEARNED ? TRM__POS_LEARNED : TRM__POS_NONE);
   }
   c = trm_model_config_default();
+  assert_int_equal(trm__dims_from_config(&c).activation, TRM__SILU);
+  c.activation = TRM_ACT_RMS_GATE;
+  c.damping = 0.05;
+  CHECK_OK(trm_model_config_check(&c, &err), err);
+  assert_int_equal(trm__dims_from_config(&c).activation, TRM__RMS_GATE);
+  c = trm_model_config_default();
   c.pos_encodings = TRM_POS_LEARNED; /* an odd head needs no pairs */
   c.hidden_size = c.puzzle_emb_ndim = 56;
   CHECK_OK(trm_model_config_check(&c, &err), err);
@@ -250,8 +268,12 @@ static void test_table(void **state) {
   assert_int_equal(c.hidden_size, 512);
   assert_true(c.expansion == 4 && c.rms_norm_eps == 1e-5 && c.rope_theta == 10000);
   assert_int_equal(c.pos_encodings, TRM_POS_ROPE);
+  assert_int_equal(c.activation, TRM_ACT_SILU); /* what files without the key mean */
+  assert_true(c.damping == 0);
   CHECK_OK(trm_options_set(table, count, &c, "forward-dtype", "bfloat16", &err), err);
   CHECK_OK(trm_options_set(table, count, &c, "pos_encodings", "learned", &err), err);
+  CHECK_OK(trm_options_set(table, count, &c, "activation", "rms_gate", &err), err);
+  assert_int_equal(c.activation, TRM_ACT_RMS_GATE);
   CHECK_OK(trm_options_set(table, count, &c, "rms_norm_eps", "0.1", &err), err);
   assert_int_equal(c.forward_dtype, TRM_BFLOAT16);
   assert_int_equal(c.pos_encodings, TRM_POS_LEARNED);

@@ -32,7 +32,7 @@ typedef struct fixture {
   trm__params params;
   trm__weight_set set;
   trm__network *net;
-  int b;
+  int b, latents;    /* latents: of winner takes all */
   size_t act, logit; /* numbers of one example's state and logits */
   int32_t *tokens, *labels;
   trm__real *rows, *logits, *q, *y0, *z0; /* y0, z0: the carry that steps start from */
@@ -83,21 +83,21 @@ static inline void fixture_data(fixture *f, uint64_t seed) {
   f->rows = d->emb_ndim ? fixture_reals(b * (size_t)d->emb_ndim, seed, 1, 0.3) : NULL;
   f->y0 = fixture_reals(b * f->act, seed, 2, 1);
   f->z0 = fixture_reals(b * f->act, seed, 3, 1);
-  f->y = f->be->alloc(f->be, b * f->act * f->be->act_bytes);
-  f->z = f->be->alloc(f->be, b * f->act * f->be->act_bytes);
+  f->y = f->be->alloc(f->be, b * f->act * f->be->act_bytes(f->be, &f->params.dims));
+  f->z = f->be->alloc(f->be, b * f->act * f->be->act_bytes(f->be, &f->params.dims));
   f->logits = calloc(b * f->logit, sizeof(trm__real));
   f->q = calloc(b * 2, sizeof(trm__real));
 }
 
 /* The carry back to where it was. */
 static inline void fixture_rewind(fixture *f) {
-  f->be->act_write(f->be, f->y, f->y0, (size_t)f->b * f->act);
-  f->be->act_write(f->be, f->z, f->z0, (size_t)f->b * f->act);
+  f->be->act_write(f->be, &f->params.dims, f->y, f->y0, (size_t)f->b * f->act);
+  f->be->act_write(f->be, &f->params.dims, f->z, f->z0, (size_t)f->b * f->act);
 }
 
 static inline void fixture_network(fixture *f, int training, int recompute) {
   trm_error err;
-  trm__network_plan plan = {f->b, training, recompute};
+  trm__network_plan plan = {.max_batch = f->b, .training = training, .recompute = recompute, .latents = f->latents};
   trm__network_close(&f->net);
   CHECK_OK(trm__network_open(&f->net, &f->config, &f->params, f->be, &plan, &err), err);
   trm__network_prepare(f->net, f->set.flat);

@@ -25,12 +25,13 @@ static void test_alone_equals_in_a_batch(void **state) {
     config.forward_dtype = k < KINDS ? TRM_FLOAT32 : TRM_BFLOAT16;
     fixture_open(&f, &config, NULL, 2, 5, 0);
     step(&f);
-    size_t ndim = (size_t)f.params.dims.emb_ndim, S = (size_t)f.params.dims.S, state_bytes = f.act * f.be->act_bytes;
+    size_t ndim = (size_t)f.params.dims.emb_ndim, S = (size_t)f.params.dims.S,
+           state_bytes = f.act * f.be->act_bytes(f.be, &f.params.dims);
     trm__act *y = f.be->alloc(f.be, state_bytes), *z = f.be->alloc(f.be, state_bytes);
     trm__real *logits = calloc(f.logit, sizeof *logits), q[2];
     for (size_t i = 0; i < 5; i++) {
-      f.be->act_write(f.be, y, f.y0 + i * f.act, f.act);
-      f.be->act_write(f.be, z, f.z0 + i * f.act, f.act);
+      f.be->act_write(f.be, &f.params.dims, y, f.y0 + i * f.act, f.act);
+      f.be->act_write(f.be, &f.params.dims, z, f.z0 + i * f.act, f.act);
       trm__network_step(f.net, 1, f.tokens + i * S, ndim ? f.rows + i * ndim : NULL, y, z, logits, q);
       assert_memory_equal(y, f.y + i * state_bytes, state_bytes);
       assert_memory_equal(z, f.z + i * state_bytes, state_bytes);
@@ -52,7 +53,7 @@ typedef struct result {
 } result;
 
 static result train(fixture *f) {
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 0.2};
+  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 0.2, 0};
   size_t b = (size_t)f->b;
   result r;
   memset(&r, 0, sizeof r);
@@ -60,11 +61,11 @@ static result train(fixture *f) {
   r.drows = calloc(b * (size_t)f->params.dims.emb_ndim + 1, sizeof(trm__real));
   r.logits = calloc(b * f->logit, sizeof(trm__real));
   r.q = calloc(2 * b, sizeof(trm__real));
-  r.bytes = b * f->act * f->be->act_bytes;
+  r.bytes = b * f->act * f->be->act_bytes(f->be, &f->params.dims);
   r.y = malloc(r.bytes);
   r.z = malloc(r.bytes);
   fixture_rewind(f);
-  trm__network_train_step(f->net, f->b, f->tokens, f->rows, f->labels, &loss, f->y, f->z, r.grads,
+  trm__network_train_step(f->net, f->b, f->tokens, f->rows, f->labels, NULL, &loss, f->y, f->z, r.grads,
                           f->rows ? r.drows : NULL, r.stats, r.logits, r.q);
   memcpy(r.y, f->y, r.bytes);
   memcpy(r.z, f->z, r.bytes);
@@ -133,7 +134,7 @@ static void test_training_forward_is_inference(void **state) {
     assert_memory_equal(r.logits, f.logits, (size_t)f.b * f.logit * sizeof(trm__real));
     assert_memory_equal(r.q, f.q, (size_t)f.b * 2 * sizeof(trm__real));
     trm__example_stats stats[5];
-    trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 0.2};
+    trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 0.2, 0};
     trm__network_loss(f.net, f.b, f.logits, f.q, f.labels, &loss, stats);
     for (int i = 0; i < f.b; i++) {
       assert_true(stats[i].lm_loss == r.stats[i].lm_loss && stats[i].halt_loss == r.stats[i].halt_loss);
@@ -151,7 +152,8 @@ static void test_bytes_are_predicted(void **state) {
     fixture f;
     trm_error err;
     trm_model_config config = config_of(k / 4);
-    trm__network_plan plan = {3, k % 2 != 0, k % 4 >= 2};
+    trm__network_plan plan = {.max_batch = 3, .training = k % 2 != 0, .recompute = k % 4 >= 2};
+    if (k % 4 == 3) plan.latents = 3, config.damping = 0.1, config.activation = TRM_ACT_RMS_GATE;
     fixture_open(&f, &config, NULL, 2, 1, 0);
     trm__network_close(&f.net);
     size_t predicted = trm__network_bytes(&config, f.be, &plan), before = trm__mem_used();
@@ -209,8 +211,8 @@ static void test_refill(void **state) {
   const uint8_t halted[3] = {0, 1, 0};
   trm__network_refill(f.net, 3, halted, f.set.start, f.y, f.z);
   trm__real *y = calloc(3 * f.act, sizeof *y), *z = calloc(3 * f.act, sizeof *z);
-  f.be->act_read(f.be, y, f.y, 3 * f.act);
-  f.be->act_read(f.be, z, f.z, 3 * f.act);
+  f.be->act_read(f.be, &f.params.dims, y, f.y, 3 * f.act);
+  f.be->act_read(f.be, &f.params.dims, z, f.z, 3 * f.act);
   size_t D = (size_t)f.params.dims.D;
   for (size_t i = 0; i < 3 * f.act; i++) {
     int fresh = i / f.act == 1;
@@ -224,7 +226,7 @@ static void test_refill(void **state) {
 
 static trm_status open_and_close(void *context, trm_error *err) {
   fixture *f = context;
-  trm__network_plan plan = {2, 1, 0};
+  trm__network_plan plan = {.max_batch = 2, .training = 1};
   trm__network *net = NULL;
   trm_status status = trm__network_open(&net, &f->config, &f->params, f->be, &plan, err);
   if (status) assert_null(net);
@@ -248,7 +250,7 @@ static void test_impossible_batch(void **state) {
   trm_model_config config = fixture_config(1, TRM_POS_NONE, 0);
   fixture_open(&f, &config, NULL, 1, 1, 0);
   trm__network *net = NULL;
-  trm__network_plan plan = {0, 0, 0};
+  trm__network_plan plan = {0};
   CHECK_FAILS(trm__network_open(&net, &config, &f.params, f.be, &plan, &err), TRM_E_INPUT, err, "batch");
   plan.max_batch = INT32_MAX;
   CHECK_FAILS(trm__network_open(&net, &config, &f.params, f.be, &plan, &err), TRM_E_INPUT, err, "batch");

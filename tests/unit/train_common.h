@@ -7,6 +7,7 @@
 
 #include <trm/train.h>
 
+#include "base/rng.h"
 #include "model/model_file.h"
 #include "train/trainer.h"
 

@@ -4,6 +4,8 @@
 
 #include <trm/train.h>
 
+#include "train/cycles.h"
+
 static void apply(const char *name, trm_model_config *model, trm_train_config *train) {
   trm_error err = {0};
   CHECK_OK(trm_preset_apply(name, model, train, &err), err);
@@ -57,10 +59,42 @@ static void test_maze_and_arc(void **state) {
   assert_int_equal(t.epochs, 100000);
 }
 
+/* What each variation changes, and that the rest is the published recipe. */
+static void test_variations(void **state) {
+  (void)state;
+  trm_error err;
+  trm__cycles cycles;
+  trm_model_config m, published;
+  trm_train_config t, original;
+  apply("sudoku-mlp", &published, &original);
+  for (int k = 0; k < 2; k++) {
+    apply(k ? "sudoku-mlp-wta" : "sudoku-mlp-fast", &m, &t);
+    assert_int_equal(m.activation, TRM_ACT_RMS_GATE);
+    assert_true(m.H_cycles == 6 && m.L_cycles == 9 && m.mlp_t == 1 && m.damping == 0);
+    assert_int_equal(trm_model_config_parameters(&m), 5028866);
+    assert_int_equal(t.optimizer, TRM_MUON);
+    assert_true(t.muon_lr == 0.02 && t.muon_weight_decay == 0.005 && t.lr == 1e-4 && t.weight_decay == 1);
+    assert_true(t.lr_min_ratio == 0 && t.label_smoothing == 0.2 && t.halt_weight == 0.05 && t.clip == 1);
+    assert_true(t.ema_decay == 0.9 && t.ema_from == 5000 && t.augment == 1);
+    assert_true(k ? t.latents == 4 && t.batch == 192 && t.steps == 36000
+                  : t.latents == 1 && t.batch == 384 && t.steps == 8000);
+  }
+  apply("sudoku-mlp-cgar", &m, &t);
+  assert_memory_equal(&m, &published, sizeof m);
+  CHECK_OK(trm__cycles_parse(&cycles, t.cycles_schedule, &m, &err), err);
+  assert_int_equal(cycles.count, 3);
+  assert_true(cycles.phase[2].n == m.L_cycles && cycles.phase[2].T == m.H_cycles && t.step_decay == 0.7);
+  apply("sudoku-mlp-eqr", &m, &t);
+  assert_true(m.damping == 0.05 && t.latent_noise == 0.01 && t.start_noise == 1);
+  t.latent_noise = t.start_noise = 0;
+  assert_memory_equal(&t, &original, sizeof t);
+  assert_true(original.latents == 1 && original.step_decay == 1 && !original.cycles_schedule[0]);
+}
+
 static void test_all(void **state) {
   (void)state;
   trm_error err = {0};
-  assert_true(trm_presets() >= 7);
+  assert_true(trm_presets() >= 11);
   for (size_t i = 0; i < trm_presets(); i++) {
     trm_model_config m;
     trm_train_config t;
@@ -98,8 +132,8 @@ static void test_table(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_sudoku),  cmocka_unit_test(test_maze_and_arc), cmocka_unit_test(test_all),
-      cmocka_unit_test(test_unknown), cmocka_unit_test(test_table),
+      cmocka_unit_test(test_sudoku), cmocka_unit_test(test_maze_and_arc), cmocka_unit_test(test_variations),
+      cmocka_unit_test(test_all),    cmocka_unit_test(test_unknown),      cmocka_unit_test(test_table),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,17 +36,16 @@ static void close_bench(bench *b) {
 
 /* Random examples into the halted slots, the same for the same step. */
 static void offer(trm__trainer *t, int step) {
-  trm__carry *c = &t->carry;
-  for (int i = 0; i < c->batch; i++) {
+  const trm__slots *c = &t->carry.slots;
+  for (int i = 0; i < c->count; i++) {
     if (!c->halted[i]) continue;
     trm__rng rng = trm__rng_make(1, TRM__RNG_TEST, (uint64_t)(step * 1000 + i));
     for (int j = 0; j < c->seq_len; j++) {
-      c->inputs[i * c->seq_len + j] = 1 + (int32_t)trm__rng_below(&rng, 5);
-      c->labels[i * c->seq_len + j] = j % 5 ? 2 + (int32_t)trm__rng_below(&rng, 4) : -100;
+      t->offer.inputs[i * c->seq_len + j] = 1 + (int32_t)trm__rng_below(&rng, 5);
+      t->offer.labels[i * c->seq_len + j] = j % 5 ? 2 + (int32_t)trm__rng_below(&rng, 4) : -100;
     }
-    c->ids[i] = (int32_t)trm__rng_below(&rng, 3);
+    t->offer.ids[i] = (int32_t)trm__rng_below(&rng, 3);
   }
-  trm__carry_admit(c, t->net, t->micro_batch, t->start);
 }
 
 static void run(bench *b, int steps, trm__update *last) {
@@ -139,7 +138,7 @@ static void test_learns(void **state) {
   open_bench(&b, 2, 4, 4, &train);
   run(&b, 1, &first);
   for (int i = 0; i < 60; i++) {
-    memset(b.trainer.carry.halted, 1, 4);
+    memset(b.trainer.carry.slots.halted, 1, 4);
     offer(&b.trainer, 0);
     CHECK_OK(trm__trainer_update(&b.trainer, &last, &err), err);
   }
@@ -155,11 +154,13 @@ static void check_diverged(bench *b, const char *text) {
   trm__real *before = trm__calloc(n, sizeof *before);
   int64_t step = b->trainer.step;
   memcpy(before, b->trainer.weights, bytes);
-  memset(b->trainer.carry.halted, 1, (size_t)b->trainer.carry.batch);
+  memset(b->trainer.carry.slots.halted, 1, (size_t)b->trainer.carry.slots.count);
   offer(&b->trainer, 3);
   CHECK_FAILS(trm__trainer_update(&b->trainer, &update, &err), TRM_E_DIVERGED, err, text);
   assert_memory_equal(before, b->trainer.weights, bytes);
   assert_int_equal(b->trainer.step, step);
+  assert_int_equal(b->trainer.state->t, step);
+  trm__trainer_set_step(&b->trainer, step); /* lets it go on */
   trm__free(before);
 }
 
@@ -280,10 +281,10 @@ static void test_plan(void **state) {
   train.micro_batch = 0;
   CHECK_OK(trm__memory_plan(&job, &micro, &err), err);
   assert_int_equal(micro, 100); /* tiny: all of it fits anywhere */
-  size_t one = trm__memory_predict(&job, 1), all = trm__memory_predict(&job, 100);
+  size_t one = trm__memory_predict(&job, 1).host, all = trm__memory_predict(&job, 100).host;
   train.memory = (int64_t)((one + (all - one) / 3) >> 20);
   CHECK_OK(trm__memory_plan(&job, &micro, &err), err);
-  assert_true(micro > 1 && micro < 50 && trm__memory_predict(&job, micro) <= (size_t)train.memory << 20);
+  assert_true(micro > 1 && micro < 50 && trm__memory_predict(&job, micro).host <= (size_t)train.memory << 20);
   assert_true(100 % micro == 0 || 100 / micro + 1 == (100 + micro - 1) / micro);
   train.memory = 1;
   CHECK_FAILS(trm__memory_plan(&job, &micro, &err), TRM_E_MEMORY, err, "one example at a time");

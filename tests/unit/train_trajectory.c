@@ -112,37 +112,37 @@ static void close_golden(golden *g) {
 
 /* Halted slots take the recorded batch's examples. */
 static void offer(golden *g, int step) {
-  trm__carry *c = &g->trainer.carry;
-  size_t s = (size_t)c->seq_len, row = s * sizeof(int32_t), batch = (size_t)c->batch;
+  const trm__slots *c = &g->trainer.carry.slots;
+  const trm__examples *to = &g->trainer.offer;
+  size_t s = (size_t)c->seq_len, row = s * sizeof(int32_t), batch = (size_t)c->count;
   const unsigned char *inputs = tensor(&g->trajectory, "data.inputs")->data;
   const unsigned char *labels = tensor(&g->trajectory, "data.labels")->data;
   const unsigned char *ids = tensor(&g->trajectory, "data.puzzle_identifiers")->data;
   for (size_t i = 0; i < batch; i++) {
     if (!c->halted[i]) continue;
     size_t example = (size_t)step * batch + i;
-    memcpy(c->inputs + i * s, inputs + example * row, row);
-    memcpy(c->labels + i * s, labels + example * row, row);
-    memcpy(c->ids + i, ids + example * sizeof(int32_t), sizeof(int32_t));
+    memcpy(to->inputs + i * s, inputs + example * row, row);
+    memcpy(to->labels + i * s, labels + example * row, row);
+    memcpy(to->ids + i, ids + example * sizeof(int32_t), sizeof(int32_t));
   }
-  trm__carry_admit(c, g->trainer.net, g->trainer.micro_batch, g->trainer.start);
 }
 
 static void compare_step(const golden *g, int step, const trm__update *update, double tolerance) {
-  const trm__carry *c = &g->trainer.carry;
+  const trm__slots *c = &g->trainer.carry.slots;
   double loss[12], lr[12], halted[48], steps[48], ids[48];
   read_doubles(g, "traj.loss", loss);
   read_doubles(g, "traj.lr", lr);
   read_doubles(g, "traj.halted_after", halted);
   read_doubles(g, "traj.steps_after", steps);
   read_doubles(g, "traj.puzzle_identifiers_used", ids);
-  double got = update->loss * c->batch;
+  double got = update->loss * c->count;
   if (!(fabs(got - loss[step]) <= tolerance * fabs(loss[step])))
     fail_msg("step %d: loss %.9g, expected %.9g", step, got, loss[step]);
   assert_true(fabs(update->lr - lr[step]) <= 1e-12);
-  for (int i = 0; i < c->batch; i++) {
-    assert_int_equal(c->halted[i], halted[step * c->batch + i]);
-    assert_int_equal(c->steps[i], steps[step * c->batch + i]);
-    assert_int_equal(c->ids[i], ids[step * c->batch + i]);
+  for (int i = 0; i < c->count; i++) {
+    assert_int_equal(c->halted[i], halted[step * c->count + i]);
+    assert_int_equal(c->steps[i], steps[step * c->count + i]);
+    assert_int_equal(c->ids[i], ids[step * c->count + i]);
   }
 }
 

@@ -147,6 +147,32 @@ void trm__cuda_attention_backward(trm__cuda_queue *q, const trm__cuda_attention 
 void trm__cuda_rope(trm__cuda_queue *q, trm__cuda_type type, void *x, ptrdiff_t ld, const float *cosines,
                     const float *sines, int b, int L, int heads, int head_dim, int backward);
 
+/* -- a whole supervision step for a few examples ----------------------------------------------------------------------
+ */
+
+#define TRM__CUDA_SOLVE_LAYERS 4
+
+/* y, z [b][L][D] bf16 -> after T times (n times z = f(z, y + e), then y = f(y, z)), in place, with mixer layers and
+ * SILU. The same numbers as the separate kernels give, up to the order of sums. */
+typedef struct trm__cuda_solve {
+  int b, L, D, inner_l, inner_d, layers, n, T;
+  double eps;
+  struct {
+    const void *mix_in;  /* [2*inner_l][L rounded up to 8], interleaved rows, zero-padded */
+    const void *mix_out; /* [L][inner_l] */
+    const void *mlp_in;  /* [2*inner_d][D], interleaved rows */
+    const void *mlp_out; /* [D][inner_d] */
+  } layer[TRM__CUDA_SOLVE_LAYERS];
+  void *y, *z;
+  const void *e;
+  void *scratch; /* trm__cuda_solve_scratch bytes, zeroed before the first step that uses them; not shared by streams */
+} trm__cuda_solve;
+/* Whether the kernel covers these shapes on this device (0: not); pointers are not looked at. L up to 112, D a multiple
+ * of 128, inner widths of 256. */
+int trm__cuda_solve_supported(const trm__cuda_queue *q, const trm__cuda_solve *s);
+size_t trm__cuda_solve_scratch(const trm__cuda_solve *s);
+void trm__cuda_solve_step(trm__cuda_queue *q, const trm__cuda_solve *s); /* one cooperative launch */
+
 /* -- norms and activations
  * --------------------------------------------------------------------------------------------- */
 

@@ -53,6 +53,13 @@ TRM_DEVICE float trm_high_float(uint32_t word) {
   return __uint_as_float(word & 0xffff0000u);
 }
 
+/* 2^x, to about two units in the last place; results below the smallest normal number are 0. */
+TRM_DEVICE float trm_exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 /* The block's dynamic shared memory, aligned to 1024 bytes. */
 TRM_DEVICE unsigned char *trm_shared(void) {
   extern __shared__ __align__(1024) unsigned char trm__shared_memory[];
@@ -116,18 +123,28 @@ TRM_DEVICE void trm_barrier(int id, int threads) {
 /* -- the whole grid (cooperative launches) ---------------------------------------------------------------------------------- */
 
 /* All blocks of the grid meet; count is a word of device memory, 0 before the launch and left to itself after it. Needs
- * trm_launch_cooperative. Writes before it are seen by all after it. */
-TRM_DEVICE void trm_grid_barrier(unsigned *count) {
+ * trm_launch_cooperative. Writes before it are seen by all after it. Between arriving and waiting (for what arriving
+ * gave) a block may do what needs nothing of the others. */
+TRM_DEVICE unsigned trm_grid_arrive(unsigned *count) {
+  unsigned target = 0;
   __syncthreads();
   if (threadIdx.x == 0) {
     __threadfence();
     unsigned blocks = gridDim.x * gridDim.y * gridDim.z, ticket = atomicAdd(count, 1u);
-    unsigned round = ticket / blocks + 1;
-    while (atomicAdd(count, 0u) < round * blocks) {
+    target = (ticket / blocks + 1) * blocks;
+  }
+  return target;
+}
+TRM_DEVICE void trm_grid_wait(unsigned *count, unsigned target) {
+  if (threadIdx.x == 0) {
+    while (atomicAdd(count, 0u) < target) {
     }
     __threadfence();
   }
   __syncthreads();
+}
+TRM_DEVICE void trm_grid_barrier(unsigned *count) {
+  trm_grid_wait(count, trm_grid_arrive(count));
 }
 
 /* -- launching, on the host -------------------------------------------------------------------------------------------------- */

@@ -44,8 +44,8 @@ static inline dim3 trm__tiling_grid(const trm__cuda_product *p, const trm__tilin
 }
 
 template <int BM, int BN, int BK>
-TRM_DEVICE trm__place trm__place_of(const trm__cuda_product &p, const trm__tiling &t) {
-  int tile = (int)blockIdx.x % t.tiles, unit = (int)blockIdx.x / t.tiles;
+TRM_DEVICE trm__place trm__place_of(const trm__cuda_product &p, const trm__tiling &t, int block) {
+  int tile = block % t.tiles, unit = block / t.tiles;
   trm__place at;
   at.m0 = tile / t.across * BM;
   at.n0 = tile % t.across * BN;
@@ -134,6 +134,7 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
     PITCH_T = BM + 8, /* of the stage of transposed results, [BN][BM] */
     STAGE = BM * PITCH > BN *PITCH_T ? BM *PITCH : BN *PITCH_T,
     PARTS = THREADS > BM ? THREADS / BM : 1, /* that a row's squares are summed in */
+    TURNS = BM * BN / 8 / THREADS,           /* eight numbers a thread each */
     BYTES = STAGE * (int)sizeof(T) + (PARTS + 1) * BM * (int)sizeof(float)
   };
 
@@ -142,8 +143,8 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
   T *stage;
   int thread;
 
-  TRM_METHOD trm__finish(const trm__cuda_product &product, const trm__place &place)
-      : p(product), at(place), stage((T *)trm_shared()), thread((int)threadIdx.x) {}
+  TRM_METHOD trm__finish(const trm__cuda_product &product, const trm__place &place, unsigned char *shared)
+      : p(product), at(place), stage((T *)shared), thread((int)threadIdx.x) {}
 
   TRM_METHOD bool aligned() const { /* c and residual: every eighth number is at a multiple of 16 bytes */
     size_t steps = (size_t)p.c_ld | (p.batches > 1 ? (size_t)p.c_batch : 0);
@@ -177,9 +178,10 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
   }
 
   /* STORE, RESIDUAL */
-  TRM_METHOD void rows() {
+  TRM_METHOD void rows(int begin, int end) {
     bool whole = aligned();
-    for (int q = thread; q < BM * (BN / 8); q += THREADS) {
+    for (int turn = begin; turn < end; turn++) {
+      int q = turn * THREADS + thread;
       int row = q / (BN / 8), col = q % (BN / 8) * 8, i = at.m0 + row, j = at.n0 + col;
       if (i >= p.m || j >= p.n) continue;
       ptrdiff_t place = at.batch * p.c_batch + i * p.c_ld + j;
@@ -195,9 +197,10 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
   }
 
   /* RESIDUAL_T; keep: the result stays in the stage instead. */
-  TRM_METHOD void columns(bool keep) {
+  TRM_METHOD void columns(int begin, int end, bool keep) {
     bool whole = aligned();
-    for (int q = thread; q < BN * (BM / 8); q += THREADS) {
+    for (int turn = begin; turn < end; turn++) {
+      int q = turn * THREADS + thread;
       int col = q / (BM / 8), row = q % (BM / 8) * 8, i = at.m0 + row, j = at.n0 + col;
       if (i >= p.m || j >= p.n) continue;
       ptrdiff_t place = at.batch * p.c_batch + j * p.c_ld + i;
@@ -212,7 +215,7 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
     }
   }
 
-  /* RESIDUAL_NORM_T, after columns(true): all n numbers of a row are in the stage. */
+  /* RESIDUAL_NORM_T, after columns(..., true): all n numbers of a row are in the stage. */
   TRM_METHOD void normed_columns() {
     float *part = (float *)(stage + STAGE), *inverse = part + PARTS * BM;
     __syncthreads();
@@ -247,9 +250,11 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
   }
 
   /* GATE: 16 columns of the stage, gates and their ups, a thread. Eight threads have 64 activations of a row. */
-  TRM_METHOD void gate() {
+  TRM_METHOD void gate(int begin, int end) {
     size_t inner = (size_t)p.n / 2, row_base = (size_t)at.batch * p.m + at.m0;
-    for (int q = thread; q < BM * (BN / 16); q += THREADS) {
+    for (int turn = begin; turn < end; turn++) {
+      int q = turn * THREADS + thread;
+      if (BM * BN / 16 < THREADS && q >= BM * BN / 16) return;
       int row = q / (BN / 16), unit = q % (BN / 16), j = at.n0 + 16 * unit;
       bool inside = at.m0 + row < p.m && j < p.n;
       float g[8], u[8], sum = 0;
@@ -275,8 +280,9 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
   }
 
   /* GATE_BACKWARD: silu'(g) = s (1 + g (1 - s)), s = sigmoid(g). */
-  TRM_METHOD void gate_backward() {
-    for (int q = thread; q < BM * (BN / 8); q += THREADS) {
+  TRM_METHOD void gate_backward(int begin, int end) {
+    for (int turn = begin; turn < end; turn++) {
+      int q = turn * THREADS + thread;
       int row = q / (BN / 8), col = q % (BN / 8) * 8, i = at.m0 + row, j = at.n0 + col;
       if (i >= p.m || j >= p.n) continue;
       size_t place = ((size_t)at.batch * p.m + i) * p.n + j;
@@ -325,27 +331,35 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
     }
   }
 
-  /* All threads, when none has copies under way and all shared memory is free (after a barrier). */
+  TRM_METHOD bool transposed() const {
+    return p.epilogue == TRM__CUDA_RESIDUAL_T || p.epilogue == TRM__CUDA_RESIDUAL_NORM_T;
+  }
+
+  /* Turns begin..end-1 of what is staged, by all threads; not RESIDUAL_NORM_T. */
+  TRM_METHOD void turns(int begin, int end) {
+    switch (p.epilogue) {
+    case TRM__CUDA_GATE:
+      return gate((begin + 1) / 2, (end + 1) / 2);
+    case TRM__CUDA_GATE_BACKWARD:
+      return gate_backward(begin, end);
+    case TRM__CUDA_RESIDUAL_T:
+      return columns(begin, end, false);
+    default:
+      return rows(begin, end);
+    }
+  }
+
+  /* All of it. All threads, when none has copies under way; what the tiles took of shared memory may become the stage.
+   */
   template <int STRIDE, int MT, int NT>
   TRM_METHOD void run(const trm__tiling &t, const float (&acc)[MT][NT][4], int row0, int col0) {
     if (t.splits) return partial<MT, NT, STRIDE>(t.partial, acc, row0, col0);
-    bool transposed = p.epilogue == TRM__CUDA_RESIDUAL_T || p.epilogue == TRM__CUDA_RESIDUAL_NORM_T;
     __syncthreads();
-    put<MT, NT, STRIDE>(acc, row0, col0, transposed);
+    put<MT, NT, STRIDE>(acc, row0, col0, transposed());
     __syncthreads();
-    switch (p.epilogue) {
-    case TRM__CUDA_GATE:
-      return gate();
-    case TRM__CUDA_GATE_BACKWARD:
-      return gate_backward();
-    case TRM__CUDA_RESIDUAL_T:
-      return columns(false);
-    case TRM__CUDA_RESIDUAL_NORM_T:
-      columns(true);
-      return normed_columns();
-    default:
-      return rows();
-    }
+    if (p.epilogue != TRM__CUDA_RESIDUAL_NORM_T) return turns(0, TURNS);
+    columns(0, TURNS, true);
+    normed_columns();
   }
 };
 

@@ -15,7 +15,8 @@ void trm__cuda_product_plain(trm__cuda_queue *q, const trm__cuda_product *p, int
  * than 128 columns and can neither make squares nor norms; splits want LARGE. */
 enum trm__mma_shape { TRM__MMA_LARGE, TRM__MMA_SMALL, TRM__MMA_FLAT, TRM__MMA_TINY };
 void trm__cuda_product_mma(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial, int shape);
-enum trm__wgmma_shape { TRM__WGMMA_128, TRM__WGMMA_256 };
+/* STREAM: neither splits nor norms. */
+enum trm__wgmma_shape { TRM__WGMMA_128, TRM__WGMMA_256, TRM__WGMMA_STREAM };
 void trm__cuda_product_wgmma(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial, int shape);
 /* The one that suits. */
 void trm__cuda_product_any(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial);

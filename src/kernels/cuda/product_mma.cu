@@ -73,7 +73,7 @@ TRM_KERNEL __launch_bounds__(S::THREADS, 2) product_mma(trm__cuda_product p, trm
   typedef trm__operand_tile<LA, S::BM, S::BK, S::THREADS> tile_a;
   typedef trm__operand_tile<LB, S::BN, S::BK, S::THREADS> tile_b;
   unsigned char *shared = trm_shared();
-  trm__place at = trm__place_of<S::BM, S::BN, S::BK>(p, t);
+  trm__place at = trm__place_of<S::BM, S::BN, S::BK>(p, t, (int)blockIdx.x);
   tile_a a(p.a, at.m0, p.m);
   tile_b b(p.b, at.n0, p.n);
   int warp = (int)threadIdx.x / 32;
@@ -100,7 +100,7 @@ TRM_KERNEL __launch_bounds__(S::THREADS, 2) product_mma(trm__cuda_product p, trm
     multiply_step<S, tile_a, tile_b>(acc, shared + step % S::STAGES * S::STAGE, row0, col0, left);
     left = left > S::BK ? left - S::BK : p.k;
   }
-  trm__finish<trm_bf16, S::BM, S::BN, S::THREADS>(p, at).template run<16>(t, acc, row0, col0);
+  trm__finish<trm_bf16, S::BM, S::BN, S::THREADS>(p, at, trm_shared()).template run<16>(t, acc, row0, col0);
 }
 
 template <class S> void launch(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {

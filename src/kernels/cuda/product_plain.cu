@@ -7,7 +7,7 @@
 
 namespace {
 
-enum { BM = 64, BN = 128, BK = 16, THREADS = 256 };
+enum { BM = 64, BN = 128, BK = 8, THREADS = 256 };
 
 /* ROWS x BK numbers of an operand: THREADS threads take them one by one along memory. */
 template <class T, int ROWS> struct operand {
@@ -71,7 +71,7 @@ template <class T> TRM_KERNEL __launch_bounds__(THREADS, 2) product_plain(trm__c
   typedef operand<T, BM> operand_a;
   typedef operand<T, BN> operand_b;
   float *tile_a = (float *)trm_shared(), *tile_b = tile_a + operand_a::FLOATS;
-  trm__place at = trm__place_of<BM, BN, BK>(p, t);
+  trm__place at = trm__place_of<BM, BN, BK>(p, t, (int)blockIdx.x);
   operand_a a(p.a, at.m0, p.m);
   operand_b b(p.b, at.n0, p.n);
   int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
@@ -92,7 +92,7 @@ template <class T> TRM_KERNEL __launch_bounds__(THREADS, 2) product_plain(trm__c
     }
     multiply_step(acc, tile_a + row0 + lane / 4, tile_b + col0 + lane % 4 * 2, operand_a::PITCH, operand_b::PITCH);
   }
-  trm__finish<T, BM, BN, THREADS>(p, at).template run<16>(t, acc, row0, col0);
+  trm__finish<T, BM, BN, THREADS>(p, at, trm_shared()).template run<16>(t, acc, row0, col0);
 }
 
 template <class T> void launch(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {

@@ -1,11 +1,13 @@
 /* Matrix products in bf16 with wgmma, for sm_90a: two warpgroups, each 64 rows of the tile, copy both operands with
  * cp.async into the swizzled tiles that wgmma reads, and multiply the step before meanwhile.
  *
- * Tiles of 128 x 256 (one block a multiprocessor) read shared memory least: for 16 numbers of k 20 KiB by wgmma and
- * 12 KiB by the copies in 256 cycles of the tensor cores, just what shared memory moves. Tiles of 128 x 128 (two
- * blocks) need a quarter more of it, but one block's results are stored while the other multiplies: better where k is
- * small and the results are most of the bytes, as with gates (k = 512: 3 bytes of results for 1024 operations, so
- * that global memory and tensor cores are about even). */
+ * Tiles of 128 x 256 (one block a multiprocessor) read memory least: a step of 64 numbers of k copies 48 KiB in 1024
+ * cycles of the tensor cores, most of what the L2 cache gives all multiprocessors at once, and that and the tensor
+ * cores are the bound. STREAM gives a block one such tile after the other: while the first steps of a tile are
+ * multiplied, the results of the tile before leave the stage, a few at each step, so that with k = 512, where gates
+ * make as much work for global memory as for the tensor cores (3 bytes of results for 1024 operations), both have work
+ * at all times; and copies are never without work either. Tiles of 128 x 128 (two blocks) are for what the others do
+ * not take: few columns, short sums (bound by bytes alone) and norms. */
 #include "kernels/cuda/operand.cuh"
 #include "kernels/cuda/product.cuh"
 #include "kernels/cuda/wgmma.cuh"
@@ -15,93 +17,194 @@ namespace {
 enum { BM = 128, BK = 64, THREADS = 256 };
 
 /* STAGES in shared memory at once: one is multiplied, one may be still read, the others are on their way. */
-template <int BN_, int STAGES_, int BLOCKS_> struct shape {
+template <int BN_, int STAGES_, int BLOCKS_, bool STREAM_> struct shape {
   enum {
     BN = BN_,
     STAGES = STAGES_,
     BLOCKS = BLOCKS_, /* a multiprocessor */
+    STREAM = STREAM_, /* results have shared memory of their own */
     NT = BN / 8,
     STAGE = (BM + BN) * BK * 2, /* bytes */
+    OPERANDS = STAGES * STAGE,
     FINISH = trm__finish<trm_bf16, BM, BN, THREADS>::BYTES,
-    SHARED = STAGES * STAGE > (int)FINISH ? STAGES *STAGE : (int)FINISH
+    SHARED = STREAM                   ? OPERANDS + (int)FINISH
+             : OPERANDS > (int)FINISH ? OPERANDS
+                                      : (int)FINISH
   };
 };
-typedef shape<128, 3, 2> wide128;
-typedef shape<256, 4, 1> wide256;
+typedef shape<128, 3, 2, false> wide128;
+typedef shape<256, 4, 1, false> wide256;
+typedef shape<256, 3, 1, true> stream256;
 
 template <class TILE> TRM_DEVICE uint64_t descriptor(uint32_t tile, int row, int ks) {
   if (TILE::INNER) return trm_wgmma_descriptor(tile + row * TILE::LINE + ks * 32, 16, 8 * TILE::LINE);
   return trm_wgmma_descriptor(tile + row / 64 * TILE::BLOCK + ks * 16 * TILE::LINE, TILE::BLOCK, 8 * TILE::LINE);
 }
 
-template <class S, trm__cuda_layout LA, trm__cuda_layout LB>
-TRM_KERNEL __launch_bounds__(THREADS, S::BLOCKS) product_wgmma(trm__cuda_product p, trm__tiling t) {
+/* The steps of a block's tiles: copied ahead, multiplied one after the other. */
+template <class S, trm__cuda_layout LA, trm__cuda_layout LB> struct steps {
   typedef trm__operand_tile<LA, BM, BK, THREADS> tile_a;
   typedef trm__operand_tile<LB, S::BN, BK, THREADS> tile_b;
-  unsigned char *shared = trm_shared();
-  uint32_t shared_at = trm_shared_address(shared);
-  trm__place at = trm__place_of<BM, S::BN, BK>(p, t);
-  tile_a a(p.a, at.m0, p.m);
-  tile_b b(p.b, at.n0, p.n);
-  int warp = (int)threadIdx.x / 32, group = warp / 4;
-  int left = p.k - at.k0;                      /* of k, in the step to multiply */
-  int k0 = at.k0, batch = at.first, ahead = 0; /* the next step to copy */
-  float acc[1][S::NT][4] = {};
+
+  const trm__cuda_product &p;
+  const trm__tiling &t;
+  int all; /* blocks that the product is cut into, of which this one takes every gridDim.x'th */
+  /* the next step to copy: its block, how many follow in it, its place along k, and where it goes */
+  int block, count, k0, batch, slot;
+  tile_a a;
+  tile_b b;
+  int multiplied = 0; /* steps */
   trm_wgmma_flight flight;
-  auto copy_next = [&]() {
-    if (ahead < at.count) {
-      unsigned char *stage = shared + ahead % S::STAGES * S::STAGE;
+
+  TRM_METHOD steps(const trm__cuda_product &product, const trm__tiling &tiling, int blocks, const trm__place &at)
+      : p(product), t(tiling), all(blocks), block((int)blockIdx.x), count(at.count), k0(at.k0), batch(at.first),
+        slot(0), a(product.a, at.m0, product.m), b(product.b, at.n0, product.n) {
+    for (int s = 0; s < S::STAGES - 2; s++) copy_next();
+  }
+
+  TRM_METHOD void next_block() {
+    block += (int)gridDim.x;
+    if (block >= all) return;
+    trm__place at = trm__place_of<BM, S::BN, BK>(p, t, block);
+    count = at.count;
+    k0 = at.k0;
+    batch = at.first;
+    a = tile_a(p.a, at.m0, p.m);
+    b = tile_b(p.b, at.n0, p.n);
+  }
+
+  TRM_METHOD void copy_next() {
+    if (S::STREAM ? block < all : count > 0) {
+      unsigned char *stage = trm_shared() + slot * S::STAGE;
       a.copy(stage, k0, batch, p.k);
       b.copy(stage + tile_a::BYTES, k0, batch, p.k);
+      slot = slot + 1 == S::STAGES ? 0 : slot + 1;
       k0 += BK;
       if (k0 >= p.k) k0 = 0, batch++;
-      ahead++;
+      if (--count == 0 && S::STREAM) next_block();
     }
     trm_copy_commit();
-  };
-  for (int s = 0; s < S::STAGES - 2; s++) copy_next();
-  for (int step = 0; step < at.count; step++) {
+  }
+
+  /* Starts the next step; finish() waits for the one before. All of it, zeros beyond k too: a branch between products
+   * makes the assembler order them more than they need. */
+  TRM_METHOD void start(float (&acc)[S::NT][4]) {
     trm_copy_wait<S::STAGES - 3>();
     trm_proxy_fence();
     __syncthreads(); /* this step's tiles are there, and the step before last has been multiplied by both groups */
-    uint32_t stage = shared_at + step % S::STAGES * S::STAGE;
+    uint32_t stage = trm_shared_address(trm_shared()) + multiplied++ % S::STAGES * S::STAGE;
+    int row = (int)threadIdx.x / 128 * 64;
     trm_wgmma_fence();
 #pragma unroll
-    for (int ks = 0; ks < BK / 16; ks++) {
-      if (ks && 16 * ks >= left) break;
-      trm_wgmma<!tile_a::INNER, !tile_b::INNER>(flight, acc[0], descriptor<tile_a>(stage, 64 * group, ks),
+    for (int ks = 0; ks < BK / 16; ks++)
+      trm_wgmma<!tile_a::INNER, !tile_b::INNER>(flight, acc, descriptor<tile_a>(stage, row, ks),
                                                 descriptor<tile_b>(stage + tile_a::BYTES, 0, ks));
-    }
-    left = left > BK ? left - BK : p.k;
     trm_wgmma_commit(flight);
     copy_next();
+  }
+  TRM_METHOD void finish() {
     trm_wgmma_wait<1>(flight);
   }
-  trm_wgmma_wait<0>(flight);
-  trm_wgmma_settle(acc[0]);
-  trm__finish<trm_bf16, BM, S::BN, THREADS>(p, at).template run<16>(t, acc, 64 * group + warp % 4 * 16, 0);
+  TRM_METHOD void finish_all(float (&acc)[S::NT][4]) {
+    trm_wgmma_wait<0>(flight);
+    trm_wgmma_settle(acc);
+  }
+};
+
+TRM_DEVICE int first_row(void) { /* of a warp's sums */
+  return (int)threadIdx.x / 32 * 16;
+}
+
+template <class S, trm__cuda_layout LA, trm__cuda_layout LB>
+TRM_KERNEL __launch_bounds__(THREADS, S::BLOCKS) product_wgmma(trm__cuda_product p, trm__tiling t) {
+  trm__place at = trm__place_of<BM, S::BN, BK>(p, t, (int)blockIdx.x);
+  steps<S, LA, LB> s(p, t, (int)gridDim.x, at);
+  float acc[1][S::NT][4] = {};
+  for (int step = 0; step < at.count; step++) {
+    s.start(acc[0]);
+    s.finish();
+  }
+  s.finish_all(acc[0]);
+  trm__finish<trm_bf16, BM, S::BN, THREADS>(p, at, trm_shared()).template run<16>(t, acc, first_row(), 0);
+}
+
+/* all: tiles of all batches. */
+template <class S, trm__cuda_layout LA, trm__cuda_layout LB>
+TRM_KERNEL __launch_bounds__(THREADS, S::BLOCKS) product_wgmma_stream(trm__cuda_product p, trm__tiling t, int all) {
+  typedef trm__finish<trm_bf16, BM, S::BN, THREADS> finish;
+  trm__place at = trm__place_of<BM, S::BN, BK>(p, t, (int)blockIdx.x);
+  steps<S, LA, LB> s(p, t, all, at);
+  finish staged(p, at, trm_shared() + S::OPERANDS); /* of the tile before; at is its place, once there is one */
+  int turns = (finish::TURNS + t.steps - 1) / t.steps, done = finish::TURNS;
+  for (int block = (int)blockIdx.x; block < all; block += (int)gridDim.x) {
+    float acc[1][S::NT][4] = {};
+    for (int step = 0; step < t.steps; step++) {
+      s.start(acc[0]);
+      if (done < finish::TURNS) {
+        int end = done + turns < finish::TURNS ? done + turns : (int)finish::TURNS;
+        staged.turns(done, end);
+        done = end;
+      }
+      s.finish();
+    }
+    s.finish_all(acc[0]);
+    at = trm__place_of<BM, S::BN, BK>(p, t, block);
+    __syncthreads(); /* nobody reads the stage any more; what is put there is seen after the next step's barrier */
+    staged.template put<1, S::NT, 16>(acc, first_row(), 0, staged.transposed());
+    done = 0;
+  }
+  __syncthreads();
+  staged.turns(0, finish::TURNS);
+}
+
+typedef void (*kernel)(trm__cuda_product, trm__tiling);
+typedef void (*stream_kernel)(trm__cuda_product, trm__tiling, int);
+
+int outer(const trm__cuda_operand *o) {
+  return o->layout == TRM__CUDA_OUTER;
 }
 
 template <class S> void launch(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
   trm__tiling t = trm__tiling_of(p, BM, S::BN, BK, splits, partial);
-  void (*kernel[2][2])(trm__cuda_product, trm__tiling) = {
-      {product_wgmma<S, TRM__CUDA_INNER, TRM__CUDA_INNER>, product_wgmma<S, TRM__CUDA_INNER, TRM__CUDA_OUTER>},
-      {product_wgmma<S, TRM__CUDA_OUTER, TRM__CUDA_INNER>, product_wgmma<S, TRM__CUDA_OUTER, TRM__CUDA_OUTER>}};
-  trm_launch_as(false, q, "product_wgmma", kernel[p->a.layout == TRM__CUDA_OUTER][p->b.layout == TRM__CUDA_OUTER],
-                trm__tiling_grid(p, &t), THREADS, S::SHARED, *p, t);
+  const trm__cuda_layout in = TRM__CUDA_INNER, out = TRM__CUDA_OUTER;
+  const kernel kernels[2][2] = {{product_wgmma<S, in, in>, product_wgmma<S, in, out>},
+                                {product_wgmma<S, out, in>, product_wgmma<S, out, out>}};
+  trm_launch_as(false, q, "product_wgmma", kernels[outer(&p->a)][outer(&p->b)], trm__tiling_grid(p, &t), THREADS,
+                S::SHARED, *p, t);
 }
 
-/* Wide tiles when n fills them, there is one for every multiprocessor, and sums are long beside what is stored. */
+void launch_stream(trm__cuda_queue *q, const trm__cuda_product *p) {
+  typedef stream256 S;
+  trm__tiling t = trm__tiling_of(p, BM, S::BN, BK, 0, NULL);
+  const trm__cuda_layout in = TRM__CUDA_INNER, out = TRM__CUDA_OUTER;
+  const stream_kernel kernels[2][2] = {{product_wgmma_stream<S, in, in>, product_wgmma_stream<S, in, out>},
+                                       {product_wgmma_stream<S, out, in>, product_wgmma_stream<S, out, out>}};
+  int all = t.tiles * p->batches;
+  trm_launch_as(false, q, "product_wgmma_stream", kernels[outer(&p->a)][outer(&p->b)],
+                dim3((unsigned)(all < q->sms ? all : q->sms)), THREADS, S::SHARED, *p, t, all);
+}
+
+/* Wide tiles when n fills them and there is one for every multiprocessor; sums of few steps are bound by bytes. */
 int choose(const trm__cuda_queue *q, const trm__cuda_product *p, int splits) {
   trm__tiling t = trm__tiling_of(p, BM, wide256::BN, BK, splits, NULL);
   int64_t units = splits ? splits : p->batches, steps = (int64_t)t.steps * p->batches / units;
-  bool full = (p->n - 1) % wide256::BN >= wide128::BN;
-  return full && t.tiles * units >= q->sms && steps >= 12 ? TRM__WGMMA_256 : TRM__WGMMA_128;
+  bool full = (p->n - 1) % wide256::BN >= wide128::BN && p->epilogue != TRM__CUDA_RESIDUAL_NORM_T;
+  if (!full || t.tiles * units < q->sms || steps < 6) return TRM__WGMMA_128;
+  return splits ? TRM__WGMMA_256 : TRM__WGMMA_STREAM;
 }
 
 } // namespace
 
 void trm__cuda_product_wgmma(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial, int shape) {
-  if ((shape >= 0 ? shape : choose(q, p, splits)) == TRM__WGMMA_256) launch<wide256>(q, p, splits, partial);
-  else launch<wide128>(q, p, splits, partial);
+  switch (shape >= 0 ? shape : choose(q, p, splits)) {
+  case TRM__WGMMA_STREAM:
+    launch_stream(q, p);
+    break;
+  case TRM__WGMMA_256:
+    launch<wide256>(q, p, splits, partial);
+    break;
+  default:
+    launch<wide128>(q, p, splits, partial);
+    break;
+  }
 }

@@ -73,8 +73,11 @@ static void store_plain(const trm__gemm *g, tile_row sum[MR], int i0, int rows, 
     for (int j = 0; j < cols; j++) {
       trm__real s = sum[i][j];
       if (g->epilogue == TRM__EPI_ADD) s = c[j] + s;
-      else if (g->epilogue == TRM__EPI_RESIDUAL)
+      else if (g->epilogue == TRM__EPI_RESIDUAL) {
+        if (g->row_scale) s *= g->row_scale[i0 + i];
+        if (g->col_scale) s *= g->col_scale[j0 + j];
         s = g->residual[(i0 + i) * g->residual_rs + j0 + j] + trm__rounded(s, g->round);
+      }
       c[j] = trm__rounded(s, g->round);
     }
   }

@@ -106,6 +106,13 @@ void trm__ref_rms_cols(trm__real *y, trm__real *inv_rms, const trm__real *x, int
 void trm__ref_rms_cols_backward(trm__real *dx, const trm__real *dy, const trm__real *y, const trm__real *inv_rms,
                                 int rows, int cols, int c0, int c1);
 
+void trm__ref_rms_gate_rows(trm__real *scale, const trm__real *gu, int rows, int cols, double eps);
+void trm__ref_rms_gate_cols(trm__real *scale, const trm__real *gu, int rows, int cols, double eps);
+void trm__ref_rms_gate_rows_backward(trm__real *dgu, trm__real *act, const trm__real *gu, const trm__real *da, int rows,
+                                     int cols, double eps);
+void trm__ref_rms_gate_cols_backward(trm__real *dgu, trm__real *act, const trm__real *gu, const trm__real *da, int rows,
+                                     int cols, double eps);
+
 void trm__ref_rope(trm__real *x, ptrdiff_t ld, const trm__real *cosines, const trm__real *sines, int rows, int heads,
                    int head_dim, int inverse, int round);
 size_t trm__ref_attention_scratch(int rows, int head_dim);

@@ -217,8 +217,11 @@ ALWAYS_INLINE void finish_rows(const trm__gemm *g, const float *sums, int i, int
       float *c = g->c + (i + r) * g->c_rs + column;
       vf x = value(g, sums + r * NR + v * VW, i + r, tail + v * VW);
       if (g->epilogue == TRM__EPI_ADD) x = v_add(v_get(c, count), x);
-      else if (g->epilogue == TRM__EPI_RESIDUAL)
+      else if (g->epilogue == TRM__EPI_RESIDUAL) {
+        if (g->row_scale) x = v_mul(x, v_set(g->row_scale[i + r]));
+        if (g->col_scale) x = v_mul(x, v_get(g->col_scale + column, count));
         x = v_add(v_get(g->residual + (i + r) * g->residual_rs + column, count), v_rounded(x, g->round));
+      }
       v_put(c, v_rounded(x, g->round), count);
     }
   }
@@ -240,7 +243,7 @@ static void prefetch_result(const trm__gemm *g, int i, int rows, int j) {
 
 /* The target of whole panels; NULL where the epilogue does more. */
 static const target *plain_target(target *to, const trm__gemm *g, int i, int j) {
-  if (SCALED || g->round || g->epilogue > TRM__EPI_RESIDUAL) return NULL;
+  if (SCALED || g->round || g->row_scale || g->col_scale || g->epilogue > TRM__EPI_RESIDUAL) return NULL;
   *to = (target){.out = g->c + i * g->c_rs + j, .out_rs = g->c_rs};
   if (g->epilogue == TRM__EPI_ADD) to->from = to->out, to->from_rs = g->c_rs;
   if (g->epilogue == TRM__EPI_RESIDUAL) to->from = g->residual + i * g->residual_rs + j, to->from_rs = g->residual_rs;

@@ -16,6 +16,13 @@ void NAME(rms_cols)(float *y, float *inv_rms, const float *x, int rows, int cols
 void NAME(rms_cols_backward)(float *dx, const float *dy, const float *y, const float *inv_rms, int rows, int cols,
                              int c0, int c1);
 
+void NAME(rms_gate_rows)(float *scale, const float *gu, int rows, int cols, double eps);
+void NAME(rms_gate_cols)(float *scale, const float *gu, int rows, int cols, double eps);
+void NAME(rms_gate_rows_backward)(float *dgu, float *act, const float *gu, const float *da, int rows, int cols,
+                                  double eps);
+void NAME(rms_gate_cols_backward)(float *dgu, float *act, const float *gu, const float *da, int rows, int cols,
+                                  double eps);
+
 void NAME(rope)(float *x, ptrdiff_t ld, const float *cosines, const float *sines, int rows, int heads, int head_dim,
                 int inverse, int round);
 size_t NAME(attention_scratch)(int rows, int head_dim);

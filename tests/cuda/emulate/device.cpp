@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)0)
-#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)0)
-#endif
-
 namespace trm {
 
 device_state device;
@@ -23,6 +16,7 @@ thread_local cudaError_t last_error;
 
 call::call(bool alive) : lock(device.mutex), error(cudaSuccess) {
   device.calls++;
+  protect_as_environment_says();
   if (device.lose_at && device.calls >= device.lose_at) device.sticky = device.lose_error;
   if (alive && !device.sticky) {
     if (device.driver < CUDART_VERSION) error = cudaErrorInsufficientDriver;
@@ -55,6 +49,8 @@ void progress() {
 /* -- streams ------------------------------------------------------------------------------------------------------- */
 
 void advance(stream_state &s, uint64_t ticket) {
+  if (s.done >= ticket || s.queue.empty()) return;
+  touching t;
   while (s.done < ticket && !s.queue.empty()) {
     work w = std::move(s.queue.front());
     s.queue.pop_front();
@@ -80,6 +76,7 @@ cudaError_t push(cudaStream_t stream, work w) {
   if (!stream) { /* the default stream */
     if (device.captures) return cudaErrorStreamCaptureImplicit;
     drain_all(true);
+    touching t;
     if (!device.sticky) w();
     return device.sticky;
   }
@@ -112,25 +109,20 @@ cudaError_t unsafe() {
 namespace {
 
 const size_t guard_bytes = 512;
-const unsigned char guard_byte = 0xa5;
 
 /* near: only the bytes close to the memory, for a check after each launch. */
 void check_guards_of(const unsigned char *at, size_t bytes, size_t near, const char *when) {
-  ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, guard_bytes);
-  ASAN_UNPOISON_MEMORY_REGION(at + bytes, guard_bytes);
-  for (size_t i = 0; i < near; i++) {
-    if (at[-1 - (ptrdiff_t)i] != guard_byte)
-      fail("device memory of %zu bytes: a byte %zu before it was written (seen %s)", bytes, i + 1, when);
-    if (at[bytes + i] != guard_byte)
-      fail("device memory of %zu bytes: a byte %zu beyond it was written (seen %s)", bytes, i, when);
-  }
-  ASAN_POISON_MEMORY_REGION(at - guard_bytes, guard_bytes);
-  ASAN_POISON_MEMORY_REGION(at + bytes, guard_bytes);
+  if (const unsigned char *found = broken_guard(at - near, near))
+    fail("device memory of %zu bytes: a byte %td before it was written (seen %s)", bytes, at - found, when);
+  if (const unsigned char *found = broken_guard(at + bytes, near))
+    fail("device memory of %zu bytes: a byte %td beyond it was written (seen %s)", bytes, found - at - (ptrdiff_t)bytes,
+         when);
 }
 
 } /* namespace */
 
 void check_all_guards(const char *when) {
+  touching t;
   for (auto &m : device.memory) check_guards_of((const unsigned char *)m.first, m.second, 64, when);
 }
 
@@ -404,13 +396,12 @@ cudaError_t cudaMalloc(void **pointer, size_t size) {
   }
   if (device.fail_allocation && --device.fail_allocation == 0) return c.end(cudaErrorMemoryAllocation);
   if (device.used + size > device.total) return c.end(cudaErrorMemoryAllocation);
-  size_t whole = (2 * guard_bytes + size + 511) / 512 * 512;
-  unsigned char *at = (unsigned char *)aligned_alloc(512, whole);
+  touching t;
+  unsigned char *at = arena_take(2 * guard_bytes + size);
   if (!at) return c.end(cudaErrorMemoryAllocation);
-  memset(at, guard_byte, whole);
+  fill_guard(at, guard_bytes);
   memset(at + guard_bytes, 0xff, size);
-  ASAN_POISON_MEMORY_REGION(at, guard_bytes);
-  ASAN_POISON_MEMORY_REGION(at + guard_bytes + size, guard_bytes);
+  fill_guard(at + guard_bytes + size, guard_bytes);
   device.memory[(uintptr_t)(at + guard_bytes)] = size;
   device.used += size;
   *pointer = at + guard_bytes;
@@ -427,13 +418,14 @@ cudaError_t cudaFree(void *pointer) {
   }
   if (cudaError_t error = unsafe()) return c.end(error);
   drain_all(false);
+  touching t;
   unsigned char *at = (unsigned char *)pointer;
   check_guards_of(at, m->second, guard_bytes, "when it was freed");
   ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, 2 * guard_bytes + m->second);
   memset(at, 0xdd, m->second);
   device.used -= m->second;
+  arena_give(at - guard_bytes, 2 * guard_bytes + m->second);
   device.memory.erase(m);
-  free(at - guard_bytes);
   return c.end(); /* a lost device's error, but the memory is gone */
 }
 

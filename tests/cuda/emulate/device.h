@@ -80,6 +80,15 @@ struct device_state {
 };
 
 extern device_state device;
+
+/* While one of these lives, device memory can be touched. */
+struct touching {
+  touching();
+  ~touching();
+};
+void protect_as_environment_says();
+unsigned char *arena_take(size_t bytes);
+void arena_give(unsigned char *at, size_t bytes);
 extern thread_local cudaError_t last_error;
 
 /* A call of the runtime. error: why it must not go on. end() returns error, or else result, and remembers it. */

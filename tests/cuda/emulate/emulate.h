@@ -65,8 +65,9 @@ static inline void collect(int threads, P *payload, void (*function)(P **, int),
 }
 /* `threads` threads of the block meet at barrier 0..15. */
 void barrier(int id, int threads);
-/* The threads that wait until *count has reached value; arrive adds one to it and lets them go. */
-void grid_arrive_and_wait(unsigned *count);
+/* arrive adds one to *count, lets those go who waited for it, and returns what its block has to wait for. */
+unsigned grid_arrive(unsigned *count);
+void grid_wait(unsigned *count, unsigned target);
 /* Lets others run. */
 void yield();
 
@@ -184,10 +185,16 @@ TRM_DEVICE void trm_barrier(int id, int threads) {
 TRM_DEVICE void __syncthreads(void) {
   trm::barrier(0, (int)blockDim.x);
 }
+TRM_DEVICE unsigned trm_grid_arrive(unsigned *count) {
+  __syncthreads();
+  return threadIdx.x == 0 ? trm::grid_arrive(count) : 0;
+}
+TRM_DEVICE void trm_grid_wait(unsigned *count, unsigned target) {
+  if (threadIdx.x == 0) trm::grid_wait(count, target);
+  __syncthreads();
+}
 TRM_DEVICE void trm_grid_barrier(unsigned *count) {
-  __syncthreads();
-  if (threadIdx.x == 0) trm::grid_arrive_and_wait(count);
-  __syncthreads();
+  trm_grid_wait(count, trm_grid_arrive(count));
 }
 TRM_DEVICE void __threadfence(void) {}
 TRM_DEVICE void __threadfence_block(void) {}

@@ -38,6 +38,10 @@ void emulate_seed(uint64_t seed);
 /* 1: streams run at once. 0 (as at the start): late. */
 void emulate_eager(int eager);
 
+/* 1: only kernels, copies and memsets can touch device memory; the host's code gets SIGSEGV, as on a card. To be called
+ * while there is none. 0 (as at the start, unless TRM_EMULATE_PROTECT is set): all can. */
+void emulate_protect(int on);
+
 /* Counts since the start of the process. */
 long emulate_launches(void);         /* kernels that ran, those of graphs as well */
 size_t emulate_device_bytes(void);   /* that cudaMalloc gave and nobody freed */

@@ -12,20 +12,6 @@
 #include "emulate_control.h"
 #include "switch.h"
 
-#if defined(__SANITIZE_ADDRESS__) /* gcc */
-#define TRM_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define TRM_ASAN 1
-#endif
-#endif
-#ifdef TRM_ASAN
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#else
-#define TRM_ASAN 0
-#endif
-
 namespace trm {
 
 thread *self;
@@ -33,7 +19,6 @@ thread *self;
 namespace {
 
 enum { stack_bytes = TRM_ASAN ? 256 * 1024 : 64 * 1024, page = 4096, guard_bytes = 1024, barriers = 16 };
-const unsigned char guard_byte = 0xa5;
 
 struct pending_copy {
   void *to;
@@ -283,9 +268,8 @@ void collect_any(int threads, void *payload, void (*function)(void **, int), con
   go_on();
 }
 
-void grid_arrive_and_wait(unsigned *count) {
+unsigned grid_arrive(unsigned *count) {
   unsigned all = run.size.x * run.size.y * run.size.z, ticket = (*count)++;
-  unsigned target = (ticket / all + 1) * all;
   for (size_t i = run.polls.size(); i-- > 0;) {
     coroutine *p = run.polls[i];
     if (p->polled != count || *count < p->poll_value) continue;
@@ -293,6 +277,10 @@ void grid_arrive_and_wait(unsigned *count) {
     run.polls.pop_back();
     make_ready(p);
   }
+  return (ticket / all + 1) * all;
+}
+
+void grid_wait(unsigned *count, unsigned target) {
   if (*count >= target) return yield();
   coroutine *t = current();
   t->polled = count;
@@ -371,12 +359,13 @@ void prepare(size_t place, dim3 index) {
   b->index = index;
   b->alive = n;
   b->shared_bytes = run.shared;
+  ASAN_UNPOISON_MEMORY_REGION(b->memory.data(), b->memory.size());
   b->memory.resize(run.shared + 2 * guard_bytes + 1024);
   uintptr_t at = ((uintptr_t)b->memory.data() + guard_bytes + 1023) & ~(uintptr_t)1023;
   b->shared = (unsigned char *)at;
-  memset(b->shared - guard_bytes, guard_byte, guard_bytes);
+  fill_guard(b->shared - guard_bytes, guard_bytes);
   memset(b->shared, 0xff, run.shared);
-  memset(b->shared + run.shared, guard_byte, guard_bytes);
+  fill_guard(b->shared + run.shared, guard_bytes);
   b->warps.assign((size_t)(n + 31) / 32, gathering());
   b->groups.assign((size_t)(n + 127) / 128, gathering());
   for (meeting &m : b->at) m.come.clear();
@@ -404,11 +393,11 @@ void prepare(size_t place, dim3 index) {
 
 void check_guards(const block *b) {
   for (int side = 0; side < 2; side++) {
-    const unsigned char *guard = side ? b->shared + b->shared_bytes : b->shared - guard_bytes;
-    for (int i = 0; i < guard_bytes; i++)
-      if (guard[i] != guard_byte)
-        fail("block (%u, %u, %u) wrote at offset %td of %zu bytes of shared memory", b->index.x, b->index.y, b->index.z,
-             guard + i - b->shared, b->shared_bytes);
+    const unsigned char *found =
+        broken_guard(side ? b->shared + b->shared_bytes : b->shared - guard_bytes, guard_bytes);
+    if (found)
+      fail("block (%u, %u, %u) wrote at offset %td of %zu bytes of shared memory", b->index.x, b->index.y, b->index.z,
+           found - b->shared, b->shared_bytes);
   }
 }
 
@@ -456,6 +445,9 @@ void run_grid(const char *name, dim3 size, int threads, size_t shared, bool coop
   for (size_t i = count; i > 1; i--) std::swap(order[i - 1], order[below((unsigned)i)]);
   size_t together = cooperative ? count : 1;
   while (blocks.size() > together) {
+    std::vector<unsigned char> &memory = blocks.back()->memory;
+    ASAN_UNPOISON_MEMORY_REGION(memory.data(), memory.size());
+    (void)memory;
     delete blocks.back();
     blocks.pop_back();
   }

@@ -1,0 +1,94 @@
+#!/bin/bash
+# trm convert, model cards, and the model that is used when none is named.
+source "$(dirname "$0")/support.bash"
+write_puzzles
+unset TRM_MODELS
+# shellcheck disable=SC2086 # $tiny is several arguments
+run 0 "$TRM" train six.csv --run run $tiny --steps 400 --forward-dtype bfloat16 --quiet
+good=4.322314...33.4.
+
+# -- convert: half the bytes, the same answers --
+run 0 "$TRM" convert run -o narrow.safetensors --dtype bfloat16
+says '^narrow.safetensors$'
+run 0 "$TRM" info narrow.safetensors --tensors --json
+json '{t["dtype"] for t in v["tensors"] if len(t["shape"]) > 1} == {"BF16"} and v["config"]["forward_dtype"] == "bfloat16"'
+json 'v["card"] is None'
+[ "$(stat -c %s narrow.safetensors)" -lt "$(($(stat -c %s run/last.safetensors) * 2 / 3))" ] || fail "the file is not smaller"
+run 0 "$TRM" eval run/last.safetensors six.csv --json --quiet
+cp out wide.json
+run 0 "$TRM" eval narrow.safetensors six.csv --json --quiet
+json '(lambda w: all(v[k] == w[k] for k in v if k not in ("model", "engine", "seconds", "puzzles_per_second")))(json.load(open("wide.json")))'
+run 0 "$TRM" convert narrow.safetensors -o wide.safetensors --dtype float32
+run 0 "$TRM" info wide.safetensors --tensors --json
+json '{t["dtype"] for t in v["tensors"]} == {"F32"}'
+refuse 2 'exists; --force' "$TRM" convert run -o narrow.safetensors
+run 0 "$TRM" convert run -o narrow.safetensors --dtype bfloat16 --force
+refuse 2 'no file to write' "$TRM" convert run
+refuse 2 'keep.*float32.*bfloat16' "$TRM" convert run -o x --dtype int8
+run 0 "$TRM" quantize run -o small.safetensors --quiet
+refuse 2 'int8 weights' "$TRM" convert small.safetensors -o x.safetensors --dtype bfloat16
+
+# -- the card: in the file, or beside it --
+cat >card.json <<'JSON'
+{"name": "six", "data": {"train": "six.csv", "protocol": "by heart"}, "recipe": "none", "seed": 0, "minutes": 0.1,
+ "note": "line\u001b[31m",
+ "accuracy": {"exact_accuracy": 0.5, "interval": [0.2, 0.8], "bands": [{"low": 0, "high": 10, "puzzles": 4, "exact": 3},
+  {"low": 11, "high": null, "puzzles": 2, "exact": 0}]}}
+JSON
+run 0 "$TRM" convert narrow.safetensors -o carded.safetensors --card card.json
+run 0 "$TRM" info carded.safetensors --json
+json 'v["card"] == json.load(open("card.json")) and "trm.card" not in v["provenance"]'
+run 0 "$TRM" info carded.safetensors
+says '^card:$'
+says '^  recipe +none$'
+says '^    interval +\[0.2, 0.8\]$'
+says '^ +0-10 +3 of 4 puzzles, 75.0 %$'
+says '^ +from 11 +0 of 2 puzzles, 0.0 %$'
+grep -q $'\033' out && fail "the card commands the terminal"
+cp narrow.safetensors beside.safetensors
+cp card.json beside.json
+run 0 "$TRM" info beside.safetensors --json
+json 'v["card"]["name"] == "six"'
+echo '[1]' >list.json
+refuse 3 'list.json: is a list|list.json: is an array' "$TRM" convert narrow.safetensors -o x.safetensors --card list.json
+refuse 3 'absent.json' "$TRM" convert narrow.safetensors -o x.safetensors --card absent.json
+[ ! -e x.safetensors ] || fail "a file was written all the same"
+
+# -- no model named --
+mkdir -p bare/bin
+cp "$TRM" bare/bin/trm
+refuse 2 'no model is installed .*bare/bin/../share/trm/models.*--model FILE, or train one' bare/bin/trm solve $good
+refuse 2 'no model is installed' bare/bin/trm eval six.csv
+mkdir -p prefix/bin prefix/share/trm/models named
+cp "$TRM" prefix/bin/trm
+cp carded.safetensors prefix/share/trm/models/four.safetensors
+run 0 prefix/bin/trm solve $good
+says '4 1'
+run 0 prefix/bin/trm eval six.csv --json --quiet
+json 'v["model"].endswith("prefix/bin/../share/trm/models/four.safetensors") and v["puzzles"] == 6'
+refuse 2 'none of the 1 installed models solves puzzles of 81 cells' prefix/bin/trm info
+cp narrow.safetensors named/mine.safetensors
+TRM_MODELS=$work/named run 0 prefix/bin/trm eval six.csv --json --quiet
+json 'v["model"].endswith("named/mine.safetensors")'
+printf 'question,answer\n1%080d,1%080d\n' 0 0 | sed 's/0/./g' >nine.csv
+refuse 2 '81 cells' prefix/bin/trm eval nine.csv
+
+# -- for 9x9 the model for extreme Sudoku comes before others, and a program in its build folder takes the source's --
+tiny9="--seq-len 81 --vocab-size 11 --hidden-size 32 --L-layers 1 --H-cycles 1 --L-cycles 1 --expansion 1 --batch 2"
+if [ -e "${TRM_SOURCE_DIR:-/nonexistent}/../shared/data/sudoku/train.csv" ]; then
+  head -5 "$TRM_SOURCE_DIR/../shared/data/sudoku/train.csv" >hard.csv
+  # shellcheck disable=SC2086
+  run 0 "$TRM" train hard.csv --preset sudoku-mlp --run nine $tiny9 --steps 2 --quiet
+  mkdir -p source/models build
+  cp "$TRM" build/trm
+  echo "CMAKE_HOME_DIRECTORY:INTERNAL=$work/source" >build/CMakeCache.txt
+  cp nine/last.safetensors source/models/another.safetensors
+  run 0 build/trm info --json
+  json 'v["model"].endswith("source/models/another.safetensors")'
+  cp nine/last.safetensors source/models/sudoku-extreme.safetensors
+  run 0 build/trm info --json
+  json 'v["model"].endswith("source/models/sudoku-extreme.safetensors")'
+  run 0 build/trm eval hard.csv --json --quiet --max-steps 1
+  json 'v["model"].endswith("source/models/sudoku-extreme.safetensors")'
+fi
+done_testing
