@@ -54,7 +54,8 @@ static numbers matrix_new(size_t rows, size_t cols, size_t ld, float size) {
 }
 
 static layer layer_new(shape_case s) {
-  layer l = {.s = s, .up_ld = up8((size_t)s.L) + 8, .down_ld = (size_t)s.I + 16};
+  size_t extra = s.b > 1 ? 8 : 0;
+  layer l = {.s = s, .up_ld = up8((size_t)s.L) + extra, .down_ld = (size_t)s.I + 2 * extra};
   l.x = matrix_new((size_t)(s.b * s.L), (size_t)s.D, (size_t)s.D, 2);
   l.up = matrix_new(2 * (size_t)s.I, (size_t)s.L, l.up_ld, 3 / sqrtf((float)s.L));
   l.down = matrix_new((size_t)s.L, (size_t)s.I, l.down_ld, 3 / sqrtf((float)s.I));

@@ -109,13 +109,13 @@ void trm__cuda_pack(trm__cuda_queue *q, trm__cuda_type type, void *dst, ptrdiff_
  * weights have beyond L columns of W_gate_up is not read. */
 typedef struct trm__cuda_mixer {
   int b, L, D, I;
-  const void *in; /* [b][L][D] */
-  void *out;      /* [b][L][D]; may be in */
+  const void *in;             /* [b][L][D] */
+  void *out;                  /* [b][L][D]; may be in */
   const void *gate_up, *down; /* [2I][gate_up_ld] interleaved rows, [L][down_ld] */
   ptrdiff_t gate_up_ld, down_ld;
   double eps;
-  int rms_gate; /* W_down a is multiplied by scale = 1/sqrt(mean over I of (g u)^2 + eps) before it is rounded */
-  void *gu;     /* [b*D][2I] interleaved = g and u; NULL: not kept */
+  int rms_gate;       /* W_down a is multiplied by scale = 1/sqrt(mean over I of (g u)^2 + eps) before it is rounded */
+  void *gu;           /* [b*D][2I] interleaved = g and u; NULL: not kept */
   float *inv, *scale; /* [b*D], of the norm and of rms_gate; NULL: not kept */
 } trm__cuda_mixer;
 int trm__cuda_mixer_fused_supported(const trm__cuda_queue *q, trm__cuda_type type, int L, int D, int I);

@@ -90,8 +90,8 @@ template <int TA, int TB> TRM_DEVICE void trm_wgmma(trm_wgmma_flight &, float (&
                : "l"(a), "l"(b), "r"(1), "n"(TA), "n"(TB));
 }
 
-/* The same with A in registers: 16 numbers of k of the warp's 16 rows, as mma.m16n8k16 wants its a operand. They may not
- * change before the wait. */
+/* The same with A in registers: 16 numbers of k of the warp's 16 rows, as mma.m16n8k16 wants its a operand. They may
+ * not change before the wait. */
 template <int TB>
 TRM_DEVICE void trm_wgmma_held(trm_wgmma_flight &, float (&acc)[11][4], const uint32_t (&a)[4], uint64_t b) {
   asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %49, 0;\n"
