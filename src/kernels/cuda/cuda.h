@@ -100,6 +100,28 @@ void trm__cuda_weight_gradient(trm__cuda_queue *q, const trm__cuda_product *p, f
 void trm__cuda_pack(trm__cuda_queue *q, trm__cuda_type type, void *dst, ptrdiff_t ld, const float *src, int rows,
                     int cols, int transpose, int interleave);
 
+/* -- the mixer, whole ------------------------------------------------------------------------------------------------
+ */
+
+/* out = rms over positions of (in + W_down a), [g; u] = W_gate_up in, a = silu(g) u, for every channel of every
+ * example: what GATE and then RESIDUAL_NORM_T make of a layer, rounded at the same places, without storing a. bf16
+ * alone, L at most 128, D and I multiples of 64; all operands 16-byte aligned, the weights' ld multiples of 8. What the
+ * weights have beyond L columns of W_gate_up is not read. */
+typedef struct trm__cuda_mixer {
+  int b, L, D, I;
+  const void *in;             /* [b][L][D] */
+  void *out;                  /* [b][L][D]; may be in */
+  const void *gate_up, *down; /* [2I][gate_up_ld] interleaved rows, [L][down_ld] */
+  ptrdiff_t gate_up_ld, down_ld;
+  double eps;
+  int rms_gate;       /* W_down a is multiplied by scale = 1/sqrt(mean over I of (g u)^2 + eps) before it is rounded */
+  void *gu;           /* [b*D][2I] interleaved = g and u; NULL: not kept */
+  float *inv, *scale; /* [b*D], of the norm and of rms_gate; NULL: not kept */
+} trm__cuda_mixer;
+int trm__cuda_mixer_fused_supported(const trm__cuda_queue *q, trm__cuda_type type, int L, int D, int I);
+/* Only what is supported. */
+void trm__cuda_mixer_fused(trm__cuda_queue *q, const trm__cuda_mixer *m);
+
 /* -- attention -------------------------------------------------------------------------------------------------------
  */
 

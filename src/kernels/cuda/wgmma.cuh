@@ -53,6 +53,15 @@ template <int NT> TRM_DEVICE void trm_wgmma_settle(float (&acc)[NT][4]) {
 #define TRM__WGMMA_SUMS(j) TRM__WGMMA_SUM(j), TRM__WGMMA_SUM(j + 1), TRM__WGMMA_SUM(j + 2), TRM__WGMMA_SUM(j + 3)
 
 /* acc += A B, started now; TA, TB: 1 for MN-major operands. */
+template <int TA, int TB> TRM_DEVICE void trm_wgmma(trm_wgmma_flight &, float (&acc)[8][4], uint64_t a, uint64_t b) {
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %34, 0;\n"
+               "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+               "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+               "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+               "%32, %33, p, 1, 1, %35, %36;\n}\n"
+               : TRM__WGMMA_SUMS(0), TRM__WGMMA_SUMS(4)
+               : "l"(a), "l"(b), "r"(1), "n"(TA), "n"(TB));
+}
 template <int TA, int TB> TRM_DEVICE void trm_wgmma(trm_wgmma_flight &, float (&acc)[16][4], uint64_t a, uint64_t b) {
   asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\n"
                "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
@@ -79,6 +88,44 @@ template <int TA, int TB> TRM_DEVICE void trm_wgmma(trm_wgmma_flight &, float (&
                : TRM__WGMMA_SUMS(0), TRM__WGMMA_SUMS(4), TRM__WGMMA_SUMS(8), TRM__WGMMA_SUMS(12), TRM__WGMMA_SUMS(16),
                  TRM__WGMMA_SUMS(20), TRM__WGMMA_SUMS(24), TRM__WGMMA_SUMS(28)
                : "l"(a), "l"(b), "r"(1), "n"(TA), "n"(TB));
+}
+
+/* The same with A in registers: 16 numbers of k of the warp's 16 rows, as mma.m16n8k16 wants its a operand. They may
+ * not change before the wait. */
+template <int TB>
+TRM_DEVICE void trm_wgmma_held(trm_wgmma_flight &, float (&acc)[11][4], const uint32_t (&a)[4], uint64_t b) {
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %49, 0;\n"
+               "wgmma.mma_async.sync.aligned.m64n88k16.f32.bf16.bf16 "
+               "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+               "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+               "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43}, "
+               "{%44, %45, %46, %47}, %48, p, 1, 1, %50;\n}\n"
+               : TRM__WGMMA_SUMS(0), TRM__WGMMA_SUMS(4), TRM__WGMMA_SUM(8), TRM__WGMMA_SUM(9), TRM__WGMMA_SUM(10)
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(1), "n"(TB));
+}
+template <int TB>
+TRM_DEVICE void trm_wgmma_held(trm_wgmma_flight &, float (&acc)[13][4], const uint32_t (&a)[4], uint64_t b) {
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %57, 0;\n"
+               "wgmma.mma_async.sync.aligned.m64n104k16.f32.bf16.bf16 "
+               "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+               "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+               "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+               "%48, %49, %50, %51}, "
+               "{%52, %53, %54, %55}, %56, p, 1, 1, %58;\n}\n"
+               : TRM__WGMMA_SUMS(0), TRM__WGMMA_SUMS(4), TRM__WGMMA_SUMS(8), TRM__WGMMA_SUM(12)
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(1), "n"(TB));
+}
+template <int TB>
+TRM_DEVICE void trm_wgmma_held(trm_wgmma_flight &, float (&acc)[16][4], const uint32_t (&a)[4], uint64_t b) {
+  asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %69, 0;\n"
+               "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
+               "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+               "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+               "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+               "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+               "{%64, %65, %66, %67}, %68, p, 1, 1, %70;\n}\n"
+               : TRM__WGMMA_SUMS(0), TRM__WGMMA_SUMS(4), TRM__WGMMA_SUMS(8), TRM__WGMMA_SUMS(12)
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(1), "n"(TB));
 }
 
 #undef TRM__WGMMA_SUM

@@ -10,7 +10,9 @@ struct trm_wgmma_product {
   int blocks; /* of 8 columns */
   bool outer_a, outer_b;
   uint64_t a, b;
-  int group; /* number of commits before it */
+  int group;            /* number of commits before it */
+  const uint32_t *held; /* A in registers, NULL: in shared memory */
+  uint32_t quad[4][4];  /* what the four lanes of the same rows held */
 };
 
 struct trm_wgmma_flight {
@@ -41,10 +43,20 @@ TRM_DEVICE float trm__wgmma_number(uint64_t descriptor, bool mn_major, int row, 
   return trm_to_float(x);
 }
 
+/* Number (row, k) of the held operand, row being the lane's first row or 8 more. */
+TRM_DEVICE float trm__wgmma_held_number(const trm_wgmma_product &w, int upper, int k) {
+  uint32_t word = w.quad[k % 8 / 2][upper + k / 8 * 2];
+  return k & 1 ? trm_high_float(word) : trm_low_float(word);
+}
+
 TRM_DEVICE void trm__wgmma_run(const trm_wgmma_product &w) {
   int thread = (int)threadIdx.x % 128, row = thread / 32 * 16 + thread % 32 / 4, col = thread % 4 * 2;
+  if (w.held && memcmp(w.held, w.quad[thread % 4], sizeof w.quad[0]) != 0)
+    trm::fail("registers of a wgmma under way changed");
   for (int k = 0; k < 16; k++) {
-    float a[2] = {trm__wgmma_number(w.a, w.outer_a, row, k), trm__wgmma_number(w.a, w.outer_a, row + 8, k)};
+    float a[2];
+    for (int upper = 0; upper < 2; upper++)
+      a[upper] = w.held ? trm__wgmma_held_number(w, upper, k) : trm__wgmma_number(w.a, w.outer_a, row + 8 * upper, k);
     for (int j = 0; j < w.blocks; j++)
       for (int e = 0; e < 2; e++) {
         float b = trm__wgmma_number(w.b, w.outer_b, 8 * j + col + e, k);
@@ -63,7 +75,17 @@ TRM_DEVICE void trm__wgmma_drain(trm_wgmma_flight &flight, int groups) {
 template <int TA, int TB, int NT>
 TRM_DEVICE void trm_wgmma(trm_wgmma_flight &flight, float (&acc)[NT][4], uint64_t a, uint64_t b) {
   if (flight.end == trm_wgmma_flight::MOST) trm::fail("too many wgmma under way");
-  flight.product[flight.end++] = {acc, NT, TA != 0, TB != 0, a, b, flight.groups};
+  flight.product[flight.end++] = {acc, NT, TA != 0, TB != 0, a, b, flight.groups, nullptr, {}};
+  if ((flight.groups + (int)blockIdx.x) % 3 == 0) trm__wgmma_drain(flight, -1);
+}
+template <int TB, int NT>
+TRM_DEVICE void trm_wgmma_held(trm_wgmma_flight &flight, float (&acc)[NT][4], const uint32_t (&a)[4], uint64_t b) {
+  if (flight.end == trm_wgmma_flight::MOST) trm::fail("too many wgmma under way");
+  trm_wgmma_product w = {acc, NT, false, TB != 0, 0, b, flight.groups, a, {}};
+  for (int lane = 0; lane < 4; lane++)
+    for (int r = 0; r < 4; r++)
+      w.quad[lane][r] = (uint32_t)trm::shuffle(a[r], (int)threadIdx.x % 32 / 4 * 4 + lane, 0xffffffffu);
+  flight.product[flight.end++] = w;
   if ((flight.groups + (int)blockIdx.x) % 3 == 0) trm__wgmma_drain(flight, -1);
 }
 TRM_DEVICE void trm_wgmma_fence(void) {}
