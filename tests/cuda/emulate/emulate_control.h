@@ -42,6 +42,10 @@ void emulate_eager(int eager);
  * while there is none. 0 (as at the start, unless TRM_EMULATE_PROTECT is set): all can. */
 void emulate_protect(int on);
 
+/* 1: what cudaMalloc gives from now on ends, rounded up to 16 bytes, at an unreadable page, and is aligned to no more
+ * than these 16. 0 (as at the start): it is not. */
+void emulate_fence(int on);
+
 /* Counts since the start of the process. */
 long emulate_launches(void);         /* kernels that ran, those of graphs as well */
 size_t emulate_device_bytes(void);   /* that cudaMalloc gave and nobody freed */
