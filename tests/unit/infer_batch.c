@@ -88,8 +88,8 @@ static void a_rise_does_not_end_a_thorough_search(void **state) {
     while ((b = trm__batch_next(i ? &costs : &hasty, trm__batch_largest(2048, 1024))) > 0)
       trm__batch_record(i ? &costs : &hasty, b, b <= 8 ? 1e-3 : 6e-3 + b * 2e-5);
   assert_int_equal(trm__batch_choose(&hasty, 1024), 8);
-  assert_int_equal(costs.at[costs.count - 1].batch, 256);
-  assert_int_equal(trm__batch_choose(&costs, 1024), 256);
+  assert_int_equal(costs.at[costs.count - 1].batch, 512);
+  assert_int_equal(trm__batch_choose(&costs, 1024), 512);
 }
 
 static void slow_steps_end_the_search(void **state) {

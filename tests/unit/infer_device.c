@@ -117,7 +117,7 @@ static void many_at_once(void **state) {
   CHECK_OK(trm_solve(solver, MANY, many, names, answers, NULL, NULL, NULL, &err), err);
   trm_run run = trm_solver_last_run(solver);
   assert_int_equal(run.origin, TRM_BATCH_MEASURED);
-  assert_true(run.costs > 0 && run.cost[run.costs - 1].batch == 256);
+  assert_true(run.costs > 0 && run.cost[run.costs - 1].batch > 32);
   trm_solver_close(&solver);
   trm__backend_close(&f.runtime->backend);
   f.runtime->backend = inner;
