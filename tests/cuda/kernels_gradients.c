@@ -32,8 +32,7 @@ static buffer gradient_of(const method *v, const problem *p, int la, int lb, int
     multiply_with(v, &x, splits, (float *)(void *)partial.device);
     buffer_pull(&partial);
     for (size_t i = 0; i < mn; i++)
-      for (size_t s = 0; s < (size_t)splits; s++)
-        set_at(&to, i, get_at(&to, i) + get_at(&partial, s * mn + i));
+      for (size_t s = 0; s < (size_t)splits; s++) set_at(&to, i, get_at(&to, i) + get_at(&partial, s * mn + i));
   } else {
     trm__cuda_weight_gradient(&q, &x, (float *)(void *)partial.device, (float *)(void *)to.device, interleaved);
     device_finish(&q);
