@@ -42,6 +42,20 @@ void emulate_eager(int eager);
  * while there is none. 0 (as at the start, unless TRM_EMULATE_PROTECT is set): all can. */
 void emulate_protect(int on);
 
+/* 1: device memory is addresses alone, of any size, and nothing that is put into a stream is carried out; launches and
+ * copies are checked all the same. For what would take too long or too much memory. To be called while there is no
+ * device memory. */
+void emulate_dry(int on);
+
+/* Told of every kernel that runs, or would: dry ones, and those of graphs. NULL: nobody. */
+typedef struct emulate_launch {
+  const char *name;
+  unsigned grid[3];
+  int threads;
+  size_t shared;
+} emulate_launch;
+void emulate_watch(void (*fn)(void *context, const emulate_launch *launch), void *context);
+
 /* 1: what cudaMalloc gives from now on ends, rounded up to 16 bytes, at an unreadable page, and is aligned to no more
  * than these 16. 0 (as at the start): it is not. */
 void emulate_fence(int on);
