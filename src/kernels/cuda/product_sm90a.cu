@@ -184,12 +184,13 @@ void launch_stream(trm__cuda_queue *q, const trm__cuda_product *p) {
                 dim3((unsigned)(all < q->sms ? all : q->sms)), THREADS, S::SHARED, *p, t, all);
 }
 
-/* Wide tiles when n fills them and there is one for every multiprocessor; sums of few steps are bound by bytes. */
+/* Wide tiles when n fills them and more than half of the multiprocessors get one: narrow ones would then put two on
+ * some multiprocessors, which take as long and read more. Sums of few steps are bound by bytes. */
 int choose(const trm__cuda_queue *q, const trm__cuda_product *p, int splits) {
   trm__tiling t = trm__tiling_of(p, BM, wide256::BN, BK, splits, NULL);
   int64_t units = splits ? splits : p->batches, steps = (int64_t)t.steps * p->batches / units;
   bool full = (p->n - 1) % wide256::BN >= wide128::BN && p->epilogue != TRM__CUDA_RESIDUAL_NORM_T;
-  if (!full || t.tiles * units < q->sms || steps < 6) return TRM__WGMMA_128;
+  if (!full || 2 * t.tiles * units <= q->sms || steps < 6) return TRM__WGMMA_128;
   return splits ? TRM__WGMMA_256 : TRM__WGMMA_STREAM;
 }
 
