@@ -1,13 +1,13 @@
-/* Matrix products: every variant, layout and epilogue against plain C on odd shapes, with NaN around all that may be
+/* Matrix products: every method, layout and epilogue against plain C on odd shapes, with NaN around all that may be
  * read and guards around all that may be written, and with the same bits in whatever order threads run. */
 #include "products.h"
 
 /* One call's operands and results. */
 typedef struct call {
-  const variant *v;
+  const method *v;
   const problem *p;
   trm__cuda_product product;
-  numbers a, b, c, residual, gu, gu_in, act, scale, inv, squares;
+  buffer a, b, c, residual, gu, gu_in, act, scale, inv, squares;
   int transposed;
 } call;
 
@@ -17,8 +17,8 @@ static int is_transposed(trm__cuda_epilogue e) {
   return e == TRM__CUDA_RESIDUAL_T || e == TRM__CUDA_RESIDUAL_NORM_T;
 }
 
-static void fill(numbers *x) {
-  for (size_t i = 0; i < x->n; i++) numbers_set(x, i, random_number(x->type));
+static void fill_numbers(buffer *x) {
+  for (size_t i = 0; i < x->n; i++) set_at(x, i, random_number(x->type));
 }
 
 /* c and residual: lines of up8(n) + 8, batches 24 apart; what is between stays NaN. */
@@ -29,16 +29,16 @@ static void call_results(call *c, int in_place) {
   size_t ld = up8(length) + 8, batch = lines * ld + 24, all = (size_t)p->batches * batch;
   x->c_ld = (ptrdiff_t)ld;
   x->c_batch = (ptrdiff_t)batch;
-  c->c = numbers_new(p->type, all);
+  c->c = buffer_numbers(p->type, all);
   x->c = c->c.device;
   if (x->epilogue == TRM__CUDA_STORE) return;
-  c->residual = numbers_new(p->type, all);
+  c->residual = buffer_numbers(p->type, all);
   for (size_t b = 0; b < (size_t)p->batches; b++)
     for (size_t i = 0; i < lines; i++)
       for (size_t j = 0; j < length; j++) {
         float r = random_number(p->type);
-        numbers_set(&c->residual, b * batch + i * ld + j, r);
-        if (in_place) numbers_set(&c->c, b * batch + i * ld + j, r);
+        set_at(&c->residual, b * batch + i * ld + j, r);
+        if (in_place) set_at(&c->c, b * batch + i * ld + j, r);
       }
   x->residual = in_place ? x->c : c->residual.device;
 }
@@ -48,15 +48,15 @@ static void call_gates(call *c, int option) {
   trm__cuda_product *x = &c->product;
   size_t rows = (size_t)p->batches * (size_t)p->m, n = (size_t)p->n;
   if (x->epilogue == TRM__CUDA_GATE) {
-    c->act = numbers_new(p->type, rows * n / 2);
-    if (!(option & 1)) c->gu = numbers_new(p->type, rows * n);
-    if (c->v->wide && n % 128 == 0) c->squares = numbers_new(TRM__CUDA_F32, rows * n / 128);
+    c->act = buffer_numbers(p->type, rows * n / 2);
+    if (!(option & 1)) c->gu = buffer_numbers(p->type, rows * n);
+    if (c->v->wide && n % 128 == 0) c->squares = buffer_numbers(TRM__CUDA_F32, rows * n / 128);
   } else {
-    c->gu = numbers_new(p->type, rows * 2 * n);
-    c->gu_in = numbers_new(p->type, rows * 2 * n);
-    fill(&c->gu_in);
-    if (!(option & 1)) c->act = numbers_new(p->type, rows * n);
-    if (option & 2) memcpy(c->gu.x, c->gu_in.x, c->gu.bytes); /* in place */
+    c->gu = buffer_numbers(p->type, rows * 2 * n);
+    c->gu_in = buffer_numbers(p->type, rows * 2 * n);
+    fill_numbers(&c->gu_in);
+    if (!(option & 1)) c->act = buffer_numbers(p->type, rows * n);
+    if (option & 2) memcpy(c->gu.at, c->gu_in.at, c->gu.bytes); /* in place */
   }
   x->gu = c->gu.device;
   x->act = c->act.device;
@@ -65,7 +65,7 @@ static void call_gates(call *c, int option) {
 }
 
 /* option bit 0: leave out what may be, bit 1: in place, bit 2: with scales, bit 3: lines that are not aligned. */
-static call call_new(const variant *v, const problem *p, trm__cuda_layout la, trm__cuda_layout lb,
+static call call_new(const method *v, const problem *p, trm__cuda_layout la, trm__cuda_layout lb,
                      trm__cuda_epilogue epilogue, int same_b, int option) {
   call c = {.v = v, .p = p, .transposed = is_transposed(epilogue)};
   c.product = (trm__cuda_product){
@@ -76,29 +76,29 @@ static call call_new(const variant *v, const problem *p, trm__cuda_layout la, tr
   if (epilogue == TRM__CUDA_GATE || epilogue == TRM__CUDA_GATE_BACKWARD) call_gates(&c, option);
   else call_results(&c, option & 2);
   if ((option & 4) && (epilogue == TRM__CUDA_RESIDUAL || epilogue == TRM__CUDA_RESIDUAL_T)) {
-    c.scale = numbers_new(TRM__CUDA_F32, rows);
-    fill(&c.scale);
+    c.scale = buffer_numbers(TRM__CUDA_F32, rows);
+    fill_numbers(&c.scale);
     c.product.scale = (const float *)(const void *)c.scale.device;
   }
   if (epilogue == TRM__CUDA_RESIDUAL_NORM_T && !(option & 1)) {
-    c.inv = numbers_new(TRM__CUDA_F32, rows);
+    c.inv = buffer_numbers(TRM__CUDA_F32, rows);
     c.product.inv = (float *)(void *)c.inv.device;
   }
   return c;
 }
 
-static void call_each(call *c, void (*f)(numbers *)) {
-  numbers *all[] = {&c->a, &c->b, &c->c, &c->residual, &c->gu, &c->gu_in, &c->act, &c->scale, &c->inv, &c->squares};
+static void call_each(call *c, void (*f)(buffer *)) {
+  buffer *all[] = {&c->a, &c->b, &c->c, &c->residual, &c->gu, &c->gu_in, &c->act, &c->scale, &c->inv, &c->squares};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) f(all[i]);
 }
-static void push(numbers *x) {
-  numbers_push(x);
+static void push(buffer *x) {
+  buffer_push(x);
 }
-static void pull(numbers *x) {
-  numbers_pull(x);
+static void pull(buffer *x) {
+  buffer_pull(x);
 }
 
-static void close_to(const call *c, const char *what, size_t at, double got, double expected, double tolerance) {
+static void near_to(const call *c, const char *what, size_t at, double got, double expected, double tolerance) {
   if (!(fabs(got - expected) <= tolerance))
     fail_msg("%s, m %d n %d k %d, a %d b %d, epilogue %d: %s[%zu] is %.9g, expected %.9g within %g", c->v->name,
              c->p->m, c->p->n, c->p->k, (int)c->product.a.layout, (int)c->product.b.layout, (int)c->product.epilogue,
@@ -121,13 +121,13 @@ static void check_rows(const call *c) {
     size_t b = at / (size_t)x->c_batch, line = at % (size_t)x->c_batch / (size_t)x->c_ld;
     size_t col = at % (size_t)x->c_batch % (size_t)x->c_ld;
     if (line >= lines || col >= length) {
-      assert_true(numbers_untouched(&c->c, at));
+      assert_true(untouched_at(&c->c, at));
       continue;
     }
     size_t i = b * (size_t)p->m + (c->transposed ? col : line), from = i * (size_t)p->n + (c->transposed ? line : col);
-    double scale = c->scale.x ? (double)numbers_get(&c->scale, i) : 1, acc = p->acc[from] * scale;
-    double r = c->residual.x ? (double)numbers_get(&c->residual, at) : 0;
-    close_to(c, "c", at, (double)numbers_get(&c->c, at), r + acc,
+    double scale = c->scale.at ? (double)get_at(&c->scale, i) : 1, acc = p->acc[from] * scale;
+    double r = c->residual.at ? (double)get_at(&c->residual, at) : 0;
+    near_to(c, "c", at, (double)get_at(&c->c, at), r + acc,
              sum_error(c, from) * fabs(scale) + unit(c) * (fabs(acc) + fabs(r + acc)));
   }
 }
@@ -140,16 +140,16 @@ static void check_normed(const call *c) {
     double sum[128], error[128], squares = 0, errors = 0;
     for (size_t j = 0; j < (size_t)p->n; j++) {
       size_t from = i * (size_t)p->n + j;
-      sum[j] = p->acc[from] + (double)numbers_get(&c->residual, base + j * (size_t)x->c_ld);
+      sum[j] = p->acc[from] + (double)get_at(&c->residual, base + j * (size_t)x->c_ld);
       error[j] = sum_error(c, from) + unit(c) * (fabs(p->acc[from]) + fabs(sum[j]));
       squares += sum[j] * sum[j];
       errors += error[j] * error[j];
     }
     double inverse = 1 / sqrt(squares / p->n + x->eps), relative = 1.5 * inverse * sqrt(errors / p->n) + 1e-6;
-    if (c->inv.x) close_to(c, "inv", i, (double)numbers_get(&c->inv, i), inverse, relative * inverse);
+    if (c->inv.at) near_to(c, "inv", i, (double)get_at(&c->inv, i), inverse, relative * inverse);
     for (size_t j = 0; j < (size_t)p->n; j++) {
       size_t at = base + j * (size_t)x->c_ld;
-      close_to(c, "c", at, (double)numbers_get(&c->c, at), sum[j] * inverse,
+      near_to(c, "c", at, (double)get_at(&c->c, at), sum[j] * inverse,
                1.5 * inverse * error[j] + (relative + unit(c)) * fabs(sum[j] * inverse));
     }
   }
@@ -169,31 +169,31 @@ static void check_gates(const call *c) {
       double error[2] = {sum_error(c, at) + unit(c) * fabs(p->acc[at]),
                          sum_error(c, at + 8) + unit(c) * fabs(p->acc[at + 8])};
       double g = p->acc[at], u = p->acc[at + 8];
-      if (c->gu.x) {
-        close_to(c, "gu", at, (double)numbers_get(&c->gu, at), g, error[0]);
-        close_to(c, "gu", at + 8, (double)numbers_get(&c->gu, at + 8), u, error[1]);
-        g = (double)numbers_get(&c->gu, at);
-        u = (double)numbers_get(&c->gu, at + 8);
+      if (c->gu.at) {
+        near_to(c, "gu", at, (double)get_at(&c->gu, at), g, error[0]);
+        near_to(c, "gu", at + 8, (double)get_at(&c->gu, at + 8), u, error[1]);
+        g = (double)get_at(&c->gu, at);
+        u = (double)get_at(&c->gu, at + 8);
         error[0] = error[1] = 0;
       }
       double silu = g / (1 + exp(-g));
-      close_to(c, "act", i * inner + j, (double)numbers_get(&c->act, i * inner + j), silu * u,
+      near_to(c, "act", i * inner + j, (double)get_at(&c->act, i * inner + j), silu * u,
                2 * unit(c) * fabs(silu * u) + 1.1 * error[0] * fabs(u) + error[1] * (fabs(silu) + error[0]) + 1e-7);
     }
 }
 
 static void check_squares(const call *c) {
   size_t inner = (size_t)c->p->n / 2;
-  if (!c->squares.x || !c->gu.x) return;
+  if (!c->squares.at || !c->gu.at) return;
   for (size_t at = 0; at < c->squares.n; at++) {
     size_t i = at / (inner / 64), part = at % (inner / 64);
     double sum = 0;
     for (size_t j = 64 * part; j < 64 * part + 64; j++) {
-      double g = (double)numbers_get(&c->gu, gate_at(i, j, inner));
-      double u = (double)numbers_get(&c->gu, gate_at(i, j, inner) + 8);
+      double g = (double)get_at(&c->gu, gate_at(i, j, inner));
+      double u = (double)get_at(&c->gu, gate_at(i, j, inner) + 8);
       sum += g * g * u * u;
     }
-    close_to(c, "squares", at, (double)numbers_get(&c->squares, at), sum, 1e-5 * sum);
+    near_to(c, "squares", at, (double)get_at(&c->squares, at), sum, 1e-5 * sum);
   }
 }
 
@@ -203,15 +203,15 @@ static void check_gate_backward(const call *c) {
   for (size_t i = 0; i < (size_t)p->batches * (size_t)p->m; i++)
     for (size_t j = 0; j < inner; j++) {
       size_t at = gate_at(i, j, inner), from = i * inner + j;
-      double g = (double)numbers_get(&c->gu_in, at), u = (double)numbers_get(&c->gu_in, at + 8), d = p->acc[from];
+      double g = (double)get_at(&c->gu_in, at), u = (double)get_at(&c->gu_in, at + 8), d = p->acc[from];
       double s = 1 / (1 + exp(-g)), error = sum_error(c, from) + unit(c) * fabs(d);
       double dg = u * s * (1 + g * (1 - s)), du = g * s;
-      close_to(c, "dg", at, (double)numbers_get(&c->gu, at), d * dg,
+      near_to(c, "dg", at, (double)get_at(&c->gu, at), d * dg,
                error * fabs(dg) + 2 * unit(c) * fabs(d * dg) + 1e-6);
-      close_to(c, "du", at, (double)numbers_get(&c->gu, at + 8), d * du,
+      near_to(c, "du", at, (double)get_at(&c->gu, at + 8), d * du,
                error * fabs(du) + 2 * unit(c) * fabs(d * du) + 1e-6);
-      if (c->act.x)
-        close_to(c, "act", from, (double)numbers_get(&c->act, from), du * u, 2 * unit(c) * fabs(du * u) + 1e-6);
+      if (c->act.at)
+        near_to(c, "act", from, (double)get_at(&c->act, from), du * u, 2 * unit(c) * fabs(du * u) + 1e-6);
     }
 }
 
@@ -233,20 +233,20 @@ static void check_call(const call *c) {
   }
 }
 
-static void same_numbers(const call *c, const char *what, const numbers *x, const numbers *y) {
-  if (x->bytes != y->bytes || (x->bytes && memcmp(x->x, y->x, x->bytes) != 0))
+static void same_numbers(const call *c, const char *what, const buffer *x, const buffer *y) {
+  if (x->bytes != y->bytes || (x->bytes && memcmp(x->at, y->at, x->bytes) != 0))
     fail_msg("%s, epilogue %d: %s differs in another order of threads", c->v->name, (int)c->product.epilogue, what);
 }
 
 /* Twice where the layouts are the same, in another order of threads. */
-static void try_product(const variant *v, const problem *p, int la, int lb, trm__cuda_epilogue epilogue, int option) {
-  uint64_t state = products_state;
+static void try_product(const method *v, const problem *p, int la, int lb, trm__cuda_epilogue epilogue, int option) {
+  uint64_t state = check_state;
   call c[2] = {0};
   int runs = la == lb ? 2 : 1;
   for (int i = 0; i < runs; i++) {
-    products_state = state;
+    check_state = state;
     c[i] = call_new(v, p, layouts[la], layouts[lb], epilogue, p->batches > 1 && (option & 1), option);
-    emulate_seed(products_state + (uint64_t)i);
+    emulate_seed(check_state + (uint64_t)i);
     call_each(&c[i], push);
     multiply_with(v, &c[i].product, 0, NULL);
     call_each(&c[i], pull);
@@ -259,15 +259,15 @@ static void try_product(const variant *v, const problem *p, int la, int lb, trm_
     same_numbers(&c[0], "inv", &c[0].inv, &c[1].inv);
     same_numbers(&c[0], "squares", &c[0].squares, &c[1].squares);
   }
-  call_each(&c[0], numbers_free);
-  call_each(&c[1], numbers_free);
+  call_each(&c[0], buffer_free);
+  call_each(&c[1], buffer_free);
 }
 
 typedef struct shape_case {
   int m, n, k, batches;
 } shape_case;
 
-/* All variants of a type, all layouts. */
+/* All methods of a type, all layouts. */
 static void try_all(trm__cuda_epilogue epilogue, const shape_case *shapes, int count) {
   int option = 0;
   for (int s = 0; s < count; s++) {
@@ -275,12 +275,12 @@ static void try_all(trm__cuda_epilogue epilogue, const shape_case *shapes, int c
       for (int same = 0; same < 2; same++) {
         const shape_case *x = &shapes[s];
         problem p = problem_new((trm__cuda_type)type, x->m, x->n, x->k, x->batches, same);
-        for (int v = 0; v < VARIANTS; v++) {
-          if ((int)variants[v].type != type || !variant_there(&variants[v])) continue;
-          int stream = variants[v].kind == 2 && variants[v].shape == TRM__WGMMA_STREAM;
-          if (epilogue == TRM__CUDA_RESIDUAL_NORM_T && (!variants[v].wide || stream)) continue;
+        for (int v = 0; v < METHODS; v++) {
+          if ((int)methods[v].type != type || !method_there(&methods[v])) continue;
+          int stream = methods[v].kind == 2 && methods[v].shape == TRM__WGMMA_STREAM;
+          if (epilogue == TRM__CUDA_RESIDUAL_NORM_T && (!methods[v].wide || stream)) continue;
           for (int l = 0; l < 4; l++, option += 2)
-            if (x->batches > 1 || !same) try_product(&variants[v], &p, l & 1, l >> 1, epilogue, (option & 6) | same);
+            if (x->batches > 1 || !same) try_product(&methods[v], &p, l & 1, l >> 1, epilogue, (option & 6) | same);
         }
         problem_free(&p);
       }
@@ -324,35 +324,35 @@ static void gate_backward(void **state) {
  */
 static void unaligned(void **state) {
   (void)state;
-  const variant *v = &variants[VARIANTS - 1];
+  const method *v = &methods[METHODS - 1];
   problem p = problem_new(TRM__CUDA_BF16, 70, 130, 40, 2, 0);
   for (int l = 0; l < 4; l++) try_product(v, &p, l & 1, l >> 1, TRM__CUDA_RESIDUAL, 8);
   problem_free(&p);
-  numbers a = numbers_new(TRM__CUDA_BF16, 256), b = numbers_new(TRM__CUDA_BF16, 256);
-  numbers c = numbers_new(TRM__CUDA_BF16, 16 * 17 + 1);
+  buffer a = buffer_numbers(TRM__CUDA_BF16, 256), b = buffer_numbers(TRM__CUDA_BF16, 256);
+  buffer c = buffer_numbers(TRM__CUDA_BF16, 16 * 17 + 1);
   for (size_t i = 0; i < 256; i++) {
-    numbers_set(&a, i, i % 17 ? 0 : 1);
-    numbers_set(&b, i, (float)i);
+    set_at(&a, i, i % 17 ? 0 : 1);
+    set_at(&b, i, (float)i);
   }
   trm__cuda_product x = {.type = TRM__CUDA_BF16, .m = 16, .n = 16, .k = 16, .batches = 1};
   x.c = c.device + 2;
   x.c_ld = 17;
   x.a = (trm__cuda_operand){.x = a.device, .ld = 16};
   x.b = (trm__cuda_operand){.x = b.device, .ld = 16, .layout = TRM__CUDA_OUTER};
-  trm__cuda_queue q = products_queue();
-  numbers_push(&a);
-  numbers_push(&b);
-  numbers_push(&c);
+  trm__cuda_queue q = device_queue();
+  buffer_push(&a);
+  buffer_push(&b);
+  buffer_push(&c);
   trm__cuda_multiply(&q, &x);
-  queue_done(&q);
-  numbers_pull(&c);
+  device_finish(&q);
+  buffer_pull(&c);
   for (size_t i = 0; i < c.n; i++) {
-    if (i % 17 == 0) assert_true(numbers_untouched(&c, i));
-    else assert_true(numbers_get(&c, i) == (float)((i / 17) * 16 + i % 17 - 1));
+    if (i % 17 == 0) assert_true(untouched_at(&c, i));
+    else assert_true(get_at(&c, i) == (float)((i / 17) * 16 + i % 17 - 1));
   }
-  numbers_free(&a);
-  numbers_free(&b);
-  numbers_free(&c);
+  buffer_free(&a);
+  buffer_free(&b);
+  buffer_free(&c);
 }
 
 int main(void) {

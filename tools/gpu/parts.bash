@@ -179,7 +179,8 @@ part_train() {
   note "this run goes on, on this machine, with: gpu_run train $preset MINUTES${run_name:+ --run $run_name}; elsewhere with --init-from $name-last.safetensors"
 }
 
-# The file of the run that holds these weights: last of a run that was stopped is its newest checkpoint's (not averaged).
+# The file of the run that holds these weights. A run writes last when it ends or is stopped; of one that still trains or was
+# killed, last is its newest checkpoint's (not averaged).
 weights_of() {
   local run=$1 which=$2 file=$1/$2.safetensors newest
   newest=$(ls -td "$run"/checkpoints/step-*/ 2>/dev/null | head -1)

@@ -114,7 +114,7 @@ const size_t guard_bytes = 512;
 void check_guards_of(const unsigned char *at, size_t bytes, size_t near, const char *when) {
   if (const unsigned char *found = broken_guard(at - near, near))
     fail("device memory of %zu bytes: a byte %td before it was written (seen %s)", bytes, at - found, when);
-  if (const unsigned char *found = broken_guard(at + bytes, near))
+  if (const unsigned char *found = broken_guard(at + bytes, fenced_behind(at, bytes, near)))
     fail("device memory of %zu bytes: a byte %td beyond it was written (seen %s)", bytes, found - at - (ptrdiff_t)bytes,
          when);
 }
@@ -403,12 +403,13 @@ cudaError_t cudaMalloc(void **pointer, size_t size) {
   if (device.fail_allocation && --device.fail_allocation == 0) return c.end(cudaErrorMemoryAllocation);
   if (device.used + size > device.total) return c.end(cudaErrorMemoryAllocation);
   touching t;
-  unsigned char *at = arena_take(2 * guard_bytes + size);
+  unsigned char *at = fenced_take(guard_bytes, size);
+  at = at ? at - guard_bytes : arena_take(2 * guard_bytes + size);
   if (!at) return c.end(cudaErrorMemoryAllocation);
   if (!device.dry) {
     fill_guard(at, guard_bytes);
     memset(at + guard_bytes, 0xff, size);
-    fill_guard(at + guard_bytes + size, guard_bytes);
+    fill_guard(at + guard_bytes + size, fenced_behind(at + guard_bytes, size, guard_bytes));
   }
   device.memory[(uintptr_t)(at + guard_bytes)] = size;
   device.used += size;
@@ -430,11 +431,11 @@ cudaError_t cudaFree(void *pointer) {
   unsigned char *at = (unsigned char *)pointer;
   if (!device.dry) {
     check_guards_of(at, m->second, guard_bytes, "when it was freed");
-    ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, 2 * guard_bytes + m->second);
+    ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, guard_bytes + m->second + fenced_behind(at, m->second, guard_bytes));
     memset(at, 0xdd, m->second);
   }
   device.used -= m->second;
-  arena_give(at - guard_bytes, 2 * guard_bytes + m->second);
+  if (!fenced_give(at, guard_bytes, m->second)) arena_give(at - guard_bytes, 2 * guard_bytes + m->second);
   device.memory.erase(m);
   return c.end(); /* a lost device's error, but the memory is gone */
 }

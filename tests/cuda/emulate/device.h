@@ -91,6 +91,9 @@ struct touching {
 void protect_as_environment_says();
 unsigned char *arena_take(size_t bytes);
 void arena_give(unsigned char *at, size_t bytes);
+unsigned char *fenced_take(size_t front, size_t bytes);
+size_t fenced_behind(const unsigned char *at, size_t bytes, size_t most);
+bool fenced_give(unsigned char *at, size_t front, size_t bytes);
 extern thread_local cudaError_t last_error;
 
 /* A call of the runtime. error: why it must not go on. end() returns error, or else result, and remembers it. */

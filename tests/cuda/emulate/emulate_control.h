@@ -56,6 +56,10 @@ typedef struct emulate_launch {
 } emulate_launch;
 void emulate_watch(void (*fn)(void *context, const emulate_launch *launch), void *context);
 
+/* 1: what cudaMalloc gives from now on ends, rounded up to 16 bytes, at an unreadable page, and is aligned to no more
+ * than these 16. 0 (as at the start): it is not. */
+void emulate_fence(int on);
+
 /* Counts since the start of the process. */
 long emulate_launches(void);         /* kernels that ran, those of graphs as well */
 size_t emulate_device_bytes(void);   /* that cudaMalloc gave and nobody freed */
