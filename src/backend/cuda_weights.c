@@ -123,6 +123,7 @@ static trm__weights described(const trm__gpu *gpu, const trm__dims *dims, int tr
                     .type = dims->bf16 ? TRM__CUDA_BF16 : TRM__CUDA_F32,
                     .width = dims->bf16 ? 2 : 4};
   w.solves = trm__gpu_solves(gpu, &w);
+  w.mixes = trm__gpu_mixes(gpu, &w);
   return w;
 }
 
