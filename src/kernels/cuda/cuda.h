@@ -171,6 +171,8 @@ typedef struct trm__cuda_solve {
 /* Whether the kernel covers these shapes on this device (0: not); pointers are not looked at. L up to 112, D a multiple
  * of 128, inner widths of 256. */
 int trm__cuda_solve_supported(const trm__cuda_queue *q, const trm__cuda_solve *s);
+/* Whether the calling thread's card takes the launch: it may be one that others share, or be cut into parts. */
+int trm__cuda_solve_fits(const trm__cuda_queue *q, const trm__cuda_solve *s);
 size_t trm__cuda_solve_scratch(const trm__cuda_solve *s);
 void trm__cuda_solve_step(trm__cuda_queue *q, const trm__cuda_solve *s); /* one cooperative launch */
 
