@@ -16,11 +16,13 @@
  */
 
 static trm_status bad_name(const char *name, trm_error *err) {
-  return trm__fail(err, TRM_E_USAGE, "device",
-                   "found '%s', expected cuda or cuda:N (the card's number), with options behind commas: check (wait "
-                   "after every kernel, to find the one that fails), sm80 (leave out code for newer cards), separate "
-                   "(leave out the kernel that runs whole recursion cycles), chunk=MIB (intermediates of a block)",
-                   name);
+  return trm__fail(
+      err, TRM_E_USAGE, "device",
+      "found '%s', expected cuda or cuda:N (the card's number), with options behind commas: check (wait "
+      "after every kernel, to find the one that fails), sm80 (leave out code for newer cards), separate "
+      "(leave out the kernel that runs whole recursion cycles), unfused (leave out the one that runs a whole mixer), "
+      "chunk=MIB (intermediates of a block)",
+      name);
 }
 
 /* Up to four digits; the rest of the text, NULL without digits. */
@@ -38,7 +40,8 @@ static const char *read_option(trm__gpu_choice *choice, const char *text) {
     size_t offset;
   } flags[] = {{"check", offsetof(trm__gpu_choice, check)},
                {"sm80", offsetof(trm__gpu_choice, sm80)},
-               {"separate", offsetof(trm__gpu_choice, separate)}};
+               {"separate", offsetof(trm__gpu_choice, separate)},
+               {"unfused", offsetof(trm__gpu_choice, unfused)}};
   size_t length = strcspn(text, ",");
   if (strncmp(text, "chunk=", 6) == 0) return read_number(text + 6, &choice->chunk);
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
@@ -107,6 +110,7 @@ trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_err
   (void)snprintf(gpu->name, sizeof gpu->name, "cuda:%d", choice->device);
   gpu->device = choice->device;
   gpu->separate = choice->separate;
+  gpu->unfused = choice->unfused;
   gpu->forward_bytes = choice->chunk < 0   ? TRM__GPU_FORWARD_BYTES
                        : choice->chunk > 0 ? (size_t)choice->chunk << 20
                                            : SIZE_MAX;
