@@ -110,10 +110,16 @@ TRM_DEVICE void trm__mixer_finish(const unsigned char *state, float *inverse, co
   int thread = (int)threadIdx.x;
   if (thread < S::BM) {
     float sum = 0;
+    int each = (p.L + TRM__NORM_PARTS - 1) / TRM__NORM_PARTS;
+    for (int part = 0; part < TRM__NORM_PARTS; part++) {
+      int end = (part + 1) * each < p.L ? (part + 1) * each : p.L;
+      float squares = 0;
 #pragma unroll 8
-    for (int l = 0; l < p.L; l++) {
-      float x = trm_to_float(*(const trm_bf16 *)(state + S::at(l, thread)));
-      sum += x * x;
+      for (int l = part * each; l < end; l++) {
+        float x = trm_to_float(*(const trm_bf16 *)(state + S::at(l, thread)));
+        squares += x * x;
+      }
+      sum += squares;
     }
     float r = 1.0f / sqrtf(sum / (float)p.L + (float)p.eps);
     inverse[thread] = r;
