@@ -82,9 +82,10 @@ typedef struct numbers {
 static numbers on_device(const shape *s, const float *qkv, const float *dout) {
   size_t n = out_numbers(s), rows = (size_t)(s->b * s->heads * s->L);
   trm__cuda_queue queue = device_queue();
-  buffer there[] = {buffer_of(s->type, qkv, 3 * n), buffer_of(s->type, dout, n), buffer_numbers(s->type, n),
-                    buffer_numbers(TRM__CUDA_F32, rows), buffer_numbers(s->type, 3 * n),
-                    buffer_new(4 * trm__cuda_attention_scratch(s->type, s->b, s->L, s->heads, s->d))};
+  buffer there[] = {
+      buffer_of(s->type, qkv, 3 * n), buffer_of(s->type, dout, n),
+      buffer_numbers(s->type, n),     buffer_numbers(TRM__CUDA_F32, rows),
+      buffer_numbers(s->type, 3 * n), buffer_new(4 * trm__cuda_attention_scratch(s->type, s->b, s->L, s->heads, s->d))};
   trm__cuda_attention a = {.type = s->type, .b = s->b, .L = s->L, .heads = s->heads, .head_dim = s->d};
   a.qkv = there[0].device;
   a.out = there[2].device;

@@ -1,7 +1,7 @@
-/* What the tests of CUDA kernels share: buffers of which one copy is here and one on the device, between guards that are
- * NaN for who reads them and noticed when they are written; numbers in either type; a second run that must give the same
- * bits. The same programs run on a card and in emulation, where the device's copy also ends at an unreadable page, what
- * the host reads of it stops the test, and a second run has another order of threads. */
+/* What the tests of CUDA kernels share: buffers of which one copy is here and one on the device, between guards that
+ * are NaN for who reads them and noticed when they are written; numbers in either type; a second run that must give the
+ * same bits. The same programs run on a card and in emulation, where the device's copy also ends at an unreadable page,
+ * what the host reads of it stops the test, and a second run has another order of threads. */
 #ifndef TRM_TESTS_CUDA_DEVICE_CHECK_H
 #define TRM_TESTS_CUDA_DEVICE_CHECK_H
 
@@ -128,14 +128,16 @@ static inline void buffer_check(const buffer *b) {
 
 static inline void buffer_push(const buffer *b) {
   if (!b->at) return;
-  cuda_ok(cudaMemcpy(b->device - b->before, b->at - b->before, b->before + b->bytes + b->behind, cudaMemcpyHostToDevice),
-          "to the device");
+  cuda_ok(
+      cudaMemcpy(b->device - b->before, b->at - b->before, b->before + b->bytes + b->behind, cudaMemcpyHostToDevice),
+      "to the device");
 }
 
 static inline void buffer_pull(const buffer *b) {
   if (!b->at) return;
-  cuda_ok(cudaMemcpy(b->at - b->before, b->device - b->before, b->before + b->bytes + b->behind, cudaMemcpyDeviceToHost),
-          "from the device");
+  cuda_ok(
+      cudaMemcpy(b->at - b->before, b->device - b->before, b->before + b->bytes + b->behind, cudaMemcpyDeviceToHost),
+      "from the device");
   buffer_check(b);
 }
 
@@ -282,9 +284,9 @@ static inline void check_distance(const float *x, const double *reference, size_
   if (!(distance <= tolerance)) fail_msg("%s: distance %.3g, allowed %.3g", what, distance, tolerance);
 }
 
-/* A number of the type whose formula has no room for another order: in emulation the same bits (any NaN for NaN); a card
- * may fuse a product and a sum, or round a double function another way in its last place: `size`, of the largest term,
- * says how much that is. */
+/* A number of the type whose formula has no room for another order: in emulation the same bits (any NaN for NaN); a
+ * card may fuse a product and a sum, or round a double function another way in its last place: `size`, of the largest
+ * term, says how much that is. */
 static inline int same_number(float got, float want, trm__cuda_type type, double size) {
   if (isnan(want)) return isnan(got);
   if (got == want) return 1;

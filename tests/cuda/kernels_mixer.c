@@ -176,7 +176,7 @@ static void all_same_bits(const mixer_variant *v, const layer *l, const results 
 }
 
 static void near_to(const mixer_variant *v, const layer *l, int option, const char *what, size_t at, double got,
-                     double expected, double tolerance) {
+                    double expected, double tolerance) {
   if (!(fabs(got - expected) <= tolerance))
     fail_msg("%s, b %d L %d D %d I %d, option %d: %s[%zu] is %.9g, expected %.9g within %g", v->name, l->s.b, l->s.L,
              l->s.D, l->s.I, option, what, at, got, expected, tolerance);
@@ -247,13 +247,12 @@ static void check_channel(const mixer_variant *v, const layer *l, const results 
     near_to(v, l, option, "gu", at, (double)get_at(&r->gu, at), c.g[i], c.gate_error[i][0]);
     near_to(v, l, option, "gu", at + 8, (double)get_at(&r->gu, at + 8), c.u[i], c.gate_error[i][1]);
   }
-  if (r->scale.at)
-    near_to(v, l, option, "scale", row, (double)get_at(&r->scale, row), c.scale, 4 * unit * c.scale);
+  if (r->scale.at) near_to(v, l, option, "scale", row, (double)get_at(&r->scale, row), c.scale, 4 * unit * c.scale);
   channel_sums(&c, l, option);
   if (r->inv.at) near_to(v, l, option, "inv", row, (double)get_at(&r->inv, row), c.inverse, 4 * unit * c.inverse);
   for (size_t p = 0; p < L; p++)
     near_to(v, l, option, "out", (b * L + p) * D + d, (double)get_at(&r->out, (b * L + p) * D + d),
-             c.sum[p] * c.inverse, c.error[p]);
+            c.sum[p] * c.inverse, c.error[p]);
 }
 
 /* Every channel in which something may be different: all of narrow layers, some of wide ones. */

@@ -128,7 +128,7 @@ static void check_rows(const call *c) {
     double scale = c->scale.at ? (double)get_at(&c->scale, i) : 1, acc = p->acc[from] * scale;
     double r = c->residual.at ? (double)get_at(&c->residual, at) : 0;
     near_to(c, "c", at, (double)get_at(&c->c, at), r + acc,
-             sum_error(c, from) * fabs(scale) + unit(c) * (fabs(acc) + fabs(r + acc)));
+            sum_error(c, from) * fabs(scale) + unit(c) * (fabs(acc) + fabs(r + acc)));
   }
 }
 
@@ -150,7 +150,7 @@ static void check_normed(const call *c) {
     for (size_t j = 0; j < (size_t)p->n; j++) {
       size_t at = base + j * (size_t)x->c_ld;
       near_to(c, "c", at, (double)get_at(&c->c, at), sum[j] * inverse,
-               1.5 * inverse * error[j] + (relative + unit(c)) * fabs(sum[j] * inverse));
+              1.5 * inverse * error[j] + (relative + unit(c)) * fabs(sum[j] * inverse));
     }
   }
 }
@@ -178,7 +178,7 @@ static void check_gates(const call *c) {
       }
       double silu = g / (1 + exp(-g));
       near_to(c, "act", i * inner + j, (double)get_at(&c->act, i * inner + j), silu * u,
-               2 * unit(c) * fabs(silu * u) + 1.1 * error[0] * fabs(u) + error[1] * (fabs(silu) + error[0]) + 1e-7);
+              2 * unit(c) * fabs(silu * u) + 1.1 * error[0] * fabs(u) + error[1] * (fabs(silu) + error[0]) + 1e-7);
     }
 }
 
@@ -206,12 +206,10 @@ static void check_gate_backward(const call *c) {
       double g = (double)get_at(&c->gu_in, at), u = (double)get_at(&c->gu_in, at + 8), d = p->acc[from];
       double s = 1 / (1 + exp(-g)), error = sum_error(c, from) + unit(c) * fabs(d);
       double dg = u * s * (1 + g * (1 - s)), du = g * s;
-      near_to(c, "dg", at, (double)get_at(&c->gu, at), d * dg,
-               error * fabs(dg) + 2 * unit(c) * fabs(d * dg) + 1e-6);
+      near_to(c, "dg", at, (double)get_at(&c->gu, at), d * dg, error * fabs(dg) + 2 * unit(c) * fabs(d * dg) + 1e-6);
       near_to(c, "du", at, (double)get_at(&c->gu, at + 8), d * du,
-               error * fabs(du) + 2 * unit(c) * fabs(d * du) + 1e-6);
-      if (c->act.at)
-        near_to(c, "act", from, (double)get_at(&c->act, from), du * u, 2 * unit(c) * fabs(du * u) + 1e-6);
+              error * fabs(du) + 2 * unit(c) * fabs(d * du) + 1e-6);
+      if (c->act.at) near_to(c, "act", from, (double)get_at(&c->act, from), du * u, 2 * unit(c) * fabs(du * u) + 1e-6);
     }
 }
 

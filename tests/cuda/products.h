@@ -1,5 +1,5 @@
-/* What the tests of matrix products share: a product with all its operands, whose results plain C computes in double from
- * the same rounded numbers, and the kernels that can make it. */
+/* What the tests of matrix products share: a product with all its operands, whose results plain C computes in double
+ * from the same rounded numbers, and the kernels that can make it. */
 #ifndef TRM_TESTS_CUDA_PRODUCTS_H
 #define TRM_TESTS_CUDA_PRODUCTS_H
 
@@ -73,7 +73,7 @@ static inline trm__cuda_operand lay_out(buffer *v, trm__cuda_type type, const fl
     for (size_t r = 0; r < (size_t)rows; r++)
       for (size_t p = 0; p < (size_t)k; p++)
         set_at(v, b * batch + (layout == TRM__CUDA_INNER ? r * ld + p : p * ld + r),
-                    x[(b * (size_t)rows + r) * (size_t)k + p]);
+               x[(b * (size_t)rows + r) * (size_t)k + p]);
   return (trm__cuda_operand){
       .x = v->device, .ld = (ptrdiff_t)ld, .batch = same ? 0 : (ptrdiff_t)batch, .layout = layout};
 }

@@ -126,6 +126,7 @@ static void many_at_once(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(mixer), cmocka_unit_test(attention), cmocka_unit_test(many_at_once)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(mixer), cmocka_unit_test(attention),
+                                     cmocka_unit_test(many_at_once)};
   return cmocka_run_group_tests_name("engine on a device", tests, NULL, NULL);
 }

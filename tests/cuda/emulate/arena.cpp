@@ -103,8 +103,8 @@ void arena_give(unsigned char *at, size_t bytes) {
   free_at[at] = size;
 }
 
-/* Within a `touching`: memory with `front` bytes before it and less than 16 behind it, then the page; nullptr where none
- * is asked for. */
+/* Within a `touching`: memory with `front` bytes before it and less than 16 behind it, then the page; nullptr where
+ * none is asked for. */
 unsigned char *fenced_take(size_t front, size_t bytes) {
   if (!fence) return nullptr;
   size_t size = fenced_pages(front, bytes);
