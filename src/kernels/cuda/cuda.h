@@ -4,7 +4,9 @@
  * Activations are stored in the forward type (fp32 or bf16), all sums are fp32 (norms, losses and update numbers where
  * said: double). Under bf16 every stored tensor is rounded once, at the places that kernels.h marks with `round`.
  * Nothing here allocates, and every sum has an order that depends on shapes alone, so that the same call gives the same
- * bits each time: no atomics on floats.
+ * bits each time: no atomics on floats. Shapes include the number of examples: with more of them products take wgmma
+ * instead of mma.sync, and an example's bits stay the same only where the card sums alike in both
+ * (tests/cuda/kernels_variants.c reports it).
  *
  * Pointers are device pointers unless said. Shapes use SPEC.md's letters; a "row" is one position of one example. bf16
  * products want leading dimensions that are multiples of 8 and 16-byte aligned operands.

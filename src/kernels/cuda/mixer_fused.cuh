@@ -103,7 +103,6 @@ TRM_DEVICE void trm__mixer_add(unsigned char *state, const float (&acc)[S::NT][4
     }
 }
 
-enum { NORM_PARTS = 4 }; /* that a channel's squares are summed in, as after separate products (trm__finish) */
 
 /* The norm of each channel, and out. All threads, after a barrier; inverse: shared memory of BM numbers. */
 template <class S>
@@ -112,16 +111,16 @@ TRM_DEVICE void trm__mixer_finish(const unsigned char *state, float *inverse, co
   int thread = (int)threadIdx.x;
   if (thread < S::BM) {
     float sum = 0;
-    int each = (p.L + NORM_PARTS - 1) / NORM_PARTS;
-    for (int l0 = 0; l0 < p.L; l0 += each) {
-      int end = l0 + each < p.L ? l0 + each : p.L;
-      float part = 0;
+    int each = (p.L + TRM__NORM_PARTS - 1) / TRM__NORM_PARTS;
+    for (int part = 0; part < TRM__NORM_PARTS; part++) {
+      int end = (part + 1) * each < p.L ? (part + 1) * each : p.L;
+      float squares = 0;
 #pragma unroll 8
-      for (int l = l0; l < end; l++) {
+      for (int l = part * each; l < end; l++) {
         float x = trm_to_float(*(const trm_bf16 *)(state + S::at(l, thread)));
-        part += x * x;
+        squares += x * x;
       }
-      sum += part;
+      sum += squares;
     }
     float r = 1.0f / sqrtf(sum / (float)p.L + (float)p.eps);
     inverse[thread] = r;

@@ -156,6 +156,9 @@ template <> TRM_DEVICE_SPECIAL float trm__sigmoid_for<trm_bf16>(float x) {
 /* -- what becomes of a tile -------------------------------------------------------------------------------------------
  */
 
+/* That the squares of a row are summed in: the same for all shapes, as bits are. */
+enum { TRM__NORM_PARTS = 4 };
+
 /* BM x BN numbers of T by THREADS threads. Rows of the stage are eight numbers longer than the tile's, so that the
  * fragments of a warp go to different banks. */
 template <class T, int BM, int BN, int THREADS> struct trm__finish {
@@ -163,7 +166,7 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
     PITCH = BN + 8,
     PITCH_T = BM + 8, /* of the stage of transposed results, [BN][BM] */
     STAGE = BM * PITCH > BN *PITCH_T ? BM *PITCH : BN *PITCH_T,
-    PARTS = 4,                     /* that a row's squares are summed in: the same for all shapes, as bits are */
+    PARTS = TRM__NORM_PARTS,
     TURNS = BM * BN / 8 / THREADS, /* eight numbers a thread each */
     BYTES = STAGE * (int)sizeof(T) + (PARTS + 1) * BM * (int)sizeof(float)
   };
