@@ -48,15 +48,16 @@ TRM_KERNEL __launch_bounds__(SUM_THREADS)
   for (int e = 0; e < RUN; e++) to[place + e] += sum[e];
 }
 
-void add_partials(trm__cuda_queue *q, const float *partial, float *to, int m, int n, int splits, int interleaved) {
+} // namespace
+
+void trm__cuda_add_partials(trm__cuda_queue *q, const float *partial, float *to, int m, int n, int splits,
+                            int interleaved) {
   bool four = n % 4 == 0 && ((((size_t)partial) | ((size_t)to)) & 15) == 0;
   int runs = four ? n / 4 : n;
   dim3 grid((unsigned)((runs + SUM_THREADS - 1) / SUM_THREADS), (unsigned)m);
   trm_launch_as(false, q, "sum_partials", four ? sum_partials<4> : sum_partials<1>, grid, SUM_THREADS, 0, partial, to,
                 m, n, splits, interleaved);
 }
-
-} // namespace
 
 void trm__cuda_product_any(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
   bool tensor = p->type == TRM__CUDA_BF16 && operand_fits(p, &p->a) && operand_fits(p, &p->b);
@@ -66,6 +67,7 @@ void trm__cuda_product_any(trm__cuda_queue *q, const trm__cuda_product *p, int s
 }
 
 void trm__cuda_multiply(trm__cuda_queue *q, const trm__cuda_product *p) {
+  if (q->provider && q->provider->multiply(q->provider, q, p)) return;
   trm__cuda_product_any(q, p, 0, NULL);
 }
 
@@ -90,7 +92,8 @@ void trm__cuda_weight_gradient(trm__cuda_queue *q, const trm__cuda_product *p, f
                                int interleaved) {
   trm__cuda_product sums = *p;
   sums.epilogue = TRM__CUDA_PARTIAL;
+  if (q->provider && q->provider->weight_gradient(q->provider, q, &sums, partial, to, interleaved)) return;
   int splits = trm__cuda_splits(p->type, p->m, p->n, p->k, p->batches);
   trm__cuda_product_any(q, &sums, splits, partial);
-  add_partials(q, partial, to, p->m, p->n, splits, interleaved);
+  trm__cuda_add_partials(q, partial, to, p->m, p->n, splits, interleaved);
 }
