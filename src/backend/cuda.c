@@ -37,7 +37,7 @@ static trm_status status_of(cudaError_t error) {
 static const char *advice(const trm__gpu *gpu, cudaError_t error) {
   if (is_lost(error)) return "the card was lost; saved checkpoints stand: look at it with nvidia-smi, then --resume";
   if (status_of(error) == TRM_E_UNSUPPORTED)
-    return "this build has no code for the card: build with its architecture in CMAKE_CUDA_ARCHITECTURES";
+    return "this build has no code for the card: build with its architecture in TRM_CUDA_ARCHS";
   if (gpu->queue.launch[3]) return "saved checkpoints stand";
   return "saved checkpoints stand; with the device option ',check' (as in --device cuda:0,check) the message names the "
          "kernel that fails";

@@ -133,8 +133,8 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
     PITCH = BN + 8,
     PITCH_T = BM + 8, /* of the stage of transposed results, [BN][BM] */
     STAGE = BM * PITCH > BN *PITCH_T ? BM *PITCH : BN *PITCH_T,
-    PARTS = THREADS > BM ? THREADS / BM : 1, /* that a row's squares are summed in */
-    TURNS = BM * BN / 8 / THREADS,           /* eight numbers a thread each */
+    PARTS = 4,                     /* that a row's squares are summed in: the same for all shapes, as bits are */
+    TURNS = BM * BN / 8 / THREADS, /* eight numbers a thread each */
     BYTES = STAGE * (int)sizeof(T) + (PARTS + 1) * BM * (int)sizeof(float)
   };
 
@@ -219,14 +219,14 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
   TRM_METHOD void normed_columns() {
     float *part = (float *)(stage + STAGE), *inverse = part + PARTS * BM;
     __syncthreads();
-    if (thread < PARTS * BM) {
-      int row = thread % BM, each = (p.n + PARTS - 1) / PARTS, j0 = thread / BM * each;
+    for (int u = thread; u < PARTS * BM; u += THREADS) {
+      int row = u % BM, each = (p.n + PARTS - 1) / PARTS, j0 = u / BM * each;
       float sum = 0;
       for (int j = j0; j < j0 + each && j < p.n; j++) {
         float x = trm_to_float(stage[j * PITCH_T + row]);
         sum += x * x;
       }
-      part[thread] = sum;
+      part[u] = sum;
     }
     __syncthreads();
     if (thread < BM) {

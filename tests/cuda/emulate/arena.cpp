@@ -10,6 +10,9 @@ namespace trm {
 namespace {
 
 const size_t page = 4096, range = (size_t)1 << 36;
+const size_t dry_range = (size_t)1 << 40;
+unsigned char *dry_start;
+size_t dry_used; /* never given back */
 bool protect, asked;
 int open_count;
 unsigned char *start, *end, *highest;      /* the range; what was ever taken */
@@ -33,15 +36,29 @@ unsigned char *reserve() {
 } /* namespace */
 
 touching::touching() {
-  if (protect && open_count++ == 0) set_access(PROT_READ | PROT_WRITE);
+  if (protect && open_count++ == 0 && !device.dry) set_access(PROT_READ | PROT_WRITE);
 }
 
 touching::~touching() {
-  if (protect && --open_count == 0) set_access(PROT_NONE);
+  if (protect && --open_count == 0 && !device.dry) set_access(PROT_NONE);
+}
+
+/* Addresses without memory. */
+static unsigned char *dry_take(size_t bytes) {
+  if (!dry_start) {
+    void *at = mmap(nullptr, dry_range, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) return nullptr;
+    dry_start = (unsigned char *)at;
+  }
+  if (dry_range - dry_used < whole_pages(bytes)) return nullptr;
+  unsigned char *at = dry_start + dry_used;
+  dry_used += whole_pages(bytes);
+  return at;
 }
 
 /* Within a `touching`; the first piece that is large enough. */
 unsigned char *arena_take(size_t bytes) {
+  if (device.dry) return dry_take(bytes);
   if (!protect) return (unsigned char *)aligned_alloc(512, (bytes + 511) / 512 * 512);
   size_t size = whole_pages(bytes);
   for (auto f = free_at.begin(); f != free_at.end(); ++f) {
@@ -60,6 +77,7 @@ unsigned char *arena_take(size_t bytes) {
 }
 
 void arena_give(unsigned char *at, size_t bytes) {
+  if (device.dry) return;
   if (!protect) return free(at);
   size_t size = whole_pages(bytes);
   madvise(at, size, MADV_DONTNEED);
@@ -86,6 +104,12 @@ void protect_as_environment_says() {
 }
 
 } /* namespace trm */
+
+void emulate_dry(int on) {
+  if (trm::device.used || trm::open_count) trm::fail("emulate_dry while there is device memory");
+  trm::device.dry = on;
+  trm::dry_used = 0;
+}
 
 void emulate_protect(int on) {
   if (trm::device.used || trm::open_count) trm::fail("emulate_protect while there is device memory");

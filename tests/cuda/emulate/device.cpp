@@ -122,6 +122,7 @@ void check_guards_of(const unsigned char *at, size_t bytes, size_t near, const c
 } /* namespace */
 
 void check_all_guards(const char *when) {
+  if (device.dry) return;
   touching t;
   for (auto &m : device.memory) check_guards_of((const unsigned char *)m.first, m.second, 64, when);
 }
@@ -174,10 +175,15 @@ cudaError_t launch(void *stream, const char *name, dim3 grid, int threads, size_
   if (error) return c.end(error);
   return c.end(push((cudaStream_t)stream, [=]() mutable {
     device.launches++;
+    if (device.watch) {
+      const emulate_launch seen = {name, {grid.x, grid.y, grid.z}, threads, shared};
+      device.watch(device.watch_context, &seen);
+    }
     if (strikes(device.fault, name)) {
       device.sticky = device.fault.error;
       return;
     }
+    if (device.dry) return;
     run_grid(name, grid, threads, shared, cooperative, body);
     check_all_guards("after a launch");
   }));
@@ -399,9 +405,11 @@ cudaError_t cudaMalloc(void **pointer, size_t size) {
   touching t;
   unsigned char *at = arena_take(2 * guard_bytes + size);
   if (!at) return c.end(cudaErrorMemoryAllocation);
-  fill_guard(at, guard_bytes);
-  memset(at + guard_bytes, 0xff, size);
-  fill_guard(at + guard_bytes + size, guard_bytes);
+  if (!device.dry) {
+    fill_guard(at, guard_bytes);
+    memset(at + guard_bytes, 0xff, size);
+    fill_guard(at + guard_bytes + size, guard_bytes);
+  }
   device.memory[(uintptr_t)(at + guard_bytes)] = size;
   device.used += size;
   *pointer = at + guard_bytes;
@@ -420,9 +428,11 @@ cudaError_t cudaFree(void *pointer) {
   drain_all(false);
   touching t;
   unsigned char *at = (unsigned char *)pointer;
-  check_guards_of(at, m->second, guard_bytes, "when it was freed");
-  ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, 2 * guard_bytes + m->second);
-  memset(at, 0xdd, m->second);
+  if (!device.dry) {
+    check_guards_of(at, m->second, guard_bytes, "when it was freed");
+    ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, 2 * guard_bytes + m->second);
+    memset(at, 0xdd, m->second);
+  }
   device.used -= m->second;
   arena_give(at - guard_bytes, 2 * guard_bytes + m->second);
   device.memory.erase(m);
@@ -479,13 +489,17 @@ static int kind_of(const void *dst, const void *src, size_t count, cudaMemcpyKin
   return found;
 }
 
+static void move(void *dst, const void *src, size_t count) {
+  if (!device.dry) memmove(dst, src, count);
+}
+
 cudaError_t cudaMemcpy(void *dst, const void *src, size_t count, cudaMemcpyKind kind) {
   call c;
   if (c.error) return c.end();
   if (cudaError_t error = unsafe()) return c.end(error);
   if (count == 0) return c.end();
   if (kind_of(dst, src, count, kind) < 0) return c.end(cudaErrorInvalidValue);
-  return c.end(push(nullptr, [=]() { memmove(dst, src, count); }));
+  return c.end(push(nullptr, [=]() { move(dst, src, count); }));
 }
 
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t count, cudaMemcpyKind kind, cudaStream_t stream) {
@@ -500,9 +514,9 @@ cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t count, cudaMemcpy
   if (s && s->capture && (pageable_source || pageable_target)) return c.end(cudaErrorStreamCaptureUnsupported);
   if (pageable_source) { /* staged before the call returns */
     std::string staged((const char *)src, count);
-    return c.end(push(stream, [=]() { memcpy(dst, staged.data(), count); }));
+    return c.end(push(stream, [=]() { move(dst, staged.data(), count); }));
   }
-  cudaError_t error = push(stream, [=]() { memmove(dst, src, count); });
+  cudaError_t error = push(stream, [=]() { move(dst, src, count); });
   if (s && pageable_target) advance(*s, s->issued); /* returns when it is there */
   return c.end(error);
 }
@@ -518,5 +532,7 @@ cudaError_t cudaMemsetAsync(void *pointer, int value, size_t count, cudaStream_t
     fprintf(stderr, "emulated device: memset of %zu bytes that are not device memory\n", count);
     return c.end(cudaErrorInvalidValue);
   }
-  return c.end(push(stream, [=]() { memset(pointer, value, count); }));
+  return c.end(push(stream, [=]() {
+    if (!device.dry) memset(pointer, value, count);
+  }));
 }

@@ -72,7 +72,9 @@ struct device_state {
   std::map<uintptr_t, size_t> memory, pinned;
   std::list<std::shared_ptr<stream_state>> streams;
   int captures = 0;
-  bool eager = false;
+  bool eager = false, dry = false;
+  void (*watch)(void *, const emulate_launch *) = nullptr;
+  void *watch_context = nullptr;
   cudaError_t sticky = cudaSuccess;
   long calls = 0, launches = 0, fail_allocation = 0, lose_at = 0;
   cudaError_t lose_error = cudaSuccess;

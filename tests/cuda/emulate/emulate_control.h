@@ -42,6 +42,20 @@ void emulate_eager(int eager);
  * while there is none. 0 (as at the start, unless TRM_EMULATE_PROTECT is set): all can. */
 void emulate_protect(int on);
 
+/* 1: device memory is addresses alone, of any size, and nothing that is put into a stream is carried out; launches and
+ * copies are checked all the same. For what would take too long or too much memory. To be called while there is no
+ * device memory. */
+void emulate_dry(int on);
+
+/* Told of every kernel that runs, or would: dry ones, and those of graphs. NULL: nobody. */
+typedef struct emulate_launch {
+  const char *name;
+  unsigned grid[3];
+  int threads;
+  size_t shared;
+} emulate_launch;
+void emulate_watch(void (*fn)(void *context, const emulate_launch *launch), void *context);
+
 /* Counts since the start of the process. */
 long emulate_launches(void);         /* kernels that ran, those of graphs as well */
 size_t emulate_device_bytes(void);   /* that cudaMalloc gave and nobody freed */

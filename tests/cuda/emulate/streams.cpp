@@ -327,6 +327,7 @@ void emulate_reset(void) {
   device.driver = CUDART_VERSION;
   device.total = (size_t)2 << 30;
   device.eager = false;
+  device.watch = nullptr;
   device.sticky = last_error = cudaSuccess;
   device.calls = device.fail_allocation = device.lose_at = 0;
   plan(device.refuse, "", 0, cudaSuccess);
@@ -341,10 +342,12 @@ void emulate_capability(int major, int minor) {
   device.major = major;
   device.minor = minor;
   int version = 10 * major + minor;
-  device.shared_per_block = 1024 * (size_t)(version >= 90                    ? 227
-                                            : version == 80 || version == 87 ? 163
-                                            : version > 80                   ? 99
-                                                                             : 64);
+  bool large = version == 80 || version == 87; /* of its generation: data centres and robots */
+  device.shared_per_block = 1024 * (size_t)(version >= 120  ? 99
+                                            : version >= 90 ? 227
+                                            : large         ? 163
+                                            : version > 80  ? 99
+                                                            : 64);
 }
 
 void emulate_multiprocessors(int count) {
@@ -382,6 +385,11 @@ void emulate_fault_kernel(const char *text, long nth, cudaError_t error) {
 
 void emulate_eager(int eager) {
   device.eager = eager;
+}
+
+void emulate_watch(void (*fn)(void *context, const emulate_launch *launch), void *context) {
+  device.watch = fn;
+  device.watch_context = context;
 }
 
 long emulate_launches(void) {
