@@ -301,7 +301,8 @@ const cli_command cli_train = {
     .description =
         "Trains a model on DATA, a dataset directory or a CSV or JSON Lines file, and keeps everything in a run "
         "directory: config.json, metrics.jsonl, TensorBoard events, checkpoints, last.safetensors (the averaged "
-        "weights) and, with --valid, best.safetensors: those with the best exact accuracy on the validation data.\n\n"
+        "weights at the end, or where the run was stopped) and, with --valid, best.safetensors: those with the best "
+        "exact accuracy on the validation data.\n\n"
         "SIGINT and SIGTERM finish the step, save and end with exit code 0; a second signal ends at once. A run that "
         "was stopped or killed goes on with --resume, which gives the same bits as a run that was never stopped; "
         "--steps, --max-minutes, --save-every, --keep and --eval-every may be changed then.",

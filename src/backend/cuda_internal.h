@@ -54,9 +54,9 @@ typedef struct trm__gpu {
   cudaStream_t stream;
   int device;
   int recording;
-  int separate;   /* see trm__gpu_choice */
-  char name[32];  /* "cuda:0" */
-  char model[64]; /* the card's */
+  int separate, unfused; /* see trm__gpu_choice */
+  char name[32];         /* "cuda:0" */
+  char model[64];        /* the card's */
   trm__gpu_ring ring;
   size_t forward_bytes, backward_bytes; /* the two constants above; tests make them smaller */
   double *partial;                      /* of norms */
@@ -91,6 +91,7 @@ typedef struct trm__gpu_choice {
   int check;    /* wait after every launch */
   int chunk;    /* MiB between two products of a block going forward; 0: no limit; negative: the constant */
   int separate; /* no kernel of whole recursion cycles */
+  int unfused;  /* mixers as two products */
   int sm80;     /* only code that every card since capability 8.0 runs */
   int lt;       /* products by cuBLASLt: bits 1 << trm__cuda_epilogue */
 } trm__gpu_choice;
@@ -150,6 +151,7 @@ struct trm__weights {
   size_t forward_bytes, backward_bytes; /* the backend's */
   int lt;                               /* cuBLASLt may make products */
   int solves;                           /* whole recursion cycles are one kernel */
+  int mixes;                            /* mixers are one kernel going forward */
   trm__cuda_type type;
   size_t width;     /* bytes of a number of that type */
   trm__arena arena; /* of device memory: everything below */
@@ -268,6 +270,9 @@ void trm__gpu_gated_backward(trm__gpu *gpu, const trm__weights *w, const trm__gp
 /* -- the operations, one file each -----------------------------------------------------------------------------------
  */
 
+/* Whether one kernel is a whole mixer going forward: for all batches of these weights or none, so that a batch's size
+ * changes no bits. Not for so few examples as trm__gpu_solves is for, whose blocks would leave most of a card idle. */
+int trm__gpu_mixes(const trm__gpu *gpu, const trm__weights *w);
 size_t trm__gpu_mixer_saved(const trm__dims *dims, int b, int recompute);
 void trm__gpu_mixer_forward(trm__gpu *gpu, trm__weights *w, int layer, int b, const trm__act *in, trm__act *out,
                             void *saved, int recompute);

@@ -1,6 +1,8 @@
 /* The choice of a batch size from measured costs: see batch.h. */
 #include "infer/batch.h"
 
+#include <math.h>
+
 /* Times a size is tried. The least counts: whatever disturbs a step only makes it slower. FEW suffice when a size
  * already costs less than BETTER of the one before it a puzzle: the best is further up. */
 #define SAMPLES 3
@@ -46,9 +48,10 @@ int trm__batch_next(const trm__batch_costs *costs, int largest) {
   const trm__batch_cost *last = &costs->at[costs->count - 1];
   double least = each(cheapest(costs, last->batch));
   int enough = costs->count > 1 && each(last) < BETTER * each(last - 1) ? FEW : last->seconds < SHORT ? MANY : SAMPLES;
-  if (last->batch > largest || each(last) > HOPELESS * least) return 0;
+  double most = costs->thorough ? HUGE_VAL : least;
+  if (last->batch > largest || each(last) > HOPELESS * most) return 0;
   if (last->samples < enough) return last->batch;
-  if (last->batch > largest / 2 || costs->count == TRM__BATCH_COSTS || each(last) > WORSE * least) return 0;
+  if (last->batch > largest / 2 || costs->count == TRM__BATCH_COSTS || each(last) > WORSE * most) return 0;
   return 2 * last->seconds <= LONGEST_STEP ? 2 * last->batch : 0;
 }
 

@@ -12,9 +12,11 @@ typedef struct trm__batch_cost {
   double seconds;
 } trm__batch_cost;
 
-/* Ascending in batch. Zeroed: nothing is known. */
+/* Ascending in batch. Zeroed: nothing is known. thorough: every size is tried however the costs rise and fall, as on a
+ * device, where they do so with the shapes of tiles and how they fill its multiprocessors, where a step is short, and
+ * where the sizes far up are the best ones. */
 typedef struct trm__batch_costs {
-  int count;
+  int count, thorough;
   trm__batch_cost at[TRM__BATCH_COSTS];
 } trm__batch_costs;
 

@@ -60,6 +60,7 @@ typedef struct loop {
   int width;          /* examples of a round at most */
   int largest;        /* size up to which step times are still measured; 0: width is final */
   int round;          /* examples of the last round */
+  int begun;          /* width of which a device has had its first round */
   int64_t next, left; /* next puzzle to enter; puzzles that left */
 } loop;
 
@@ -261,6 +262,10 @@ static void measure(loop *l, double seconds) {
     if (l->round < l->width) return;
     run->full++;
     run->measured += (seconds - run->measured) / (double)run->full;
+    return;
+  }
+  if (!s->backend->on_host && l->round == l->width && l->begun != l->width) {
+    l->begun = l->width; /* kernels are loaded at their first use, and this may have been it */
     return;
   }
   if (l->round == l->width) trm__batch_record(&s->costs, l->round, seconds);

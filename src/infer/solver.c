@@ -214,6 +214,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   if (!s) return trm__fail_memory(err, model->path, sizeof *s);
   s->runtime = runtime;
   s->backend = runtime->backend;
+  s->costs.thorough = !runtime->backend->on_host;
   s->config = *config;
   s->model = *trm_model_get_config(model);
   if (config->dtype != TRM_SOLVE_MODEL) s->model.forward_dtype = config->dtype - TRM_SOLVE_FLOAT32 + TRM_FLOAT32;

@@ -188,6 +188,12 @@ static trm_status save(session *s, trm_error *err) {
   return status;
 }
 
+/* The EMA where the run stands: at its end, and when it is stopped, so that it can be used before it goes on. */
+static trm_status export_last(session *s, trm_error *err) {
+  trm__checkpoint c = checkpoint_of(s);
+  return trm__checkpoint_export(&c, "last.safetensors", err);
+}
+
 /* -- one update and what follows it ----------------------------------------------------------------------------------
  */
 
@@ -340,13 +346,13 @@ static trm_status updates(session *s, trm_train_fn fn, void *context, trm_error 
     if (status != TRM_OK) return status;
     if (!stop || s->history.finished) continue;
     status = save(s, err);
+    if (status == TRM_OK) status = export_last(s, err);
     if (status != TRM_OK) return status;
     return trm__fail(err, TRM_E_STOPPED, s->run.path,
                      "stopped after update %" PRId64 " of %" PRId64 ", saved in %.700s", s->trainer.step,
                      s->config.updates, s->checkpoint);
   }
-  trm__checkpoint c = checkpoint_of(s);
-  return trm__checkpoint_export(&c, "last.safetensors", err);
+  return export_last(s, err);
 }
 
 static void fill_result(session *s, trm_train_result *result) {

@@ -1,6 +1,6 @@
 /* Attention and rotary positions on the device: against formulas in double and against plain C, at sizes around the
  * edges of every tile, with scores that overflow without their maximum taken out, and the same bits again. */
-#include "numbers.h"
+#include "device_check.h"
 
 #include "kernels/kernels.h"
 
@@ -80,36 +80,33 @@ typedef struct numbers {
 } numbers;
 
 static numbers on_device(const shape *s, const float *qkv, const float *dout) {
-  size_t n = out_numbers(s), rows = (size_t)(s->b * s->heads * s->L), size = numbers_size(s->type);
-  size_t scratch = trm__cuda_attention_scratch(s->type, s->b, s->L, s->heads, s->d);
-  trm__cuda_queue queue = numbers_queue();
+  size_t n = out_numbers(s), rows = (size_t)(s->b * s->heads * s->L);
+  trm__cuda_queue queue = device_queue();
+  buffer there[] = {
+      buffer_of(s->type, qkv, 3 * n), buffer_of(s->type, dout, n),
+      buffer_numbers(s->type, n),     buffer_numbers(TRM__CUDA_F32, rows),
+      buffer_numbers(s->type, 3 * n), buffer_new(4 * trm__cuda_attention_scratch(s->type, s->b, s->L, s->heads, s->d))};
   trm__cuda_attention a = {.type = s->type, .b = s->b, .L = s->L, .heads = s->heads, .head_dim = s->d};
-  void *qkv_there = numbers_upload(s->type, qkv, 3 * n), *dout_there = numbers_upload(s->type, dout, n);
-  a.qkv = qkv_there;
-  a.out = numbers_alloc(n * size);
+  a.qkv = there[0].device;
+  a.out = there[2].device;
   trm__cuda_attention_forward(&queue, &a); /* without lse, as at inference */
-  numbers_finish(&queue);
-  numbers once = {malloc(4 * n), malloc(4 * rows), malloc(12 * n)};
-  float *again = malloc(4 * n);
-  numbers_read(s->type, again, a.out, n);
-  a.lse = numbers_alloc(4 * rows);
-  a.dout = dout_there;
-  a.dqkv = numbers_alloc(3 * n * size);
-  a.scratch = numbers_alloc(4 * scratch);
+  device_finish(&queue);
+  numbers once = {floats(n), floats(rows), floats(3 * n)};
+  float *again = floats(n);
+  buffer_read(&there[2], again);
+  a.lse = (float *)(void *)there[3].device;
+  a.dout = there[1].device;
+  a.dqkv = there[4].device;
+  a.scratch = (float *)(void *)there[5].device;
   trm__cuda_attention_forward(&queue, &a);
   trm__cuda_attention_backward(&queue, &a);
-  numbers_finish(&queue);
-  numbers_read(s->type, once.out, a.out, n);
-  numbers_read(TRM__CUDA_F32, once.lse, a.lse, rows);
-  numbers_read(s->type, once.dqkv, a.dqkv, 3 * n);
+  device_finish(&queue);
+  buffer_read(&there[2], once.out);
+  buffer_read(&there[3], once.lse);
+  buffer_read(&there[4], once.dqkv);
   assert_memory_equal(again, once.out, 4 * n);
   free(again);
-  numbers_free(qkv_there, 3 * n * size, "qkv");
-  numbers_free(dout_there, n * size, "dout");
-  numbers_free(a.out, n * size, "out");
-  numbers_free(a.lse, 4 * rows, "lse");
-  numbers_free(a.dqkv, 3 * n * size, "dqkv");
-  numbers_free(a.scratch, 4 * scratch, "scratch");
+  for (int i = 0; i < 6; i++) buffer_free(&there[i]);
   return once;
 }
 
@@ -122,15 +119,15 @@ static void let_go(numbers *x) {
 /* tolerance: relative distance of out and of each of dq, dk, dv; fp32: also of the numbers one by one. */
 static void compare(const shape *s, float deviation, double tolerance) {
   size_t n = out_numbers(s), rows = (size_t)(s->b * s->heads * s->L), width = (size_t)(s->heads * s->d);
-  float *qkv = numbers_random(s->type, 3 * n, deviation, (uint64_t)s->L), *dout = numbers_random(s->type, n, 1, 7);
+  float *qkv = random_normals(s->type, 3 * n, deviation, (uint64_t)s->L), *dout = random_normals(s->type, n, 1, 7);
   for (size_t i = 0; i < 3 * n; i++) /* values of deviation 1 whatever the scores */
-    if (i / width % 3 == 2) qkv[i] = numbers_rounded(s->type, qkv[i] / deviation);
+    if (i / width % 3 == 2) qkv[i] = rounded(qkv[i] / deviation, s->type);
   result wanted = in_double(s, qkv, dout);
   numbers got = on_device(s, qkv, dout);
   char what[96];
   snprintf(what, sizeof what, "%s L %d heads %d d %d", s->type == TRM__CUDA_BF16 ? "bf16" : "fp32", s->L, s->heads,
            s->d);
-  numbers_near(got.out, wanted.out, n, tolerance, what);
+  check_distance(got.out, wanted.out, n, tolerance, what);
   for (size_t i = 0; i < rows; i++)
     if (!(fabs((double)got.lse[i] - wanted.lse[i]) <= 1e-5 * (1 + fabs(wanted.lse[i]))))
       fail_msg("%s: lse [%zu] is %.9g, expected %.9g", what, i, (double)got.lse[i], wanted.lse[i]);
@@ -205,7 +202,7 @@ static void test_plain_c(void **state) {
   const trm__kernels *ref = &trm__kernels_ref;
   shape s = {TRM__CUDA_F32, 2, 37, 3, 16};
   size_t n = out_numbers(&s), at = 0;
-  float *qkv = numbers_random(s.type, 3 * n, 1, 3), *dout = numbers_random(s.type, n, 1, 4);
+  float *qkv = random_normals(s.type, 3 * n, 1, 3), *dout = random_normals(s.type, n, 1, 4);
   float *out = calloc(n, 4), *dqkv = calloc(3 * n, 4), *scratch = malloc(4 * ref->attention_scratch(s.L, s.d));
   int width = s.heads * s.d;
   for (int i = 0; i < s.b * s.heads; i++) {
@@ -233,22 +230,23 @@ static void test_plain_c(void **state) {
 
 static void rotate(const shape *s, ptrdiff_t ld, const float *x, const float *cosines, const float *sines, int backward,
                    float *to) {
-  size_t n = (size_t)(s->b * s->L) * (size_t)ld, angles = (size_t)(s->L * (s->d / 2)), size = numbers_size(s->type);
-  trm__cuda_queue queue = numbers_queue();
-  void *there = numbers_upload(s->type, x, n), *c = numbers_upload(TRM__CUDA_F32, cosines, angles);
-  void *sine = numbers_upload(TRM__CUDA_F32, sines, angles);
-  trm__cuda_rope(&queue, s->type, there, ld, c, sine, s->b, s->L, s->heads, s->d, backward);
-  numbers_finish(&queue);
-  numbers_read(s->type, to, there, n);
-  numbers_free(there, n * size, "x");
-  numbers_free(c, 4 * angles, "cosines");
-  numbers_free(sine, 4 * angles, "sines");
+  size_t n = (size_t)(s->b * s->L) * (size_t)ld, angles = (size_t)(s->L * (s->d / 2));
+  trm__cuda_queue queue = device_queue();
+  buffer there = buffer_of(s->type, x, n), c = buffer_of(TRM__CUDA_F32, cosines, angles);
+  buffer sine = buffer_of(TRM__CUDA_F32, sines, angles);
+  trm__cuda_rope(&queue, s->type, there.device, ld, (float *)(void *)c.device, (float *)(void *)sine.device, s->b, s->L,
+                 s->heads, s->d, backward);
+  device_finish(&queue);
+  buffer_read(&there, to);
+  buffer_free(&there);
+  buffer_free(&c);
+  buffer_free(&sine);
 }
 
 static void compare_rope(const shape *s, ptrdiff_t ld) {
   size_t n = (size_t)(s->b * s->L) * (size_t)ld;
   int pairs = s->d / 2, round = s->type == TRM__CUDA_BF16;
-  float *x = numbers_random(s->type, n, 1, 11), *cosines = malloc(4 * (size_t)(s->L * pairs) + 4);
+  float *x = random_normals(s->type, n, 1, 11), *cosines = malloc(4 * (size_t)(s->L * pairs) + 4);
   float *sines = malloc(4 * (size_t)(s->L * pairs) + 4), *got = malloc(4 * n), *back = malloc(4 * n),
         *wanted = malloc(4 * n);
   for (int i = 0; i < s->L * pairs; i++) {

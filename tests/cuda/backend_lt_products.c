@@ -8,7 +8,7 @@
 #include "cublaslt.h"
 #endif
 
-static const variant lt = {"cublaslt", TRM__CUDA_BF16, 3, 0, 1};
+static const method lt = {"cublaslt", TRM__CUDA_BF16, 3, 0, 1};
 
 static trm__gpu *open_gpu(void) {
   trm__backend *be = NULL;
@@ -52,20 +52,20 @@ static int is_taken(const call *c, int with_room) {
 static void try_product(trm__gpu *gpu, const problem *p, int la, int lb, trm__cuda_epilogue epilogue, int option,
                         int with_room) {
   call c = call_new(&lt, p, layouts[la], layouts[lb], epilogue, p->batches > 1 && (option & 1), option);
-  numbers room = {0};
+  buffer room = {0};
   long before = trm__gpu_lt_taken(gpu);
   if (with_room) {
-    room = numbers_new(TRM__CUDA_F32, (size_t)p->batches * (size_t)p->m * (size_t)p->n);
+    room = buffer_numbers(TRM__CUDA_F32, (size_t)p->batches * (size_t)p->m * (size_t)p->n);
     c.product.room = room.device;
     c.product.room_bytes = room.bytes;
-    numbers_push(&room);
+    buffer_push(&room);
   }
   call_each(&c, push);
   trm__cuda_multiply(&gpu->queue, &c.product);
-  queue_done(&gpu->queue);
-  cuda_ok(cudaStreamSynchronize(gpu->stream));
+  device_finish(&gpu->queue);
+  cuda_ok(cudaStreamSynchronize(gpu->stream), "waiting");
   call_each(&c, pull);
-  numbers_pull(&room);
+  buffer_pull(&room);
   check_call(&c);
 #ifdef TRM_EMULATE
   if (trm__gpu_lt_taken(gpu) - before != is_taken(&c, with_room))
@@ -74,8 +74,8 @@ static void try_product(trm__gpu *gpu, const problem *p, int la, int lb, trm__cu
 #else
   assert_true(trm__gpu_lt_taken(gpu) - before <= is_taken(&c, with_room));
 #endif
-  call_each(&c, numbers_free);
-  numbers_free(&room);
+  call_each(&c, buffer_free);
+  buffer_free(&room);
 }
 
 typedef struct shape_case {
@@ -146,13 +146,13 @@ static void try_gradient(trm__gpu *gpu, const shape_case *x, int la, int lb, int
   c.product = (trm__cuda_product){.type = TRM__CUDA_BF16, .m = x->m, .n = x->n, .k = x->k, .batches = x->batches};
   c.product.a = lay_out(&c.a, TRM__CUDA_BF16, p.a, x->batches, x->m, x->k, layouts[la], 8, 0);
   c.product.b = lay_out(&c.b, TRM__CUDA_BF16, p.b, x->batches, x->n, x->k, layouts[lb], 0, 0);
-  numbers to = numbers_new(TRM__CUDA_F32, all + shift);
+  buffer to = buffer_numbers(TRM__CUDA_F32, all + shift);
   int splits = trm__cuda_splits(TRM__CUDA_BF16, x->m, x->n, x->k, x->batches);
-  numbers partial = numbers_new(TRM__CUDA_F32, (size_t)splits * all);
+  buffer partial = buffer_numbers(TRM__CUDA_F32, (size_t)splits * all);
   double *expected = problem_memory(all, sizeof *expected);
   for (size_t i = 0; i < all; i++) {
     float old = random_number(TRM__CUDA_F32);
-    numbers_set(&to, shift + i, old);
+    set_at(&to, shift + i, old);
     expected[i] = (double)old;
   }
   for (size_t i = 0; i < (size_t)x->batches * all; i++) {
@@ -160,25 +160,25 @@ static void try_gradient(trm__gpu *gpu, const shape_case *x, int la, int lb, int
     expected[at] += p.acc[i];
   }
   long before = trm__gpu_lt_taken(gpu);
-  numbers_push(&to);
-  numbers_push(&partial);
+  buffer_push(&to);
+  buffer_push(&partial);
   call_each(&c, push);
   trm__cuda_weight_gradient(&gpu->queue, &c.product, (float *)(void *)partial.device,
                             (float *)(void *)to.device + shift, interleaved);
-  queue_done(&gpu->queue);
-  cuda_ok(cudaStreamSynchronize(gpu->stream));
-  numbers_pull(&to);
-  numbers_pull(&partial);
+  device_finish(&gpu->queue);
+  cuda_ok(cudaStreamSynchronize(gpu->stream), "waiting");
+  buffer_pull(&to);
+  buffer_pull(&partial);
   for (size_t i = 0; i < all; i++)
-    close_to(&c, "to", i, (double)numbers_get(&to, shift + i), expected[i], 1e-5 * (1 + x->k * x->batches));
+    near_to(&c, "to", i, (double)get_at(&to, shift + i), expected[i], 1e-5 * (1 + x->k * x->batches));
 #ifdef TRM_EMULATE
   assert_int_equal(trm__gpu_lt_taken(gpu) - before, x->batches == 1);
 #else
   assert_true(trm__gpu_lt_taken(gpu) - before <= (x->batches == 1));
 #endif
-  call_each(&c, numbers_free);
-  numbers_free(&to);
-  numbers_free(&partial);
+  call_each(&c, buffer_free);
+  buffer_free(&to);
+  buffer_free(&partial);
   free(expected);
   problem_free(&p);
 }
@@ -204,12 +204,12 @@ static void unaligned_operands_are_declined(void **state) {
   call c = call_new(&lt, &p, TRM__CUDA_INNER, TRM__CUDA_INNER, TRM__CUDA_STORE, 0, 8);
   call_each(&c, push);
   trm__cuda_multiply(&gpu->queue, &c.product);
-  queue_done(&gpu->queue);
-  cuda_ok(cudaStreamSynchronize(gpu->stream));
+  device_finish(&gpu->queue);
+  cuda_ok(cudaStreamSynchronize(gpu->stream), "waiting");
   call_each(&c, pull);
   check_call(&c);
   assert_int_equal(trm__gpu_lt_taken(gpu), 0);
-  call_each(&c, numbers_free);
+  call_each(&c, buffer_free);
   problem_free(&p);
   close_gpu(gpu);
 }
@@ -226,11 +226,11 @@ static void refused_shapes_are_left_to_the_kernels(void **state) {
     call c = call_new(&lt, &p, TRM__CUDA_INNER, TRM__CUDA_INNER, TRM__CUDA_GATE, 0, 0);
     call_each(&c, push);
     trm__cuda_multiply(&gpu->queue, &c.product);
-    queue_done(&gpu->queue);
-    cuda_ok(cudaStreamSynchronize(gpu->stream));
+    device_finish(&gpu->queue);
+    cuda_ok(cudaStreamSynchronize(gpu->stream), "waiting");
     call_each(&c, pull);
     check_call(&c);
-    call_each(&c, numbers_free);
+    call_each(&c, buffer_free);
   }
   emulate_cublaslt_refuse(0);
   assert_int_equal(trm__gpu_lt_taken(gpu), 0);

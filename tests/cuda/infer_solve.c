@@ -89,13 +89,13 @@ static void answers_match(void **state) {
   check_remove(dir);
 }
 
-static void whole_cycles_match(void **state) {
-  (void)state;
+static void whole_cycles_match_as(trm_activation activation) {
   char dir[64];
   check_temp_dir(dir);
   const char *path = check_path(dir, "model.safetensors");
   trm_model_config config = wide_config(1, 1);
   solved separate, whole, cpu;
+  config.activation = activation;
   test_model_write(path, &config, NULL);
   solve(path, "cpu", 2, 2, &cpu);
   solve(path, "cuda:0,separate", 2, 2, &separate);
@@ -103,9 +103,22 @@ static void whole_cycles_match(void **state) {
   compare(&whole, &separate, 2, 0.1, 2);
   compare(&whole, &cpu, 2, 0.1, 2);
 #ifdef TRM_EMULATE
+  solved refused; /* a card without room for the kernel's grid */
   assert_true(whole.launches < separate.launches);
+  emulate_resident(0);
+  solve(path, "cuda", 2, 2, &refused);
+  emulate_reset();
+  assert_int_equal(refused.launches, separate.launches);
+  assert_memory_equal(refused.answers, separate.answers, 2 * CELLS * sizeof(int32_t));
+  compare(&refused, &separate, 2, 0, 0);
 #endif
   check_remove(dir);
+}
+
+static void whole_cycles_match(void **state) {
+  (void)state;
+  whole_cycles_match_as(TRM_ACT_SILU);
+  whole_cycles_match_as(TRM_ACT_RMS_GATE);
 }
 
 static void what_a_card_lacks(void **state) {

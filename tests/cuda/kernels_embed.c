@@ -11,12 +11,23 @@ typedef struct embed_test {
   buffer btokens, btable, bpositions, brows, be, bde, bdtable, bdpositions, bdrows, bpartial;
 } embed_test;
 
+/* With the device's addresses. */
+static trm__cuda_embed there(const trm__cuda_embed *here) {
+  trm__cuda_embed e = *here;
+  e.tokens = THERE(e.tokens), e.rows = THERE(e.rows), e.table = THERE(e.table), e.positions = THERE(e.positions);
+  e.e = THERE(e.e), e.de = THERE(e.de), e.dtable = THERE(e.dtable), e.dpositions = THERE(e.dpositions);
+  e.drows = THERE(e.drows), e.partial = THERE(e.partial);
+  return e;
+}
+
 static void launch_forward(trm__cuda_queue *q, void *context) {
-  trm__cuda_embed_forward(q, &((embed_test *)context)->e);
+  trm__cuda_embed e = there(&((embed_test *)context)->e);
+  trm__cuda_embed_forward(q, &e);
 }
 
 static void launch_backward(trm__cuda_queue *q, void *context) {
-  trm__cuda_embed_backward(q, &((embed_test *)context)->e);
+  trm__cuda_embed e = there(&((embed_test *)context)->e);
+  trm__cuda_embed_backward(q, &e);
 }
 
 static size_t state_of(const shape *s) {
@@ -62,10 +73,6 @@ static void close_test(embed_test *t) {
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) buffer_free(all[i]);
   float *arrays[] = {t->table, t->positions, t->rows, t->de, t->want, t->dtable, t->dpositions};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
-}
-
-static float rounded(float x, trm__cuda_type type) {
-  return type == TRM__CUDA_BF16 ? to_bf16(x) : x;
 }
 
 static size_t token_of(const embed_test *t, const shape *s, size_t at) {

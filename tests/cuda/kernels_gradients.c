@@ -1,4 +1,4 @@
-/* Weight gradients in parts, the packing of weights, and Muon's step, on the emulated device. */
+/* Weight gradients in parts, the packing of weights, and Muon's step. */
 #include "products.h"
 
 #include "kernels/update.h"
@@ -11,57 +11,60 @@ static size_t apart(size_t i, size_t m) {
   return i / 16 * 8 + i % 8 + (i % 16 >= 8 ? m / 2 : 0);
 }
 
-/* to = 1 + gradient; made by a variant in `splits` parts of partial, or by trm__cuda_weight_gradient (splits 0). */
-static numbers gradient_of(const variant *v, const problem *p, int la, int lb, int splits, int interleaved) {
+/* to = 1 + gradient, behind `skip` numbers; made by a method in `splits` parts of partial, or by
+ * trm__cuda_weight_gradient (splits 0). */
+static buffer gradient_of(const method *v, const problem *p, int la, int lb, int splits, int interleaved, size_t skip) {
   static const trm__cuda_layout layouts[2] = {TRM__CUDA_INNER, TRM__CUDA_OUTER};
   size_t mn = (size_t)p->m * (size_t)p->n;
   trm__cuda_product x = {.type = p->type, .m = p->m, .n = p->n, .k = p->k, .batches = p->batches};
-  trm__cuda_queue q = products_queue();
-  numbers a, b, to = numbers_new(TRM__CUDA_F32, mn);
+  trm__cuda_queue q = device_queue();
+  buffer a, b, to = buffer_numbers(TRM__CUDA_F32, mn + skip);
   x.a = lay_out(&a, p->type, p->a, p->batches, p->m, p->k, layouts[la], 0, 0);
   x.b = lay_out(&b, p->type, p->b, p->batches, p->n, p->k, layouts[lb], 8, 0);
   x.epilogue = TRM__CUDA_PARTIAL;
-  for (size_t i = 0; i < mn; i++) numbers_set(&to, i, 1);
+  for (size_t i = 0; i < mn; i++) set_at(&to, skip + i, 1);
   int parts = splits ? splits : trm__cuda_splits(p->type, p->m, p->n, p->k, p->batches);
-  numbers partial = numbers_new(TRM__CUDA_F32, mn * (size_t)parts);
-  numbers_push(&a);
-  numbers_push(&b);
-  numbers_push(&to);
-  numbers_push(&partial);
+  buffer partial = buffer_numbers(TRM__CUDA_F32, mn * (size_t)parts);
+  buffer_push(&a);
+  buffer_push(&b);
+  buffer_push(&to);
+  buffer_push(&partial);
   if (splits) {
     multiply_with(v, &x, splits, (float *)(void *)partial.device);
-    numbers_pull(&partial);
+    buffer_pull(&partial);
     for (size_t i = 0; i < mn; i++)
       for (size_t s = 0; s < (size_t)splits; s++)
-        numbers_set(&to, i, numbers_get(&to, i) + numbers_get(&partial, s * mn + i));
+        set_at(&to, skip + i, get_at(&to, skip + i) + get_at(&partial, s * mn + i));
   } else {
-    trm__cuda_weight_gradient(&q, &x, (float *)(void *)partial.device, (float *)(void *)to.device, interleaved);
-    queue_done(&q);
-    numbers_pull(&to);
-    numbers_pull(&partial);
+    trm__cuda_weight_gradient(&q, &x, (float *)(void *)partial.device, (float *)(void *)to.device + skip, interleaved);
+    device_finish(&q);
+    buffer_pull(&to);
+    buffer_pull(&partial);
   }
-  numbers_free(&a);
-  numbers_free(&b);
-  numbers_free(&partial);
+  buffer_free(&a);
+  buffer_free(&b);
+  buffer_free(&partial);
   return to;
 }
 
-static void try_gradient(const variant *v, const problem *p, int la, int lb, int splits, int interleaved) {
+static void try_gradient(const method *v, const problem *p, int la, int lb, int splits, int interleaved, size_t skip) {
   emulate_seed(7);
-  numbers to = gradient_of(v, p, la, lb, splits, interleaved);
+  buffer to = gradient_of(v, p, la, lb, splits, interleaved, skip);
   emulate_seed(8);
-  numbers again = gradient_of(v, p, la, lb, splits, interleaved);
+  buffer again = gradient_of(v, p, la, lb, splits, interleaved, skip);
+  for (size_t i = 0; i < skip; i++) assert_true(untouched_at(&to, i));
   for (size_t i = 0; i < (size_t)p->m; i++)
     for (size_t j = 0; j < (size_t)p->n; j++) {
-      size_t n = (size_t)p->n, from = i * n + j, at = (interleaved ? apart(i, (size_t)p->m) : i) * n + j;
-      double got = (double)numbers_get(&to, at) - 1, tolerance = 2e-6 * p->absolute[from] + 1e-6;
+      size_t n = (size_t)p->n, from = i * n + j;
+      size_t at = skip + (interleaved ? apart(i, (size_t)p->m) : i) * n + j;
+      double got = (double)get_at(&to, at) - 1, tolerance = 2e-6 * p->absolute[from] + 1e-6;
       if (!(fabs(got - p->acc[from]) <= tolerance))
         fail_msg("%s, m %d n %d k %d x %d, a %d b %d, %d parts: [%zu] is %g, expected %g", v->name, p->m, p->n, p->k,
                  p->batches, la, lb, splits, at, got, p->acc[from]);
     }
-  assert_memory_equal(to.x, again.x, to.bytes);
-  numbers_free(&to);
-  numbers_free(&again);
+  assert_memory_equal(to.at, again.at, to.bytes);
+  buffer_free(&to);
+  buffer_free(&again);
 }
 
 /* The products of all batches become one sum. */
@@ -83,14 +86,14 @@ static void weight_gradients(void **state) {
     for (int type = 0; type < 2; type++) {
       problem p = problem_new((trm__cuda_type)type, x[0], x[1], x[2], x[3], 0);
       sum_batches(&p);
-      for (int v = 0; v < VARIANTS; v++) {
-        const variant *y = &variants[v];
-        if ((int)y->type != type || !variant_there(y) || (y->kind == 1 && y->shape != TRM__MMA_LARGE) ||
+      for (int v = 0; v < METHODS; v++) {
+        const method *y = &methods[v];
+        if ((int)y->type != type || !method_there(y) || (y->kind == 1 && y->shape != TRM__MMA_LARGE) ||
             (y->kind == 2 && y->shape == TRM__WGMMA_STREAM))
           continue;
-        for (int l = 0; l < 4; l++) try_gradient(y, &p, l & 1, l >> 1, x[4], 0);
+        for (int l = 0; l < 4; l++) try_gradient(y, &p, l & 1, l >> 1, x[4], 0, 0);
       }
-      for (int l = 0; l < 4; l++) try_gradient(&variants[VARIANTS - 1], &p, l & 1, l >> 1, 0, p.m % 16 == 0);
+      for (int l = 0; l < 4; l++) try_gradient(&methods[METHODS - 1], &p, l & 1, l >> 1, 0, p.m % 16 == 0, (size_t)l);
       problem_free(&p);
     }
   }
@@ -106,7 +109,7 @@ static void split_counts(void **state) {
     const int *x = shapes[s];
     int splits = trm__cuda_splits(TRM__CUDA_BF16, x[0], x[1], x[2], x[3]);
     double tiles = ceil(x[0] / 128.0) * ceil(x[1] / 128.0), steps = ceil(x[2] / 64.0) * x[3];
-    assert_in_range(splits, 1, 32);
+    assert_in_range(splits, 1, 64);
     assert_true(splits <= steps);
     if (steps >= 32 * 64) assert_true(tiles * splits >= 128);
   }
@@ -115,36 +118,66 @@ static void split_counts(void **state) {
 /* -- packing
  * ------------------------------------------------------------------------------------------------------------ */
 
-static void try_pack(trm__cuda_type type, int rows, int cols, int transpose, int interleave, size_t extra) {
+/* One matrix of a call, and where it goes. */
+typedef struct packed {
+  trm__cuda_packing p;
+  buffer src, dst;
+} packed;
+
+static packed packed_new(trm__cuda_type type, int rows, int cols, int transpose, int interleave, size_t extra) {
   size_t r = (size_t)rows, c = (size_t)cols, ld = up8(transpose ? r : c) + extra, lines = transpose ? c : r;
-  numbers src = numbers_new(TRM__CUDA_F32, r * c), dst = numbers_new(type, lines * ld);
-  trm__cuda_queue q = products_queue();
-  for (size_t i = 0; i < r * c; i++) numbers_set(&src, i, random_number(TRM__CUDA_F32));
-  numbers_push(&src);
-  numbers_push(&dst);
-  trm__cuda_pack(&q, type, dst.device, (ptrdiff_t)ld, (const float *)(const void *)src.device, rows, cols, transpose,
-                 interleave);
-  queue_done(&q);
-  numbers_pull(&dst);
+  packed k = {.src = buffer_numbers(TRM__CUDA_F32, r * c), .dst = buffer_numbers(type, lines * ld)};
+  for (size_t i = 0; i < r * c; i++) set_at(&k.src, i, random_number(TRM__CUDA_F32));
+  buffer_push(&k.src);
+  buffer_push(&k.dst);
+  k.p = (trm__cuda_packing){
+      k.dst.device, (const float *)(const void *)k.src.device, (ptrdiff_t)ld, rows, cols, type, transpose, interleave};
+  return k;
+}
+
+static void packed_check(packed *k) {
+  const trm__cuda_packing *p = &k->p;
+  size_t r = (size_t)p->rows, c = (size_t)p->cols, ld = (size_t)p->ld, lines = p->transpose ? c : r;
+  buffer_pull(&k->dst);
   for (size_t line = 0; line < lines; line++)
     for (size_t at = 0; at < ld; at++) {
-      size_t place = transpose ? at : line, col = transpose ? line : at;
-      size_t row = interleave && place < r ? apart(place, r) : place;
-      float x = place < r && col < c ? numbers_get(&src, row * c + col) : 0;
-      assert_true(numbers_get(&dst, line * ld + at) == (type == TRM__CUDA_BF16 ? bf16_of(x) : x));
+      size_t place = p->transpose ? at : line, col = p->transpose ? line : at;
+      size_t row = p->interleave && place < r ? apart(place, r) : place;
+      float x = place < r && col < c ? get_at(&k->src, row * c + col) : 0;
+      assert_true(get_at(&k->dst, line * ld + at) == (p->type == TRM__CUDA_BF16 ? to_bf16(x) : x));
     }
-  numbers_free(&src);
-  numbers_free(&dst);
+  buffer_free(&k->src);
+  buffer_free(&k->dst);
+}
+
+/* All shapes and options, `at_once` matrices a call. */
+static void try_packing(int at_once) {
+  static const int shapes[][2] = {{1, 1}, {16, 97}, {97, 16}, {128, 32}, {48, 133}};
+  enum { CASES = 2 * 5 * 8 };
+  packed k[CASES];
+  trm__cuda_packing list[CASES];
+  trm__cuda_queue q = device_queue();
+  int count = 0;
+  for (int i = 0; i < CASES; i++) {
+    const int *shape = shapes[i / 2 % 5];
+    int option = i / 10, type = i % 2;
+    if (shape[0] % 16 != 0 && (option & 2)) continue;
+    k[count] = packed_new((trm__cuda_type)type, shape[0], shape[1], option & 1, option & 2, option & 4 ? 40 : 0);
+    list[count] = k[count].p;
+    count++;
+  }
+  for (int i = 0; i < count; i += at_once) trm__cuda_pack(&q, list + i, at_once < count - i ? at_once : count - i);
+  device_finish(&q);
+  for (int i = 0; i < count; i++) packed_check(&k[i]);
+  trm__cuda_pack(&q, NULL, 0); /* nothing */
+  device_finish(&q);
 }
 
 static void packing(void **state) {
   (void)state;
-  static const int shapes[][2] = {{1, 1}, {16, 97}, {97, 16}, {128, 32}, {48, 133}};
-  for (int type = 0; type < 2; type++)
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
-      for (int option = 0; option < 8; option++)
-        if (shapes[s][0] % 16 == 0 || !(option & 2))
-          try_pack((trm__cuda_type)type, shapes[s][0], shapes[s][1], option & 1, option & 2, option & 4 ? 40 : 0);
+  try_packing(1);
+  try_packing(32);
+  try_packing(1000);
 }
 
 /* -- Muon
@@ -163,7 +196,7 @@ static void multiply_double(double *to, double alpha, const double *base, double
 
 /* What a bf16 operand holds of x. */
 static void round_into(double *to, const double *x, size_t n, int rounded) {
-  for (size_t i = 0; i < n; i++) to[i] = rounded ? (double)bf16_of((float)x[i]) : x[i];
+  for (size_t i = 0; i < n; i++) to[i] = rounded ? (double)to_bf16((float)x[i]) : x[i];
 }
 
 /* Five steps on x [rows][cols], in double; rounded: the products' operands are bf16. */
@@ -194,43 +227,43 @@ enum { MUON_LR = 0, MUON_MOMENTUM, MUON_DECAY };
 static const double muon_rates[] = {0.02, 0.95, 0.1};
 
 typedef struct muon_state {
-  numbers p, m, ema, g, scratch;
+  buffer p, m, ema, g, scratch;
   trm__update_state update;
 } muon_state;
 
 static muon_state muon_new(int rows, int cols) {
   size_t n = (size_t)rows * (size_t)cols;
   muon_state s = {.update = {.t = 3, .factor = 0.5, .ema_decay = 0.9, .grad_scale = 0.25}};
-  numbers *all[] = {&s.p, &s.m, &s.ema, &s.g};
+  buffer *all[] = {&s.p, &s.m, &s.ema, &s.g};
   for (size_t i = 0; i < 4; i++) {
-    *all[i] = numbers_new(TRM__CUDA_F32, n);
-    for (size_t e = 0; e < n; e++) numbers_set(all[i], e, random_number(TRM__CUDA_F32));
+    *all[i] = buffer_numbers(TRM__CUDA_F32, n);
+    for (size_t e = 0; e < n; e++) set_at(all[i], e, random_number(TRM__CUDA_F32));
   }
-  s.scratch = numbers_new(TRM__CUDA_F32, trm__cuda_muon_scratch(rows, cols));
+  s.scratch = buffer_numbers(TRM__CUDA_F32, trm__cuda_muon_scratch(rows, cols));
   return s;
 }
 
 static void muon_free(muon_state *s) {
-  numbers_free(&s->p);
-  numbers_free(&s->m);
-  numbers_free(&s->ema);
-  numbers_free(&s->g);
-  numbers_free(&s->scratch);
+  buffer_free(&s->p);
+  buffer_free(&s->m);
+  buffer_free(&s->ema);
+  buffer_free(&s->g);
+  buffer_free(&s->scratch);
 }
 
 static void muon_run(muon_state *s, int rows, int cols, int with_ema) {
-  trm__cuda_queue q = products_queue();
-  numbers update = numbers_new(TRM__CUDA_F32, sizeof s->update / sizeof(float));
-  numbers *all[] = {&s->p, &s->m, &s->ema, &s->g, &s->scratch, &update};
-  memcpy(update.x, &s->update, sizeof s->update);
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++) numbers_push(all[i]);
+  trm__cuda_queue q = device_queue();
+  buffer update = buffer_numbers(TRM__CUDA_F32, sizeof s->update / sizeof(float));
+  buffer *all[] = {&s->p, &s->m, &s->ema, &s->g, &s->scratch, &update};
+  memcpy(update.at, &s->update, sizeof s->update);
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) buffer_push(all[i]);
   trm__cuda_muon(&q, (const trm__update_state *)(const void *)update.device, (float *)(void *)s->p.device,
                  (float *)(void *)s->m.device, with_ema ? (float *)(void *)s->ema.device : NULL,
                  (const float *)(const void *)s->g.device, rows, cols, muon_rates[MUON_LR], muon_rates[MUON_MOMENTUM],
                  muon_rates[MUON_DECAY], (float *)(void *)s->scratch.device);
-  queue_done(&q);
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++) numbers_pull(all[i]);
-  numbers_free(&update);
+  device_finish(&q);
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) buffer_pull(all[i]);
+  buffer_free(&update);
 }
 
 /* Distance of the step that p shows from x, relative; x has rows <= cols. */
@@ -239,7 +272,7 @@ static double step_error(const muon_state *s, const double *before, const double
   double step = lr * sqrt(fmax(1, (double)r / (double)c));
   for (size_t i = 0; i < r * c; i++) {
     double expected = x[r <= c ? i : i % c * r + i / c];
-    double got = ((1 - lr * muon_rates[MUON_DECAY]) * before[i] - (double)numbers_get(&s->p, i)) / step;
+    double got = ((1 - lr * muon_rates[MUON_DECAY]) * before[i] - (double)get_at(&s->p, i)) / step;
     error += (got - expected) * (got - expected);
     all += expected * expected;
   }
@@ -253,11 +286,11 @@ static void try_muon(int rows, int cols) {
   double *p = problem_memory(n, sizeof *p), *m = problem_memory(n, sizeof *m), *ema = problem_memory(n, sizeof *ema);
   double mu = muon_rates[MUON_MOMENTUM];
   for (size_t i = 0; i < n; i++) {
-    double g = (double)numbers_get(&s.g, i) * s.update.grad_scale;
-    m[i] = mu * (double)numbers_get(&s.m, i) + (1 - mu) * g;
+    double g = (double)get_at(&s.g, i) * s.update.grad_scale;
+    m[i] = mu * (double)get_at(&s.m, i) + (1 - mu) * g;
     exact[rows <= cols ? i : i % c * r + i / c] = mu * m[i] + (1 - mu) * g;
-    p[i] = (double)numbers_get(&s.p, i);
-    ema[i] = (double)numbers_get(&s.ema, i);
+    p[i] = (double)get_at(&s.p, i);
+    ema[i] = (double)get_at(&s.ema, i);
   }
   memcpy(rounded, exact, n * sizeof *rounded);
   orthogonalize(exact, rows <= cols ? r : c, rows <= cols ? c : r, 0);
@@ -266,8 +299,8 @@ static void try_muon(int rows, int cols) {
   double near = step_error(&s, p, rounded, r, c), far = step_error(&s, p, exact, r, c);
   if (!(near <= 0.02 && far <= 0.06)) fail_msg("%d x %d: off by %g, from fp32 %g of the step", rows, cols, near, far);
   for (size_t i = 0; i < n; i++) {
-    assert_true(fabs((double)numbers_get(&s.m, i) - m[i]) <= 1e-6);
-    assert_true(fabs((double)numbers_get(&s.ema, i) - (0.9 * ema[i] + 0.1 * (double)numbers_get(&s.p, i))) <= 1e-6);
+    assert_true(fabs((double)get_at(&s.m, i) - m[i]) <= 1e-6);
+    assert_true(fabs((double)get_at(&s.ema, i) - (0.9 * ema[i] + 0.1 * (double)get_at(&s.p, i))) <= 1e-6);
   }
   free(exact);
   free(rounded);
@@ -291,22 +324,22 @@ static void muon(void **state) {
  */
 static void muon_states(void **state) {
   (void)state;
-  uint64_t random = products_state;
+  uint64_t random = check_state;
   muon_state s[4];
   for (int i = 0; i < 4; i++) {
-    products_state = random;
+    check_state = random;
     s[i] = muon_new(24, 72);
     emulate_seed((uint64_t)(i + 1));
     if (i == 2) s[i].update.diverged = TRM__LOSS_BAD;
     if (i < 3) muon_run(&s[i], 24, 72, i != 1);
   }
-  assert_memory_equal(s[0].p.x, s[1].p.x, s[0].p.bytes);
-  assert_memory_equal(s[0].m.x, s[1].m.x, s[0].m.bytes);
-  assert_memory_equal(s[1].ema.x, s[3].ema.x, s[0].ema.bytes);
-  assert_memory_not_equal(s[0].p.x, s[3].p.x, s[0].p.bytes);
-  assert_memory_equal(s[2].p.x, s[3].p.x, s[0].p.bytes);
-  assert_memory_equal(s[2].m.x, s[3].m.x, s[0].m.bytes);
-  assert_memory_equal(s[2].ema.x, s[3].ema.x, s[0].ema.bytes);
+  assert_memory_equal(s[0].p.at, s[1].p.at, s[0].p.bytes);
+  assert_memory_equal(s[0].m.at, s[1].m.at, s[0].m.bytes);
+  assert_memory_equal(s[1].ema.at, s[3].ema.at, s[0].ema.bytes);
+  assert_memory_not_equal(s[0].p.at, s[3].p.at, s[0].p.bytes);
+  assert_memory_equal(s[2].p.at, s[3].p.at, s[0].p.bytes);
+  assert_memory_equal(s[2].m.at, s[3].m.at, s[0].m.bytes);
+  assert_memory_equal(s[2].ema.at, s[3].ema.at, s[0].ema.bytes);
   for (int i = 0; i < 4; i++) muon_free(&s[i]);
 }
 
@@ -315,12 +348,12 @@ static void muon_zero(void **state) {
   (void)state;
   muon_state s = muon_new(16, 16);
   for (size_t i = 0; i < s.g.n; i++) {
-    numbers_set(&s.g, i, 0);
-    numbers_set(&s.m, i, 0);
-    numbers_set(&s.p, i, 1);
+    set_at(&s.g, i, 0);
+    set_at(&s.m, i, 0);
+    set_at(&s.p, i, 1);
   }
   muon_run(&s, 16, 16, 1);
-  for (size_t i = 0; i < s.p.n; i++) assert_true(fabs((double)numbers_get(&s.p, i) - 0.999) <= 1e-6);
+  for (size_t i = 0; i < s.p.n; i++) assert_true(fabs((double)get_at(&s.p, i) - 0.999) <= 1e-6);
   muon_free(&s);
 }
 

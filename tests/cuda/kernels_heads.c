@@ -16,11 +16,13 @@ typedef struct heads_test {
 } heads_test;
 
 static void launch(trm__cuda_queue *q, void *context) {
-  trm__cuda_heads_run(q, &((heads_test *)context)->h);
-}
-
-static float rounded(float x, trm__cuda_type type) {
-  return type == TRM__CUDA_BF16 ? to_bf16(x) : x;
+  trm__cuda_heads h = ((heads_test *)context)->h; /* with the device's addresses */
+  h.y = THERE(h.y), h.lm_head = THERE(h.lm_head), h.q_weight = THERE(h.q_weight), h.q_bias = THERE(h.q_bias);
+  h.logits = THERE(h.logits), h.q = THERE(h.q), h.labels = THERE(h.labels), h.steps = THERE(h.steps);
+  h.stats = THERE(h.stats), h.d = THERE(h.d), h.dlogits = THERE(h.dlogits), h.dq = THERE(h.dq);
+  h.dlm_head = THERE(h.dlm_head), h.dq_weight = THERE(h.dq_weight), h.dq_bias = THERE(h.dq_bias);
+  h.partial = THERE(h.partial);
+  trm__cuda_heads_run(q, &h);
 }
 
 static buffer weights(size_t n, trm__cuda_type type, float *same) {
@@ -159,7 +161,7 @@ static void check_losses(heads_test *t, const shape *s) {
   const trm__example_stats *stats = t->h.stats;
   for (int e = 0; e < s->b; e++) {
     trm__example_stats want = expect_example(t, s, e);
-    CHECK_CLOSE(stats[e].lm_loss, want.lm_loss, 1e-12 * want.lm_loss, "lm_loss of %d", e);
+    CHECK_CLOSE(stats[e].lm_loss, want.lm_loss, 1e-12 * want.lm_loss + 1e-13, "lm_loss of %d", e);
     CHECK_CLOSE(stats[e].halt_loss, want.halt_loss, 1e-12 * want.halt_loss, "halt_loss of %d", e);
     assert_true(stats[e].q_halt == want.q_halt);
     assert_int_equal(stats[e].labelled, want.labelled);
@@ -169,7 +171,7 @@ static void check_losses(heads_test *t, const shape *s) {
   for (int i = 0; t->h.dlogits && i < s->b * s->S * s->V; i++)
     CHECK_CLOSE((double)t->h.dlogits[i], t->dlogits[i], 1e-6 * fabs(t->dlogits[i]) + 1e-12, "dlogits [%d]", i);
   for (int i = 0; t->h.dq && i < 2 * s->b; i++)
-    CHECK_CLOSE((double)t->h.dq[i], t->dq[i], 1e-6 * fabs(t->dq[i]), "dq [%d]", i);
+    CHECK_CLOSE((double)t->h.dq[i], t->dq[i], 1e-6 * fabs(t->dq[i]) + 1e-15, "dq [%d]", i);
 }
 
 /* -- gradients: from the device's dlogits and dq ------------------------------------------------------------------- */

@@ -16,12 +16,6 @@ typedef struct mixer_variant {
   int exact;      /* the same bits as the unfused products with mma */
 } mixer_variant;
 
-#ifdef TRM_EMULATE
-enum { EMULATED = 1 };
-#else
-enum { EMULATED = 0 };
-#endif
-
 static const mixer_variant mixers[] = {
     {"mma", trm__cuda_mixer_mma, 0, 4, 1, 1},
     {"wgmma", trm__cuda_mixer_wgmma, 1, 4, 65, EMULATED},
@@ -37,19 +31,19 @@ typedef struct shape_case {
 typedef struct layer {
   shape_case s;
   size_t up_ld, down_ld;
-  numbers x, up, down;
+  buffer x, up, down;
 } layer;
 
 /* What a run gives. */
 typedef struct results {
-  numbers out, gu, inv, scale;
+  buffer out, gu, inv, scale;
 } results;
 
 /* rows x cols random numbers, times size, in lines of ld. */
-static numbers matrix_new(size_t rows, size_t cols, size_t ld, float size) {
-  numbers v = numbers_new(TRM__CUDA_BF16, (rows - 1) * ld + cols);
+static buffer matrix_new(size_t rows, size_t cols, size_t ld, float size) {
+  buffer v = buffer_numbers(TRM__CUDA_BF16, (rows - 1) * ld + cols);
   for (size_t i = 0; i < rows; i++)
-    for (size_t j = 0; j < cols; j++) numbers_set(&v, i * ld + j, bf16_of(size * random_number(TRM__CUDA_F32)));
+    for (size_t j = 0; j < cols; j++) set_at(&v, i * ld + j, to_bf16(size * random_number(TRM__CUDA_F32)));
   return v;
 }
 
@@ -59,54 +53,54 @@ static layer layer_new(shape_case s) {
   l.x = matrix_new((size_t)(s.b * s.L), (size_t)s.D, (size_t)s.D, 2);
   l.up = matrix_new(2 * (size_t)s.I, (size_t)s.L, l.up_ld, 3 / sqrtf((float)s.L));
   l.down = matrix_new((size_t)s.L, (size_t)s.I, l.down_ld, 3 / sqrtf((float)s.I));
-  numbers_push(&l.x);
-  numbers_push(&l.up);
-  numbers_push(&l.down);
+  buffer_push(&l.x);
+  buffer_push(&l.up);
+  buffer_push(&l.down);
   return l;
 }
 
 static void layer_free(layer *l) {
-  numbers_free(&l->x);
-  numbers_free(&l->up);
-  numbers_free(&l->down);
+  buffer_free(&l->x);
+  buffer_free(&l->up);
+  buffer_free(&l->down);
 }
 
 /* What kernels get; NULL where there is none. */
-static float *fp32(const numbers *v) {
-  return v->base ? (float *)(void *)v->device : NULL;
+static float *fp32(const buffer *v) {
+  return v->at ? (float *)(void *)v->device : NULL;
 }
 
 static results results_new(const layer *l, int option) {
   size_t rows = (size_t)(l->s.b * l->s.D);
-  results r = {.out = numbers_new(TRM__CUDA_BF16, l->x.n)};
-  if (option & IN_PLACE) memcpy(r.out.x, l->x.x, l->x.bytes);
-  if (option & KEEP_GU) r.gu = numbers_new(TRM__CUDA_BF16, rows * 2 * (size_t)l->s.I);
-  if (option & KEEP_INV) r.inv = numbers_new(TRM__CUDA_F32, rows);
-  if (option & KEEP_SCALE) r.scale = numbers_new(TRM__CUDA_F32, rows);
-  numbers_push(&r.out);
-  numbers_push(&r.gu);
-  numbers_push(&r.inv);
-  numbers_push(&r.scale);
+  results r = {.out = buffer_numbers(TRM__CUDA_BF16, l->x.n)};
+  if (option & IN_PLACE) memcpy(r.out.at, l->x.at, l->x.bytes);
+  if (option & KEEP_GU) r.gu = buffer_numbers(TRM__CUDA_BF16, rows * 2 * (size_t)l->s.I);
+  if (option & KEEP_INV) r.inv = buffer_numbers(TRM__CUDA_F32, rows);
+  if (option & KEEP_SCALE) r.scale = buffer_numbers(TRM__CUDA_F32, rows);
+  buffer_push(&r.out);
+  buffer_push(&r.gu);
+  buffer_push(&r.inv);
+  buffer_push(&r.scale);
   return r;
 }
 
 static void results_pull(results *r) {
-  numbers_pull(&r->out);
-  numbers_pull(&r->gu);
-  numbers_pull(&r->inv);
-  numbers_pull(&r->scale);
+  buffer_pull(&r->out);
+  buffer_pull(&r->gu);
+  buffer_pull(&r->inv);
+  buffer_pull(&r->scale);
 }
 
 static void results_free(results *r) {
-  numbers_free(&r->out);
-  numbers_free(&r->gu);
-  numbers_free(&r->inv);
-  numbers_free(&r->scale);
+  buffer_free(&r->out);
+  buffer_free(&r->gu);
+  buffer_free(&r->inv);
+  buffer_free(&r->scale);
 }
 
 static results run_fused(const mixer_variant *v, const layer *l, int option) {
   results r = results_new(l, option);
-  trm__cuda_queue q = products_queue();
+  trm__cuda_queue q = device_queue();
   q.wgmma = v->wgmma;
   q.sms = v->sms;
   assert_true(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, l->s.L, l->s.D, l->s.I));
@@ -122,7 +116,7 @@ static results run_fused(const mixer_variant *v, const layer *l, int option) {
   m.inv = fp32(&r.inv);
   m.scale = fp32(&r.scale);
   v->run(&q, &m);
-  queue_done(&q);
+  device_finish(&q);
   results_pull(&r);
   return r;
 }
@@ -133,10 +127,10 @@ static results run_unfused(const layer *l, int option) {
   ptrdiff_t D = s.D, I = s.I, state = s.L * D;
   size_t rows = (size_t)(s.b * s.D);
   results r = results_new(l, option & ~IN_PLACE);
-  numbers act = numbers_new(TRM__CUDA_BF16, rows * (size_t)s.I);
-  numbers squares = numbers_new(TRM__CUDA_F32, rows * (size_t)(s.I / 64));
-  numbers scale = numbers_new(TRM__CUDA_F32, rows);
-  trm__cuda_queue q = products_queue();
+  buffer act = buffer_numbers(TRM__CUDA_BF16, rows * (size_t)s.I);
+  buffer squares = buffer_numbers(TRM__CUDA_F32, rows * (size_t)(s.I / 64));
+  buffer scale = buffer_numbers(TRM__CUDA_F32, rows);
+  trm__cuda_queue q = device_queue();
   trm__cuda_product p = {.type = TRM__CUDA_BF16, .m = s.D, .n = 2 * s.I, .k = s.L, .batches = s.b};
   p.a = (trm__cuda_operand){.x = l->x.device, .ld = D, .batch = state, .layout = TRM__CUDA_OUTER};
   p.b = (trm__cuda_operand){.x = l->up.device, .ld = (ptrdiff_t)l->up_ld};
@@ -157,20 +151,20 @@ static results run_unfused(const layer *l, int option) {
   p.scale = option & RMS ? fp32(&scale) : NULL;
   p.inv = fp32(&r.inv);
   trm__cuda_product_mma(&q, &p, 0, NULL, TRM__MMA_LARGE);
-  queue_done(&q);
+  device_finish(&q);
   results_pull(&r);
-  if (r.scale.x) cuda_ok(cudaMemcpy(r.scale.x, scale.device, scale.bytes, cudaMemcpyDeviceToHost));
-  numbers_free(&act);
-  numbers_free(&squares);
-  numbers_free(&scale);
+  if (r.scale.at) cuda_ok(cudaMemcpy(r.scale.at, scale.device, scale.bytes, cudaMemcpyDeviceToHost), "scale");
+  buffer_free(&act);
+  buffer_free(&squares);
+  buffer_free(&scale);
   return r;
 }
 
-static void same_bits(const mixer_variant *v, const layer *l, const char *what, const numbers *x, const numbers *y) {
+static void same_bits(const mixer_variant *v, const layer *l, const char *what, const buffer *x, const buffer *y) {
   for (size_t i = 0; i < x->n; i++)
-    if (memcmp(x->x + i * x->bytes / x->n, y->x + i * y->bytes / y->n, x->bytes / x->n) != 0)
+    if (memcmp(x->at + i * x->bytes / x->n, y->at + i * y->bytes / y->n, x->bytes / x->n) != 0)
       fail_msg("%s, b %d L %d D %d I %d: %s[%zu] is %.9g, not %.9g", v->name, l->s.b, l->s.L, l->s.D, l->s.I, what, i,
-               (double)numbers_get(x, i), (double)numbers_get(y, i));
+               (double)get_at(x, i), (double)get_at(y, i));
 }
 
 static void all_same_bits(const mixer_variant *v, const layer *l, const results *x, const results *y) {
@@ -181,8 +175,8 @@ static void all_same_bits(const mixer_variant *v, const layer *l, const results 
   same_bits(v, l, "scale", &x->scale, &y->scale);
 }
 
-static void close_to(const mixer_variant *v, const layer *l, int option, const char *what, size_t at, double got,
-                     double expected, double tolerance) {
+static void near_to(const mixer_variant *v, const layer *l, int option, const char *what, size_t at, double got,
+                    double expected, double tolerance) {
   if (!(fabs(got - expected) <= tolerance))
     fail_msg("%s, b %d L %d D %d I %d, option %d: %s[%zu] is %.9g, expected %.9g within %g", v->name, l->s.b, l->s.L,
              l->s.D, l->s.I, option, what, at, got, expected, tolerance);
@@ -202,7 +196,7 @@ static void channel_gates(channel *c, const layer *l, int option) {
     for (size_t h = 0; h < 2; h++) {
       double sum = 0, absolute = 0;
       for (size_t p = 0; p < (size_t)l->s.L; p++) {
-        double term = c->x[p] * (double)numbers_get(&l->up, (i / 8 * 16 + i % 8 + 8 * h) * l->up_ld + p);
+        double term = c->x[p] * (double)get_at(&l->up, (i / 8 * 16 + i % 8 + 8 * h) * l->up_ld + p);
         sum += term;
         absolute += fabs(term);
       }
@@ -221,7 +215,7 @@ static void channel_sums(channel *c, const layer *l, int option) {
   for (size_t p = 0; p < (size_t)l->s.L; p++) {
     double sum = 0, absolute = 0, variance = 0;
     for (size_t i = 0; i < (size_t)l->s.I; i++) {
-      double w = (double)numbers_get(&l->down, p * l->down_ld + i), g = fabs(c->g[i]), u = fabs(c->u[i]);
+      double w = (double)get_at(&l->down, p * l->down_ld + i), g = fabs(c->g[i]), u = fabs(c->u[i]);
       double silu = fabs(c->g[i]) / (1 + exp(-c->g[i]));
       double error = 2 * unit * fabs(c->a[i]) + 1.1 * c->gate_error[i][0] * u + c->gate_error[i][1] * (silu + 0.01 * g);
       sum += w * c->a[i];
@@ -246,20 +240,19 @@ static void channel_sums(channel *c, const layer *l, int option) {
 static void check_channel(const mixer_variant *v, const layer *l, const results *r, int option, size_t b, size_t d) {
   static channel c;
   size_t L = (size_t)l->s.L, D = (size_t)l->s.D, I = (size_t)l->s.I, row = b * D + d;
-  for (size_t p = 0; p < L; p++) c.x[p] = (double)numbers_get(&l->x, (b * L + p) * D + d);
+  for (size_t p = 0; p < L; p++) c.x[p] = (double)get_at(&l->x, (b * L + p) * D + d);
   channel_gates(&c, l, option);
-  for (size_t i = 0; i < I && r->gu.x; i++) {
+  for (size_t i = 0; i < I && r->gu.at; i++) {
     size_t at = row * 2 * I + i / 8 * 16 + i % 8;
-    close_to(v, l, option, "gu", at, (double)numbers_get(&r->gu, at), c.g[i], c.gate_error[i][0]);
-    close_to(v, l, option, "gu", at + 8, (double)numbers_get(&r->gu, at + 8), c.u[i], c.gate_error[i][1]);
+    near_to(v, l, option, "gu", at, (double)get_at(&r->gu, at), c.g[i], c.gate_error[i][0]);
+    near_to(v, l, option, "gu", at + 8, (double)get_at(&r->gu, at + 8), c.u[i], c.gate_error[i][1]);
   }
-  if (r->scale.x)
-    close_to(v, l, option, "scale", row, (double)numbers_get(&r->scale, row), c.scale, 4 * unit * c.scale);
+  if (r->scale.at) near_to(v, l, option, "scale", row, (double)get_at(&r->scale, row), c.scale, 4 * unit * c.scale);
   channel_sums(&c, l, option);
-  if (r->inv.x) close_to(v, l, option, "inv", row, (double)numbers_get(&r->inv, row), c.inverse, 4 * unit * c.inverse);
+  if (r->inv.at) near_to(v, l, option, "inv", row, (double)get_at(&r->inv, row), c.inverse, 4 * unit * c.inverse);
   for (size_t p = 0; p < L; p++)
-    close_to(v, l, option, "out", (b * L + p) * D + d, (double)numbers_get(&r->out, (b * L + p) * D + d),
-             c.sum[p] * c.inverse, c.error[p]);
+    near_to(v, l, option, "out", (b * L + p) * D + d, (double)get_at(&r->out, (b * L + p) * D + d),
+            c.sum[p] * c.inverse, c.error[p]);
 }
 
 /* Every channel in which something may be different: all of narrow layers, some of wide ones. */
@@ -273,12 +266,12 @@ static void try_mixer(shape_case s, int option) {
   layer l = layer_new(s);
   results plain = run_unfused(&l, option);
   for (int i = 0; i < MIXERS; i++) {
-    if (s.L < mixers[i].least || mixers[i].wgmma > products_queue().wgmma) continue;
-    emulate_seed(products_state);
+    if (s.L < mixers[i].least || mixers[i].wgmma > device_queue().wgmma) continue;
+    emulate_seed(check_state);
     results r = run_fused(&mixers[i], &l, option);
     check_results(&mixers[i], &l, &r, option);
     if (mixers[i].exact && !(option & RMS)) all_same_bits(&mixers[i], &l, &r, &plain);
-    emulate_seed(products_state + 1);
+    emulate_seed(check_state + 1);
     results again = run_fused(&mixers[i], &l, option);
     all_same_bits(&mixers[i], &l, &again, &r);
     results_free(&again);
@@ -316,7 +309,7 @@ static void long_grids(void **state) {
 
 static void supported(void **state) {
   (void)state;
-  trm__cuda_queue q = products_queue();
+  trm__cuda_queue q = device_queue();
   assert_true(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 97, 512, 512));
   assert_true(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 1, 64, 64));
   assert_false(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_F32, 97, 512, 512));
@@ -325,7 +318,7 @@ static void supported(void **state) {
   assert_false(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 97, 512, 96));
   q.shared_per_block = 64 << 10;
   assert_false(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 97, 512, 512));
-  q = products_queue();
+  q = device_queue();
   q.capability = 75;
   assert_false(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 97, 512, 512));
 }

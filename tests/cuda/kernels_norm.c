@@ -17,15 +17,19 @@ typedef struct norm_job {
 static void forward(trm__cuda_queue *q, void *context) {
   const norm_job *j = context;
   const norm_case *c = j->c;
-  if (j->columns) trm__cuda_rms_cols(q, j->type, j->y, j->inv, j->x, c->b, c->rows, c->cols, 1e-5);
-  else trm__cuda_rms_rows(q, j->type, j->y, j->inv, j->x, c->b * c->rows, c->cols, 1e-5);
+  void *y = THERE(j->y), *x = THERE(j->x);
+  float *inv = THERE(j->inv);
+  if (j->columns) trm__cuda_rms_cols(q, j->type, y, inv, x, c->b, c->rows, c->cols, 1e-5);
+  else trm__cuda_rms_rows(q, j->type, y, inv, x, c->b * c->rows, c->cols, 1e-5);
 }
 
 static void backward(trm__cuda_queue *q, void *context) {
   const norm_job *j = context;
   const norm_case *c = j->c;
-  if (j->columns) trm__cuda_rms_cols_backward(q, j->type, j->x, j->dy, j->y, j->inv, c->b, c->rows, c->cols);
-  else trm__cuda_rms_rows_backward(q, j->type, j->x, j->dy, j->y, j->inv, c->b * c->rows, c->cols);
+  void *y = THERE(j->y), *x = THERE(j->x), *dy = THERE(j->dy);
+  float *inv = THERE(j->inv);
+  if (j->columns) trm__cuda_rms_cols_backward(q, j->type, x, dy, y, inv, c->b, c->rows, c->cols);
+  else trm__cuda_rms_rows_backward(q, j->type, x, dy, y, inv, c->b * c->rows, c->cols);
 }
 
 /* Plain C, example by example. */
@@ -117,7 +121,7 @@ typedef struct scale_job {
 
 static void gate_scale(trm__cuda_queue *q, void *context) {
   const scale_job *j = context;
-  trm__cuda_gate_scale(q, j->scale, j->squares, j->rows, j->inner, 1e-5);
+  trm__cuda_gate_scale(q, THERE(j->scale), THERE(j->squares), j->rows, j->inner, 1e-5);
 }
 
 static void scales(void **state) {
@@ -152,7 +156,8 @@ typedef struct gate_job {
 
 static void gate_backward(trm__cuda_queue *q, void *context) {
   const gate_job *j = context;
-  trm__cuda_rms_gate_backward(q, j->type, j->dgu, j->act, j->gu, j->da, j->scale, j->rows, j->inner);
+  trm__cuda_rms_gate_backward(q, j->type, THERE(j->dgu), THERE(j->act), THERE(j->gu), THERE(j->da), THERE(j->scale),
+                              j->rows, j->inner);
 }
 
 static size_t gate_of(size_t j) {

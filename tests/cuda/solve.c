@@ -1,6 +1,6 @@
 /* The kernel of a whole supervision step against the network in plain C, each stored tensor rounded to bf16 as the
  * separate kernels do. Weights are small enough that rounding does not grow from call to call. */
-#include "numbers.h"
+#include "device_check.h"
 
 #define BF16 TRM__CUDA_BF16
 
@@ -13,6 +13,7 @@ typedef struct layer {
 typedef struct network {
   trm__cuda_solve s; /* its shapes */
   layer layer[TRM__CUDA_SOLVE_LAYERS];
+  buffer there[TRM__CUDA_SOLVE_LAYERS][4]; /* in the same order */
 } network;
 
 /* to = x + swiglu(x), one vector. */
@@ -25,16 +26,16 @@ static void swiglu(const trm__cuda_solve *s, const float *in, const float *out, 
       g += in[i * width + p] * x[p];
       u += in[(i + inner) * width + p] * x[p];
     }
-    g = numbers_round(g);
-    u = numbers_round(u);
+    g = to_bf16(g);
+    u = to_bf16(u);
     squares += g * u * g * u;
-    act[i] = numbers_round(numbers_round(g / (1 + expf(-g))) * u);
+    act[i] = to_bf16(to_bf16(g / (1 + expf(-g))) * u);
   }
   if (s->rms_gate) scale = 1 / sqrtf(squares / (float)inner + (float)s->eps);
   for (int p = 0; p < width; p++) {
     float sum = 0;
     for (int i = 0; i < inner; i++) sum += out[p * inner + i] * act[i];
-    to[p] = numbers_round(x[p] + numbers_round(sum * scale));
+    to[p] = to_bf16(x[p] + to_bf16(sum * scale));
   }
   free(act);
 }
@@ -43,7 +44,7 @@ static void norm(float *x, int width, double eps) {
   float squares = 0;
   for (int p = 0; p < width; p++) squares += x[p] * x[p];
   float r = 1 / sqrtf(squares / (float)width + (float)eps);
-  for (int p = 0; p < width; p++) x[p] = numbers_round(x[p] * r);
+  for (int p = 0; p < width; p++) x[p] = to_bf16(x[p] * r);
 }
 
 static void run_layer(const network *net, const layer *w, float *h) { /* [b][L][D] */
@@ -69,7 +70,7 @@ static void step_in_c(const network *net, float *y, float *z, const float *e) {
   for (int call = 0; call < s->T * (s->n + 1); call++) {
     int answer = call % (s->n + 1) == s->n;
     float *to = answer ? y : z;
-    for (size_t i = 0; i < n; i++) to[i] = numbers_round(answer ? y[i] + z[i] : z[i] + numbers_round(y[i] + e[i]));
+    for (size_t i = 0; i < n; i++) to[i] = to_bf16(answer ? y[i] + z[i] : z[i] + to_bf16(y[i] + e[i]));
     for (int l = 0; l < s->layers; l++) run_layer(net, &net->layer[l], to);
   }
 }
@@ -77,14 +78,14 @@ static void step_in_c(const network *net, float *y, float *z, const float *e) {
 /* -- weights on the device -------------------- */
 
 /* [2 inner][width] with gates above ups -> interleaved by eights, rows of ld. */
-static void *upload_gates(const float *w, int inner, int width, int ld) {
+static buffer upload_gates(const float *w, int inner, int width, int ld) {
   float *packed = calloc((size_t)(2 * inner * ld), 4);
   for (int i = 0; i < inner; i++) {
     int row = i / 8 * 16 + i % 8;
     memcpy(packed + (ptrdiff_t)row * ld, w + (ptrdiff_t)i * width, 4 * (size_t)width);
     memcpy(packed + (ptrdiff_t)(row + 8) * ld, w + (ptrdiff_t)(i + inner) * width, 4 * (size_t)width);
   }
-  void *there = numbers_upload(BF16, packed, (size_t)(2 * inner * ld));
+  buffer there = buffer_of(BF16, packed, (size_t)(2 * inner * ld));
   free(packed);
   return there;
 }
@@ -99,25 +100,23 @@ static void open_network(network *net, float strength) {
   for (int l = 0; l < s->layers; l++) {
     uint64_t seed = (uint64_t)(10 * l);
     layer *w = &net->layer[l];
-    w->mix_in = numbers_random(BF16, 2 * il * L, 1 / sqrtf((float)L), seed + 1);
-    w->mix_out = numbers_random(BF16, L * il, strength / sqrtf((float)il), seed + 2);
-    w->mlp_in = numbers_random(BF16, 2 * id * D, 1 / sqrtf((float)D), seed + 3);
-    w->mlp_out = numbers_random(BF16, D * id, strength / sqrtf((float)id), seed + 4);
-    s->layer[l].mix_in = upload_gates(w->mix_in, s->inner_l, s->L, (int)padded(s->L));
-    s->layer[l].mix_out = numbers_upload(BF16, w->mix_out, L * il);
-    s->layer[l].mlp_in = upload_gates(w->mlp_in, s->inner_d, s->D, s->D);
-    s->layer[l].mlp_out = numbers_upload(BF16, w->mlp_out, D * id);
+    w->mix_in = random_normals(BF16, 2 * il * L, 1 / sqrtf((float)L), seed + 1);
+    w->mix_out = random_normals(BF16, L * il, strength / sqrtf((float)il), seed + 2);
+    w->mlp_in = random_normals(BF16, 2 * id * D, 1 / sqrtf((float)D), seed + 3);
+    w->mlp_out = random_normals(BF16, D * id, strength / sqrtf((float)id), seed + 4);
+    buffer *there = net->there[l];
+    there[0] = upload_gates(w->mix_in, s->inner_l, s->L, (int)padded(s->L));
+    there[1] = buffer_of(BF16, w->mix_out, L * il);
+    there[2] = upload_gates(w->mlp_in, s->inner_d, s->D, s->D);
+    there[3] = buffer_of(BF16, w->mlp_out, D * id);
+    s->layer[l].mix_in = there[0].device, s->layer[l].mix_out = there[1].device;
+    s->layer[l].mlp_in = there[2].device, s->layer[l].mlp_out = there[3].device;
   }
 }
 
 static void close_network(network *net) {
-  const trm__cuda_solve *s = &net->s;
-  size_t L = (size_t)s->L, D = (size_t)s->D, il = (size_t)s->inner_l, id = (size_t)s->inner_d;
-  for (int l = 0; l < s->layers; l++) {
-    numbers_free((void *)(uintptr_t)s->layer[l].mix_in, 4 * il * padded(s->L), "mix_in");
-    numbers_free((void *)(uintptr_t)s->layer[l].mix_out, 2 * L * il, "mix_out");
-    numbers_free((void *)(uintptr_t)s->layer[l].mlp_in, 4 * id * D, "mlp_in");
-    numbers_free((void *)(uintptr_t)s->layer[l].mlp_out, 2 * D * id, "mlp_out");
+  for (int l = 0; l < net->s.layers; l++) {
+    for (int i = 0; i < 4; i++) buffer_free(&net->there[l][i]);
     free(net->layer[l].mix_in);
     free(net->layer[l].mix_out);
     free(net->layer[l].mlp_in);
@@ -130,28 +129,23 @@ static void close_network(network *net) {
 /* Supervision steps from y, z in place; the scratch is used again by each as it was left. */
 static void steps_on_device(network *net, int steps, float *y, float *z, const float *e) {
   trm__cuda_solve *s = &net->s;
-  trm__cuda_queue queue = numbers_queue();
+  trm__cuda_queue queue = device_queue();
   size_t n = (size_t)(s->b * s->L * s->D), scratch = trm__cuda_solve_scratch(s);
   if (!trm__cuda_solve_supported(&queue, s)) fail_msg("L %d, D %d is not supported", s->L, s->D);
-  s->y = numbers_upload(BF16, y, n);
-  s->z = numbers_upload(BF16, z, n);
-  s->e = numbers_upload(BF16, e, n);
-  s->scratch = numbers_alloc(scratch);
-  numbers_ok((int)cudaMemset(s->scratch, 0, 256), "cudaMemset"); /* the rest may be anything */
+  buffer there[] = {buffer_of(BF16, y, n), buffer_of(BF16, z, n), buffer_of(BF16, e, n), buffer_new(scratch)};
+  s->y = there[0].device, s->z = there[1].device, s->e = there[2].device, s->scratch = there[3].device;
+  cuda_ok(cudaMemset(s->scratch, 0, 256), "cudaMemset"); /* the rest may be anything */
   for (int i = 0; i < steps; i++) trm__cuda_solve_step(&queue, s);
-  numbers_finish(&queue);
-  numbers_read(BF16, y, s->y, n);
-  numbers_read(BF16, z, s->z, n);
-  numbers_free(s->y, 2 * n, "y");
-  numbers_free(s->z, 2 * n, "z");
-  numbers_free((void *)(uintptr_t)s->e, 2 * n, "e");
-  numbers_free(s->scratch, scratch, "scratch");
+  device_finish(&queue);
+  buffer_read(&there[0], y);
+  buffer_read(&there[1], z);
+  for (int i = 0; i < 4; i++) buffer_free(&there[i]);
 }
 
 static void near_each_other(const float *got, const float *wanted, size_t n, double tolerance, const char *what) {
   double *reference = malloc(8 * n);
   for (size_t i = 0; i < n; i++) reference[i] = (double)wanted[i];
-  numbers_near(got, reference, n, tolerance, what);
+  check_distance(got, reference, n, tolerance, what);
   free(reference);
 }
 
@@ -161,10 +155,10 @@ static void compare(trm__cuda_solve shapes, float strength, int steps, double to
   open_network(&net, strength);
   size_t n = (size_t)(net.s.b * net.s.L * net.s.D);
   float *state[3][2];
-  const float *e = numbers_random(BF16, n, 1, 90);
+  const float *e = random_normals(BF16, n, 1, 90);
   for (int i = 0; i < 3; i++) {
-    state[i][0] = numbers_random(BF16, n, 1, 91);
-    state[i][1] = numbers_random(BF16, n, 1, 92);
+    state[i][0] = random_normals(BF16, n, 1, 91);
+    state[i][1] = random_normals(BF16, n, 1, 92);
   }
   for (int i = 0; i < steps; i++) step_in_c(&net, state[0][0], state[0][1], e);
   steps_on_device(&net, steps, state[1][0], state[1][1], e);
@@ -181,44 +175,36 @@ static void compare(trm__cuda_solve shapes, float strength, int steps, double to
   close_network(&net);
 }
 
-static void multiprocessors(int count) {
-#if __has_include("emulate_control.h")
-  emulate_multiprocessors(count);
-#else
-  (void)count;
-#endif
-}
-
 /* One call of one layer, both kinds of input, at lengths around the edges of steps, with few and many items a block. */
 static void test_calls(void **state) {
   (void)state;
   const int length[] = {1, 8, 18, 97, 112};
   for (int i = 0; i < 5; i++) {
-    multiprocessors(3 + 4 * i);
+    device_multiprocessors(3 + 4 * i);
     trm__cuda_solve s = {.b = 1 + (i == 2), .L = length[i], .D = 128, .inner_l = i == 3 ? 512 : 256, .inner_d = 256};
     s.layers = 1, s.n = 1, s.T = 1, s.rms_gate = i % 2;
     compare(s, 0.4F, 1, 3e-3);
   }
-  multiprocessors(70); /* sudoku-mlp */
+  device_multiprocessors(70); /* sudoku-mlp */
   compare((trm__cuda_solve){.b = 1, .L = 97, .D = 512, .inner_l = 512, .inner_d = 1536, .layers = 1, .T = 1}, 0.4F, 1,
           3e-3);
 }
 
 static void test_steps(void **state) {
   (void)state;
-  multiprocessors(8);
+  device_multiprocessors(8);
   compare(
       (trm__cuda_solve){
           .b = 2, .L = 18, .D = 128, .inner_l = 256, .inner_d = 512, .layers = 2, .n = 2, .T = 2, .rms_gate = 1},
       0.2F, 2, 4e-2);
-  multiprocessors(5);
+  device_multiprocessors(5);
   compare((trm__cuda_solve){.b = 1, .L = 9, .D = 256, .inner_l = 256, .inner_d = 256, .layers = 3, .n = 0, .T = 2},
           0.2F, 1, 4e-2);
 }
 
 static void test_support(void **state) {
   (void)state;
-  trm__cuda_queue queue = numbers_queue();
+  trm__cuda_queue queue = device_queue();
   trm__cuda_solve good = {.b = 1, .L = 97, .D = 512, .inner_l = 512, .inner_d = 1536, .layers = 2, .n = 6, .T = 3},
                   s = good;
   queue.capability = 90;

@@ -88,12 +88,12 @@ static void one(const sizes *s) {
 static void real_sizes_fit_cards(void **state) {
   (void)state;
   static const sizes all[] = {
-      {"sudoku-mlp", 90, 132, 78, 1, 0, 768, 3500},
-      {"sudoku-mlp", 80, 108, 40, 1, 1, 768, 3500},
-      {"sudoku-mlp", 86, 82, 24, 1, 1, 384, 4000},
-      {"sudoku-mlp", 120, 170, 32, 1, 1, 768, 3500},
-      {"sudoku-mlp-fast", 90, 132, 78, 1, 1, 384, 7000},
-      {"sudoku-mlp-wta", 90, 132, 78, 1, 1, 192, 14000},
+      {"sudoku-mlp", 90, 132, 78, 1, 0, 768, 1800},
+      {"sudoku-mlp", 80, 108, 40, 1, 1, 768, 1900},
+      {"sudoku-mlp", 86, 82, 24, 1, 1, 384, 2200},
+      {"sudoku-mlp", 120, 170, 32, 1, 1, 768, 1900},
+      {"sudoku-mlp-fast", 90, 132, 78, 1, 1, 384, 3600},
+      {"sudoku-mlp-wta", 90, 132, 78, 1, 1, 192, 7800},
       {"sudoku-att", 90, 132, 78, 1, 1, 768, 5000},
       {"maze", 90, 132, 1000, 1, 1, 768, 33000},
       {"maze", 86, 82, 24, 1, 1, 32, 40000},

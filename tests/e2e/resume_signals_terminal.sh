@@ -22,6 +22,7 @@ kill -TERM $child
 wait $child || fail "SIGTERM: exit code $?"
 says 'stopped and saved'
 says 'trm train --resume stopped'
+"$TRM" info stopped/last.safetensors --json >/dev/null || fail "no last.safetensors of a stopped run"
 run 0 "$TRM" train --resume stopped --max-minutes 0.01 --quiet
 
 # -- a second signal ends the program at once --

@@ -79,6 +79,19 @@ static void measuring_is_cheap(void **state) {
   }
 }
 
+/* A device: a kernel for small batches, another that is slow at first and far better in the end. */
+static void a_rise_does_not_end_a_thorough_search(void **state) {
+  (void)state;
+  trm__batch_costs hasty = {0}, costs = {.thorough = 1};
+  int b;
+  for (int i = 0; i < 2; i++)
+    while ((b = trm__batch_next(i ? &costs : &hasty, trm__batch_largest(2048, 1024))) > 0)
+      trm__batch_record(i ? &costs : &hasty, b, b <= 8 ? 1e-3 : 6e-3 + b * 2e-5);
+  assert_int_equal(trm__batch_choose(&hasty, 1024), 8);
+  assert_int_equal(costs.at[costs.count - 1].batch, 512);
+  assert_int_equal(trm__batch_choose(&costs, 1024), 512);
+}
+
 static void slow_steps_end_the_search(void **state) {
   (void)state;
   machine m = {.each = 0.3};
@@ -148,6 +161,7 @@ int main(void) {
       cmocka_unit_test(sizes_fit_the_job),
       cmocka_unit_test(all_sizes_are_tried_a_few_times),
       cmocka_unit_test(measuring_is_cheap),
+      cmocka_unit_test(a_rise_does_not_end_a_thorough_search),
       cmocka_unit_test(slow_steps_end_the_search),
       cmocka_unit_test(the_cheapest_size_is_chosen_and_of_equals_the_smallest),
       cmocka_unit_test(costs_are_predicted_between_and_beyond),

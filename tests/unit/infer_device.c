@@ -96,7 +96,37 @@ static void attention(void **state) {
   check_kind(0, 0);
 }
 
+/* 2,048 puzzles at the default batch: sizes far beyond those of the CPU are tried. */
+static void many_at_once(void **state) {
+  (void)state;
+  enum { MANY = 2048 };
+  fixture f;
+  trm_error err = {0};
+  trm_solver *solver = NULL;
+  trm_solver_config config = trm_solver_config_default();
+  int32_t *many = calloc(MANY * CELLS, sizeof *many), *names = calloc(MANY, sizeof *names);
+  int32_t *answers = calloc(MANY * CELLS, sizeof *answers);
+  assert_true(many && names && answers);
+  fixture_open(&f, 1, 1, NULL);
+  test_puzzles(many, names, MANY, 5);
+  trm__backend *inner = f.runtime->backend;
+  f.runtime->backend = device_open(inner, 0);
+  config.max_steps = 4;
+  config.halt = 0;
+  CHECK_OK(trm_solver_open(&solver, f.runtime, f.model, &config, &err), err);
+  CHECK_OK(trm_solve(solver, MANY, many, names, answers, NULL, NULL, NULL, &err), err);
+  trm_run run = trm_solver_last_run(solver);
+  assert_int_equal(run.origin, TRM_BATCH_MEASURED);
+  assert_true(run.costs > 0 && run.cost[run.costs - 1].batch > 32);
+  trm_solver_close(&solver);
+  trm__backend_close(&f.runtime->backend);
+  f.runtime->backend = inner;
+  fixture_close(&f);
+  free(many), free(names), free(answers);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(mixer), cmocka_unit_test(attention)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(mixer), cmocka_unit_test(attention),
+                                     cmocka_unit_test(many_at_once)};
   return cmocka_run_group_tests_name("engine on a device", tests, NULL, NULL);
 }

@@ -152,6 +152,16 @@ static void test_config_reproduces(void **state) {
   close_bench(&b);
 }
 
+/* last.safetensors holds the averaged weights of this update. */
+static void check_last(const bench *b, const char *step) {
+  trm_error err = {0};
+  trm_model *model = NULL;
+  CHECK_OK(trm_model_open(&model, check_path(b->run, "last.safetensors"), &err), err);
+  assert_string_equal(trm_model_get_metadata(model, "trm.variant"), "ema");
+  assert_string_equal(trm_model_get_metadata(model, "trm.step"), step);
+  trm_model_close(&model);
+}
+
 static void test_stop_and_resume(void **state) {
   (void)state;
   bench b;
@@ -162,11 +172,13 @@ static void test_stop_and_resume(void **state) {
   b.train.eval_every = 5;
   CHECK_FAILS(start(&b, watch, &s, &err), TRM_E_STOPPED, err, "step-6");
   assert_int_equal(s.updates, 6);
-  assert_true(exists(&b, "checkpoints/step-6") && !exists(&b, "last.safetensors"));
+  assert_true(exists(&b, "checkpoints/step-6"));
+  check_last(&b, "6");
   assert_string_equal(b.result.checkpoint, check_path(b.run, "checkpoints/step-6"));
   s.stop_at = 0;
   CHECK_OK(trm_train_resume(b.runtime, b.run, NULL, 0, watch, &s, &b.result, &err), err);
   assert_int_equal(s.updates, 12);
+  check_last(&b, "12");
   const char *longer[] = {"steps", "14", "keep", "1"}, *other[] = {"lr", "1"}, *unknown[] = {"stepz", "1"};
   CHECK_OK(trm_train_resume(b.runtime, b.run, longer, 2, NULL, NULL, &b.result, &err), err);
   assert_int_equal(b.result.step, 14);

@@ -143,7 +143,7 @@ update_with() { # PART PRESET OPTION: updates with one more option of the device
   capture "$(share)" "$work/update.json" "$plain_python" "$folder/bench/update.py" --trm "$trm" --preset "$2" --no-peer \
     --seconds 12 --data "$folder/data/train.csv" --device "$device${3:+,$3}" --work "$work" ${tiny:+--tiny} ||
     fail "$1: updates of $2 ${3:+with $3 }were not measured"
-  keep "$1" "${key//=/_}" "$work/update.json"
+  keep "$1" "${key//[=,]/_}" "$work/update.json"
 }
 
 networks_mode() {
@@ -154,7 +154,7 @@ networks_mode() {
 
 # Whole updates with each kind of product by cuBLASLt, the others by trm's kernels: which is to make which? The bits are
 # those of trm__cuda_epilogue: 1 stored, 2 gated, 4 residual, 8 transposed, 16 and normed, 32 gated backward, 64 weight
-# gradients.
+# gradients. A mixer's forward pass has products only where it is unfused.
 part_products() {
   local presets=("$@") preset option
   [ ${#presets[@]} -gt 0 ] || presets=(sudoku-mlp sudoku-att)
@@ -162,7 +162,7 @@ part_products() {
   card_facts products
   has_cublaslt || { fail "without cuBLASLt there is nothing to compare"; return; }
   for preset in "${presets[@]}"; do
-    for option in "" cublaslt cublaslt={1,2,4,8,16,32,64}; do
+    for option in "" cublaslt unfused unfused,cublaslt cublaslt={1,2,4,8,16,32,64}; do
       [ -z "$interrupted" ] || return
       update_with products "$preset" "$option"
     done
@@ -231,7 +231,8 @@ part_train() {
   note "this run goes on, on this machine, with: gpu_run train $preset MINUTES${run_name:+ --run $run_name}; elsewhere with --init-from $name-last.safetensors"
 }
 
-# The file of the run that holds these weights: last of a run that was stopped is its newest checkpoint's (not averaged).
+# The file of the run that holds these weights. A run writes last when it ends or is stopped; of one that still trains or was
+# killed, last is its newest checkpoint's (not averaged).
 weights_of() {
   local run=$1 which=$2 file=$1/$2.safetensors newest
   newest=$(ls -td "$run"/checkpoints/step-*/ 2>/dev/null | head -1)

@@ -126,11 +126,18 @@ void trm__cuda_add_scaled(trm__cuda_queue *q, const trm__cuda_scaled *s);
 void trm__cuda_add_partials(trm__cuda_queue *q, const float *partial, float *to, int m, int n, int splits,
                             int interleaved);
 
-/* src [rows][cols] fp32 -> dst in the forward type: dst[r*ld + c], or with transpose dst[c*ld + r], where r is the
- * interleaved place of row r when interleave is set. What dst has beyond is set to zero: dst is [rows][ld], or with
- * transpose [cols][ld]. */
-void trm__cuda_pack(trm__cuda_queue *q, trm__cuda_type type, void *dst, ptrdiff_t ld, const float *src, int rows,
-                    int cols, int transpose, int interleave);
+/* src [rows][cols] fp32 -> dst of a type: dst[r*ld + c], or with transpose dst[c*ld + r], where r is the interleaved
+ * place of row r when interleave is set. What dst has beyond is set to zero: dst is [rows][ld], or with transpose
+ * [cols][ld]. Up to 32 matrices are one launch. */
+typedef struct trm__cuda_packing {
+  void *dst;
+  const float *src;
+  ptrdiff_t ld;
+  int rows, cols; /* at least 1 */
+  trm__cuda_type type;
+  int transpose, interleave;
+} trm__cuda_packing;
+void trm__cuda_pack(trm__cuda_queue *q, const trm__cuda_packing *matrix, int count);
 
 /* -- the mixer, whole ------------------------------------------------------------------------------------------------
  */
@@ -203,6 +210,8 @@ typedef struct trm__cuda_solve {
 /* Whether the kernel covers these shapes on this device (0: not); pointers are not looked at. L up to 112, D a multiple
  * of 128, inner widths of 256. */
 int trm__cuda_solve_supported(const trm__cuda_queue *q, const trm__cuda_solve *s);
+/* Whether the calling thread's card takes the launch: it may be one that others share, or be cut into parts. */
+int trm__cuda_solve_fits(const trm__cuda_queue *q, const trm__cuda_solve *s);
 size_t trm__cuda_solve_scratch(const trm__cuda_solve *s);
 void trm__cuda_solve_step(trm__cuda_queue *q, const trm__cuda_solve *s); /* one cooperative launch */
 

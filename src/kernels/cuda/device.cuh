@@ -160,14 +160,16 @@ static inline void trm__cuda_note(trm__cuda_queue *q, const char *name, cudaErro
   q->launch[3] = threads;
 }
 
-/* name: of the kernel, for messages. shared: bytes of dynamic shared memory. */
+/* name: of the kernel, for messages. shared: bytes of dynamic shared memory. Kernels that need an opt-in for it get the
+ * device's most: the attribute is the kernel's, not the launch's, and must not shrink under a launch in a graph. */
 template <class... P, class... A>
 static inline void trm_launch_as(bool cooperative, trm__cuda_queue *q, const char *name, void (*kernel)(P...), dim3 grid,
                                  int threads, size_t shared, A... args) {
   if (q->fault) return;
   cudaError_t error = cudaSuccess;
+  size_t most = (size_t)q->shared_per_block > shared ? (size_t)q->shared_per_block : shared;
   if (shared > 48 * 1024)
-    error = cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
+    error = cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)most);
   cudaLaunchAttribute attribute[1];
   attribute[0].id = cudaLaunchAttributeCooperative;
   attribute[0].val.cooperative = 1;
@@ -187,4 +189,21 @@ static inline void trm_launch_as(bool cooperative, trm__cuda_queue *q, const cha
   trm_launch_as(true, q, #kernel, kernel, grid, threads, shared, __VA_ARGS__)
 
 #endif
+
+/* Whether the calling thread's card has room for all blocks of a cooperative launch at once; it refuses the launch
+ * otherwise. */
+template <class... P>
+static inline bool trm_cooperative_fits(void (*kernel)(P...), dim3 grid, int threads, size_t shared) {
+  int device = 0, can = 0, sms = 0, blocks = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&can, cudaDevAttrCooperativeLaunch, device);
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&sms, cudaDevAttrMultiProcessorCount, device);
+  if (error == cudaSuccess && shared > 48 * 1024)
+    error = cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
+  if (error == cudaSuccess)
+    error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, (const void *)kernel, threads, shared);
+  if (error != cudaSuccess) (void)cudaGetLastError();
+  return error == cudaSuccess && can && (size_t)grid.x * grid.y * grid.z <= (size_t)blocks * (size_t)sms;
+}
+
 #endif

@@ -7,7 +7,7 @@ namespace {
 enum { SUM_THREADS = 256 };
 
 /* Weight gradients are planned for cards of this size whatever the card is: so many tiles of 128 x 128 at a time. */
-enum { TILE = 128, STEP = 64, AT_ONCE = 264, MOST_SPLITS = 32 };
+enum { TILE = 128, STEP = 64, AT_ONCE = 264, MOST_SPLITS = 64 };
 /* In steps of a tile (about 1 us on such a card): what a block costs besides its steps, and what writing and reading
  * one partial sum costs. */
 const double BLOCK_STEPS = 8, STEPS_PER_NUMBER = 3e-6;
@@ -27,36 +27,52 @@ TRM_DEVICE int apart(int i, int m) {
   return i / 16 * 8 + i % 8 + (i & 8 ? m / 2 : 0);
 }
 
-/* One row a block in y; n / 4 runs of four when n allows it. Bound by the bytes of partial. */
+/* A thread adds RUN neighbours of the parts, which may be of two rows, one after the other: runs of four need parts
+ * that are multiples of 16 bytes, but not `to`, whose place among all gradients is only sometimes one. Bound by the
+ * bytes of partial. */
 template <int RUN>
 TRM_KERNEL __launch_bounds__(SUM_THREADS)
     sum_partials(const float *partial, float *to, int m, int n, int splits, int interleaved) {
-  int i = (int)blockIdx.y, j = ((int)blockIdx.x * SUM_THREADS + (int)threadIdx.x) * RUN;
-  if (j >= n) return;
-  size_t part = (size_t)m * n, from = (size_t)i * n + j, place = (size_t)(interleaved ? apart(i, m) : i) * n + j;
-  float sum[RUN];
-  for (int e = 0; e < RUN; e++) sum[e] = 0;
-  for (int s = 0; s < splits; s++) {
-    const float *x = partial + s * part + from;
-    if (RUN == 4) {
+  unsigned all = (unsigned)m * (unsigned)n, from = (blockIdx.x * SUM_THREADS + threadIdx.x) * RUN;
+  if (from >= all) return;
+  const float *x = partial + from;
+  float sum[RUN] = {};
+#pragma unroll 4
+  for (int s = 0; s < splits; s++, x += all) {
+    if constexpr (RUN == 4) {
       float4 four = *(const float4 *)x;
-      sum[0] += four.x, sum[1 % RUN] += four.y, sum[2 % RUN] += four.z, sum[3 % RUN] += four.w;
+      sum[0] += four.x, sum[1] += four.y, sum[2] += four.z, sum[3] += four.w;
     } else {
       sum[0] += x[0];
     }
   }
-  for (int e = 0; e < RUN; e++) to[place + e] += sum[e];
+  size_t place[RUN];
+#pragma unroll
+  for (int e = 0; e < RUN; e++) {
+    unsigned i = (from + e) / (unsigned)n, j = (from + e) % (unsigned)n;
+    place[e] = (size_t)(interleaved ? apart((int)i, m) : (int)i) * n + j;
+  }
+  if constexpr (RUN == 4) {
+    if (n % 2 == 0 && ((size_t)to & 7) == 0) { /* pairs do not cross rows */
+      float2 *left = (float2 *)(to + place[0]), *right = (float2 *)(to + place[2]);
+      *left = make_float2(left->x + sum[0], left->y + sum[1]);
+      *right = make_float2(right->x + sum[2], right->y + sum[3]);
+      return;
+    }
+  }
+  for (int e = 0; e < RUN; e++) to[place[e]] += sum[e];
 }
 
 } // namespace
 
 void trm__cuda_add_partials(trm__cuda_queue *q, const float *partial, float *to, int m, int n, int splits,
                             int interleaved) {
-  bool four = n % 4 == 0 && ((((size_t)partial) | ((size_t)to)) & 15) == 0;
-  int runs = four ? n / 4 : n;
-  dim3 grid((unsigned)((runs + SUM_THREADS - 1) / SUM_THREADS), (unsigned)m);
-  trm_launch_as(false, q, "sum_partials", four ? sum_partials<4> : sum_partials<1>, grid, SUM_THREADS, 0, partial, to,
-                m, n, splits, interleaved);
+  size_t all = (size_t)m * (size_t)n;
+  bool four = all % 4 == 0 && ((size_t)partial & 15) == 0;
+  size_t runs = four ? all / 4 : all;
+  trm_launch_as(false, q, "sum_partials", four ? sum_partials<4> : sum_partials<1>,
+                dim3((unsigned)((runs + SUM_THREADS - 1) / SUM_THREADS)), SUM_THREADS, 0, partial, to, m, n, splits,
+                interleaved);
 }
 
 void trm__cuda_product_any(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {

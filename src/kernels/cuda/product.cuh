@@ -86,6 +86,36 @@ TRM_DEVICE void trm__write8(trm_bf16 *to, const float v[8]) {
   *(uint4 *)to = make_uint4(trm_pack_bf16(v[0], v[1]), trm_pack_bf16(v[2], v[3]), trm_pack_bf16(v[4], v[5]),
                             trm_pack_bf16(v[6], v[7]));
 }
+/* As they lie in memory. */
+template <class T> struct trm__eight;
+template <> struct __attribute__((aligned(16), may_alias)) trm__eight<float> { float x[8]; };
+template <> struct __attribute__((aligned(16), may_alias)) trm__eight<trm_bf16> { uint32_t x[4]; };
+TRM_DEVICE void trm__spread8(float v[8], const trm__eight<float> &from) {
+#pragma unroll
+  for (int e = 0; e < 8; e++) v[e] = from.x[e];
+}
+TRM_DEVICE void trm__spread8(float v[8], const trm__eight<trm_bf16> &from) {
+#pragma unroll
+  for (int e = 0; e < 4; e++) v[2 * e] = trm_low_float(from.x[e]), v[2 * e + 1] = trm_high_float(from.x[e]);
+}
+TRM_DEVICE void trm__pack8(trm__eight<float> &to, const float v[8]) {
+#pragma unroll
+  for (int e = 0; e < 8; e++) to.x[e] = v[e];
+}
+TRM_DEVICE void trm__pack8(trm__eight<trm_bf16> &to, const float v[8]) {
+#pragma unroll
+  for (int e = 0; e < 4; e++) to.x[e] = trm_pack_bf16(v[2 * e], v[2 * e + 1]);
+}
+/* Lanes 2i and 2i + 1: the even one's second becomes what the odd one's first was, and the other way round. All lanes
+ * of the warp. */
+template <class T> TRM_DEVICE void trm__exchange8(trm__eight<T> &first, trm__eight<T> &second, bool odd) {
+#pragma unroll
+  for (unsigned e = 0; e < sizeof first.x / sizeof *first.x; e++) {
+    auto got = __shfl_xor_sync(0xffffffffu, odd ? first.x[e] : second.x[e], 1);
+    if (odd) first.x[e] = got;
+    else second.x[e] = got;
+  }
+}
 /* The first `count` of eight; whole says that all eight addresses are 16-byte aligned runs. */
 template <class T> TRM_DEVICE void trm__read_some(float v[8], const T *from, int count, bool whole) {
   if (whole && count >= 8) {
@@ -249,6 +279,17 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
     }
   }
 
+  /* GATE: the stage as it is, along rows. */
+  TRM_METHOD void gates_and_ups(int begin, int end) {
+    for (int turn = begin; turn < end; turn++) {
+      int q = turn * THREADS + thread;
+      int row = q / (BN / 8), col = q % (BN / 8) * 8, i = at.m0 + row, j = at.n0 + col;
+      if (i >= p.m || j >= p.n) continue;
+      *(trm__eight<T> *)((T *)p.gu + ((size_t)at.batch * p.m + i) * p.n + j) =
+          *(const trm__eight<T> *)(stage + row * PITCH + col);
+    }
+  }
+
   /* GATE: 16 columns of the stage, gates and their ups, a thread. Eight threads have 64 activations of a row. */
   TRM_METHOD void gate(int begin, int end) {
     size_t inner = (size_t)p.n / 2, row_base = (size_t)at.batch * p.m + at.m0;
@@ -260,11 +301,6 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
       float g[8], u[8], sum = 0;
       trm__read8(g, stage + row * PITCH + 16 * unit);
       trm__read8(u, stage + row * PITCH + 16 * unit + 8);
-      if (inside && p.gu) {
-        T *gu = (T *)p.gu + (row_base + row) * 2 * inner + j;
-        trm__write8(gu, g);
-        trm__write8(gu + 8, u);
-      }
 #pragma unroll
       for (int e = 0; e < 8; e++) {
         float product = g[e] * u[e];
@@ -279,17 +315,28 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
     }
   }
 
-  /* GATE_BACKWARD: silu'(g) = s (1 + g (1 - s)), s = sigmoid(g). */
+  /* GATE_BACKWARD: silu'(g) = s (1 + g (1 - s)), s = sigmoid(g). The threads of a row move its gates and ups as they
+   * lie in memory, half of the row at a time, so that what a warp reads or writes at once are whole lines. Thread l has
+   * eight gates (l even) or ups of octet l / 2 of either half; exchanged with its neighbour's it has both of one. */
   TRM_METHOD void gate_backward(int begin, int end) {
+    enum { ROW = BN / 8 }; /* threads */
+    static_assert(ROW <= 32 && ROW % 2 == 0, "a row is one warp's");
+    int lane = thread % ROW, left = lane / 2, right = left + ROW / 2;
+    bool odd = lane & 1;
+    int octet = odd ? right : left;
     for (int turn = begin; turn < end; turn++) {
-      int q = turn * THREADS + thread;
-      int row = q / (BN / 8), col = q % (BN / 8) * 8, i = at.m0 + row, j = at.n0 + col;
-      if (i >= p.m || j >= p.n) continue;
-      size_t place = ((size_t)at.batch * p.m + i) * p.n + j;
+      int row = (turn * THREADS + thread) / ROW, i = at.m0 + row;
+      bool in_left = i < p.m && at.n0 + 8 * left < p.n, in_right = i < p.m && at.n0 + 8 * right < p.n;
+      size_t place = ((size_t)at.batch * p.m + i) * p.n + at.n0;
+      const T *from = (const T *)p.gu_in + 2 * place + 8 * lane;
+      trm__eight<T> first = {}, second = {};
+      if (in_left) first = *(const trm__eight<T> *)from;
+      if (in_right) second = *(const trm__eight<T> *)(from + 8 * ROW);
+      trm__exchange8<T>(first, second, odd);
       float d[8], g[8], u[8], a[8];
-      trm__read8(d, stage + row * PITCH + col);
-      trm__read8(g, (const T *)p.gu_in + 2 * place);
-      trm__read8(u, (const T *)p.gu_in + 2 * place + 8);
+      trm__read8(d, stage + row * PITCH + 8 * octet);
+      trm__spread8(g, first);
+      trm__spread8(u, second);
 #pragma unroll
       for (int e = 0; e < 8; e++) {
         float s = trm__sigmoid_for<T>(g[e]), silu = g[e] * s;
@@ -297,9 +344,13 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
         g[e] = d[e] * u[e] * (s * (1.0f + g[e] * (1.0f - s)));
         u[e] = d[e] * silu;
       }
-      trm__write8((T *)p.gu + 2 * place, g);
-      trm__write8((T *)p.gu + 2 * place + 8, u);
-      if (p.act) trm__write8((T *)p.act + place, a);
+      trm__pack8(first, g);
+      trm__pack8(second, u);
+      trm__exchange8<T>(first, second, odd);
+      T *to = (T *)p.gu + 2 * place + 8 * lane;
+      if (in_left) *(trm__eight<T> *)to = first;
+      if (in_right) *(trm__eight<T> *)(to + 8 * ROW) = second;
+      if (p.act && (odd ? in_right : in_left)) trm__write8((T *)p.act + place + 8 * octet, a);
     }
   }
 
@@ -339,6 +390,7 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
   TRM_METHOD void turns(int begin, int end) {
     switch (p.epilogue) {
     case TRM__CUDA_GATE:
+      if (p.gu) gates_and_ups(begin, end);
       return gate((begin + 1) / 2, (end + 1) / 2);
     case TRM__CUDA_GATE_BACKWARD:
       return gate_backward(begin, end);

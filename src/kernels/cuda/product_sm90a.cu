@@ -1,25 +1,31 @@
 /* Matrix products in bf16 with wgmma, for sm_90a: two warpgroups, each 64 rows of the tile, copy both operands with
  * cp.async into the swizzled tiles that wgmma reads, and multiply the step before meanwhile.
  *
- * Tiles of 128 x 256 (one block a multiprocessor) read memory least: a step of 64 numbers of k copies 48 KiB in 1024
- * cycles of the tensor cores, most of what the L2 cache gives all multiprocessors at once, and that and the tensor
- * cores are the bound. STREAM gives a block one such tile after the other: while the first steps of a tile are
- * multiplied, the results of the tile before leave the stage, a few at each step, so that with k = 512, where gates
- * make as much work for global memory as for the tensor cores (3 bytes of results for 1024 operations), both have work
- * at all times; and copies are never without work either. Tiles of 128 x 128 (two blocks) are for what the others do
- * not take: few columns, short sums (bound by bytes alone) and norms. */
+ * Tiles of 128 x 256 (one block a multiprocessor) read memory least: for 64 numbers of k they copy 48 KiB in 1024
+ * cycles of the tensor cores, which is more than the L2 cache gives all multiprocessors at once for long: that and the
+ * tensor cores are the bound. So there have to be copies under way at all times, and more bytes than a transfer of 48
+ * per cycle leaves behind in the latency of some 700 to 1000 cycles: 34 to 48 KB. STREAM's steps are of 32 numbers,
+ * with 72 KiB under way at a step's beginning and 96 KiB after it; steps of 64 would leave room for one copy that is
+ * waited for.
+ *
+ * STREAM gives a block one such tile after the other: while the first steps of a tile are multiplied, the results of
+ * the tile before leave the stage, a few at each step, so that with k = 512, where gates make as much work for global
+ * memory as for the tensor cores (3 bytes of results for 1024 operations), both have work at all times; and copies are
+ * never without work either. Tiles of 128 x 128 (two blocks) are for what the others do not take: few columns, short
+ * sums (bound by bytes alone; up to k = 128 is copied at once before the first product) and norms. */
 #include "kernels/cuda/operand.cuh"
 #include "kernels/cuda/product.cuh"
 #include "kernels/cuda/wgmma.cuh"
 
 namespace {
 
-enum { BM = 128, BK = 64, THREADS = 256 };
+enum { BM = 128, THREADS = 256 };
 
 /* STAGES in shared memory at once: one is multiplied, one may be still read, the others are on their way. */
-template <int BN_, int STAGES_, int BLOCKS_, bool STREAM_> struct shape {
+template <int BN_, int BK_, int STAGES_, int BLOCKS_, bool STREAM_> struct shape {
   enum {
     BN = BN_,
+    BK = BK_,
     STAGES = STAGES_,
     BLOCKS = BLOCKS_, /* a multiprocessor */
     STREAM = STREAM_, /* results have shared memory of their own */
@@ -32,19 +38,19 @@ template <int BN_, int STAGES_, int BLOCKS_, bool STREAM_> struct shape {
                                       : (int)FINISH
   };
 };
-typedef shape<128, 3, 2, false> wide128;
-typedef shape<256, 4, 1, false> wide256;
-typedef shape<256, 3, 1, true> stream256;
+typedef shape<128, 32, 6, 2, false> wide128;
+typedef shape<256, 64, 4, 1, false> wide256;
+typedef shape<256, 32, 6, 1, true> stream256;
 
 template <class TILE> TRM_DEVICE uint64_t descriptor(uint32_t tile, int row, int ks) {
-  if (TILE::INNER) return trm_wgmma_descriptor(tile + row * TILE::LINE + ks * 32, 16, 8 * TILE::LINE);
+  if (TILE::INNER) return trm_wgmma_descriptor(tile + row * TILE::LINE + ks * 32, 16, 8 * TILE::LINE, TILE::LINE);
   return trm_wgmma_descriptor(tile + row / 64 * TILE::BLOCK + ks * 16 * TILE::LINE, TILE::BLOCK, 8 * TILE::LINE);
 }
 
 /* The steps of a block's tiles: copied ahead, multiplied one after the other. */
 template <class S, trm__cuda_layout LA, trm__cuda_layout LB> struct steps {
-  typedef trm__operand_tile<LA, BM, BK, THREADS> tile_a;
-  typedef trm__operand_tile<LB, S::BN, BK, THREADS> tile_b;
+  typedef trm__operand_tile<LA, BM, S::BK, THREADS> tile_a;
+  typedef trm__operand_tile<LB, S::BN, S::BK, THREADS> tile_b;
 
   const trm__cuda_product &p;
   const trm__tiling &t;
@@ -65,7 +71,7 @@ template <class S, trm__cuda_layout LA, trm__cuda_layout LB> struct steps {
   TRM_METHOD void next_block() {
     block += (int)gridDim.x;
     if (block >= all) return;
-    trm__place at = trm__place_of<BM, S::BN, BK>(p, t, block);
+    trm__place at = trm__place_of<BM, S::BN, S::BK>(p, t, block);
     count = at.count;
     k0 = at.k0;
     batch = at.first;
@@ -79,7 +85,7 @@ template <class S, trm__cuda_layout LA, trm__cuda_layout LB> struct steps {
       a.copy(stage, k0, batch, p.k);
       b.copy(stage + tile_a::BYTES, k0, batch, p.k);
       slot = slot + 1 == S::STAGES ? 0 : slot + 1;
-      k0 += BK;
+      k0 += S::BK;
       if (k0 >= p.k) k0 = 0, batch++;
       if (--count == 0 && S::STREAM) next_block();
     }
@@ -96,7 +102,7 @@ template <class S, trm__cuda_layout LA, trm__cuda_layout LB> struct steps {
     int row = (int)threadIdx.x / 128 * 64;
     trm_wgmma_fence();
 #pragma unroll
-    for (int ks = 0; ks < BK / 16; ks++)
+    for (int ks = 0; ks < S::BK / 16; ks++)
       trm_wgmma<!tile_a::INNER, !tile_b::INNER>(flight, acc, descriptor<tile_a>(stage, row, ks),
                                                 descriptor<tile_b>(stage + tile_a::BYTES, 0, ks));
     trm_wgmma_commit(flight);
@@ -117,7 +123,7 @@ TRM_DEVICE int first_row(void) { /* of a warp's sums */
 
 template <class S, trm__cuda_layout LA, trm__cuda_layout LB>
 TRM_KERNEL __launch_bounds__(THREADS, S::BLOCKS) product_wgmma(trm__cuda_product p, trm__tiling t) {
-  trm__place at = trm__place_of<BM, S::BN, BK>(p, t, (int)blockIdx.x);
+  trm__place at = trm__place_of<BM, S::BN, S::BK>(p, t, (int)blockIdx.x);
   steps<S, LA, LB> s(p, t, (int)gridDim.x, at);
   float acc[1][S::NT][4] = {};
   for (int step = 0; step < at.count; step++) {
@@ -132,7 +138,7 @@ TRM_KERNEL __launch_bounds__(THREADS, S::BLOCKS) product_wgmma(trm__cuda_product
 template <class S, trm__cuda_layout LA, trm__cuda_layout LB>
 TRM_KERNEL __launch_bounds__(THREADS, S::BLOCKS) product_wgmma_stream(trm__cuda_product p, trm__tiling t, int all) {
   typedef trm__finish<trm_bf16, BM, S::BN, THREADS> finish;
-  trm__place at = trm__place_of<BM, S::BN, BK>(p, t, (int)blockIdx.x);
+  trm__place at = trm__place_of<BM, S::BN, S::BK>(p, t, (int)blockIdx.x);
   steps<S, LA, LB> s(p, t, all, at);
   finish staged(p, at, trm_shared() + S::OPERANDS); /* of the tile before; at is its place, once there is one */
   int turns = (finish::TURNS + t.steps - 1) / t.steps, done = finish::TURNS;
@@ -148,7 +154,7 @@ TRM_KERNEL __launch_bounds__(THREADS, S::BLOCKS) product_wgmma_stream(trm__cuda_
       s.finish();
     }
     s.finish_all(acc[0]);
-    at = trm__place_of<BM, S::BN, BK>(p, t, block);
+    at = trm__place_of<BM, S::BN, S::BK>(p, t, block);
     __syncthreads(); /* nobody reads the stage any more; what is put there is seen after the next step's barrier */
     staged.template put<1, S::NT, 16>(acc, first_row(), 0, staged.transposed());
     done = 0;
@@ -165,7 +171,7 @@ int outer(const trm__cuda_operand *o) {
 }
 
 template <class S> void launch(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
-  trm__tiling t = trm__tiling_of(p, BM, S::BN, BK, splits, partial);
+  trm__tiling t = trm__tiling_of(p, BM, S::BN, S::BK, splits, partial);
   const trm__cuda_layout in = TRM__CUDA_INNER, out = TRM__CUDA_OUTER;
   const kernel kernels[2][2] = {{product_wgmma<S, in, in>, product_wgmma<S, in, out>},
                                 {product_wgmma<S, out, in>, product_wgmma<S, out, out>}};
@@ -175,7 +181,7 @@ template <class S> void launch(trm__cuda_queue *q, const trm__cuda_product *p, i
 
 void launch_stream(trm__cuda_queue *q, const trm__cuda_product *p) {
   typedef stream256 S;
-  trm__tiling t = trm__tiling_of(p, BM, S::BN, BK, 0, NULL);
+  trm__tiling t = trm__tiling_of(p, BM, S::BN, S::BK, 0, NULL);
   const trm__cuda_layout in = TRM__CUDA_INNER, out = TRM__CUDA_OUTER;
   const stream_kernel kernels[2][2] = {{product_wgmma_stream<S, in, in>, product_wgmma_stream<S, in, out>},
                                        {product_wgmma_stream<S, out, in>, product_wgmma_stream<S, out, out>}};
@@ -184,12 +190,13 @@ void launch_stream(trm__cuda_queue *q, const trm__cuda_product *p) {
                 dim3((unsigned)(all < q->sms ? all : q->sms)), THREADS, S::SHARED, *p, t, all);
 }
 
-/* Wide tiles when n fills them and there is one for every multiprocessor; sums of few steps are bound by bytes. */
+/* Wide tiles when n fills them and more than half of the multiprocessors get one: narrow ones would then put two on
+ * some multiprocessors, which take as long and read more. Sums of few steps are bound by bytes. */
 int choose(const trm__cuda_queue *q, const trm__cuda_product *p, int splits) {
-  trm__tiling t = trm__tiling_of(p, BM, wide256::BN, BK, splits, NULL);
+  trm__tiling t = trm__tiling_of(p, BM, wide256::BN, wide256::BK, splits, NULL);
   int64_t units = splits ? splits : p->batches, steps = (int64_t)t.steps * p->batches / units;
   bool full = (p->n - 1) % wide256::BN >= wide128::BN && p->epilogue != TRM__CUDA_RESIDUAL_NORM_T;
-  if (!full || t.tiles * units < q->sms || steps < 6) return TRM__WGMMA_128;
+  if (!full || 2 * t.tiles * units <= q->sms || steps < 6) return TRM__WGMMA_128;
   return splits ? TRM__WGMMA_256 : TRM__WGMMA_STREAM;
 }
 

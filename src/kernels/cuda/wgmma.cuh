@@ -2,18 +2,20 @@
  * them by itself while they go on. 64 x N sums of 16 numbers; a warpgroup's warp w has the rows 16w.., laid out as
  * mma.m16n8k16 leaves them: acc[j] are the columns 8j... .
  *
- * An operand is a tile of operand.cuh with lines of 128 bytes, told by a descriptor (PTX manual, "Matrix descriptor"):
- * its address, the 128-byte swizzle and two distances in bytes. K-major (INNER): lines are rows; stride: from 8 rows to
- * the next 8. MN-major (OUTER, T = 1): lines are k, 64 rows long; stride: from 8 k to the next 8, leading: from 64 rows
- * to the next 64. What was written to shared memory needs trm_proxy_fence by its writers, then a barrier. */
+ * An operand is a tile of operand.cuh with lines of 128 or 64 bytes, told by a descriptor (PTX manual, "Matrix
+ * descriptor"): its address, the swizzle, which is as long as a line, and two distances in bytes. K-major (INNER):
+ * lines are rows; stride: from 8 rows to the next 8. MN-major (OUTER, T = 1, lines of 128 bytes): lines are k, 64 rows
+ * long; stride: from 8 k to the next 8, leading: from 64 rows to the next 64. What was written to shared memory needs
+ * trm_proxy_fence by its writers, then a barrier. */
 #ifndef TRM_KERNELS_CUDA_WGMMA_CUH
 #define TRM_KERNELS_CUDA_WGMMA_CUH
 
 #include "kernels/cuda/device.cuh"
 
-TRM_DEVICE uint64_t trm_wgmma_descriptor(uint32_t address, int leading, int stride) {
+/* line: bytes. */
+TRM_DEVICE uint64_t trm_wgmma_descriptor(uint32_t address, int leading, int stride, int line = 128) {
   return (uint64_t)(address >> 4 & 0x3fff) | (uint64_t)(leading >> 4) << 16 | (uint64_t)(stride >> 4) << 32 |
-         (uint64_t)1 << 62;
+         (uint64_t)(line == 128 ? 1 : 2) << 62;
 }
 
 #ifdef TRM_EMULATE

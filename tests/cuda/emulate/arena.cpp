@@ -1,5 +1,5 @@
 /* Where device memory lies: with malloc's, or, when the host must not touch it, in a range of its own that is opened
- * while the device works. */
+ * while the device works; each piece with an unreadable page behind it where a test asks for that. */
 #include "device.h"
 
 #include <stdlib.h>
@@ -13,10 +13,11 @@ const size_t page = 4096, range = (size_t)1 << 36;
 const size_t dry_range = (size_t)1 << 40;
 unsigned char *dry_start;
 size_t dry_used; /* never given back */
-bool protect, asked;
+bool protect, asked, fence;
 int open_count;
 unsigned char *start, *end, *highest;      /* the range; what was ever taken */
 std::map<unsigned char *, size_t> free_at; /* pieces below highest */
+std::map<unsigned char *, size_t> fenced;  /* where the pages of a piece begin; up to the unreadable one */
 
 size_t whole_pages(size_t bytes) {
   return (bytes + page - 1) / page * page;
@@ -24,6 +25,12 @@ size_t whole_pages(size_t bytes) {
 
 void set_access(int rights) {
   if (highest > start && mprotect(start, (size_t)(highest - start), rights)) fail("mprotect of device memory failed");
+  for (auto &f : fenced)
+    if (mprotect(f.first, f.second, rights)) fail("mprotect of device memory failed");
+}
+
+size_t fenced_pages(size_t front, size_t bytes) {
+  return whole_pages(front + (bytes + 15) / 16 * 16);
 }
 
 unsigned char *reserve() {
@@ -96,6 +103,37 @@ void arena_give(unsigned char *at, size_t bytes) {
   free_at[at] = size;
 }
 
+/* Within a `touching`: memory with `front` bytes before it and less than 16 behind it, then the page; nullptr where
+ * none is asked for. */
+unsigned char *fenced_take(size_t front, size_t bytes) {
+  if (!fence) return nullptr;
+  size_t size = fenced_pages(front, bytes);
+  void *at = mmap(nullptr, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == MAP_FAILED) return nullptr;
+  if (mprotect((unsigned char *)at + size, page, PROT_NONE)) fail("mprotect of device memory failed");
+  fenced[(unsigned char *)at] = size;
+  return (unsigned char *)at + size - (bytes + 15) / 16 * 16;
+}
+
+/* Bytes behind memory of fenced_take that can be looked at; `most` for other memory. */
+size_t fenced_behind(const unsigned char *at, size_t bytes, size_t most) {
+  auto f = fenced.upper_bound((unsigned char *)at);
+  if (f == fenced.begin()) return most;
+  --f;
+  const unsigned char *wall = f->first + f->second;
+  return at >= wall ? most : (size_t)(wall - at) - bytes;
+}
+
+/* Whether it was memory of fenced_take. */
+bool fenced_give(unsigned char *at, size_t front, size_t bytes) {
+  size_t size = fenced_pages(front, bytes);
+  auto f = fenced.find(at + (bytes + 15) / 16 * 16 - size);
+  if (f == fenced.end()) return false;
+  munmap(f->first, size + page);
+  fenced.erase(f);
+  return true;
+}
+
 void protect_as_environment_says() {
   if (asked) return;
   asked = true;
@@ -115,4 +153,8 @@ void emulate_protect(int on) {
   if (trm::device.used || trm::open_count) trm::fail("emulate_protect while there is device memory");
   trm::asked = true;
   trm::protect = on;
+}
+
+void emulate_fence(int on) {
+  trm::fence = on;
 }

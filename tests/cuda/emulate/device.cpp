@@ -114,7 +114,7 @@ const size_t guard_bytes = 512;
 void check_guards_of(const unsigned char *at, size_t bytes, size_t near, const char *when) {
   if (const unsigned char *found = broken_guard(at - near, near))
     fail("device memory of %zu bytes: a byte %td before it was written (seen %s)", bytes, at - found, when);
-  if (const unsigned char *found = broken_guard(at + bytes, near))
+  if (const unsigned char *found = broken_guard(at + bytes, fenced_behind(at, bytes, near)))
     fail("device memory of %zu bytes: a byte %td beyond it was written (seen %s)", bytes, found - at - (ptrdiff_t)bytes,
          when);
 }
@@ -148,14 +148,19 @@ bool in_pinned(const void *at, size_t bytes) {
 
 namespace {
 
+/* Blocks that a multiprocessor holds at once; registers are not looked at. */
+size_t resident(int threads, size_t shared) {
+  size_t by_shared = device.shared_per_block / (shared ? shared : 1), by_threads = 2048u / (unsigned)threads;
+  size_t most = by_shared < by_threads ? by_shared : by_threads;
+  return most < (size_t)device.resident ? most : (size_t)device.resident;
+}
+
 cudaError_t check_launch(dim3 grid, int threads, size_t shared, bool cooperative) {
   if (threads < 1 || threads > 1024 || grid.x < 1 || grid.y < 1 || grid.z < 1 || grid.x > 0x7fffffffu ||
       grid.y > 65535 || grid.z > 65535)
     return cudaErrorInvalidConfiguration;
   if (shared > device.shared_per_block) return cudaErrorInvalidValue;
-  size_t by_shared = device.shared_per_block / (shared ? shared : 1), by_threads = 2048u / (unsigned)threads;
-  size_t most = by_shared < by_threads ? by_shared : by_threads;
-  if (cooperative && (size_t)grid.x * grid.y * grid.z > most * (size_t)device.multiprocessors)
+  if (cooperative && (size_t)grid.x * grid.y * grid.z > resident(threads, shared) * (size_t)device.multiprocessors)
     return cudaErrorCooperativeLaunchTooLarge;
   return cudaSuccess;
 }
@@ -382,6 +387,14 @@ cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int) {
   return c.end();
 }
 
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const void *, int threads, size_t shared) {
+  call c;
+  if (c.error) return c.end();
+  if (!blocks || threads < 1 || threads > 1024) return c.end(cudaErrorInvalidValue);
+  *blocks = (int)resident(threads, shared);
+  return c.end();
+}
+
 /* -- memory -------------------------------------------------------------------------------------------------------- */
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total) {
@@ -403,12 +416,13 @@ cudaError_t cudaMalloc(void **pointer, size_t size) {
   if (device.fail_allocation && --device.fail_allocation == 0) return c.end(cudaErrorMemoryAllocation);
   if (device.used + size > device.total) return c.end(cudaErrorMemoryAllocation);
   touching t;
-  unsigned char *at = arena_take(2 * guard_bytes + size);
+  unsigned char *at = fenced_take(guard_bytes, size);
+  at = at ? at - guard_bytes : arena_take(2 * guard_bytes + size);
   if (!at) return c.end(cudaErrorMemoryAllocation);
   if (!device.dry) {
     fill_guard(at, guard_bytes);
     memset(at + guard_bytes, 0xff, size);
-    fill_guard(at + guard_bytes + size, guard_bytes);
+    fill_guard(at + guard_bytes + size, fenced_behind(at + guard_bytes, size, guard_bytes));
   }
   device.memory[(uintptr_t)(at + guard_bytes)] = size;
   device.used += size;
@@ -430,11 +444,11 @@ cudaError_t cudaFree(void *pointer) {
   unsigned char *at = (unsigned char *)pointer;
   if (!device.dry) {
     check_guards_of(at, m->second, guard_bytes, "when it was freed");
-    ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, 2 * guard_bytes + m->second);
+    ASAN_UNPOISON_MEMORY_REGION(at - guard_bytes, guard_bytes + m->second + fenced_behind(at, m->second, guard_bytes));
     memset(at, 0xdd, m->second);
   }
   device.used -= m->second;
-  arena_give(at - guard_bytes, 2 * guard_bytes + m->second);
+  if (!fenced_give(at, guard_bytes, m->second)) arena_give(at - guard_bytes, 2 * guard_bytes + m->second);
   device.memory.erase(m);
   return c.end(); /* a lost device's error, but the memory is gone */
 }

@@ -66,7 +66,7 @@ struct planned { /* what goes wrong */
 
 struct device_state {
   std::recursive_mutex mutex;
-  int count = 1, major = 9, minor = 0, multiprocessors = 4, driver = CUDART_VERSION;
+  int count = 1, major = 9, minor = 0, multiprocessors = 4, resident = 32, driver = CUDART_VERSION;
   size_t shared_per_block = 227 * 1024, total = (size_t)2 << 30;
   size_t used = 0, pinned_used = 0;
   std::map<uintptr_t, size_t> memory, pinned;
@@ -91,6 +91,9 @@ struct touching {
 void protect_as_environment_says();
 unsigned char *arena_take(size_t bytes);
 void arena_give(unsigned char *at, size_t bytes);
+unsigned char *fenced_take(size_t front, size_t bytes);
+size_t fenced_behind(const unsigned char *at, size_t bytes, size_t most);
+bool fenced_give(unsigned char *at, size_t front, size_t bytes);
 extern thread_local cudaError_t last_error;
 
 /* A call of the runtime. error: why it must not go on. end() returns error, or else result, and remembers it. */

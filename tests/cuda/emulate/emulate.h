@@ -328,6 +328,10 @@ TRM_DEVICE float __sinf(float x) {
 TRM_DEVICE float __cosf(float x) {
   return cosf(x);
 }
+#define cospi trm_emulated_cospi
+TRM_DEVICE double cospi(double x) { /* cos(pi x) */
+  return cos(3.14159265358979323846 * x);
+}
 TRM_DEVICE float __fdividef(float x, float y) {
   return x / y;
 }

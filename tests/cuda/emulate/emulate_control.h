@@ -18,6 +18,7 @@ void emulate_reset(void);
 void emulate_devices(int count);               /* 0: none, cudaErrorNoDevice */
 void emulate_capability(int major, int minor); /* sets the shared memory of a block as well */
 void emulate_multiprocessors(int count);
+void emulate_resident(int blocks); /* a multiprocessor holds at most these at once; 32 */
 void emulate_driver(int version); /* 13000; older than the runtime's 13000: cudaErrorInsufficientDriver; 0: no driver */
 void emulate_memory(size_t total);
 
@@ -55,6 +56,10 @@ typedef struct emulate_launch {
   size_t shared;
 } emulate_launch;
 void emulate_watch(void (*fn)(void *context, const emulate_launch *launch), void *context);
+
+/* 1: what cudaMalloc gives from now on ends, rounded up to 16 bytes, at an unreadable page, and is aligned to no more
+ * than these 16. 0 (as at the start): it is not. */
+void emulate_fence(int on);
 
 /* Counts since the start of the process. */
 long emulate_launches(void);         /* kernels that ran, those of graphs as well */
