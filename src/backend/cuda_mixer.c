@@ -32,8 +32,11 @@ void trm__gpu_mixer_needs(const trm__weights *w, trm__gpu_needs *needs) {
   const trm__dims *s = &w->dims;
   trm__gpu_gated gated = {.each = s->D, .inner = s->inner_l};
   trm__arena measure = {0};
-  if (!w->mixes)
-    trm__gpu_gated_plan_forward(&gated, w, &measure, trm__gpu_most(w->max_batch, forward_bytes(w), w->forward_bytes));
+  if (!w->mixes) {
+    int forward = trm__gpu_most(w->max_batch, forward_bytes(w), w->forward_bytes);
+    trm__gpu_gated_plan_forward(&gated, w, &measure, forward);
+    trm__gpu_lt_needs(w, needs, s->D, s->inner_l, s->L, forward);
+  }
   trm__gpu_grow(&needs->scratch, measure.used);
   if (!w->training) return;
   int most = trm__gpu_most(w->max_batch, backward_bytes(w), w->backward_bytes);

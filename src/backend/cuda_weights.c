@@ -37,7 +37,9 @@ trm__cuda_product trm__gpu_product(const trm__weights *w, int m, int n, int k, t
                              .b = b,
                              .epilogue = TRM__CUDA_STORE,
                              .c = c,
-                             .c_ld = c_ld};
+                             .c_ld = c_ld,
+                             .room = w->room,
+                             .room_bytes = w->room_bytes};
 }
 
 void trm__gpu_need_gradient(const trm__weights *w, trm__gpu_needs *needs, int m, int n, int k, int rows, int most) {
@@ -89,6 +91,8 @@ static void plan_scratch(trm__weights *w) {
   trm__gpu_ends_needs(w, &needs);
   w->scratch_bytes = needs.scratch;
   w->scratch = trm__gpu_take(&w->arena, needs.scratch, 1);
+  w->room_bytes = needs.room;
+  if (needs.room) w->room = trm__gpu_take(&w->arena, needs.room, 1);
   w->partial = trm__gpu_take_floats(&w->arena, needs.partial);
   w->work = trm__gpu_take_floats(&w->arena, needs.work);
   if (w->solves) w->solve = trm__gpu_take(&w->arena, trm__gpu_solve_bytes(w), 1);
@@ -120,6 +124,7 @@ static trm__weights described(const trm__gpu *gpu, const trm__dims *dims, int tr
                     .max_batch = max_batch,
                     .forward_bytes = gpu->forward_bytes,
                     .backward_bytes = gpu->backward_bytes,
+                    .lt = gpu->lt && dims->bf16,
                     .type = dims->bf16 ? TRM__CUDA_BF16 : TRM__CUDA_F32,
                     .width = dims->bf16 ? 2 : 4};
   w.solves = trm__gpu_solves(gpu, &w);

@@ -2,6 +2,9 @@
  * batches and chunks of an example, on shapes that no tile divides. */
 #include "backend/cuda_internal.h"
 #include "cuda/backend_support.h"
+#ifdef TRM_EMULATE
+#include "cublaslt.h"
+#endif
 
 static const shape shapes[] = {
     {"mixer", 1, 11, 2, 24, 0, 5, 64, 64, 3, TRM__POS_NONE, TRM__SILU},
@@ -15,6 +18,8 @@ static const shape shapes[] = {
     {"mixer, fused, rms gate", 1, 70, 1, 64, 0, 5, 64, 128, 3, TRM__POS_NONE, TRM__RMS_GATE},
 };
 enum { NARROW, WIDE = 2, ATTENTION = 4, FUSED = 7, FUSED_RMS_GATE };
+
+static int has_cublaslt; /* or, emulated, a stand-in */
 
 typedef struct results {
   trm__real *out, *d, *grad;
@@ -132,6 +137,11 @@ static void check_block(const shape *c, int bf16, int is_mix) {
     results older = run_on("cuda:0,sm80", c, bf16, is_mix, 0, 0);
     compare_results(c, bf16, is_mix, "sm80", &older, &expected, tolerance, tolerance);
     free_results(&older);
+    if (has_cublaslt) {
+      results library = run_on("cuda:0,cublaslt", c, bf16, is_mix, 0, 0);
+      compare_results(c, bf16, is_mix, "cublaslt", &library, &expected, tolerance, tolerance);
+      free_results(&library);
+    }
   }
   results chunked = run_on("cuda", c, bf16, is_mix, bf16, 1);
   assert_memory_equal(kept.out, chunked.out, n * sizeof *kept.out);
@@ -242,7 +252,18 @@ static void chunks_are_even(void **state) {
       assert_true(trm__gpu_chunk(b, 10, 170) <= trm__gpu_most(planned, 10, 170));
 }
 
+static int find_cublaslt(void) {
+  trm__backend *be = NULL;
+#ifdef TRM_EMULATE
+  trm__gpu_lt_stand_in(emulate_cublaslt());
+#endif
+  if (trm__backend_open(&be, "cuda:0,cublaslt", NULL, NULL, NULL) != TRM_OK) return 0;
+  trm__backend_close(&be);
+  return 1;
+}
+
 int main(void) {
+  has_cublaslt = find_cublaslt();
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(mix_in_fp32),     cmocka_unit_test(mix_in_bf16),      cmocka_unit_test(mlp_in_fp32),
       cmocka_unit_test(mlp_in_bf16),     cmocka_unit_test(parts_of_a_batch), cmocka_unit_test(mixers_are_chosen_once),
