@@ -103,7 +103,6 @@ TRM_DEVICE void trm__mixer_add(unsigned char *state, const float (&acc)[S::NT][4
     }
 }
 
-
 /* The norm of each channel, and out. All threads, after a barrier; inverse: shared memory of BM numbers. */
 template <class S>
 TRM_DEVICE void trm__mixer_finish(const unsigned char *state, float *inverse, const trm__cuda_mixer &p,
