@@ -109,11 +109,18 @@ TRM_DEVICE void trm__mixer_finish(const unsigned char *state, float *inverse, co
                                   const trm__mixer_place &at) {
   int thread = (int)threadIdx.x;
   if (thread < S::BM) {
+    enum { PARTS = 4 }; /* as in the product's epilogue, for the same bits */
+    int each = (p.L + PARTS - 1) / PARTS;
     float sum = 0;
+#pragma unroll 1
+    for (int l0 = 0; l0 < p.L; l0 += each) {
+      float part = 0;
 #pragma unroll 8
-    for (int l = 0; l < p.L; l++) {
-      float x = trm_to_float(*(const trm_bf16 *)(state + S::at(l, thread)));
-      sum += x * x;
+      for (int l = l0; l < l0 + each && l < p.L; l++) {
+        float x = trm_to_float(*(const trm_bf16 *)(state + S::at(l, thread)));
+        part += x * x;
+      }
+      sum += part;
     }
     float r = 1.0f / sqrtf(sum / (float)p.L + (float)p.eps);
     inverse[thread] = r;
