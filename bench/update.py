@@ -104,6 +104,7 @@ def main():
     args.add_argument("--seconds", type=float, default=25)
     args.add_argument("--work", default=None)
     args.add_argument("--tiny", action="store_true")
+    args.add_argument("--no-peer", action="store_true", help="trm alone")
     args.add_argument("options", nargs="*", help="for trm train, after --")
     a = args.parse_args()
     run = tempfile.mkdtemp(prefix="update-", dir=a.work)
@@ -116,8 +117,10 @@ def main():
               "updates_per_second": rate, "examples_per_second": rate * batch, "tflops": 1e-12 * rate * batch * cost(model),
               "steps": last["step"], "forward_dtype": model["forward_dtype"]}
     print(f"update.py: {a.preset}: {rate:.3g} updates/s of {batch}, {result['tflops']:.3g} TFLOP/s", file=sys.stderr)
-    result["peer"] = ask_peer(a, model, batch)
-    if "error" in result["peer"]:
+    result["peer"] = {"error": "not asked"} if a.no_peer else ask_peer(a, model, batch)
+    if a.no_peer:
+        pass
+    elif "error" in result["peer"]:
         print(f"update.py: no ratio to PyTorch: {result['peer']['error']}", file=sys.stderr)
     else:
         result["ratio"] = rate * result["peer"]["seconds"]

@@ -118,7 +118,11 @@ void cli_json_print(json_t *value, int one_line); /* to standard output; value i
 /* -- the machine (runtime.c) --------------------------------------------------------------------------------------- */
 
 #define CLI_DEVICE 64 /* bytes of a device's name */
-#define CLI_DEVICE_HELP "what computes: cpu or cuda; default: TRM_DEVICE, else cpu"
+#define CLI_DEVICE_HELP                                                                                                \
+  "what computes: cpu, cuda or cuda:N (the card's number); cuda with options behind commas: check (wait after every "  \
+  "kernel, to find the one that fails), and to compare kernels sm80 (none for newer cards), separate (none of whole "  \
+  "recursion cycles), unfused (none of whole mixers), chunk=MIB (intermediates of a block); "                          \
+  "default: TRM_DEVICE, else cpu"
 /* A runtime on the device ("": TRM_DEVICE, else the CPU) with threads (0: TRM_THREADS, else all) and TRM_ISA. quiet: of
  * its log only warnings are shown. CLI_CONTINUE or an exit code. */
 int cli_runtime_open(const cli_command *command, trm_runtime **runtime, const char *device, int64_t threads, int quiet);

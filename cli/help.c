@@ -22,7 +22,7 @@ static const struct {
   const char *name, *meaning;
 } environment[] = {
     {"TRM_THREADS", "computing threads, where --threads does not say; default: all cores that the process may use"},
-    {"TRM_DEVICE", "what computes, where --device does not say: cpu or cuda; default: cpu"},
+    {"TRM_DEVICE", "what computes, where --device does not say; its names are in trm help solve; default: cpu"},
     {"TRM_ISA",
      "the kernels: auto (the best) or ref, and avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16"},
     {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},

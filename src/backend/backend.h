@@ -134,6 +134,7 @@ struct trm__backend {
                              trm_error *err); /* allocates all scratch too: nothing is allocated after it */
   void (*weights_close)(trm__backend *be, trm__weights **w);
   size_t (*weights_bytes)(trm__backend *be, const trm__dims *dims, int training, int max_batch); /* predicts it */
+  /* The same memory each time: recordings made before go on with the new weights. */
   void (*weights_prepare)(trm__backend *be, trm__weights *w, const trm__weights_view *master);
 
   /* -- embedding: tokens [b][S] (out of range reads row 0), rows [b][emb_ndim] (NULL: zeros) -> e [b][L][D] ------ */

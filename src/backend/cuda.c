@@ -88,6 +88,7 @@ static void mix_backward(trm__backend *be, trm__weights *w, int layer, int b, co
 static void close_backend(trm__backend *be) {
   trm__gpu *gpu = trm__gpu_of(be);
   if (gpu->stream) (void)cudaStreamSynchronize(gpu->stream);
+  trm__gpu_lt_close(gpu);
   trm__gpu_free(be, gpu->partial);
   trm__gpu_free(be, gpu->sum);
   trm__gpu_ring_close(gpu);
@@ -164,6 +165,7 @@ trm_status trm__backend_cuda(trm__backend **out, const char *name, trm_error *er
   }
   fill_table(gpu);
   status = open_buffers(gpu, err);
+  if (!status && choice.lt) status = trm__gpu_lt_open(gpu, choice.lt, err);
   if (!status) *out = &gpu->backend;
   else close_backend(&gpu->backend);
   return status;

@@ -51,20 +51,23 @@ typedef struct trm__gpu_block {
   size_t bytes;
 } trm__gpu_block;
 
+typedef struct trm__gpu_lt trm__gpu_lt;
+
 typedef struct trm__gpu {
   trm__backend backend; /* first: a trm__backend * is a trm__gpu * */
   trm__cuda_queue queue;
   cudaStream_t stream;
   int device;
   int recording;
-  int separate;   /* see trm__gpu_choice */
-  char name[32];  /* "cuda:0" */
-  char model[64]; /* the card's */
+  int separate, unfused; /* see trm__gpu_choice */
+  char name[32];         /* "cuda:0" */
+  char model[64];        /* the card's */
   trm__gpu_ring ring;
   size_t forward_bytes, backward_bytes; /* the two constants above; tests make them smaller */
   double *partial;                      /* of norms */
   size_t partial_count;
-  double *sum; /* [1] */
+  double *sum;     /* [1] */
+  trm__gpu_lt *lt; /* cuBLASLt; NULL: not asked for */
   trm__gpu_block *blocks;
   int block_count, block_room;
   size_t used; /* bytes of all blocks */
@@ -93,10 +96,20 @@ typedef struct trm__gpu_choice {
   int check;    /* wait after every launch */
   int chunk;    /* MiB between two products of a block going forward; 0: no limit; negative: the constant */
   int separate; /* no kernel of whole recursion cycles */
+  int unfused;  /* mixers as two products */
   int sm80;     /* only code that every card since capability 8.0 runs */
+  int lt;       /* products by cuBLASLt: bits 1 << trm__cuda_epilogue */
 } trm__gpu_choice;
 trm_status trm__gpu_parse(trm__gpu_choice *choice, const char *name, trm_error *err);
 trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_error *err);
+
+/* -- cuBLASLt as a provider of products (cuda_lt.c) ------------------------------------------------------------------
+ */
+
+/* products: as in trm__gpu_choice. What it made is closed by trm__gpu_lt_close, after a failure too. */
+trm_status trm__gpu_lt_open(trm__gpu *gpu, int products, trm_error *err);
+void trm__gpu_lt_close(trm__gpu *gpu);
+long trm__gpu_lt_taken(const trm__gpu *gpu); /* products that it was given */
 
 /* -- memory (cuda_memory.c) ------------------------------------------------------------------------------------------
  */
@@ -141,7 +154,9 @@ struct trm__weights {
   trm__dims dims;
   int training, max_batch;
   size_t forward_bytes, backward_bytes; /* the backend's */
+  int lt;                               /* cuBLASLt may make products */
   int solves;                           /* whole recursion cycles are one kernel */
+  int mixes;                            /* mixers are one kernel going forward */
   trm__cuda_type type;
   size_t width;     /* bytes of a number of that type */
   trm__arena arena; /* of device memory: everything below */
@@ -155,6 +170,8 @@ struct trm__weights {
   trm__gpu_layer layer[TRM__MAX_LAYERS];
   unsigned char *scratch; /* one operation's intermediates */
   size_t scratch_bytes;
+  unsigned char *room; /* of products that cuBLASLt makes; NULL without it */
+  size_t room_bytes;
   float *partial; /* of weight gradients */
   float *work;    /* of attention's backward pass, embedding and heads */
   void *solve;    /* of the kernel of whole cycles: its own, as it expects it as it was left */
@@ -184,12 +201,14 @@ static inline void *trm__gpu_take_acts(trm__arena *arena, const trm__weights *w,
 /* What operations take at most, for a whole open (dims, training, max_batch, type, width of w are set); each grows it.
  */
 typedef struct trm__gpu_needs {
-  size_t scratch;       /* bytes */
+  size_t scratch, room; /* bytes */
   size_t partial, work; /* floats */
 } trm__gpu_needs;
 static inline void trm__gpu_grow(size_t *have, size_t need) {
   *have = need > *have ? need : *have;
 }
+/* Room for products of cuBLASLt of a gated block: `each` rows an example, `inner` gates and `out` results a row. */
+void trm__gpu_lt_needs(const trm__weights *w, trm__gpu_needs *needs, int each, int inner, int out, int examples);
 void trm__gpu_mixer_needs(const trm__weights *w, trm__gpu_needs *needs);
 void trm__gpu_attention_needs(const trm__weights *w, trm__gpu_needs *needs);
 void trm__gpu_mlp_needs(const trm__weights *w, trm__gpu_needs *needs);
@@ -256,6 +275,9 @@ void trm__gpu_gated_backward(trm__gpu *gpu, const trm__weights *w, const trm__gp
 /* -- the operations, one file each -----------------------------------------------------------------------------------
  */
 
+/* Whether one kernel is a whole mixer going forward: for all batches of these weights or none, so that a batch's size
+ * changes no bits. Not for so few examples as trm__gpu_solves is for, whose blocks would leave most of a card idle. */
+int trm__gpu_mixes(const trm__gpu *gpu, const trm__weights *w);
 size_t trm__gpu_mixer_saved(const trm__dims *dims, int b, int recompute);
 void trm__gpu_mixer_forward(trm__gpu *gpu, trm__weights *w, int layer, int b, const trm__act *in, trm__act *out,
                             void *saved, int recompute);

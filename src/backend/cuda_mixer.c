@@ -1,6 +1,9 @@
 /* The mixer: out = rms(in + W_down act), act from W_gate_up in, where the products and the norm run over the L
  * positions of each channel. Each example is a batch of a product whose rows are its D channels: the state [L][D] is
- * read with its rows as columns, and the result is stored back that way, so nothing is transposed. */
+ * read with its rows as columns, and the result is stored back that way, so nothing is transposed.
+ *
+ * Going forward one kernel makes all of it where it can; elsewhere, and where the backward pass makes gates and ups
+ * again, they are products by themselves. */
 #include "backend/cuda_internal.h"
 
 /* The widest norm that a product's epilogue can take. */
@@ -19,11 +22,21 @@ static size_t backward_bytes(const trm__weights *w) {
   return trm__gpu_gated_backward_bytes(w, w->dims.D, w->dims.inner_l);
 }
 
+int trm__gpu_mixes(const trm__gpu *gpu, const trm__weights *w) {
+  const trm__dims *s = &w->dims;
+  return s->mixer && !gpu->unfused && w->max_batch > TRM__GPU_SOLVE_MOST &&
+         trm__cuda_mixer_fused_supported(&gpu->queue, w->type, s->L, s->D, s->inner_l);
+}
+
 void trm__gpu_mixer_needs(const trm__weights *w, trm__gpu_needs *needs) {
   const trm__dims *s = &w->dims;
   trm__gpu_gated gated = {.each = s->D, .inner = s->inner_l};
   trm__arena measure = {0};
-  trm__gpu_gated_plan_forward(&gated, w, &measure, trm__gpu_most(w->max_batch, forward_bytes(w), w->forward_bytes));
+  if (!w->mixes) {
+    int forward = trm__gpu_most(w->max_batch, forward_bytes(w), w->forward_bytes);
+    trm__gpu_gated_plan_forward(&gated, w, &measure, forward);
+    trm__gpu_lt_needs(w, needs, s->D, s->inner_l, s->L, forward);
+  }
   trm__gpu_grow(&needs->scratch, measure.used);
   if (!w->training) return;
   int most = trm__gpu_most(w->max_batch, backward_bytes(w), w->backward_bytes);
@@ -67,8 +80,8 @@ static trm__cuda_product to_state(const trm__weights *w, int examples, const voi
 /* -- forward ---------------------------------------------------------------------------------------------------------
  */
 
-static void forward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer, trm__gpu_gated *gated, int examples,
-                    const void *in, void *out) {
+static void forward(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer, trm__gpu_gated *gated,
+                    int examples, const void *in, void *out) {
   const trm__dims *s = &w->dims;
   trm__arena scratch = trm__gpu_scratch(w);
   trm__gpu_gated_plan_forward(gated, w, &scratch, examples);
@@ -84,15 +97,38 @@ static void forward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer,
   if (s->L > FUSED_NORM) trm__cuda_rms_cols(&gpu->queue, w->type, out, gated->inv, out, examples, s->L, s->D, s->eps);
 }
 
+/* The whole batch in one launch, which needs no scratch. */
+static void forward_fused(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer, trm__gpu_gated *gated,
+                          int b, const void *in, void *out) {
+  const trm__dims *s = &w->dims;
+  trm__cuda_mixer m = {.b = b,
+                       .L = s->L,
+                       .D = s->D,
+                       .I = s->inner_l,
+                       .in = in,
+                       .out = out,
+                       .gate_up = layer->mix_in.forward,
+                       .down = layer->mix_out.forward,
+                       .gate_up_ld = layer->mix_in.ld,
+                       .down_ld = layer->mix_out.ld,
+                       .eps = s->eps,
+                       .rms_gate = s->activation == TRM__RMS_GATE,
+                       .gu = gated->gu,
+                       .inv = gated->inv,
+                       .scale = gated->scale};
+  trm__cuda_mixer_fused(&gpu->queue, &m);
+}
+
 void trm__gpu_mixer_forward(trm__gpu *gpu, trm__weights *w, int layer, int b, const trm__act *in, trm__act *out,
                             void *saved, int recompute) {
   size_t state = (size_t)w->dims.L * (size_t)w->dims.D * w->width;
-  int chunk = trm__gpu_chunk(b, forward_bytes(w), w->forward_bytes);
+  int chunk = w->mixes ? b : trm__gpu_chunk(b, forward_bytes(w), w->forward_bytes);
   for (int i = 0; i < b; i += chunk) {
     trm__gpu_gated gated = {.each = w->dims.D, .inner = w->dims.inner_l};
     trm__gpu_gated_split(&gated, w, saved, recompute, b, i);
-    forward(gpu, w, &w->layer[layer], &gated, chunk < b - i ? chunk : b - i, in + (size_t)i * state,
-            out + (size_t)i * state);
+    int examples = chunk < b - i ? chunk : b - i;
+    (w->mixes ? forward_fused : forward)(gpu, w, &w->layer[layer], &gated, examples, in + (size_t)i * state,
+                                         out + (size_t)i * state);
   }
 }
 

@@ -19,8 +19,10 @@ void trm__gpu_mlp_needs(const trm__weights *w, trm__gpu_needs *needs) {
   const trm__dims *s = &w->dims;
   trm__gpu_gated gated = {.each = s->L, .inner = s->inner_d};
   trm__arena measure = {0};
-  trm__gpu_gated_plan_forward(&gated, w, &measure, trm__gpu_most(w->max_batch, forward_bytes(w), w->forward_bytes));
+  int forward = trm__gpu_most(w->max_batch, forward_bytes(w), w->forward_bytes);
+  trm__gpu_gated_plan_forward(&gated, w, &measure, forward);
   trm__gpu_grow(&needs->scratch, measure.used);
+  trm__gpu_lt_needs(w, needs, s->L, s->inner_d, s->D, forward);
   if (!w->training) return;
   int most = trm__gpu_most(w->max_batch, backward_bytes(w), w->backward_bytes);
   measure = (trm__arena){0};

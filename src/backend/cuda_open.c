@@ -16,11 +16,13 @@
  */
 
 static trm_status bad_name(const char *name, trm_error *err) {
-  return trm__fail(err, TRM_E_USAGE, "device",
-                   "found '%s', expected cuda or cuda:N (the card's number), with options behind commas: check (wait "
-                   "after every kernel, to find the one that fails), sm80 (leave out code for newer cards), separate "
-                   "(leave out the kernel that runs whole recursion cycles), chunk=MIB (intermediates of a block)",
-                   name);
+  return trm__fail(
+      err, TRM_E_USAGE, "device",
+      "found '%s', expected cuda or cuda:N (the card's number), with options behind commas: check (wait "
+      "after every kernel, to find the one that fails), sm80 (leave out code for newer cards), separate "
+      "(leave out the kernel that runs whole recursion cycles), unfused (leave out the one that runs a whole mixer), "
+      "chunk=MIB (intermediates of a block), cublaslt (bf16 products by NVIDIA's library)",
+      name);
 }
 
 /* Up to four digits; the rest of the text, NULL without digits. */
@@ -36,14 +38,18 @@ static const char *read_option(trm__gpu_choice *choice, const char *text) {
   static const struct {
     const char *name;
     size_t offset;
-  } flags[] = {{"check", offsetof(trm__gpu_choice, check)},
-               {"sm80", offsetof(trm__gpu_choice, sm80)},
-               {"separate", offsetof(trm__gpu_choice, separate)}};
+    int value;
+  } flags[] = {{"check", offsetof(trm__gpu_choice, check), 1},
+               {"sm80", offsetof(trm__gpu_choice, sm80), 1},
+               {"separate", offsetof(trm__gpu_choice, separate), 1},
+               {"unfused", offsetof(trm__gpu_choice, unfused), 1},
+               {"cublaslt", offsetof(trm__gpu_choice, lt), ~0}};
   size_t length = strcspn(text, ",");
   if (strncmp(text, "chunk=", 6) == 0) return read_number(text + 6, &choice->chunk);
+  if (strncmp(text, "cublaslt=", 9) == 0) return read_number(text + 9, &choice->lt);
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
     if (length != strlen(flags[i].name) || strncmp(text, flags[i].name, length) != 0) continue;
-    memcpy((char *)choice + flags[i].offset, &(int){1}, sizeof(int));
+    memcpy((char *)choice + flags[i].offset, &flags[i].value, sizeof(int));
     return text + length;
   }
   return NULL;
@@ -107,6 +113,7 @@ trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_err
   (void)snprintf(gpu->name, sizeof gpu->name, "cuda:%d", choice->device);
   gpu->device = choice->device;
   gpu->separate = choice->separate;
+  gpu->unfused = choice->unfused;
   gpu->forward_bytes = choice->chunk < 0   ? TRM__GPU_FORWARD_BYTES
                        : choice->chunk > 0 ? (size_t)choice->chunk << 20
                                            : SIZE_MAX;

@@ -37,7 +37,9 @@ trm__cuda_product trm__gpu_product(const trm__weights *w, int m, int n, int k, t
                              .b = b,
                              .epilogue = TRM__CUDA_STORE,
                              .c = c,
-                             .c_ld = c_ld};
+                             .c_ld = c_ld,
+                             .room = w->room,
+                             .room_bytes = w->room_bytes};
 }
 
 void trm__gpu_need_gradient(const trm__weights *w, trm__gpu_needs *needs, int m, int n, int k, int rows, int most) {
@@ -89,6 +91,8 @@ static void plan_scratch(trm__weights *w) {
   trm__gpu_ends_needs(w, &needs);
   w->scratch_bytes = needs.scratch;
   w->scratch = trm__gpu_take(&w->arena, needs.scratch, 1);
+  w->room_bytes = needs.room;
+  if (needs.room) w->room = trm__gpu_take(&w->arena, needs.room, 1);
   w->partial = trm__gpu_take_floats(&w->arena, needs.partial);
   w->work = trm__gpu_take_floats(&w->arena, needs.work);
   if (w->solves) w->solve = trm__gpu_take(&w->arena, trm__gpu_solve_bytes(w), 1);
@@ -120,9 +124,11 @@ static trm__weights described(const trm__gpu *gpu, const trm__dims *dims, int tr
                     .max_batch = max_batch,
                     .forward_bytes = gpu->forward_bytes,
                     .backward_bytes = gpu->backward_bytes,
+                    .lt = gpu->lt && dims->bf16,
                     .type = dims->bf16 ? TRM__CUDA_BF16 : TRM__CUDA_F32,
                     .width = dims->bf16 ? 2 : 4};
   w.solves = trm__gpu_solves(gpu, &w);
+  w.mixes = trm__gpu_mixes(gpu, &w);
   return w;
 }
 
@@ -217,27 +223,58 @@ void trm__gpu_weights_close(trm__backend *be, trm__weights **w) {
 /* -- filling ---------------------------------------------------------------------------------------------------------
  */
 
-static void fill(trm__gpu *gpu, const trm__weights *w, const trm__gpu_matrix *matrix, const trm__real *from) {
-  trm__cuda_pack(&gpu->queue, w->type, matrix->forward, matrix->ld, from, matrix->rows, matrix->cols, 0, matrix->gate);
-  if (matrix->backward)
-    trm__cuda_pack(&gpu->queue, w->type, matrix->backward, matrix->ld_t, from, matrix->rows, matrix->cols, 1,
-                   matrix->gate);
+/* Matrices that wait to be packed, so that all are one launch. */
+typedef struct packer {
+  trm__gpu *gpu;
+  int count;
+  trm__cuda_packing matrix[32];
+} packer;
+
+static void pack_waiting(packer *k) {
+  trm__cuda_pack(&k->gpu->queue, k->matrix, k->count);
+  k->count = 0;
+}
+
+static void pack(packer *k, trm__cuda_packing matrix) {
+  if (k->count == (int)(sizeof k->matrix / sizeof *k->matrix)) pack_waiting(k);
+  k->matrix[k->count++] = matrix;
+}
+
+/* Numbers that stay fp32 and where they are. */
+static void pack_copy(packer *k, float *to, const trm__real *from, int rows, int cols) {
+  if (to) pack(k, (trm__cuda_packing){.dst = to, .src = from, .ld = cols, .rows = rows, .cols = cols});
+}
+
+static void pack_matrix(packer *k, const trm__weights *w, const trm__gpu_matrix *matrix, const trm__real *from) {
+  trm__cuda_packing p = {.dst = matrix->forward,
+                         .src = from,
+                         .ld = matrix->ld,
+                         .rows = matrix->rows,
+                         .cols = matrix->cols,
+                         .type = w->type,
+                         .interleave = matrix->gate};
+  pack(k, p);
+  if (!matrix->backward) return;
+  p.dst = matrix->backward;
+  p.ld = matrix->ld_t;
+  p.transpose = 1;
+  pack(k, p);
 }
 
 void trm__gpu_weights_prepare(trm__backend *be, trm__weights *w, const trm__weights_view *master) {
-  trm__gpu *gpu = trm__gpu_of(be);
+  packer k = {.gpu = trm__gpu_of(be)};
   const trm__dims *s = &w->dims;
-  size_t row = (size_t)s->D * sizeof(float);
-  trm__gpu_copy(be, w->embed, master->embed, (size_t)s->V * row, TRM__COPY_ON_DEVICE);
-  if (w->embed_pos) trm__gpu_copy(be, w->embed_pos, master->embed_pos, (size_t)s->L * row, TRM__COPY_ON_DEVICE);
-  trm__gpu_copy(be, w->lm_head, master->lm_head, (size_t)s->V * row, TRM__COPY_ON_DEVICE);
-  trm__gpu_copy(be, w->q_weight, master->q_weight, 2 * row, TRM__COPY_ON_DEVICE);
-  trm__gpu_copy(be, w->q_bias, master->q_bias, 2 * sizeof(float), TRM__COPY_ON_DEVICE);
+  pack_copy(&k, w->embed, master->embed, s->V, s->D);
+  pack_copy(&k, w->embed_pos, master->embed_pos, s->L, s->D);
+  pack_copy(&k, w->lm_head, master->lm_head, s->V, s->D);
+  pack_copy(&k, w->q_weight, master->q_weight, 2, s->D);
+  pack_copy(&k, w->q_bias, master->q_bias, 1, 2);
   for (int i = 0; i < s->layers; i++) {
     const trm__layer_view *from = &master->layer[i];
-    fill(gpu, w, &w->layer[i].mix_in, from->mix_in);
-    fill(gpu, w, &w->layer[i].mix_out, from->mix_out);
-    fill(gpu, w, &w->layer[i].mlp_in, from->mlp_in);
-    fill(gpu, w, &w->layer[i].mlp_out, from->mlp_out);
+    pack_matrix(&k, w, &w->layer[i].mix_in, from->mix_in);
+    pack_matrix(&k, w, &w->layer[i].mix_out, from->mix_out);
+    pack_matrix(&k, w, &w->layer[i].mlp_in, from->mlp_in);
+    pack_matrix(&k, w, &w->layer[i].mlp_out, from->mlp_out);
   }
+  pack_waiting(&k);
 }

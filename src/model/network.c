@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
+#include "model/recorded.h"
 
 struct trm__network {
   trm__backend *be;
@@ -43,6 +44,7 @@ struct trm__network {
   trm__network_observer observer;
   void *observer_context;
   int call; /* number of the next call in this step */
+  trm__recorded recorded;
 };
 
 static size_t aligned(size_t bytes) {
@@ -139,6 +141,7 @@ void trm__network_close(trm__network **net) {
   trm__network *n = *net;
   *net = NULL;
   if (!n) return;
+  trm__recorded_close(&n->recorded, n->be);
   if (n->weights) n->be->weights_close(n->be, &n->weights);
   if (n->memory) n->be->free(n->be, n->memory);
   trm__free(n);
@@ -254,12 +257,12 @@ static void mix_latent(trm__network *net, int b, trm__act *z, const trm__act *f,
   be->noise(be, net->weights, b, z, noise->sigma, noise->seed, noise->index, offset, NULL);
 }
 
-/* Recursion cycles first .. end - 1 of a step, without gradients. */
-static void cycles_forward(trm__network *net, int b, int first, int end, trm__act *y, trm__act *z) {
+/* Recursion cycles first .. end - 1 of a step, without gradients; 1: the backend did them as one operation. */
+static int cycles_forward(trm__network *net, int b, int first, int end, trm__act *y, trm__act *z) {
   trm__backend *be = net->be;
   trm__act *f = latent_is_mixed(net) ? net->work[0] : z;
   int plain = f == z && !net->observer && first < end;
-  if (plain && be->cycles && be->cycles(be, net->weights, b, net->n, end - first, net->e, y, z)) return;
+  if (plain && be->cycles && be->cycles(be, net->weights, b, net->n, end - first, net->e, y, z)) return 1;
   for (int t = first; t < end; t++) {
     for (int k = 0; k < net->n; k++) {
       call_forward(net, b, z, y, net->e, f);
@@ -267,27 +270,74 @@ static void cycles_forward(trm__network *net, int b, int first, int end, trm__ac
     }
     call_forward(net, b, y, z, NULL, y);
   }
+  return 0;
 }
 
-static void step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows, trm__act *y, trm__act *z,
-                 const trm__heads *heads) {
+/* A step without gradients. */
+typedef struct asked {
+  int b;
+  const int32_t *tokens;
+  const trm__real *rows;
+  trm__act *y, *z;
+  trm__heads heads;
+} asked;
+
+/* 1: all cycles were one operation. */
+static int run_step(trm__network *net, const asked *a) {
   net->call = 0;
-  net->be->embed_forward(net->be, net->weights, b, tokens, rows, net->e);
-  cycles_forward(net, b, 0, net->T, y, z);
-  net->be->heads(net->be, net->weights, b, heads);
+  net->be->embed_forward(net->be, net->weights, a->b, a->tokens, a->rows, net->e);
+  int whole = cycles_forward(net, a->b, 0, net->T, a->y, a->z);
+  net->be->heads(net->be, net->weights, a->b, &a->heads);
+  return whole;
+}
+
+static trm__recorded_key key_of(const trm__network *net, const asked *a) {
+  const trm__heads *h = &a->heads;
+  const trm__loss *loss = &h->loss;
+  const trm__network_noise *noise = &net->noise;
+  return (trm__recorded_key){
+      .at = {a->tokens, a->rows, a->y, a->z, h->logits, h->q, h->labels, h->stats, noise->index},
+      .number = {loss->label_smoothing, loss->halt_weight, loss->grad_scale, loss->step_decay, noise->sigma},
+      .count = {(uint64_t)a->b, (uint64_t)net->n, (uint64_t)net->T, (uint64_t)loss->kind, noise->seed, noise->offset}};
+}
+
+/* 0: it could not be recorded, and nothing was done. */
+static int record_step(trm__network *net, const asked *a, trm__recorded_step *to) {
+  trm__backend *be = net->be;
+  int failed = net->recorded.failed || be->record_begin(be, NULL) != TRM_OK;
+  if (!failed) {
+    run_step(net, a);
+    failed = be->record_end(be, &to->recording, NULL) != TRM_OK; /* a fault of the device is reported by synchronize */
+  }
+  net->recorded.failed = failed;
+  return !failed;
+}
+
+/* The first time as it is, the second recorded. Steps that are one operation are none the quicker for it, and observers
+ * want to be called each time. */
+static void step(trm__network *net, const asked *a) {
+  trm__backend *be = net->be;
+  trm__recorded_key key = key_of(net, a);
+  int records = be->record_begin && !net->observer;
+  trm__recorded_step *known = records ? trm__recorded_find(&net->recorded, &key) : NULL;
+  if (known && (known->recording || record_step(net, a, known))) {
+    be->replay(be, known->recording);
+    return;
+  }
+  int whole = run_step(net, a);
+  if (records && !known && !whole) trm__recorded_add(&net->recorded, be, &key);
 }
 
 void trm__network_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows, trm__act *y, trm__act *z,
                        trm__real *logits, trm__real *q) {
-  trm__heads heads = {.y = y, .logits = logits, .q = q};
-  step(net, b, tokens, rows, y, z, &heads);
+  step(net, &(asked){b, tokens, rows, y, z, {.y = y, .logits = logits, .q = q}});
 }
 
 void trm__network_scored_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows,
                               const int32_t *labels, const trm__loss *loss, trm__act *y, trm__act *z, trm__real *logits,
                               trm__real *q, trm__example_stats *stats) {
   trm__heads heads = {.y = y, .logits = logits, .q = q, .labels = labels, .loss = *loss, .stats = stats};
-  step(net, b, tokens, rows, y, z, &heads);
+  step(net, &(asked){b, tokens, rows, y, z, heads});
 }
 
 /* The last cycle, from y and z, which receive its result. */

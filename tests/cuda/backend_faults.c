@@ -33,7 +33,9 @@ static void names(void **state) {
   assert_int_equal(choice.device, 12);
   assert_true(choice.check && choice.sm80 && !choice.separate && choice.chunk < 0);
   assert_int_equal(trm__gpu_parse(&choice, "cuda,separate,chunk=0", NULL), TRM_OK);
-  assert_true(choice.device == 0 && choice.separate && choice.chunk == 0);
+  assert_true(choice.device == 0 && choice.separate && !choice.unfused && choice.chunk == 0);
+  assert_int_equal(trm__gpu_parse(&choice, "cuda:3,unfused", NULL), TRM_OK);
+  assert_true(choice.device == 3 && choice.unfused && !choice.separate);
   assert_int_equal(trm__gpu_parse(&choice, "cuda,chunk=40", NULL), TRM_OK);
   assert_int_equal(choice.chunk, 40);
   side s;

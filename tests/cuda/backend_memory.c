@@ -88,6 +88,7 @@ static const shape shapes[] = {
     {"mixer", 1, 11, 2, 24, 0, 5, 64, 64, 3, TRM__POS_NONE, TRM__SILU},
     {"mixer, rms gate", 1, 131, 0, 40, 0, 5, 64, 128, 2, TRM__POS_LEARNED, TRM__RMS_GATE},
     {"attention", 0, 19, 1, 48, 2, 5, 128, 0, 5, TRM__POS_ROPE, TRM__SILU},
+    {"mixer, fused", 1, 11, 2, 64, 0, 5, 64, 128, 5, TRM__POS_NONE, TRM__RMS_GATE},
 };
 
 static void predictions_are_exact(void **state) {

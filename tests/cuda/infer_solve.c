@@ -6,6 +6,7 @@
 #include "emulate_control.h"
 #else
 #define emulate_launches() 0L
+#define emulate_calls() 0L
 #define emulate_device_bytes() ((size_t)0)
 #define emulate_host_bytes() ((size_t)0)
 #endif
@@ -15,7 +16,7 @@ enum { N = 5, STEPS = 3 };
 typedef struct solved {
   int32_t answers[N * CELLS];
   trm_solution solutions[N];
-  long launches;
+  long launches, calls; /* of the runtime */
 } solved;
 
 /* A model that the kernel of whole cycles covers, unless it is of attention. */
@@ -48,9 +49,10 @@ static void solve(const char *path, const char *device, int count, int batch, so
   CHECK_OK(trm_runtime_open(&runtime, &on, &err), err);
   CHECK_OK(trm_model_open(&model, path, &err), err);
   CHECK_OK(trm_solver_open(&solver, runtime, model, &config, &err), err);
-  long before = emulate_launches();
+  long before = emulate_launches(), calls = emulate_calls();
   CHECK_OK(trm_solve(solver, count, inputs, identifiers, out->answers, out->solutions, NULL, NULL, &err), err);
   out->launches = emulate_launches() - before;
+  out->calls = emulate_calls() - calls;
   trm_solver_close(&solver);
   trm_model_close(&model);
   trm_runtime_close(&runtime);
@@ -89,13 +91,13 @@ static void answers_match(void **state) {
   check_remove(dir);
 }
 
-static void whole_cycles_match(void **state) {
-  (void)state;
+static void whole_cycles_match_as(trm_activation activation) {
   char dir[64];
   check_temp_dir(dir);
   const char *path = check_path(dir, "model.safetensors");
   trm_model_config config = wide_config(1, 1);
   solved separate, whole, cpu;
+  config.activation = activation;
   test_model_write(path, &config, NULL);
   solve(path, "cpu", 2, 2, &cpu);
   solve(path, "cuda:0,separate", 2, 2, &separate);
@@ -103,8 +105,48 @@ static void whole_cycles_match(void **state) {
   compare(&whole, &separate, 2, 0.1, 2);
   compare(&whole, &cpu, 2, 0.1, 2);
 #ifdef TRM_EMULATE
+  solved refused; /* a card without room for the kernel's grid */
   assert_true(whole.launches < separate.launches);
+  emulate_resident(0);
+  solve(path, "cuda", 2, 2, &refused);
+  emulate_reset();
+  assert_int_equal(refused.launches, separate.launches);
+  assert_memory_equal(refused.answers, separate.answers, 2 * CELLS * sizeof(int32_t));
+  compare(&refused, &separate, 2, 0, 0);
 #endif
+  check_remove(dir);
+}
+
+static void whole_cycles_match(void **state) {
+  (void)state;
+  whole_cycles_match_as(TRM_ACT_SILU);
+  whole_cycles_match_as(TRM_ACT_RMS_GATE);
+}
+
+/* Steps that were recorded have the bits of those that were not: check leaves recording out. */
+static void recorded_steps_match(void **state) {
+  (void)state;
+  char dir[64];
+  check_temp_dir(dir);
+  const char *path = check_path(dir, "model.safetensors");
+  long spared = 0;
+  for (int k = 0; k < 3; k++) {
+    trm_model_config config = wide_config(k != 1, k > 0);
+    solved recorded, direct;
+    test_model_write(path, &config, NULL);
+    solve(path, "cuda", N, 3, &recorded);
+    solve(path, "cuda:0,check", N, 3, &direct);
+    assert_memory_equal(recorded.answers, direct.answers, sizeof direct.answers);
+    compare(&recorded, &direct, N, 0, 0);
+#ifdef TRM_EMULATE
+    assert_int_equal(recorded.launches, direct.launches);
+    spared += direct.calls - direct.launches - recorded.calls; /* check waits once a launch */
+#endif
+  }
+#ifdef TRM_EMULATE
+  assert_true(spared > 50);
+#endif
+  (void)spared;
   check_remove(dir);
 }
 
@@ -142,6 +184,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(answers_match),
       cmocka_unit_test(whole_cycles_match),
+      cmocka_unit_test(recorded_steps_match),
       cmocka_unit_test(what_a_card_lacks),
   };
   return cmocka_run_group_tests_name("cuda solving", tests, NULL, NULL);

@@ -118,36 +118,66 @@ static void split_counts(void **state) {
 /* -- packing
  * ------------------------------------------------------------------------------------------------------------ */
 
-static void try_pack(trm__cuda_type type, int rows, int cols, int transpose, int interleave, size_t extra) {
+/* One matrix of a call, and where it goes. */
+typedef struct packed {
+  trm__cuda_packing p;
+  buffer src, dst;
+} packed;
+
+static packed packed_new(trm__cuda_type type, int rows, int cols, int transpose, int interleave, size_t extra) {
   size_t r = (size_t)rows, c = (size_t)cols, ld = up8(transpose ? r : c) + extra, lines = transpose ? c : r;
-  buffer src = buffer_numbers(TRM__CUDA_F32, r * c), dst = buffer_numbers(type, lines * ld);
-  trm__cuda_queue q = device_queue();
-  for (size_t i = 0; i < r * c; i++) set_at(&src, i, random_number(TRM__CUDA_F32));
-  buffer_push(&src);
-  buffer_push(&dst);
-  trm__cuda_pack(&q, type, dst.device, (ptrdiff_t)ld, (const float *)(const void *)src.device, rows, cols, transpose,
-                 interleave);
-  device_finish(&q);
-  buffer_pull(&dst);
+  packed k = {.src = buffer_numbers(TRM__CUDA_F32, r * c), .dst = buffer_numbers(type, lines * ld)};
+  for (size_t i = 0; i < r * c; i++) set_at(&k.src, i, random_number(TRM__CUDA_F32));
+  buffer_push(&k.src);
+  buffer_push(&k.dst);
+  k.p = (trm__cuda_packing){
+      k.dst.device, (const float *)(const void *)k.src.device, (ptrdiff_t)ld, rows, cols, type, transpose, interleave};
+  return k;
+}
+
+static void packed_check(packed *k) {
+  const trm__cuda_packing *p = &k->p;
+  size_t r = (size_t)p->rows, c = (size_t)p->cols, ld = (size_t)p->ld, lines = p->transpose ? c : r;
+  buffer_pull(&k->dst);
   for (size_t line = 0; line < lines; line++)
     for (size_t at = 0; at < ld; at++) {
-      size_t place = transpose ? at : line, col = transpose ? line : at;
-      size_t row = interleave && place < r ? apart(place, r) : place;
-      float x = place < r && col < c ? get_at(&src, row * c + col) : 0;
-      assert_true(get_at(&dst, line * ld + at) == (type == TRM__CUDA_BF16 ? to_bf16(x) : x));
+      size_t place = p->transpose ? at : line, col = p->transpose ? line : at;
+      size_t row = p->interleave && place < r ? apart(place, r) : place;
+      float x = place < r && col < c ? get_at(&k->src, row * c + col) : 0;
+      assert_true(get_at(&k->dst, line * ld + at) == (p->type == TRM__CUDA_BF16 ? to_bf16(x) : x));
     }
-  buffer_free(&src);
-  buffer_free(&dst);
+  buffer_free(&k->src);
+  buffer_free(&k->dst);
+}
+
+/* All shapes and options, `at_once` matrices a call. */
+static void try_packing(int at_once) {
+  static const int shapes[][2] = {{1, 1}, {16, 97}, {97, 16}, {128, 32}, {48, 133}};
+  enum { CASES = 2 * 5 * 8 };
+  packed k[CASES];
+  trm__cuda_packing list[CASES];
+  trm__cuda_queue q = device_queue();
+  int count = 0;
+  for (int i = 0; i < CASES; i++) {
+    const int *shape = shapes[i / 2 % 5];
+    int option = i / 10, type = i % 2;
+    if (shape[0] % 16 != 0 && (option & 2)) continue;
+    k[count] = packed_new((trm__cuda_type)type, shape[0], shape[1], option & 1, option & 2, option & 4 ? 40 : 0);
+    list[count] = k[count].p;
+    count++;
+  }
+  for (int i = 0; i < count; i += at_once) trm__cuda_pack(&q, list + i, at_once < count - i ? at_once : count - i);
+  device_finish(&q);
+  for (int i = 0; i < count; i++) packed_check(&k[i]);
+  trm__cuda_pack(&q, NULL, 0); /* nothing */
+  device_finish(&q);
 }
 
 static void packing(void **state) {
   (void)state;
-  static const int shapes[][2] = {{1, 1}, {16, 97}, {97, 16}, {128, 32}, {48, 133}};
-  for (int type = 0; type < 2; type++)
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
-      for (int option = 0; option < 8; option++)
-        if (shapes[s][0] % 16 == 0 || !(option & 2))
-          try_pack((trm__cuda_type)type, shapes[s][0], shapes[s][1], option & 1, option & 2, option & 4 ? 40 : 0);
+  try_packing(1);
+  try_packing(32);
+  try_packing(1000);
 }
 
 /* -- Muon

@@ -4,6 +4,7 @@
 #include "unit/train_common.h"
 
 #ifdef TRM_EMULATE
+#include "cublaslt.h"
 #include "emulate_control.h"
 #else
 #define emulate_seed(seed) ((void)(seed))
@@ -202,11 +203,7 @@ static void updates_match(void **state) {
   }
 }
 
-/* The same bits twice, and when every kernel is launched by itself and waited for. */
-static void bits_are_the_same(void **state) {
-  (void)state;
-  static const char *const devices[] = {"cuda", "cuda:0", "cuda:0,check"};
-  const setting *s = &settings[2];
+static void same_bits_on(const char *const *devices, const setting *s) {
   trm__real *first = NULL, *carry = NULL;
   for (int i = 0; i < 3; i++) {
     bench b;
@@ -231,6 +228,24 @@ static void bits_are_the_same(void **state) {
   trm__free(first);
   trm__free(carry);
 }
+
+/* The same bits twice, and when every kernel is launched by itself and waited for. */
+static void bits_are_the_same(void **state) {
+  (void)state;
+  static const char *const devices[] = {"cuda", "cuda:0", "cuda:0,check"};
+  same_bits_on(devices, &settings[2]);
+}
+
+#ifdef TRM_EMULATE
+/* The same with products by a stand-in for cuBLASLt, for mixer and attention. */
+static void bits_are_the_same_by_library(void **state) {
+  (void)state;
+  static const char *const devices[] = {"cuda,cublaslt", "cuda:0,cublaslt", "cuda:0,cublaslt,check"};
+  trm__gpu_lt_stand_in(emulate_cublaslt());
+  same_bits_on(devices, &settings[2]);
+  same_bits_on(devices, &settings[4]);
+}
+#endif
 
 /* What is allocated on the card is what was predicted, but for rounding of each array and the backend's own. */
 static void memory_is_predicted(void **state) {
@@ -312,6 +327,9 @@ int main(void) {
       cmocka_unit_test(updates_match),
       cmocka_unit_test(memory_is_predicted),
       cmocka_unit_test(bits_are_the_same),
+#ifdef TRM_EMULATE
+      cmocka_unit_test(bits_are_the_same_by_library),
+#endif
       cmocka_unit_test(resuming_gives_the_same_bits),
   };
   return cmocka_run_group_tests_name("cuda trainer", tests, NULL, NULL);

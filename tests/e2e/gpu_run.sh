@@ -52,7 +52,7 @@ says '^  tools/gpu_run train PRESET MINUTES'
 gpu() { gpu/gpu_run "$1" --device cpu --tiny --python none "${@:2}"; }
 
 # -- a dry run names every command and misses no file --
-for part in check bench "train sudoku-mlp 5" "eval gpu/MANIFEST" sanitize all; do
+for part in check bench products "train sudoku-mlp 5" "eval gpu/MANIFEST" sanitize all; do
   # shellcheck disable=SC2086 # a part and its arguments
   run 0 gpu/gpu_run $part --dry-run --out dry --python none
   says 'has bin/trm'

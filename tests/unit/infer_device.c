@@ -63,7 +63,8 @@ static void same_outcome(const outcome *a, const outcome *b) {
   assert_int_equal(a->accuracy.said_right_is_wrong, b->accuracy.said_right_is_wrong);
 }
 
-static void check_kind(int mixer, int noisy) {
+/* records: whether the device offers recordings. */
+static void check_kind(int mixer, int noisy, int records) {
   static outcome cpu, device_outcome;
   fixture f;
   fixture_open(&f, mixer, 2, NULL);
@@ -74,12 +75,14 @@ static void check_kind(int mixer, int noisy) {
   for (int i = 1; i < N; i++) differ += cpu.solutions[i].steps != cpu.solutions[0].steps;
   assert_true(differ > 0 && cpu.accuracy.puzzles == N && cpu.accuracy.lm_loss > 0);
   trm__backend *inner = f.runtime->backend;
-  f.runtime->backend = device_open(inner, 0);
+  f.runtime->backend = device_open(inner, records);
   for (int64_t batch = 0; batch <= 7; batch += 7) { /* 0: sizes are measured */
     work(&f, threshold, noisy, batch, &device_outcome);
     same_outcome(&cpu, &device_outcome);
   }
-  assert_true(((device *)f.runtime->backend)->deferred > 100);
+  const device *d = (device *)f.runtime->backend;
+  assert_true(d->deferred > 100);
+  assert_true(records ? d->recordings > 0 && d->replays > d->recordings : !d->replays);
   trm__backend_close(&f.runtime->backend);
   f.runtime->backend = inner;
   fixture_close(&f);
@@ -87,13 +90,16 @@ static void check_kind(int mixer, int noisy) {
 
 static void mixer(void **state) {
   (void)state;
-  check_kind(1, 0);
-  check_kind(1, 1);
+  for (int records = 0; records < 2; records++) {
+    check_kind(1, 0, records);
+    check_kind(1, 1, records);
+  }
 }
 
 static void attention(void **state) {
   (void)state;
-  check_kind(0, 0);
+  check_kind(0, 0, 0);
+  check_kind(0, 0, 1);
 }
 
 /* 2,048 puzzles at the default batch: sizes far beyond those of the CPU are tried. */

@@ -137,7 +137,8 @@ static void a_width_that_shrinks_parks_puzzles(void **state) {
   setup t;
   trm_error err = {0};
   open_setup(&t, 0);
-  t.solver->costs = (trm__batch_costs){4, {{1, 6, 1.1e-12}, {2, 6, 2e-12}, {4, 6, 4.4e-12}, {8, 5, 8.8e-12}}};
+  t.solver->costs =
+      (trm__batch_costs){.count = 4, .at = {{1, 6, 1.1e-12}, {2, 6, 2e-12}, {4, 6, 4.4e-12}, {8, 5, 8.8e-12}}};
   CHECK_OK(solve(&t, NULL, NULL, &err), err);
   assert_int_equal(check_all(), 0);
   trm_run run = trm_solver_last_run(t.solver);
@@ -169,7 +170,8 @@ static void parked_puzzles_keep_their_answers(void **state) {
   trm_cancel *cancel = NULL;
   open_setup(&t, 0);
   t.solver->config.halt = 0;
-  t.solver->costs = (trm__batch_costs){4, {{1, 6, 1.1e-12}, {2, 6, 2e-12}, {4, 6, 4.4e-12}, {8, 5, 8.8e-12}}};
+  t.solver->costs =
+      (trm__batch_costs){.count = 4, .at = {{1, 6, 1.1e-12}, {2, 6, 2e-12}, {4, 6, 4.4e-12}, {8, 5, 8.8e-12}}};
   CHECK_FAILS(solve(&t, stop_at_once, &calls, &err), TRM_E_STOPPED, err, "0 of 37");
   assert_int_equal(calls, 1);
   for (int i = 0; i < N; i++) {

@@ -144,6 +144,15 @@ find_python() {
   [ -n "$plain_python" ] || fail "no Python here"
 }
 
+# PyTorch brings cuBLASLt along (the device option cublaslt), where the machine itself may have none.
+find_cublaslt() {
+  [ -n "$torch_python" ] || return 0
+  "$torch_python" -c 'import glob, os, torch
+site = os.path.dirname(os.path.dirname(torch.__file__))
+for found in sorted(glob.glob(site + "/nvidia/*/lib/libcublasLt.so.1[23]") + glob.glob(site + "/torch/lib/libcublasLt.so.1[23]")):
+    print(os.path.dirname(found), end=":")' 2>/dev/null
+}
+
 report() { "$plain_python" "$helpers/report.py" "$@"; }
 
 prepare() {
@@ -154,6 +163,8 @@ prepare() {
   trap 'rm -rf "$work"' EXIT
   trm=$folder/bin/trm
   find_python
+  LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$(find_cublaslt)
+  LD_LIBRARY_PATH=${LD_LIBRARY_PATH%:}
   say "trm on $device, $(date -u +%Y-%m-%dT%H:%M:%SZ), results in $out"
   need MANIFEST bin/trm bench/network.py data/train.csv data/valid.csv
   if [ -z "$dry" ] && ! (cd "$folder" && sha256sum --quiet -c MANIFEST); then

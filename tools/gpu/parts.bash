@@ -113,6 +113,60 @@ part_bench() {
     bench_update "$preset"
     bench_networks "$preset"
   done
+  has_cublaslt || return 0
+  for preset in "${presets[@]}"; do
+    [ -z "$interrupted" ] || break
+    [ "$(left)" -gt 40 ] || { note "no time left for $preset by cuBLASLt (tools/gpu_run bench $preset)"; continue; }
+    bench_cublaslt "$preset"
+  done
+}
+
+has_cublaslt() {
+  [ -n "$dry" ] || [[ $device == cuda* ]] || return 1
+  [ -n "$dry" ] || "$trm" doctor --device "$device,cublaslt" >"$work/cublaslt.log" 2>&1 || {
+    note "no cuBLASLt here: $(tail -1 "$work/cublaslt.log")"
+    return 1
+  }
+}
+
+# The same with the library's products, trm alone.
+bench_cublaslt() {
+  update_with bench "$1" cublaslt
+  attempt "$(share)" - "$programs/bin/bench" --device "$device,cublaslt" --only networks,solving --presets "$1" \
+    "$(networks_mode)" --json "$work/networks.json" || fail "bench: networks of $1 by cuBLASLt were not measured"
+  keep bench "networks_$1_cublaslt" "$work/networks.json"
+  rm -f "$work/networks.json"
+}
+
+update_with() { # PART PRESET OPTION: updates with one more option of the device, or none
+  local key=update_$2${3:+_$3}
+  capture "$(share)" "$work/update.json" "$plain_python" "$folder/bench/update.py" --trm "$trm" --preset "$2" --no-peer \
+    --seconds 12 --data "$folder/data/train.csv" --device "$device${3:+,$3}" --work "$work" ${tiny:+--tiny} ||
+    fail "$1: updates of $2 ${3:+with $3 }were not measured"
+  keep "$1" "${key//[=,]/_}" "$work/update.json"
+}
+
+networks_mode() {
+  if [ -n "$tiny" ]; then echo --tiny; else echo --quick; fi
+}
+
+# -- products ---------------------------------------------------------------------------------------------------------
+
+# Whole updates with each kind of product by cuBLASLt, the others by trm's kernels: which is to make which? The bits are
+# those of trm__cuda_epilogue: 1 stored, 2 gated, 4 residual, 8 transposed, 16 and normed, 32 gated backward, 64 weight
+# gradients. A mixer's forward pass has products only where it is unfused.
+part_products() {
+  local presets=("$@") preset option
+  [ ${#presets[@]} -gt 0 ] || presets=(sudoku-mlp sudoku-att)
+  need bench/update.py
+  card_facts products
+  has_cublaslt || { fail "without cuBLASLt there is nothing to compare"; return; }
+  for preset in "${presets[@]}"; do
+    for option in "" cublaslt unfused unfused,cublaslt cublaslt={1,2,4,8,16,32,64}; do
+      [ -z "$interrupted" ] || return
+      update_with products "$preset" "$option"
+    done
+  done
 }
 
 share() { # of what is left, for each of two things a preset: the first presets may take most
@@ -129,9 +183,7 @@ bench_update() {
 }
 
 bench_networks() {
-  local mode=--quick
-  [ -z "$tiny" ] || mode=--tiny
-  attempt "$(share)" - "$programs/bin/bench" --device "$device" --only networks,solving --presets "$1" $mode \
+  attempt "$(share)" - "$programs/bin/bench" --device "$device" --only networks,solving --presets "$1" "$(networks_mode)" \
     --json "$work/networks.json" --compile layers ${torch_python:+--python "$torch_python" --script "$folder/bench/network.py"} \
     ${peer[@]+"${peer[@]}"} || fail "bench: networks of $1 were not measured (tools/gpu_run bench $1 measures this one alone)"
   keep bench "networks_$1" "$work/networks.json"

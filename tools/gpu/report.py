@@ -168,26 +168,37 @@ def table_check(part):
     print_tests(part)
 
 
-def table_bench(part):
-    print_card(part)
-    print_ceilings(part)
+def table_updates(part):
     products = [v for k, v in part.get("ceilings", {}).items() if k.startswith("product_bfloat16")]
     ceiling = max(products, default=None)
     lines = [("updates (everything of training)", "batch", "updates/s", "TFLOP/s", "of ceiling", "to PyTorch", "its batch")]
     for key, u in part.items():
         if key.startswith("update_"):
             share = u.get("tflops", 0) / ceiling if ceiling and u.get("tflops") else None
-            lines.append((f"{u['preset']}", u.get("batch", "-"), number(u.get("updates_per_second")), number(u.get("tflops")),
-                          percent(share), number(u.get("ratio")), number(u.get("peer", {}).get("batch"))))
+            options = u.get("device", "").partition(",")[2]
+            lines.append((u["preset"] + (", " + options if options else ""), u.get("batch", "-"), number(u.get("updates_per_second")),
+                          number(u.get("tflops")), percent(share), number(u.get("ratio")), number(u.get("peer", {}).get("batch"))))
     rows(lines)
+
+
+def table_bench(part):
+    print_card(part)
+    print_ceilings(part)
+    table_updates(part)
     lines = [("networks and solving", "type", "rate", "of ceiling", "to PyTorch", "note")]
     for key, report in part.items():
         if key.startswith("networks_"):
+            by = ", cublaslt" if key.endswith("_cublaslt") else ""
             for section in report.get("sections", []):
                 for r in section["rows"]:
-                    lines.append((r["what"], r.get("type", ""), f"{number(r.get('rate'))} {r.get('unit', '')}",
+                    lines.append((r["what"] + by, r.get("type", ""), f"{number(r.get('rate'))} {r.get('unit', '')}",
                                   percent(r.get("share_of_ceiling")), number(r.get("ratio_to_pytorch")), r.get("note", "")[:60]))
     rows(lines)
+
+
+def table_products(part):
+    print_card(part)
+    table_updates(part)
 
 
 def table_accuracy(name, e):

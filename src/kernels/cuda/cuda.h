@@ -24,17 +24,20 @@ extern "C" {
 
 typedef enum trm__cuda_type { TRM__CUDA_F32, TRM__CUDA_BF16 } trm__cuda_type;
 
+struct trm__cuda_provider;
+
 /* Where launches go, and the first that failed. One a backend. */
 typedef struct trm__cuda_queue {
-  void *stream;         /* cudaStream_t */
-  int sms;              /* multiprocessors */
-  int capability;       /* 80, 90, ...: compute capability times ten */
-  int shared_per_block; /* bytes, with opt-in */
-  int wgmma;            /* products may use sm_90a code */
-  int check;            /* wait after every launch, so that a fault is found where it happens */
-  int fault;            /* cudaError_t of the first failure, 0: none; later launches are left out */
-  const char *kernel;   /* its kernel; a static string */
-  int launch[4];        /* its blocks (x, y, z) and threads */
+  void *stream;                        /* cudaStream_t */
+  int sms;                             /* multiprocessors */
+  int capability;                      /* 80, 90, ...: compute capability times ten */
+  int shared_per_block;                /* bytes, with opt-in */
+  int wgmma;                           /* products may use sm_90a code */
+  int check;                           /* wait after every launch, so that a fault is found where it happens */
+  int fault;                           /* cudaError_t of the first failure, 0: none; later launches are left out */
+  const char *kernel;                  /* its kernel; a static string */
+  int launch[4];                       /* its blocks (x, y, z) and threads */
+  struct trm__cuda_provider *provider; /* of products, asked before the kernels here; NULL: none */
 } trm__cuda_queue;
 
 /* -- matrix products ------------------------------------------------------------------------------------------------
@@ -82,6 +85,8 @@ typedef struct trm__cuda_product {
   void *gu, *act;    /* contiguous rows, 16-byte aligned; I is a multiple of 8, with squares of 64 */
   const void *gu_in; /* GATE_BACKWARD */
   float *squares;    /* GATE */
+  void *room;        /* scratch for a provider; NULL: none */
+  size_t room_bytes;
 } trm__cuda_product;
 
 /* m, n, k, batches >= 1. A and B beyond their m, n and k are never read, so that nothing needs padding but to make ld
@@ -96,11 +101,45 @@ int trm__cuda_splits(trm__cuda_type type, int m, int n, int k, int batches);
 void trm__cuda_weight_gradient(trm__cuda_queue *q, const trm__cuda_product *p, float *partial, float *to,
                                int interleaved);
 
-/* src [rows][cols] fp32 -> dst in the forward type: dst[r*ld + c], or with transpose dst[c*ld + r], where r is the
- * interleaved place of row r when interleave is set. What dst has beyond is set to zero: dst is [rows][ld], or with
- * transpose [cols][ld]. */
-void trm__cuda_pack(trm__cuda_queue *q, trm__cuda_type type, void *dst, ptrdiff_t ld, const float *src, int rows,
-                    int cols, int transpose, int interleave);
+/* Another library's products. Each function puts what trm__cuda_multiply or trm__cuda_weight_gradient would do into the
+ * stream and returns 1, or does nothing at all and returns 0. */
+typedef struct trm__cuda_provider {
+  int (*multiply)(struct trm__cuda_provider *provider, trm__cuda_queue *q, const trm__cuda_product *p);
+  int (*weight_gradient)(struct trm__cuda_provider *provider, trm__cuda_queue *q, const trm__cuda_product *p,
+                         float *partial, float *to, int interleaved);
+} trm__cuda_provider;
+
+/* What providers need besides products: the epilogues alone, bf16. GATE: gu [rows][2*inner] interleaved. */
+void trm__cuda_gate(trm__cuda_queue *q, void *act, float *squares, const void *gu, size_t rows, int inner);
+/* GATE_BACKWARD of da [rows][inner]; act (NULL: left out) may be da, dgu may be gu. */
+void trm__cuda_gate_backward(trm__cuda_queue *q, void *dgu, void *act, const void *gu, const void *da, size_t rows,
+                             int inner);
+/* c = residual + round(x scale): x [batches][rows][cols] fp32; c and residual (may be c) bf16, rows ld and batches
+ * `batch` apart. scale [batches][rows], by_column: [batches][cols]. */
+typedef struct trm__cuda_scaled {
+  int batches, rows, cols, by_column;
+  const float *x, *scale;
+  const void *residual;
+  void *c;
+  ptrdiff_t ld, batch;
+} trm__cuda_scaled;
+void trm__cuda_add_scaled(trm__cuda_queue *q, const trm__cuda_scaled *s);
+/* to [m][n] += partial [splits][m][n], added in order; interleaved as above. */
+void trm__cuda_add_partials(trm__cuda_queue *q, const float *partial, float *to, int m, int n, int splits,
+                            int interleaved);
+
+/* src [rows][cols] fp32 -> dst of a type: dst[r*ld + c], or with transpose dst[c*ld + r], where r is the interleaved
+ * place of row r when interleave is set. What dst has beyond is set to zero: dst is [rows][ld], or with transpose
+ * [cols][ld]. Up to 32 matrices are one launch. */
+typedef struct trm__cuda_packing {
+  void *dst;
+  const float *src;
+  ptrdiff_t ld;
+  int rows, cols; /* at least 1 */
+  trm__cuda_type type;
+  int transpose, interleave;
+} trm__cuda_packing;
+void trm__cuda_pack(trm__cuda_queue *q, const trm__cuda_packing *matrix, int count);
 
 /* -- the mixer, whole ------------------------------------------------------------------------------------------------
  */
@@ -173,6 +212,8 @@ typedef struct trm__cuda_solve {
 /* Whether the kernel covers these shapes on this device (0: not); pointers are not looked at. L up to 112, D a multiple
  * of 128, inner widths of 256. */
 int trm__cuda_solve_supported(const trm__cuda_queue *q, const trm__cuda_solve *s);
+/* Whether the calling thread's card takes the launch: it may be one that others share, or be cut into parts. */
+int trm__cuda_solve_fits(const trm__cuda_queue *q, const trm__cuda_solve *s);
 size_t trm__cuda_solve_scratch(const trm__cuda_solve *s);
 void trm__cuda_solve_step(trm__cuda_queue *q, const trm__cuda_solve *s); /* one cooperative launch */
 

@@ -189,4 +189,21 @@ static inline void trm_launch_as(bool cooperative, trm__cuda_queue *q, const cha
   trm_launch_as(true, q, #kernel, kernel, grid, threads, shared, __VA_ARGS__)
 
 #endif
+
+/* Whether the calling thread's card has room for all blocks of a cooperative launch at once; it refuses the launch
+ * otherwise. */
+template <class... P>
+static inline bool trm_cooperative_fits(void (*kernel)(P...), dim3 grid, int threads, size_t shared) {
+  int device = 0, can = 0, sms = 0, blocks = 0;
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&can, cudaDevAttrCooperativeLaunch, device);
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&sms, cudaDevAttrMultiProcessorCount, device);
+  if (error == cudaSuccess && shared > 48 * 1024)
+    error = cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
+  if (error == cudaSuccess)
+    error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, (const void *)kernel, threads, shared);
+  if (error != cudaSuccess) (void)cudaGetLastError();
+  return error == cudaSuccess && can && (size_t)grid.x * grid.y * grid.z <= (size_t)blocks * (size_t)sms;
+}
+
 #endif

@@ -63,7 +63,10 @@ TRM_KERNEL __launch_bounds__(SUM_THREADS)
   for (int e = 0; e < RUN; e++) to[place[e]] += sum[e];
 }
 
-void add_partials(trm__cuda_queue *q, const float *partial, float *to, int m, int n, int splits, int interleaved) {
+} // namespace
+
+void trm__cuda_add_partials(trm__cuda_queue *q, const float *partial, float *to, int m, int n, int splits,
+                            int interleaved) {
   size_t all = (size_t)m * (size_t)n;
   bool four = all % 4 == 0 && ((size_t)partial & 15) == 0;
   size_t runs = four ? all / 4 : all;
@@ -71,8 +74,6 @@ void add_partials(trm__cuda_queue *q, const float *partial, float *to, int m, in
                 dim3((unsigned)((runs + SUM_THREADS - 1) / SUM_THREADS)), SUM_THREADS, 0, partial, to, m, n, splits,
                 interleaved);
 }
-
-} // namespace
 
 void trm__cuda_product_any(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
   bool tensor = p->type == TRM__CUDA_BF16 && operand_fits(p, &p->a) && operand_fits(p, &p->b);
@@ -82,6 +83,7 @@ void trm__cuda_product_any(trm__cuda_queue *q, const trm__cuda_product *p, int s
 }
 
 void trm__cuda_multiply(trm__cuda_queue *q, const trm__cuda_product *p) {
+  if (q->provider && q->provider->multiply(q->provider, q, p)) return;
   trm__cuda_product_any(q, p, 0, NULL);
 }
 
@@ -106,7 +108,8 @@ void trm__cuda_weight_gradient(trm__cuda_queue *q, const trm__cuda_product *p, f
                                int interleaved) {
   trm__cuda_product sums = *p;
   sums.epilogue = TRM__CUDA_PARTIAL;
+  if (q->provider && q->provider->weight_gradient(q->provider, q, &sums, partial, to, interleaved)) return;
   int splits = trm__cuda_splits(p->type, p->m, p->n, p->k, p->batches);
   trm__cuda_product_any(q, &sums, splits, partial);
-  add_partials(q, partial, to, p->m, p->n, splits, interleaved);
+  trm__cuda_add_partials(q, partial, to, p->m, p->n, splits, interleaved);
 }

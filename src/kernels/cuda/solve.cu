@@ -608,6 +608,10 @@ extern "C" int trm__cuda_solve_supported(const trm__cuda_queue *q, const trm__cu
   return q->capability >= 80 && shared_bytes(s) <= (size_t)q->shared_per_block;
 }
 
+extern "C" int trm__cuda_solve_fits(const trm__cuda_queue *q, const trm__cuda_solve *s) {
+  return trm_cooperative_fits(solve_step, dim3((unsigned)q->sms), 32 * WARPS, shared_bytes(s));
+}
+
 /* Two words in a line of their own; x, mixed, act; three times sums; gate_squares. */
 extern "C" size_t trm__cuda_solve_scratch(const trm__cuda_solve *s) {
   size_t rows = (size_t)s->b * (size_t)s->L, D = (size_t)s->D;

@@ -148,14 +148,19 @@ bool in_pinned(const void *at, size_t bytes) {
 
 namespace {
 
+/* Blocks that a multiprocessor holds at once; registers are not looked at. */
+size_t resident(int threads, size_t shared) {
+  size_t by_shared = device.shared_per_block / (shared ? shared : 1), by_threads = 2048u / (unsigned)threads;
+  size_t most = by_shared < by_threads ? by_shared : by_threads;
+  return most < (size_t)device.resident ? most : (size_t)device.resident;
+}
+
 cudaError_t check_launch(dim3 grid, int threads, size_t shared, bool cooperative) {
   if (threads < 1 || threads > 1024 || grid.x < 1 || grid.y < 1 || grid.z < 1 || grid.x > 0x7fffffffu ||
       grid.y > 65535 || grid.z > 65535)
     return cudaErrorInvalidConfiguration;
   if (shared > device.shared_per_block) return cudaErrorInvalidValue;
-  size_t by_shared = device.shared_per_block / (shared ? shared : 1), by_threads = 2048u / (unsigned)threads;
-  size_t most = by_shared < by_threads ? by_shared : by_threads;
-  if (cooperative && (size_t)grid.x * grid.y * grid.z > most * (size_t)device.multiprocessors)
+  if (cooperative && (size_t)grid.x * grid.y * grid.z > resident(threads, shared) * (size_t)device.multiprocessors)
     return cudaErrorCooperativeLaunchTooLarge;
   return cudaSuccess;
 }
@@ -379,6 +384,14 @@ cudaError_t cudaDeviceReset(void) {
 
 cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute, int) {
   call c;
+  return c.end();
+}
+
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const void *, int threads, size_t shared) {
+  call c;
+  if (c.error) return c.end();
+  if (!blocks || threads < 1 || threads > 1024) return c.end(cudaErrorInvalidValue);
+  *blocks = (int)resident(threads, shared);
   return c.end();
 }
 

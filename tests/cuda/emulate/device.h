@@ -66,7 +66,7 @@ struct planned { /* what goes wrong */
 
 struct device_state {
   std::recursive_mutex mutex;
-  int count = 1, major = 9, minor = 0, multiprocessors = 4, driver = CUDART_VERSION;
+  int count = 1, major = 9, minor = 0, multiprocessors = 4, resident = 32, driver = CUDART_VERSION;
   size_t shared_per_block = 227 * 1024, total = (size_t)2 << 30;
   size_t used = 0, pinned_used = 0;
   std::map<uintptr_t, size_t> memory, pinned;

@@ -18,6 +18,7 @@ void emulate_reset(void);
 void emulate_devices(int count);               /* 0: none, cudaErrorNoDevice */
 void emulate_capability(int major, int minor); /* sets the shared memory of a block as well */
 void emulate_multiprocessors(int count);
+void emulate_resident(int blocks); /* a multiprocessor holds at most these at once; 32 */
 void emulate_driver(int version); /* 13000; older than the runtime's 13000: cudaErrorInsufficientDriver; 0: no driver */
 void emulate_memory(size_t total);
 

@@ -324,6 +324,7 @@ void emulate_reset(void) {
   device.count = 1;
   emulate_capability(9, 0);
   device.multiprocessors = 4;
+  device.resident = 32;
   device.driver = CUDART_VERSION;
   device.total = (size_t)2 << 30;
   device.eager = false;
@@ -352,6 +353,10 @@ void emulate_capability(int major, int minor) {
 
 void emulate_multiprocessors(int count) {
   device.multiprocessors = count;
+}
+
+void emulate_resident(int blocks) {
+  device.resident = blocks;
 }
 
 void emulate_driver(int version) {
