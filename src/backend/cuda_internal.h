@@ -22,7 +22,12 @@
  * in its first, as many as such a card has multiprocessors. A constant, so that bits do not depend on the card's size.
  */
 #define TRM__GPU_FORWARD_BYTES ((size_t)25 << 20)
-/* Scratch of a chunk going backward. */
+/* Scratch of a chunk going backward: 256 examples of a mixer with 97 positions, 512 channels and 512 activations, whose
+ * kernels are bound by memory: 1.3 GB a chunk, half of it the gates and ups read and their gradients and activations
+ * written, half of it these read again by three products; at 3 TB/s 1.4 ms for a layer and 768 examples. Chunks of 16
+ * would keep what is read again in the L2 cache and save 60 % of that, but make 48 times seven kernels of a wave or
+ * less, and 48 times two gradients' partial sums: some 60 us each time, 2.9 ms. Sizes between would save nothing, since
+ * a cache that is read in the order it was written in has lost the beginning of what is larger. */
 #define TRM__GPU_BACKWARD_BYTES ((size_t)384 << 20)
 #define TRM__GPU_ALIGN 256 /* bytes, of every device buffer */
 

@@ -100,7 +100,7 @@ static inline float *floats(size_t n) {
 /* -- buffers ---------------------------------------------------------------------------------------------------------
  */
 
-enum { GUARD = 256, BUFFERS = 64 };
+enum { GUARD = 256, BUFFERS = 256 };
 
 /* `bytes` bytes, `at` here and `device` there. */
 typedef struct buffer {
