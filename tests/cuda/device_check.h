@@ -46,6 +46,10 @@ static inline void cuda_ok(cudaError_t error, const char *what) {
 static inline trm__cuda_queue device_queue(void) {
   trm__cuda_queue q = {0};
   int major = 0, minor = 0;
+#ifndef TRM_EMULATE
+  int cards = 0;
+  if (cudaGetDeviceCount(&cards) != cudaSuccess || cards == 0) exit(77); /* nothing to test on: skipped */
+#endif
   cuda_ok(cudaDeviceGetAttribute(&q.sms, cudaDevAttrMultiProcessorCount, 0), "device");
   cuda_ok(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0), "device");
   cuda_ok(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0), "device");

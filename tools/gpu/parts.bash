@@ -77,8 +77,12 @@ run_tests() {
     : >"$work/test.log"
     status=$most
     [ "$(left)" -ge "$most" ] || status=$(left)
-    attempt "$status" "$work/test.log" "$@" "$programs/$test"
-    code=$?
+    if [[ $device == cpu && $name == test_cuda_card_* ]]; then # they take the first card, and there is none
+      code=77
+    else
+      attempt "$status" "$work/test.log" "$@" "$programs/$test"
+      code=$?
+    fi
     case $code in
     124) [ "$status" -gt 0 ] && status="out of time" || status="not run" ;;
     0) status=passed ;; 77) status=skipped ;; 137) status="out of time" ;; 130) status=interrupted ;; *) status=failed ;;
