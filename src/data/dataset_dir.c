@@ -162,6 +162,7 @@ static trm_status check_offsets(const reader *r, const set *s, int a, int64_t en
   return TRM_OK;
 }
 
+/* Numbers of 0..limit-1, or `also` (0: no other). */
 static trm_status check_range(const reader *r, const set *s, int a, int64_t limit, int64_t also) {
   const trm__npy *npy = &s->npy[a];
   for (size_t i = 0; i < npy->count; i++) {
@@ -207,7 +208,7 @@ static trm_status check_set(const reader *r, set *s) {
   if (s->npy[RATINGS].data != NULL) status = check_shape(r, s, RATINGS, 1, s->examples, 0);
   if (status == TRM_OK) status = check_offsets(r, s, PUZZLES, s->examples, "puzzle", "examples");
   if (status == TRM_OK) status = check_offsets(r, s, GROUPS, s->puzzles, "group", "puzzles");
-  if (status == TRM_OK) status = check_range(r, s, INPUTS, info->vocab_size, -1);
+  if (status == TRM_OK) status = check_range(r, s, INPUTS, info->vocab_size, 0);
   if (status == TRM_OK)
     status =
         check_range(r, s, LABELS, info->vocab_size, r->d->ignore_label_id == INT32_MIN ? 0 : r->d->ignore_label_id);
