@@ -181,21 +181,7 @@ static int quantize(const cli_command *self, const trm_model *model) {
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-  cli_arguments a;
-  trm_model *model = NULL;
-  char path[1100] = "";
-  cli_defaults(self);
-  int code = cli_parse(self, argc, argv, &a);
-  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a model file");
-  if (code == CLI_CONTINUE && !opt.out[0]) code = cli_usage(self, "no file to write; give -o FILE");
-  if (code == CLI_CONTINUE) {
-    (void)snprintf(path, sizeof path, "%s", a.positional[0]);
-    code = cli_model_open(self, path, 0, &model);
-  }
-  if (code == CLI_CONTINUE) code = quantize(self, model);
-  trm_model_close(&model);
-  cli_arguments_free(&a);
-  return code;
+  return cli_rewrite(self, argc, argv, opt.out, quantize);
 }
 
 const cli_command cli_quantize = {

@@ -100,3 +100,22 @@ int cli_model_open(const cli_command *command, char path[1100], size_t cells, tr
   }
   return trm_model_open(model, path, &error) ? cli_error(command, &error) : CLI_CONTINUE;
 }
+
+int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
+                int (*write)(const cli_command *self, const trm_model *model)) {
+  cli_arguments a;
+  trm_model *model = NULL;
+  char path[1100] = "";
+  cli_defaults(self);
+  int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a model file");
+  if (code == CLI_CONTINUE && !out[0]) code = cli_usage(self, "no file to write; give -o FILE");
+  if (code == CLI_CONTINUE) {
+    (void)snprintf(path, sizeof path, "%s", a.positional[0]);
+    code = cli_model_open(self, path, 0, &model);
+  }
+  if (code == CLI_CONTINUE) code = write(self, model);
+  trm_model_close(&model);
+  cli_arguments_free(&a);
+  return code;
+}
