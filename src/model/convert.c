@@ -1,7 +1,6 @@
 /* A model file written again: its numbers in another type, a card added, everything else as it is. In bfloat16 the
  * matrices and tables are rounded, as a network that computes in bfloat16 rounds them itself: for such a network the
  * file loses nothing. Vectors (biases, the carry's start) cost next to nothing and keep their digits. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -15,8 +14,20 @@ trm_model_conversion trm_model_conversion_default(void) {
   return (trm_model_conversion){.weights = TRM_WEIGHTS_AS_THEY_ARE, .card = NULL};
 }
 
-/* The card as compact text in *out (free), checked to be an object. */
-static trm_status read_card(const char *text, char **out, trm_error *err) {
+/* The text without the space between JSON's tokens. Numbers keep their digits: written anew they would lose some, and
+ * the largest would round to what cannot be read. */
+static void squeeze(char *to, const char *text) {
+  int in_string = 0;
+  for (; *text; text++) {
+    if (!in_string && strchr(" \t\r\n", *text)) continue;
+    if (*text == '"') in_string = !in_string;
+    *to++ = *text;
+    if (*text == '\\') *to++ = *++text; /* only in a string, where one follows */
+  }
+  *to = 0;
+}
+
+trm_status trm__card_compact(char **out, const char *text, trm_error *err) {
   json_t *card = NULL;
   size_t size = strlen(text);
   if (size > CARD_LIMIT)
@@ -24,19 +35,23 @@ static trm_status read_card(const char *text, char **out, trm_error *err) {
   trm_status status = trm__json_parse(&card, text, size, "card", err);
   if (!status && !json_is_object(card))
     status = trm__fail(err, TRM_E_INPUT, "card", "is %s, expected an object", trm__json_type_name(card));
-  if (!status) *out = json_dumps(card, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
   json_decref(card);
-  return status || *out ? status : trm__fail_memory(err, "card", size);
+  if (status) return status;
+  char *compact = trm__calloc(size + 1, 1);
+  if (!compact) return trm__fail_memory(err, "card", size);
+  squeeze(compact, text);
+  *out = compact;
+  return TRM_OK;
 }
 
 static trm_status compose_metadata(const trm_model *model, const char *card, json_t **out, trm_error *err) {
   char *text = NULL;
-  trm_status status = card ? read_card(card, &text, err) : TRM_OK;
+  trm_status status = card ? trm__card_compact(&text, card, err) : TRM_OK;
   if (status) return status;
   json_t *metadata = json_copy(model->st.metadata);
   int failed = !metadata;
   if (!failed && text) failed = json_object_set_new(metadata, "trm.card", json_string(text));
-  free(text);
+  trm__free(text);
   if (!failed) {
     *out = metadata;
     return TRM_OK;

@@ -30,6 +30,10 @@ trm_status trm__model_parse(trm_model **out, const void *data, size_t size, cons
 /* A configuration as the text of trm.config; NULL without memory. Free with free. */
 char *trm__model_config_text(const trm_model_config *config);
 
+/* A card as it is kept in trm.card: a text that is checked to be a JSON object, without the space between its tokens.
+ * Free with trm__free. TRM_E_INPUT for anything else and over 64 KiB. */
+trm_status trm__card_compact(char **out, const char *text, trm_error *err);
+
 /* Reads the file's weights into a set opened for model->params. */
 void trm__model_read(const trm_model *model, trm__weight_set *set);
 

@@ -159,6 +159,23 @@ static void int8_models_keep_their_numbers_and_take_a_card(void **state) {
   close_source(&s);
 }
 
+static void cards_keep_every_digit(void **state) {
+  (void)state;
+  source s;
+  trm_error err;
+  trm_model *carded = NULL;
+  open_source(&s, 1, TRM_POS_NONE);
+  trm_model_conversion what = {.card = "{\"largest\": 1.7976931348623157e308,\n\t\"sum\": 0.30000000000000004, "
+                                       "\"a \\\" b\\\\\" : [ 1e14, \"\\u00e9 \" ] }"};
+  CHECK_OK(trm_model_convert(s.model, path_of(&s, "b"), &what, &err), err);
+  CHECK_OK(trm_model_open(&carded, path_of(&s, "b"), &err), err);
+  assert_string_equal(trm_model_get_metadata(carded, "trm.card"),
+                      "{\"largest\":1.7976931348623157e308,\"sum\":0.30000000000000004,"
+                      "\"a \\\" b\\\\\":[1e14,\"\\u00e9 \"]}");
+  trm_model_close(&carded);
+  close_source(&s);
+}
+
 static void wrong_cards_are_refused(void **state) {
   (void)state;
   source s;
@@ -200,6 +217,7 @@ int main(void) {
       cmocka_unit_test(bfloat16_files_lose_nothing),
       cmocka_unit_test(as_it_is_copies_every_byte),
       cmocka_unit_test(int8_models_keep_their_numbers_and_take_a_card),
+      cmocka_unit_test(cards_keep_every_digit),
       cmocka_unit_test(wrong_cards_are_refused),
       cmocka_unit_test(no_memory_is_survived),
   };
