@@ -156,7 +156,7 @@ static void print_bands(const json_t *bands, int indent) {
     const json_t *low = json_object_get(band, "low"), *high = json_object_get(band, "high");
     double puzzles = json_number_value(json_object_get(band, "puzzles"));
     double exact = json_number_value(json_object_get(band, "exact"));
-    if (!json_is_number(low) || !(puzzles > 0 && puzzles < 1e15)) continue;
+    if (!json_is_number(low) || !(puzzles > 0 && puzzles < 1e15 && exact >= 0 && exact <= puzzles)) continue;
     if (json_is_number(high))
       (void)snprintf(range, sizeof range, "%g-%g", json_number_value(low), json_number_value(high));
     else (void)snprintf(range, sizeof range, "from %g", json_number_value(low));

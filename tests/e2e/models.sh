@@ -33,7 +33,8 @@ cat >card.json <<'JSON'
 {"name": "six", "data": {"train": "six.csv", "protocol": "by heart"}, "recipe": "none", "seed": 0, "minutes": 0.1,
  "note": "line\u001b[31m",
  "accuracy": {"exact_accuracy": 0.5, "interval": [0.2, 0.8], "bands": [{"low": 0, "high": 10, "puzzles": 4, "exact": 3},
-  {"low": 11, "high": null, "puzzles": 2, "exact": 0}]}}
+  {"low": 11, "high": null, "puzzles": 2, "exact": 0}, {"low": 21, "puzzles": 2, "exact": 1e300},
+  {"low": 31, "puzzles": 2, "exact": -1}]}}
 JSON
 run 0 "$TRM" convert narrow.safetensors -o carded.safetensors --card card.json
 run 0 "$TRM" info carded.safetensors --json
@@ -44,6 +45,7 @@ says '^  recipe +none$'
 says '^    interval +\[0.2, 0.8\]$'
 says '^ +0-10 +3 of 4 puzzles, 75.0 %$'
 says '^ +from 11 +0 of 2 puzzles, 0.0 %$'
+grep -qE 'from [23]1' out && fail "a band with more exact answers than puzzles, or fewer than none, is shown"
 grep -q $'\033' out && fail "the card commands the terminal"
 cp narrow.safetensors beside.safetensors
 cp card.json beside.json
