@@ -219,6 +219,29 @@ static int beyond(void *out) { /* AddressSanitizer ends it */
   return 0;
 }
 
+static int fenced_stray(void *context) {
+  emulate_fence(1);
+  return stray(context);
+}
+
+typedef struct beside {
+  int fence, protect, more;
+} beside;
+
+/* Reads `more` numbers beyond eight of device memory, in a kernel: 0 where nothing stops it. */
+static int read_beside(void *context) {
+  const beside *c = context;
+  int *memory = NULL, out[16];
+  if (quiet()) return 1;
+  emulate_protect(c->protect);
+  emulate_fence(c->fence);
+  if (cudaMalloc((void **)&memory, 8 * sizeof *memory) != cudaSuccess) return 1;
+  if (c->fence && (uintptr_t)memory % 64 != 32) return 2; /* aligned to more than it promises */
+  trm__cuda_queue q = queue(NULL);
+  launch_reverse(&q, out, memory, 1, 8 + c->more, 1);
+  return cudaFree(memory) != cudaSuccess || emulate_device_bytes() != 0;
+}
+
 /* Reads device memory as the host: 0: with emulate_protect off, and copies work with it on. */
 static int peek(void *context) {
   int protect = *(int *)context, value = 0, *more[8];
@@ -279,6 +302,33 @@ static void faults_are_found(void **state) {
   assert_int_equal(check_in_child(peek, &protect), 0);
   protect = 1;
   assert_int_not_equal(check_in_child(peek, &protect), 0);
+  remove("emulate-message.txt");
+}
+
+/* AddressSanitizer notices what is read or written between memory and page too, or where no page is. */
+static void fences_stop_reads(void **state) {
+  (void)state;
+  for (int protect = 0; protect < 2; protect++) {
+    beside inside = {1, protect, 0}, outside = {1, protect, 1}, open = {0, protect, 1};
+    assert_int_equal(check_in_child(read_beside, &inside), 0);
+    assert_int_equal(check_in_child(read_beside, &outside), 1000 + SIGSEGV);
+#ifndef __SANITIZE_ADDRESS__
+    assert_int_equal(check_in_child(read_beside, &open), 0);
+#else
+    assert_int_not_equal(check_in_child(read_beside, &open), 0);
+#endif
+  }
+  stray_case inside = {99, 0, 0}, between = {105, 0, 0}, outside = {112, 0, 0}, before = {-1, 0, 0};
+  assert_int_equal(check_in_child(fenced_stray, &inside), 0);
+  assert_int_equal(check_in_child(fenced_stray, &outside), 1000 + SIGSEGV);
+#ifndef __SANITIZE_ADDRESS__
+  assert_int_equal(check_in_child(fenced_stray, &between), 1000 + SIGABRT);
+  message_has("a byte 5 beyond it was written");
+  assert_int_equal(check_in_child(fenced_stray, &before), 1000 + SIGABRT);
+#else
+  assert_int_not_equal(check_in_child(fenced_stray, &between), 0);
+  assert_int_not_equal(check_in_child(fenced_stray, &before), 0);
+#endif
   remove("emulate-message.txt");
 }
 
@@ -481,11 +531,13 @@ static void launches_fail(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(barriers),         cmocka_unit_test(warps),          cmocka_unit_test(tensor_cores),
-      cmocka_unit_test(late_copies),      cmocka_unit_test(named_barriers), cmocka_unit_test(whole_grid),
-      cmocka_unit_test(order_is_drawn),   cmocka_unit_test(graphs_replay),  cmocka_unit_test(captures_refuse),
-      cmocka_unit_test(streams_are_late), cmocka_unit_test(devices),        cmocka_unit_test(launches_fail),
-      cmocka_unit_test(faults_are_found),
+      cmocka_unit_test(barriers),         cmocka_unit_test(warps),
+      cmocka_unit_test(tensor_cores),     cmocka_unit_test(late_copies),
+      cmocka_unit_test(named_barriers),   cmocka_unit_test(whole_grid),
+      cmocka_unit_test(order_is_drawn),   cmocka_unit_test(graphs_replay),
+      cmocka_unit_test(captures_refuse),  cmocka_unit_test(streams_are_late),
+      cmocka_unit_test(devices),          cmocka_unit_test(launches_fail),
+      cmocka_unit_test(faults_are_found), cmocka_unit_test(fences_stop_reads),
   };
   emulate_protect(0);
   return cmocka_run_group_tests(tests, NULL, NULL);
