@@ -40,6 +40,43 @@ extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data
     cli_info, cli_quantize, cli_convert, cli_plot, cli_doctor;
 extern const cli_command *const cli_commands[]; /* in the order of --help, ends with NULL */
 
+/* -- options that several commands have ---------------------------------------------------------------------------- */
+
+/* Of an entry in a command's table: where its field is in the command's `opt`. */
+#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
+
+#define CLI_DEVICE 64 /* bytes of a device's name */
+
+/* Entries for fields of these names. The arguments are what a command says in its own way: .help, and .group where one
+ * begins. */
+#define CLI_JSON_OPTION(...)                                                                                           \
+  { .name = "json", .type = TRM_OPT_BOOL, FIELD(json), __VA_ARGS__ }
+#define CLI_QUIET_OPTION                                                                                               \
+  { .name = "quiet", .type = TRM_OPT_BOOL, FIELD(quiet), .help = "no progress on standard error" }
+#define CLI_THREADS_OPTION(...)                                                                                        \
+  { .name = "threads", .type = TRM_OPT_INT, FIELD(threads), .default_text = "0", .min = 0, .max = 1024, __VA_ARGS__ }
+#define CLI_DEVICE_OPTION                                                                                              \
+  {                                                                                                                    \
+    .name = "device", .type = TRM_OPT_STRING, FIELD(device), .size = sizeof opt.device, .metavar = "NAME",             \
+    .help =                                                                                                            \
+        "what computes: cpu, cuda or cuda:N (the card's number); cuda with options behind commas: check (wait after "  \
+        "every kernel, to find the one that fails), and to compare kernels sm80 (none for newer cards), separate "     \
+        "(none of whole recursion cycles), unfused (none of whole mixers), chunk=MIB (intermediates of a block); "     \
+        "default: TRM_DEVICE, else cpu"                                                                                \
+  }
+#define CLI_OUT_OPTION(...)                                                                                            \
+  { .name = "out", .type = TRM_OPT_STRING, FIELD(out), .size = sizeof opt.out, .metavar = "FILE", __VA_ARGS__ }
+#define CLI_SPLIT_OPTION(...)                                                                                          \
+  {                                                                                                                    \
+    .name = "split", .type = TRM_OPT_STRING, FIELD(split), .size = sizeof opt.split, .default_text = "test",           \
+    .metavar = "NAME", .help = "part of a dataset directory to use: test or train", __VA_ARGS__                        \
+  }
+#define CLI_LIMIT_OPTION                                                                                               \
+  {                                                                                                                    \
+    .name = "limit", .type = TRM_OPT_INT, FIELD(limit), .default_text = "0", .min = 0, .max = 1e15,                    \
+    .help = "only the first N puzzles; 0: all"                                                                         \
+  }
+
 /* -- arguments (arguments.c) --------------------------------------------------------------------------------------- */
 
 typedef struct cli_given {
@@ -117,12 +154,6 @@ void cli_json_print(json_t *value, int one_line); /* to standard output; value i
 
 /* -- the machine (runtime.c) --------------------------------------------------------------------------------------- */
 
-#define CLI_DEVICE 64 /* bytes of a device's name */
-#define CLI_DEVICE_HELP                                                                                                \
-  "what computes: cpu, cuda or cuda:N (the card's number); cuda with options behind commas: check (wait after every "  \
-  "kernel, to find the one that fails), and to compare kernels sm80 (none for newer cards), separate (none of whole "  \
-  "recursion cycles), unfused (none of whole mixers), chunk=MIB (intermediates of a block); "                          \
-  "default: TRM_DEVICE, else cpu"
 /* A runtime on the device ("": TRM_DEVICE, else the CPU) with threads (0: TRM_THREADS, else all) and TRM_ISA. quiet: of
  * its log only warnings are shown. CLI_CONTINUE or an exit code. */
 int cli_runtime_open(const cli_command *command, trm_runtime **runtime, const char *device, int64_t threads, int quiet);

@@ -10,16 +10,8 @@ static struct {
   int dtype, force;
 } opt;
 
-#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
 static const trm_option own[] = {
-    {.name = "out",
-     .type = TRM_OPT_STRING,
-     FIELD(out),
-     .size = sizeof opt.out,
-     .default_text = "",
-     .metavar = "FILE",
-     .group = "Convert",
-     .help = "model file to write (also -o FILE)"},
+    CLI_OUT_OPTION(.group = "Convert", .help = "model file to write (also -o FILE)"),
     {.name = "dtype",
      .type = TRM_OPT_ENUM,
      FIELD(dtype),

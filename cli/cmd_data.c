@@ -13,10 +13,9 @@ static struct {
 static trm_make_config making;
 static trm_import_config importing;
 
-#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
 static const trm_option reporting[] = {
-    {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .group = "Output", .help = "print one JSON object"},
-    {.name = "quiet", .type = TRM_OPT_BOOL, FIELD(quiet), .help = "no progress on standard error"},
+    CLI_JSON_OPTION(.group = "Output", .help = "print one JSON object"),
+    CLI_QUIET_OPTION,
 };
 #define REPORTING (sizeof reporting / sizeof *reporting)
 

@@ -13,22 +13,10 @@ static struct {
   int64_t threads;
 } opt;
 
-#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
 static const trm_option own[] = {
-    {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .group = "Doctor", .help = "print one JSON object"},
-    {.name = "device",
-     .type = TRM_OPT_STRING,
-     FIELD(device),
-     .size = sizeof opt.device,
-     .metavar = "NAME",
-     .help = CLI_DEVICE_HELP},
-    {.name = "threads",
-     .type = TRM_OPT_INT,
-     FIELD(threads),
-     .default_text = "0",
-     .min = 0,
-     .max = 1024,
-     .help = "computing threads to report on; 0: all cores"},
+    CLI_JSON_OPTION(.group = "Doctor", .help = "print one JSON object"),
+    CLI_DEVICE_OPTION,
+    CLI_THREADS_OPTION(.help = "computing threads to report on; 0: all cores"),
 };
 
 static size_t tables(cli_table t[CLI_TABLES]) {

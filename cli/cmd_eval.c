@@ -12,38 +12,13 @@ static struct {
 } opt;
 static trm_solver_config solving;
 
-#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
 static const trm_option own[] = {
-    {.name = "split",
-     .type = TRM_OPT_STRING,
-     FIELD(split),
-     .size = sizeof opt.split,
-     .default_text = "test",
-     .metavar = "NAME",
-     .group = "Evaluate",
-     .help = "part of a dataset directory to use: test or train"},
-    {.name = "limit",
-     .type = TRM_OPT_INT,
-     FIELD(limit),
-     .default_text = "0",
-     .min = 0,
-     .max = 1e15,
-     .help = "only the first N puzzles; 0: all"},
-    {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .help = "print one JSON object; accuracies are fractions of 1"},
-    {.name = "quiet", .type = TRM_OPT_BOOL, FIELD(quiet), .help = "no progress on standard error"},
-    {.name = "device",
-     .type = TRM_OPT_STRING,
-     FIELD(device),
-     .size = sizeof opt.device,
-     .metavar = "NAME",
-     .help = CLI_DEVICE_HELP},
-    {.name = "threads",
-     .type = TRM_OPT_INT,
-     FIELD(threads),
-     .default_text = "0",
-     .min = 0,
-     .max = 1024,
-     .help = "computing threads; 0: all cores"},
+    CLI_SPLIT_OPTION(.group = "Evaluate"),
+    CLI_LIMIT_OPTION,
+    CLI_JSON_OPTION(.help = "print one JSON object; accuracies are fractions of 1"),
+    CLI_QUIET_OPTION,
+    CLI_DEVICE_OPTION,
+    CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
 
 /* The solver's table, but without halting unless asked, as the field reports accuracy. */

@@ -8,10 +8,9 @@
 
 static struct { int tensors, json; } opt;
 
-#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
 static const trm_option own[] = {
     {.name = "tensors", .type = TRM_OPT_BOOL, FIELD(tensors), .group = "Info", .help = "list every tensor"},
-    {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .help = "print one JSON object"},
+    CLI_JSON_OPTION(.help = "print one JSON object"),
 };
 
 static size_t tables(cli_table t[CLI_TABLES]) {

@@ -7,14 +7,7 @@
 static struct { char out[1024]; } opt;
 
 static const trm_option own[] = {
-    {.name = "out",
-     .type = TRM_OPT_STRING,
-     .offset = 0,
-     .size = sizeof opt.out,
-     .default_text = "curves.svg",
-     .metavar = "FILE",
-     .group = "Plot",
-     .help = "SVG picture to write (also -o FILE)"},
+    CLI_OUT_OPTION(.default_text = "curves.svg", .group = "Plot", .help = "SVG picture to write (also -o FILE)"),
 };
 
 static size_t tables(cli_table t[CLI_TABLES]) {

@@ -15,7 +15,6 @@ static struct {
 } opt;
 static trm_solver_config solving;
 
-#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
 static const trm_option own[] = {
     {.name = "model",
      .type = TRM_OPT_STRING,
@@ -28,7 +27,7 @@ static const trm_option own[] = {
      .type = TRM_OPT_BOOL,
      FIELD(explain),
      .help = "show the answer after every supervision step, changed cells marked"},
-    {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .help = "print one JSON object a puzzle, one a line"},
+    CLI_JSON_OPTION(.help = "print one JSON object a puzzle, one a line"),
     {.name = "identifier",
      .type = TRM_OPT_INT,
      FIELD(identifier),
@@ -36,19 +35,8 @@ static const trm_option own[] = {
      .min = 0,
      .max = INT32_MAX,
      .help = "puzzle identifier: row of the model's puzzle embedding, for all puzzles"},
-    {.name = "device",
-     .type = TRM_OPT_STRING,
-     FIELD(device),
-     .size = sizeof opt.device,
-     .metavar = "NAME",
-     .help = CLI_DEVICE_HELP},
-    {.name = "threads",
-     .type = TRM_OPT_INT,
-     FIELD(threads),
-     .default_text = "0",
-     .min = 0,
-     .max = 1024,
-     .help = "computing threads; 0: all cores"},
+    CLI_DEVICE_OPTION,
+    CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
 
 static size_t tables(cli_table t[CLI_TABLES]) {

@@ -17,8 +17,6 @@ static struct {
 static trm_model_config model;
 static trm_train_config train;
 
-#define FIELD(name) .offset = offsetof(__typeof__(opt), name)
-
 /* The presets' names as help text, which the library's table of recipes knows. */
 static const char *preset_help(void) {
   static char text[512];
@@ -43,21 +41,10 @@ static size_t tables(cli_table t[CLI_TABLES]) {
        .size = sizeof opt.resume,
        .metavar = "RUN",
        .help = "go on with this run from its newest checkpoint, exactly as if it had never stopped"},
-      {.name = "device",
-       .type = TRM_OPT_STRING,
-       FIELD(device),
-       .size = sizeof opt.device,
-       .metavar = "NAME",
-       .help = CLI_DEVICE_HELP},
-      {.name = "threads",
-       .type = TRM_OPT_INT,
-       FIELD(threads),
-       .default_text = "0",
-       .min = 0,
-       .max = 1024,
-       .help = "computing threads, 0: all cores; the result is the same"},
-      {.name = "json", .type = TRM_OPT_BOOL, FIELD(json), .help = "print the summary as one JSON object"},
-      {.name = "quiet", .type = TRM_OPT_BOOL, FIELD(quiet), .help = "no progress on standard error"},
+      CLI_DEVICE_OPTION,
+      CLI_THREADS_OPTION(.help = "computing threads, 0: all cores; the result is the same"),
+      CLI_JSON_OPTION(.help = "print the summary as one JSON object"),
+      CLI_QUIET_OPTION,
   };
   own[0].help = preset_help();
   t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
