@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -101,6 +102,48 @@ static inline void check_limit_file_size(size_t bytes) {
   signal(SIGXFSZ, SIG_IGN);
   setrlimit(RLIMIT_FSIZE, &limit);
 }
+
+/* -- the library's calls of write, fsync and rename: counted, and one of them may fail -- */
+
+typedef struct check_disk_calls {
+  long made, failing; /* failing: which of them does, counted from 1; 0: none */
+  int number;         /* its errno */
+} check_disk_calls;
+
+static inline check_disk_calls *check_disk(void) {
+  static check_disk_calls calls;
+  return &calls;
+}
+
+static inline int check_disk_fails(void) {
+  if (++check_disk()->made != check_disk()->failing) return 0;
+  errno = check_disk()->number;
+  return 1;
+}
+
+static inline ssize_t check_disk_write(int fd, const void *data, size_t size) {
+  if (check_disk()->made + 1 == check_disk()->failing && write(fd, data, size / 2) < 0) return -1; /* half is out */
+  return check_disk_fails() ? -1 : write(fd, data, size);
+}
+
+static inline int check_disk_fsync(int fd) {
+  (void)fd;
+  return check_disk_fails() ? -1 : 0;
+}
+
+static inline int check_disk_rename(const char *from, const char *to) {
+  return check_disk_fails() ? -1 : rename(from, to);
+}
+
+/* From now on the nth call fails with this errno (0: none does), and nothing waits for the disk. Until
+ * trm__file_ops_set(NULL); check_disk()->made says how many calls there were. */
+static inline void check_disk_fail_at(long nth, int number) {
+  static const trm__file_ops ops = {check_disk_write, check_disk_fsync, check_disk_rename};
+  *check_disk() = (check_disk_calls){.failing = nth, .number = number};
+  trm__file_ops_set(&ops);
+}
+
+/* -- memory -- */
 
 /* Calls fn with the first, second, ... allocation failing, until it succeeds without a failure in between. Each failed
  * call must return TRM_E_MEMORY and leave no memory behind; so must the good one. Returns the number of failures. */

@@ -141,7 +141,7 @@ static void large_and_small_pieces_stay_in_order(void **state) {
 
 /* --- system calls that misbehave --- */
 
-static int calls, fail_call, failing_errno;
+static int calls;
 
 static ssize_t awkward_write(int fd, const void *data, size_t size) {
   calls++;
@@ -164,27 +164,6 @@ static void short_and_interrupted_calls_are_finished(void **state) {
   expect_content(check_path(dir, "f"), text);
 }
 
-static int fails_now(void) {
-  if (++calls != fail_call) return 0;
-  errno = failing_errno;
-  return 1;
-}
-
-static ssize_t failing_write(int fd, const void *data, size_t size) {
-  if (calls + 1 == fail_call && write(fd, data, size / 2) < 0) return -1; /* half of it is out */
-  return fails_now() ? -1 : write(fd, data, size);
-}
-
-static int failing_fsync(int fd) {
-  return fails_now() ? -1 : fsync(fd);
-}
-
-static int failing_rename(const char *from, const char *to) {
-  return fails_now() ? -1 : rename(from, to);
-}
-
-static const trm__file_ops failing = {failing_write, failing_fsync, failing_rename};
-
 /* Whichever call fails: the old file is whole, or (once it was renamed) the new one, and no temporary is left. */
 static void any_call_may_fail(void **state) {
   (void)state;
@@ -192,18 +171,16 @@ static void any_call_may_fail(void **state) {
   const int numbers[] = {ENOSPC, EIO, EDQUOT, EROFS};
   int failures = 0;
   for (size_t e = 0; e < 4; e++) {
-    for (fail_call = 1;; fail_call++) {
+    for (long n = 1;; n++) {
       const char *path = check_path(dir, "f");
       CHECK_OK(trm__file_write(path, "old", 3, &err), err);
-      calls = 0;
-      failing_errno = numbers[e];
-      trm__file_ops_set(&failing);
+      check_disk_fail_at(n, numbers[e]);
       trm_status status = trm__file_write(path, "the new text", 12, &err);
       trm__file_ops_set(NULL);
       expect_only("f");
-      if (calls < fail_call) break;
+      if (check_disk()->made < n) break;
       failures++;
-      if (fail_call <= 3) { /* write, fsync, rename */
+      if (n <= 3) { /* write, fsync, rename */
         assert_int_equal(status, TRM_E_IO);
         assert_string_equal(err.where, path);
         assert_non_null(strstr(err.message, strerror(numbers[e])));
@@ -224,8 +201,7 @@ static void after_a_failed_write_nothing_is_committed(void **state) {
   trm__writer *w;
   char *data = trm__calloc(100000, 1);
   CHECK_OK(trm__writer_open(&w, check_path(dir, "f"), &err), err);
-  calls = 0, fail_call = 1, failing_errno = ENOSPC;
-  trm__file_ops_set(&failing);
+  check_disk_fail_at(1, ENOSPC);
   CHECK_FAILS(trm__writer_write(w, data, 100000, &err), TRM_E_IO, err, "No space left");
   CHECK_FAILS(trm__writer_write(w, data, 1, &err), TRM_E_IO, err, "earlier");
   CHECK_FAILS(trm__writer_commit(&w, &err), TRM_E_IO, err, "earlier");

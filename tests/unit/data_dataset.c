@@ -1,22 +1,11 @@
 /* Dataset directories: written and read back, arrays of every integer type, several sets, other people's odd values,
  * each inconsistency named, and nothing left behind when the disk is full or memory runs out. */
-#include "check.h"
+#include "data_support.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <trm/data.h>
 
 #include "data/dataset.h"
 #include "data/npy.h"
-
-static char folder[64];
-
-/* Hundreds of small files are written here: without waiting for the disk. */
-static int no_fsync(int fd) {
-  (void)fd;
-  return 0;
-}
-static const trm__file_ops quick = {write, no_fsync, rename};
 
 /* -- a directory to break: 3 examples of 4 cells, 2 puzzles, 1 group -- */
 
@@ -24,11 +13,6 @@ static const char good_json[] =
     "{\"pad_id\": 0, \"ignore_label_id\": 0, \"blank_identifier_id\": 0, \"vocab_size\": 5, \"seq_len\": 4,\n"
     " \"num_puzzle_identifiers\": 3, \"total_groups\": 1, \"mean_puzzle_examples\": 1.5, \"total_puzzles\": 2,\n"
     " \"sets\": [\"all\"]}";
-
-static void put(const char *name, const char *text) {
-  trm_error err = {0};
-  CHECK_OK(trm__file_write(check_path(folder, name), text, strlen(text), &err), err);
-}
 
 static void put_array(const char *name, trm__npy_type type, int64_t rows, int64_t columns, const void *data) {
   char path[256];
@@ -44,7 +28,7 @@ static void put_good(void) {
   const int32_t ids[2] = {2, 1}, puzzles[3] = {0, 2, 3}, groups[2] = {0, 2};
   CHECK_OK(trm__dir_remove(check_path(folder, "set"), &err), err);
   CHECK_OK(trm__dir_make(check_path(folder, "set/train"), &err), err);
-  put("set/train/dataset.json", good_json);
+  put_text("set/train/dataset.json", good_json);
   put_array("all__inputs", TRM__NPY_U8, 3, 4, inputs);
   put_array("all__labels", TRM__NPY_U8, 3, 4, labels);
   put_array("all__puzzle_identifiers", TRM__NPY_I32, 2, 0, ids);
@@ -130,7 +114,7 @@ static void test_ignored_labels(void **state) {
              "{\"pad_id\": 0, \"ignore_label_id\": %s, \"blank_identifier_id\": 0, \"vocab_size\": 5, \"seq_len\": 4,"
              "\"num_puzzle_identifiers\": 3, \"total_groups\": 1, \"mean_puzzle_examples\": 1, \"sets\": [\"all\"]}",
              cases[i].json);
-    put("set/train/dataset.json", json);
+    put_text("set/train/dataset.json", json);
     const int32_t labels[12] = {4, 3, 2, 1, 0, 2, 0, 3, 1, 1, 1, strcmp(cases[i].json, "-100") == 0 ? -100 : 1};
     put_array("all__labels", TRM__NPY_I32, 3, 4, labels);
     trm_dataset *d = open_set();
@@ -146,10 +130,10 @@ static void test_ignored_labels(void **state) {
 static void test_wide_and_sets(void **state) {
   (void)state;
   put_good();
-  put("set/train/dataset.json",
-      "{\"pad_id\": 0, \"ignore_label_id\": 0, \"blank_identifier_id\": 0, \"vocab_size\": 70, \"seq_len\": 4,"
-      "\"num_puzzle_identifiers\": 3, \"total_groups\": 2, \"mean_puzzle_examples\": 1.5, \"sets\": [\"all\", "
-      "\"more\"]}");
+  put_text("set/train/dataset.json",
+           "{\"pad_id\": 0, \"ignore_label_id\": 0, \"blank_identifier_id\": 0, \"vocab_size\": 70, \"seq_len\": 4,"
+           "\"num_puzzle_identifiers\": 3, \"total_groups\": 2, \"mean_puzzle_examples\": 1.5, \"sets\": [\"all\", "
+           "\"more\"]}");
   const int32_t cells[4] = {69, 2, 68, 1}, id[1] = {0}, offsets[2] = {0, 1};
   const double rating[1] = {3};
   put_array("more__inputs", TRM__NPY_I32, 1, 4, cells);
@@ -175,7 +159,7 @@ static void test_wide_and_sets(void **state) {
   snprintf(json, sizeof json,
            "{\"pad_id\": 0, \"ignore_label_id\": 0, \"blank_identifier_id\": 0, \"vocab_size\": 5000, \"seq_len\": 4,"
            "\"num_puzzle_identifiers\": 3, \"total_groups\": 1, \"mean_puzzle_examples\": 1.5, \"sets\": [\"more\"]}");
-  put("set/train/dataset.json", json);
+  put_text("set/train/dataset.json", json);
   const int32_t large[4] = {4999, 0, 256, 255};
   put_array("more__inputs", TRM__NPY_I32, 1, 4, large);
   d = open_set();
@@ -196,7 +180,7 @@ static void replace_json(const char *from, const char *to) {
   const char *at = strstr(good_json, from);
   assert_non_null(at);
   snprintf(json, sizeof json, "%.*s%s%s", (int)(at - good_json), good_json, to, at + strlen(from));
-  put("set/train/dataset.json", json);
+  put_text("set/train/dataset.json", json);
 }
 
 static void test_bad_json(void **state) {
@@ -297,23 +281,23 @@ static void test_bad_files(void **state) {
   CHECK_FAILS(trm_dataset_open(&d, check_path(folder, "set"), "train", NULL, &err), TRM_E_INPUT, err,
               "all__labels.npy");
   put_good();
-  put("set/train/all__labels.npy", "");
+  put_text("set/train/all__labels.npy", "");
   refuse("all__labels.npy", "0 bytes");
   put_good();
-  put("set/identifiers.json", "[\"<blank>\"]");
+  put_text("set/identifiers.json", "[\"<blank>\"]");
   refuse("identifiers.json", "1 names, expected an array of num_puzzle_identifiers = 3");
-  put("set/identifiers.json", "{}");
+  put_text("set/identifiers.json", "{}");
   refuse("identifiers.json", "expected an array");
-  put("set/identifiers.json", "[\"<blank>\", \"a\", \"b\"]");
-  put("set/task.json", "{\"kind\": \"generic\"}");
+  put_text("set/identifiers.json", "[\"<blank>\", \"a\", \"b\"]");
+  put_text("set/task.json", "{\"kind\": \"generic\"}");
   refuse("task.json", "width");
-  put("set/task.json",
-      "{\"kind\":\"generic\",\"width\":5,\"height\":1,\"box_width\":0,\"box_height\":0,\"vocab_size\":5,"
-      "\"alphabet\":\"abcd\"}");
+  put_text("set/task.json",
+           "{\"kind\":\"generic\",\"width\":5,\"height\":1,\"box_width\":0,\"box_height\":0,\"vocab_size\":5,"
+           "\"alphabet\":\"abcd\"}");
   refuse("task.json", "do not fit");
-  put("set/task.json",
-      "{\"kind\":\"generic\",\"width\":4,\"height\":1,\"box_width\":0,\"box_height\":0,\"vocab_size\":5,"
-      "\"alphabet\":\"abcd\"}");
+  put_text("set/task.json",
+           "{\"kind\":\"generic\",\"width\":4,\"height\":1,\"box_width\":0,\"box_height\":0,\"vocab_size\":5,"
+           "\"alphabet\":\"abcd\"}");
   d = open_set();
   assert_string_equal(trm_dataset_describe(d).task.alphabet, "abcd");
   trm_dataset_close(&d);
@@ -378,7 +362,8 @@ static void test_write(void **state) {
 static void test_write_wide(void **state) {
   (void)state;
   put_good();
-  put("set/train/dataset.json",
+  put_text(
+      "set/train/dataset.json",
       "{\"pad_id\": 3, \"ignore_label_id\": null, \"blank_identifier_id\": 0, \"vocab_size\": 5000, \"seq_len\": 4,"
       "\"num_puzzle_identifiers\": 3, \"total_groups\": 1, \"mean_puzzle_examples\": 1.5, \"sets\": [\"all\"]}");
   trm_error err = {0};
@@ -404,44 +389,20 @@ static size_t entries(const char *path) {
 }
 
 /* Every write, sync and rename fails once, as on a full or broken disk. */
-static int calls_left;
-static ssize_t failing_write(int fd, const void *data, size_t size) {
-  if (calls_left-- == 0) {
-    errno = ENOSPC;
-    return -1;
-  }
-  return write(fd, data, size);
-}
-static int failing_fsync(int fd) {
-  if (calls_left-- == 0) {
-    errno = EIO;
-    return -1;
-  }
-  return no_fsync(fd);
-}
-static int failing_rename(const char *from, const char *to) {
-  if (calls_left-- == 0) {
-    errno = EROFS;
-    return -1;
-  }
-  return rename(from, to);
-}
-
 static void test_broken_disk(void **state) {
   (void)state;
-  static const trm__file_ops broken = {failing_write, failing_fsync, failing_rename};
   trm_dataset *train = make_dataset(3, 1, "rating");
   trm_error err = {0};
   char out[128];
   CHECK_OK(trm__dir_make(check_path(folder, "broken"), &err), err);
   snprintf(out, sizeof out, "%s", check_path(folder, "broken/out"));
   int failures = 0;
-  for (int n = 0; n < 1000; n++) {
-    calls_left = n;
-    trm__file_ops_set(&broken);
+  for (long n = 1;; n++) {
+    check_disk_fail_at(n, ENOSPC);
     trm_status status = trm__dataset_write(out, train, train, &err);
-    trm__file_ops_set(&quick);
-    if (calls_left >= 0) {
+    long made = check_disk()->made;
+    check_disk_fail_at(0, 0);
+    if (made < n) {
       CHECK_OK(status, err);
       break;
     }
@@ -504,20 +465,6 @@ static void test_limits(void **state) {
   CHECK_FAILS(trm__dataset_new(&d, &task, 3, 0, NULL, &err), TRM_E_INPUT, err, "groups of 0");
   CHECK_FAILS(trm__dataset_new(&d, &task, INT64_MAX / 2, 1, NULL, &err), TRM_E_MEMORY, err, "");
   assert_null(d);
-}
-
-static int make_folder(void **state) {
-  (void)state;
-  check_temp_dir(folder);
-  trm__file_ops_set(&quick);
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  check_remove(folder);
-  trm__file_ops_set(NULL);
-  return 0;
 }
 
 int main(void) {

@@ -1,6 +1,6 @@
 /* Importing and checking: no puzzle, not even a transformed one, on both sides; groups; copies; options; and a checker
  * that finds what was planted. */
-#include "check.h"
+#include "data_support.h"
 
 #include <trm/data.h>
 
@@ -8,15 +8,6 @@
 #include "data/augment.h"
 #include "data/dataset.h"
 #include "data/keys.h"
-
-static char folder[64];
-
-/* Hundreds of small files are written here: without waiting for the disk. */
-static int no_fsync(int fd) {
-  (void)fd;
-  return 0;
-}
-static const trm__file_ops quick = {write, no_fsync, rename};
 
 static trm_import_config config_for(const char *input, const char *out) {
   trm_import_config config;
@@ -26,11 +17,6 @@ static trm_import_config config_for(const char *input, const char *out) {
   snprintf(config.input, sizeof config.input, "%s", input);
   snprintf(config.out, sizeof config.out, "%s/%s", folder, out);
   return config;
-}
-
-static void put_text(const char *name, const char *text) {
-  trm_error err = {0};
-  CHECK_OK(trm__file_write(check_path(folder, name), text, strlen(text), &err), err);
 }
 
 static trm_dataset *open_split(const char *out, const char *split) {
@@ -385,20 +371,6 @@ static void test_real(void **state) {
     if (!isnan(files[i].least_guesses)) assert_true(report.mean_guesses > files[i].least_guesses);
     assert_string_equal(report.first_problem, "");
   }
-}
-
-static int make_folder(void **state) {
-  (void)state;
-  check_temp_dir(folder);
-  trm__file_ops_set(&quick);
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  check_remove(folder);
-  trm__file_ops_set(NULL);
-  return 0;
 }
 
 int main(void) {

@@ -1,6 +1,6 @@
 /* CSV and JSON Lines as datasets: the dialects people write, inference of the task, and every kind of broken line with
  * its position. */
-#include "check.h"
+#include "data_support.h"
 
 #include <trm/data.h>
 
@@ -11,26 +11,10 @@
 #define QUESTION "1.3..2....4....1" /* made up: only shapes matter here */
 #define ANSWER "1234341243212143"
 
-static char folder[64];
-
-/* Hundreds of small files are written here: without waiting for the disk. */
-static int no_fsync(int fd) {
-  (void)fd;
-  return 0;
-}
-static const trm__file_ops quick = {write, no_fsync, rename};
-
-static const char *write_text(const char *name, const char *text, size_t size) {
-  trm_error err = {0};
-  const char *path = check_path(folder, name);
-  CHECK_OK(trm__file_write(path, text, size, &err), err);
-  return path;
-}
-
 static trm_dataset *open_text(const char *name, const char *text, const trm_task *task) {
   trm_dataset *d = NULL;
   trm_error err = {0};
-  CHECK_OK(trm_dataset_open(&d, write_text(name, text, strlen(text)), NULL, task, &err), err);
+  CHECK_OK(trm_dataset_open(&d, put_text(name, text), NULL, task, &err), err);
   return d;
 }
 
@@ -39,7 +23,7 @@ static void refuse_bytes(const char *name, const char *text, size_t size, const 
   trm_dataset *d = NULL;
   trm_error err = {0};
   size_t used = trm__mem_used();
-  const char *path = write_text(name, text, size);
+  const char *path = put_bytes(name, text, size);
   CHECK_FAILS(trm_dataset_open(&d, path, NULL, task, &err), TRM_E_INPUT, err, message);
   if (strncmp(err.where, path, strlen(path)) != 0 || strcmp(err.where + strlen(path), where) != 0)
     fail_msg("error at %s, expected %s%s (%s)", err.where, path, where, err.message);
@@ -308,7 +292,7 @@ static void test_jsonl_refused(void **state) {
     snprintf(text, sizeof text, "%s%s\n", good, cases[i].text);
     trm_dataset *d = NULL;
     trm_error err = {0};
-    const char *path = write_text("b.jsonl", text, strlen(text));
+    const char *path = put_text("b.jsonl", text);
     CHECK_FAILS(trm_dataset_open(&d, path, NULL, NULL, &err), TRM_E_INPUT, err, cases[i].message);
     const char *where = err.where + strlen(path);
     if (strncmp(where, cases[i].where, 2) != 0) fail_msg("case %zu: error at %s", i, err.where);
@@ -338,11 +322,9 @@ static void test_allocations(void **state) {
   (void)state;
   char text[16000] = "question,answer\n", path[128];
   for (int i = 0; i < 100; i++) strcat(text, "\"1.3.\n.2..\n..4.\n...1\",\"1234341243212143\",\"a\"\"b\"\n");
-  snprintf(path, sizeof path, "%s", write_text("m.csv", text, strlen(text)));
+  snprintf(path, sizeof path, "%s", put_text("m.csv", text));
   assert_true(check_each_allocation(open_context, path) >= 10);
-  snprintf(path, sizeof path, "%s",
-           write_text("m.jsonl", "{\"question\": [0,1], \"answer\": [1,1]}\n",
-                      strlen("{\"question\": [0,1], \"answer\": [1,1]}\n")));
+  snprintf(path, sizeof path, "%s", put_text("m.jsonl", "{\"question\": [0,1], \"answer\": [1,1]}\n"));
   assert_true(check_each_allocation(open_context, path) >= 6);
 }
 
@@ -377,20 +359,6 @@ static void test_real(void **state) {
     assert_true(fabs(sum / (double)info.examples - files[i].mean) < 0.1);
     trm_dataset_close(&d);
   }
-}
-
-static int make_folder(void **state) {
-  (void)state;
-  check_temp_dir(folder);
-  trm__file_ops_set(&quick);
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  check_remove(folder);
-  trm__file_ops_set(NULL);
-  return 0;
 }
 
 int main(void) {

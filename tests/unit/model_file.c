@@ -1,7 +1,6 @@
 /* Model files: the same bits come back, and a file that is not whole or not a model is refused with the reason. */
 #include "model_fixture.h"
 
-#include <errno.h>
 #include <trm/trm.h>
 
 #include "model/model_file.h"
@@ -266,22 +265,13 @@ static void test_allocation_failures(void **state) {
   close_saved(&s);
 }
 
-static ssize_t no_space(int fd, const void *data, size_t size) {
-  (void)fd;
-  (void)data;
-  (void)size;
-  errno = ENOSPC;
-  return -1;
-}
-
 static void test_full_disk_keeps_the_old_file(void **state) {
   (void)state;
   trm_error err;
   saved s;
   trm_model *m = NULL;
   open_saved(&s, TRM__ST_F32);
-  const trm__file_ops full = {no_space, fsync, rename};
-  trm__file_ops_set(&full);
+  check_disk_fail_at(1, ENOSPC);
   trm_status status = save(&s, TRM__ST_BF16, &err);
   trm__file_ops_set(NULL);
   assert_int_equal(status, TRM_E_IO);
