@@ -44,28 +44,20 @@ trm_status trm__card_compact(char **out, const char *text, trm_error *err) {
   return TRM_OK;
 }
 
-static trm_status compose_metadata(const trm_model *model, const char *card, json_t **out, trm_error *err) {
+static trm_status compose_metadata(json_t **out, const trm_model *model, const char *card, trm_error *err) {
   char *text = NULL;
   trm_status status = card ? trm__card_compact(&text, card, err) : TRM_OK;
-  if (status) return status;
-  json_t *metadata = json_copy(model->st.metadata);
-  int failed = !metadata;
-  if (!failed && text) failed = json_object_set_new(metadata, "trm.card", json_string(text));
+  const trm__model_entry entry = {"trm.card", text};
+  if (!status) status = trm__model_metadata(out, model, &entry, 1, err);
   trm__free(text);
-  if (!failed) {
-    *out = metadata;
-    return TRM_OK;
-  }
-  json_decref(metadata);
-  return trm__fail_memory(err, model->path, 4096);
+  return status;
 }
 
 /* Every tensor of the file; numbers are converted from `set` where it is given. */
 static void list_sources(const trm_model *model, const trm__weight_set *set, int weights, trm__st_source *source) {
   for (size_t i = 0; i < model->st.count; i++) {
     const trm__st_tensor *t = &model->st.tensor[i];
-    source[i] = (trm__st_source){.name = t->name, .dtype = t->dtype, .rank = t->rank, .data = t->data};
-    memcpy(source[i].shape, t->shape, sizeof source[i].shape);
+    source[i] = trm__st_source_of(t);
     if (!set) continue;
     int at = (int)(trm__params_find(&model->params, t->name) - model->params.item);
     source[i].dtype = weights == TRM_WEIGHTS_BFLOAT16 && t->rank > 1 ? TRM__ST_BF16 : TRM__ST_F32;
@@ -83,7 +75,7 @@ trm_status trm_model_convert(const trm_model *model, const char *path, const trm
   int numbers = what->weights != TRM_WEIGHTS_AS_THEY_ARE;
   if (numbers && model->quantized)
     return trm__fail(err, TRM_E_USAGE, model->path, "has int8 weights; convert the model it was made from");
-  trm_status status = compose_metadata(model, what->card, &metadata, err);
+  trm_status status = compose_metadata(&metadata, model, what->card, err);
   if (status) return status;
   source = trm__calloc(model->st.count, sizeof *source);
   if (!source) status = trm__fail_memory(err, path, model->st.count * sizeof *source);

@@ -230,6 +230,20 @@ char *trm__model_config_text(const trm_model_config *config) {
   return text;
 }
 
+trm_status trm__model_metadata(json_t **out, const trm_model *model, const trm__model_entry *entries, size_t count,
+                               trm_error *err) {
+  json_t *metadata = json_copy(model->st.metadata);
+  int failed = !metadata;
+  for (size_t i = 0; i < count && !failed; i++)
+    if (entries[i].text) failed = set_text(metadata, entries[i].key, entries[i].text);
+  if (!failed) {
+    *out = metadata;
+    return TRM_OK;
+  }
+  json_decref(metadata);
+  return trm__fail_memory(err, model->path, 4096);
+}
+
 /* The metadata object; NULL without memory (or when a text is not UTF-8). */
 static json_t *compose_metadata(const trm__model_write *what) {
   json_t *metadata = json_object();

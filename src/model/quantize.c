@@ -50,24 +50,15 @@ static trm_status quantize_tensor(image *to, const trm__param *p, const trm__rea
 }
 
 /* The original's metadata, its configuration with forward_dtype int8, and where it comes from. */
-static json_t *compose_metadata(const trm_model *model, trm_error *err) {
-  json_t *metadata = json_copy(model->st.metadata);
+static trm_status compose_metadata(json_t **out, const trm_model *model, trm_error *err) {
   trm_model_config changed = model->config;
   changed.forward_dtype = TRM_INT8;
   char *text = trm__model_config_text(&changed);
-  int failed = !metadata || !text;
-  if (!failed) failed = json_object_set_new(metadata, "trm.config", json_string(text));
-  if (!failed) failed = json_object_set_new(metadata, "trm.quantized_from", json_string(model->path));
+  const trm__model_entry entries[] = {{"trm.config", text}, {"trm.quantized_from", model->path}};
+  trm_status status =
+      text ? trm__model_metadata(out, model, entries, 2, err) : trm__fail_memory(err, model->path, 4096);
   free(text);
-  if (!failed) return metadata;
-  json_decref(metadata);
-  (void)trm__fail_memory(err, model->path, 4096);
-  return NULL;
-}
-
-static void source_of(trm__st_source *to, const trm__st_tensor *t) {
-  *to = (trm__st_source){.name = t->name, .dtype = t->dtype, .rank = t->rank, .data = t->data};
-  memcpy(to->shape, t->shape, sizeof to->shape);
+  return status;
 }
 
 /* Each matrix as its integers and then their scales; every other tensor's bytes as they are. Returns the tensors. */
@@ -76,7 +67,7 @@ static size_t list_sources(const trm_model *model, const image *images, trm__st_
   for (int i = 0; i < model->params.count; i++) {
     const trm__param *p = &model->params.item[i];
     if (!images[i].q) {
-      source_of(&source[count++], trm__st_find(&model->st, p->name));
+      source[count++] = trm__st_source_of(trm__st_find(&model->st, p->name));
       continue;
     }
     source[count++] = (trm__st_source){
@@ -104,8 +95,7 @@ trm_status trm_model_quantize(const trm_model *model, const char *path, trm_erro
     if (model->params.item[i].kind == TRM__PARAM_MATRIX)
       status = quantize_tensor(&images[i], &model->params.item[i], trm__weight_set_tensor(&set, &model->params, i),
                                path, err);
-  if (!status) metadata = compose_metadata(model, err);
-  if (!status && !metadata) status = err ? err->code : TRM_E_MEMORY;
+  if (!status) status = compose_metadata(&metadata, model, err);
   if (!status) status = trm__st_write(path, metadata, source, list_sources(model, images, source), NULL, err);
 done:
   json_decref(metadata);

@@ -69,6 +69,7 @@ typedef struct trm__st_source {
   const void *data;
   int data_is_real; /* 1: trm__real numbers to convert; 0: bytes of dtype */
 } trm__st_source;
+trm__st_source trm__st_source_of(const trm__st_tensor *tensor); /* its bytes as they are */
 /* Atomic; metadata: object of strings or NULL. crc (NULL: skip) receives the file's CRC-32. */
 trm_status trm__st_write(const char *path, const json_t *metadata, const trm__st_source *tensors, size_t count,
                          uint32_t *crc, trm_error *err);

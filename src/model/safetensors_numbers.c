@@ -78,6 +78,12 @@ void trm__st_read_real(const trm__st_tensor *tensor, trm__real *out) {
 
 /* -- writing ----------------------------------------------------------------------------------------------------- */
 
+trm__st_source trm__st_source_of(const trm__st_tensor *t) {
+  trm__st_source source = {.name = t->name, .dtype = t->dtype, .rank = t->rank, .data = t->data};
+  memcpy(source.shape, t->shape, sizeof source.shape);
+  return source;
+}
+
 static uint16_t to_bf16(float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
