@@ -8,6 +8,8 @@
 #include "backend/backend.h"
 #include "base/rng.h"
 
+#include "backend_sizes.h"
+
 #ifdef TRM_EMULATE /* the tests' device; without it, a real one */
 #include "emulate_control.h"
 #endif
@@ -97,10 +99,6 @@ UNUSED static void *get(side *s, const void *device, size_t bytes) {
   return host;
 }
 
-UNUSED static size_t state_size(const trm__dims *d, int b) {
-  return (size_t)b * (size_t)d->L * (size_t)d->D;
-}
-
 /* Rounded to the forward type, so that both sides begin with the same numbers. */
 UNUSED static trm__act *put_act(side *s, const trm__real *host, size_t n) {
   trm__act *p = keep(s, n * s->be->act_bytes(s->be, &s->dims));
@@ -176,30 +174,6 @@ UNUSED static trm__dims dims_of(const shape *c, int bf16) {
                      .eps = 1e-5,
                      .rope_theta = 10000,
                      .bf16 = bf16};
-}
-
-/* Points view into flat (NULL: only counts); returns the numbers in all. */
-UNUSED static size_t make_view(const trm__dims *s, trm__real *flat, trm__weights_view *view) {
-  size_t used = 0;
-  memset(view, 0, sizeof *view);
-#define PLACE(field, n)                                                                                                \
-  do {                                                                                                                 \
-    if (flat) view->field = flat + used;                                                                               \
-    used += (size_t)(n);                                                                                               \
-  } while (0)
-  PLACE(embed, s->V * s->D);
-  if (s->positions == TRM__POS_LEARNED) PLACE(embed_pos, s->L * s->D);
-  PLACE(lm_head, s->V * s->D);
-  PLACE(q_weight, 2 * s->D);
-  PLACE(q_bias, 2);
-  for (int i = 0; i < s->layers; i++) {
-    PLACE(layer[i].mix_in, s->mixer ? 2 * s->inner_l * s->L : 3 * s->D * s->D);
-    PLACE(layer[i].mix_out, s->mixer ? s->inner_l * s->L : s->D * s->D);
-    PLACE(layer[i].mlp_in, 2 * s->inner_d * s->D);
-    PLACE(layer[i].mlp_out, s->inner_d * s->D);
-  }
-#undef PLACE
-  return used;
 }
 
 /* Random weights, the same on both sides, and gradients that start at numbers to which others are added. */

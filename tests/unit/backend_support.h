@@ -18,6 +18,8 @@
 #include "base/mem.h"
 #include "base/rng.h"
 
+#include "backend_sizes.h"
+
 #define UNUSED __attribute__((unused))
 
 /* -- opening ---------------------------------------------------------------------------------------------------- */
@@ -84,30 +86,6 @@ UNUSED static trm__real *numbers(size_t n, uint64_t seed, double scale) {
   return x;
 }
 
-/* Points view into flat (NULL: only counts); returns the numbers in all. */
-UNUSED static size_t make_view(const trm__dims *s, trm__real *flat, trm__weights_view *view) {
-  size_t used = 0;
-  memset(view, 0, sizeof *view);
-#define PLACE(field, n)                                                                                                \
-  do {                                                                                                                 \
-    if (flat) view->field = flat + used;                                                                               \
-    used += (size_t)(n);                                                                                               \
-  } while (0)
-  PLACE(embed, s->V * s->D);
-  if (s->positions == TRM__POS_LEARNED) PLACE(embed_pos, s->L * s->D);
-  PLACE(lm_head, s->V * s->D);
-  PLACE(q_weight, 2 * s->D);
-  PLACE(q_bias, 2);
-  for (int i = 0; i < s->layers; i++) {
-    PLACE(layer[i].mix_in, s->mixer ? 2 * s->inner_l * s->L : 3 * s->D * s->D);
-    PLACE(layer[i].mix_out, s->mixer ? s->inner_l * s->L : s->D * s->D);
-    PLACE(layer[i].mlp_in, 2 * s->inner_d * s->D);
-    PLACE(layer[i].mlp_out, s->inner_d * s->D);
-  }
-#undef PLACE
-  return used;
-}
-
 UNUSED static void open_weights(bench *t, const trm__dims *dims, int training, int max_batch) {
   t->dims = *dims;
   t->count = make_view(dims, NULL, &t->view);
@@ -125,10 +103,6 @@ UNUSED static void close_bench(bench *t) {
   trm__pool_close(&t->pool);
   trm__free(t->flat);
   trm__free(t->grad);
-}
-
-UNUSED static size_t state_size(const trm__dims *s, int b) {
-  return (size_t)b * (size_t)s->L * (size_t)s->D;
 }
 
 /* -- comparing -------------------------------------------------------------------------------------------------- */
