@@ -39,12 +39,21 @@ void trm__gpu_gated_split(trm__gpu_gated *gated, const trm__weights *w, void *sa
 /* -- scratch ---------------------------------------------------------------------------------------------------------
  */
 
-size_t trm__gpu_gated_forward_bytes(const trm__weights *w, int each, int inner) {
+/* Of an example. */
+static size_t forward_bytes(const trm__weights *w, int each, int inner) {
   return (size_t)each * (size_t)inner * w->width;
 }
 
-size_t trm__gpu_gated_backward_bytes(const trm__weights *w, int each, int inner) {
-  return 3 * trm__gpu_gated_forward_bytes(w, each, inner);
+static size_t backward_bytes(const trm__weights *w, int each, int inner) {
+  return 3 * forward_bytes(w, each, inner);
+}
+
+int trm__gpu_gated_forward_chunk(const trm__weights *w, int each, int inner, int b) {
+  return trm__gpu_chunk(b, forward_bytes(w, each, inner), w->forward_bytes);
+}
+
+int trm__gpu_gated_backward_chunk(const trm__weights *w, int each, int inner, int b) {
+  return trm__gpu_chunk(b, backward_bytes(w, each, inner), w->backward_bytes);
 }
 
 void trm__gpu_gated_plan_forward(trm__gpu_gated *gated, const trm__weights *w, trm__arena *scratch, int examples) {
@@ -63,6 +72,25 @@ void trm__gpu_gated_plan_backward(trm__gpu_gated *gated, const trm__weights *w, 
   unsigned char *gu = trm__gpu_take_acts(scratch, w, rows * 2 * inner);
   if (!gated->gu) gated->gu = gu;
   gated->squares = NULL;
+}
+
+void trm__gpu_gated_needs(const trm__weights *w, trm__gpu_needs *needs, int each, int inner, int out, int rows,
+                          int fused) {
+  trm__gpu_gated gated = {.each = each, .inner = inner};
+  trm__arena measure = {0};
+  if (!fused) {
+    int most = trm__gpu_most(w->max_batch, forward_bytes(w, each, inner), w->forward_bytes);
+    trm__gpu_gated_plan_forward(&gated, w, &measure, most);
+    trm__gpu_grow(&needs->scratch, measure.used);
+    trm__gpu_lt_needs(w, needs, each, inner, out, most);
+  }
+  if (!w->training) return;
+  int most = trm__gpu_most(w->max_batch, backward_bytes(w, each, inner), w->backward_bytes);
+  measure = (trm__arena){0};
+  trm__gpu_gated_plan_backward(&gated, w, &measure, most);
+  trm__gpu_grow(&needs->scratch, measure.used);
+  trm__gpu_need_gradient(w, needs, out, inner, each, rows, most);
+  trm__gpu_need_gradient(w, needs, 2 * inner, out, each, rows, most);
 }
 
 /* -- forward and backward --------------------------------------------------------------------------------------------

@@ -265,8 +265,11 @@ size_t trm__gpu_gated_saved(const trm__weights *w, int each, int inner, int b, i
 void trm__gpu_gated_split(trm__gpu_gated *gated, const trm__weights *w, void *saved, int recompute, int b, int i);
 void trm__gpu_gated_plan_forward(trm__gpu_gated *gated, const trm__weights *w, trm__arena *scratch, int examples);
 void trm__gpu_gated_plan_backward(trm__gpu_gated *gated, const trm__weights *w, trm__arena *scratch, int examples);
-size_t trm__gpu_gated_forward_bytes(const trm__weights *w, int each, int inner); /* of an example */
-size_t trm__gpu_gated_backward_bytes(const trm__weights *w, int each, int inner);
+int trm__gpu_gated_forward_chunk(const trm__weights *w, int each, int inner, int b); /* trm__gpu_chunk */
+int trm__gpu_gated_backward_chunk(const trm__weights *w, int each, int inner, int b);
+/* out: results a row. rows: as in trm__gpu_need_gradient. fused: one kernel, which needs nothing, goes forward. */
+void trm__gpu_gated_needs(const trm__weights *w, trm__gpu_needs *needs, int each, int inner, int out, int rows,
+                          int fused);
 /* p: m, n, k, batches, a, b of in x W_gate_up. act, and gu and scale where they are kept. */
 void trm__gpu_gated_forward(trm__gpu *gpu, const trm__weights *w, const trm__gpu_gated *gated, trm__cuda_product p);
 /* p: of dpre x W_down. gu becomes its gradient; act is what W_down was given. */

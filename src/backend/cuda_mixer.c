@@ -14,14 +14,6 @@ size_t trm__gpu_mixer_saved(const trm__dims *dims, int b, int recompute) {
   return trm__gpu_gated_saved(&w, dims->D, dims->inner_l, b, recompute);
 }
 
-static size_t forward_bytes(const trm__weights *w) {
-  return trm__gpu_gated_forward_bytes(w, w->dims.D, w->dims.inner_l);
-}
-
-static size_t backward_bytes(const trm__weights *w) {
-  return trm__gpu_gated_backward_bytes(w, w->dims.D, w->dims.inner_l);
-}
-
 int trm__gpu_mixes(const trm__gpu *gpu, const trm__weights *w) {
   const trm__dims *s = &w->dims;
   return s->mixer && !gpu->unfused && w->max_batch > TRM__GPU_SOLVE_MOST &&
@@ -29,22 +21,7 @@ int trm__gpu_mixes(const trm__gpu *gpu, const trm__weights *w) {
 }
 
 void trm__gpu_mixer_needs(const trm__weights *w, trm__gpu_needs *needs) {
-  const trm__dims *s = &w->dims;
-  trm__gpu_gated gated = {.each = s->D, .inner = s->inner_l};
-  trm__arena measure = {0};
-  if (!w->mixes) {
-    int forward = trm__gpu_most(w->max_batch, forward_bytes(w), w->forward_bytes);
-    trm__gpu_gated_plan_forward(&gated, w, &measure, forward);
-    trm__gpu_lt_needs(w, needs, s->D, s->inner_l, s->L, forward);
-  }
-  trm__gpu_grow(&needs->scratch, measure.used);
-  if (!w->training) return;
-  int most = trm__gpu_most(w->max_batch, backward_bytes(w), w->backward_bytes);
-  measure = (trm__arena){0};
-  trm__gpu_gated_plan_backward(&gated, w, &measure, most);
-  trm__gpu_grow(&needs->scratch, measure.used);
-  trm__gpu_need_gradient(w, needs, s->L, s->inner_l, s->D, 0, most);
-  trm__gpu_need_gradient(w, needs, 2 * s->inner_l, s->L, s->D, 0, most);
+  trm__gpu_gated_needs(w, needs, w->dims.D, w->dims.inner_l, w->dims.L, 0, w->mixes);
 }
 
 /* The state, or its gradient, as rows of channels: x(channel, position). */
@@ -122,7 +99,7 @@ static void forward_fused(trm__gpu *gpu, const trm__weights *w, const trm__gpu_l
 void trm__gpu_mixer_forward(trm__gpu *gpu, trm__weights *w, int layer, int b, const trm__act *in, trm__act *out,
                             void *saved, int recompute) {
   size_t state = (size_t)w->dims.L * (size_t)w->dims.D * w->width;
-  int chunk = w->mixes ? b : trm__gpu_chunk(b, forward_bytes(w), w->forward_bytes);
+  int chunk = w->mixes ? b : trm__gpu_gated_forward_chunk(w, w->dims.D, w->dims.inner_l, b);
   for (int i = 0; i < b; i += chunk) {
     trm__gpu_gated gated = {.each = w->dims.D, .inner = w->dims.inner_l};
     trm__gpu_gated_split(&gated, w, saved, recompute, b, i);
@@ -158,7 +135,7 @@ static void backward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer
 void trm__gpu_mixer_backward(trm__gpu *gpu, trm__weights *w, int layer, int b, const trm__act *in, const trm__act *out,
                              void *saved, int recompute, trm__act *d, const trm__weights_view *grads) {
   size_t state = (size_t)w->dims.L * (size_t)w->dims.D * w->width;
-  int chunk = trm__gpu_chunk(b, backward_bytes(w), w->backward_bytes);
+  int chunk = trm__gpu_gated_backward_chunk(w, w->dims.D, w->dims.inner_l, b);
   for (int i = 0; i < b; i += chunk) {
     size_t at = (size_t)i * state;
     trm__gpu_gated gated = {.each = w->dims.D, .inner = w->dims.inner_l};

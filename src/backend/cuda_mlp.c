@@ -7,29 +7,8 @@ size_t trm__gpu_mlp_saved(trm__backend *be, const trm__dims *dims, int b, int re
   return trm__gpu_gated_saved(&w, dims->L, dims->inner_d, b, recompute);
 }
 
-static size_t forward_bytes(const trm__weights *w) {
-  return trm__gpu_gated_forward_bytes(w, w->dims.L, w->dims.inner_d);
-}
-
-static size_t backward_bytes(const trm__weights *w) {
-  return trm__gpu_gated_backward_bytes(w, w->dims.L, w->dims.inner_d);
-}
-
 void trm__gpu_mlp_needs(const trm__weights *w, trm__gpu_needs *needs) {
-  const trm__dims *s = &w->dims;
-  trm__gpu_gated gated = {.each = s->L, .inner = s->inner_d};
-  trm__arena measure = {0};
-  int forward = trm__gpu_most(w->max_batch, forward_bytes(w), w->forward_bytes);
-  trm__gpu_gated_plan_forward(&gated, w, &measure, forward);
-  trm__gpu_grow(&needs->scratch, measure.used);
-  trm__gpu_lt_needs(w, needs, s->L, s->inner_d, s->D, forward);
-  if (!w->training) return;
-  int most = trm__gpu_most(w->max_batch, backward_bytes(w), w->backward_bytes);
-  measure = (trm__arena){0};
-  trm__gpu_gated_plan_backward(&gated, w, &measure, most);
-  trm__gpu_grow(&needs->scratch, measure.used);
-  trm__gpu_need_gradient(w, needs, s->D, s->inner_d, s->L, 1, most);
-  trm__gpu_need_gradient(w, needs, 2 * s->inner_d, s->D, s->L, 1, most);
+  trm__gpu_gated_needs(w, needs, w->dims.L, w->dims.inner_d, w->dims.D, 1, 0);
 }
 
 static void gate_up(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer, const trm__gpu_gated *gated,
@@ -63,7 +42,7 @@ void trm__gpu_mlp_forward(trm__backend *be, trm__weights *w, int layer, int b, c
                           void *saved, int recompute) {
   trm__gpu *gpu = trm__gpu_of(be);
   size_t state = (size_t)w->dims.L * (size_t)w->dims.D * w->width;
-  int chunk = trm__gpu_chunk(b, forward_bytes(w), w->forward_bytes);
+  int chunk = trm__gpu_gated_forward_chunk(w, w->dims.L, w->dims.inner_d, b);
   for (int i = 0; i < b; i += chunk) {
     trm__gpu_gated gated = {.each = w->dims.L, .inner = w->dims.inner_d};
     trm__gpu_gated_split(&gated, w, saved, recompute, b, i);
@@ -102,7 +81,7 @@ void trm__gpu_mlp_backward(trm__backend *be, trm__weights *w, int layer, int b, 
                            void *saved, int recompute, trm__act *d, const trm__weights_view *grads) {
   trm__gpu *gpu = trm__gpu_of(be);
   size_t state = (size_t)w->dims.L * (size_t)w->dims.D * w->width;
-  int chunk = trm__gpu_chunk(b, backward_bytes(w), w->backward_bytes);
+  int chunk = trm__gpu_gated_backward_chunk(w, w->dims.L, w->dims.inner_d, b);
   for (int i = 0; i < b; i += chunk) {
     size_t at = (size_t)i * state;
     trm__gpu_gated gated = {.each = w->dims.L, .inner = w->dims.inner_d};
