@@ -1,7 +1,6 @@
-/* The training loop: trm_train_start and trm_train_resume. Both open the data, plan memory, open the trainer and the
- * run directory, and then do updates until the run is over, recording, validating and saving as configured. */
+/* The training loop: trm_train_start and trm_train_resume. Both open the run directory and a session (session.h), and
+ * then do updates until the run is over, recording, validating and saving as configured. */
 #include <inttypes.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,174 +10,24 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/status.h"
-#include "data/dataset.h"
-#include "train/checkpoint.h"
-#include "train/memory.h"
-#include "train/metrics.h"
+#include "train/session.h"
 #include "train/validate.h"
 
-#define SPEED_WINDOW 32   /* updates over which examples/s is measured */
-#define LOADER_AHEAD 3    /* batches built while a device works */
 #define COLLECT_SECONDS 1 /* a device may run this long before somebody looks */
-
-/* A run in progress. */
-typedef struct session {
-  trm_runtime *runtime;
-  trm__run run;
-  trm__run_config config;
-  trm_dataset *data, *valid; /* valid NULL: no validation */
-  trm__comm *comm;
-  trm__trainer trainer;
-  int trainer_open;
-  trm__loader *loader;
-  trm__history history;
-  trm__recorder recorder;
-  int recorder_open;
-  char checkpoint[TRM__RUN_PATH]; /* the newest whole one; "" before */
-  int64_t saved;                  /* its update */
-  trm__bytes predicted;
-  double began, before;      /* clock at the start of this call; seconds of the run before it */
-  double mark[SPEED_WINDOW]; /* clock after update t at t % SPEED_WINDOW */
-  int64_t first;             /* update before the first of this call */
-  double collected;          /* clock when the queue was collected last */
-  double each;               /* seconds an update took before that */
-} session;
-
-/* -- opening --------------------------------------------------------------------------------------------------------
- */
-
-static uint32_t data_crc(const trm_dataset *d) {
-  size_t tokens = (size_t)(d->info.examples * d->info.seq_len);
-  uint32_t crc = 0;
-  if (d->inputs) crc = trm__crc32(crc, d->inputs, tokens);
-  if (d->labels) crc = trm__crc32(crc, d->labels, tokens);
-  if (d->inputs32) crc = trm__crc32(crc, d->inputs32, tokens * sizeof(int32_t));
-  if (d->labels32) crc = trm__crc32(crc, d->labels32, tokens * sizeof(int32_t));
-  crc = trm__crc32(crc, d->identifiers, (size_t)d->info.puzzles * sizeof(int32_t));
-  crc = trm__crc32(crc, d->puzzle_indices, (size_t)(d->info.puzzles + 1) * sizeof(int64_t));
-  return trm__crc32(crc, d->group_indices, (size_t)(d->info.groups + 1) * sizeof(int64_t));
-}
-
-static trm_status open_data(session *s, trm_error *err) {
-  const trm_train_config *c = &s->config.train;
-  if (!c->data[0]) return trm__fail(err, TRM_E_USAGE, "--data", "training data must be named");
-  trm_status status = trm_dataset_open(&s->data, c->data, "train", NULL, err);
-  if (status != TRM_OK) return status;
-  trm_dataset_info info = trm_dataset_describe(s->data);
-  if (info.examples == 0) return trm__fail(err, TRM_E_INPUT, c->data, "holds no examples");
-  s->config.task = info.task;
-  if (!c->valid[0]) return TRM_OK;
-  status = trm_dataset_open(&s->valid, c->valid, "test", &info.task, err);
-  if (status != TRM_OK) return status;
-  trm_dataset_info valid = trm_dataset_describe(s->valid);
-  if (valid.examples == 0) return trm__fail(err, TRM_E_INPUT, c->valid, "holds no examples");
-  if (valid.seq_len != info.seq_len || valid.vocab_size != info.vocab_size)
-    return trm__fail(err, TRM_E_INPUT, c->valid,
-                     "has %" PRId64 " tokens a puzzle of %" PRId64 " kinds, the training data %" PRId64 " of %" PRId64,
-                     valid.seq_len, valid.vocab_size, info.seq_len, info.vocab_size);
-  return TRM_OK;
-}
-
-/* Updates in the whole run (SPEC.md, run length). */
-static trm_status count_updates(session *s, trm_error *err) {
-  const trm_train_config *c = &s->config.train;
-  trm_dataset_info info = trm_dataset_describe(s->data);
-  double mean = (double)info.examples / (double)info.puzzles;
-  s->config.updates =
-      c->steps ? c->steps : (int64_t)((double)c->epochs * (double)info.groups * mean / (double)c->batch);
-  if (s->config.updates > 0) return TRM_OK;
-  return trm__fail(err, TRM_E_USAGE, "--epochs",
-                   "%" PRId64 " epochs of %" PRId64 " groups are less than one batch of %" PRId64, c->epochs,
-                   info.groups, c->batch);
-}
-
-static void log_plan(session *s) {
-  const trm__backend *be = s->runtime->backend;
-  char device[64] = "";
-  if (!be->on_host) snprintf(device, sizeof device, ", %zu MiB on %s", s->predicted.device >> 20, be->name);
-  trm__log_write(&s->runtime->log, TRM_LOG_INFO,
-                 "micro-batch %" PRId64 " of batch %" PRId64 ", %zu MiB of memory predicted%s", s->config.micro_batch,
-                 s->config.train.batch, s->predicted.host >> 20, device);
-}
-
-static trm_status plan_memory(session *s, trm_error *err) {
-  trm__params params;
-  int micro_batch = 0;
-  trm_status status = trm__params_open(&params, &s->config.model, err);
-  if (status != TRM_OK) return status;
-  trm__memory_job job = {.model = &s->config.model,
-                         .params = &params,
-                         .train = &s->config.train,
-                         .backend = s->runtime->backend,
-                         .local_batch = (int)s->config.train.batch / s->comm->size,
-                         .already = trm__mem_used()};
-  if (s->config.micro_batch) micro_batch = (int)s->config.micro_batch; /* a resumed run keeps its slices */
-  else status = trm__memory_plan(&job, &micro_batch, err);
-  if (status == TRM_OK) {
-    s->config.micro_batch = micro_batch;
-    s->predicted = trm__memory_predict(&job, micro_batch);
-    log_plan(s);
-  }
-  trm__params_close(&params);
-  return status;
-}
-
-/* Data, memory plan, trainer and loader, in that order. */
-static trm_status open_parts(session *s, trm_error *err) {
-  trm_status status = trm__comm_self(&s->comm, err);
-  if (status == TRM_OK) status = open_data(s, err);
-  if (status == TRM_OK) status = count_updates(s, err);
-  if (status != TRM_OK) return status;
-  trm_dataset_info info = trm_dataset_describe(s->data);
-  s->config.model.seq_len = info.seq_len;
-  s->config.model.vocab_size = info.vocab_size;
-  s->config.model.num_puzzle_identifiers = info.identifiers;
-  snprintf(s->config.isa, sizeof s->config.isa, "%s", trm_runtime_describe(s->runtime).isa);
-  status = trm_model_config_check(&s->config.model, err);
-  if (status == TRM_OK) status = plan_memory(s, err);
-  if (status != TRM_OK) return status;
-  trm__trainer_config trainer = {.runtime = s->runtime,
-                                 .comm = s->comm,
-                                 .model = &s->config.model,
-                                 .train = &s->config.train,
-                                 .updates = s->config.updates,
-                                 .micro_batch = (int)s->config.micro_batch};
-  status = trm__trainer_open(&s->trainer, &trainer, err);
-  if (status != TRM_OK) return status;
-  s->trainer_open = 1;
-  trm__loader_config loader = {.batch = (int)s->config.train.batch,
-                               .first = s->trainer.first,
-                               .count = s->trainer.carry.slots.count,
-                               .ahead = s->runtime->backend->on_host ? 0 : LOADER_AHEAD,
-                               .seed = (uint64_t)s->config.train.seed,
-                               .augment = s->config.train.augment,
-                               .threads = trm_runtime_describe(s->runtime).threads};
-  return trm__loader_open(&s->loader, s->data, &loader, err);
-}
-
-static void close_session(session *s) {
-  if (s->recorder_open) trm__recorder_close(&s->recorder);
-  trm__loader_close(&s->loader);
-  if (s->trainer_open) trm__trainer_close(&s->trainer);
-  trm__comm_close(&s->comm);
-  trm_dataset_close(&s->data);
-  trm_dataset_close(&s->valid);
-  trm__run_close(&s->run);
-}
 
 /* -- saving ---------------------------------------------------------------------------------------------------------
  */
 
-static trm__checkpoint checkpoint_of(session *s) {
+static trm__checkpoint checkpoint_of(trm__session *s) {
   return (trm__checkpoint){
       .run = &s->run, .config = &s->config, .trainer = &s->trainer, .loader = s->loader, .history = &s->history};
 }
 
-static double seconds_so_far(const session *s) {
+static double seconds_so_far(const trm__session *s) {
   return s->before + trm__clock() - s->began;
 }
 
-static trm_status save(session *s, trm_error *err) {
+static trm_status save(trm__session *s, trm_error *err) {
   if (s->saved == s->trainer.step) return TRM_OK;
   s->history.seconds = seconds_so_far(s);
   trm__checkpoint c = checkpoint_of(s);
@@ -189,7 +38,7 @@ static trm_status save(session *s, trm_error *err) {
 }
 
 /* The EMA where the run stands: at its end, and when it is stopped, so that it can be used before it goes on. */
-static trm_status export_last(session *s, trm_error *err) {
+static trm_status export_last(trm__session *s, trm_error *err) {
   trm__checkpoint c = checkpoint_of(s);
   return trm__checkpoint_export(&c, "last.safetensors", err);
 }
@@ -197,7 +46,7 @@ static trm_status export_last(session *s, trm_error *err) {
 /* -- one update and what follows it ----------------------------------------------------------------------------------
  */
 
-static trm_status validate(session *s, trm__record *record, trm_error *err) {
+static trm_status validate(trm__session *s, trm__record *record, trm_error *err) {
   trm__metrics m;
   trm_status status = trm__validate(&s->trainer, s->valid, s->config.train.eval_limit, &m, err);
   if (status != TRM_OK) return status;
@@ -221,7 +70,7 @@ static trm_status validate(session *s, trm__record *record, trm_error *err) {
 }
 
 /* Counts the examples that halted in an update. */
-static void note_halted(session *s, const trm__done *done) {
+static void note_halted(trm__session *s, const trm__done *done) {
   trm__metrics *m = &s->history.recent[done->step % TRM__RECENT];
   *m = (trm__metrics){0};
   for (int i = 0; i < done->slots; i++)
@@ -229,18 +78,18 @@ static void note_halted(session *s, const trm__done *done) {
 }
 
 /* Mean seconds an update over the recent ones of this call. */
-static double pace(session *s, int64_t step) {
+static double pace(trm__session *s, int64_t step) {
   double now = trm__clock(), from = s->began;
   int64_t count = step - s->first;
-  if (count > SPEED_WINDOW) {
-    from = s->mark[step % SPEED_WINDOW];
-    count = SPEED_WINDOW;
+  if (count > TRM__SPEED_WINDOW) {
+    from = s->mark[step % TRM__SPEED_WINDOW];
+    count = TRM__SPEED_WINDOW;
   }
-  s->mark[step % SPEED_WINDOW] = now;
+  s->mark[step % TRM__SPEED_WINDOW] = now;
   return (now - from) / (double)count;
 }
 
-static trm_train_progress progress_of(session *s, const trm__record *r, double pace_seconds) {
+static trm_train_progress progress_of(trm__session *s, const trm__record *r, double pace_seconds) {
   return (trm_train_progress){.step = r->step,
                               .steps = s->config.updates,
                               .loss = r->update.loss,
@@ -267,7 +116,7 @@ static int is_due(int64_t step, int64_t every) {
 
 /* One finished update with its validation, record and checkpoint; where the first or the last is due, nothing is in the
  * queue behind it (must_collect). *stop: the caller or the clock asks to stop. */
-static trm_status account(session *s, const trm__done *done, trm_train_fn fn, void *context, int *stop,
+static trm_status account(trm__session *s, const trm__done *done, trm_train_fn fn, void *context, int *stop,
                           trm_error *err) {
   const trm_train_config *c = &s->config.train;
   trm__record record = {
@@ -293,7 +142,7 @@ static trm_status account(session *s, const trm__done *done, trm_train_fn fn, vo
 
 /* The next update into the queue. Who halted is known only where the host has the memory; otherwise a candidate is
  * built for every slot. */
-static trm_status enqueue(session *s, trm_error *err) {
+static trm_status enqueue(trm__session *s, trm_error *err) {
   trm__trainer *t = &s->trainer;
   const uint8_t *halted = t->backend->on_host ? t->carry.slots.halted : NULL;
   trm_status status = trm__loader_next(s->loader, halted, t->offer.inputs, t->offer.labels, t->offer.ids, err);
@@ -301,7 +150,7 @@ static trm_status enqueue(session *s, trm_error *err) {
 }
 
 /* Validation and checkpoints want the state of their update; records can be written a little later. */
-static int must_collect(const session *s) {
+static int must_collect(const trm__session *s) {
   const trm_train_config *c = &s->config.train;
   int64_t step = s->trainer.step + s->trainer.queued;
   return trm__trainer_is_full(&s->trainer) || step >= s->config.updates || is_due(step, c->save_every) ||
@@ -310,7 +159,7 @@ static int must_collect(const session *s) {
 }
 
 /* Waits for the queue. The updates before one that diverged still count. */
-static trm_status collect(session *s, trm_train_fn fn, void *context, int *stop, trm_error *err) {
+static trm_status collect(trm__session *s, trm_train_fn fn, void *context, int *stop, trm_error *err) {
   int count = 0;
   trm_error late = {0};
   trm_status status = TRM_OK, lost = trm__trainer_collect(&s->trainer, &count, &late);
@@ -326,7 +175,7 @@ static trm_status collect(session *s, trm_train_fn fn, void *context, int *stop,
 }
 
 /* Adds to a diverged run's error which checkpoint is good. */
-static void name_checkpoint(const session *s, trm_error *err) {
+static void name_checkpoint(const trm__session *s, trm_error *err) {
   if (!err) return;
   size_t used = strlen(err->message);
   if (s->checkpoint[0])
@@ -334,7 +183,7 @@ static void name_checkpoint(const session *s, trm_error *err) {
   else snprintf(err->message + used, sizeof err->message - used, "; there is no checkpoint yet");
 }
 
-static trm_status updates(session *s, trm_train_fn fn, void *context, trm_error *err) {
+static trm_status updates(trm__session *s, trm_train_fn fn, void *context, trm_error *err) {
   s->first = s->trainer.step;
   s->collected = trm__clock();
   s->each = COLLECT_SECONDS; /* the first one is waited for */
@@ -355,7 +204,7 @@ static trm_status updates(session *s, trm_train_fn fn, void *context, trm_error 
   return export_last(s, err);
 }
 
-static void fill_result(session *s, trm_train_result *result) {
+static void fill_result(trm__session *s, trm_train_result *result) {
   char path[TRM__RUN_PATH];
   const char *name = s->history.best_step ? "best.safetensors" : "last.safetensors";
   if (!result) return;
@@ -372,7 +221,7 @@ static void fill_result(session *s, trm_train_result *result) {
   snprintf(result->checkpoint, sizeof result->checkpoint, "%.1099s", s->checkpoint);
 }
 
-static trm_status train(session *s, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
+static trm_status train(trm__session *s, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
   trm_status status = trm__recorder_open(&s->recorder, &s->run, s->trainer.step, &s->runtime->log, err);
   if (status != TRM_OK) return status;
   s->recorder_open = 1;
@@ -395,7 +244,7 @@ static void make_absolute(char *path, size_t size) {
 
 trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config,
                            trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
-  session s = {.runtime = runtime, .run.lock = -1, .config = {.model = *model, .train = *config}};
+  trm__session s = {.runtime = runtime, .run.lock = -1, .config = {.model = *model, .train = *config}};
   trm_train_config *c = &s.config.train;
   trm__history_init(&s.history);
   trm__mem_reset_peak();
@@ -404,11 +253,10 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
   make_absolute(c->data, sizeof c->data);
   make_absolute(c->valid, sizeof c->valid);
   make_absolute(c->init_from, sizeof c->init_from);
-  status = open_parts(&s, err);
+  status = trm__session_open(&s, err);
   if (status == TRM_OK && c->init_from[0]) status = trm__trainer_init_from(&s.trainer, c->init_from, err);
   if (status == TRM_OK) {
-    s.config.train_crc = data_crc(s.data);
-    s.config.valid_crc = s.valid ? data_crc(s.valid) : 0;
+    trm__session_note_data(&s);
     status = trm__run_save(&s.run, &s.config, err);
   }
   if (status != TRM_OK) {
@@ -417,17 +265,8 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
   }
   status = train(&s, fn, context, result, err);
 done:
-  close_session(&s);
+  trm__session_close(&s);
   return status;
-}
-
-/* What config.json recorded about the data must still be so. */
-static trm_status check_data(const session *s, const trm__run_config *before, trm_error *err) {
-  if (data_crc(s->data) != before->train_crc)
-    return trm__fail(err, TRM_E_INPUT, s->config.train.data, "is not the data that this run was started with");
-  if (s->valid && data_crc(s->valid) != before->valid_crc)
-    return trm__fail(err, TRM_E_INPUT, s->config.train.valid, "is not the data that this run was started with");
-  return TRM_OK;
 }
 
 /* Files that an interrupted write left in the run directory. */
@@ -442,7 +281,7 @@ static void remove_leftovers(const trm__run *run) {
   trm__dir_list_free(names, count);
 }
 
-static trm_status restore(session *s, trm_error *err) {
+static trm_status restore(trm__session *s, trm_error *err) {
   trm__checkpoint c = checkpoint_of(s);
   trm_status status = trm__checkpoint_load(&c, s->checkpoint, err);
   if (status != TRM_OK) return status;
@@ -458,7 +297,7 @@ static trm_status restore(session *s, trm_error *err) {
 
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
                             trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
-  session s = {.runtime = runtime, .run.lock = -1};
+  trm__session s = {.runtime = runtime, .run.lock = -1};
   trm__run_config before;
   trm__history_init(&s.history);
   trm__mem_reset_peak();
@@ -468,14 +307,14 @@ trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *c
   if (status != TRM_OK) goto done;
   remove_leftovers(&s.run);
   before = s.config;
-  status = open_parts(&s, err);
-  if (status == TRM_OK) status = check_data(&s, &before, err);
+  status = trm__session_open(&s, err);
+  if (status == TRM_OK) status = trm__session_check_data(&s, &before, err);
   if (status == TRM_OK) status = restore(&s, err);
   if (status == TRM_OK && count) status = trm__run_save(&s.run, &s.config, err);
   if (status != TRM_OK) goto done;
   if (count) s.history.finished = s.trainer.step >= s.config.updates; /* new limits may let a finished run go on */
   status = train(&s, fn, context, result, err);
 done:
-  close_session(&s);
+  trm__session_close(&s);
   return status;
 }

@@ -1,0 +1,146 @@
+/* Opening and closing what a training run is made of, and the check that a resumed one has the same data. */
+#include "train/session.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "data/dataset.h"
+
+#define LOADER_AHEAD 3 /* batches built while a device works */
+
+static trm_status open_data(trm__session *s, trm_error *err) {
+  const trm_train_config *c = &s->config.train;
+  if (!c->data[0]) return trm__fail(err, TRM_E_USAGE, "--data", "training data must be named");
+  trm_status status = trm_dataset_open(&s->data, c->data, "train", NULL, err);
+  if (status != TRM_OK) return status;
+  trm_dataset_info info = trm_dataset_describe(s->data);
+  if (info.examples == 0) return trm__fail(err, TRM_E_INPUT, c->data, "holds no examples");
+  s->config.task = info.task;
+  if (!c->valid[0]) return TRM_OK;
+  status = trm_dataset_open(&s->valid, c->valid, "test", &info.task, err);
+  if (status != TRM_OK) return status;
+  trm_dataset_info valid = trm_dataset_describe(s->valid);
+  if (valid.examples == 0) return trm__fail(err, TRM_E_INPUT, c->valid, "holds no examples");
+  if (valid.seq_len != info.seq_len || valid.vocab_size != info.vocab_size)
+    return trm__fail(err, TRM_E_INPUT, c->valid,
+                     "has %" PRId64 " tokens a puzzle of %" PRId64 " kinds, the training data %" PRId64 " of %" PRId64,
+                     valid.seq_len, valid.vocab_size, info.seq_len, info.vocab_size);
+  return TRM_OK;
+}
+
+/* Updates in the whole run (SPEC.md, run length). */
+static trm_status count_updates(trm__session *s, trm_error *err) {
+  const trm_train_config *c = &s->config.train;
+  trm_dataset_info info = trm_dataset_describe(s->data);
+  double mean = (double)info.examples / (double)info.puzzles;
+  s->config.updates =
+      c->steps ? c->steps : (int64_t)((double)c->epochs * (double)info.groups * mean / (double)c->batch);
+  if (s->config.updates > 0) return TRM_OK;
+  return trm__fail(err, TRM_E_USAGE, "--epochs",
+                   "%" PRId64 " epochs of %" PRId64 " groups are less than one batch of %" PRId64, c->epochs,
+                   info.groups, c->batch);
+}
+
+static void log_plan(trm__session *s) {
+  const trm__backend *be = s->runtime->backend;
+  char device[64] = "";
+  if (!be->on_host) snprintf(device, sizeof device, ", %zu MiB on %s", s->predicted.device >> 20, be->name);
+  trm__log_write(&s->runtime->log, TRM_LOG_INFO,
+                 "micro-batch %" PRId64 " of batch %" PRId64 ", %zu MiB of memory predicted%s", s->config.micro_batch,
+                 s->config.train.batch, s->predicted.host >> 20, device);
+}
+
+static trm_status plan_memory(trm__session *s, trm_error *err) {
+  trm__params params;
+  int micro_batch = 0;
+  trm_status status = trm__params_open(&params, &s->config.model, err);
+  if (status != TRM_OK) return status;
+  trm__memory_job job = {.model = &s->config.model,
+                         .params = &params,
+                         .train = &s->config.train,
+                         .backend = s->runtime->backend,
+                         .local_batch = (int)s->config.train.batch / s->comm->size,
+                         .already = trm__mem_used()};
+  if (s->config.micro_batch) micro_batch = (int)s->config.micro_batch; /* a resumed run keeps its slices */
+  else status = trm__memory_plan(&job, &micro_batch, err);
+  if (status == TRM_OK) {
+    s->config.micro_batch = micro_batch;
+    s->predicted = trm__memory_predict(&job, micro_batch);
+    log_plan(s);
+  }
+  trm__params_close(&params);
+  return status;
+}
+
+trm_status trm__session_open(trm__session *s, trm_error *err) {
+  trm_status status = trm__comm_self(&s->comm, err);
+  if (status == TRM_OK) status = open_data(s, err);
+  if (status == TRM_OK) status = count_updates(s, err);
+  if (status != TRM_OK) return status;
+  trm_dataset_info info = trm_dataset_describe(s->data);
+  s->config.model.seq_len = info.seq_len;
+  s->config.model.vocab_size = info.vocab_size;
+  s->config.model.num_puzzle_identifiers = info.identifiers;
+  snprintf(s->config.isa, sizeof s->config.isa, "%s", trm_runtime_describe(s->runtime).isa);
+  status = trm_model_config_check(&s->config.model, err);
+  if (status == TRM_OK) status = plan_memory(s, err);
+  if (status != TRM_OK) return status;
+  trm__trainer_config trainer = {.runtime = s->runtime,
+                                 .comm = s->comm,
+                                 .model = &s->config.model,
+                                 .train = &s->config.train,
+                                 .updates = s->config.updates,
+                                 .micro_batch = (int)s->config.micro_batch};
+  status = trm__trainer_open(&s->trainer, &trainer, err);
+  if (status != TRM_OK) return status;
+  s->trainer_open = 1;
+  trm__loader_config loader = {.batch = (int)s->config.train.batch,
+                               .first = s->trainer.first,
+                               .count = s->trainer.carry.slots.count,
+                               .ahead = s->runtime->backend->on_host ? 0 : LOADER_AHEAD,
+                               .seed = (uint64_t)s->config.train.seed,
+                               .augment = s->config.train.augment,
+                               .threads = trm_runtime_describe(s->runtime).threads};
+  return trm__loader_open(&s->loader, s->data, &loader, err);
+}
+
+void trm__session_close(trm__session *s) {
+  if (s->recorder_open) trm__recorder_close(&s->recorder);
+  trm__loader_close(&s->loader);
+  if (s->trainer_open) trm__trainer_close(&s->trainer);
+  trm__comm_close(&s->comm);
+  trm_dataset_close(&s->data);
+  trm_dataset_close(&s->valid);
+  trm__run_close(&s->run);
+}
+
+/* -- the data's checksums -------------------------------------------------------------------------------------------
+ */
+
+static uint32_t data_crc(const trm_dataset *d) {
+  size_t tokens = (size_t)(d->info.examples * d->info.seq_len);
+  uint32_t crc = 0;
+  if (d->inputs) crc = trm__crc32(crc, d->inputs, tokens);
+  if (d->labels) crc = trm__crc32(crc, d->labels, tokens);
+  if (d->inputs32) crc = trm__crc32(crc, d->inputs32, tokens * sizeof(int32_t));
+  if (d->labels32) crc = trm__crc32(crc, d->labels32, tokens * sizeof(int32_t));
+  crc = trm__crc32(crc, d->identifiers, (size_t)d->info.puzzles * sizeof(int32_t));
+  crc = trm__crc32(crc, d->puzzle_indices, (size_t)(d->info.puzzles + 1) * sizeof(int64_t));
+  return trm__crc32(crc, d->group_indices, (size_t)(d->info.groups + 1) * sizeof(int64_t));
+}
+
+void trm__session_note_data(trm__session *s) {
+  s->config.train_crc = data_crc(s->data);
+  s->config.valid_crc = s->valid ? data_crc(s->valid) : 0;
+}
+
+trm_status trm__session_check_data(const trm__session *s, const trm__run_config *before, trm_error *err) {
+  if (data_crc(s->data) != before->train_crc)
+    return trm__fail(err, TRM_E_INPUT, s->config.train.data, "is not the data that this run was started with");
+  if (s->valid && data_crc(s->valid) != before->valid_crc)
+    return trm__fail(err, TRM_E_INPUT, s->config.train.valid, "is not the data that this run was started with");
+  return TRM_OK;
+}

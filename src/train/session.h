@@ -1,0 +1,44 @@
+/* A run in progress: what it is made of. Data, memory plan, trainer and loader are opened here, in that order; the loop
+ * (loop.c) does the updates. */
+#ifndef TRM_TRAIN_SESSION_H
+#define TRM_TRAIN_SESSION_H
+
+#include "train/checkpoint.h"
+#include "train/memory.h"
+#include "train/metrics.h"
+
+#define TRM__SPEED_WINDOW 32 /* updates over which examples/s is measured */
+
+typedef struct trm__session {
+  trm_runtime *runtime;
+  trm__run run;
+  trm__run_config config;
+  trm_dataset *data, *valid; /* valid NULL: no validation */
+  trm__comm *comm;
+  trm__trainer trainer;
+  int trainer_open;
+  trm__loader *loader;
+  trm__history history;
+  trm__recorder recorder;
+  int recorder_open;
+  char checkpoint[TRM__RUN_PATH]; /* the newest whole one; "" before */
+  int64_t saved;                  /* its update */
+  trm__bytes predicted;
+  double began, before;           /* clock at the start of this call; seconds of the run before it */
+  double mark[TRM__SPEED_WINDOW]; /* clock after update t at t % TRM__SPEED_WINDOW */
+  int64_t first;                  /* update before the first of this call */
+  double collected;               /* clock when the queue was collected last */
+  double each;                    /* seconds an update took before that */
+} trm__session;
+
+/* Opens data, trainer and loader from s->runtime and s->config, which receives what follows from the data: the task,
+ * the model's sizes, updates in all, the micro-batch. trm__session_close after a failure too. */
+trm_status trm__session_open(trm__session *s, trm_error *err);
+void trm__session_close(trm__session *s);
+
+/* Checksums of the data, into s->config. */
+void trm__session_note_data(trm__session *s);
+/* What config.json recorded about the data must still be so. */
+trm_status trm__session_check_data(const trm__session *s, const trm__run_config *before, trm_error *err);
+
+#endif
