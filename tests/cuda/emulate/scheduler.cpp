@@ -137,20 +137,32 @@ coroutine *next_ready() {
   return t;
 }
 
+#if TRM_ASAN
+coroutine *ran_last;
+size_t main_bytes;
+
+/* On another stack; fake: what it had when it was left. Where the host's own was left, says where that is. */
+void arrive(void *fake) {
+  const void *bottom;
+  size_t bytes;
+  __sanitizer_finish_switch_fiber(fake, &bottom, &bytes);
+  if (ran_last != &run.main) return;
+  run.main.stack = (unsigned char *)const_cast<void *>(bottom);
+  main_bytes = bytes;
+}
+#endif
+
 void switch_to(coroutine *to) {
   coroutine *from = current();
   self = to == &run.main ? nullptr : to;
   coroutine *mine = from ? from : &run.main;
   if (to == mine) return;
 #if TRM_ASAN
-  static const void *main_stack;
-  static size_t main_bytes;
-  __sanitizer_start_switch_fiber(mine->done ? nullptr : &mine->fake_stack, to == &run.main ? main_stack : to->stack,
+  ran_last = mine;
+  __sanitizer_start_switch_fiber(mine->done ? nullptr : &mine->fake_stack, to->stack,
                                  to == &run.main ? main_bytes : (size_t)stack_bytes);
   trm_switch(&mine->at, to->at);
-  const void *old;
-  size_t old_bytes;
-  __sanitizer_finish_switch_fiber(mine->fake_stack, &old, &old_bytes);
+  arrive(mine->fake_stack);
 #else
   trm_switch(&mine->at, to->at);
 #endif
@@ -185,9 +197,7 @@ void wait_for(const char *what) {
 
 void enter() {
 #if TRM_ASAN
-  const void *old;
-  size_t old_bytes;
-  __sanitizer_finish_switch_fiber(nullptr, &old, &old_bytes);
+  arrive(nullptr);
 #endif
   (*run.body)();
   coroutine *t = current();
