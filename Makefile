@@ -9,9 +9,10 @@ FUZZ_SECONDS ?= 30
 
 compiler := $(if $(filter command% environment%,$(origin CC)),-DCMAKE_C_COMPILER=$(CC))
 configure = cmake -S . -G Ninja $(compiler)
-# $(call checked,settings): a build of its own with those settings, and the unit and kernel tests in it.
+# $(call checked,settings): a build of its own with those settings, and in it the unit and kernel tests and those of the
+# emulated CUDA device, which are disabled for checkers that do not know that stacks are changed.
 checked = $(configure) -B build-$@ $(1) && cmake --build build-$@ -j $(JOBS) --target unit_tests && \
-	ctest --test-dir build-$@ -L 'unit|kernels' -j $(JOBS) --output-on-failure --no-tests=error
+	ctest --test-dir build-$@ -L 'unit|kernels|^cuda$$' -j $(JOBS) --output-on-failure --no-tests=error
 
 all: $(BUILD)/build.ninja ## build library, program and tests
 	@cmake --build $(BUILD) -j $(JOBS)
@@ -43,9 +44,9 @@ install: all ## program, library, headers, man pages, pkg-config and CMake files
 deb: all ## a Debian package in BUILD
 	@cd $(BUILD) && cpack
 
-asan: setup ## unit tests under AddressSanitizer
+asan: setup ## unit, kernel and emulated CUDA tests under AddressSanitizer
 	@$(call checked,-DTRM_SANITIZE=address)
-ubsan: setup ## unit tests under UndefinedBehaviorSanitizer
+ubsan: setup ## the same under UndefinedBehaviorSanitizer
 	@$(call checked,-DTRM_SANITIZE=undefined)
 tsan: setup ## unit tests under ThreadSanitizer
 	@$(call checked,-DTRM_SANITIZE=thread)

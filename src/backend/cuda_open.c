@@ -142,7 +142,7 @@ trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_err
 static void describe(trm_device_info *to, int device, int driver, int built) {
   struct cudaDeviceProp card;
   *to = (trm_device_info){.driver = driver, .built = built};
-  (void)snprintf(to->name, sizeof to->name, "cuda:%d", device);
+  (void)snprintf(to->name, sizeof to->name, "cuda:%u", (unsigned)device); /* no sign: it would not fit */
   if (cudaGetDeviceProperties(&card, device) != cudaSuccess) {
     (void)cudaGetLastError();
     (void)snprintf(to->model, sizeof to->model, "unknown");
