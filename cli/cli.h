@@ -150,6 +150,7 @@ const char *cli_bytes(double bytes, char text[32]);       /* "20.1 MB" */
 char *cli_plain(char *text);
 
 json_t *cli_real(double number);                  /* null when not finite */
+json_t *cli_path(const char *path);               /* a path; one that is not UTF-8 with ? for what is not ASCII */
 void cli_json_print(json_t *value, int one_line); /* to standard output; value is released */
 
 /* -- the machine (runtime.c) --------------------------------------------------------------------------------------- */

@@ -112,7 +112,7 @@ static int describe(const cli_command *self, const char *path) {
     free(question);
   }
   if (found && opt.json) {
-    json_object_set_new(json, "data", json_string(path));
+    json_object_set_new(json, "data", cli_path(path));
     json_object_set(json, "splits", parts);
     cli_json_print(json_incref(json), 0);
   }

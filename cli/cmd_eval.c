@@ -151,10 +151,10 @@ static json_t *run_json(const trm_run *run) {
 static void print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info, const char *model,
                        const char *data, const char *dtype) {
   json_t *o =
-      json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, "
+      json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, "
                 "s:o, s:b, s:s}",
-                "model", model, "data", data, "task", cli_task_word(info->task.kind), "puzzles", (json_int_t)r->puzzles,
-                "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
+                "model", cli_path(model), "data", cli_path(data), "task", cli_task_word(info->task.kind), "puzzles",
+                (json_int_t)r->puzzles, "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
                 (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
                 cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high),
                 "mean_steps", cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps",

@@ -78,13 +78,13 @@ static void print_json(const trm_model *model, const char *path) {
   trm_model_cost cost = trm_model_config_cost(config);
   const char *variant = trm_model_get_metadata(model, "trm.variant");
   const char *version = trm_model_get_metadata(model, "trm.version");
-  json_t *o = json_pack("{s:s, s:o, s:s*, s:s*, s:o, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o}", "model", path,
-                        "bytes", json_integer((json_int_t)file_bytes(path)), "variant", variant, "version", version,
-                        "task", task_json(model), "parameters", (json_int_t)trm_model_config_parameters(config),
-                        "positions", (json_int_t)trm_model_config_positions(config), "prefix",
-                        (json_int_t)trm_model_config_prefix(config), "flop", "call", cli_real(cost.call), "step",
-                        cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
-                        trm__options_to_json(table, count, config), "provenance", provenance_json(model));
+  json_t *o = json_pack(
+      "{s:o, s:o, s:s*, s:s*, s:o, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o}", "model", cli_path(path), "bytes",
+      json_integer((json_int_t)file_bytes(path)), "variant", variant, "version", version, "task", task_json(model),
+      "parameters", (json_int_t)trm_model_config_parameters(config), "positions",
+      (json_int_t)trm_model_config_positions(config), "prefix", (json_int_t)trm_model_config_prefix(config), "flop",
+      "call", cli_real(cost.call), "step", cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
+      trm__options_to_json(table, count, config), "provenance", provenance_json(model));
   json_t *card = card_json(model, path);
   if (o) json_object_set_new(o, "card", card ? card : json_null());
   if (o && opt.tensors) json_object_set_new(o, "tensors", tensors_json(model));

@@ -103,7 +103,7 @@ static void print_side(const char *name, const trm_eval_result *r) {
 
 static void report(const measurement *m, int written) {
   if (opt.json) {
-    json_t *o = json_pack("{s:s, s:b}", "model", opt.out, "written", written);
+    json_t *o = json_pack("{s:o, s:b}", "model", cli_path(opt.out), "written", written);
     if (opt.data[0]) {
       json_object_set_new(o, "before", side_json(&m->before));
       json_object_set_new(o, "after", side_json(&m->after));

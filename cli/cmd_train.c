@@ -194,12 +194,12 @@ static int on_step(void *context, const trm_train_progress *p) {
 /* -- afterwards ---------------------------------------------------------------------------------------------------- */
 
 static void print_json(const trm_train_result *r, const char *run, int stopped) {
-  cli_json_print(json_pack("{s:s, s:I, s:b, s:o, s:o, s:o, s:s, s:s, s:I, s:o, s:o, s:o}", "run", run, "step",
+  cli_json_print(json_pack("{s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "run", cli_path(run), "step",
                            (json_int_t)r->step, "stopped", stopped, "best_exact", cli_real(r->best_exact), "best_step",
                            r->best_step > 0 ? json_integer(r->best_step) : json_null(), "seconds", cli_real(r->seconds),
-                           "model", r->model, "checkpoint", r->checkpoint, "micro_batch", (json_int_t)r->micro_batch,
-                           "peak_bytes", json_integer((json_int_t)r->peak_bytes), "predicted_bytes",
-                           json_integer((json_int_t)r->predicted_bytes), "resident_bytes",
+                           "model", cli_path(r->model), "checkpoint", cli_path(r->checkpoint), "micro_batch",
+                           (json_int_t)r->micro_batch, "peak_bytes", json_integer((json_int_t)r->peak_bytes),
+                           "predicted_bytes", json_integer((json_int_t)r->predicted_bytes), "resident_bytes",
                            r->resident_bytes ? json_integer((json_int_t)r->resident_bytes) : json_null()),
                  0);
 }

@@ -226,6 +226,16 @@ json_t *cli_real(double number) {
   return isfinite(number) ? json_real(number) : json_null();
 }
 
+json_t *cli_path(const char *path) {
+  json_t *value = json_string(path);
+  if (value || !path) return value;
+  char *plain = cli_alloc(strlen(path) + 1, 1);
+  for (size_t i = 0; path[i]; i++) plain[i] = (unsigned char)path[i] < 0x80 ? path[i] : '?';
+  value = json_string(plain);
+  free(plain);
+  return value;
+}
+
 void cli_json_print(json_t *value, int one_line) {
   if (!value) {
     cli_note("trm: out of memory");

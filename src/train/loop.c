@@ -235,11 +235,19 @@ static trm_status train(trm__session *s, trm_train_fn fn, void *context, trm_tra
 /* -- the public functions -------------------------------------------------------------------------------------------
  */
 
+static trm_status check_text(const char *path, const char *option, trm_error *err) {
+  json_t *text = json_string(path);
+  json_decref(text);
+  if (text) return TRM_OK;
+  return trm__fail(err, TRM_E_USAGE, option, "\"%s\" is not UTF-8, which the run's config.json is: rename it", path);
+}
+
 /* Paths are kept absolute, so that a run can be resumed from any working directory. */
-static void make_absolute(char *path, size_t size) {
+static trm_status make_absolute(char *path, size_t size, const char *option, trm_error *err) {
   char *whole = path[0] ? realpath(path, NULL) : NULL;
   if (whole && strlen(whole) < size) memcpy(path, whole, strlen(whole) + 1);
   free(whole);
+  return check_text(path, option, err);
 }
 
 trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config,
@@ -248,11 +256,12 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
   trm_train_config *c = &s.config.train;
   trm__history_init(&s.history);
   trm__mem_reset_peak();
-  trm_status status = trm__run_create(&s.run, c->run, err);
+  trm_status status = check_text(c->run, "--run", err);
+  if (status == TRM_OK) status = make_absolute(c->data, sizeof c->data, "--data", err);
+  if (status == TRM_OK) status = make_absolute(c->valid, sizeof c->valid, "--valid", err);
+  if (status == TRM_OK) status = make_absolute(c->init_from, sizeof c->init_from, "--init-from", err);
+  if (status == TRM_OK) status = trm__run_create(&s.run, c->run, err);
   if (status != TRM_OK) goto done;
-  make_absolute(c->data, sizeof c->data);
-  make_absolute(c->valid, sizeof c->valid);
-  make_absolute(c->init_from, sizeof c->init_from);
   status = trm__session_open(&s, err);
   if (status == TRM_OK && c->init_from[0]) status = trm__trainer_init_from(&s.trainer, c->init_from, err);
   if (status == TRM_OK) {

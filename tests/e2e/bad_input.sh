@@ -212,6 +212,19 @@ done
 # shellcheck disable=SC2086
 (ulimit -f 32; refuse 3 'large|space|limit' "$TRM" train six.csv --run nospace $tiny --steps 4 --quiet) || exit 1
 [ -z "$(find nospace -name '*.tmp*' 2>/dev/null)" ] || fail "a temporary file was left behind"
+# Paths that are not UTF-8: config.json cannot hold them, and JSON output shows what it can of them.
+odd=$(printf 'caf\351')
+cp six.csv "$odd.csv"
+# shellcheck disable=SC2086
+refuse 2 'not UTF-8.*rename' "$TRM" train "$odd.csv" --run odd-data $tiny --steps 2 --quiet
+# shellcheck disable=SC2086
+refuse 2 'not UTF-8.*rename' "$TRM" train six.csv --run "$odd-run" $tiny --steps 2 --quiet
+[ ! -e odd-data ] && [ ! -e "$odd-run" ] || fail "a run directory was left behind"
+cp "$model" "$odd.safetensors"
+"$TRM" info "$odd.safetensors" --json >out || fail "info of a path that is not UTF-8"
+grep -q '"model": "caf?.safetensors"' out || fail "info --json: $(head -3 out)"
+"$TRM" eval "$odd.safetensors" "$odd.csv" --limit 2 --max-steps 1 --quiet --json >out || fail "eval of paths that are not UTF-8"
+grep -q '"data": "caf?.csv"' out || fail "eval --json: $(head -3 out)"
 if [ "$(id -u)" != 0 ]; then
   mkdir locked && chmod a-w locked
   refuse 3 'locked.*Permission denied' "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 4 --test 2 --out locked/x --quiet
