@@ -75,5 +75,37 @@ if [ ! -e /dev/nvidiactl ]; then
 fi
 run 4 "$TRM_BUILD_DIR/bench/bench" --tiny --device abacus
 run 4 "$TRM_BUILD_DIR/bench/bench" --tiny --isa nothing
+
+# -- whole updates: a device's are looked at in heaps, a peer may be too slow --
+python3 - "$TRM_SOURCE_DIR/bench" <<'PYTHON' || fail "the rate of updates"
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import update
+heaps = [dict(step=10 * h + i + 1, seconds=0.2 + h + 1e-5 * i) for h in range(6) for i in range(10)]
+assert abs(update.rate_of(heaps) - 10) < 1e-9, update.rate_of(heaps)
+assert abs(update.rate_of([dict(step=1 + i, seconds=0.5 * i + 3) for i in range(6)]) - 2) < 1e-9
+assert update.rate_of(heaps[:10]) is None
+config = dict(model=dict(hidden_size=512, puzzle_emb_len=16, puzzle_emb_ndim=512, seq_len=81, expansion=4, mlp_t=True, L_layers=2,
+                         vocab_size=11, H_cycles=3, L_cycles=6), train=dict(cycles_schedule="0:2x1,0.3:4x2,0.6:6x3"))
+parts = update.phases(config)
+assert [round(share, 9) for share, _ in parts] == [0.3, 0.3, 0.4] and parts[2][1] == update.cost(config["model"])
+assert abs(sum(share * each for share, each in parts) / parts[0][1] - 22.7 / 9) < 0.01
+PYTHON
+mkdir slow
+cp "$TRM_SOURCE_DIR/bench/update.py" slow/
+cat >slow/network.py <<'PYTHON'
+import time
+print('{"peer": "slow"}', flush=True)
+open("asked", "w").close()
+time.sleep(600)
+PYTHON
+write_puzzles
+python3 slow/update.py --trm "$TRM" --preset sudoku-mlp --data six.csv --device cpu --tiny >out 2>err &
+waiter=$!
+for _ in $(seq 600); do [ -e asked ] && break; sleep 0.1; done
+kill $waiter
+wait $waiter || fail "update.py in want of time ended with an error"
+json 'v["peer"]["error"] == "out of time" and v["updates_per_second"] > 0 and len(v["first"]) > 1'
 run 4 "$TRM_BUILD_DIR/bench/bench" --tiny --only forkjoin --json /nonexistent/x
 done_testing
