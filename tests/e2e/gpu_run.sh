@@ -30,7 +30,7 @@ mkdir -p golden/small
 echo '{}' >golden/small/meta.json
 pack() { "$TRM_SOURCE_DIR/tools/gpu_run" pack "$work/gpu" --build "$TRM_BUILD_DIR" --no-build --data "$work/data" --golden "$work/golden" "$@"; }
 run 0 pack
-says 'files, [0-9.]+ MiB of 64; newest symbols of the C library: GLIBC_2'
+says 'files, [0-9.]+ MiB, with [0-9.]+ MiB of the repository [0-9.]+ of 64; newest symbols of the C library: GLIBC_2'
 (cd gpu && sha256sum --quiet -c MANIFEST) || fail "the manifest is wrong"
 for file in bin/trm programs.tar.xz bench/network.py bench/update.py data/train.csv data/valid.csv golden/small/meta.json gpu_run; do
   [ -e gpu/$file ] || fail "$file was not packed"
