@@ -284,6 +284,7 @@ def main():
     args.add_argument("--compile", default="", choices=["", "none", "layers", "model"])
     args.add_argument("--ceilings", action="store_true")
     args = args.parse_args()
+    args.device = args.device.partition(",")[0]  # behind the comma are trm's own options
     out = os.fdopen(os.dup(1), "w")  # what libraries print must not get between the lines
     os.dup2(2, 1)
     tell = lambda value: print(json.dumps(value), file=out, flush=True)

@@ -2,28 +2,8 @@
 # tools/gpu_run without a card: the folder is packed from this build, and every part goes through on the CPU with the
 # smallest networks, is interrupted in each way, and leaves what it promises.
 source "$(dirname "$0")/support.bash"
-: "${TRM_SOURCE_DIR:?}" "${TRM_BUILD_DIR:?}"
-[ -x "$TRM_BUILD_DIR/bench/bench" ] || fail "$TRM_BUILD_DIR/bench/bench is not built"
-if [ -n "${TRM_SANITIZE:-}" ]; then
-  echo "programs for a sanitizer are not for packing"
-  exit 77
-fi
-unset OUT TRM_MODELS TRM_DEVICE
-
-# -- data: one solution under different names of the digits --
-mkdir -p data/sudoku
-python3 - <<'PY'
-import random
-random.seed(3)
-solution = "".join(str((3 * (r % 3) + r // 3 + c) % 9 + 1) for r in range(9) for c in range(9))
-for name, count in ("train", 40), ("valid", 20):
-    with open(f"data/sudoku/{name}.csv", "w") as f:
-        print("source,question,answer,rating", file=f)
-        for i in range(count):
-            answer = solution.translate(str.maketrans("123456789", "".join(random.sample("123456789", 9))))
-            question = "".join(c if random.random() < 0.6 else "." for c in answer)
-            print(f"test,{question},{answer},{i % 30}", file=f)
-PY
+# shellcheck source=tests/e2e/gpu_support.bash
+source "$TRM_SOURCE_DIR/tests/e2e/gpu_support.bash"
 
 # -- pack --
 mkdir -p golden/small
@@ -46,13 +26,15 @@ run 2 gpu/gpu_run
 run 2 gpu/gpu_run fly
 run 2 gpu/gpu_run check --fast
 run 2 gpu/gpu_run check --limit soon
+run 2 gpu/gpu_run lease --minutes few
+run 2 gpu/gpu_run train sudoku-mlp --minutes 5
 run 0 gpu/gpu_run --help
 says '^  tools/gpu_run train PRESET MINUTES'
 
 gpu() { gpu/gpu_run "$1" --device cpu --tiny --python none "${@:2}"; }
 
 # -- a dry run names every command and misses no file --
-for part in check bench products "train sudoku-mlp 5" "eval gpu/MANIFEST" sanitize all; do
+for part in check tune bench "train sudoku-mlp 5" "eval gpu/MANIFEST" sanitize all lease; do
   # shellcheck disable=SC2086 # a part and its arguments
   run 0 gpu/gpu_run $part --dry-run --out dry --python none
   says 'has bin/trm'
@@ -66,20 +48,6 @@ echo >>gpu/data/train.csv
 run 1 gpu check --out tampered
 says 'not what was packed'
 run 0 pack
-
-# results OUT EXPRESSION: about the parts' results, r.
-results() {
-  checks=$((checks + 1))
-  python3 -c 'import json, sys
-r = json.load(open(sys.argv[1] + "/results.json"))
-sys.exit(0 if eval(sys.argv[2]) else 1)' "$1" "$2" || fail "$1/results.json: not true: $2"
-}
-may_leave() { # OUT: few files with plain names, none too large
-  checks=$((checks + 1))
-  [ "$(find "$1" -type f | wc -l)" -le 8 ] || fail "too many files: $(ls "$1")"
-  [ -z "$(find "$1" -size +16383k)" ] || fail "too large: $(ls -l "$1")"
-  [ -z "$(find "$1" -type f | sed 's|.*/||' | grep -v '^[A-Za-z0-9._-]*$')" ] || fail "odd names: $(ls "$1")"
-}
 
 # -- check and bench --
 run 0 gpu check --out checked
@@ -101,15 +69,6 @@ begun() { # until the run has a checkpoint
     sleep 0.1
   done
   fail "the run $1 does not begin: $(tail -5 "$1.log")"
-}
-trained() { # OUT NAME: weights that can be used, with a card
-  local which
-  may_leave "$1"
-  for which in best last; do
-    run 0 "$TRM" info "$1/$2-$which.safetensors" --tensors --json
-    json '{t["dtype"] for t in v["tensors"] if len(t["shape"]) > 1} == {"BF16"}'
-    json 'v["card"]["data"]["train"] == "train.csv" and v["card"]["steps"] > 0 and v["card"]["seed"] == 0'
-  done
 }
 run 0 gpu train sudoku-mlp 5 --out whole -- --steps 12
 says 'best: [0-9.]+ % exact \([0-9]+ of 8'
@@ -142,6 +101,10 @@ run 1 gpu train sudoku-mlp 1 --run none --init-from absent.safetensors --out non
 says 'absent.safetensors is missing'
 run 1 gpu train sudoku-mlp --out none
 says 'usage: gpu_run train'
+
+run 0 gpu train sudoku-mlp 0.05 --run fitted --out fitted
+says "of the preset's 500,000 updates fit into 0.05 minutes"
+results fitted 'r["train"]["run"]["step"] <= json.load(open("gpu-runs/fitted/config.json"))["train"]["steps"] < 500000'
 
 # Killed without a word: weights had left before. What still trains is ended here.
 gpu/gpu_run train sudoku-mlp 1 --run killed --out killed --device cpu --tiny --python none >killed.log 2>&1 &

@@ -2,6 +2,7 @@
 # what is left in $out: gpu_run.log, results.json, and what a part adds.
 failures=0 interrupted= child= log_writer=
 files_most=8 file_most=$((16 << 20))
+grace=5 # seconds between asking a command to end and ending it
 
 say() { printf '\n== %s\n' "$*"; }
 note() { printf '   %s\n' "$*"; }
@@ -51,9 +52,10 @@ interrupt() {
 # Seconds that the part has left.
 left() { echo $((part_end - $(date +%s))); }
 
-# attempt SECONDS LOG COMMAND...: runs it for at most that long and returns its exit code: 124 when time ran out, 130 when
-# it was interrupted. LOG "-": to ours. The command has a session of its own, so that a signal to our group reaches it
-# once, through us: trm takes a second one as "at once".
+# attempt SECONDS LOG COMMAND...: runs it for at most that long and what the part has left, and returns its exit code: 124
+# when time ran out, 130 when it was interrupted. LOG "-": to ours. The command has a session of its own, so that a signal
+# to our group reaches it once, through us: trm takes a second one as "at once". What it started and left behind is ended
+# with it, so that nothing holds the card.
 attempt() {
   local seconds=$1 log=$2 code
   shift 2
@@ -64,11 +66,12 @@ attempt() {
     return 0
   fi
   [ -z "$interrupted" ] || return 130
+  [ "$seconds" -le "$(left)" ] || seconds=$(left)
   [ "$seconds" -gt 0 ] || return 124
   if [ "$log" = - ]; then
-    setsid timeout --foreground --kill-after=45 "$seconds" "$@" </dev/null &
+    setsid timeout --foreground --kill-after=$grace "$seconds" "$@" </dev/null &
   else
-    setsid timeout --foreground --kill-after=45 "$seconds" "$@" </dev/null >"$log" 2>&1 &
+    setsid timeout --foreground --kill-after=$grace "$seconds" "$@" </dev/null >"$log" 2>&1 &
   fi
   child=$!
   while :; do # a trapped signal ends wait, not the child
@@ -76,6 +79,7 @@ attempt() {
     code=$?
     kill -0 "$child" 2>/dev/null || break
   done
+  kill -KILL -- "-$child" 2>/dev/null
   child=
   return $code
 }
@@ -98,6 +102,7 @@ capture() {
     attempt "$seconds" - "$@"
     return
   fi
+  rm -f "$file" # one of an earlier command is no result of this one
   # shellcheck disable=SC2016 # expands in the inner shell
   attempt "$seconds" - bash -c 'exec "${@:2}" >"$1"' capture "$file" "$@"
 }
@@ -174,11 +179,11 @@ prepare() {
 }
 
 run_part() {
-  local name=$1 began
+  local name=$1 device=$device began
   shift
   began=$(date +%s)
   part_end=$((began + limit))
-  say "$name"
+  say "$name, $limit s at most"
   "part_$name" "$@"
   [ -n "$dry" ] || { say "$name: the table"; report table "$name" "$out/results.json" || fail "$name: no result"; }
   note "$name took $(($(date +%s) - began)) s${interrupted:+ and was interrupted}, $failures failure(s) so far"

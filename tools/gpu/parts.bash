@@ -6,10 +6,12 @@ keep() { # PART KEY FILE: the JSON file becomes results.PART.KEY
 
 card_facts() {
   local fields=name,driver_version,memory.total,memory.used,clocks.max.sm,clocks.max.mem,power.limit,compute_cap,temperature.gpu,mig.mode.current
-  if command -v nvidia-smi >/dev/null 2>&1; then
-    capture 60 "$work/card.csv" nvidia-smi --query-gpu=$fields --format=csv,nounits || note "nvidia-smi failed"
-    attempt 60 - nvidia-smi || true
-    [ -n "$dry" ] || report csv "$work/card.csv" >"$work/card.json"
+  if [ -s "$work/card.json" ]; then # of an earlier part
+    :
+  elif command -v nvidia-smi >/dev/null 2>&1; then
+    capture 30 "$work/card.csv" nvidia-smi --query-gpu=$fields --format=csv,nounits || note "nvidia-smi failed"
+    attempt 30 - nvidia-smi || true
+    [ -n "$dry" ] || report csv "$work/card.csv" >"$work/card.json" || echo '{"name": "unknown"}' >"$work/card.json"
   else
     note "no nvidia-smi here"
     echo '{"name": "none"}' >"$work/card.json"
@@ -22,24 +24,24 @@ card_facts() {
 part_check() {
   wanted=("$@")
   card_facts check
-  capture 60 "$work/doctor.json" "$trm" doctor --device "$device" --json || fail "trm doctor --device $device"
+  capture 30 "$work/doctor.json" "$trm" doctor --device "$device" --json || fail "trm doctor --device $device"
   keep check doctor "$work/doctor.json"
-  [ -n "$dry" ] || attempt 60 - "$trm" doctor --device "$device" || true
+  [ -n "$dry" ] || attempt 30 - "$trm" doctor --device "$device" || true
   smoke
-  ceilings check
-  run_tests check 240
+  [ -n "$brief" ] || ceilings check
+  run_tests check $((brief ? 25 : 240))
 }
 
 # A small model trained twice on the device gives the same bytes; the device and the CPU evaluate it alike.
 smoke() {
-  local run options=(--preset sudoku-9x9 --steps 40 --device "$device" --quiet --json)
+  local run most=$((brief ? 20 : 120)) options=(--preset sudoku-9x9 --steps 40 --device "$device" --quiet --json)
   [ -z "$tiny" ] || options+=(--steps 2 --hidden-size 32 --batch 4)
   for run in first second; do
-    capture 120 "$work/smoke-$run.json" "$trm" train "$folder/data/train.csv" --run "$work/$run" "${options[@]}" ||
+    capture $most "$work/smoke-$run.json" "$trm" train "$folder/data/train.csv" --run "$work/$run" "${options[@]}" ||
       { fail "smoke: trm train on $device"; return; }
   done
   for run in "$device" cpu; do
-    capture 120 "$work/smoke-eval-$run.json" "$trm" eval "$work/first" "$folder/data/valid.csv" --limit 64 --device "$run" --json \
+    capture $most "$work/smoke-eval-$run.json" "$trm" eval "$work/first" "$folder/data/valid.csv" --limit 64 --device "$run" --json \
       --quiet || { fail "smoke: trm eval on $run"; return; }
   done
   [ -z "$dry" ] || return 0
@@ -50,13 +52,24 @@ smoke() {
 
 ceilings() {
   [ -n "$torch_python" ] || return 0
-  capture 150 "$work/ceilings.json" "$torch_python" "$folder/bench/network.py" --ceilings --device "${device%%:*}" ||
+  capture $((brief ? 30 : 150)) "$work/ceilings.json" "$torch_python" "$folder/bench/network.py" --ceilings --device "${device%%:*}" ||
     fail "the ceilings were not measured"
   keep "$1" ceilings "$work/ceilings.json"
 }
 
 # The test programs of the folder, one after the other, each with its own time limit: run_tests PART SECONDS [TOOL...].
-# Those whose names match one of the patterns in `wanted`, where there are any.
+# Those whose names match one of the patterns in `wanted`, where there are any. What tells most comes first, as time may not
+# be enough for all: variants of one computation against each other, each kernel that training needs, whole trainings.
+telling=(kernels_variants kernels_products kernels_mixer attention kernels_gradients kernels_norm kernels_heads kernels_update
+  train_golden backend_update train_trainer infer_solve solve)
+tests_in_order() {
+  local name
+  [ -s "$folder/tests.list" ] || return 0
+  {
+    for name in "${telling[@]}"; do grep "_card_$name\$" "$folder/tests.list"; done
+    cat "$folder/tests.list"
+  } | awk '!seen[$0]++'
+}
 wanted=()
 is_wanted() {
   local pattern
@@ -66,13 +79,17 @@ is_wanted() {
   return 1
 }
 run_tests() {
-  local part_name=$1 most=$2 test name code began status
+  local part_name=$1 most=$2 test name code began status leave_out=
   shift 2
   unpack_programs || return
   : >"$work/tests.tsv"
   while read -r test; do
     [ -n "$test" ] && is_wanted "$(basename "$test")" || continue
     need_program "$test" || continue
+    if [ -n "$brief" ] && [ -z "$dry" ] && [ "$(left)" -le 0 ]; then
+      leave_out+=" $(basename "$test")"
+      continue
+    fi
     name=$(basename "$test") began=$(date +%s)
     : >"$work/test.log"
     status=$most
@@ -93,7 +110,8 @@ run_tests() {
     [ $code = 0 ] || [ $code = 77 ] || { fail "$name: $status (exit code $code)"; grep -av '^\[ *\(RUN\|OK\)' "$work/test.log" | tail -60; }
     report tests "$work/tests.tsv" >"$work/tests.json"
     keep "$part_name" "tests${run_tests_suffix:-}" "$work/tests.json"
-  done < <(cat "$folder/tests.list" 2>/dev/null)
+  done < <(tests_in_order)
+  [ -z "$leave_out" ] || note "no time left for$leave_out"
   [ -s "$folder/tests.list" ] || note "the folder has no CUDA tests"
 }
 
@@ -104,19 +122,27 @@ original_options() { # the original's own code as the peer, where it was packed
 }
 
 part_bench() {
-  local presets=("$@") preset peer=()
+  local presets=("$@") preset peer=() plain=$device
   [ ${#presets[@]} -gt 0 ] || presets=(sudoku-mlp sudoku-att maze arc)
   need bench/update.py bench/original.py
   unpack_programs || return
   need_program bin/bench
   mapfile -t peer < <(original_options)
   card_facts bench
-  ceilings bench
+  [ -n "$brief" ] || ceilings bench
   for preset in "${presets[@]}"; do # the whole update first: it is what matters most
     [ -z "$interrupted" ] || break
+    device=$plain
+    with_choice "$preset"
     bench_update "$preset"
     bench_networks "$preset"
   done
+  device=$plain
+  if [ -n "$brief" ]; then
+    [ "$(left)" -lt 15 ] || ceilings bench
+    return
+  fi
+  [ ! -e "$runs/choice.json" ] || { note "tune has looked at cuBLASLt"; return; }
   has_cublaslt || return 0
   for preset in "${presets[@]}"; do
     [ -z "$interrupted" ] || break
@@ -127,7 +153,7 @@ part_bench() {
 
 has_cublaslt() {
   [ -n "$dry" ] || [[ $device == cuda* ]] || return 1
-  [ -n "$dry" ] || "$trm" doctor --device "$device,cublaslt" >"$work/cublaslt.log" 2>&1 || {
+  [ -n "$dry" ] || attempt 30 "$work/cublaslt.log" "$trm" doctor --device "$device,cublaslt" || {
     note "no cuBLASLt here: $(tail -1 "$work/cublaslt.log")"
     return 1
   }
@@ -135,42 +161,16 @@ has_cublaslt() {
 
 # The same with the library's products, trm alone.
 bench_cublaslt() {
-  update_with bench "$1" cublaslt
+  timed=12 measure "$(share)" "$1" "$device,cublaslt" "$work/update.json" || fail "bench: updates of $1 by cuBLASLt were not measured"
+  keep bench "update_$1_cublaslt" "$work/update.json"
   attempt "$(share)" - "$programs/bin/bench" --device "$device,cublaslt" --only networks,solving --presets "$1" \
     "$(networks_mode)" --json "$work/networks.json" || fail "bench: networks of $1 by cuBLASLt were not measured"
   keep bench "networks_$1_cublaslt" "$work/networks.json"
   rm -f "$work/networks.json"
 }
 
-update_with() { # PART PRESET OPTION: updates with one more option of the device, or none
-  local key=update_$2${3:+_$3}
-  capture "$(share)" "$work/update.json" "$plain_python" "$folder/bench/update.py" --trm "$trm" --preset "$2" --no-peer \
-    --seconds 12 --data "$folder/data/train.csv" --device "$device${3:+,$3}" --work "$work" ${tiny:+--tiny} ||
-    fail "$1: updates of $2 ${3:+with $3 }were not measured"
-  keep "$1" "${key//[=,]/_}" "$work/update.json"
-}
-
 networks_mode() {
   if [ -n "$tiny" ]; then echo --tiny; else echo --quick; fi
-}
-
-# -- products ---------------------------------------------------------------------------------------------------------
-
-# Whole updates with each kind of product by cuBLASLt, the others by trm's kernels: which is to make which? The bits are
-# those of trm__cuda_epilogue: 1 stored, 2 gated, 4 residual, 8 transposed, 16 and normed, 32 gated backward, 64 weight
-# gradients. A mixer's forward pass has products only where it is unfused.
-part_products() {
-  local presets=("$@") preset option
-  [ ${#presets[@]} -gt 0 ] || presets=(sudoku-mlp sudoku-att)
-  need bench/update.py
-  card_facts products
-  has_cublaslt || { fail "without cuBLASLt there is nothing to compare"; return; }
-  for preset in "${presets[@]}"; do
-    for option in "" cublaslt unfused unfused,cublaslt cublaslt={1,2,4,8,16,32,64}; do
-      [ -z "$interrupted" ] || return
-      update_with products "$preset" "$option"
-    done
-  done
 }
 
 share() { # of what is left, for each of two things a preset: the first presets may take most
@@ -180,116 +180,22 @@ share() { # of what is left, for each of two things a preset: the first presets 
 }
 
 bench_update() {
+  local how=(--compile model)
+  [ -z "$brief" ] || how=(--compile layers --seconds 8) # compiling whole networks takes minutes
   capture "$(share)" "$work/update.json" "${torch_python:-$plain_python}" "$folder/bench/update.py" --trm "$trm" --preset "$1" \
-    --data "$folder/data/train.csv" --device "$device" --compile model --work "$work" ${tiny:+--tiny} ${peer[@]+"${peer[@]}"} ||
-    fail "bench: updates of $1 were not measured (tools/gpu_run bench $1 measures this one alone)"
+    --data "$folder/data/train.csv" --device "$device" --work "$work" "${how[@]}" ${tiny:+--tiny} ${peer[@]+"${peer[@]}"} ||
+    fail "bench: updates of $1 were not measured to the end (tools/gpu_run bench $1 measures this one alone)"
   keep bench "update_$1" "$work/update.json"
 }
 
 bench_networks() {
-  attempt "$(share)" - "$programs/bin/bench" --device "$device" --only networks,solving --presets "$1" "$(networks_mode)" \
-    --json "$work/networks.json" --compile layers ${torch_python:+--python "$torch_python" --script "$folder/bench/network.py"} \
-    ${peer[@]+"${peer[@]}"} || fail "bench: networks of $1 were not measured (tools/gpu_run bench $1 measures this one alone)"
+  local with=(--only networks,solving)
+  [ -z "$torch_python" ] || with+=(--python "$torch_python" --script "$folder/bench/network.py" ${peer[@]+"${peer[@]}"})
+  [ -z "$brief" ] || with=(--only solving)
+  attempt "$(share)" - "$programs/bin/bench" --device "$device" --presets "$1" "$(networks_mode)" --json "$work/networks.json" \
+    --compile layers "${with[@]}" || fail "bench: networks of $1 were not measured (tools/gpu_run bench $1 measures this one alone)"
   keep bench "networks_$1" "$work/networks.json"
   rm -f "$work/networks.json"
-}
-
-# -- train ------------------------------------------------------------------------------------------------------------
-
-part_train() {
-  local preset=${1:-} minutes=${2:-} name run code exporter options
-  [[ -n $preset && $minutes =~ ^[0-9]+(\.[0-9]+)?$ ]] || { fail "usage: gpu_run train PRESET MINUTES"; return; }
-  [ -z "$init_from" ] || [ -e "$init_from" ] || { fail "$init_from is missing"; return; }
-  name=${run_name:-$preset} run=$runs/${run_name:-$preset}
-  [[ $name =~ ^[A-Za-z0-9._-]+$ ]] || { fail "--run: \"$name\" has letters that a file's name here may not have"; return; }
-  awk "BEGIN { exit !($minutes * 60 + 60 > $limit) }" && note "$minutes minutes leave no time within --limit $limit for the evaluation"
-  mkdir -p "$runs"
-  [ -z "$fresh" ] || [ -n "$dry" ] || rm -rf "$run" "$run.sessions"
-  card_facts train
-  options=(--device "$device" --max-minutes "$minutes" --save-every 500 --keep 1 --json)
-  if ls -d "$run"/checkpoints/step-* >/dev/null 2>&1; then
-    [ -z "$init_from" ] || note "$run exists and goes on; --init-from is for a new run (--fresh, or --run NAME)"
-    note "going on with $run"
-    options+=(--resume "$run")
-  else
-    [ -n "$dry" ] || rm -rf "$run"
-    options+=("$folder/data/train.csv" --valid "$folder/data/valid.csv" --preset "$preset" --run "$run" --log-every 10
-      --eval-every 500 --eval-limit 1024 ${init_from:+--init-from "$init_from"})
-    [ -z "$tiny" ] || options+=(--hidden-size 32 --L-cycles 1 --H-cycles 1 --expansion 1 --batch 8 --eval-every 5
-      --eval-limit 8 --save-every 5 --log-every 1 --halt-max-steps 2)
-  fi
-  export_while "$run" "$name" $$ &
-  exporter=$!
-  capture "$(left)" "$work/train.json" "$trm" train "${options[@]}" ${extra[@]+"${extra[@]}"}
-  code=$?
-  end_process "$exporter"
-  case $code in
-  0) ;;
-  124) note "--limit came before the $minutes minutes; stopped and saved" ;;
-  *) fail "trm train: exit code $code; what it had saved stands in $run" ;;
-  esac
-  [ ! -s "$work/train.json" ] || cat "$work/train.json" >>"$run.sessions"
-  keep train run "$work/train.json"
-  export_weights "$run" "$name"
-  [ -n "$interrupted" ] || evaluate_trained "$run" "$name"
-  note "this run goes on, on this machine, with: gpu_run train $preset MINUTES${run_name:+ --run $run_name}; elsewhere with --init-from $name-last.safetensors"
-}
-
-# The file of the run that holds these weights. A run writes last when it ends or is stopped; of one that still trains or was
-# killed, last is its newest checkpoint's (not averaged).
-weights_of() {
-  local run=$1 which=$2 file=$1/$2.safetensors newest
-  newest=$(ls -td "$run"/checkpoints/step-*/ 2>/dev/null | head -1)
-  if [ "$which" = last ] && [ -n "$newest" ] && [ ! "$file" -nt "$newest" ]; then file=${newest}model.safetensors; fi
-  [ ! -e "$file" ] || echo "$file"
-}
-
-# Weights in bf16 with the card that can be written now, for each of best and last that the run has.
-export_weights() {
-  local run=$1 name=$2 which file
-  [ -z "$dry" ] || { note "would write $out/$name-{best,last}.safetensors, $name-card.json, $name-metrics.jsonl"; return; }
-  report card "$run" "$out/results.json" "$folder/data" >"$work/card-model.json" || return 0
-  cp "$work/card-model.json" "$out/$name-card.json"
-  for which in best last; do
-    file=$(weights_of "$run" "$which")
-    [ -n "$file" ] || continue
-    "$trm" convert "$file" -o "$out/$name-$which.safetensors" --dtype bfloat16 --force \
-      --card "$work/card-model.json" >/dev/null || fail "$which was not exported"
-  done
-  [ ! -e "$run/metrics.jsonl" ] || tail -c $((15 << 20)) "$run/metrics.jsonl" >"$out/$name-metrics.jsonl"
-}
-
-# While the run goes on, newer weights leave it every half minute: whatever becomes of this program, they are there.
-export_while() {
-  local run=$1 name=$2 parent=$3 stamp= now pause=30
-  trap 'exit 0' TERM
-  [ -z "$dry" ] || return
-  [ -z "$tiny" ] || pause=1
-  while kill -0 "$parent" 2>/dev/null; do
-    sleep "$pause" &
-    wait $!
-    now=$(stat -c %Y.%s "$run"/best.safetensors "$run"/checkpoints/* 2>/dev/null)
-    [ "$now" = "$stamp" ] || { stamp=$now; export_weights "$run" "$name"; }
-  done
-}
-
-evaluate_trained() {
-  local which
-  for which in best last; do
-    [ -n "$dry" ] || [ -e "$out/$2-$which.safetensors" ] || continue
-    [ "$(left)" -gt 10 ] || { note "no time left to evaluate $which; later: gpu_run eval $out/$2-$which.safetensors"; continue; }
-    evaluate "$out/$2-$which.safetensors" "$which" train "$(left)"
-  done
-  export_weights "$1" "$2" # once more, as the card now has the accuracy
-}
-
-# evaluate MODEL KEY PART SECONDS
-evaluate() {
-  local most=()
-  [ -z "$tiny" ] || most=(--limit 8)
-  capture "$4" "$work/eval.json" "$trm" eval "$1" "$folder/data/valid.csv" --device "$device" --max-steps 16 --json --quiet \
-    ${most[@]+"${most[@]}"} || fail "trm eval $1"
-  keep "$3" "$2" "$work/eval.json"
 }
 
 # -- eval -------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,16 @@
   report.py tests FILE                    name, status, seconds, tool (tabs between) as JSON
   report.py card RUN RESULTS DATA         the card of a model that RUN trained, as JSON
   report.py smoke RUN RUN EVAL EVAL       two runs that should be one, one model on the device and on the CPU; exit code 1: not so
+  report.py agree METRICS METRICS         the first updates of two runs, nearly; exit code 1 and why: not so
+  report.py alike EVAL EVAL               two evaluations, nearly; the same
+  report.py same UPDATE UPDATE            the first updates of two answers of bench/update.py, exactly; the same
+  report.py field FILE KEY                a number, 0 where there is none
+  report.py verdict FILE PRESET DEVICE TEXT   adds it to bench/update.py's answer, or is all of the answer
+  report.py choose FILE CARD PRESET OPTIONS [UPDATE]   the options of the device for this preset on this card
+  report.py chosen FILE CARD PRESET [--json]   these, or those of the preset chosen for last; exit code 1: none
+  report.py rate FILE CARD PRESET UPDATE [OPTIONS]   what was measured with the choice, where it is these options, to UPDATE
+  report.py plan UPDATE SECONDS           options of trm train for a whole schedule in that time; why on stderr
+  report.py reserve UPDATE PUZZLES        seconds that exporting and evaluating the best and the last weights take
   report.py table PART RESULTS            what a person wants to know of it
 """
 import datetime
@@ -52,6 +62,128 @@ def smoke(first, second, device, cpu):
     print(json.dumps({"same_bytes_twice": same, "lm_loss_device": a, "lm_loss_cpu": b, "relative_difference": difference}))
     if not same or not difference <= 1e-3:
         sys.exit(1)
+
+
+# -- tuning ------------------------------------------------------------------------------------------------------------
+
+# Between the CPU's kernels in bf16 (plain C, AVX2) losses of the first three updates differ by up to 0.3 %, gradient norms by
+# 0.2 %; between fp32 and bf16 by 0.5 and 1.5 %.
+LOSS, NORM = 0.02, 0.06
+
+
+def differ(a, b, most):
+    return a is None or b is None or not abs(a - b) <= most * abs(a)
+
+
+def agree(expected, found):
+    expected, found = json_lines(expected), json_lines(found)
+    if not expected or len(expected) != len(found):
+        return f"wrong: {len(found)} updates instead of {len(expected)}"
+    for a, b in zip(expected, found):
+        for key, most in ("loss", LOSS), ("grad_norm", NORM):
+            if differ(a[key], b[key], most):
+                return f"wrong: {key} {b[key]} after update {a['step']}, the CPU's is {a[key]}"
+
+
+def alike(expected, found):
+    a, b = load(expected).get("lm_loss"), load(found).get("lm_loss")
+    return f"wrong: evaluation's lm_loss {b}, the CPU's is {a}" if differ(a, b, LOSS) else None
+
+
+def same(first, second):
+    pairs = list(zip(load(first).get("first", []), load(second).get("first", [])))
+    if not pairs:
+        return "failed: no updates to compare"
+    for i, (a, b) in enumerate(pairs):
+        if a != b:
+            return f"wrong: not the same twice: loss and gradient norm {a} in update {i + 1}, then {b}"
+    print("right")
+
+
+def verdict(path, preset, device, text):
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        json.dump({"preset": preset, "device": device, **load(path), "verdict": text}, f)
+    os.replace(path + ".new", path)
+
+
+def name_of(card):
+    return load(card).get("name", "none")
+
+
+def choose(path, card, preset, options, update=None):
+    choices = load(path)
+    if choices.get("card") != name_of(card):
+        choices = {"card": name_of(card), "presets": {}}
+    choice = choices["presets"].setdefault(preset, {})
+    choice["options"] = options
+    if update:
+        choice["update"] = load(update)
+    choices["last"] = preset
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        json.dump(choices, f, indent=1)
+    os.replace(path + ".new", path)
+
+
+def choice_of(path, card, preset, any_preset=True):
+    choices = load(path)
+    if choices.get("card") != name_of(card):
+        return {}
+    presets = choices["presets"]
+    return presets.get(preset, presets.get(choices["last"], {}) if any_preset else {})
+
+
+def chosen(path, card, preset, how=None):
+    choice = choice_of(path, card, preset)
+    if not choice:
+        sys.exit(1)
+    print(json.dumps(choice) if how else choice["options"])
+
+
+def rate(path, card, preset, update, options=None):
+    choice = choice_of(path, card, preset, any_preset=False)
+    if not choice or options not in (None, choice["options"]):
+        sys.exit(1)
+    with open(update, "w", encoding="utf-8") as f:
+        json.dump(choice["update"], f)
+
+
+STEPS = 16    # of an evaluation
+SHARE = 0.94  # of the time is planned: a little is for what starts, saves and varies
+
+
+def plan(path, seconds):
+    """How many updates fit, and what depends on their number. Schedules by progress scale themselves."""
+    u, seconds = load(path), float(seconds)
+    own, rate, mean = u["preset_values"], u["updates_per_second"], u["mean_cost"]
+    fit = SHARE * seconds * rate  # in updates as measured
+    validations = max(2, min(10, int(fit / mean / 400)))
+    puzzles = 1024 if validations * 1024 * STEPS * u["step_cost"] <= 0.05 * fit else 512
+    validating = min(validations * puzzles * STEPS * u["step_cost"], 0.3 * fit)
+    steps = max(1, min(own["steps"], int((fit - validating) / mean)))
+    part = steps / own["steps"]
+    warmup = min(own["lr_warmup_steps"], max(round(part * own["lr_warmup_steps"]), 100), max(1, steps // 5))
+    average_from = round(part * own["ema_from"])
+    # An average over more than a twentieth of the run would hold early weights.
+    decay = min(own["ema_decay"], 1 - 1 / max(10, steps / 20)) if own["ema_decay"] > 0.9 else own["ema_decay"]
+    every = max(1, -(-steps // validations))
+    options = {"steps": steps, "lr-warmup-steps": warmup, "ema-from": average_from, "ema-decay": f"{decay:.6g}",
+               "eval-every": every, "eval-limit": puzzles, "save-every": every}
+    if steps == own["steps"]:
+        options = {k: options[k] for k in ("eval-every", "eval-limit", "save-every")}
+        text = f"all {steps:,} updates of the preset fit into {seconds / 60:.3g} minutes"
+    else:
+        text = (f"{steps:,} of the preset's {own['steps']:,} updates fit into {seconds / 60:.3g} minutes: warm-up {warmup:,}, "
+                f"average from {average_from:,} with {decay:.6g}")
+    print(f"   {text}; {rate:.3g} updates/s{f', later ones cost more, {mean:.3g} times as much on average' if mean > 1.01 else ''}, "
+          f"a validation of {puzzles:,} puzzles every {every:,}", file=sys.stderr)
+    for key, value in options.items():
+        print(f"--{key}={value}")
+
+
+def reserve(path, puzzles):
+    u = load(path)
+    each = int(puzzles) * STEPS * u["step_cost"] / u["updates_per_second"] if u.get("updates_per_second") else 15
+    print(int(20 + 2 * each))
 
 
 # -- the card ----------------------------------------------------------------------------------------------------------
@@ -196,9 +328,20 @@ def table_bench(part):
     rows(lines)
 
 
-def table_products(part):
+def table_tune(part):
     print_card(part)
-    table_updates(part)
+    lines = [("updates", "with", "updates/s", "TFLOP/s", "verdict")]
+    for key, u in part.items():
+        if key.startswith("update_"):
+            lines.append((u["preset"], u["device"].partition(",")[2] or "-", number(u.get("updates_per_second")),
+                          number(u.get("tflops")), u["verdict"][:60]))
+    rows(lines)
+    for key, e in part.items():
+        if key.startswith("puzzle_"):
+            print(f"  one puzzle, 4 short steps, {key[7:].replace('_', ', ')}: {number(1000 / e['puzzles_per_second'])} ms")
+    for key, c in part.items():
+        if key.startswith("choice_"):
+            print(f"  chosen for {key[7:]}: {c['options'] or 'no options'}")
 
 
 def table_accuracy(name, e):
@@ -247,7 +390,17 @@ def table(part, results):
 
 if __name__ == "__main__":
     command, arguments = (sys.argv[1:2] or [""])[0], sys.argv[2:]
-    known = dict(merge=merge, csv=csv, tests=tests, card=card, smoke=smoke, table=table)
-    if command not in known:
+    known = dict(merge=merge, csv=csv, tests=tests, card=card, smoke=smoke, verdict=verdict, choose=choose, chosen=chosen,
+                 rate=rate, plan=plan, reserve=reserve, table=table)
+    tests_of_two = dict(agree=agree, alike=alike, same=same)
+    if command == "field":
+        print(load(arguments[0]).get(arguments[1]) or 0)
+    elif command in tests_of_two:
+        answer = tests_of_two[command](*arguments)
+        if answer:
+            print(answer)
+            sys.exit(1)
+    elif command in known:
+        known[command](*arguments)
+    else:
         sys.exit(__doc__)
-    known[command](*arguments)
