@@ -140,8 +140,7 @@ contestant ceiling_contestant(ceiling_run *run, const ceiling *c, trm__pool *poo
   return (contestant){.seconds = chains_seconds, .context = run, .amount = operations};
 }
 
-/* -- memory ---------------------------------------------------------------------------------------------------------
- */
+/* -- memory -------------------------------------------------------------------------------------------------------- */
 
 /* Bytes in a file such as "512K" or "32768K"; 0 when it cannot be read. */
 static size_t size_in_file(const char *path) {

@@ -96,8 +96,7 @@ json_t *bench_machine(const bench *b) {
   return report;
 }
 
-/* -- the first section ------------------------------------------------------------------------------------------------
- */
+/* -- the first section --------------------------------------------------------------------------------------------- */
 
 static void arithmetic(bench *b, const ceiling *c) {
   ceiling_run run, run_all;

@@ -111,8 +111,7 @@ static void bench_product(bench *b, trm__type type, const gemm_case *shape, int 
   trm__free(c.a), trm__free(c.b), trm__free(c.out);
 }
 
-/* -- attention ------------------------------------------------------------------------------------------------------
- */
+/* -- attention ----------------------------------------------------------------------------------------------------- */
 
 typedef struct head {
   const trm__kernels *kernels;

@@ -8,8 +8,7 @@
 /* Numbers of a norm's scratch that opening allocates. */
 #define NORM_NUMBERS ((size_t)16 << 20)
 
-/* -- faults ----------------------------------------------------------------------------------------------------------
- */
+/* -- faults -------------------------------------------------------------------------------------------------------- */
 
 int trm__gpu_did(trm__gpu *gpu, cudaError_t error, const char *what) {
   trm__cuda_queue *q = &gpu->queue;
@@ -62,8 +61,7 @@ static trm_status synchronize(trm__backend *be, trm_error *err) {
   return trm__gpu_report(gpu, err);
 }
 
-/* -- blocks ----------------------------------------------------------------------------------------------------------
- */
+/* -- blocks -------------------------------------------------------------------------------------------------------- */
 
 static size_t mix_saved(trm__backend *be, const trm__dims *dims, int b, int recompute) {
   (void)be;
@@ -82,8 +80,7 @@ static void mix_backward(trm__backend *be, trm__weights *w, int layer, int b, co
   else trm__gpu_attention_backward(trm__gpu_of(be), w, layer, b, in, out, saved, recompute, d, grads);
 }
 
-/* -- opening and closing ---------------------------------------------------------------------------------------------
- */
+/* -- opening and closing ------------------------------------------------------------------------------------------- */
 
 static void close_backend(trm__backend *be) {
   trm__gpu *gpu = trm__gpu_of(be);

@@ -11,8 +11,7 @@ typedef struct pieces {
   unsigned char *dqkv; /* [rows][3*D] */
 } pieces;
 
-/* -- saved: qkv, att, lse (unless recomputed), inv -------------------------------------------------------------------
- */
+/* -- saved: qkv, att, lse (unless recomputed), inv ----------------------------------------------------------------- */
 
 static pieces lay_out(trm__arena *arena, const trm__weights *w, int b, int recompute) {
   const trm__dims *s = &w->dims;
@@ -49,8 +48,7 @@ static pieces split_saved(const trm__weights *w, void *saved, int recompute, int
   return p;
 }
 
-/* -- scratch ---------------------------------------------------------------------------------------------------------
- */
+/* -- scratch ------------------------------------------------------------------------------------------------------- */
 
 static void plan_forward(pieces *p, const trm__weights *w, trm__arena *scratch, int examples) {
   size_t rows = (size_t)examples * (size_t)w->dims.L, D = (size_t)w->dims.D;
@@ -95,8 +93,7 @@ void trm__gpu_attention_needs(const trm__weights *w, trm__gpu_needs *needs) {
   trm__gpu_need_gradient(w, needs, s->D, s->D, s->L, 1, most);
 }
 
-/* -- forward ---------------------------------------------------------------------------------------------------------
- */
+/* -- forward ------------------------------------------------------------------------------------------------------- */
 
 static void rotate(trm__gpu *gpu, const trm__weights *w, int examples, void *x, int backward) {
   const trm__dims *s = &w->dims;
@@ -158,8 +155,7 @@ void trm__gpu_attention_forward(trm__gpu *gpu, trm__weights *w, int layer, int b
   }
 }
 
-/* -- backward --------------------------------------------------------------------------------------------------------
- */
+/* -- backward ------------------------------------------------------------------------------------------------------ */
 
 static void backward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer, const trm__layer_view *dw, pieces *p,
                      int examples, const void *in, const void *y, void *d) {

@@ -2,8 +2,7 @@
  * in the MLP and a channel in the mixer; only the operands of the products around them differ. */
 #include "backend/cuda_internal.h"
 
-/* -- saved: gu (unless recomputed), inv, scale, each at a multiple of TRM__GPU_ALIGN ---------------------------------
- */
+/* -- saved: gu (unless recomputed), inv, scale, each at a multiple of TRM__GPU_ALIGN ------------------------------- */
 
 typedef struct places {
   unsigned char *gu;
@@ -36,8 +35,7 @@ void trm__gpu_gated_split(trm__gpu_gated *gated, const trm__weights *w, void *sa
   if (p.scale) gated->scale = p.scale + row;
 }
 
-/* -- scratch ---------------------------------------------------------------------------------------------------------
- */
+/* -- scratch ------------------------------------------------------------------------------------------------------- */
 
 /* Of an example. */
 static size_t forward_bytes(const trm__weights *w, int each, int inner) {
@@ -93,8 +91,7 @@ void trm__gpu_gated_needs(const trm__weights *w, trm__gpu_needs *needs, int each
   trm__gpu_need_gradient(w, needs, 2 * inner, out, each, rows, most);
 }
 
-/* -- forward and backward --------------------------------------------------------------------------------------------
- */
+/* -- forward and backward ------------------------------------------------------------------------------------------ */
 
 void trm__gpu_gated_forward(trm__gpu *gpu, const trm__weights *w, const trm__gpu_gated *gated, trm__cuda_product p) {
   p.epilogue = TRM__CUDA_GATE;

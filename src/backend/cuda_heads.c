@@ -10,8 +10,7 @@ void trm__gpu_ends_needs(const trm__weights *w, trm__gpu_needs *needs) {
   }
 }
 
-/* -- embedding -------------------------------------------------------------------------------------------------------
- */
+/* -- embedding ----------------------------------------------------------------------------------------------------- */
 
 static trm__cuda_embed embed_of(const trm__weights *w, int b, const int32_t *tokens) {
   const trm__dims *s = &w->dims;
@@ -46,8 +45,7 @@ void trm__gpu_embed_backward(trm__backend *be, trm__weights *w, int b, const int
   trm__cuda_embed_backward(&trm__gpu_of(be)->queue, &embed);
 }
 
-/* -- heads -----------------------------------------------------------------------------------------------------------
- */
+/* -- heads --------------------------------------------------------------------------------------------------------- */
 
 static void add_loss(trm__cuda_heads *to, const trm__heads *h) {
   to->labels = h->labels;

@@ -87,8 +87,7 @@ trm_status trm__gpu_no_memory(trm__backend *be, trm_error *err, const char *what
 /* What a failure means, for messages. */
 trm_status trm__gpu_report(const trm__gpu *gpu, trm_error *err);
 
-/* -- opening (cuda_open.c) -------------------------------------------------------------------------------------------
- */
+/* -- opening (cuda_open.c) ----------------------------------------------------------------------------------------- */
 
 /* A device's name taken apart. */
 typedef struct trm__gpu_choice {
@@ -103,16 +102,14 @@ typedef struct trm__gpu_choice {
 trm_status trm__gpu_parse(trm__gpu_choice *choice, const char *name, trm_error *err);
 trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_error *err);
 
-/* -- cuBLASLt as a provider of products (cuda_lt.c) ------------------------------------------------------------------
- */
+/* -- cuBLASLt as a provider of products (cuda_lt.c) ---------------------------------------------------------------- */
 
 /* products: as in trm__gpu_choice. What it made is closed by trm__gpu_lt_close, after a failure too. */
 trm_status trm__gpu_lt_open(trm__gpu *gpu, int products, trm_error *err);
 void trm__gpu_lt_close(trm__gpu *gpu);
 long trm__gpu_lt_taken(const trm__gpu *gpu); /* products that it was given */
 
-/* -- memory (cuda_memory.c) ------------------------------------------------------------------------------------------
- */
+/* -- memory (cuda_memory.c) ---------------------------------------------------------------------------------------- */
 
 trm_status trm__gpu_ring_open(trm__gpu *gpu, trm_error *err);
 void trm__gpu_ring_close(trm__gpu *gpu);
@@ -126,16 +123,14 @@ size_t trm__gpu_act_bytes(const trm__backend *be, const trm__dims *dims);
 void trm__gpu_act_read(trm__backend *be, const trm__dims *dims, trm__real *to, const trm__act *from, size_t n);
 void trm__gpu_act_write(trm__backend *be, const trm__dims *dims, trm__act *to, const trm__real *from, size_t n);
 
-/* -- recording (cuda_graph.c) ----------------------------------------------------------------------------------------
- */
+/* -- recording (cuda_graph.c) -------------------------------------------------------------------------------------- */
 
 trm_status trm__gpu_record_begin(trm__backend *be, trm_error *err);
 trm_status trm__gpu_record_end(trm__backend *be, trm__recording **out, trm_error *err);
 void trm__gpu_replay(trm__backend *be, trm__recording *recording);
 void trm__gpu_recording_close(trm__backend *be, trm__recording **recording);
 
-/* -- weights (cuda_weights.c) ----------------------------------------------------------------------------------------
- */
+/* -- weights (cuda_weights.c) -------------------------------------------------------------------------------------- */
 
 /* One weight matrix W [rows][cols] (out, in) in the forward type: forward [rows][ld] is W, backward [cols][ld_t] its
  * transpose (NULL unless training). ld and ld_t are multiples of 8 and what lies beyond is zero. gate: rows
@@ -219,8 +214,7 @@ void trm__gpu_ends_needs(const trm__weights *w, trm__gpu_needs *needs); /* embed
 int trm__gpu_most(int b, size_t example_bytes, size_t limit);
 int trm__gpu_chunk(int b, size_t example_bytes, size_t limit);
 
-/* -- products --------------------------------------------------------------------------------------------------------
- */
+/* -- products ------------------------------------------------------------------------------------------------------ */
 
 static inline trm__cuda_operand trm__gpu_inner(const void *x, ptrdiff_t ld, ptrdiff_t batch) {
   return (trm__cuda_operand){x, ld, batch, TRM__CUDA_INNER};
@@ -245,8 +239,7 @@ void trm__gpu_need_gradient(const trm__weights *w, trm__gpu_needs *needs, int m,
 void trm__gpu_gradient(trm__gpu *gpu, const trm__weights *w, int m, int n, int k, int batches, trm__cuda_operand a,
                        trm__cuda_operand b, trm__real *to, int interleaved);
 
-/* -- gated rows: the middle of channel MLP and mixer (cuda_gated.c) --------------------------------------------------
- */
+/* -- gated rows: the middle of channel MLP and mixer (cuda_gated.c) ------------------------------------------------ */
 
 /* `each` rows an example (L of the MLP, D of the mixer), `inner` numbers a row. */
 typedef struct trm__gpu_gated {
@@ -275,8 +268,7 @@ void trm__gpu_gated_forward(trm__gpu *gpu, const trm__weights *w, const trm__gpu
 /* p: of dpre x W_down. gu becomes its gradient; act is what W_down was given. */
 void trm__gpu_gated_backward(trm__gpu *gpu, const trm__weights *w, const trm__gpu_gated *gated, trm__cuda_product p);
 
-/* -- the operations, one file each -----------------------------------------------------------------------------------
- */
+/* -- the operations, one file each --------------------------------------------------------------------------------- */
 
 /* Whether one kernel is a whole mixer going forward: for all batches of these weights or none, so that a batch's size
  * changes no bits. Not for so few examples as trm__gpu_solves is for, whose blocks would leave most of a card idle. */

@@ -49,8 +49,7 @@ struct trm__gpu_lt {
   long taken;
 };
 
-/* -- the library -----------------------------------------------------------------------------------------------------
- */
+/* -- the library --------------------------------------------------------------------------------------------------- */
 
 static const char *const usual[] = {"libcublasLt.so.13", "libcublasLt.so.12", NULL};
 static const char *const *libraries = usual;
@@ -98,8 +97,7 @@ int trm__gpu_lt_load(trm__lt_api *api, const char *const *names, char why[256]) 
   return library != NULL;
 }
 
-/* -- plans -----------------------------------------------------------------------------------------------------------
- */
+/* -- plans --------------------------------------------------------------------------------------------------------- */
 
 static int set_batches(trm__gpu_lt *lt, void *layout, int64_t batches, int64_t step) {
   int32_t count = (int32_t)batches;
@@ -166,8 +164,7 @@ static void free_plan(trm__gpu_lt *lt, plan *p) {
   trm__free(p);
 }
 
-/* -- one product -----------------------------------------------------------------------------------------------------
- */
+/* -- one product --------------------------------------------------------------------------------------------------- */
 
 /* Where the sums go: to = sums, or addend + sums where there is one (which may be `to`). */
 typedef struct target {
@@ -230,8 +227,7 @@ static int product(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product 
   return 1;
 }
 
-/* -- epilogues -------------------------------------------------------------------------------------------------------
- */
+/* -- epilogues ----------------------------------------------------------------------------------------------------- */
 
 static size_t rows_of(const trm__cuda_product *p) {
   return (size_t)p->batches * (size_t)p->m;
@@ -326,8 +322,7 @@ static int weight_gradient(trm__cuda_provider *provider, trm__cuda_queue *q, con
   return 1;
 }
 
-/* -- opening and closing ---------------------------------------------------------------------------------------------
- */
+/* -- opening and closing ------------------------------------------------------------------------------------------- */
 
 static int set_preference(trm__gpu_lt *lt) {
   size_t bytes = WORKSPACE;

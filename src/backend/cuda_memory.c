@@ -5,8 +5,7 @@
 #include "backend/cuda_internal.h"
 #include "base/status.h"
 
-/* -- allocation ------------------------------------------------------------------------------------------------------
- */
+/* -- allocation ---------------------------------------------------------------------------------------------------- */
 
 /* Room for one more entry in the list of blocks. */
 static int reserve(trm__gpu *gpu) {
@@ -68,8 +67,7 @@ trm_status trm__gpu_no_memory(trm__backend *be, trm_error *err, const char *what
                    what, bytes >> 20, available >> 20, total >> 20);
 }
 
-/* -- the ring --------------------------------------------------------------------------------------------------------
- */
+/* -- the ring ------------------------------------------------------------------------------------------------------ */
 
 trm_status trm__gpu_ring_open(trm__gpu *gpu, trm_error *err) {
   trm__gpu_ring *ring = &gpu->ring;
@@ -167,8 +165,7 @@ void trm__gpu_zero(trm__backend *be, void *p, size_t bytes) {
   trm__gpu_did(gpu, cudaMemsetAsync(p, 0, bytes, gpu->stream), "zeroing memory");
 }
 
-/* -- activations -----------------------------------------------------------------------------------------------------
- */
+/* -- activations --------------------------------------------------------------------------------------------------- */
 
 size_t trm__gpu_act_bytes(const trm__backend *be, const trm__dims *dims) {
   (void)be;

@@ -54,8 +54,7 @@ static trm__cuda_product to_state(const trm__weights *w, int examples, const voi
   return p;
 }
 
-/* -- forward ---------------------------------------------------------------------------------------------------------
- */
+/* -- forward ------------------------------------------------------------------------------------------------------- */
 
 static void forward(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer, trm__gpu_gated *gated,
                     int examples, const void *in, void *out) {
@@ -109,8 +108,7 @@ void trm__gpu_mixer_forward(trm__gpu *gpu, trm__weights *w, int layer, int b, co
   }
 }
 
-/* -- backward --------------------------------------------------------------------------------------------------------
- */
+/* -- backward ------------------------------------------------------------------------------------------------------ */
 
 static void backward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer, const trm__layer_view *dw,
                      trm__gpu_gated *gated, int examples, const void *in, const void *y, void *d) {

@@ -19,8 +19,7 @@ static void gate_up(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *
                                           trm__gpu_forward(&layer->mlp_in), NULL, 0));
 }
 
-/* -- forward ---------------------------------------------------------------------------------------------------------
- */
+/* -- forward ------------------------------------------------------------------------------------------------------- */
 
 static void forward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer, trm__gpu_gated *gated, int examples,
                     const void *in, void *out) {
@@ -51,8 +50,7 @@ void trm__gpu_mlp_forward(trm__backend *be, trm__weights *w, int layer, int b, c
   }
 }
 
-/* -- backward --------------------------------------------------------------------------------------------------------
- */
+/* -- backward ------------------------------------------------------------------------------------------------------ */
 
 /* d: from the gradient of the block's output y to that of its input. */
 static void backward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer, const trm__layer_view *dw,

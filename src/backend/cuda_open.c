@@ -12,8 +12,7 @@
 /* The oldest card: asynchronous copies and bf16 products. */
 #define OLDEST 80
 
-/* -- names -----------------------------------------------------------------------------------------------------------
- */
+/* -- names --------------------------------------------------------------------------------------------------------- */
 
 static trm_status bad_name(const char *name, trm_error *err) {
   return trm__fail(
@@ -63,8 +62,7 @@ trm_status trm__gpu_parse(trm__gpu_choice *choice, const char *name, trm_error *
   return rest && !*rest ? TRM_OK : bad_name(name, err);
 }
 
-/* -- cards -----------------------------------------------------------------------------------------------------------
- */
+/* -- cards --------------------------------------------------------------------------------------------------------- */
 
 static void version_text(int version, char text[16]) {
   (void)snprintf(text, 16, "%d.%d", version / 1000, version % 1000 / 10);

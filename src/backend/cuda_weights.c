@@ -23,8 +23,7 @@ int trm__gpu_chunk(int b, size_t example_bytes, size_t limit) {
   return (b + pieces - 1) / pieces;
 }
 
-/* -- products --------------------------------------------------------------------------------------------------------
- */
+/* -- products ------------------------------------------------------------------------------------------------------ */
 
 trm__cuda_product trm__gpu_product(const trm__weights *w, int m, int n, int k, trm__cuda_operand a, trm__cuda_operand b,
                                    void *c, ptrdiff_t c_ld) {
@@ -57,8 +56,7 @@ void trm__gpu_gradient(trm__gpu *gpu, const trm__weights *w, int m, int n, int k
   trm__cuda_weight_gradient(&gpu->queue, &p, w->partial, to, interleaved);
 }
 
-/* -- layout ----------------------------------------------------------------------------------------------------------
- */
+/* -- layout -------------------------------------------------------------------------------------------------------- */
 
 static int padded(int n) {
   return (n + 7) / 8 * 8;
@@ -160,8 +158,7 @@ size_t trm__gpu_weights_bytes(trm__backend *be, const trm__dims *dims, int train
   return w.arena.used;
 }
 
-/* -- opening ---------------------------------------------------------------------------------------------------------
- */
+/* -- opening ------------------------------------------------------------------------------------------------------- */
 
 /* Angles p * base^(-2i/d), every step rounded to fp32 as in the original. host: [2][L][head_dim/2]. */
 static void fill_angles(const trm__dims *s, float *host) {
@@ -220,8 +217,7 @@ void trm__gpu_weights_close(trm__backend *be, trm__weights **w) {
   *w = NULL;
 }
 
-/* -- filling ---------------------------------------------------------------------------------------------------------
- */
+/* -- filling ------------------------------------------------------------------------------------------------------- */
 
 /* Matrices that wait to be packed, so that all are one launch. */
 typedef struct packer {

@@ -14,8 +14,7 @@
 #include "data/task.h"
 #include "train/checkpoint_internal.h"
 
-/* -- weights, seen from the host --------------------------------------------------------------------------------------
- */
+/* -- weights, seen from the host ----------------------------------------------------------------------------------- */
 
 static size_t start_bytes(const trm__trainer *t) {
   return 2 * (size_t)t->params.dims.D * sizeof(trm__real);
@@ -100,8 +99,7 @@ trm_status trm__checkpoint_export(const trm__checkpoint *checkpoint, const char 
   return save_model(checkpoint, trm__run_path(checkpoint->run, name, path), checkpoint->trainer->ema, "ema", NULL, err);
 }
 
-/* -- the other two files --------------------------------------------------------------------------------------------
- */
+/* -- the other two files ------------------------------------------------------------------------------------------- */
 
 static trm__st_source reals(const char *name, const trm__real *data, int64_t a, int64_t b, int64_t c) {
   trm__st_source source = {.name = name, .dtype = TRM__ST_F32, .rank = b ? 3 : 1, .data = data, .data_is_real = 1};
@@ -180,8 +178,7 @@ static trm_status save_carry(const trm__checkpoint *c, const char *path, uint32_
   return status;
 }
 
-/* -- the whole ------------------------------------------------------------------------------------------------------
- */
+/* -- the whole ----------------------------------------------------------------------------------------------------- */
 
 static trm_status save_state(const trm__checkpoint *c, const char *folder, const uint32_t *crc, trm_error *err) {
   char path[TRM__RUN_PATH];

@@ -17,8 +17,7 @@ typedef struct folder {
   json_t *state;
 } folder;
 
-/* -- verifying ------------------------------------------------------------------------------------------------------
- */
+/* -- verifying ----------------------------------------------------------------------------------------------------- */
 
 static trm_status verify_state(folder *f, trm_error *err) {
   char path[TRM__RUN_PATH];
@@ -65,8 +64,7 @@ static trm_status verify(folder *f, trm_error *err) {
   return status;
 }
 
-/* -- restoring ------------------------------------------------------------------------------------------------------
- */
+/* -- restoring ----------------------------------------------------------------------------------------------------- */
 
 static trm_status find(const trm__safetensors *st, const char *name, trm__st_dtype dtype, size_t elements,
                        const char *path, const trm__st_tensor **out, trm_error *err) {
@@ -228,8 +226,7 @@ static trm_status restore(const trm__checkpoint *c, const folder *f, trm_error *
   return TRM_OK;
 }
 
-/* -- choosing -------------------------------------------------------------------------------------------------------
- */
+/* -- choosing ------------------------------------------------------------------------------------------------------ */
 
 /* The largest number of a checkpoint below `below`, 0 when there is none. */
 static int64_t newest_below(char **names, size_t count, int64_t below) {

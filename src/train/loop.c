@@ -15,8 +15,7 @@
 
 #define COLLECT_SECONDS 1 /* a device may run this long before somebody looks */
 
-/* -- saving ---------------------------------------------------------------------------------------------------------
- */
+/* -- saving -------------------------------------------------------------------------------------------------------- */
 
 static trm__checkpoint checkpoint_of(trm__session *s) {
   return (trm__checkpoint){
@@ -43,8 +42,7 @@ static trm_status export_last(trm__session *s, trm_error *err) {
   return trm__checkpoint_export(&c, "last.safetensors", err);
 }
 
-/* -- one update and what follows it ----------------------------------------------------------------------------------
- */
+/* -- one update and what follows it -------------------------------------------------------------------------------- */
 
 static trm_status validate(trm__session *s, trm__record *record, trm_error *err) {
   trm__metrics m;
@@ -232,8 +230,7 @@ static trm_status train(trm__session *s, trm_train_fn fn, void *context, trm_tra
   return status;
 }
 
-/* -- the public functions -------------------------------------------------------------------------------------------
- */
+/* -- the public functions ------------------------------------------------------------------------------------------ */
 
 static trm_status check_text(const char *path, const char *option, trm_error *err) {
   json_t *text = json_string(path);

@@ -16,8 +16,7 @@
 
 #define LINE 2048 /* bytes of a line, more than any line needs */
 
-/* -- text -----------------------------------------------------------------------------------------------------------
- */
+/* -- text ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct line {
   char text[LINE];
@@ -76,8 +75,7 @@ static trm_status add_events(trm__events *events, const trm__record *r, trm_erro
   return trm__events_add(events, r->step, scalar, count, err);
 }
 
-/* -- the file -------------------------------------------------------------------------------------------------------
- */
+/* -- the file ------------------------------------------------------------------------------------------------------ */
 
 /* The length of the leading whole lines of updates up to `step`; *lines: how many. */
 static off_t kept_length(FILE *file, int64_t step, int64_t *last) {

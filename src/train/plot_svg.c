@@ -83,8 +83,7 @@ static void put_text(picture *p, const char *text) {
   }
 }
 
-/* -- axes ------------------------------------------------------------------------------------------------------------
- */
+/* -- axes ---------------------------------------------------------------------------------------------------------- */
 
 /* 1, 2 or 5 times a power of ten, so that at most TICKS steps cover the span. */
 static double tick_of(double span) {
@@ -162,8 +161,7 @@ static void draw_axes(picture *p, const graph *panel) {
   put(p, "<text class=\"tick\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">update</text>\n", right, bottom + 35);
 }
 
-/* -- lines ------------------------------------------------------------------------------------------------------------
- */
+/* -- lines --------------------------------------------------------------------------------------------------------- */
 
 /* The next point of a line: the mean of the finite values of a stretch. Returns 0 when a stretch has none. */
 static int stretch_mean(const trm__plot_run *run, const double *value, size_t from, size_t to, double *x, double *y) {
@@ -215,8 +213,7 @@ static void draw_panel(picture *p, const graph *panel) {
     for (int s = 0; s < panel->count; s++) draw_series(p, &p->runs[r], &panel->series[s], colour[r % COLOURS]);
 }
 
-/* -- the whole --------------------------------------------------------------------------------------------------------
- */
+/* -- the whole ----------------------------------------------------------------------------------------------------- */
 
 static void draw_legend(picture *p) {
   for (size_t r = 0; r < p->count; r++) {

@@ -71,8 +71,7 @@ void trm__run_abandon(trm__run *run) {
   if (run->created) rmdir(run->path);
 }
 
-/* -- config.json ----------------------------------------------------------------------------------------------------
- */
+/* -- config.json --------------------------------------------------------------------------------------------------- */
 
 static json_t *model_json(const trm__run_config *config) {
   size_t count;

@@ -117,8 +117,7 @@ void trm__session_close(trm__session *s) {
   trm__run_close(&s->run);
 }
 
-/* -- the data's checksums -------------------------------------------------------------------------------------------
- */
+/* -- the data's checksums ------------------------------------------------------------------------------------------ */
 
 static uint32_t data_crc(const trm_dataset *d) {
   size_t tokens = (size_t)(d->info.examples * d->info.seq_len);

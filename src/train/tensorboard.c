@@ -14,8 +14,7 @@
 #define VALUE_LIMIT 80                                            /* bytes of one encoded Summary.Value */
 #define EVENT_LIMIT (TRM__EVENT_SCALARS * (VALUE_LIMIT + 2) + 64) /* bytes of one record */
 
-/* -- checksums ------------------------------------------------------------------------------------------------------
- */
+/* -- checksums ----------------------------------------------------------------------------------------------------- */
 
 uint32_t trm__crc32c(const void *data, size_t size) {
   const unsigned char *p = data;
@@ -32,8 +31,7 @@ uint32_t trm__crc32c_masked(const void *data, size_t size) {
   return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
 
-/* -- encoding -------------------------------------------------------------------------------------------------------
- */
+/* -- encoding ------------------------------------------------------------------------------------------------------ */
 
 typedef struct buffer {
   unsigned char data[EVENT_LIMIT];
@@ -95,8 +93,7 @@ static trm_status append_record(const trm__events *events, const buffer *data, t
   return trm__file_append(events->fd, events->path, record.data, record.used, err);
 }
 
-/* -- cutting at an update -------------------------------------------------------------------------------------------
- */
+/* -- cutting at an update ------------------------------------------------------------------------------------------ */
 
 static uint64_t little_endian(const unsigned char *p, int bytes) {
   uint64_t value = 0;
@@ -140,8 +137,7 @@ static trm_status cut(const char *path, int64_t step, size_t *kept, trm_error *e
   return TRM_OK;
 }
 
-/* -- the file -------------------------------------------------------------------------------------------------------
- */
+/* -- the file ------------------------------------------------------------------------------------------------------ */
 
 /* The first event file of the folder, or a new name. */
 static trm_status find_file(trm__events *events, const char *folder, trm_error *err) {

@@ -7,8 +7,7 @@
 #include "base/rng.h"
 #include "base/status.h"
 
-/* -- opening --------------------------------------------------------------------------------------------------------
- */
+/* -- opening ------------------------------------------------------------------------------------------------------- */
 
 static int global_batch(const trm__trainer *t) {
   return (int)t->config.batch;
@@ -254,8 +253,7 @@ void trm__trainer_set_step(trm__trainer *trainer, int64_t step) {
   trainer->queued = 0;
 }
 
-/* -- device arrays seen from the host --------------------------------------------------------------------------------
- */
+/* -- device arrays seen from the host ------------------------------------------------------------------------------ */
 
 void *trm__trainer_borrow(trm__trainer *trainer, const void *device, size_t bytes, trm_error *err) {
   trm__backend *be = trainer->backend;

@@ -31,8 +31,7 @@ static trm__update_rule rule_of(const trm__trainer *t) {
                             .first = t->first};
 }
 
-/* -- the sequence ---------------------------------------------------------------------------------------------------
- */
+/* -- the sequence -------------------------------------------------------------------------------------------------- */
 
 void trm__trainer_gather(trm__trainer *t, const int32_t *ids, int b) {
   if (t->rows)
@@ -117,8 +116,7 @@ static trm_status one_update(trm__trainer *t, const trm__update_rule *rule, trm_
   return TRM_OK;
 }
 
-/* -- recording ------------------------------------------------------------------------------------------------------
- */
+/* -- recording ----------------------------------------------------------------------------------------------------- */
 
 /* A recording that fits the update, made when there is none. */
 static trm_status record(trm__trainer *t, const trm__update_rule *rule, trm_error *err) {
@@ -137,8 +135,7 @@ static trm_status record(trm__trainer *t, const trm__update_rule *rule, trm_erro
   return done != TRM_OK ? done : status;
 }
 
-/* -- the queue ------------------------------------------------------------------------------------------------------
- */
+/* -- the queue ----------------------------------------------------------------------------------------------------- */
 
 int trm__trainer_is_full(const trm__trainer *trainer) {
   return trainer->queued >= trainer->log.entries;

@@ -19,8 +19,7 @@ typedef struct job {
   int64_t die_at;
 } job;
 
-/* -- dying inside a write
- * ---------------------------------------------------------------------------------------------- */
+/* -- dying inside a write ------------------------------------------------------------------------------------------ */
 
 static int64_t calls_left = NONE;
 
@@ -48,8 +47,7 @@ static int dying_rename(const char *from, const char *to) {
 
 static const trm__file_ops dying_ops = {dying_write, dying_fsync, dying_rename};
 
-/* -- one trainer
- * ------------------------------------------------------------------------------------------------------- */
+/* -- one trainer --------------------------------------------------------------------------------------------------- */
 
 static trm_train_config config_of(const char *dir, const char *run) {
   trm_train_config config = tiny_train(dir, run);
@@ -101,8 +99,7 @@ static int run_child(job *j, useconds_t wait_us) {
   return 1;
 }
 
-/* -- comparing runs
- * ---------------------------------------------------------------------------------------------------- */
+/* -- comparing runs ------------------------------------------------------------------------------------------------ */
 
 static char *read_file(const char *path, size_t *size) {
   char *data = NULL;
@@ -231,8 +228,7 @@ static void check_slots_differ(const char *run) {
   trm__st_close(&st);
 }
 
-/* -- tests
- * ------------------------------------------------------------------------------------------------------------- */
+/* -- tests --------------------------------------------------------------------------------------------------------- */
 
 static char folder[64], reference[128];
 static double reference_seconds;

@@ -4,8 +4,7 @@
 
 #include "kernels/kernels.h"
 
-/* -- the formulas in double ------------------------------------------------------------------------------------------
- */
+/* -- the formulas in double ---------------------------------------------------------------------------------------- */
 
 typedef struct shape {
   trm__cuda_type type;
@@ -72,8 +71,7 @@ static void release(result *r) {
   free(r->dqkv);
 }
 
-/* -- the kernels
- * -------------------------------------------------------------------------------------------------------- */
+/* -- the kernels --------------------------------------------------------------------------------------------------- */
 
 typedef struct numbers {
   float *out, *lse, *dqkv;
@@ -225,8 +223,7 @@ static void test_plain_c(void **state) {
   free(scratch);
 }
 
-/* -- rotary positions
- * ------------------------------------------------------------------------------------------------------ */
+/* -- rotary positions ---------------------------------------------------------------------------------------------- */
 
 static void rotate(const shape *s, ptrdiff_t ld, const float *x, const float *cosines, const float *sines, int backward,
                    float *to) {

@@ -174,8 +174,7 @@ static void parts_of_heads(void **state) {
   each(run_parts_of_heads);
 }
 
-/* -- the carry ------------------------------------------------------------------------------------------------------
- */
+/* -- the carry ----------------------------------------------------------------------------------------------------- */
 
 static void run_elements(side *s, const shape *c, outcome *o) {
   trm__dims *d = &s->dims;

@@ -110,8 +110,7 @@ static void capabilities(void **state) {
   emulate_reset();
 }
 
-/* -- faults while running -------------------------------------------------------------------------------------------
- */
+/* -- faults while running ------------------------------------------------------------------------------------------ */
 
 /* Two states at the end of what the side keeps. */
 static void use(side *s) {

@@ -23,8 +23,7 @@ static void close_lt(side *s) {
   assert_int_equal(emulate_cublaslt_objects(), 0);
 }
 
-/* -- opening ---------------------------------------------------------------------------------------------------------
- */
+/* -- opening ------------------------------------------------------------------------------------------------------- */
 
 static void refused(const char *device, trm_status expected, const char *text) {
   trm__backend *be = NULL;
@@ -75,8 +74,7 @@ static void a_library_that_does_not_work_is_an_error(void **state) {
   emulate_reset();
 }
 
-/* -- blocks ----------------------------------------------------------------------------------------------------------
- */
+/* -- blocks -------------------------------------------------------------------------------------------------------- */
 
 typedef struct operands {
   size_t n;
@@ -181,8 +179,7 @@ static void chosen_products(void **state) {
   }
 }
 
-/* -- memory and faults -----------------------------------------------------------------------------------------------
- */
+/* -- memory and faults --------------------------------------------------------------------------------------------- */
 
 static void predictions_are_exact(void **state) {
   (void)state;

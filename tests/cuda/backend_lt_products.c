@@ -130,8 +130,7 @@ static void gate_backward(void **state) {
   try_all(TRM__CUDA_GATE_BACKWARD, gate_shapes, COUNT(gate_shapes), 0);
 }
 
-/* -- weight gradients ------------------------------------------------------------------------------------------------
- */
+/* -- weight gradients ---------------------------------------------------------------------------------------------- */
 
 /* Where row i of an interleaved gradient belongs. */
 static size_t place_of(int i, int m, int interleaved) {

@@ -81,8 +81,7 @@ static void activations_are_converted(void **state) {
   }
 }
 
-/* -- prediction -----------------------------------------------------------------------------------------------------
- */
+/* -- prediction ---------------------------------------------------------------------------------------------------- */
 
 static const shape shapes[] = {
     {"mixer", 1, 11, 2, 24, 0, 5, 64, 64, 3, TRM__POS_NONE, TRM__SILU},
@@ -136,8 +135,7 @@ static void dimensions_are_checked(void **state) {
   close_side(&s);
 }
 
-/* -- no memory ------------------------------------------------------------------------------------------------------
- */
+/* -- no memory ----------------------------------------------------------------------------------------------------- */
 
 static trm_status open_and_close(void *context, trm_error *err) {
   trm__backend *be = NULL;

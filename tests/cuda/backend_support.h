@@ -56,8 +56,7 @@ UNUSED static void close_side(side *s) {
 #endif
 }
 
-/* -- numbers --------------------------------------------------------------------------------------------------------
- */
+/* -- numbers ------------------------------------------------------------------------------------------------------- */
 
 UNUSED static trm__real *numbers(size_t n, uint64_t seed, double scale) {
   trm__real *x = trm__calloc(n + 1, sizeof *x);
@@ -120,8 +119,7 @@ UNUSED static trm__real *get_act(side *s, const trm__act *device, size_t n) {
   return host;
 }
 
-/* -- comparing ------------------------------------------------------------------------------------------------------
- */
+/* -- comparing ----------------------------------------------------------------------------------------------------- */
 
 /* Each number within tolerance of the expected, relative to the largest; NaN on one side alone fails. */
 UNUSED static void compare(const char *what, const trm__real *found, const trm__real *expected, size_t n,
@@ -146,8 +144,7 @@ UNUSED static double tolerance_of(const trm__dims *d) {
   return d->bf16 ? 0.02 : 3e-5;
 }
 
-/* -- networks -------------------------------------------------------------------------------------------------------
- */
+/* -- networks ------------------------------------------------------------------------------------------------------ */
 
 typedef struct shape {
   const char *name;

@@ -35,8 +35,7 @@ static inline void device_multiprocessors(int count) { /* a card has as many as 
 static const trm__cuda_type both_types[] = {TRM__CUDA_F32, TRM__CUDA_BF16};
 enum { TYPES = 2 };
 
-/* -- the device ------------------------------------------------------------------------------------------------------
- */
+/* -- the device ---------------------------------------------------------------------------------------------------- */
 
 static inline void cuda_ok(cudaError_t error, const char *what) {
   if (error != cudaSuccess) fail_msg("%s: CUDA error %d", what, (int)error);
@@ -65,8 +64,7 @@ static inline void device_finish(const trm__cuda_queue *q) {
   cuda_ok(cudaDeviceSynchronize(), "waiting");
 }
 
-/* -- numbers ---------------------------------------------------------------------------------------------------------
- */
+/* -- numbers ------------------------------------------------------------------------------------------------------- */
 
 static inline size_t type_bytes(trm__cuda_type type) {
   return type == TRM__CUDA_BF16 ? 2 : 4;
@@ -101,8 +99,7 @@ static inline float *floats(size_t n) {
   return x;
 }
 
-/* -- buffers ---------------------------------------------------------------------------------------------------------
- */
+/* -- buffers ------------------------------------------------------------------------------------------------------- */
 
 enum { GUARD = 256, BUFFERS = 256 };
 
@@ -261,8 +258,7 @@ static inline float *random_normals(trm__cuda_type type, size_t n, float deviati
   return x;
 }
 
-/* -- comparing -------------------------------------------------------------------------------------------------------
- */
+/* -- comparing ----------------------------------------------------------------------------------------------------- */
 
 /* Compares with numbers that were not rounded yet: within `relative` of the value and `absolute`, and half a unit in
  * the last place of bf16 more. */

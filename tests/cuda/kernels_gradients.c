@@ -3,8 +3,7 @@
 
 #include "kernels/update.h"
 
-/* -- weight gradients ------------------------------------------------------------------------------------------------
- */
+/* -- weight gradients ---------------------------------------------------------------------------------------------- */
 
 /* Where row i of an interleaved gradient belongs. */
 static size_t apart(size_t i, size_t m) {
@@ -115,8 +114,7 @@ static void split_counts(void **state) {
   }
 }
 
-/* -- packing
- * ------------------------------------------------------------------------------------------------------------ */
+/* -- packing ------------------------------------------------------------------------------------------------------- */
 
 /* One matrix of a call, and where it goes. */
 typedef struct packed {
@@ -180,8 +178,7 @@ static void packing(void **state) {
   try_packing(1000);
 }
 
-/* -- Muon
- * --------------------------------------------------------------------------------------------------------------- */
+/* -- Muon ---------------------------------------------------------------------------------------------------------- */
 
 /* to [m][n] = alpha base + beta x y, all by plain loops; x(i, p) = x[i * x_rs + p * x_cs], and so on. */
 static void multiply_double(double *to, double alpha, const double *base, double beta, const double *x, size_t x_rs,

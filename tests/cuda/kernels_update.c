@@ -64,8 +64,7 @@ static void begins(void **state) {
   }
 }
 
-/* -- judge ----------------------------------------------------------------------------------------------------------
- */
+/* -- judge --------------------------------------------------------------------------------------------------------- */
 
 static void launch_judge(trm__cuda_queue *q, void *context) {
   update_job *j = context;
@@ -146,8 +145,7 @@ static void judges(void **state) {
   check_judge(&cases[0], 512, 3 * 512 * 1024 + 5);
 }
 
-/* -- end: halting and the log ----------------------------------------------------------------------------------------
- */
+/* -- end: halting and the log -------------------------------------------------------------------------------------- */
 
 static void launch_end(trm__cuda_queue *q, void *context) {
   update_job *j = context;
@@ -270,8 +268,7 @@ static void ends(void **state) {
   close_end(&t);
 }
 
-/* -- dense optimizers ------------------------------------------------------------------------------------------------
- */
+/* -- dense optimizers ---------------------------------------------------------------------------------------------- */
 
 typedef struct dense_job {
   const trm__update_state *state;
@@ -361,8 +358,7 @@ static void denses(void **state) {
   check_dense(TRM__DENSE_ADAM_ATAN2, 20, 10, 1, &states[1], 0); /* ... and of none */
 }
 
-/* -- sign-SGD ---------------------------------------------------------------------------------------------------------
- */
+/* -- sign-SGD ------------------------------------------------------------------------------------------------------ */
 
 typedef struct sign_job {
   const trm__update_state *state;

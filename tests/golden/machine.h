@@ -50,8 +50,7 @@ static void machine_close(machine *m) {
   trm__pool_close(&m->pool);
 }
 
-/* -- device memory --------------------------------------------------------------------------------------------------
- */
+/* -- device memory ------------------------------------------------------------------------------------------------- */
 
 static void *device_bytes(size_t bytes) {
   return must(golden_backend->alloc(golden_backend, bytes + 1));

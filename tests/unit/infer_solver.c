@@ -303,8 +303,7 @@ static void tasks_come_from_the_file_or_the_shapes(void **state) {
   }
 }
 
-/* -- damping and noise ----------------------------------------------------------------------------------------------
- */
+/* -- damping and noise --------------------------------------------------------------------------------------------- */
 
 static void solve_with(const fixture *f, const trm_solver_config *config, outcome *out) {
   trm_error err = {0};

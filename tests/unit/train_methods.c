@@ -34,8 +34,7 @@ static void apply(const method *m, trm_model_config *model, trm_train_config *tr
   strcpy(train->cycles_schedule, m->cycles);
 }
 
-/* -- resuming -------------------------------------------------------------------------------------------------------
- */
+/* -- resuming ------------------------------------------------------------------------------------------------------ */
 
 static int stop_at_seven(void *context, const trm_train_progress *progress) {
   (void)context;
@@ -125,8 +124,7 @@ static void test_resume(void **state) {
   }
 }
 
-/* -- refusals -------------------------------------------------------------------------------------------------------
- */
+/* -- refusals ------------------------------------------------------------------------------------------------------ */
 
 /* Sets a value of config.json's part and resumes. */
 static void check_refused(const char *dir, const char *part, const char *key, json_t *value) {
@@ -168,8 +166,7 @@ static void test_mismatch(void **state) {
   check_remove(dir);
 }
 
-/* -- single updates --------------------------------------------------------------------------------------------------
- */
+/* -- single updates ------------------------------------------------------------------------------------------------ */
 
 typedef struct bench {
   trm_runtime *runtime;

@@ -59,8 +59,7 @@ static trm_train_config config_of(int optimizer) {
   return config;
 }
 
-/* -- formulas
- * ---------------------------------------------------------------------------------------------------------- */
+/* -- formulas ------------------------------------------------------------------------------------------------------ */
 
 static void adam_formula(bench *b, size_t from, size_t n, const trm_train_config *c, double factor, int t,
                          int atan2_step) {
@@ -136,8 +135,7 @@ static void check_weights(const bench *b, double tolerance) {
       fail_msg("weight %zu is %.9g, expected %.9g", i, (double)b->weights[i], b->p[i]);
 }
 
-/* -- tests
- * --------------------------------------------------------------------------------------------------------------- */
+/* -- tests --------------------------------------------------------------------------------------------------------- */
 
 static void follow_adam(int optimizer) {
   bench b;

@@ -5,8 +5,7 @@
 #include "base/json.h"
 #include "train/metrics.h"
 
-/* -- an independent reader of event files
- * -------------------------------------------------------------------------------- */
+/* -- an independent reader of event files -------------------------------------------------------------------------- */
 
 /* CRC-32C by long division over bits in transmission order, with the unreflected polynomial 0x1edc6f41. */
 static uint32_t crc32c_by_division(const unsigned char *data, size_t size) {
@@ -121,8 +120,7 @@ static int read_events(const char *path, event *events, int room) {
   return count;
 }
 
-/* -- tests
- * ------------------------------------------------------------------------------------------------------------------ */
+/* -- tests --------------------------------------------------------------------------------------------------------- */
 
 static void test_crc(void **state) {
   (void)state;
@@ -257,8 +255,7 @@ static void test_recorder(void **state) {
   check_remove(run.path);
 }
 
-/* -- the picture
- * -------------------------------------------------------------------------------------------------------------- */
+/* -- the picture --------------------------------------------------------------------------------------------------- */
 
 static void write_text(const char *path, const char *text) {
   trm_error err = {0};

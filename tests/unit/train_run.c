@@ -72,8 +72,7 @@ static void flip_byte(const char *path, size_t at) {
   fclose(file);
 }
 
-/* -- a run and its directory -----------------------------------------------------------------------------------------
- */
+/* -- a run and its directory --------------------------------------------------------------------------------------- */
 
 typedef struct seen {
   int64_t updates, stop_at;
@@ -219,8 +218,7 @@ static void test_patience(void **state) {
   close_bench(&b);
 }
 
-/* -- refusals --------------------------------------------------------------------------------------------------------
- */
+/* -- refusals ------------------------------------------------------------------------------------------------------ */
 
 static int second_trainer(void *context) {
   bench *b = context;
@@ -321,8 +319,7 @@ static void test_other_data(void **state) {
   close_bench(&b);
 }
 
-/* -- damaged checkpoints
- * ------------------------------------------------------------------------------------------------ */
+/* -- damaged checkpoints ------------------------------------------------------------------------------------------- */
 
 /* A run stopped after update 9 with checkpoints of 8 and 9. */
 static void stopped_run(bench *b) {
@@ -397,8 +394,7 @@ static void test_all_damaged(void **state) {
   close_bench(&b);
 }
 
-/* -- a disk that fills up
- * ------------------------------------------------------------------------------------------------ */
+/* -- a disk that fills up ------------------------------------------------------------------------------------------ */
 
 static int64_t writes_left;
 
@@ -443,8 +439,7 @@ static void test_full_disk(void **state) {
   }
 }
 
-/* -- divergence, memory
- * ------------------------------------------------------------------------------------------------- */
+/* -- divergence, memory -------------------------------------------------------------------------------------------- */
 
 static void test_diverged(void **state) {
   (void)state;

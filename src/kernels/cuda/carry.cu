@@ -5,8 +5,7 @@
 
 enum { THREADS = 256, WARPS = THREADS / 32 };
 
-/* -- refill: one warp a position. Bound by writing, of halted slots alone --------------------------------------------
- */
+/* -- refill: one warp a position. Bound by writing, of halted slots alone ------------------------------------------ */
 
 template <class T, int W> TRM_DEVICE void fill_row(T *to, const float *row, int D) {
   for (int c = (int)threadIdx.x % 32 * W; c < D; c += 32 * W) {
@@ -43,8 +42,7 @@ extern "C" void trm__cuda_refill(trm__cuda_queue *q, trm__cuda_type type, int b,
   else refill_launch<float>(q, b, L, D, halted, y0, z0, y, z);
 }
 
-/* -- noise: a thread makes the two numbers of one block of Philox. Bound by double arithmetic ------------------------
- */
+/* -- noise: a thread makes the two numbers of one block of Philox. Bound by double arithmetic ---------------------- */
 
 template <class T>
 TRM_KERNEL __launch_bounds__(THREADS) noise(T *x, size_t state, double sigma, uint64_t seed, const uint64_t *index,
@@ -71,8 +69,7 @@ extern "C" void trm__cuda_noise(trm__cuda_queue *q, trm__cuda_type type, int b, 
   else trm_launch(q, noise<float>, grid, THREADS, 0, (float *)x, state, sigma, seed, index, offset, mask, tiles);
 }
 
-/* -- merge: the shares of an example's candidates are found anew by each of its blocks. Bound by memory bandwidth ----
- */
+/* -- merge: the shares of an example's candidates are found anew by each of its blocks. Bound by memory bandwidth -- */
 
 /* NaN counts as the smallest. */
 TRM_DEVICE double q_of(const float *logits, int b, int candidate, unsigned example) {
@@ -139,8 +136,7 @@ extern "C" void trm__cuda_merge(trm__cuda_queue *q, trm__cuda_type type, int kin
   else merge_launch<float, 1>(q, kind, k, b, state, from, logits, to);
 }
 
-/* -- winner takes all ------------------------------------------------------------------------------------------------
- */
+/* -- winner takes all ---------------------------------------------------------------------------------------------- */
 
 /* One thread an example: bound by latency. */
 TRM_KERNEL __launch_bounds__(THREADS) winners(int k, int b, const trm__example_stats *stats, int32_t *winner) {
@@ -186,8 +182,7 @@ extern "C" void trm__cuda_pick(trm__cuda_queue *q, trm__cuda_type type, int k, i
   else pick_launch<uint32_t>(q, b, state, winner, from, to);
 }
 
-/* -- slots and rows ---------------------------------------------------------------------------------------------------
- */
+/* -- slots and rows ------------------------------------------------------------------------------------------------ */
 
 /* One block a slot. Bound by latency. */
 TRM_KERNEL __launch_bounds__(THREADS)

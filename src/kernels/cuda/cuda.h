@@ -40,8 +40,7 @@ typedef struct trm__cuda_queue {
   struct trm__cuda_provider *provider; /* of products, asked before the kernels here; NULL: none */
 } trm__cuda_queue;
 
-/* -- matrix products ------------------------------------------------------------------------------------------------
- */
+/* -- matrix products ----------------------------------------------------------------------------------------------- */
 
 /* x(r, p), p being the sum's index: INNER x[r*ld + p], OUTER x[p*ld + r]. */
 typedef enum trm__cuda_layout { TRM__CUDA_INNER, TRM__CUDA_OUTER } trm__cuda_layout;
@@ -141,8 +140,7 @@ typedef struct trm__cuda_packing {
 } trm__cuda_packing;
 void trm__cuda_pack(trm__cuda_queue *q, const trm__cuda_packing *matrix, int count);
 
-/* -- the mixer, whole ------------------------------------------------------------------------------------------------
- */
+/* -- the mixer, whole ---------------------------------------------------------------------------------------------- */
 
 /* out = rms over positions of (in + W_down a), [g; u] = W_gate_up in, a = silu(g) u, for every channel of every
  * example: what GATE and then RESIDUAL_NORM_T make of a layer, rounded at the same places, without storing a. bf16
@@ -163,8 +161,7 @@ int trm__cuda_mixer_fused_supported(const trm__cuda_queue *q, trm__cuda_type typ
 /* Only what is supported. */
 void trm__cuda_mixer_fused(trm__cuda_queue *q, const trm__cuda_mixer *m);
 
-/* -- attention -------------------------------------------------------------------------------------------------------
- */
+/* -- attention ----------------------------------------------------------------------------------------------------- */
 
 /* qkv [b][L][3*heads*head_dim] after RoPE -> out [b][L][heads*head_dim]; lse [b][heads][L] fp32 unless NULL: the log of
  * the sum of exp(scaled score), natural. Not causal; scale 1/sqrt(head_dim). Scores are never stored. Any L >= 1 and
@@ -188,8 +185,7 @@ void trm__cuda_attention_backward(trm__cuda_queue *q, const trm__cuda_attention 
 void trm__cuda_rope(trm__cuda_queue *q, trm__cuda_type type, void *x, ptrdiff_t ld, const float *cosines,
                     const float *sines, int b, int L, int heads, int head_dim, int backward);
 
-/* -- a whole supervision step for a few examples ----------------------------------------------------------------------
- */
+/* -- a whole supervision step for a few examples ------------------------------------------------------------------- */
 
 #define TRM__CUDA_SOLVE_LAYERS 4
 
@@ -217,8 +213,7 @@ int trm__cuda_solve_fits(const trm__cuda_queue *q, const trm__cuda_solve *s);
 size_t trm__cuda_solve_scratch(const trm__cuda_solve *s);
 void trm__cuda_solve_step(trm__cuda_queue *q, const trm__cuda_solve *s); /* one cooperative launch */
 
-/* -- norms and activations
- * --------------------------------------------------------------------------------------------- */
+/* -- norms and activations ----------------------------------------------------------------------------------------- */
 
 /* x [rows][cols] -> y (may be x) = x r, inv [rows] = r unless NULL. Backward: dx = r (dy - y mean(dy y)); dx may be dy.
  */
@@ -238,8 +233,7 @@ void trm__cuda_gate_scale(trm__cuda_queue *q, float *scale, const float *squares
 void trm__cuda_rms_gate_backward(trm__cuda_queue *q, trm__cuda_type type, void *dgu, void *act, const void *gu,
                                  const void *da, const float *scale, int rows, int inner);
 
-/* -- element-wise, n numbers of the forward type
- * ------------------------------------------------------------------------ */
+/* -- element-wise, n numbers of the forward type ------------------------------------------------------------------- */
 
 void trm__cuda_inject(trm__cuda_queue *q, trm__cuda_type type, void *h, const void *in, const void *a, const void *b,
                       size_t n); /* h = in + (a + b), b may be NULL */
@@ -247,8 +241,7 @@ void trm__cuda_blend(trm__cuda_queue *q, trm__cuda_type type, void *x, double ke
                      size_t n); /* x = keep x + take other; other may be x */
 void trm__cuda_convert(trm__cuda_queue *q, trm__cuda_type type, void *x, float *f32, size_t n, int to_f32);
 
-/* -- embedding and heads
- * ------------------------------------------------------------------------------------------------- */
+/* -- embedding and heads ------------------------------------------------------------------------------------------- */
 
 typedef struct trm__cuda_embed {
   trm__cuda_type type;
@@ -288,8 +281,7 @@ typedef struct trm__cuda_heads {
 size_t trm__cuda_heads_scratch(int b, int S, int D, int V);
 void trm__cuda_heads_run(trm__cuda_queue *q, const trm__cuda_heads *h);
 
-/* -- carry
- * ----------------------------------------------------------------------------------------------------------------- */
+/* -- carry --------------------------------------------------------------------------------------------------------- */
 
 void trm__cuda_refill(trm__cuda_queue *q, trm__cuda_type type, int b, int L, int D, const uint8_t *halted,
                       const float *y0, const float *z0, void *y, void *z);

@@ -1,7 +1,8 @@
 /* The language of the kernels: what they use of CUDA beyond plain C++, in one place, so that the same sources compile
- * twice - with nvcc for GPUs, and with a host compiler for tests, where TRM_EMULATE is defined and each thread of a block
- * is a coroutine (tests/cuda/emulate). A kernel may use threadIdx, blockIdx, blockDim, gridDim, __syncthreads, __syncwarp,
- * the shuffles and votes with _sync over whole warps, and what is below; shared memory only through trm_shared().
+ * twice - with nvcc for GPUs, and with a host compiler for tests, where TRM_EMULATE is defined and each thread of a
+ * block is a coroutine (tests/cuda/emulate). A kernel may use threadIdx, blockIdx, blockDim, gridDim, __syncthreads,
+ * __syncwarp, the shuffles and votes with _sync over whole warps, and what is below; shared memory only through
+ * trm_shared().
  *
  * Fragments of mma and ldmatrix are laid out as in the PTX manual, "Matrix fragments for mma.m16n8k16". */
 #ifndef TRM_KERNELS_CUDA_DEVICE_CUH
@@ -66,7 +67,7 @@ TRM_DEVICE unsigned char *trm_shared(void) {
   return trm__shared_memory;
 }
 
-/* -- asynchronous copies to shared memory ------------------------------------------------------------------------------ */
+/* -- asynchronous copies to shared memory -------------------------------------------------------------------------- */
 
 /* 16 bytes, both sides aligned; zeros when not valid (from is then not read, but must be a pointer into the array). */
 TRM_DEVICE void trm_copy16(void *shared, const void *from, bool valid) {
@@ -87,7 +88,7 @@ template <int N> TRM_DEVICE void trm_copy_wait(void) {
   asm volatile("cp.async.wait_group %0;\n" ::"n"(N) : "memory");
 }
 
-/* -- tensor cores, by warps (sm_80) -------------------------------------------------------------------------------------- */
+/* -- tensor cores, by warps (sm_80) -------------------------------------------------------------------------------- */
 
 /* Four 8x8 matrices of bf16; lanes 8i..8i+7 give the addresses (16-byte aligned) of the rows of matrix i. */
 TRM_DEVICE void trm_ldmatrix(uint32_t r[4], const void *row) {
@@ -112,15 +113,15 @@ TRM_DEVICE void trm_mma(float c[4], const uint32_t a[4], const uint32_t b[2]) {
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-/* -- named barriers: `threads` (a multiple of 32) meet at barrier id 1..15 ------------------------------------------------- */
+/* -- named barriers: `threads` (a multiple of 32) meet at barrier id 1..15 ----------------------------------------- */
 
 TRM_DEVICE void trm_barrier(int id, int threads) {
   asm volatile("bar.sync %0, %1;\n" ::"r"(id), "r"(threads) : "memory");
 }
 
-/* -- tensor cores, by warpgroups (sm_90a): kernels/cuda/wgmma.cuh ------------------------------------------------------------ */
+/* -- tensor cores, by warpgroups (sm_90a): kernels/cuda/wgmma.cuh -------------------------------------------------- */
 
-/* -- the whole grid (cooperative launches) ---------------------------------------------------------------------------------- */
+/* -- the whole grid (cooperative launches) ------------------------------------------------------------------------- */
 
 /* All blocks of the grid meet; count is a word of device memory, 0 before the launch and left to itself after it. Needs
  * trm_launch_cooperative. Writes before it are seen by all after it. Between arriving and waiting (for what arriving
@@ -147,7 +148,7 @@ TRM_DEVICE void trm_grid_barrier(unsigned *count) {
   trm_grid_wait(count, trm_grid_arrive(count));
 }
 
-/* -- launching, on the host -------------------------------------------------------------------------------------------------- */
+/* -- launching, on the host ---------------------------------------------------------------------------------------- */
 
 static inline void trm__cuda_note(trm__cuda_queue *q, const char *name, cudaError_t error, dim3 grid, int threads) {
   if (error == cudaSuccess && q->check) error = cudaStreamSynchronize((cudaStream_t)q->stream);
@@ -163,8 +164,8 @@ static inline void trm__cuda_note(trm__cuda_queue *q, const char *name, cudaErro
 /* name: of the kernel, for messages. shared: bytes of dynamic shared memory. Kernels that need an opt-in for it get the
  * device's most: the attribute is the kernel's, not the launch's, and must not shrink under a launch in a graph. */
 template <class... P, class... A>
-static inline void trm_launch_as(bool cooperative, trm__cuda_queue *q, const char *name, void (*kernel)(P...), dim3 grid,
-                                 int threads, size_t shared, A... args) {
+static inline void trm_launch_as(bool cooperative, trm__cuda_queue *q, const char *name, void (*kernel)(P...),
+                                 dim3 grid, int threads, size_t shared, A... args) {
   if (q->fault) return;
   cudaError_t error = cudaSuccess;
   size_t most = (size_t)q->shared_per_block > shared ? (size_t)q->shared_per_block : shared;

@@ -17,8 +17,7 @@ template <int W, class OP> static void each_launch(trm__cuda_queue *q, const OP 
   else if (n) trm_launch(q, (each<1, OP>), grid, THREADS, 0, o, n);
 }
 
-/* -- h = in + (a + b) -----------------------------------------------------------------------------------------------
- */
+/* -- h = in + (a + b) ---------------------------------------------------------------------------------------------- */
 
 template <class T> struct inject_op {
   T *h;
@@ -51,8 +50,7 @@ extern "C" void trm__cuda_inject(trm__cuda_queue *q, trm__cuda_type type, void *
   else inject<float>(q, h, in, a, b, n);
 }
 
-/* -- x = keep x + take other ----------------------------------------------------------------------------------------
- */
+/* -- x = keep x + take other --------------------------------------------------------------------------------------- */
 
 template <class T> struct blend_op {
   T *x;
@@ -81,8 +79,7 @@ extern "C" void trm__cuda_blend(trm__cuda_queue *q, trm__cuda_type type, void *x
   else blend<float>(q, x, keep, other, take, n);
 }
 
-/* -- storage to fp32 and back ---------------------------------------------------------------------------------------
- */
+/* -- storage to fp32 and back -------------------------------------------------------------------------------------- */
 
 template <class FROM, class TO> struct convert_op {
   TO *to;

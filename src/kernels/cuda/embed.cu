@@ -11,8 +11,7 @@
 
 enum { THREADS = 256, WARPS = THREADS / 32 };
 
-/* -- forward: one warp a position. Bound by writing e ----------------------------------------------------------------
- */
+/* -- forward: one warp a position. Bound by writing e -------------------------------------------------------------- */
 
 /* Numbers at .. of the prefix of one example. */
 template <class T, int W> TRM_DEVICE void read_prefix(float (&x)[W], const trm__cuda_embed &e, int example, int at) {
@@ -63,8 +62,7 @@ extern "C" void trm__cuda_embed_forward(trm__cuda_queue *q, const trm__cuda_embe
   else forward_launch<float>(q, e);
 }
 
-/* -- how the sums are cut: by shapes alone ----------------------------------------------------------------------------
- */
+/* -- how the sums are cut: by shapes alone ------------------------------------------------------------------------- */
 
 enum {
   LEAST_ROWS = 64, /* of one block */
@@ -94,8 +92,7 @@ extern "C" size_t trm__cuda_embed_scratch(int b, int S, int P, int D, int V, int
   return table_scratch(b, S, D, V) + more;
 }
 
-/* -- gradient of the table. Bound by reading de -----------------------------------------------------------------------
- */
+/* -- gradient of the table. Bound by reading de -------------------------------------------------------------------- */
 
 /* A row of sums holds the lanes' first four numbers, then their next four, so that neighbours meet no bank twice: where
  * a lane's numbers lie, and which column the sum at i is of. */
@@ -161,8 +158,7 @@ template <class T, int W> static void table_launch(trm__cuda_queue *q, const trm
              (rows + chunks - 1) / chunks, tokens);
 }
 
-/* -- gradient of the positions: a thread sums one vector over some examples. Bound by reading de ----------------------
- */
+/* -- gradient of the positions: a thread sums one vector over some examples. Bound by reading de ------------------- */
 
 template <class T, int W>
 TRM_KERNEL __launch_bounds__(THREADS) embed_positions(const T *de, float *partial, size_t n, int b, int part) {
@@ -187,8 +183,7 @@ template <class T, int W> static void positions_launch(trm__cuda_queue *q, const
              (const T *)e->de, partial, n, e->b, (e->b + parts - 1) / parts);
 }
 
-/* -- gradient of the puzzle rows. Bound by memory, and small ----------------------------------------------------------
- */
+/* -- gradient of the puzzle rows. Bound by memory, and small ------------------------------------------------------- */
 
 template <class T>
 TRM_KERNEL __launch_bounds__(THREADS) embed_rows(float *drows, const T *de, int ndim, size_t state, float scale) {

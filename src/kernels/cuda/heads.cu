@@ -24,8 +24,7 @@ template <class T> struct room {
   int ints[WARPS];
 };
 
-/* -- rows of y and of the head
- * ----------------------------------------------------------------------------------------- */
+/* -- rows of y and of the head ------------------------------------------------------------------------------------- */
 
 /* Columns s0.. of a row of D numbers, this lane's part: vectors lane, lane + 32, ... Zeros beyond D. */
 template <int W, class T> TRM_DEVICE void read_span(float (&x)[EACH], const T *row, int s0, int D) {
@@ -68,8 +67,7 @@ TRM_DEVICE const void *row_of(const trm__cuda_heads &h, const void *y, size_t si
   return (const char *)y + ((size_t)blockIdx.x * (size_t)(h.P + h.S) + (size_t)p) * (size_t)h.D * size;
 }
 
-/* -- forward
- * ------------------------------------------------------------------------------------------------------------- */
+/* -- forward ------------------------------------------------------------------------------------------------------- */
 
 /* The sums over the warp of four numbers a lane: lanes 8u..8u+7 get number u. */
 TRM_DEVICE float sum_four(const float (&x)[TOKENS]) {
@@ -130,8 +128,7 @@ template <class T> TRM_DEVICE void forward_q(const trm__cuda_heads &h) {
   }
 }
 
-/* -- losses
- * -------------------------------------------------------------------------------------------------------------- */
+/* -- losses -------------------------------------------------------------------------------------------------------- */
 
 TRM_DEVICE int first_maximum(const float *a, int n) {
   int best = 0;
@@ -220,8 +217,7 @@ TRM_DEVICE void losses(const trm__cuda_heads &h, double *doubles, int *ints) {
   h.dq[2 * blockIdx.x + 1] = 0;
 }
 
-/* -- gradient of y
- * -------------------------------------------------------------------------------------------------------- */
+/* -- gradient of y ------------------------------------------------------------------------------------------------- */
 
 /* What q adds to row 0. */
 template <class T> TRM_DEVICE float q_part(const trm__cuda_heads &h, int c) {
@@ -289,8 +285,7 @@ template <class T, int W> TRM_KERNEL __launch_bounds__(THREADS, 2) heads(trm__cu
   backward_state<T, W>(h, r->head);
 }
 
-/* -- gradients of the weights
- * ------------------------------------------------------------------------------------------- */
+/* -- gradients of the weights -------------------------------------------------------------------------------------- */
 
 enum {
   SUMMERS = 128,   /* threads of a block, each with some columns */

@@ -104,8 +104,7 @@ extern "C" void trm__cuda_rms_rows_backward(trm__cuda_queue *q, trm__cuda_type t
   else rows_launch<float, true>(q, dx, r, dy, y, rows, cols, 0);
 }
 
-/* -- columns: a block takes ACROSS vectors of one example's rows, all the way down ----------------------------------
- */
+/* -- columns: a block takes ACROSS vectors of one example's rows, all the way down --------------------------------- */
 
 enum { ACROSS = 8, DOWN = THREADS / ACROSS, COL_HELD = 4 }; /* a thread holds every 32nd row */
 
@@ -248,8 +247,7 @@ extern "C" void trm__cuda_rms_cols_backward(trm__cuda_queue *q, trm__cuda_type t
   else cols_launch<float, true>(q, dx, r, dy, y, b, rows, cols, 0);
 }
 
-/* -- RMS_GATE -------------------------------------------------------------------------------------------------------
- */
+/* -- RMS_GATE ------------------------------------------------------------------------------------------------------ */
 
 enum { OCTET = 8 }; /* lanes a row; also the numbers of which gates and ups are interleaved */
 

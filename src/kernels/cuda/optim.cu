@@ -4,8 +4,7 @@
 
 enum { THREADS = 256, RUNS = 16, BLOCKS_A_SM = 4 };
 
-/* -- dense: one launch for up to RUNS runs. Bound by memory bandwidth: five arrays read, four written
- * ------------------ */
+/* -- dense: one launch for up to RUNS runs. Bound by memory bandwidth: five arrays read, four written -------------- */
 
 struct dense_list {
   trm__dense run[RUNS];
@@ -88,8 +87,7 @@ extern "C" void trm__cuda_dense(trm__cuda_queue *q, const trm__update_state *sta
   }
 }
 
-/* -- puzzle rows: the block of an identifier's first example steps its row. Bound by latency -------------------------
- */
+/* -- puzzle rows: the block of an identifier's first example steps its row. Bound by latency ----------------------- */
 
 /* bits [b / 32, rounded up]: which examples have this identifier. */
 TRM_DEVICE void find_same(uint32_t *bits, const int32_t *ids, int b, int id) {

@@ -63,8 +63,7 @@ TRM_DEVICE trm__place trm__place_of(const trm__cuda_product &p, const trm__tilin
   return at;
 }
 
-/* -- eight numbers --------------------------------------------------------------------------------------------------
- */
+/* -- eight numbers ------------------------------------------------------------------------------------------------- */
 
 TRM_DEVICE void trm__read8(float v[8], const float *from) {
   float4 low = *(const float4 *)from, high = *(const float4 *)(from + 4);
@@ -153,8 +152,7 @@ template <> TRM_DEVICE_SPECIAL float trm__sigmoid_for<trm_bf16>(float x) {
   return __fdividef(1.0f, 1.0f + __expf(-x));
 }
 
-/* -- what becomes of a tile -------------------------------------------------------------------------------------------
- */
+/* -- what becomes of a tile ---------------------------------------------------------------------------------------- */
 
 /* That the squares of a row are summed in: the same for all shapes, as bits are. */
 enum { TRM__NORM_PARTS = 4 };

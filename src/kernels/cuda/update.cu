@@ -7,8 +7,7 @@
 
 enum { THREADS = 256, WARPS = THREADS / 32 };
 
-/* -- before the step --------------------------------------------------------------------------------------------------
- */
+/* -- before the step ----------------------------------------------------------------------------------------------- */
 
 TRM_DEVICE double schedule(const trm__update_rule &rule, int64_t t) {
   if (t < rule.warmup) return (double)t / (double)rule.warmup;
@@ -38,8 +37,7 @@ extern "C" void trm__cuda_update_begin(trm__cuda_queue *q, trm__update_state *st
   trm_launch(q, update_begin, dim3(1), THREADS, 0, state, *rule, index, count);
 }
 
-/* -- between gradients and optimizers ---------------------------------------------------------------------------------
- */
+/* -- between gradients and optimizers ------------------------------------------------------------------------------ */
 
 struct judge_room {
   double part[WARPS];
@@ -110,8 +108,7 @@ extern "C" void trm__cuda_sum_squares(trm__cuda_queue *q, const float *x, size_t
              sum);
 }
 
-/* -- after it ---------------------------------------------------------------------------------------------------------
- */
+/* -- after it ------------------------------------------------------------------------------------------------------ */
 
 /* With the exploration's probability uniform in 2..max_steps, otherwise 0. */
 TRM_DEVICE int64_t least_steps(const trm__update_rule &rule, uint64_t index) {

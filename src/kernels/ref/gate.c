@@ -46,8 +46,7 @@ void trm__ref_rms_gate_rows_backward(trm__real *dgu, trm__real *act, const trm__
   }
 }
 
-/* -- over columns: LANES at a time, so that rows are read along memory ----------------------------------------------
- */
+/* -- over columns: LANES at a time, so that rows are read along memory --------------------------------------------- */
 
 static void column_factors(trm__real r[LANES], const trm__real *g, const trm__real *u, int rows, int cols, int width,
                            double eps) {

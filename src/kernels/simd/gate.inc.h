@@ -49,8 +49,7 @@ void NAME(rms_gate_rows_backward)(float *dgu, float *act, const float *gu, const
   }
 }
 
-/* -- over columns: a vector of them at a time ------------------------------------------------------------------------
- */
+/* -- over columns: a vector of them at a time ---------------------------------------------------------------------- */
 
 ALWAYS_INLINE vf column_factors(const float *g, const float *u, int rows, size_t cols, vf eps, int count) {
   vf sum = v_zero();

@@ -1,7 +1,8 @@
 /* The host's side of kernels/cuda/wgmma.cuh. Operands are found as the hardware finds them, from the descriptor's bits
  * alone: each number's address from the two distances, then the swizzle, which exchanges bits 4-6 of the address with
- * their exclusive or with bits 7-9; that of 64 bytes bits 4-5 with bits 7-8. Each thread makes its own sums of a product, some products at once and some as late
- * as the wait allows, so that tiles which come too late or go too early show in the numbers. */
+ * their exclusive or with bits 7-9; that of 64 bytes bits 4-5 with bits 7-8. Each thread makes its own sums of a
+ * product, some products at once and some as late as the wait allows, so that tiles which come too late or go too early
+ * show in the numbers. */
 #ifndef TRM_TESTS_CUDA_WGMMA_EMULATE_H
 #define TRM_TESTS_CUDA_WGMMA_EMULATE_H
 
@@ -33,9 +34,10 @@ TRM_DEVICE float trm__wgmma_number(uint64_t descriptor, bool mn_major, int row, 
   if (mode != 1 && !(mode == 2 && !mn_major))
     trm::fail("wgmma with swizzle mode %d: only 128 bytes is emulated, and 64 along k", (int)mode);
   if (descriptor >> 49 & 7) trm::fail("wgmma with a base offset");
-  uint32_t at = mn_major ? (uint32_t)(row / 64) * leading + (uint32_t)(k / 8) * stride + (uint32_t)(k % 8) * 128 +
-                               (uint32_t)(row % 64) * 2
-                         : (uint32_t)(row / 8) * stride + (uint32_t)(row % 8) * (mode == 1 ? 128 : 64) + (uint32_t)k * 2;
+  uint32_t at = mn_major
+                    ? (uint32_t)(row / 64) * leading + (uint32_t)(k / 8) * stride + (uint32_t)(k % 8) * 128 +
+                          (uint32_t)(row % 64) * 2
+                    : (uint32_t)(row / 8) * stride + (uint32_t)(row % 8) * (mode == 1 ? 128 : 64) + (uint32_t)k * 2;
   at += start;
   at ^= (at >> 7 & (mode == 1 ? 7 : 3)) << 4;
   if (at + 2 > trm::self->shared_bytes) trm::fail("wgmma reads byte %u of %zu", at, trm::self->shared_bytes);
