@@ -29,11 +29,13 @@
   "ema_from=5000 batch=384 steps=8000 "
 
 /* On a CPU new examples are worth more than steps on old ones: a slot keeps its example for four supervision steps at
- * most, one recursion cycle a step. Solving may take more steps than training did, and gains from it. */
+ * most, one recursion cycle a step. Solving may take more steps than training did, and gains from it. As with FAST,
+ * Muon learns faster than AdamW once the activation is rms-gated (docs/performance.md). */
 #define SMALL                                                                                                          \
   MIXER "hidden_size=64 num_heads=4 L_layers=2 H_cycles=1 L_cycles=2 expansion=4 puzzle_emb_ndim=0 puzzle_emb_len=0 "  \
-        "halt_max_steps=4 halt_exploration_prob=0.1 forward_dtype=float32 augment=1 optimizer=adamw batch=64 "         \
-        "lr=3e-3 lr_warmup_steps=50 lr_min_ratio=0.1 beta1=0.9 beta2=0.99 weight_decay=0.01 ema_decay=0.98 clip=1 "    \
+        "halt_max_steps=4 halt_exploration_prob=0.1 forward_dtype=float32 augment=1 activation=rms_gate batch=64 "     \
+        "optimizer=muon muon_lr=0.02 muon_weight_decay=0.005 lr=1e-3 lr_warmup_steps=50 lr_min_ratio=0.1 "             \
+        "beta1=0.9 beta2=0.99 weight_decay=0.01 ema_decay=0.98 clip=1 "                                                \
         "save_every=500 "
 
 static const struct {
