@@ -23,7 +23,7 @@ typedef enum trm_solver_dtype {
 typedef struct trm_solver_config {
   int64_t max_steps;     /* supervision steps at most; 0: the model's halt_max_steps, as in training */
   int halt;              /* 1: a puzzle leaves when its halting logit exceeds halt_threshold */
-  double halt_threshold; /* on the logit of q; 0 is a probability of one half */
+  double halt_threshold; /* on the logit of q; 0 is a probability of one half, 2 (default) of 0.88 */
   int dtype;             /* trm_solver_dtype */
   int64_t batch;         /* puzzles at once; 0: chosen from measured steps, results are the same */
   double damping;        /* of the latent, in place of the model's; negative: the model's */
@@ -33,7 +33,7 @@ typedef struct trm_solver_config {
   int64_t puzzles;       /* the most that a call will bring, so that no memory is taken for more; 0: unknown */
 } trm_solver_config;
 const trm_option *trm_solver_options(size_t *count);
-trm_solver_config trm_solver_config_default(void); /* 16 steps, halting at 0 */
+trm_solver_config trm_solver_config_default(void); /* 16 steps, halting at 2 */
 
 typedef struct trm_solver trm_solver;
 /* runtime is borrowed; the model's weights are copied, so it may be closed. */

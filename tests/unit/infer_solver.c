@@ -231,7 +231,7 @@ static void configurations_are_checked(void **state) {
   trm_solver_config good = trm_solver_config_default(), c;
   assert_int_equal(good.max_steps, 16);
   assert_int_equal(good.halt, 1);
-  assert_true(good.halt_threshold == 0);
+  assert_true(good.halt_threshold == 2);
   c = good, c.max_steps = -1;
   CHECK_FAILS(trm_solver_open(&solver, f.runtime, f.model, &c, &err), TRM_E_USAGE, err, "max_steps");
   c = good, c.batch = -1;
