@@ -57,8 +57,8 @@ static const struct {
     {"sudoku-mlp-eqr", "sudoku-mlp with random starts and damped, noisy latent cycles (EqR)",
      SUDOKU_MIXER "damping=0.05 latent_noise=0.01 start_noise=1"},
     {"sudoku-4x4", "Sudoku 4x4 for CPUs: seconds", SMALL "seq_len=16 vocab_size=6 halt_max_steps=16 steps=300"},
-    {"sudoku-6x6", "minimal Sudoku 6x6 for CPUs: two minutes on two cores", SMALL "seq_len=36 vocab_size=8 steps=900"},
-    {"sudoku-9x9", "easy Sudoku 9x9 for CPUs: four minutes on two cores", SMALL "seq_len=81 vocab_size=11 steps=800"},
+    {"sudoku-6x6", "minimal Sudoku 6x6 for CPUs: a minute on two cores", SMALL "seq_len=36 vocab_size=8 steps=900"},
+    {"sudoku-9x9", "easy Sudoku 9x9 for CPUs: two minutes on two cores", SMALL "seq_len=81 vocab_size=11 steps=800"},
 };
 
 size_t trm_presets(void) {
