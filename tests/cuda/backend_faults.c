@@ -9,14 +9,6 @@
 
 static const shape small = {"small", 1, 5, 0, 8, 0, 4, 64, 64, 1, TRM__POS_NONE, TRM__SILU};
 
-static void refused(const char *device, trm_status expected, const char *text) {
-  trm__backend *be = NULL;
-  trm_error err;
-  CHECK_FAILS(trm__backend_open(&be, device, NULL, NULL, &err), expected, err, text);
-  assert_null(be);
-  assert_int_equal(emulate_device_bytes() + emulate_host_bytes(), 0);
-}
-
 static void names(void **state) {
   (void)state;
   static const char *const bad[] = {

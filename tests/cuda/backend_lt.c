@@ -25,12 +25,8 @@ static void close_lt(side *s) {
 
 /* -- opening ------------------------------------------------------------------------------------------------------- */
 
-static void refused(const char *device, trm_status expected, const char *text) {
-  trm__backend *be = NULL;
-  trm_error err;
-  CHECK_FAILS(trm__backend_open(&be, device, NULL, NULL, &err), expected, err, text);
-  assert_null(be);
-  assert_int_equal(emulate_device_bytes() + emulate_host_bytes(), 0);
+static void lt_refused(const char *device, trm_status expected, const char *text) {
+  refused(device, expected, text);
   assert_int_equal(emulate_cublaslt_objects(), 0);
 }
 
@@ -43,8 +39,8 @@ static void names(void **state) {
   assert_true(choice.lt == (1 << TRM__CUDA_STORE | 1 << TRM__CUDA_PARTIAL) && choice.check);
   assert_int_equal(trm__gpu_parse(&choice, "cuda", NULL), TRM_OK);
   assert_int_equal(choice.lt, 0);
-  refused("cuda,cublaslt=", TRM_E_USAGE, "cublaslt");
-  refused("cuda,cublas", TRM_E_USAGE, "cublaslt");
+  lt_refused("cuda,cublaslt=", TRM_E_USAGE, "cublaslt");
+  lt_refused("cuda,cublas", TRM_E_USAGE, "cublaslt");
 }
 
 static void a_missing_library_is_an_error(void **state) {
@@ -58,8 +54,8 @@ static void a_missing_library_is_an_error(void **state) {
   assert_non_null(strstr(why, "cublasLtCreate is not in it"));
   trm__gpu_lt_libraries(none);
   trm__gpu_lt_stand_in(NULL);
-  refused("cuda,cublaslt", TRM_E_UNSUPPORTED, "install cuBLAS of CUDA 13 or 12");
-  refused("cuda,cublaslt", TRM_E_UNSUPPORTED, "libtrm-no-such-library.so.1");
+  lt_refused("cuda,cublaslt", TRM_E_UNSUPPORTED, "install cuBLAS of CUDA 13 or 12");
+  lt_refused("cuda,cublaslt", TRM_E_UNSUPPORTED, "libtrm-no-such-library.so.1");
   trm__gpu_lt_libraries(NULL);
 }
 
@@ -67,10 +63,10 @@ static void a_library_that_does_not_work_is_an_error(void **state) {
   (void)state;
   trm__gpu_lt_stand_in(emulate_cublaslt());
   emulate_cublaslt_absent(1);
-  refused("cuda,cublaslt", TRM_E_UNSUPPORTED, "cublasStatus_t 1");
+  lt_refused("cuda,cublaslt", TRM_E_UNSUPPORTED, "cublasStatus_t 1");
   emulate_cublaslt_absent(0);
   emulate_memory((size_t)24 << 20);
-  refused("cuda,cublaslt", TRM_E_MEMORY, "cuBLASLt's workspace");
+  lt_refused("cuda,cublaslt", TRM_E_MEMORY, "cuBLASLt's workspace");
   emulate_reset();
 }
 

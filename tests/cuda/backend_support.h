@@ -56,6 +56,17 @@ UNUSED static void close_side(side *s) {
 #endif
 }
 
+#ifdef TRM_EMULATE
+/* The device does not open, says why, and leaves nothing behind. */
+UNUSED static void refused(const char *device, trm_status expected, const char *text) {
+  trm__backend *be = NULL;
+  trm_error err;
+  CHECK_FAILS(trm__backend_open(&be, device, NULL, NULL, &err), expected, err, text);
+  assert_null(be);
+  assert_int_equal(emulate_device_bytes() + emulate_host_bytes(), 0);
+}
+#endif
+
 /* -- numbers ------------------------------------------------------------------------------------------------------- */
 
 UNUSED static trm__real *numbers(size_t n, uint64_t seed, double scale) {

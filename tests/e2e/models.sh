@@ -75,13 +75,16 @@ json 'v["model"].endswith("named/mine.safetensors")'
 printf 'question,answer\n1%080d,1%080d\n' 0 0 | sed 's/0/./g' >nine.csv
 refuse 2 '81 cells' prefix/bin/trm eval nine.csv
 
-# -- the model that ships: its card says what it is, and it solves a newspaper's puzzle --
+# -- the model that ships: its card says what it is, it solves a newspaper's puzzle, and most of 200 new ones --
 if [ -n "${TRM_SOURCE_DIR:-}" ]; then
   run 0 "$TRM" info --json
   json 'v["model"].endswith("models/sudoku-9x9.safetensors") or v["model"].endswith("models/sudoku-extreme.safetensors")'
   json 'all(v["card"][k] for k in ("data", "recipe", "steps", "minutes", "accuracy"))'
   run 0 "$TRM" solve 53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79 --json
   json 'v["answer"] == "534678912672195348198342567859761423426853791713924856961537284287419635345286179"'
+  run 0 "$TRM" data make --out fresh --size 9 --train 1 --test 200 --no-minimal --min-clues 35 --max-clues 40 --seed 77 --quiet
+  run 0 "$TRM" eval fresh --halt --json --quiet
+  json 'v["puzzles"] == 200 and v["exact"] >= 194 and v["mean_steps"] < 8'
 fi
 
 # -- for 9x9 the model for extreme Sudoku comes before others, and a program in its build folder takes the source's --

@@ -118,7 +118,6 @@ evaluate() {
   keep "$3" "$2" "$work/eval.json"
 }
 
-
 # -- lease ------------------------------------------------------------------------------------------------------------
 
 within() { # PERCENT PART...: a part with so much of --limit
