@@ -49,14 +49,17 @@ static trm_status quantize_tensor(image *to, const trm__param *p, const trm__rea
   return TRM_OK;
 }
 
-/* The original's metadata, its configuration with forward_dtype int8, and where it comes from. */
+/* The original's metadata, its configuration with forward_dtype int8, and where it comes from, unless JSON cannot hold
+ * that path. */
 static trm_status compose_metadata(json_t **out, const trm_model *model, trm_error *err) {
   trm_model_config changed = model->config;
   changed.forward_dtype = TRM_INT8;
   char *text = trm__model_config_text(&changed);
-  const trm__model_entry entries[] = {{"trm.config", text}, {"trm.quantized_from", model->path}};
+  json_t *from = json_string(model->path); /* NULL: not UTF-8 */
+  const trm__model_entry entries[] = {{"trm.config", text}, {"trm.quantized_from", from ? model->path : NULL}};
   trm_status status =
       text ? trm__model_metadata(out, model, entries, 2, err) : trm__fail_memory(err, model->path, 4096);
+  json_decref(from);
   free(text);
   return status;
 }

@@ -223,6 +223,7 @@ refuse 2 'not UTF-8.*rename' "$TRM" train six.csv --run "$odd-run" $tiny --steps
 cp "$model" "$odd.safetensors"
 "$TRM" info "$odd.safetensors" --json >out || fail "info of a path that is not UTF-8"
 grep -q '"model": "caf?.safetensors"' out || fail "info --json: $(head -3 out)"
+"$TRM" quantize "$odd.safetensors" -o odd-small.safetensors --quiet >out || fail "quantize of a path that is not UTF-8"
 "$TRM" eval "$odd.safetensors" "$odd.csv" --limit 2 --max-steps 1 --quiet --json >out || fail "eval of paths that are not UTF-8"
 grep -q '"data": "caf?.csv"' out || fail "eval --json: $(head -3 out)"
 if [ "$(id -u)" != 0 ]; then
