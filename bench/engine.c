@@ -16,7 +16,7 @@
 #include "bench.h"
 #include "cases.h"
 #include "infer/engine.h"
-#include "model/model_file.h"
+#include "model/file/model_file.h"
 
 enum { PUZZLES = 1000, MOST_STEPS = 16, LOGITS = 4096 };
 #define HALTING 0.33 /* of the steps */

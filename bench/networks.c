@@ -11,7 +11,7 @@
 #include "bench.h"
 #include "cases.h"
 #include "model/network.h"
-#include "train/memory.h"
+#include "train/plan.h"
 
 /* A network on one runtime with its buffers, which lie on the runtime's device. */
 typedef struct network_state {

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 void cli_defaults(const cli_command *command) {
   cli_table tables[CLI_TABLES];

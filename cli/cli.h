@@ -12,7 +12,7 @@
 #include <trm/options.h>
 #include <trm/trm.h>
 
-#include "base/options.h"
+#include "base/text/options.h"
 
 /* Exit codes, as the man pages give them. CLI_CONTINUE is no exit code: the caller goes on. */
 enum { CLI_CONTINUE = -1, CLI_OK = 0, CLI_UNSOLVED = 1, CLI_USAGE = 2, CLI_INPUT = 3, CLI_FAULT = 4 };

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "puzzles.h"
+#include "cli/puzzles.h"
 
 static struct {
   char out[1024], card[1024];

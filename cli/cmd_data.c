@@ -3,8 +3,8 @@
 #include <string.h>
 #include <trm/data.h>
 
-#include "cli.h"
-#include "grid.h"
+#include "cli/cli.h"
+#include "cli/ui/grid.h"
 
 static struct {
   int json, quiet;

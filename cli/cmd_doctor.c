@@ -5,7 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static struct {
   char device[CLI_DEVICE];

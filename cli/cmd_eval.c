@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "grid.h"
-#include "puzzles.h"
+#include "cli/puzzles.h"
+#include "cli/ui/grid.h"
 
 static struct {
   char split[64], device[CLI_DEVICE];

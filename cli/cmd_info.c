@@ -3,8 +3,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "grid.h"
-#include "puzzles.h"
+#include "cli/puzzles.h"
+#include "cli/ui/grid.h"
 
 static struct { int tensors, json; } opt;
 

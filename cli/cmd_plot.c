@@ -2,7 +2,7 @@
 #include <string.h>
 #include <trm/train.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static struct { char out[1024]; } opt;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "puzzles.h"
+#include "cli/puzzles.h"
 
 static struct {
   char out[1024], data[1024], split[64], device[CLI_DEVICE];

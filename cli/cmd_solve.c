@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "grid.h"
-#include "puzzles.h"
+#include "cli/puzzles.h"
+#include "cli/ui/grid.h"
 
 #define CHUNK 4096 /* puzzles of one call: bounds memory, and is enough to keep the engine's slots full */
 

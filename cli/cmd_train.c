@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <trm/train.h>
 
-#include "cli.h"
-#include "grid.h"
+#include "cli/cli.h"
+#include "cli/ui/grid.h"
 
 static struct {
   char preset[64], resume[1024], device[CLI_DEVICE];

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 const cli_command *const cli_commands[] = {
     &cli_data_make, &cli_data_import, &cli_data_info, &cli_data_check, &cli_train,  &cli_eval, &cli_solve,

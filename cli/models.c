@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "puzzles.h"
+#include "cli/puzzles.h"
 
 #define SUDOKU_CELLS 81
 #define SUDOKU_MODEL "sudoku-extreme.safetensors"

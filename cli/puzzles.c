@@ -1,5 +1,5 @@
 /* Reading puzzles: see puzzles.h. Every error names the file, the line and the column. */
-#include "puzzles.h"
+#include "cli/puzzles.h"
 
 #include <errno.h>
 #include <stdlib.h>

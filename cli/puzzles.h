@@ -2,7 +2,7 @@
 #ifndef TRM_CLI_PUZZLES_H
 #define TRM_CLI_PUZZLES_H
 
-#include "cli.h"
+#include "cli/cli.h"
 
 #include <trm/solve.h>
 

@@ -1,5 +1,5 @@
 # The CUDA toolkit: nvcc >= 12, its headers and libcudart_static. Sets TRM_CUDA_FOUND and trm_cuda_objects, one object a
-# src/kernels/cuda/*.cu. Custom commands rather than CMake's CUDA language: files differ in the architectures they are
+# .cu file below src/kernels/cuda. Custom commands rather than CMake's CUDA language: files differ in the architectures they are
 # for, the assembler's report is kept beside each object (tools/check_cuda_spills reads it), and a missing or broken
 # toolkit is one status line, not an error.
 set(TRM_CUDA AUTO CACHE STRING "kernels for NVIDIA GPUs: AUTO (when nvcc >= 12 is there), ON or OFF")
@@ -53,7 +53,7 @@ endfunction()
 
 # -fno-threadsafe-statics: the only statics are in the stubs of kernel<<<...>>>(), which nothing calls; with guards they
 # would need the C++ runtime.
-# trm_cuda_compile(source): src/kernels/cuda/name.cu -> cuda/name.o and cuda/name.ptxas in the build tree. name_sm90a.cu is
+# trm_cuda_compile(source): src/kernels/cuda/**/name.cu -> cuda/name.o and cuda/name.ptxas in the build tree. name_sm90a.cu is
 # for sm_90a alone.
 function(trm_cuda_compile source)
   get_filename_component(name ${source} NAME_WE)
@@ -93,7 +93,7 @@ elseif(why)
   message(STATUS "CUDA: left out (${why})")
 else()
   set(TRM_CUDA_FOUND ON)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/cuda/*.cu)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/cuda/*.cu)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/cuda)
   foreach(source ${sources})
     trm_cuda_compile(${source})

@@ -1,5 +1,5 @@
-# The CUDA sources compiled for the host, for tests on machines without a card or toolkit: kernels/cuda/*.cu as C++ in
-# which each thread is a coroutine (tests/cuda/emulate), and the backend against a runtime made of host memory.
+# The CUDA sources compiled for the host, for tests on machines without a card or toolkit: the .cu files of kernels/cuda as C++ in
+# which each thread is a coroutine (tools/cuda_emulator), and the backend against a runtime made of host memory.
 #   trm_cuda_kernels_emulated   kernels and runtime
 #   trm_cuda_emulated           and src/backend with TRM_CUDA_ENABLED
 # Both are objects rather than archives, so that what they define comes before the same in trm_kernels and trm_backend.
@@ -13,7 +13,7 @@ if(NOT CMAKE_CXX_COMPILER)
   return()
 endif()
 enable_language(CXX)
-set(emulate_dir ${CMAKE_SOURCE_DIR}/tests/cuda/emulate)
+set(emulate_dir ${CMAKE_SOURCE_DIR}/tools/cuda_emulator)
 
 add_library(trm_cuda_emulated_flags INTERFACE)
 target_include_directories(trm_cuda_emulated_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src ${emulate_dir})
@@ -35,7 +35,7 @@ function(trm_emulate_cuda target)
 endfunction()
 
 file(GLOB emulator CONFIGURE_DEPENDS ${emulate_dir}/*.cpp)
-file(GLOB kernels CONFIGURE_DEPENDS src/kernels/cuda/*.cu)
+file(GLOB_RECURSE kernels CONFIGURE_DEPENDS src/kernels/cuda/*.cu)
 foreach(source ${kernels})
   set_source_files_properties(${source} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++")
 endforeach()
@@ -47,7 +47,7 @@ target_compile_definitions(trm_cuda_kernels_emulated INTERFACE TRM_CUDA_ENABLED 
 target_sources(trm_cuda_kernels_emulated INTERFACE $<TARGET_OBJECTS:trm_cuda_kernels_objects>)
 target_link_libraries(trm_cuda_kernels_emulated INTERFACE trm_kernels)
 
-file(GLOB backend CONFIGURE_DEPENDS src/backend/cuda*.c)
+file(GLOB backend CONFIGURE_DEPENDS src/backend/cuda/*.c)
 add_library(trm_cuda_backend_objects OBJECT EXCLUDE_FROM_ALL ${backend} src/backend/registry.c src/backend/runtime.c)
 target_include_directories(trm_cuda_backend_objects PRIVATE ${emulate_dir})
 target_compile_definitions(trm_cuda_backend_objects PRIVATE TRM_CUDA_ENABLED)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
-#include "base/options.h"
+#include "base/text/json.h"
+#include "base/text/options.h"
 
 struct config {
   int64_t whole;

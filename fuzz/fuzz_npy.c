@@ -1,7 +1,7 @@
 /* .npy bytes: parsing ends with a reason or with an array whose every element can be read. */
 #include <stdlib.h>
 
-#include "data/npy.h"
+#include "data/format/npy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

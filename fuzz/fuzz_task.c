@@ -1,6 +1,6 @@
 /* A puzzle as text under every task (the first byte chooses), and task.json. What parses holds only tokens, and its
  * rendering parses to the same tokens. */
-#include "base/json.h"
+#include "base/text/json.h"
 #include "fuzz_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

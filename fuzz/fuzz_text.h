@@ -7,8 +7,8 @@
 
 #include "base/mem.h"
 #include "data/dataset.h"
-#include "data/rows.h"
-#include "data/task.h"
+#include "data/format/rows.h"
+#include "task/task.h"
 
 static inline void check_dataset(const trm_dataset *d) {
   trm_dataset_info info = trm_dataset_describe(d);

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/os/file.h"
 #include "base/status.h"
 #include "data/dataset.h"
-#include "data/keys.h"
+#include "task/keys.h"
 
 enum { TRAIN, TEST, SPLITS };
 static const char *const split_names[SPLITS] = {"train", "test"};

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/os/file.h"
 #include "base/status.h"
-#include "data/dataset_dir.h"
-#include "data/rows.h"
-#include "data/task.h"
+#include "data/format/dataset_dir.h"
+#include "data/format/rows.h"
+#include "task/task.h"
 
 void trm_dataset_close(trm_dataset **dataset) {
   if (dataset == NULL || *dataset == NULL) return;

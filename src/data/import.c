@@ -8,10 +8,10 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/status.h"
-#include "data/augment.h"
 #include "data/dataset.h"
-#include "data/keys.h"
-#include "data/rows.h"
+#include "data/format/rows.h"
+#include "task/augment.h"
+#include "task/keys.h"
 
 #define TEXT(name, meta, group, help)                                                                                  \
   {                                                                                                                    \

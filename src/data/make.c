@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 #include "data/dataset.h"
-#include "data/generate.h"
+#include "task/sudoku/generate.h"
 
 #define FIELD(name) #name, TRM_OPT_INT, offsetof(trm_make_config, name), 0
 

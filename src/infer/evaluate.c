@@ -5,13 +5,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/status.h"
-#include "data/task.h"
+#include "base/text/json.h"
 #include "infer/engine.h"
-#include "model/metrics.h"
-#include "model/model_file.h"
+#include "model/file/model_file.h"
+#include "model/score.h"
+#include "task/task.h"
 
 /* -- the model's task ---------------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "infer/engine.h"
-#include "model/model_file.h"
+#include "model/file/model_file.h"
 
 /* When the batch is left open, the engine chooses among sizes up to this many: what fits in this much memory, at most
  * MOST_SLOTS. More does not help: one puzzle already keeps the arithmetic units busy, a few more hide what is serial in

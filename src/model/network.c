@@ -16,7 +16,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
-#include "model/recorded.h"
+#include "model/recordings.h"
 
 struct trm__network {
   trm__backend *be;

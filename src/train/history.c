@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include "base/json.h"
 #include "base/status.h"
+#include "base/text/json.h"
 
 void trm__history_init(trm__history *history) {
   *history = (trm__history){.best_exact = NAN};

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <trm/error.h>
 
-#include "model/metrics.h"
+#include "model/score.h"
 
 #define TRM__RECENT 32 /* updates over which accuracies are shown */
 

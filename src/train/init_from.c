@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
-#include "model/model_file.h"
+#include "model/file/model_file.h"
 #include "train/trainer.h"
 
 static size_t numbers(const trm__param *p) {

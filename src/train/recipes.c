@@ -7,8 +7,8 @@
 #include <trm/train.h>
 
 #include "base/mem.h"
-#include "base/options.h"
 #include "base/status.h"
+#include "base/text/options.h"
 
 #define PUBLISHED                                                                                                      \
   "hidden_size=512 num_heads=8 L_layers=2 H_cycles=3 expansion=4 puzzle_emb_ndim=512 puzzle_emb_len=16 "               \

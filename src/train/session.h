@@ -3,9 +3,9 @@
 #ifndef TRM_TRAIN_SESSION_H
 #define TRM_TRAIN_SESSION_H
 
-#include "train/checkpoint.h"
-#include "train/memory.h"
-#include "train/metrics.h"
+#include "train/plan.h"
+#include "train/record/metrics.h"
+#include "train/run/checkpoint.h"
 
 #define TRM__SPEED_WINDOW 32 /* updates over which examples/s is measured */
 

@@ -17,9 +17,9 @@
 #include "backend/runtime.h"
 #include "dist/comm.h"
 #include "model/network.h"
-#include "train/carry.h"
 #include "train/cycles.h"
 #include "train/optimizer.h"
+#include "train/slots.h"
 
 /* Examples for slots: inputs, labels [count][S] (a label of -100 is not scored), ids [count]. */
 typedef struct trm__examples {

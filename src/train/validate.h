@@ -3,7 +3,7 @@
 #ifndef TRM_TRAIN_VALIDATE_H
 #define TRM_TRAIN_VALIDATE_H
 
-#include "model/metrics.h"
+#include "model/score.h"
 #include "train/trainer.h"
 
 /* The first `limit` examples of the data set (0: all), which must fit the model. Changes nothing that training

@@ -1,13 +1,13 @@
 /* A run that is killed again and again, at random moments and inside the writing of its checkpoints, must end with the
  * same bytes as one that was never stopped: weights, optimizer, EMA, carry, loader position, best and last model, and
  * the record apart from its times. Every trainer runs in a child process; the parent kills and compares. */
-#include "../unit/train_common.h"
+#include "unit/train/support.h"
 
 #include <jansson.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/rng.h"
+#include "base/text/json.h"
 
 #define STEPS 24
 #define NONE INT64_MAX

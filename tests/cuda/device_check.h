@@ -5,8 +5,8 @@
 #ifndef TRM_TESTS_CUDA_DEVICE_CHECK_H
 #define TRM_TESTS_CUDA_DEVICE_CHECK_H
 
-#include "check.h"
 #include "kernels/check.h"
+#include "support/check.h"
 
 #include <cuda_runtime_api.h>
 

@@ -14,11 +14,11 @@
 #include <string.h>
 #include <trm/model.h>
 
-#include "base/file.h"
-#include "base/json.h"
-#include "base/options.h"
+#include "base/os/file.h"
+#include "base/text/json.h"
+#include "base/text/options.h"
 #include "kernels/kernels.h"
-#include "model/safetensors.h"
+#include "model/file/safetensors.h"
 
 #define IS_DOUBLE (sizeof(trm__real) == sizeof(double))
 #define MAX_FILES 48

@@ -7,9 +7,9 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "data/augment.h"
-#include "data/sudoku.h"
 #include "property/puzzles.h"
+#include "task/augment.h"
+#include "task/sudoku/sudoku.h"
 
 static const int sizes[4] = {4, 6, 9, 16};
 

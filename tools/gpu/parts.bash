@@ -60,8 +60,8 @@ ceilings() {
 # The test programs of the folder, one after the other, each with its own time limit: run_tests PART SECONDS [TOOL...].
 # Those whose names match one of the patterns in `wanted`, where there are any. What tells most comes first, as time may not
 # be enough for all: variants of one computation against each other, each kernel that training needs, whole trainings.
-telling=(kernels_variants kernels_products kernels_mixer attention kernels_gradients kernels_norm kernels_heads kernels_update
-  train_golden backend_update train_trainer infer_solve solve)
+telling=(kernels_variants kernels_products kernels_mixer kernels_attention kernels_gradients kernels_norm kernels_heads kernels_update
+  train_golden backend_update train_trainer infer_solve kernels_solve)
 tests_in_order() {
   local name
   [ -s "$folder/tests.list" ] || return 0

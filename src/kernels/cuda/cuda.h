@@ -6,7 +6,7 @@
  * Nothing here allocates, and every sum has an order that depends on shapes alone, so that the same call gives the same
  * bits each time: no atomics on floats. Shapes include the number of examples: with more of them products take wgmma
  * instead of mma.sync, and an example's bits stay the same only where the card sums alike in both
- * (tests/cuda/kernels_variants.c reports it).
+ * (tests/cuda/kernels/variants.c reports it).
  *
  * Pointers are device pointers unless said. Shapes use SPEC.md's letters; a "row" is one position of one example. bf16
  * products want leading dimensions that are multiples of 8 and 16-byte aligned operands.
@@ -90,7 +90,7 @@ typedef struct trm__cuda_product {
 
 /* m, n, k, batches >= 1. A and B beyond their m, n and k are never read, so that nothing needs padding but to make ld
  * and batch of bf16 operands multiples of 8 and x 16-byte aligned; operands that are not are multiplied without tensor
- * cores, slowly. kernels/cuda/product.h has the variants. */
+ * cores, slowly. kernels/cuda/product/product.h has the variants. */
 void trm__cuda_multiply(trm__cuda_queue *q, const trm__cuda_product *p);
 
 /* Weight gradients: to [m][n] (fp32, row-major) += sum over batches and p of A(i, p) B(j, p). The sum is cut into

@@ -1,6 +1,6 @@
 /* The language of the kernels: what they use of CUDA beyond plain C++, in one place, so that the same sources compile
  * twice - with nvcc for GPUs, and with a host compiler for tests, where TRM_EMULATE is defined and each thread of a
- * block is a coroutine (tests/cuda/emulate). A kernel may use threadIdx, blockIdx, blockDim, gridDim, __syncthreads,
+ * block is a coroutine (tools/cuda_emulator). A kernel may use threadIdx, blockIdx, blockDim, gridDim, __syncthreads,
  * __syncwarp, the shuffles and votes with _sync over whole warps, and what is below; shared memory only through
  * trm_shared().
  *
@@ -119,7 +119,8 @@ TRM_DEVICE void trm_barrier(int id, int threads) {
   asm volatile("bar.sync %0, %1;\n" ::"r"(id), "r"(threads) : "memory");
 }
 
-/* -- tensor cores, by warpgroups (sm_90a): kernels/cuda/wgmma.cuh -------------------------------------------------- */
+/* -- tensor cores, by warpgroups (sm_90a): kernels/cuda/product/wgmma.cuh
+ * -------------------------------------------------- */
 
 /* -- the whole grid (cooperative launches) ------------------------------------------------------------------------- */
 

@@ -22,7 +22,7 @@
  * memory); down 1.8 (112 items, 49 KB each). So 10 a layer, of which a step has T (n + 1) layers = 42, in 127 phases:
  * 0.42 ms a step, 6.7 ms for 16 steps. What bounds it: latency. The arithmetic alone would take 2 a layer, reading 10
  * MB of weights from L2 1.7. */
-#include "kernels/cuda/tile.cuh"
+#include "kernels/cuda/product/tile.cuh"
 
 #define WARPS 8
 #define CHANNELS 16     /* of a mixer item */

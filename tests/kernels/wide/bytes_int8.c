@@ -1,6 +1,6 @@
 /* int8.inc.h over bytes, 8 wide on AVX2. */
 #include "dot_bytes.h"
-#include "kernels/x86/avx2.h"
+#include "kernels/x86/avx2/avx2.h"
 
 #undef NAME
 #define NAME(operation) trm__bytes_##operation
@@ -11,6 +11,6 @@ static inline vf v_dot_whole(vf x, vf b, vf sum) {
   return dot_bytes(x, b, sum);
 }
 
-#include "kernels/x86/bytes_avx2.h"
+#include "kernels/x86/avx2/bytes_avx2.h"
 
 #include "kernels/simd/int8.inc.h"

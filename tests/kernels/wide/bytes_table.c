@@ -1,5 +1,5 @@
 /* The AVX2 table with bytes whose products AVX2 computes: AVX-VNNI's template. */
-#include "kernels/x86/avx2.h"
+#include "kernels/x86/avx2/avx2.h"
 
 extern const trm__product trm__bytes_int8;
 

@@ -43,7 +43,7 @@
 #define vd_zero PREFIXED(vd_zero)
 #define vd_add_square PREFIXED(vd_add_square)
 #define vd_sum PREFIXED(vd_sum)
-#include "kernels/x86/vec_avx2.h"
+#include "kernels/x86/avx2/vec_avx2.h"
 #undef vf
 #undef vm
 #undef vd

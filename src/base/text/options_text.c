@@ -1,0 +1,221 @@
+/* Tables for people: --help in aligned columns and man page entries. Both show the same parts of an entry: the option
+ * with its value, the help line, then choices and default in brackets. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text/options.h"
+#include "base/text/options_internal.h"
+
+/* A text that grows; data is NULL after a failed allocation, and stays so. */
+struct text {
+  char *data;
+  size_t used, room;
+  int failed;
+};
+
+static void add(struct text *text, const char *s, size_t length) {
+  if (text->failed) return;
+  if (text->used + length + 1 > text->room) {
+    size_t room = 2 * text->room + length + 1024;
+    char *data = trm__realloc(text->data, room, 1);
+    if (!data) {
+      trm__free(text->data);
+      *text = (struct text){.failed = 1};
+      return;
+    }
+    text->data = data;
+    text->room = room;
+  }
+  memcpy(text->data + text->used, s, length);
+  text->used += length;
+  text->data[text->used] = 0;
+}
+
+static void add_string(struct text *text, const char *s) {
+  add(text, s, strlen(s));
+}
+
+static void add_spaces(struct text *text, size_t count) {
+  while (count--) add(text, " ", 1);
+}
+
+static const char *metavar(const trm_option *option) {
+  if (option->metavar) return option->metavar;
+  switch (option->type) {
+  case TRM_OPT_BOOL:
+    return "";
+  case TRM_OPT_INT:
+    return "N";
+  case TRM_OPT_REAL:
+    return "X";
+  case TRM_OPT_ENUM:
+    return "NAME";
+  case TRM_OPT_STRING:
+    return "TEXT";
+  }
+  return "";
+}
+
+/* A flag that is on by default is shown as what switches it off. */
+static int shown_negated(const trm_option *option) {
+  return option->type == TRM_OPT_BOOL && option->default_text && strcmp(option->default_text, "true") == 0;
+}
+
+static void option_syntax(const trm_option *option, char *word, size_t size) {
+  const char *value = option->type == TRM_OPT_BOOL ? "" : metavar(option);
+  int used = snprintf(word, size, "--%s%s", shown_negated(option) ? "[no-]" : "", option->name);
+  for (char *p = word; *p; p++)
+    if (*p == '_') *p = '-';
+  if (*value && (size_t)used < size) snprintf(word + used, size - (size_t)used, " %s", value);
+}
+
+/* "help (a, b or c; default: x)". */
+static void option_sentence(const trm_option *option, struct text *text) {
+  const char *before = " (";
+  if (option->help) add_string(text, option->help);
+  if (option->type == TRM_OPT_ENUM) {
+    size_t length;
+    const char *choice;
+    for (int i = 0; (choice = trm__option_choice(option, i, &length)); i++) {
+      add_string(text, i ? choice[length] ? ", " : " or " : before);
+      add(text, choice, length);
+      before = "; ";
+    }
+  }
+  int says_default = option->default_text && *option->default_text && option->type != TRM_OPT_BOOL;
+  if (says_default || shown_negated(option)) {
+    add_string(text, before);
+    add_string(text, "default: ");
+    add_string(text, says_default ? option->default_text : "on");
+    before = "; ";
+  }
+  if (before[0] == ';') add_string(text, ")");
+}
+
+/* Words of sentence from column indent on, lines of at most columns bytes. */
+static void add_wrapped(struct text *text, const char *sentence, size_t indent, size_t columns) {
+  size_t at = indent;
+  while (*sentence) {
+    size_t length = strcspn(sentence, " ");
+    if (at > indent && at + 1 + length > columns) {
+      add(text, "\n", 1);
+      add_spaces(text, indent);
+      at = indent;
+    } else if (at > indent) {
+      add(text, " ", 1);
+      at++;
+    }
+    add(text, sentence, length);
+    at += length;
+    sentence += length;
+    sentence += strspn(sentence, " ");
+  }
+  add(text, "\n", 1);
+}
+
+static size_t help_indent(const trm_option *table, size_t count) {
+  size_t widest = 0;
+  for (size_t i = 0; i < count; i++) {
+    char word[160];
+    option_syntax(&table[i], word, sizeof word);
+    size_t length = strlen(word);
+    if (length > widest && length <= 26) widest = length; /* longer ones stand on a line of their own */
+  }
+  return widest + 4;
+}
+
+static void add_help_entry(struct text *text, const trm_option *option, size_t indent, size_t columns) {
+  char word[160];
+  struct text sentence = {0};
+  option_syntax(option, word, sizeof word);
+  option_sentence(option, &sentence);
+  add_string(text, "  ");
+  add_string(text, word);
+  if (strlen(word) + 4 > indent) {
+    add(text, "\n", 1);
+    add_spaces(text, indent);
+  } else {
+    add_spaces(text, indent - 2 - strlen(word));
+  }
+  if (sentence.failed) {
+    trm__free(text->data);
+    *text = (struct text){.failed = 1};
+  } else {
+    add_wrapped(text, sentence.data ? sentence.data : "", indent, columns);
+  }
+  trm__free(sentence.data);
+}
+
+char *trm__options_help(const trm_option *table, size_t count, int columns) {
+  struct text text = {0};
+  size_t width = columns <= 0 ? 80 : columns < 50 ? 50 : (size_t)columns, indent = help_indent(table, count);
+  const char *group = "";
+  add_string(&text, "");
+  for (size_t i = 0; i < count; i++) {
+    if (table[i].group && strcmp(table[i].group, group) != 0) {
+      group = table[i].group;
+      if (i) add(&text, "\n", 1);
+      add_string(&text, group);
+      add_string(&text, ":\n");
+    }
+    add_help_entry(&text, &table[i], indent, width);
+  }
+  return text.data;
+}
+
+/* Text for roff: backslashes and hyphens escaped, no control line by accident. */
+static void add_roff(struct text *text, const char *s) {
+  if (*s == '.' || *s == '\'') add_string(text, "\\&");
+  for (; *s; s++) {
+    if (*s == '\\') add_string(text, "\\e");
+    else if (*s == '-') add_string(text, "\\-");
+    else add(text, s, 1);
+  }
+}
+
+static void add_man_entry(struct text *text, const trm_option *option) {
+  char word[160];
+  struct text sentence = {0};
+  option_syntax(option, word, sizeof word);
+  option_sentence(option, &sentence);
+  char *value = strchr(word, ' ');
+  if (value) *value++ = 0;
+  add_string(text, ".TP\n\\fB");
+  add_roff(text, word);
+  add_string(text, "\\fR");
+  if (value) {
+    add_string(text, " \\fI");
+    add_roff(text, value);
+    add_string(text, "\\fR");
+  }
+  add(text, "\n", 1);
+  if (sentence.data) add_roff(text, sentence.data);
+  add(text, "\n", 1);
+  if (sentence.failed) {
+    trm__free(text->data);
+    *text = (struct text){.failed = 1};
+  }
+  trm__free(sentence.data);
+}
+
+char *trm__options_man(const trm_option *table, size_t count) {
+  struct text text = {0};
+  const char *group = "";
+  add_string(&text, "");
+  for (size_t i = 0; i < count; i++) {
+    if (table[i].group && strcmp(table[i].group, group) != 0) {
+      group = table[i].group;
+      add_string(&text, ".SS ");
+      add_roff(&text, group);
+      add(&text, "\n", 1);
+    }
+    add_man_entry(&text, &table[i]);
+  }
+  return text.data;
+}
+
+void trm__options_free(char *text) {
+  trm__free(text);
+}

@@ -1,0 +1,154 @@
+/* Puzzles in CSV files: source,question,answer,rating. A header line may name the columns in any order; without one
+ * they are taken by position. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "data/format/csv.h"
+#include "data/format/rows.h"
+
+typedef struct columns {
+  int question, answer, rating; /* indices of fields; -1: absent */
+  const char *rating_name;
+} columns;
+
+typedef struct plain_text {
+  uint8_t *cells[2];
+  size_t size[2];
+} plain_text;
+
+static int named(const trm__csv_field *field, const char *const *names) {
+  size_t begin = 0, end = field->length;
+  while (begin < end && field->text[begin] == ' ') begin++;
+  while (end > begin && field->text[end - 1] == ' ') end--;
+  for (; *names != NULL; names++) {
+    size_t i = 0, length = strlen(*names);
+    while (i < length && i < end - begin && tolower((unsigned char)field->text[begin + i]) == (*names)[i]) i++;
+    if (i == length && i == end - begin) return 1;
+  }
+  return 0;
+}
+
+/* 1 when the record is a header. */
+static int read_header(const trm__csv *csv, columns *found) {
+  static const char *const question[] = {"question", "puzzle", "quiz", "quizzes", "input", NULL};
+  static const char *const answer[] = {"answer", "solution", "solutions", "output", NULL};
+  static const char *const rating[] = {"rating", "difficulty", NULL}, *const guesses[] = {"guesses", NULL};
+  columns c = {-1, -1, -1, "rating"};
+  for (int i = 0; i < csv->count; i++) {
+    if (c.question < 0 && named(&csv->field[i], question)) c.question = i;
+    else if (c.answer < 0 && named(&csv->field[i], answer)) c.answer = i;
+    else if (c.rating < 0 && named(&csv->field[i], rating)) c.rating = i;
+    else if (c.rating < 0 && named(&csv->field[i], guesses)) c.rating = i, c.rating_name = "guesses";
+  }
+  if (c.question < 0) return 0;
+  *found = c;
+  return 1;
+}
+
+/* question,answer | question,answer,rating | source,question,answer | source,question,answer,rating */
+static columns by_position(const trm__csv *csv) {
+  columns c = {0, 1, -1, "rating"};
+  int source = csv->count >= 4 || (csv->count == 3 && csv->field[1].length == csv->field[2].length);
+  c.question += source;
+  c.answer += source;
+  if (csv->count > c.answer + 1) c.rating = c.answer + 1;
+  return c;
+}
+
+static trm_status fail_record(const trm__csv *csv, const trm__csv_field *field, trm_error *err, const char *message) {
+  char where[512];
+  snprintf(where, sizeof where, "%.440s:%" PRIu64 ":%" PRIu64, csv->path, field->line, field->column);
+  return trm__fail(err, TRM_E_INPUT, where, "%s", message);
+}
+
+/* A field's cells: itself, or a copy without line ends when it has several lines. *width: length of its first line. */
+static trm_status cells_of(const trm__csv_field *field, plain_text *copy, int which, const uint8_t **cells,
+                           size_t *length, size_t *width, trm_error *err) {
+  *cells = (const uint8_t *)field->text;
+  *length = field->length;
+  *width = 0;
+  const char *newline = memchr(field->text, '\n', field->length);
+  if (newline == NULL) return TRM_OK;
+  if (copy->size[which] < field->length) {
+    uint8_t *larger = trm__realloc(copy->cells[which], field->length, 1);
+    if (larger == NULL) return trm__fail_memory(err, "CSV field", field->length);
+    copy->cells[which] = larger;
+    copy->size[which] = field->length;
+  }
+  size_t used = 0;
+  for (size_t i = 0; i < field->length; i++) {
+    char c = field->text[i];
+    if (c == '\n' && *width == 0) *width = used;
+    if (c != '\n' && c != '\r') copy->cells[which][used++] = (uint8_t)c;
+  }
+  *cells = copy->cells[which];
+  *length = used;
+  return TRM_OK;
+}
+
+static trm_status read_rating(const trm__csv *csv, const columns *c, double *rating, trm_error *err) {
+  *rating = (double)NAN;
+  if (c->rating < 0 || c->rating >= csv->count || csv->field[c->rating].length == 0) return TRM_OK;
+  const trm__csv_field *field = &csv->field[c->rating];
+  if (trm__rows_number(field->text, field->length, rating)) return TRM_OK;
+  char message[96];
+  snprintf(message, sizeof message, "the %s is no number, expected one such as 12 or 0.5", c->rating_name);
+  return fail_record(csv, field, err, message);
+}
+
+static trm_status add_record(trm__rows *rows, const trm__csv *csv, const columns *c, plain_text *copy, trm_error *err) {
+  const uint8_t *cells[2];
+  size_t length[2], width[2];
+  double rating;
+  int last = c->question > c->answer ? c->question : c->answer;
+  if (csv->count <= last) {
+    char message[96];
+    snprintf(message, sizeof message, "this line has %d fields, expected at least %d", csv->count, last + 1);
+    return fail_record(csv, &csv->field[0], err, message);
+  }
+  const trm__csv_field *field[2] = {&csv->field[c->question], &csv->field[c->answer]};
+  trm_status status = read_rating(csv, c, &rating, err);
+  for (int i = 0; i < 2 && status == TRM_OK; i++)
+    status = cells_of(field[i], copy, i, &cells[i], &length[i], &width[i], err);
+  if (status != TRM_OK) return status;
+  if (rows->count == 0) rows->width = width[0];
+  trm__rows_place place = {field[0]->line, (uint32_t)field[0]->column, (uint32_t)field[1]->column};
+  return trm__rows_add(rows, cells[0], length[0], cells[1], length[1], rating, place, err);
+}
+
+static trm_status first_record(trm__rows *rows, const trm__csv *csv, columns *c, int *header, trm_error *err) {
+  *header = read_header(csv, c);
+  if (*header && c->answer < 0)
+    return fail_record(csv, &csv->field[0], err, "the header has no answer column, expected question and answer");
+  if (!*header && csv->count < 2)
+    return fail_record(csv, &csv->field[0], err,
+                       "one field, expected question,answer or source,question,answer,rating");
+  if (!*header) *c = by_position(csv);
+  rows->has_ratings = c->rating >= 0;
+  snprintf(rows->rating_name, sizeof rows->rating_name, "%s", c->rating_name);
+  return TRM_OK;
+}
+
+trm_status trm__csv_rows(trm__rows *rows, const char *data, size_t size, trm_error *err) {
+  trm__csv csv;
+  columns c = {0};
+  plain_text copy = {{0}, {0}};
+  int header = 0;
+  trm__csv_init(&csv, rows->path, data, size);
+  trm_status status = trm__csv_next(&csv, err);
+  if (status == TRM_OK && csv.count > 0) status = first_record(rows, &csv, &c, &header, err);
+  if (header && status == TRM_OK) status = trm__csv_next(&csv, err);
+  while (status == TRM_OK && csv.count > 0) {
+    status = add_record(rows, &csv, &c, &copy, err);
+    if (status == TRM_OK) status = trm__csv_next(&csv, err);
+  }
+  trm__free(copy.cells[0]);
+  trm__free(copy.cells[1]);
+  trm__csv_free(&csv);
+  return status;
+}

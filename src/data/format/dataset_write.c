@@ -1,0 +1,156 @@
+/* Writing a dataset directory. All files go into OUT.tmp-PID, each synced; only the last rename makes OUT, so a
+ * failure, a full disk or a kill leaves OUT as it was. */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/os/file.h"
+#include "base/status.h"
+#include "base/text/json.h"
+#include "data/dataset.h"
+#include "data/format/npy.h"
+#include "task/task.h"
+
+/* Takes the reference json; NULL means that there was no memory to build it. */
+static trm_status save_json(const char *directory, const char *name, json_t *json, trm_error *err) {
+  if (json == NULL) return trm__fail(err, TRM_E_MEMORY, directory, "no memory for %s", name);
+  char *path = trm__format("%s/%s", directory, name);
+  trm_status status =
+      path != NULL ? trm__json_save(json, path, err) : trm__fail_memory(err, directory, strlen(directory) + 64);
+  trm__free(path);
+  json_decref(json);
+  return status;
+}
+
+static trm_status save_array(const char *directory, const char *name, trm__npy_type type, int64_t rows, int64_t columns,
+                             const void *data, trm_error *err) {
+  char *path = trm__format("%s/all__%s.npy", directory, name);
+  if (path == NULL) return trm__fail_memory(err, directory, strlen(directory) + 64);
+  const int64_t shape[2] = {rows, columns};
+  trm_status status = trm__npy_write(path, type, columns > 0 ? 2 : 1, shape, data, err);
+  trm__free(path);
+  return status;
+}
+
+/* Offsets as int32 where they fit, as the original writes them. */
+static trm_status save_offsets(const char *directory, const char *name, const int64_t *offsets, int64_t count,
+                               trm_error *err) {
+  if (offsets[count - 1] > INT32_MAX) return save_array(directory, name, TRM__NPY_I64, count, 0, offsets, err);
+  int32_t *narrow = trm__calloc((size_t)count, sizeof *narrow);
+  if (narrow == NULL) return trm__fail_memory(err, directory, (size_t)count * sizeof *narrow);
+  for (int64_t i = 0; i < count; i++) narrow[i] = (int32_t)offsets[i];
+  trm_status status = save_array(directory, name, TRM__NPY_I32, count, 0, narrow, err);
+  trm__free(narrow);
+  return status;
+}
+
+static json_t *describe(const trm_dataset *d) {
+  const trm_dataset_info *info = &d->info;
+  json_t *ignored = d->ignore_label_id == INT32_MIN ? json_null() : json_integer(d->ignore_label_id);
+  return json_pack("{s:i, s:o, s:i, s:I, s:I, s:I, s:I, s:f, s:I, s:[s]}", "pad_id", d->pad_id, "ignore_label_id",
+                   ignored, "blank_identifier_id", d->blank_identifier_id, "vocab_size", (json_int_t)info->vocab_size,
+                   "seq_len", (json_int_t)info->seq_len, "num_puzzle_identifiers", (json_int_t)info->identifiers,
+                   "total_groups", (json_int_t)info->groups, "mean_puzzle_examples",
+                   (double)info->examples / (double)info->puzzles, "total_puzzles", (json_int_t)info->puzzles, "sets",
+                   "all");
+}
+
+static trm_status save_split(const char *root, const char *split, const trm_dataset *d, trm_error *err) {
+  const trm_dataset_info *info = &d->info;
+  int wide = d->inputs == NULL;
+  trm__npy_type type = wide ? TRM__NPY_I32 : TRM__NPY_U8;
+  char *directory = trm__format("%s/%s", root, split);
+  if (directory == NULL) return trm__fail_memory(err, root, strlen(root) + 16);
+  trm_status status = trm__dir_make(directory, err);
+  if (status == TRM_OK)
+    status = save_array(directory, "inputs", type, info->examples, info->seq_len,
+                        wide ? (const void *)d->inputs32 : d->inputs, err);
+  if (status == TRM_OK)
+    status = save_array(directory, "labels", type, info->examples, info->seq_len,
+                        wide ? (const void *)d->labels32 : d->labels, err);
+  if (status == TRM_OK)
+    status = save_array(directory, "puzzle_identifiers", TRM__NPY_I32, info->puzzles, 0, d->identifiers, err);
+  if (status == TRM_OK) status = save_offsets(directory, "puzzle_indices", d->puzzle_indices, info->puzzles + 1, err);
+  if (status == TRM_OK) status = save_offsets(directory, "group_indices", d->group_indices, info->groups + 1, err);
+  if (status == TRM_OK && d->ratings != NULL)
+    status = save_array(directory, "ratings", TRM__NPY_F64, info->examples, 0, d->ratings, err);
+  if (status == TRM_OK) status = save_json(directory, "dataset.json", describe(d), err);
+  if (status == TRM_OK) status = trm__dir_sync(directory, err);
+  trm__free(directory);
+  return status;
+}
+
+static json_t *identifier_names(int64_t count) {
+  json_t *names = json_array();
+  for (int64_t i = 0; names != NULL && i < count; i++) {
+    json_t *name = i == 0 ? json_string("<blank>") : json_sprintf("%" PRId64, i);
+    if (name != NULL && json_array_append_new(names, name) == 0) continue;
+    json_decref(names);
+    return NULL;
+  }
+  return names;
+}
+
+static json_t *task_json(const trm_dataset_info *info) {
+  json_t *json = trm__task_to_json(&info->task);
+  if (json == NULL || !info->has_ratings) return json;
+  if (json_object_set_new(json, "rating_name", json_string(info->rating_name)) == 0) return json;
+  json_decref(json);
+  return NULL;
+}
+
+/* out without trailing slashes. */
+static char *plain_path(const char *out) {
+  size_t length = strlen(out);
+  while (length > 1 && out[length - 1] == '/') length--;
+  return trm__format("%.*s", (int)length, out);
+}
+
+trm_status trm__dataset_can_write(const char *out, trm_error *err) {
+  char **names = NULL;
+  size_t count = 0;
+  if (out[0] == '\0') return trm__fail(err, TRM_E_USAGE, "out", "no directory to write, expected a name");
+  if (!trm__path_exists(out)) return TRM_OK;
+  if (!trm__path_is_dir(out))
+    return trm__fail(err, TRM_E_USAGE, out, "exists and is no directory, expected a new name");
+  trm_status status = trm__dir_list(out, &names, &count, err);
+  if (status != TRM_OK) return status;
+  trm__dir_list_free(names, count);
+  if (count == 0) return TRM_OK;
+  return trm__fail(err, TRM_E_USAGE, out, "exists and is not empty, expected a new name (or remove it first)");
+}
+
+/* When only the sync after the renaming fails, the new directory goes too: a failure leaves nothing. */
+static trm_status move(const char *temporary, const char *path, trm_error *err) {
+  trm_status status = trm__rename(temporary, path, err);
+  if (status != TRM_OK && !trm__path_exists(temporary)) (void)trm__dir_remove(path, NULL);
+  return status;
+}
+
+trm_status trm__dataset_write(const char *out, const trm_dataset *train, const trm_dataset *test, trm_error *err) {
+  const trm_dataset *any = train != NULL ? train : test;
+  trm_status status = trm__dataset_can_write(out, err);
+  if (status != TRM_OK) return status;
+  char *path = plain_path(out), *temporary = NULL;
+  if (path != NULL) temporary = trm__format("%s.tmp-%ld", path, (long)getpid());
+  if (temporary == NULL) {
+    status = trm__fail_memory(err, out, strlen(out) + 32);
+    goto done;
+  }
+  status = trm__dir_remove(temporary, err); /* of a killed process that had this number */
+  if (status == TRM_OK) status = trm__dir_make(temporary, err);
+  if (status == TRM_OK && train != NULL) status = save_split(temporary, "train", train, err);
+  if (status == TRM_OK && test != NULL) status = save_split(temporary, "test", test, err);
+  if (status == TRM_OK) status = save_json(temporary, "identifiers.json", identifier_names(any->info.identifiers), err);
+  if (status == TRM_OK) status = save_json(temporary, "task.json", task_json(&any->info), err);
+  if (status == TRM_OK) status = trm__dir_sync(temporary, err);
+  if (status == TRM_OK) status = move(temporary, path, err);
+  if (status != TRM_OK) (void)trm__dir_remove(temporary, NULL);
+done:
+  trm__free(path);
+  trm__free(temporary);
+  return status;
+}

@@ -1,0 +1,277 @@
+/* Reading and writing .npy files. The header is Python source, but only the one dict of three keys that NumPy writes is
+ * accepted; the shape's product and the file's size must agree exactly, so no element can lie outside the file. */
+#include "data/format/npy.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+
+#define HEADER_LIMIT 65536
+
+static const struct {
+  const char *name;
+  size_t item;
+} types[] = {{"|u1", 1}, {"|i1", 1}, {"<u2", 2}, {"<i2", 2}, {"<u4", 4}, {"<i4", 4}, {"<i8", 8}, {"<f8", 8}};
+enum { type_count = sizeof types / sizeof *types };
+
+size_t trm__npy_item(trm__npy_type type) {
+  return types[type].item;
+}
+const char *trm__npy_name(trm__npy_type type) {
+  return types[type].name;
+}
+
+/* -- the header's Python -- */
+
+typedef struct scanner {
+  const char *text;
+  size_t size, at;
+  const char *where;
+  trm_error *err;
+} scanner;
+
+static trm_status fail(const scanner *s, const char *expected) {
+  char found[32];
+  if (s->at >= s->size) snprintf(found, sizeof found, "the header's end");
+  else snprintf(found, sizeof found, "byte 0x%02x", (unsigned char)s->text[s->at]);
+  return trm__fail(s->err, TRM_E_INPUT, s->where, "npy header, byte %zu: found %s, expected %s", s->at, found,
+                   expected);
+}
+
+static void skip_space(scanner *s) {
+  while (s->at < s->size && memchr(" \t\r\n", s->text[s->at], 4) != NULL) s->at++;
+}
+
+static int take(scanner *s, char c) {
+  skip_space(s);
+  if (s->at >= s->size || s->text[s->at] != c) return 0;
+  s->at++;
+  return 1;
+}
+
+static trm_status take_string(scanner *s, char *out, size_t size) {
+  char quote = '\'';
+  if (!take(s, '\'')) {
+    if (!take(s, '"')) return fail(s, "a quoted string (structured and object types are not read)");
+    quote = '"';
+  }
+  size_t length = 0;
+  while (s->at < s->size && s->text[s->at] != quote) {
+    unsigned char c = (unsigned char)s->text[s->at];
+    if (c < 0x20 || c > 0x7e || c == '\\' || length + 1 >= size) return fail(s, "a short plain string");
+    out[length++] = s->text[s->at++];
+  }
+  if (s->at >= s->size) return fail(s, "a closing quote");
+  s->at++;
+  out[length] = '\0';
+  return TRM_OK;
+}
+
+static trm_status take_type(scanner *s, trm__npy *npy) {
+  char name[16] = "";
+  trm_status status = take_string(s, name, sizeof name);
+  if (status != TRM_OK) return status;
+  for (int i = 0; i < type_count; i++)
+    if (strcmp(name, types[i].name) == 0 ||
+        (types[i].item == 1 && strcmp(name + 1, types[i].name + 1) == 0 && (name[0] == '<' || name[0] == '='))) {
+      npy->type = (trm__npy_type)i;
+      return TRM_OK;
+    }
+  const char *why = name[0] == '>' ? " (big endian; save with astype('<i4'))" : "";
+  return trm__fail(s->err, TRM_E_INPUT, s->where,
+                   "element type '%s'%s, expected a little-endian integer: |u1 |i1 <u2 <i2 <u4 <i4 <i8", name, why);
+}
+
+static trm_status take_order(scanner *s) {
+  skip_space(s);
+  size_t left = s->size - s->at;
+  if (left >= 5 && memcmp(s->text + s->at, "False", 5) == 0) {
+    s->at += 5;
+    return TRM_OK;
+  }
+  if (left >= 4 && memcmp(s->text + s->at, "True", 4) == 0)
+    return trm__fail(s->err, TRM_E_INPUT, s->where,
+                     "fortran_order is True, expected C order: save numpy.ascontiguousarray(array)");
+  return fail(s, "True or False");
+}
+
+static trm_status take_number(scanner *s, int64_t *out) {
+  skip_space(s);
+  if (s->at >= s->size || s->text[s->at] < '0' || s->text[s->at] > '9') return fail(s, "a number from 0 up");
+  int64_t value = 0;
+  for (; s->at < s->size && s->text[s->at] >= '0' && s->text[s->at] <= '9'; s->at++) {
+    int digit = s->text[s->at] - '0';
+    if (value > (INT64_MAX - digit) / 10) return fail(s, "a size below 2^63");
+    value = value * 10 + digit;
+  }
+  *out = value;
+  return TRM_OK;
+}
+
+/* (), (3,), (3, 4) and the like. */
+static trm_status take_shape(scanner *s, trm__npy *npy) {
+  if (!take(s, '(')) return fail(s, "'(' of the shape");
+  npy->rank = 0;
+  while (!take(s, ')')) {
+    if (npy->rank == TRM__NPY_RANK)
+      return trm__fail(s->err, TRM_E_INPUT, s->where, "more than %d dimensions, expected at most that", TRM__NPY_RANK);
+    trm_status status = take_number(s, &npy->shape[npy->rank++]);
+    if (status != TRM_OK) return status;
+    if (!take(s, ',') && (s->at >= s->size || s->text[s->at] != ')')) return fail(s, "',' or ')' in the shape");
+  }
+  return TRM_OK;
+}
+
+static trm_status take_dict(scanner *s, trm__npy *npy) {
+  static const char *const keys[] = {"descr", "fortran_order", "shape"};
+  unsigned seen = 0;
+  if (!take(s, '{')) return fail(s, "'{'");
+  while (!take(s, '}')) {
+    char key[16];
+    trm_status status = take_string(s, key, sizeof key);
+    if (status != TRM_OK) return status;
+    int which = 0;
+    while (which < 3 && strcmp(key, keys[which]) != 0) which++;
+    if (which == 3 || (seen & (1u << which)))
+      return trm__fail(s->err, TRM_E_INPUT, s->where,
+                       "npy header: found key '%s'%s, expected descr, fortran_order and shape once each", key,
+                       which == 3 ? "" : " a second time");
+    seen |= 1u << which;
+    if (!take(s, ':')) return fail(s, "':'");
+    status = which == 0 ? take_type(s, npy) : which == 1 ? take_order(s) : take_shape(s, npy);
+    if (status != TRM_OK) return status;
+    if (!take(s, ',') && (s->at >= s->size || s->text[s->at] != '}')) return fail(s, "',' or '}'");
+  }
+  skip_space(s);
+  if (s->at != s->size) return fail(s, "nothing after the dict");
+  for (int i = 0; i < 3; i++)
+    if (!(seen & (1u << i)))
+      return trm__fail(s->err, TRM_E_INPUT, s->where, "npy header: no '%s', expected descr, fortran_order and shape",
+                       keys[i]);
+  return TRM_OK;
+}
+
+/* -- the file -- */
+
+static trm_status check_size(trm__npy *npy, size_t left, const char *where, trm_error *err) {
+  size_t count = 1, bytes = 0;
+  int fits = 1;
+  for (int i = 0; i < npy->rank; i++) fits = fits && trm__mul_size(count, (size_t)npy->shape[i], &count);
+  fits = fits && trm__mul_size(count, types[npy->type].item, &bytes) && bytes <= TRM__NPY_LIMIT;
+  if (!fits)
+    return trm__fail(err, TRM_E_INPUT, where, "the shape claims more than 8 GiB, the file has %zu bytes", left);
+  if (bytes != left)
+    return trm__fail(err, TRM_E_INPUT, where, "the shape needs %zu bytes of elements, the file has %zu", bytes, left);
+  npy->count = count;
+  return TRM_OK;
+}
+
+trm_status trm__npy_parse(trm__npy *npy, const void *bytes, size_t size, const char *where, trm_error *err) {
+  const unsigned char *p = bytes;
+  trm__npy result = {0};
+  if (size < 10 || memcmp(p, "\x93NUMPY", 6) != 0)
+    return trm__fail(err, TRM_E_INPUT, where, "%zu bytes that do not begin with \\x93NUMPY, expected a .npy file",
+                     size);
+  if (p[6] < 1 || p[6] > 3 || p[7] != 0)
+    return trm__fail(err, TRM_E_INPUT, where, "npy version %d.%d, expected 1.0, 2.0 or 3.0", p[6], p[7]);
+  size_t prefix = p[6] == 1 ? 10 : 12;
+  if (size < prefix) return trm__fail(err, TRM_E_INPUT, where, "the file ends inside the npy header");
+  size_t header = p[8] | (size_t)p[9] << 8;
+  if (prefix == 12) header |= (size_t)p[10] << 16 | (size_t)p[11] << 24;
+  if (header > HEADER_LIMIT || header > size - prefix)
+    return trm__fail(err, TRM_E_INPUT, where, "npy header claims %zu bytes, expected at most %zu", header,
+                     size - prefix < HEADER_LIMIT ? size - prefix : (size_t)HEADER_LIMIT);
+  scanner s = {.text = (const char *)p + prefix, .size = header, .where = where, .err = err};
+  trm_status status = take_dict(&s, &result);
+  if (status == TRM_OK) status = check_size(&result, size - prefix - header, where, err);
+  if (status != TRM_OK) return status;
+  result.data = p + prefix + header;
+  *npy = result;
+  return TRM_OK;
+}
+
+trm_status trm__npy_open(trm__npy *npy, const char *path, trm_error *err) {
+  trm__map map = {0};
+  trm_status status = trm__map_open(&map, path, err);
+  if (status != TRM_OK) return status;
+  status = trm__npy_parse(npy, map.data, map.size, path, err);
+  if (status == TRM_OK) npy->map = map;
+  else trm__map_close(&map);
+  return status;
+}
+
+void trm__npy_close(trm__npy *npy) {
+  if (npy->map.data != NULL) trm__map_close(&npy->map);
+  memset(npy, 0, sizeof *npy);
+}
+
+/* Elements are little endian in the file whatever the machine is. */
+static uint64_t little(const unsigned char *p, size_t bytes) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < bytes; i++) value |= (uint64_t)p[i] << (8 * i);
+  return value;
+}
+
+int64_t trm__npy_int(const trm__npy *npy, size_t i) {
+  size_t item = types[npy->type].item;
+  uint64_t value = little(npy->data + i * item, item);
+  switch (npy->type) {
+  case TRM__NPY_I8:
+    return (int8_t)value;
+  case TRM__NPY_I16:
+    return (int16_t)value;
+  case TRM__NPY_I32:
+    return (int32_t)value;
+  default:
+    return (int64_t)value;
+  }
+}
+
+double trm__npy_real(const trm__npy *npy, size_t i) {
+  if (npy->type != TRM__NPY_F64) return (double)trm__npy_int(npy, i);
+  uint64_t bits = little(npy->data + i * 8, 8);
+  double value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+trm_status trm__npy_write_header(trm__writer *w, trm__npy_type type, int rank, const int64_t *shape, trm_error *err) {
+  char text[256], dims[128];
+  size_t used = 0;
+  dims[0] = '\0';
+  for (int i = 0; i < rank; i++)
+    used += (size_t)snprintf(dims + used, sizeof dims - used, "%" PRId64 "%s", shape[i],
+                             rank == 1      ? ","
+                             : i + 1 < rank ? ", "
+                                            : "");
+  int length =
+      snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", types[type].name, dims);
+  /* Padded with spaces so that the elements begin at a multiple of 64 bytes. */
+  size_t header = ((size_t)length + 1 + 10 + 63) / 64 * 64 - 10;
+  unsigned char block[10 + sizeof text + 64];
+  memcpy(block, "\x93NUMPY\x01", 8);
+  block[8] = (unsigned char)(header & 255);
+  block[9] = (unsigned char)(header >> 8);
+  memset(block + 10, ' ', header);
+  memcpy(block + 10, text, (size_t)length);
+  block[10 + header - 1] = '\n';
+  return trm__writer_write(w, block, 10 + header, err);
+}
+
+trm_status trm__npy_write(const char *path, trm__npy_type type, int rank, const int64_t *shape, const void *data,
+                          trm_error *err) {
+  size_t bytes = types[type].item;
+  for (int i = 0; i < rank; i++)
+    if (!trm__mul_size(bytes, (size_t)shape[i], &bytes))
+      return trm__fail(err, TRM_E_INTERNAL, path, "the array's size overflows");
+  trm__writer *w = NULL;
+  trm_status status = trm__writer_open(&w, path, err);
+  if (status == TRM_OK) status = trm__npy_write_header(w, type, rank, shape, err);
+  if (status == TRM_OK) status = trm__writer_write(w, data, bytes, err);
+  if (status == TRM_OK) return trm__writer_commit(&w, err);
+  trm__writer_abort(&w);
+  return status;
+}

@@ -1,0 +1,57 @@
+/* Rows of a text file on their way to a dataset: CSV and JSON Lines readers append questions and answers as symbols,
+ * and when all have been seen the task is inferred (or given) and the symbols become tokens. */
+#ifndef TRM_DATA_FORMAT_ROWS_H
+#define TRM_DATA_FORMAT_ROWS_H
+
+#include <trm/data.h>
+
+#include "data/dataset.h"
+
+#define TRM__ROWS_FILE_LIMIT ((uint64_t)8 << 30) /* bytes of a text file */
+
+/* What the caller knows beforehand. */
+typedef struct trm__rows_hint {
+  const trm_task *task; /* or NULL */
+  const char *alphabet; /* or NULL or "": inferred; ignored with a task */
+  int64_t width;        /* 0: inferred */
+} trm__rows_hint;
+
+/* Where a row came from, for messages. */
+typedef struct trm__rows_place {
+  uint64_t line;
+  uint32_t question, answer; /* columns of the first symbol; 0: not known */
+} trm__rows_place;
+
+typedef struct trm__rows {
+  const char *path;
+  size_t count, capacity;
+  size_t length;                /* symbols of a question; that of the first row holds for all */
+  size_t width;                 /* of the first row's lines or arrays; 0: no rows seen */
+  int numbers;                  /* 1: cells are numbers 0..254 and not characters */
+  uint8_t *questions, *answers; /* [capacity][length] */
+  double *ratings;              /* [capacity] */
+  trm__rows_place *places;      /* [capacity] */
+  int has_ratings;
+  char rating_name[32];
+} trm__rows;
+
+/* One row. cells are characters (or numbers) without line ends; rating NaN: none. TRM_E_INPUT when the lengths differ
+ * from the first row's or a character is no symbol. */
+trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t question_length, const uint8_t *answer,
+                         size_t answer_length, double rating, trm__rows_place place, trm_error *err);
+/* The dataset of all rows. */
+trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_hint *hint, trm_error *err);
+void trm__rows_free(trm__rows *rows);
+
+/* Readers of whole files (their bytes are borrowed). */
+trm_status trm__csv_rows(trm__rows *rows, const char *data, size_t size, trm_error *err);
+trm_status trm__jsonl_rows(trm__rows *rows, const char *data, size_t size, trm_error *err);
+
+/* The dataset in a .csv, .jsonl or .ndjson file. */
+trm_status trm__rows_open(trm_dataset **out, const char *path, const trm__rows_hint *hint, trm_error *err);
+int trm__rows_is_file_name(const char *path); /* by its ending */
+
+/* A decimal number such as 12, -0.5; independent of the locale. 0 when text is anything else. */
+int trm__rows_number(const char *text, size_t length, double *out);
+
+#endif

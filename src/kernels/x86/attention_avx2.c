@@ -1,4 +1,0 @@
-/* Rotary positions and attention of attention.inc.h for AVX2. */
-#include "kernels/x86/avx2.h"
-
-#include "kernels/simd/attention.inc.h"

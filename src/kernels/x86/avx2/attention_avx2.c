@@ -1,0 +1,4 @@
+/* Rotary positions and attention of attention.inc.h for AVX2. */
+#include "kernels/x86/avx2/avx2.h"
+
+#include "kernels/simd/attention.inc.h"

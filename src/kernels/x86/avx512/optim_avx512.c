@@ -1,0 +1,4 @@
+/* The optimizers of optim.inc.h for AVX-512. */
+#include "kernels/x86/avx512/avx512.h"
+
+#include "kernels/simd/optim.inc.h"

@@ -1,4 +1,0 @@
-/* The operations of elementwise.inc.h for AVX2. */
-#include "kernels/x86/avx2.h"
-
-#include "kernels/simd/elementwise.inc.h"

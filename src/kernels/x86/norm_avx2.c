@@ -1,4 +1,0 @@
-/* The norms of norm.inc.h for AVX2. */
-#include "kernels/x86/avx2.h"
-
-#include "kernels/simd/norm.inc.h"

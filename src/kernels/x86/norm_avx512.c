@@ -1,4 +1,0 @@
-/* The norms of norm.inc.h for AVX-512. */
-#include "kernels/x86/avx512.h"
-
-#include "kernels/simd/norm.inc.h"

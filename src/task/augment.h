@@ -1,0 +1,22 @@
+/* Augmentation: a random symmetry of a puzzle, applied to an example in place. */
+#ifndef TRM_TASK_AUGMENT_H
+#define TRM_TASK_AUGMENT_H
+
+#include <stdint.h>
+#include <trm/data.h>
+
+#include "base/rng.h"
+
+#define TRM__AUGMENT_MAX_MAZE 4096 /* cells of the largest maze that is augmented */
+
+/* 1 when the task has augmentations that trm__augment applies: Sudoku of known sizes, mazes of at most
+ * TRM__AUGMENT_MAX_MAZE cells. */
+int trm__augment_known(const trm_task *task);
+
+/* Replaces inputs and labels [width*height] by an image under a random symmetry of the task, drawn from rng.
+ * Sudoku: values, rows, columns, bands, stacks and, where boxes are square, transposition; padding and labels of -100
+ * move with their cells and keep their value. Maze: a symmetry of the rectangle, with the labels computed again by
+ * trm__maze_label; a maze without a path is left alone. */
+void trm__augment(const trm_task *task, trm__rng *rng, int32_t *inputs, int32_t *labels);
+
+#endif

@@ -1,0 +1,79 @@
+/* Mazes: labels by breadth-first search in the order that the published set was labelled with, and the symmetries of a
+ * square. A symmetry of the answer would break ties between shortest paths another way, so whoever turns a maze labels
+ * it again. */
+#include "task/maze/maze.h"
+
+static int find_ends(int cells, const int32_t *inputs, int *start, int *goal) {
+  int starts = 0, goals = 0;
+  for (int i = 0; i < cells; i++) {
+    if (inputs[i] == TRM__MAZE_START) *start = i, starts++;
+    if (inputs[i] == TRM__MAZE_GOAL) *goal = i, goals++;
+  }
+  return starts == 1 && goals == 1;
+}
+
+/* Fills parent from start until goal is reached; 0 when it cannot be. Unvisited cells have parent -1. */
+static int search(int width, int height, const int32_t *inputs, int start, int goal, int32_t *queue, int32_t *parent) {
+  static const int step_row[4] = {1, 0, 0, -1}, step_column[4] = {0, -1, 1, 0};
+  int head = 0, tail = 0;
+  for (int i = 0; i < width * height; i++) parent[i] = -1;
+  parent[start] = start;
+  queue[tail++] = start;
+  while (head < tail && parent[goal] < 0) {
+    int at = queue[head++];
+    for (int k = 0; k < 4; k++) {
+      int r = at / width + step_row[k], c = at % width + step_column[k], next = r * width + c;
+      if (r < 0 || r >= height || c < 0 || c >= width || parent[next] >= 0) continue;
+      if (inputs[next] != TRM__MAZE_FREE && inputs[next] != TRM__MAZE_GOAL) continue;
+      parent[next] = at;
+      queue[tail++] = next;
+    }
+  }
+  return parent[goal] >= 0;
+}
+
+int trm__maze_label(int width, int height, const int32_t *inputs, int32_t *labels, int32_t *queue, int32_t *parent) {
+  int start = 0, goal = 0;
+  if (!find_ends(width * height, inputs, &start, &goal)) return 0;
+  if (!search(width, height, inputs, start, goal, queue, parent)) return 0;
+  for (int i = 0; i < width * height; i++) labels[i] = inputs[i];
+  for (int at = parent[goal]; at != start; at = parent[at]) labels[at] = TRM__MAZE_PATH;
+  return 1;
+}
+
+void trm__grid_dihedral(int transform, int width, int height, const int32_t *grid, int32_t *image) {
+  for (int r = 0; r < height; r++)
+    for (int c = 0; c < width; c++) {
+      int from_row = r, from_column = c;
+      switch (transform) {
+      case 1:
+        from_row = c, from_column = height - 1 - r;
+        break;
+      case 2:
+        from_row = height - 1 - r, from_column = width - 1 - c;
+        break;
+      case 3:
+        from_row = width - 1 - c, from_column = r;
+        break;
+      case 4:
+        from_column = width - 1 - c;
+        break;
+      case 5:
+        from_row = height - 1 - r;
+        break;
+      case 6:
+        from_row = c, from_column = r;
+        break;
+      case 7:
+        from_row = width - 1 - c, from_column = height - 1 - r;
+        break;
+      default:
+        break;
+      }
+      image[r * width + c] = grid[from_row * width + from_column];
+    }
+}
+
+int trm__dihedral_inverse(int transform) {
+  return transform == 1 ? 3 : transform == 3 ? 1 : transform;
+}

@@ -1,0 +1,40 @@
+/* Tasks inside the library: their JSON form (task.json of a dataset, trm.task of a model file) and inference from
+ * shapes.
+ *
+ * {"kind": "sudoku", "width": 9, "height": 9, "box_width": 3, "box_height": 3, "vocab_size": 11,
+ *  "alphabet": ".123456789"}
+ * kind is generic, sudoku, maze or arc. alphabet is printable ASCII without repetition, of vocab_size - 1 symbols, or
+ * empty when the tokens have no symbols. Other keys are ignored. */
+#ifndef TRM_TASK_TASK_H
+#define TRM_TASK_TASK_H
+
+#include <jansson.h>
+#include <trm/data.h>
+
+#define TRM__SEQ_LIMIT 65536   /* tokens of a puzzle */
+#define TRM__VOCAB_LIMIT 65536 /* tokens of a vocabulary */
+
+json_t *trm__task_to_json(const trm_task *task); /* an owned reference; NULL without memory */
+/* *out is written only on success. where names the file or metadata key in errors. */
+trm_status trm__task_from_json(trm_task *out, const json_t *json, const char *where, trm_error *err);
+
+/* The task that these shapes suggest: 81 and 11 is Sudoku, 900 and 6 a maze, 900 and 12 ARC; otherwise generic, square
+ * when the length is a square, with the symbols 0-9A-Za-z when they suffice. Never fails for sizes within the limits.
+ */
+trm_task trm__task_infer(int64_t seq_len, int64_t vocab_size);
+
+/* A generic task. alphabet may be "". width 0: square when seq_len is a square, else one row. */
+trm_task trm__task_generic(int64_t seq_len, int64_t width, int64_t vocab_size, const char *alphabet);
+trm_task trm__task_arc(void);
+
+/* TRM_E_INPUT naming the field when the task is inconsistent. */
+trm_status trm__task_check(const trm_task *task, const char *where, trm_error *err);
+
+const char *trm__task_kind_name(trm_task_kind kind);
+
+/* map[byte] is the token of a symbol, Sudoku's other notations for a blank and lower case included, or -1. */
+void trm__task_symbols(const trm_task *task, int16_t map[256]);
+/* What a cell may hold, for messages: "1-9 or a blank (. 0 _ *)". */
+void trm__task_expected(const trm_task *task, char *text, size_t size);
+
+#endif

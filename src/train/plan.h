@@ -1,0 +1,38 @@
+/* Memory of a training run: what it will allocate, what the machine has, and the largest slice of the batch that
+ * fits. */
+#ifndef TRM_TRAIN_PLAN_H
+#define TRM_TRAIN_PLAN_H
+
+#include <trm/train.h>
+
+#include "train/trainer.h"
+
+/* Bytes this process may still take: the smallest of the system's available memory and the room left in its cgroup
+ * (versions 1 and 2). 0 when nothing can be found out. */
+uint64_t trm__memory_available(void);
+
+/* The most memory that this process ever had resident (Linux: VmHWM), program and libraries included; 0 when it cannot
+ * be found out. */
+uint64_t trm__memory_resident_peak(void);
+
+typedef struct trm__memory_job {
+  const trm_model_config *model;
+  const trm__params *params;
+  const trm_train_config *train;
+  trm__backend *backend;
+  int local_batch; /* slots of this rank */
+  size_t already;  /* bytes in use that stay: data sets */
+} trm__memory_job;
+
+/* Bytes that the whole run will have allocated at its peak, with slices of micro_batch examples. On a host all of them
+ * are the host's. */
+trm__bytes trm__memory_predict(const trm__memory_job *job, int micro_batch);
+
+/* train->micro_batch when given; otherwise the largest equal slices that fit in train->memory, or without it in nearly
+ * all that a device has free, on a host in three quarters of what is available and at most TRM__MEMORY_USEFUL: larger
+ * slices gain nothing on a CPU, and so the choice (on which the last bits depend) is the same on every machine that has
+ * that much. TRM_E_MEMORY when a single example does not fit. */
+#define TRM__MEMORY_USEFUL ((uint64_t)4 << 30)
+trm_status trm__memory_plan(const trm__memory_job *job, int *micro_batch, trm_error *err);
+
+#endif

@@ -1,0 +1,39 @@
+/* The record of a run: metrics.jsonl, one JSON object a line, and the same numbers as a TensorBoard event file.
+ *
+ * Keys of a line, in this order: step; loss, lm_loss, halt_loss (means over the batch of this update); q_halt (mean
+ * logit); exact_accuracy, token_accuracy, mean_steps (over the examples that halted in the last 32 updates; null before
+ * the first); lr; grad_norm (before clipping); after an evaluation valid_exact, valid_token, best_exact; and last, as
+ * they differ from run to run, seconds (since the run began) and examples_per_second. */
+#ifndef TRM_TRAIN_RECORD_METRICS_H
+#define TRM_TRAIN_RECORD_METRICS_H
+
+#include "base/log.h"
+#include "train/history.h"
+#include "train/record/tensorboard.h"
+#include "train/run/directory.h"
+#include "train/trainer.h"
+
+typedef struct trm__record {
+  int64_t step;
+  trm__update update;
+  trm__metrics recent;
+  int evaluated;
+  double valid_exact, valid_token, best_exact;
+  double seconds, examples_per_second;
+} trm__record;
+
+typedef struct trm__recorder {
+  char path[TRM__RUN_PATH];
+  int fd; /* metrics.jsonl, -1: closed */
+  trm__events events;
+} trm__recorder;
+
+/* Opens both files and cuts off everything after update `step`, so that a resumed run's record equals that of one that
+ * was never stopped. */
+trm_status trm__recorder_open(trm__recorder *recorder, const trm__run *run, int64_t step, const trm__log *log,
+                              trm_error *err);
+void trm__recorder_close(trm__recorder *recorder);
+trm_status trm__recorder_add(trm__recorder *recorder, const trm__record *record, trm_error *err);
+trm_status trm__recorder_sync(trm__recorder *recorder, trm_error *err); /* to disk, before a checkpoint */
+
+#endif

@@ -1,0 +1,98 @@
+/* trm_plot: reading the records of runs. */
+#include "train/record/plot.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <trm/train.h>
+
+#include "base/mem.h"
+#include "base/os/file.h"
+#include "base/status.h"
+#include "base/text/json.h"
+
+#define FILE_LIMIT ((size_t)1 << 30) /* bytes of a metrics.jsonl */
+
+static const char *const keys[TRM__PLOT_KEYS] = {"loss", "exact_accuracy", "token_accuracy", "mean_steps",
+                                                 "lr",   "valid_exact"};
+
+static trm_status grow(trm__plot_run *run, const char *path, trm_error *err) {
+  size_t room = run->room ? 2 * run->room : 1024;
+  double *step = trm__realloc(run->step, room, sizeof *step);
+  if (step) run->step = step;
+  int ok = step != NULL;
+  for (int k = 0; k < TRM__PLOT_KEYS && ok; k++) {
+    double *value = trm__realloc(run->value[k], room, sizeof *value);
+    if (value) run->value[k] = value;
+    ok = value != NULL;
+  }
+  if (!ok) return trm__fail_memory(err, path, room * sizeof *step);
+  run->room = room;
+  return TRM_OK;
+}
+
+static trm_status add_line(trm__plot_run *run, const char *text, size_t size, const char *path, size_t line,
+                           trm_error *err) {
+  char where[600];
+  json_t *json = NULL;
+  snprintf(where, sizeof where, "%.500s:%zu", path, line);
+  if (run->n == run->room) {
+    trm_status status = grow(run, path, err);
+    if (status != TRM_OK) return status;
+  }
+  trm_status status = trm__json_parse(&json, text, size, where, err);
+  if (status != TRM_OK) return status;
+  const json_t *step = json_object_get(json, "step");
+  if (!json_is_number(step) || !(json_number_value(step) >= 0)) {
+    status = trm__fail(err, TRM_E_INPUT, where, "has no number \"step\"");
+  } else {
+    run->step[run->n] = json_number_value(step);
+    for (int k = 0; k < TRM__PLOT_KEYS; k++) {
+      const json_t *value = json_object_get(json, keys[k]);
+      run->value[k][run->n] = json_is_number(value) ? json_number_value(value) : NAN;
+    }
+    run->n++;
+  }
+  json_decref(json);
+  return status;
+}
+
+/* A last line without its end is being written, or was torn by a crash: it is left out. */
+static trm_status read_run(trm__plot_run *run, const char *folder, trm_error *err) {
+  char *text = NULL;
+  size_t size, line = 1;
+  char *path = trm__format("%s/metrics.jsonl", folder);
+  if (!path) return trm__fail_memory(err, folder, strlen(folder) + 16);
+  trm_status status = trm__file_read(path, FILE_LIMIT, &text, &size, err);
+  if (status == TRM_OK) {
+    char *end;
+    for (char *p = text; status == TRM_OK && (end = memchr(p, '\n', size - (size_t)(p - text))); p = end + 1)
+      status = add_line(run, p, (size_t)(end - p), path, line++, err);
+    if (status == TRM_OK && run->n == 0) status = trm__fail(err, TRM_E_INPUT, path, "holds no updates yet");
+  }
+  trm__free(text);
+  trm__free(path);
+  return status;
+}
+
+static const char *base_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash && slash[1] ? slash + 1 : path;
+}
+
+trm_status trm_plot(const char *const *runs, size_t count, const char *out, trm_error *err) {
+  if (count == 0) return trm__fail(err, TRM_E_USAGE, "plot", "at least one run directory must be named");
+  trm__plot_run *list = trm__calloc(count, sizeof *list);
+  trm_status status = list ? TRM_OK : trm__fail_memory(err, out, count * sizeof *list);
+  for (size_t i = 0; i < count && status == TRM_OK; i++) {
+    list[i].name = base_name(runs[i]);
+    status = read_run(&list[i], runs[i], err);
+  }
+  if (status == TRM_OK) status = trm__plot_write(out, list, count, err);
+  for (size_t i = 0; list && i < count; i++) {
+    trm__free(list[i].step);
+    for (int k = 0; k < TRM__PLOT_KEYS; k++) trm__free(list[i].value[k]);
+  }
+  trm__free(list);
+  return status;
+}

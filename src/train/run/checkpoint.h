@@ -1,0 +1,48 @@
+/* Checkpoints: everything that a bit-exact resume needs.
+ *
+ * checkpoints/step-N/ holds
+ *
+ * model.safetensors: the weights as a model file (trm.variant raw), y0, z0 and puzzle rows included.
+ *
+ * optimizer.safetensors: F32 [trained] each: m, v (moments), ema; tensors lie in it as in the parameter table.
+ *
+ * carry.safetensors: F32 y [batch][L][D], z [K * batch][L][D] of K latents; I32 inputs, labels [batch][S], ids, steps
+ * [batch]; U8 halted [batch]; with K > 1 F32 starts [(K - 1) * D], of the latents after the first.
+ *
+ * state.json: {"format": 1, "step": N, "config_crc32": of what decides the computation (run.h), "isa", "loader": the
+ * loader's position, "history": history.h, "files": {name: {"bytes", "crc32"}}, "crc32": of this object without this
+ * key, as compact JSON with sorted keys}. Random numbers have no state: their streams are named by seed, update and
+ * slot, or by what "loader" holds.
+ *
+ * A checkpoint is written into checkpoints/.tmp-step-N, every file synced, and renamed when it is whole. */
+#ifndef TRM_TRAIN_RUN_CHECKPOINT_H
+#define TRM_TRAIN_RUN_CHECKPOINT_H
+
+#include "data/load/loader.h"
+#include "train/history.h"
+#include "train/run/directory.h"
+#include "train/trainer.h"
+
+#define TRM__CHECKPOINT_FORMAT 1
+
+typedef struct trm__checkpoint {
+  const trm__run *run;
+  const trm__run_config *config;
+  trm__trainer *trainer;
+  trm__loader *loader;
+  trm__history *history;
+} trm__checkpoint;
+
+/* Writes checkpoints/step-N for the trainer's step, then removes the oldest over `keep`. On failure nothing of the new
+ * one is left and the old ones are untouched. path [TRM__RUN_PATH]: the new checkpoint. */
+trm_status trm__checkpoint_save(const trm__checkpoint *checkpoint, int64_t keep, char *path, trm_error *err);
+
+/* Restores trainer, loader and history from the newest whole checkpoint; damaged ones are skipped with a warning in the
+ * log. path is "" when there is none at all. TRM_E_INPUT when there are some and none is whole. Also removes what an
+ * interrupted save left behind. */
+trm_status trm__checkpoint_load(const trm__checkpoint *checkpoint, char *path, trm_error *err);
+
+/* Writes the EMA as a model file into the run directory. */
+trm_status trm__checkpoint_export(const trm__checkpoint *checkpoint, const char *name, trm_error *err);
+
+#endif

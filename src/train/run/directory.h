@@ -1,0 +1,63 @@
+/* A run directory:
+ *     config.json          what reproduces the run (below)
+ *     lock                 held by the trainer that works on it
+ *     metrics.jsonl        one JSON object a line (metrics.h)
+ *     events.out.tfevents.* the same for TensorBoard (tensorboard.h)
+ *     checkpoints/step-N/  everything that a bit-exact resume needs (checkpoint.h)
+ *     best.safetensors     the EMA with the best exact accuracy on the validation data
+ *     last.safetensors     the EMA at the end, or where the run was stopped last
+ *
+ * config.json: {"format": 1, "trm": "0.1.0", "model": {keys of trm_model_options}, "train": {keys of
+ * trm_train_options}, "task": {task.json of the data}, "resolved": {"steps": updates in all, "micro_batch": slice size
+ * in use, "isa": kernels, "train_crc32": of the training data, "valid_crc32": of the validation data, 0 without}}. */
+#ifndef TRM_TRAIN_RUN_DIRECTORY_H
+#define TRM_TRAIN_RUN_DIRECTORY_H
+
+#include <jansson.h>
+#include <trm/train.h>
+
+#define TRM__RUN_FORMAT 1
+#define TRM__RUN_PATH 1280 /* bytes of a path inside a run directory */
+
+typedef struct trm__run {
+  char path[1024];
+  int lock;    /* descriptor, -1: none */
+  int created; /* 1: the directory was made by trm__run_create */
+} trm__run;
+
+typedef struct trm__run_config {
+  trm_model_config model;
+  trm_train_config train;
+  trm_task task;
+  int64_t updates, micro_batch;
+  char isa[16];
+  uint32_t train_crc, valid_crc;
+} trm__run_config;
+
+/* Makes and locks the directory. TRM_E_BUSY when another trainer holds it, TRM_E_USAGE when it already holds a run. */
+trm_status trm__run_create(trm__run *run, const char *path, trm_error *err);
+/* Locks an existing run. TRM_E_INPUT when there is none. */
+trm_status trm__run_open(trm__run *run, const char *path, trm_error *err);
+void trm__run_close(trm__run *run);
+/* Instead of close, when starting failed before config.json was written: removes what create made. */
+void trm__run_abandon(trm__run *run);
+
+/* folder/name into buffer [TRM__RUN_PATH], which holds every path of a run (run.path is checked when it is set). */
+const char *trm__join(const char *folder, const char *name, char *buffer);
+const char *trm__run_path(const trm__run *run, const char *name, char *buffer);
+
+trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm_error *err);
+/* TRM_E_INPUT for another format, naming both. */
+trm_status trm__run_load(const trm__run *run, trm__run_config *config, trm_error *err);
+
+/* CRC-32 of everything in the configuration that decides what is computed: neither paths nor what may change when a run
+ * is resumed. */
+uint32_t trm__run_config_crc(const trm__run_config *config);
+
+/* CRC-32 of the compact text with sorted keys. */
+uint32_t trm__json_crc32(const json_t *json);
+
+/* Sets values that may change on resume. TRM_E_USAGE for others. pairs: name, text, ... */
+trm_status trm__run_override(trm__run_config *config, const char *const *pairs, size_t count, trm_error *err);
+
+#endif

@@ -1,2 +1,0 @@
-/* The gradient tests on the double build (plain C kernels), where the tolerance shows any mistake. */
-#include "unit/backend_gradients.c"
