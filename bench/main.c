@@ -89,7 +89,7 @@ static void open_peers(bench *b, const arguments *a) {
 }
 
 static int wanted(const bench *b, const char *section) {
-  return !b->only || strstr(b->only, section) != NULL;
+  return !b->only || strstr(b->only, section);
 }
 
 /* Rows of a device: what is not its own is left out. */

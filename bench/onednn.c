@@ -55,7 +55,7 @@ static void fill(dnnl_memory_t memory, dnnl_data_type_t type) {
 static int is_reference(const_dnnl_primitive_desc_t pd) {
   const char *name = NULL;
   dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name);
-  return !name || strstr(name, "ref") != NULL;
+  return !name || strstr(name, "ref");
 }
 
 static dnnl_primitive_desc_t describe(onednn *p, number_type type, int m, int n, int k, int a_transposed) {
@@ -94,7 +94,7 @@ onednn *onednn_open(number_type type, int m, int n, int k, int a_transposed, int
   dnnl_primitive_desc_t pd = NULL;
   int ready = !dnnl_engine_create(&p->engine, dnnl_cpu, 0) &&
               !dnnl_stream_create(&p->stream, p->engine, dnnl_stream_default_flags) &&
-              (pd = describe(p, type, m, n, k, a_transposed)) != NULL && !dnnl_primitive_create(&p->product, pd) &&
+              (pd = describe(p, type, m, n, k, a_transposed)) && !dnnl_primitive_create(&p->product, pd) &&
               memories(p, pd, type);
   if (pd) dnnl_primitive_desc_destroy(pd);
   if (!ready) onednn_close(&p);

@@ -22,7 +22,7 @@ int openmp_load(void) {
   if (!library) return 0;
   find(library, "omp_set_num_threads", &set_threads, sizeof set_threads);
   find(library, "GOMP_parallel", &parallel, sizeof parallel);
-  return parallel != NULL && set_threads != NULL;
+  return parallel && set_threads;
 }
 
 void openmp_set_threads(int threads) {

@@ -115,7 +115,7 @@ size_t cli_puzzles_cells(const cli_puzzles *puzzles) {
     const char *line = next_line(text, &at, &length);
     size_t cells = 0;
     if (is_empty(line, length) && total) break;
-    for (size_t i = 0; i < length; i++) cells += memchr(" \t|-+=,", line[i], 7) == NULL;
+    for (size_t i = 0; i < length; i++) cells += !memchr(" \t|-+=,", line[i], 7);
     if (!best) best = cells; /* a whole puzzle on the first line */
     total += cells;
   }
@@ -148,10 +148,10 @@ static int add(const cli_command *command, const trm_task *task, cli_puzzles *pu
   }
   char where[700];
   int32_t *tokens = puzzles->tokens + n * S;
-  int parsed = trm_task_parse(task, data, length, tokens, &error) == TRM_OK;
+  int parsed = !trm_task_parse(task, data, length, tokens, &error);
   place(where, sizeof where, text, line, &error);
   if (!parsed) return cli_bad_input(command, "%s: %s", where, error.message);
-  if (trm_task_check_question(task, tokens, &error) != TRM_OK)
+  if (trm_task_check_question(task, tokens, &error))
     return cli_bad_input(command, "%s, %s: %s", where, error.where, error.message);
   puzzles->where[n] = cli_copy_text(where, strlen(where));
   puzzles->count++;
@@ -161,7 +161,7 @@ static int add(const cli_command *command, const trm_task *task, cli_puzzles *pu
 /* 1 when one line alone is a puzzle. */
 static int line_is_puzzle(const trm_task *task, const char *line, size_t length) {
   int32_t *tokens = cli_alloc((size_t)task->width * (size_t)task->height, sizeof *tokens);
-  int whole = trm_task_parse(task, line, length, tokens, NULL) == TRM_OK;
+  int whole = !trm_task_parse(task, line, length, tokens, NULL);
   free(tokens);
   return whole;
 }

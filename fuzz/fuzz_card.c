@@ -17,11 +17,11 @@ static void check_kept(const char *text, const char *kept) {
   json_t *given = NULL, *stored = NULL;
   char *again = NULL;
   trm_error err = {0};
-  require(trm__json_parse(&given, text, strlen(text), "fuzz", &err) == TRM_OK);
-  require(trm__json_parse(&stored, kept, strlen(kept), "fuzz", &err) == TRM_OK);
+  require(!trm__json_parse(&given, text, strlen(text), "fuzz", &err));
+  require(!trm__json_parse(&stored, kept, strlen(kept), "fuzz", &err));
   require(json_is_object(stored) && json_equal(given, stored));
   require(strlen(kept) <= strlen(text));
-  require(trm__card_compact(&again, kept, &err) == TRM_OK && strcmp(kept, again) == 0);
+  require(!trm__card_compact(&again, kept, &err) && strcmp(kept, again) == 0);
   json_t *metadata = json_string(kept); /* as the file stores it */
   require(metadata != NULL);
   json_decref(metadata);
@@ -34,10 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   size_t used = trm__mem_used();
   char *text = trm__calloc(size + 1, 1), *kept = NULL;
   trm_error err = {0};
-  if (text == NULL) abort();
+  if (!text) abort();
   if (size > 0) memcpy(text, data, size);
-  if (trm__card_compact(&kept, text, &err) == TRM_OK) check_kept(text, kept);
-  else require(kept == NULL && err.code == TRM_E_INPUT && err.message[0] && err.where[0]);
+  if (!trm__card_compact(&kept, text, &err)) check_kept(text, kept);
+  else require(!kept && err.code == TRM_E_INPUT && err.message[0] && err.where[0]);
   trm__free(kept);
   trm__free(text);
   require(trm__mem_used() == used);

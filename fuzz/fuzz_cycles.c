@@ -46,11 +46,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   trm_model_config model = trm_model_config_default();
   trm__cycles cycles, untouched;
   trm_error err = {0};
-  if (text == NULL) abort();
+  if (!text) abort();
   if (size > 0) memcpy(text, data, size);
   memset(&cycles, 0xa5, sizeof cycles);
   untouched = cycles;
-  if (trm__cycles_parse(&cycles, text, &model, &err) == TRM_OK) {
+  if (!trm__cycles_parse(&cycles, text, &model, &err)) {
     check_phases(&cycles, text, &model);
     check_updates(&cycles, 1);
     check_updates(&cycles, 1000);

@@ -27,9 +27,9 @@ static void remove_folder(void) {
 static void make_folder(void) {
   char path[160];
   snprintf(folder, sizeof folder, "%s/trm-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-  if (mkdtemp(folder) == NULL) abort();
+  if (!mkdtemp(folder)) abort();
   snprintf(path, sizeof path, "%s/train", folder);
-  if (trm__dir_make(path, NULL) != TRM_OK) abort();
+  if (trm__dir_make(path, NULL)) abort();
   atexit(remove_folder);
 }
 
@@ -38,7 +38,7 @@ static void put_file(const char *name, const uint8_t *data, size_t size) {
   char path[256];
   snprintf(path, sizeof path, "%s/%s", folder, name);
   FILE *file = fopen(path, "wb");
-  if (file == NULL || fwrite(data, 1, size, file) != size || fclose(file) != 0) abort();
+  if (!file || fwrite(data, 1, size, file) != size || fclose(file) != 0) abort();
 }
 
 static void check_indices(const trm_dataset *d) {
@@ -56,18 +56,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (folder[0] == '\0') make_folder();
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     const uint8_t *end = size > 0 ? memmem(data, size, separator, sizeof separator) : NULL;
-    size_t length = end != NULL ? (size_t)(end - data) : size;
+    size_t length = end ? (size_t)(end - data) : size;
     snprintf(path, sizeof path, "%s/%s", folder, names[i]);
     if (length > 0) put_file(names[i], data, length);
     else (void)unlink(path);
-    size -= end != NULL ? length + sizeof separator : length;
-    data += end != NULL ? length + sizeof separator : length;
+    size -= end ? length + sizeof separator : length;
+    data += end ? length + sizeof separator : length;
   }
   trm_dataset *d = NULL;
   trm_error err = {0};
   trm_status status = trm_dataset_open(&d, folder, "train", NULL, &err);
-  if (status != TRM_OK && (d != NULL || err.message[0] == '\0' || err.where[0] == '\0')) abort();
-  if (d != NULL) {
+  if (status && (d || err.message[0] == '\0' || err.where[0] == '\0')) abort();
+  if (d) {
     check_dataset(d);
     check_indices(d);
   }

@@ -9,8 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   trm__npy npy = {0};
   trm_error err = {0};
   trm_status status = trm__npy_parse(&npy, data, size, "fuzz.npy", &err);
-  if (status != TRM_OK) {
-    if (status != TRM_E_INPUT || err.message[0] == '\0' || npy.data != NULL) abort();
+  if (status) {
+    if (status != TRM_E_INPUT || err.message[0] == '\0' || npy.data) abort();
     return 0;
   }
   size_t item = trm__npy_item(npy.type);

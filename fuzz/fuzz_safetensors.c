@@ -37,7 +37,7 @@ static void read_model(const uint8_t *data, size_t size) {
   trm__weight_set set;
   trm_error err;
   if (trm__model_parse(&model, data, size, "fuzz", &err)) {
-    require(model == NULL && err.message[0] != 0);
+    require(!model && err.message[0] != 0);
     return;
   }
   if (!trm__weight_set_open(&set, &model->params, &err)) {

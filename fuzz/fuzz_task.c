@@ -10,12 +10,12 @@ static void read_puzzle(const trm_task *task, const char *text, size_t size) {
   int32_t *tokens = trm__calloc(2 * cells, sizeof *tokens), *again = tokens + cells;
   char *line = trm__calloc(cells + 1, 1);
   trm_error err = {0};
-  if (tokens == NULL || line == NULL) abort();
-  if (trm_task_parse(task, text, size, tokens, &err) == TRM_OK) {
+  if (!tokens || !line) abort();
+  if (!trm_task_parse(task, text, size, tokens, &err)) {
     for (size_t i = 0; i < cells; i++)
       if (tokens[i] < 0 || tokens[i] >= task->vocab_size) abort();
     trm_task_render(task, tokens, line);
-    if (trm_task_parse(task, line, cells, again, &err) != TRM_OK) abort();
+    if (trm_task_parse(task, line, cells, again, &err)) abort();
     if (memcmp(tokens, again, cells * sizeof *tokens) != 0) abort();
     (void)trm_task_judge(task, tokens, again);
     (void)trm_task_check_question(task, tokens, &err);
@@ -28,10 +28,10 @@ static void read_json(const char *text, size_t size) {
   json_t *json = NULL;
   trm_task task, again;
   trm_error err = {0};
-  if (trm__json_parse(&json, text, size, "fuzz", &err) != TRM_OK) return;
-  if (trm__task_from_json(&task, json, "fuzz", &err) == TRM_OK) {
+  if (trm__json_parse(&json, text, size, "fuzz", &err)) return;
+  if (!trm__task_from_json(&task, json, "fuzz", &err)) {
     json_t *copy = trm__task_to_json(&task);
-    if (copy == NULL || trm__task_from_json(&again, copy, "fuzz", &err) != TRM_OK) abort();
+    if (!copy || trm__task_from_json(&again, copy, "fuzz", &err)) abort();
     if (memcmp(&task, &again, sizeof task) != 0) abort();
     json_decref(copy);
   }

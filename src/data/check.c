@@ -31,7 +31,7 @@ typedef struct checker {
 
 static trm_status open_split(checker *c, int split) {
   char *file = trm__format("%s/%s/dataset.json", c->path, split_names[split]);
-  if (file == NULL) return trm__fail_memory(c->err, c->path, strlen(c->path) + 32);
+  if (!file) return trm__fail_memory(c->err, c->path, strlen(c->path) + 32);
   int present = c->is_directory ? trm__path_exists(file) : split == TRAIN;
   trm__free(file);
   return present ? trm_dataset_open(&c->dataset[split], c->path, split_names[split], NULL, c->err) : TRM_OK;
@@ -42,8 +42,8 @@ static trm_status open_all(checker *c) {
   c->is_directory = trm__path_is_dir(c->path);
   for (int s = 0; s < SPLITS; s++) {
     trm_status status = open_split(c, s);
-    if (status != TRM_OK) return status;
-    if (c->dataset[s] == NULL) continue;
+    if (status) return status;
+    if (!c->dataset[s]) continue;
     const trm_dataset_info *info = &c->dataset[s]->info;
     examples += (size_t)info->examples;
     if ((size_t)info->seq_len > cells) cells = (size_t)info->seq_len;
@@ -55,14 +55,14 @@ static trm_status open_all(checker *c) {
   if (examples == 0)
     return trm__fail(c->err, TRM_E_INPUT, c->path,
                      "neither train/dataset.json nor test/dataset.json in it, expected a dataset directory");
-  if (c->dataset[TRAIN] != NULL && c->dataset[TEST] != NULL &&
+  if (c->dataset[TRAIN] && c->dataset[TEST] &&
       (c->dataset[TRAIN]->info.seq_len != c->dataset[TEST]->info.seq_len ||
        c->dataset[TRAIN]->info.vocab_size != c->dataset[TEST]->info.vocab_size))
     return trm__fail(c->err, TRM_E_INPUT, c->path,
                      "train and test differ in seq_len or vocab_size, expected equal ones");
   c->keyed = trm__calloc(examples, sizeof *c->keyed);
   c->tokens = trm__calloc(2 * cells, sizeof *c->tokens);
-  if (c->keyed == NULL || c->tokens == NULL) return trm__fail_memory(c->err, c->path, examples * sizeof *c->keyed);
+  if (!c->keyed || !c->tokens) return trm__fail_memory(c->err, c->path, examples * sizeof *c->keyed);
   return TRM_OK;
 }
 
@@ -78,7 +78,7 @@ static int check_rules(checker *c, int split, int64_t example, const int32_t *qu
   const trm_task *task = &c->dataset[split]->info.task;
   trm_error problem = {0};
   trm_status status = trm_task_check_question(task, question, &problem);
-  if (status != TRM_OK) {
+  if (status) {
     c->report.bad_questions++;
     note(c, split, example, problem.where, problem.message);
   }
@@ -87,7 +87,7 @@ static int check_rules(checker *c, int split, int64_t example, const int32_t *qu
     c->report.bad_answers++;
     note(c, split, example, "", verdict.keeps_clues ? "the answer breaks the rules" : "the answer changes a clue");
   }
-  return status == TRM_OK;
+  return !status;
 }
 
 static void solve(checker *c, int split, int64_t example, const int32_t *question) {
@@ -128,7 +128,7 @@ static trm_status check_split(checker *c, int split) {
   for (int64_t g = 0; g < d->info.groups; g++) {
     int64_t begin = d->puzzle_indices[d->group_indices[g]], end = d->puzzle_indices[d->group_indices[g + 1]];
     for (int64_t i = begin; i < end; i++, c->done++) {
-      if (c->progress != NULL && c->done % 256 == 0 &&
+      if (c->progress && c->done % 256 == 0 &&
           c->progress(c->context, (double)c->done / (double)c->total, "checking puzzles") != 0)
         return trm__fail(c->err, TRM_E_STOPPED, c->path, "stopped after %lld of %lld examples", (long long)c->done,
                          (long long)c->total);
@@ -165,14 +165,14 @@ trm_status trm_data_check(const char *path, trm_check_report *report, trm_progre
                           trm_error *err) {
   checker c = {.path = path, .progress = progress, .context = context, .err = err};
   trm_status status = open_all(&c);
-  for (int s = 0; s < SPLITS && status == TRM_OK; s++)
-    if (c.dataset[s] != NULL) status = check_split(&c, s);
-  if (status == TRM_OK) {
+  for (int s = 0; s < SPLITS && !status; s++)
+    if (c.dataset[s]) status = check_split(&c, s);
+  if (!status) {
     compare_puzzles(&c);
     c.report.mean_guesses = c.solved > 0 ? c.guesses / (double)c.solved : (double)NAN;
     c.report.mean_rating = c.rated > 0 ? c.ratings / (double)c.rated : (double)NAN;
     *report = c.report;
-    if (progress != NULL) (void)progress(context, 1, "done");
+    if (progress) (void)progress(context, 1, "done");
   }
   for (int s = 0; s < SPLITS; s++) trm_dataset_close(&c.dataset[s]);
   trm__free(c.keyed);

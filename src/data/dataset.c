@@ -13,7 +13,7 @@
 #include "task/task.h"
 
 void trm_dataset_close(trm_dataset **dataset) {
-  if (dataset == NULL || *dataset == NULL) return;
+  if (!dataset || !*dataset) return;
   trm_dataset *d = *dataset;
   trm__free(d->inputs);
   trm__free(d->labels);
@@ -43,7 +43,7 @@ trm_status trm__dataset_adopt(trm_dataset **out, const trm_task *task, int64_t e
                      "%lld examples in groups of %lld, expected 1 to %d in groups of 1 or more", (long long)examples,
                      (long long)group_size, TRM__EXAMPLES_LIMIT);
   trm_dataset *d = trm__calloc(1, sizeof *d);
-  if (d == NULL) return trm__fail_memory(err, "dataset", sizeof *d);
+  if (!d) return trm__fail_memory(err, "dataset", sizeof *d);
   d->info.task = *task;
   d->info.seq_len = (int64_t)task->width * task->height;
   d->info.vocab_size = task->vocab_size;
@@ -51,11 +51,11 @@ trm_status trm__dataset_adopt(trm_dataset **out, const trm_task *task, int64_t e
   d->info.groups = (examples - 1) / group_size + 1;
   d->info.identifiers = 1;
   d->info.has_ratings = ratings != NULL;
-  if (rating_name != NULL) snprintf(d->info.rating_name, sizeof d->info.rating_name, "%s", rating_name);
+  if (rating_name) snprintf(d->info.rating_name, sizeof d->info.rating_name, "%s", rating_name);
   d->identifiers = trm__calloc((size_t)d->info.puzzles, sizeof *d->identifiers);
   d->puzzle_indices = trm__calloc((size_t)d->info.puzzles + 1, sizeof *d->puzzle_indices);
   d->group_indices = trm__calloc((size_t)d->info.groups + 1, sizeof *d->group_indices);
-  if (d->identifiers == NULL || d->puzzle_indices == NULL || d->group_indices == NULL) {
+  if (!d->identifiers || !d->puzzle_indices || !d->group_indices) {
     trm_dataset_close(&d);
     return trm__fail_memory(err, "dataset", (size_t)examples * 20);
   }
@@ -71,13 +71,12 @@ trm_status trm__dataset_new(trm_dataset **out, const trm_task *task, int64_t exa
                             const char *rating_name, trm_error *err) {
   size_t cells = (size_t)task->width * (size_t)task->height, count = examples > 0 ? (size_t)examples : 0;
   uint8_t *inputs = trm__calloc(count, cells), *labels = trm__calloc(count, cells);
-  double *ratings = rating_name != NULL ? trm__calloc(count, sizeof *ratings) : NULL;
+  double *ratings = rating_name ? trm__calloc(count, sizeof *ratings) : NULL;
   trm_status status = TRM_OK;
-  if (inputs == NULL || labels == NULL || (rating_name != NULL && ratings == NULL))
+  if (!inputs || !labels || (rating_name && !ratings))
     status = trm__fail_memory(err, "dataset", count * (2 * cells + sizeof *ratings));
-  if (status == TRM_OK)
-    status = trm__dataset_adopt(out, task, examples, group_size, inputs, labels, ratings, rating_name, err);
-  if (status != TRM_OK) {
+  if (!status) status = trm__dataset_adopt(out, task, examples, group_size, inputs, labels, ratings, rating_name, err);
+  if (status) {
     trm__free(inputs);
     trm__free(labels);
     trm__free(ratings);
@@ -87,11 +86,11 @@ trm_status trm__dataset_new(trm_dataset **out, const trm_task *task, int64_t exa
 
 trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *split, const trm_task *task,
                             trm_error *err) {
-  if (task != NULL) {
+  if (task) {
     trm_status status = trm__task_check(task, "task", err);
-    if (status != TRM_OK) return status;
+    if (status) return status;
   }
-  if (trm__path_is_dir(path)) return trm__dataset_read(out, path, split != NULL ? split : "train", task, err);
+  if (trm__path_is_dir(path)) return trm__dataset_read(out, path, split ? split : "train", task, err);
   if (!trm__path_exists(path))
     return trm__fail(err, TRM_E_IO, path, "does not exist, expected a dataset directory or a .csv or .jsonl file");
   if (!trm__rows_is_file_name(path))
@@ -115,18 +114,18 @@ static int64_t puzzle_of(const trm_dataset *d, int64_t example) {
 }
 
 static int32_t token_at(const uint8_t *narrow, const int32_t *wide, size_t at) {
-  return narrow != NULL ? narrow[at] : wide[at];
+  return narrow ? narrow[at] : wide[at];
 }
 
 void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs, int32_t *labels, int32_t *identifier,
                          double *rating) {
   const trm_dataset *d = dataset;
   size_t cells = (size_t)d->info.seq_len, first = (size_t)i * cells;
-  for (size_t k = 0; inputs != NULL && k < cells; k++) inputs[k] = token_at(d->inputs, d->inputs32, first + k);
-  for (size_t k = 0; labels != NULL && k < cells; k++) {
+  for (size_t k = 0; inputs && k < cells; k++) inputs[k] = token_at(d->inputs, d->inputs32, first + k);
+  for (size_t k = 0; labels && k < cells; k++) {
     int32_t label = token_at(d->labels, d->labels32, first + k);
     labels[k] = label == d->ignore_label_id ? -100 : label;
   }
-  if (identifier != NULL) *identifier = d->identifiers[puzzle_of(d, i)];
-  if (rating != NULL) *rating = d->ratings != NULL ? d->ratings[i] : (double)NAN;
+  if (identifier) *identifier = d->identifiers[puzzle_of(d, i)];
+  if (rating) *rating = d->ratings ? d->ratings[i] : (double)NAN;
 }

@@ -56,7 +56,7 @@ typedef struct import {
 } import;
 
 static trm_status report(const import *im, double fraction, const char *what) {
-  if (im->progress == NULL || im->progress(im->context, fraction, what) == 0) return TRM_OK;
+  if (!im->progress || im->progress(im->context, fraction, what) == 0) return TRM_OK;
   return trm__fail(im->err, TRM_E_STOPPED, im->config->input, "stopped before anything was written");
 }
 
@@ -65,9 +65,9 @@ static trm_status compute_keys(const import *im, const trm_dataset *d, trm__keye
                                double to) {
   size_t cells = (size_t)d->info.seq_len;
   int32_t *tokens = trm__calloc(cells, sizeof *tokens);
-  if (tokens == NULL) return trm__fail_memory(im->err, im->config->input, cells * sizeof *tokens);
+  if (!tokens) return trm__fail_memory(im->err, im->config->input, cells * sizeof *tokens);
   trm_status status = TRM_OK;
-  for (size_t i = 0; i < count && status == TRM_OK; i++) {
+  for (size_t i = 0; i < count && !status; i++) {
     if (i % 1024 == 0) status = report(im, from + (to - from) * (double)i / (double)count, "comparing puzzles");
     trm_dataset_example(d, keyed[i].place, tokens, NULL, NULL, NULL);
     keyed[i].key = trm__question_key(&d->info.task, tokens, cells);
@@ -82,7 +82,7 @@ static trm_status choose_examples(import *im) {
   im->count = im->config->limit > 0 && (size_t)im->config->limit < total ? (size_t)im->config->limit : total;
   uint32_t *numbers = trm__calloc(total, sizeof *numbers);
   im->keyed = trm__calloc(im->count, sizeof *im->keyed);
-  if (numbers == NULL || im->keyed == NULL) {
+  if (!numbers || !im->keyed) {
     trm__free(numbers);
     return trm__fail_memory(im->err, im->config->input, total * (sizeof *numbers + sizeof *im->keyed));
   }
@@ -103,7 +103,7 @@ static trm_status find_classes(import *im) {
   im->class_order = trm__calloc(n, sizeof *im->class_order);
   im->class_is_test = trm__calloc(n, 1);
   trm__keyed *first = trm__calloc(n, sizeof *first);
-  if (im->class_start == NULL || im->class_order == NULL || im->class_is_test == NULL || first == NULL) {
+  if (!im->class_start || !im->class_order || !im->class_is_test || !first) {
     trm__free(first);
     return trm__fail_memory(im->err, im->config->input, n * 25);
   }
@@ -134,7 +134,7 @@ static trm_status split_at_random(import *im) {
         "all %zu puzzles are the same up to symmetry and cannot be split, expected --test-fraction 0 or more puzzles",
         im->count);
   uint32_t *order = trm__calloc(im->classes, sizeof *order);
-  if (order == NULL) return trm__fail_memory(im->err, im->config->input, im->classes * sizeof *order);
+  if (!order) return trm__fail_memory(im->err, im->config->input, im->classes * sizeof *order);
   memcpy(order, im->class_order, im->classes * sizeof *order);
   trm__rng rng = trm__rng_make((uint64_t)im->config->seed, TRM__RNG_SPLIT, 1);
   trm__rng_shuffle(&rng, order, im->classes);
@@ -150,12 +150,12 @@ static trm_status split_at_random(import *im) {
 static trm_status leave_out_test(import *im) {
   size_t count = (size_t)im->test_source->info.examples;
   trm__keyed *test = trm__calloc(count, sizeof *test);
-  if (test == NULL) return trm__fail_memory(im->err, im->config->test_input, count * sizeof *test);
+  if (!test) return trm__fail_memory(im->err, im->config->test_input, count * sizeof *test);
   for (size_t i = 0; i < count; i++) test[i].place = (uint32_t)i;
   trm_status status = compute_keys(im, im->test_source, test, count, 0.6, 0.7);
   trm__keyed_sort(test, count);
   size_t at = 0;
-  for (uint32_t c = 0; c < im->classes && status == TRM_OK; c++) {
+  for (uint32_t c = 0; c < im->classes && !status; c++) {
     uint64_t key = im->keyed[im->class_start[c]].key;
     while (at < count && test[at].key < key) at++;
     if (at >= count || test[at].key != key) continue;
@@ -163,7 +163,7 @@ static trm_status leave_out_test(import *im) {
     im->left_out += class_size(im, c);
   }
   trm__free(test);
-  if (status == TRM_OK && im->left_out == (int64_t)im->count)
+  if (!status && im->left_out == (int64_t)im->count)
     return trm__fail(im->err, TRM_E_INPUT, im->config->input,
                      "every puzzle is equivalent to one of %.200s, expected others", im->config->test_input);
   return status;
@@ -174,7 +174,7 @@ static void put(const import *im, trm_dataset *d, int64_t at, const trm_dataset 
                 int32_t *tokens) {
   size_t cells = (size_t)d->info.seq_len;
   int32_t *inputs = tokens, *labels = tokens + cells;
-  trm_dataset_example(source, i, inputs, labels, NULL, d->ratings != NULL ? &d->ratings[at] : NULL);
+  trm_dataset_example(source, i, inputs, labels, NULL, d->ratings ? &d->ratings[at] : NULL);
   if (image > 0) {
     uint64_t index = (uint64_t)i * (uint64_t)im->config->augment + (uint64_t)image - 1;
     trm__rng rng = trm__rng_make((uint64_t)im->config->seed, TRM__RNG_AUGMENT, index);
@@ -198,19 +198,19 @@ static trm_status gather(import *im, trm_dataset **out, int test, int64_t images
                      "%lld puzzles with %lld copies each, expected at most %d in all", (long long)examples,
                      (long long)images, TRM__EXAMPLES_LIMIT);
   int32_t *tokens = trm__calloc(2 * cells, sizeof *tokens);
-  if (tokens == NULL) return trm__fail_memory(im->err, im->config->out, 2 * cells * sizeof *tokens);
+  if (!tokens) return trm__fail_memory(im->err, im->config->out, 2 * cells * sizeof *tokens);
   trm_status status = trm__dataset_new(out, &source->info.task, examples * (images + 1), 1,
                                        source->info.has_ratings ? source->info.rating_name : NULL, im->err);
   int64_t group = 0;
-  for (uint32_t k = 0; k < im->classes && status == TRM_OK; k++) {
+  for (uint32_t k = 0; k < im->classes && !status; k++) {
     uint32_t c = im->class_order[k];
     if (k % 1024 == 0) status = report(im, 0.7 + 0.2 * k / im->classes, "building the arrays");
-    if (im->class_is_test[c] != test || status != TRM_OK) continue;
+    if (im->class_is_test[c] != test || status) continue;
     for (uint32_t i = im->class_start[c]; i < im->class_start[c + 1]; i++)
       for (int64_t image = 0; image <= images; image++) put(im, *out, at++, source, im->keyed[i].place, image, tokens);
     (*out)->group_indices[++group] = at;
   }
-  if (status == TRM_OK) (*out)->info.groups = groups;
+  if (!status) (*out)->info.groups = groups;
   trm__free(tokens);
   return status;
 }
@@ -232,8 +232,8 @@ static trm_status read_inputs(import *im) {
   const trm_import_config *c = im->config;
   trm__rows_hint hint = {.alphabet = c->alphabet, .width = c->width};
   trm_status status = report(im, 0, "reading");
-  if (status == TRM_OK) status = trm__rows_open(&im->source, c->input, &hint, im->err);
-  if (status != TRM_OK) return status;
+  if (!status) status = trm__rows_open(&im->source, c->input, &hint, im->err);
+  if (status) return status;
   if (c->augment > 0 && !trm__augment_known(&im->source->info.task))
     return trm__fail(im->err, TRM_E_INPUT, c->input, "this task has no known symmetries, expected --augment 0");
   trm__rows_hint same = {.task = &im->source->info.task};
@@ -245,13 +245,12 @@ static trm_status write_out(import *im) {
   int any_test = 0;
   for (uint32_t c = 0; c < im->classes; c++) any_test |= im->class_is_test[c];
   trm_status status = gather(im, &train, 0, im->config->augment);
-  if (status == TRM_OK && im->test_source == NULL && any_test) status = gather(im, &test, 1, 0);
+  if (!status && !im->test_source && any_test) status = gather(im, &test, 1, 0);
   char what[96] = "writing";
   if (im->left_out > 0)
     snprintf(what, sizeof what, "writing; %lld puzzles equivalent to test puzzles left out", (long long)im->left_out);
-  if (status == TRM_OK) status = report(im, 0.9, what);
-  if (status == TRM_OK)
-    status = trm__dataset_write(im->config->out, train, im->test_source != NULL ? im->test_source : test, im->err);
+  if (!status) status = report(im, 0.9, what);
+  if (!status) status = trm__dataset_write(im->config->out, train, im->test_source ? im->test_source : test, im->err);
   trm_dataset_close(&train);
   trm_dataset_close(&test);
   return status;
@@ -260,12 +259,12 @@ static trm_status write_out(import *im) {
 trm_status trm_data_import(const trm_import_config *config, trm_progress_fn progress, void *context, trm_error *err) {
 import im = {.config = config, .progress = progress, .context = context, .err = err };
   trm_status status = check_config(config, err);
-  if (status == TRM_OK) status = read_inputs(&im);
-  if (status == TRM_OK) status = choose_examples(&im);
-  if (status == TRM_OK) status = find_classes(&im);
-  if (status == TRM_OK) status = im.test_source != NULL ? leave_out_test(&im) : split_at_random(&im);
-  if (status == TRM_OK) status = write_out(&im);
-  if (status == TRM_OK && progress != NULL) (void)progress(context, 1, "done");
+  if (!status) status = read_inputs(&im);
+  if (!status) status = choose_examples(&im);
+  if (!status) status = find_classes(&im);
+  if (!status) status = im.test_source ? leave_out_test(&im) : split_at_random(&im);
+  if (!status) status = write_out(&im);
+  if (!status && progress) (void)progress(context, 1, "done");
   trm_dataset_close(&im.source);
   trm_dataset_close(&im.test_source);
   trm__free(im.keyed);

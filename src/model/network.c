@@ -304,7 +304,7 @@ static trm__recorded_key key_of(const trm__network *net, const asked *a) {
 /* 0: it could not be recorded, and nothing was done. */
 static int record_step(trm__network *net, const asked *a, trm__recorded_step *to) {
   trm__backend *be = net->be;
-  int failed = net->recorded.failed || be->record_begin(be, NULL) != TRM_OK;
+  int failed = net->recorded.failed || be->record_begin(be, NULL);
   if (!failed) {
     run_step(net, a);
     failed = be->record_end(be, &to->recording, NULL) != TRM_OK; /* a fault of the device is reported by synchronize */

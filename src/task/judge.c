@@ -101,7 +101,7 @@ static int maze_joined(const trm_task *task, const int32_t *cells, int32_t walka
   int count = task->width * task->height, start = find_one(cells, count, START);
   if (start < 0 || find_one(cells, count, GOAL) < 0) return 0;
   unsigned char *space = trm__calloc((size_t)count, sizeof(int) + 1);
-  if (space == NULL) return -1;
+  if (!space) return -1;
   uint8_t *reached = space + (size_t)count * sizeof(int);
   int joined = maze_reach(task, cells, start, walkable, reached, (int *)(void *)space);
   for (int i = 0; i < count && together; i++)

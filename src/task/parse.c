@@ -23,7 +23,7 @@ static trm_status fail_at(const cursor *c, size_t at, const char *problem, trm_e
   char where[64], expected[400], found[16];
   unsigned char byte = (unsigned char)c->text[at];
   snprintf(where, sizeof where, "line %zu, column %zu", line, at - start + 1);
-  if (problem != NULL) return trm__fail(err, TRM_E_INPUT, where, "%s", problem);
+  if (problem) return trm__fail(err, TRM_E_INPUT, where, "%s", problem);
   trm__task_expected(c->task, expected, sizeof expected);
   if (byte >= 0x20 && byte < 0x7f) snprintf(found, sizeof found, "'%c'", byte);
   else snprintf(found, sizeof found, "byte 0x%02x", byte);
@@ -39,7 +39,7 @@ static trm_status fail_count(const cursor *c, size_t found, trm_error *err) {
 
 /* Bytes of decoration at p: a drawing character of ASCII, or one of Unicode's box drawing block (U+2500 to U+257F). */
 static size_t decoration(const char *p, size_t left) {
-  if (memchr("|-+=, \t\r\n", *p, 9) != NULL) return 1;
+  if (memchr("|-+=, \t\r\n", *p, 9)) return 1;
   const unsigned char *u = (const unsigned char *)p;
   if (left >= 3 && u[0] == 0xe2 && (u[1] == 0x94 || u[1] == 0x95)) return 3;
   return 0;
@@ -68,9 +68,9 @@ static trm_status read_marked(const cursor *c, size_t *found, trm_error *err) {
 /* The next line's [begin, end) without its end-of-line bytes; returns the start of the one after. */
 static size_t next_line(const cursor *c, size_t begin, size_t *end) {
   const char *newline = memchr(c->text + begin, '\n', c->length - begin);
-  size_t stop = newline != NULL ? (size_t)(newline - c->text) : c->length;
+  size_t stop = newline ? (size_t)(newline - c->text) : c->length;
   *end = stop > begin && c->text[stop - 1] == '\r' ? stop - 1 : stop;
-  return newline != NULL ? stop + 1 : c->length;
+  return newline ? stop + 1 : c->length;
 }
 
 /* A drawn line: nothing but frame characters, at least one of them, that are no symbols. */
@@ -79,7 +79,7 @@ static int is_frame(const cursor *c, size_t begin, size_t end) {
   for (size_t at = begin; at < end; at++) {
     unsigned char byte = (unsigned char)c->text[at];
     if (byte == ' ' || byte == '\t') continue;
-    if (memchr("|-+=", byte, 4) == NULL || c->map[byte] >= 0) return 0;
+    if (!memchr("|-+=", byte, 4) || c->map[byte] >= 0) return 0;
     drawn = 1;
   }
   return drawn;
@@ -135,14 +135,13 @@ trm_status trm_task_parse(const trm_task *task, const char *text, size_t length,
   trm_status status;
   if (task->kind != TRM_TASK_SUDOKU && c.map[' '] >= 0) {
     status = read_columns(&c, 0, &found, err);
-    if (status != TRM_OK) return status;
+    if (status) return status;
     return found == c.cells ? TRM_OK : fail_count(&c, found, err);
   }
   status = read_marked(&c, &found, err);
-  if (status != TRM_OK || found == c.cells) return status;
+  if (status || found == c.cells) return status;
   size_t spaced = 0;
-  if (task->kind == TRM_TASK_SUDOKU && found < c.cells && read_columns(&c, 1, &spaced, NULL) == TRM_OK &&
-      spaced == c.cells)
+  if (task->kind == TRM_TASK_SUDOKU && found < c.cells && !read_columns(&c, 1, &spaced, NULL) && spaced == c.cells)
     return TRM_OK;
   return fail_count(&c, found, err);
 }

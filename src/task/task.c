@@ -88,7 +88,7 @@ void trm__task_expected(const trm_task *task, char *text, size_t size) {
 void trm_task_render(const trm_task *task, const int32_t *tokens, char *text) {
   int32_t symbols = (int32_t)strlen(task->alphabet);
   size_t cells = (size_t)task->width * (size_t)task->height;
-  char padding = memchr(task->alphabet, '_', (size_t)symbols) != NULL ? '?' : '_';
+  char padding = memchr(task->alphabet, '_', (size_t)symbols) ? '?' : '_';
   for (size_t i = 0; i < cells; i++) {
     int32_t token = tokens[i];
     text[i] = token == 0 ? padding : token > 0 && token <= symbols ? task->alphabet[token - 1] : '?';
@@ -105,7 +105,7 @@ static trm_status check_alphabet(const trm_task *task, const char *where, trm_er
     unsigned char c = (unsigned char)task->alphabet[i];
     if (c < 0x20 || c > 0x7e)
       return trm__fail(err, TRM_E_INPUT, where, "alphabet: byte 0x%02x at %zu, expected printable ASCII", c, i + 1);
-    if (memchr(task->alphabet, c, i) != NULL)
+    if (memchr(task->alphabet, c, i))
       return trm__fail(err, TRM_E_INPUT, where, "alphabet: '%c' appears twice, expected each symbol once", c);
   }
   if (symbols != 0 && (int)symbols + 1 != task->vocab_size)
@@ -143,7 +143,7 @@ static trm_status check_kind(const trm_task *task, const char *where, trm_error 
   else if (same.box_width != task->box_width) what = "box_width";
   else if (same.box_height != task->box_height) what = "box_height";
   else if (strcmp(same.alphabet, task->alphabet) != 0) what = "alphabet";
-  if (what == NULL) return TRM_OK;
+  if (!what) return TRM_OK;
   return trm__fail(err, TRM_E_INPUT, where,
                    "%s does not fit kind %s: expected width %d, height %d, boxes %dx%d, vocab_size %d, alphabet \"%s\"",
                    what, kind_names[task->kind], same.width, same.height, same.box_width, same.box_height,
@@ -158,7 +158,7 @@ trm_status trm__task_check(const trm_task *task, const char *where, trm_error *e
     return trm__fail(err, TRM_E_INPUT, where, "vocab_size: found %d, expected 2 to %d", task->vocab_size,
                      TRM__VOCAB_LIMIT);
   trm_status status = check_alphabet(task, where, err);
-  return status != TRM_OK ? status : check_kind(task, where, err);
+  return status ? status : check_kind(task, where, err);
 }
 
 json_t *trm__task_to_json(const trm_task *task) {
@@ -170,7 +170,7 @@ json_t *trm__task_to_json(const trm_task *task) {
 static trm_status read_kind(trm_task *task, const json_t *json, const char *where, trm_error *err) {
   const char *name = NULL;
   trm_status status = trm__json_string(json, "kind", &name, where, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   for (size_t i = 0; i < sizeof kind_names / sizeof *kind_names; i++)
     if (strcmp(name, kind_names[i]) == 0) {
       task->kind = (trm_task_kind)i;
@@ -184,7 +184,7 @@ trm_status trm__task_from_json(trm_task *out, const json_t *json, const char *wh
   if (!json_is_object(json))
     return trm__fail(err, TRM_E_INPUT, where, "expected a JSON object that describes the task");
   trm_status status = read_kind(&task, json, where, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   const struct {
     const char *key;
     int *field;
@@ -196,17 +196,17 @@ trm_status trm__task_from_json(trm_task *out, const json_t *json, const char *wh
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
     int64_t value = 0;
     status = trm__json_int(json, numbers[i].key, 0, TRM__SEQ_LIMIT, &value, where, err);
-    if (status != TRM_OK) return status;
+    if (status) return status;
     *numbers[i].field = (int)value;
   }
   const char *alphabet = NULL;
   status = trm__json_string(json, "alphabet", &alphabet, where, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   if (strlen(alphabet) >= sizeof task.alphabet)
     return trm__fail(err, TRM_E_INPUT, where, "alphabet has %zu bytes, expected at most %zu", strlen(alphabet),
                      sizeof task.alphabet - 1);
   strcpy(task.alphabet, alphabet);
   status = trm__task_check(&task, where, err);
-  if (status == TRM_OK) *out = task;
+  if (!status) *out = task;
   return status;
 }

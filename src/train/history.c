@@ -48,9 +48,9 @@ trm_status trm__history_from_json(trm__history *history, const json_t *json, con
   trm__history h;
   trm__history_init(&h);
   trm_status status = read_recent(&h, json, where, err);
-  if (status == TRM_OK) status = trm__json_int(json, "best_step", 0, INT64_MAX, &h.best_step, where, err);
-  if (status == TRM_OK) status = trm__json_int(json, "worse", 0, INT64_MAX, &h.worse, where, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = trm__json_int(json, "best_step", 0, INT64_MAX, &h.best_step, where, err);
+  if (!status) status = trm__json_int(json, "worse", 0, INT64_MAX, &h.worse, where, err);
+  if (status) return status;
   const json_t *best = json_object_get(json, "best_exact"), *seconds = json_object_get(json, "seconds");
   const json_t *finished = json_object_get(json, "finished");
   if (!(json_is_null(best) || json_is_number(best)) || !json_is_number(seconds) || !json_is_boolean(finished))

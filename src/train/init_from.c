@@ -35,7 +35,7 @@ static trm_status copy_tensors(trm__weight_set *to, const trm__params *ours, con
   for (int i = 0; i < ours->count; i++) {
     const trm__param *p = &ours->item[i], *q = trm__params_find(&model->params, p->name);
     trm_status status = check_fit(p, q, model->path, err);
-    if (status != TRM_OK) return status;
+    if (status) return status;
     trm__real *target = trm__weight_set_tensor(to, ours, i);
     const trm__real *source = trm__weight_set_tensor(from, &model->params, (int)(q - model->params.item));
     if (p->rows == q->rows) memcpy(target, source, numbers(p) * sizeof *target);
@@ -50,12 +50,12 @@ trm_status trm__trainer_init_from(trm__trainer *trainer, const char *path, trm_e
   const trm__params *params = &trainer->params;
   trm__backend *be = trainer->backend;
   trm_status status = trm_model_open(&model, path, err);
-  if (status == TRM_OK) status = trm__weight_set_open(&from, &model->params, err);
-  if (status == TRM_OK) status = trm__weight_set_open(&to, params, err);
-  if (status != TRM_OK) goto done;
+  if (!status) status = trm__weight_set_open(&from, &model->params, err);
+  if (!status) status = trm__weight_set_open(&to, params, err);
+  if (status) goto done;
   trm__model_read(model, &from);
   status = copy_tensors(&to, params, &from, model, err);
-  if (status != TRM_OK) goto done;
+  if (status) goto done;
   be->copy(be, trainer->weights, to.flat, params->trained * sizeof(trm__real), TRM__COPY_TO_DEVICE);
   be->copy(be, trainer->ema, to.flat, params->trained * sizeof(trm__real), TRM__COPY_TO_DEVICE);
   be->copy(be, trainer->start, to.start, 2 * (size_t)params->dims.D * sizeof(trm__real), TRM__COPY_TO_DEVICE);

@@ -31,8 +31,8 @@ static trm_status save(trm__session *s, trm_error *err) {
   s->history.seconds = seconds_so_far(s);
   trm__checkpoint c = checkpoint_of(s);
   trm_status status = trm__recorder_sync(&s->recorder, err);
-  if (status == TRM_OK) status = trm__checkpoint_save(&c, s->config.train.keep, s->checkpoint, err);
-  if (status == TRM_OK) s->saved = s->trainer.step;
+  if (!status) status = trm__checkpoint_save(&c, s->config.train.keep, s->checkpoint, err);
+  if (!status) s->saved = s->trainer.step;
   return status;
 }
 
@@ -47,7 +47,7 @@ static trm_status export_last(trm__session *s, trm_error *err) {
 static trm_status validate(trm__session *s, trm__record *record, trm_error *err) {
   trm__metrics m;
   trm_status status = trm__validate(&s->trainer, s->valid, s->config.train.eval_limit, &m, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   record->evaluated = 1;
   record->valid_exact = trm__metrics_exact_accuracy(&m);
   record->valid_token = trm__metrics_token_accuracy(&m);
@@ -128,10 +128,10 @@ static trm_status account(trm__session *s, const trm__done *done, trm_train_fn f
   int last = done->step >= s->config.updates;
   if (last) s->history.finished = 1;
   if (s->valid && (last || is_due(done->step, c->eval_every))) status = validate(s, &record, err);
-  if (status == TRM_OK && (record.evaluated || last || is_due(done->step, c->log_every)))
+  if (!status && (record.evaluated || last || is_due(done->step, c->log_every)))
     status = trm__recorder_add(&s->recorder, &record, err);
-  if (status == TRM_OK && (s->history.finished || is_due(done->step, c->save_every))) status = save(s, err);
-  if (status != TRM_OK) return status;
+  if (!status && (s->history.finished || is_due(done->step, c->save_every))) status = save(s, err);
+  if (status) return status;
   trm_train_progress progress = progress_of(s, &record, seconds);
   if (fn && fn(context, &progress)) *stop = 1;
   if (c->max_minutes > 0 && trm__clock() - s->began >= 60 * c->max_minutes) *stop = 1;
@@ -144,7 +144,7 @@ static trm_status enqueue(trm__session *s, trm_error *err) {
   trm__trainer *t = &s->trainer;
   const uint8_t *halted = t->backend->on_host ? t->carry.slots.halted : NULL;
   trm_status status = trm__loader_next(s->loader, halted, t->offer.inputs, t->offer.labels, t->offer.ids, err);
-  return status == TRM_OK ? trm__trainer_enqueue(t, err) : status;
+  return status ? status : trm__trainer_enqueue(t, err);
 }
 
 /* Validation and checkpoints want the state of their update; records can be written a little later. */
@@ -162,12 +162,12 @@ static trm_status collect(trm__session *s, trm_train_fn fn, void *context, int *
   trm_error late = {0};
   trm_status status = TRM_OK, lost = trm__trainer_collect(&s->trainer, &count, &late);
   if (count) s->each = (trm__clock() - s->collected) / count;
-  for (int i = 0; i < count && status == TRM_OK; i++) {
+  for (int i = 0; i < count && !status; i++) {
     trm__done done = trm__trainer_done(&s->trainer, i);
     status = account(s, &done, fn, context, stop, err);
   }
   s->collected = trm__clock();
-  if (status != TRM_OK || lost == TRM_OK) return status;
+  if (status || !lost) return status;
   if (err) *err = late;
   return lost;
 }
@@ -188,13 +188,13 @@ static trm_status updates(trm__session *s, trm_train_fn fn, void *context, trm_e
   while (!s->history.finished) {
     int stop = 0;
     trm_status status = enqueue(s, err);
-    if (status == TRM_OK && must_collect(s)) status = collect(s, fn, context, &stop, err);
+    if (!status && must_collect(s)) status = collect(s, fn, context, &stop, err);
     if (status == TRM_E_DIVERGED) name_checkpoint(s, err);
-    if (status != TRM_OK) return status;
+    if (status) return status;
     if (!stop || s->history.finished) continue;
     status = save(s, err);
-    if (status == TRM_OK) status = export_last(s, err);
-    if (status != TRM_OK) return status;
+    if (!status) status = export_last(s, err);
+    if (status) return status;
     return trm__fail(err, TRM_E_STOPPED, s->run.path,
                      "stopped after update %" PRId64 " of %" PRId64 ", saved in %.700s", s->trainer.step,
                      s->config.updates, s->checkpoint);
@@ -221,7 +221,7 @@ static void fill_result(trm__session *s, trm_train_result *result) {
 
 static trm_status train(trm__session *s, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
   trm_status status = trm__recorder_open(&s->recorder, &s->run, s->trainer.step, &s->runtime->log, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   s->recorder_open = 1;
   s->before = s->history.seconds;
   s->began = trm__clock();
@@ -254,18 +254,18 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
   trm__history_init(&s.history);
   trm__mem_reset_peak();
   trm_status status = check_text(c->run, "--run", err);
-  if (status == TRM_OK) status = make_absolute(c->data, sizeof c->data, "--data", err);
-  if (status == TRM_OK) status = make_absolute(c->valid, sizeof c->valid, "--valid", err);
-  if (status == TRM_OK) status = make_absolute(c->init_from, sizeof c->init_from, "--init-from", err);
-  if (status == TRM_OK) status = trm__run_create(&s.run, c->run, err);
-  if (status != TRM_OK) goto done;
+  if (!status) status = make_absolute(c->data, sizeof c->data, "--data", err);
+  if (!status) status = make_absolute(c->valid, sizeof c->valid, "--valid", err);
+  if (!status) status = make_absolute(c->init_from, sizeof c->init_from, "--init-from", err);
+  if (!status) status = trm__run_create(&s.run, c->run, err);
+  if (status) goto done;
   status = trm__session_open(&s, err);
-  if (status == TRM_OK && c->init_from[0]) status = trm__trainer_init_from(&s.trainer, c->init_from, err);
-  if (status == TRM_OK) {
+  if (!status && c->init_from[0]) status = trm__trainer_init_from(&s.trainer, c->init_from, err);
+  if (!status) {
     trm__session_note_data(&s);
     status = trm__run_save(&s.run, &s.config, err);
   }
-  if (status != TRM_OK) {
+  if (status) {
     trm__run_abandon(&s.run);
     goto done;
   }
@@ -279,7 +279,7 @@ done:
 static void remove_leftovers(const trm__run *run) {
   char **names, path[TRM__RUN_PATH];
   size_t count;
-  if (trm__dir_list(run->path, &names, &count, NULL) != TRM_OK) return;
+  if (trm__dir_list(run->path, &names, &count, NULL)) return;
   for (size_t i = 0; i < count; i++) {
     size_t length = strlen(names[i]);
     if (length > 4 && strcmp(names[i] + length - 4, ".tmp") == 0 && *trm__run_path(run, names[i], path)) remove(path);
@@ -290,7 +290,7 @@ static void remove_leftovers(const trm__run *run) {
 static trm_status restore(trm__session *s, trm_error *err) {
   trm__checkpoint c = checkpoint_of(s);
   trm_status status = trm__checkpoint_load(&c, s->checkpoint, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   s->saved = s->trainer.step;
   const trm__log *log = &s->runtime->log;
   if (s->checkpoint[0]) {
@@ -308,16 +308,16 @@ trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *c
   trm__history_init(&s.history);
   trm__mem_reset_peak();
   trm_status status = trm__run_open(&s.run, run, err);
-  if (status == TRM_OK) status = trm__run_load(&s.run, &s.config, err);
-  if (status == TRM_OK) status = trm__run_override(&s.config, overrides, count, err);
-  if (status != TRM_OK) goto done;
+  if (!status) status = trm__run_load(&s.run, &s.config, err);
+  if (!status) status = trm__run_override(&s.config, overrides, count, err);
+  if (status) goto done;
   remove_leftovers(&s.run);
   before = s.config;
   status = trm__session_open(&s, err);
-  if (status == TRM_OK) status = trm__session_check_data(&s, &before, err);
-  if (status == TRM_OK) status = restore(&s, err);
-  if (status == TRM_OK && count) status = trm__run_save(&s.run, &s.config, err);
-  if (status != TRM_OK) goto done;
+  if (!status) status = trm__session_check_data(&s, &before, err);
+  if (!status) status = restore(&s, err);
+  if (!status && count) status = trm__run_save(&s.run, &s.config, err);
+  if (status) goto done;
   if (count) s.history.finished = s.trainer.step >= s.config.updates; /* new limits may let a finished run go on */
   status = train(&s, fn, context, result, err);
 done:

@@ -69,7 +69,7 @@ trm_status trm__optimizer_open(trm__optimizer *optimizer, trm__backend *backend,
                                const trm_train_config *config, trm_error *err) {
   trm__optimizer o = {.backend = backend, .config = *config, .trained = params->trained};
   trm_status status = check_prefixes(config->frozen, params, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   size_t scratch = scratch_numbers(backend, params, config);
   o.m = backend->alloc(backend, params->trained * sizeof(trm__real));
   o.v = backend->alloc(backend, params->trained * sizeof(trm__real));

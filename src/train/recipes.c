@@ -110,7 +110,7 @@ trm_status trm_preset_apply(const char *name, trm_model_config *model, trm_train
   while (*(p += strspn(p, " "))) {
     size_t length = strcspn(p, " ");
     trm_status status = set_word(p, length, &new_model, &new_train, err);
-    if (status != TRM_OK) return status;
+    if (status) return status;
     p += length;
   }
   *model = new_model;

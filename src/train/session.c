@@ -15,13 +15,13 @@ static trm_status open_data(trm__session *s, trm_error *err) {
   const trm_train_config *c = &s->config.train;
   if (!c->data[0]) return trm__fail(err, TRM_E_USAGE, "--data", "training data must be named");
   trm_status status = trm_dataset_open(&s->data, c->data, "train", NULL, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   trm_dataset_info info = trm_dataset_describe(s->data);
   if (info.examples == 0) return trm__fail(err, TRM_E_INPUT, c->data, "holds no examples");
   s->config.task = info.task;
   if (!c->valid[0]) return TRM_OK;
   status = trm_dataset_open(&s->valid, c->valid, "test", &info.task, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   trm_dataset_info valid = trm_dataset_describe(s->valid);
   if (valid.examples == 0) return trm__fail(err, TRM_E_INPUT, c->valid, "holds no examples");
   if (valid.seq_len != info.seq_len || valid.vocab_size != info.vocab_size)
@@ -57,7 +57,7 @@ static trm_status plan_memory(trm__session *s, trm_error *err) {
   trm__params params;
   int micro_batch = 0;
   trm_status status = trm__params_open(&params, &s->config.model, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   trm__memory_job job = {.model = &s->config.model,
                          .params = &params,
                          .train = &s->config.train,
@@ -66,7 +66,7 @@ static trm_status plan_memory(trm__session *s, trm_error *err) {
                          .already = trm__mem_used()};
   if (s->config.micro_batch) micro_batch = (int)s->config.micro_batch; /* a resumed run keeps its slices */
   else status = trm__memory_plan(&job, &micro_batch, err);
-  if (status == TRM_OK) {
+  if (!status) {
     s->config.micro_batch = micro_batch;
     s->predicted = trm__memory_predict(&job, micro_batch);
     log_plan(s);
@@ -77,17 +77,17 @@ static trm_status plan_memory(trm__session *s, trm_error *err) {
 
 trm_status trm__session_open(trm__session *s, trm_error *err) {
   trm_status status = trm__comm_self(&s->comm, err);
-  if (status == TRM_OK) status = open_data(s, err);
-  if (status == TRM_OK) status = count_updates(s, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = open_data(s, err);
+  if (!status) status = count_updates(s, err);
+  if (status) return status;
   trm_dataset_info info = trm_dataset_describe(s->data);
   s->config.model.seq_len = info.seq_len;
   s->config.model.vocab_size = info.vocab_size;
   s->config.model.num_puzzle_identifiers = info.identifiers;
   snprintf(s->config.isa, sizeof s->config.isa, "%s", trm_runtime_describe(s->runtime).isa);
   status = trm_model_config_check(&s->config.model, err);
-  if (status == TRM_OK) status = plan_memory(s, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = plan_memory(s, err);
+  if (status) return status;
   trm__trainer_config trainer = {.runtime = s->runtime,
                                  .comm = s->comm,
                                  .model = &s->config.model,
@@ -95,7 +95,7 @@ trm_status trm__session_open(trm__session *s, trm_error *err) {
                                  .updates = s->config.updates,
                                  .micro_batch = (int)s->config.micro_batch};
   status = trm__trainer_open(&s->trainer, &trainer, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   s->trainer_open = 1;
   trm__loader_config loader = {.batch = (int)s->config.train.batch,
                                .first = s->trainer.first,

@@ -77,7 +77,7 @@ static trm_status init_weights(trm__trainer *t, trm_error *err) {
   trm__backend *be = t->backend;
   trm__weight_set set = {0};
   trm_status status = trm__weight_set_open(&set, &t->params, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   trm__weight_set_init(&set, &t->params, (uint64_t)t->config.seed);
   size_t bytes = t->params.trained * sizeof(trm__real), start = 2 * (size_t)t->params.dims.D * sizeof(trm__real);
   be->copy(be, t->weights, set.flat, bytes, TRM__COPY_TO_DEVICE);
@@ -146,7 +146,7 @@ static trm_status open_buffers(trm__trainer *t, trm_error *err) {
   size_t ndim = (size_t)emb_ndim(t);
   int ok = 1, local = global_batch(t) / t->comm->size;
   trm_status status = open_weights(t, &ok, err);
-  if (status != TRM_OK) return ok ? status : fail_buffers(t, local, err);
+  if (status) return ok ? status : fail_buffers(t, local, err);
   t->grads = take(t, t->params.trained, real, &ok);
   if (ndim) t->rows = take(t, micro * ndim, real, &ok);
   if (ndim) t->drows = take(t, batch * ndim, real, &ok);
@@ -160,7 +160,7 @@ static trm_status open_buffers(trm__trainer *t, trm_error *err) {
   if (t->comm->size > 1) t->ids = take(t, batch, sizeof *t->ids, &ok);
   if (!ok) return fail_buffers(t, local, err);
   status = trm__carry_open(&t->carry, t->backend, d, local, latents_of(&t->config), err);
-  if (status == TRM_OK) status = trm__carry_open(&t->valid, t->backend, d, t->micro_batch, 1, err);
+  if (!status) status = trm__carry_open(&t->valid, t->backend, d, t->micro_batch, 1, err);
   if (t->comm->size == 1) t->ids = t->carry.slots.ids;
   return status;
 }
@@ -186,16 +186,15 @@ trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *c
     return trm__fail(err, TRM_E_USAGE, "--device", "training with %d ranks needs a device on the host, not %s",
                      t.comm->size, t.backend->name);
   trm_status status = trm__cycles_parse(&t.cycles, t.config.cycles_schedule, &t.model, err);
-  if (status == TRM_OK) status = trm__params_open(&t.params, &t.model, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = trm__params_open(&t.params, &t.model, err);
+  if (status) return status;
   trm__network_plan plan = trm__trainer_network(&t.config, t.micro_batch);
   status = open_buffers(&t, err);
-  if (status == TRM_OK) status = trm__optimizer_open(&t.optimizer, t.backend, &t.params, &t.config, err);
+  if (!status) status = trm__optimizer_open(&t.optimizer, t.backend, &t.params, &t.config, err);
   /* params is borrowed by the network, so it must lie where the caller keeps it. */
   *trainer = t;
-  if (status == TRM_OK)
-    status = trm__network_open(&trainer->net, &trainer->model, &trainer->params, t.backend, &plan, err);
-  if (status == TRM_OK) trm__trainer_prepare(trainer);
+  if (!status) status = trm__network_open(&trainer->net, &trainer->model, &trainer->params, t.backend, &plan, err);
+  if (!status) trm__trainer_prepare(trainer);
   else trm__trainer_close(trainer);
   return status;
 }

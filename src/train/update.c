@@ -82,10 +82,10 @@ static trm_status exchange(trm__trainer *t, trm_error *err) {
   if (comm->size == 1) return TRM_OK;
   trm_status status = t->backend->synchronize(t->backend, err);
   memcpy(t->ids + t->first, t->carry.slots.ids, local * sizeof *t->ids);
-  if (status == TRM_OK) status = comm->all_reduce_sum(comm, t->grads, t->params.trained, err);
-  if (status == TRM_OK) status = comm->all_gather(comm, t->stats, local * sizeof *t->stats, err);
-  if (status == TRM_OK) status = comm->all_gather(comm, t->ids, local * sizeof *t->ids, err);
-  if (status == TRM_OK && t->drows)
+  if (!status) status = comm->all_reduce_sum(comm, t->grads, t->params.trained, err);
+  if (!status) status = comm->all_gather(comm, t->stats, local * sizeof *t->stats, err);
+  if (!status) status = comm->all_gather(comm, t->ids, local * sizeof *t->ids, err);
+  if (!status && t->drows)
     status = comm->all_gather(comm, t->drows, local * (size_t)emb_ndim(t) * sizeof *t->drows, err);
   return status;
 }
@@ -110,7 +110,7 @@ static trm_status one_update(trm__trainer *t, const trm__update_rule *rule, trm_
   be->admit(be, slots, t->candidates.inputs, t->candidates.labels, t->candidates.ids);
   compute_slices(t);
   trm_status status = exchange(t, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   step_weights(t, rule);
   be->update_end(be, t->state, rule, t->stats + t->first, slots, &t->log);
   return TRM_OK;
@@ -127,12 +127,12 @@ static trm_status record(trm__trainer *t, const trm__update_rule *rule, trm_erro
   if (t->recording) be->recording_close(be, &t->recording);
   trm_error first = {0};
   trm_status status = be->record_begin(be, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   trm_status done = one_update(t, rule, &first);
   status = be->record_end(be, &t->recording, err); /* always, as recording must not go on */
-  if (done != TRM_OK && err) *err = first;
+  if (done && err) *err = first;
   t->recorded = now;
-  return done != TRM_OK ? done : status;
+  return done ? done : status;
 }
 
 /* -- the queue ----------------------------------------------------------------------------------------------------- */
@@ -161,7 +161,7 @@ trm_status trm__trainer_enqueue(trm__trainer *trainer, trm_error *err) {
   trm__network_set_cycles(t->net, phase.n, phase.T);
   upload_offer(t);
   trm_status status = recorded ? record(t, &rule, err) : one_update(t, &rule, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   if (recorded) t->backend->replay(t->backend, t->recording);
   t->queued++;
   return TRM_OK;
@@ -199,10 +199,10 @@ trm_status trm__trainer_collect(trm__trainer *trainer, int *count, trm_error *er
   trm__trainer *t = trainer;
   *count = 0;
   trm_status status = t->backend->synchronize(t->backend, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   download_log(t);
   t->before = t->step;
-  for (; t->queued > 0 && status == TRM_OK; t->queued--) {
+  for (; t->queued > 0 && !status; t->queued--) {
     const trm__update_state *s = &t->seen.state[place(t, t->step + 1)];
     if (s->diverged != TRM__SOUND) status = fail_diverged(t, s, err);
     else t->step++, ++*count;
@@ -232,7 +232,7 @@ trm__done trm__trainer_done(const trm__trainer *trainer, int i) {
 trm_status trm__trainer_update(trm__trainer *trainer, trm__update *out, trm_error *err) {
   int count = 0;
   trm_status status = trm__trainer_enqueue(trainer, err);
-  if (status == TRM_OK) status = trm__trainer_collect(trainer, &count, err);
-  if (status == TRM_OK) *out = trm__trainer_done(trainer, 0).update;
+  if (!status) status = trm__trainer_collect(trainer, &count, err);
+  if (!status) *out = trm__trainer_done(trainer, 0).update;
   return status;
 }

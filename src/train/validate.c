@@ -31,7 +31,7 @@ static trm_status run_slice(trm__trainer *t, int b, trm__metrics *metrics, trm_e
                            t->valid_stats);
   trm_status status = t->backend->synchronize(t->backend, err);
   trm__example_stats stats[64];
-  for (int i = 0; i < b && status == TRM_OK; i += 64) {
+  for (int i = 0; i < b && !status; i += 64) {
     int n = b - i < 64 ? b - i : 64;
     t->backend->copy(t->backend, stats, t->valid_stats + i, (size_t)n * sizeof *stats, TRM__COPY_TO_HOST);
     for (int j = 0; j < n; j++) trm__metrics_add(metrics, &stats[j], t->model.halt_max_steps, 0);
@@ -48,7 +48,7 @@ trm_status trm__validate(trm__trainer *trainer, const trm_dataset *data, int64_t
   trm__network_prepare(trainer->net, trainer->ema);
   trm__network_set_cycles(trainer->net, (int)trainer->model.L_cycles, (int)trainer->model.H_cycles);
   trm__network_set_noise(trainer->net, NULL);
-  for (int64_t i = 0; i < examples && status == TRM_OK; i += trainer->micro_batch) {
+  for (int64_t i = 0; i < examples && !status; i += trainer->micro_batch) {
     int b = examples - i < trainer->micro_batch ? (int)(examples - i) : trainer->micro_batch;
     load_slice(trainer, data, i, b);
     status = run_slice(trainer, b, metrics, err);

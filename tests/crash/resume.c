@@ -68,14 +68,14 @@ static int train(void *context) {
   trm_runtime_config runtime_config = trm_runtime_config_default();
   runtime_config.threads = j->threads;
   trm_runtime *runtime = NULL;
-  if (trm_runtime_open(&runtime, &runtime_config, &err) != TRM_OK) return 2;
+  if (trm_runtime_open(&runtime, &runtime_config, &err)) return 2;
   calls_left = j->die_at;
   trm__file_ops_set(&dying_ops);
   trm_status status = j->resume ? trm_train_resume(runtime, config.run, NULL, 0, NULL, NULL, NULL, &err)
                                 : trm_train_start(runtime, &model, &config, NULL, NULL, NULL, &err);
   trm_runtime_close(&runtime);
-  if (status != TRM_OK) fprintf(stderr, "%s: %s: %s\n", trm_status_name(status), err.where, err.message);
-  return status == TRM_OK ? 0 : 1;
+  if (status) fprintf(stderr, "%s: %s: %s\n", trm_status_name(status), err.where, err.message);
+  return !status ? 0 : 1;
 }
 
 /* Runs a child; after wait_us microseconds (0: never) kills it. Returns 1 when it finished. */

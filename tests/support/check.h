@@ -30,8 +30,7 @@
 #define CHECK_OK(call, err)                                                                                            \
   do {                                                                                                                 \
     trm_status check_status = (call);                                                                                  \
-    if (check_status != TRM_OK)                                                                                        \
-      fail_msg("%s\n  %s: %s: %s", #call, trm_status_name(check_status), (err).where, (err).message);                  \
+    if (check_status) fail_msg("%s\n  %s: %s: %s", #call, trm_status_name(check_status), (err).where, (err).message);  \
   } while (0)
 
 /* The call fails with this status, and its message contains all of text (NULL: any message, but not an empty one). */

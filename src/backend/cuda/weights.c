@@ -152,7 +152,7 @@ static trm_status check(const trm__dims *s, trm_error *err) {
 }
 
 size_t trm__gpu_weights_bytes(trm__backend *be, const trm__dims *dims, int training, int max_batch) {
-  if (check(dims, NULL) != TRM_OK) return 0; /* weights_open says why */
+  if (check(dims, NULL)) return 0; /* weights_open says why */
   trm__weights w = described(trm__gpu_of(be), dims, training, max_batch);
   plan(&w);
   return w.arena.used;

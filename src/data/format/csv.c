@@ -35,7 +35,7 @@ void trm__csv_free(trm__csv *csv) {
 static trm_status reserve(trm__csv *csv, size_t need, trm_error *err) {
   if (need <= csv->plain_size) return TRM_OK;
   char *larger = trm__calloc(2 * need, 1);
-  if (larger == NULL) return trm__fail_memory(err, csv->path, 2 * need);
+  if (!larger) return trm__fail_memory(err, csv->path, 2 * need);
   if (csv->plain_used > 0) memcpy(larger, csv->plain, csv->plain_used);
   for (int i = 0; i < csv->count; i++)
     if (csv->field[i].copied) csv->field[i].text = larger + (csv->field[i].text - csv->plain);
@@ -93,7 +93,7 @@ static trm_status read_quoted(trm__csv *csv, trm__csv_field *field, trm_error *e
     return fail_at(csv, csv->at, "found text after a closing quote, expected ',' or the line's end", err);
   if (doubled == 0) return TRM_OK;
   trm_status status = reserve(csv, csv->plain_used + field->length, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   unescape(csv, field, begin, end);
   return TRM_OK;
 }
@@ -134,7 +134,7 @@ trm_status trm__csv_next(trm__csv *csv, trm_error *err) {
     field->column = csv->at - csv->line_start + 1;
     int quoted = csv->at < csv->size && csv->data[csv->at] == '"';
     trm_status status = quoted ? read_quoted(csv, field, err) : read_plain(csv, field, err);
-    if (status != TRM_OK) return status;
+    if (status) return status;
     csv->count++;
     if (csv->at < csv->size && csv->data[csv->at] == ',') {
       csv->at++;

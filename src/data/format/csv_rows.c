@@ -25,7 +25,7 @@ static int named(const trm__csv_field *field, const char *const *names) {
   size_t begin = 0, end = field->length;
   while (begin < end && field->text[begin] == ' ') begin++;
   while (end > begin && field->text[end - 1] == ' ') end--;
-  for (; *names != NULL; names++) {
+  for (; *names; names++) {
     size_t i = 0, length = strlen(*names);
     while (i < length && i < end - begin && tolower((unsigned char)field->text[begin + i]) == (*names)[i]) i++;
     if (i == length && i == end - begin) return 1;
@@ -73,10 +73,10 @@ static trm_status cells_of(const trm__csv_field *field, plain_text *copy, int wh
   *length = field->length;
   *width = 0;
   const char *newline = memchr(field->text, '\n', field->length);
-  if (newline == NULL) return TRM_OK;
+  if (!newline) return TRM_OK;
   if (copy->size[which] < field->length) {
     uint8_t *larger = trm__realloc(copy->cells[which], field->length, 1);
-    if (larger == NULL) return trm__fail_memory(err, "CSV field", field->length);
+    if (!larger) return trm__fail_memory(err, "CSV field", field->length);
     copy->cells[which] = larger;
     copy->size[which] = field->length;
   }
@@ -113,9 +113,8 @@ static trm_status add_record(trm__rows *rows, const trm__csv *csv, const columns
   }
   const trm__csv_field *field[2] = {&csv->field[c->question], &csv->field[c->answer]};
   trm_status status = read_rating(csv, c, &rating, err);
-  for (int i = 0; i < 2 && status == TRM_OK; i++)
-    status = cells_of(field[i], copy, i, &cells[i], &length[i], &width[i], err);
-  if (status != TRM_OK) return status;
+  for (int i = 0; i < 2 && !status; i++) status = cells_of(field[i], copy, i, &cells[i], &length[i], &width[i], err);
+  if (status) return status;
   if (rows->count == 0) rows->width = width[0];
   trm__rows_place place = {field[0]->line, (uint32_t)field[0]->column, (uint32_t)field[1]->column};
   return trm__rows_add(rows, cells[0], length[0], cells[1], length[1], rating, place, err);
@@ -141,11 +140,11 @@ trm_status trm__csv_rows(trm__rows *rows, const char *data, size_t size, trm_err
   int header = 0;
   trm__csv_init(&csv, rows->path, data, size);
   trm_status status = trm__csv_next(&csv, err);
-  if (status == TRM_OK && csv.count > 0) status = first_record(rows, &csv, &c, &header, err);
-  if (header && status == TRM_OK) status = trm__csv_next(&csv, err);
-  while (status == TRM_OK && csv.count > 0) {
+  if (!status && csv.count > 0) status = first_record(rows, &csv, &c, &header, err);
+  if (header && !status) status = trm__csv_next(&csv, err);
+  while (!status && csv.count > 0) {
     status = add_record(rows, &csv, &c, &copy, err);
-    if (status == TRM_OK) status = trm__csv_next(&csv, err);
+    if (!status) status = trm__csv_next(&csv, err);
   }
   trm__free(copy.cells[0]);
   trm__free(copy.cells[1]);

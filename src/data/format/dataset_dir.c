@@ -59,22 +59,20 @@ static trm_status read_numbers(reader *r, int64_t *total_groups) {
   int64_t pad = 0, blank = 0, ignored = 0;
   trm_status status =
       trm__json_int(r->json, "vocab_size", 2, TRM__VOCAB_LIMIT, &info->vocab_size, r->json_path, r->err);
-  if (status == TRM_OK)
-    status = trm__json_int(r->json, "seq_len", 1, TRM__SEQ_LIMIT, &info->seq_len, r->json_path, r->err);
-  if (status == TRM_OK)
+  if (!status) status = trm__json_int(r->json, "seq_len", 1, TRM__SEQ_LIMIT, &info->seq_len, r->json_path, r->err);
+  if (!status)
     status = trm__json_int(r->json, "num_puzzle_identifiers", 1, INT32_MAX, &info->identifiers, r->json_path, r->err);
-  if (status == TRM_OK) status = trm__json_int(r->json, "pad_id", 0, info->vocab_size - 1, &pad, r->json_path, r->err);
-  if (status == TRM_OK)
+  if (!status) status = trm__json_int(r->json, "pad_id", 0, info->vocab_size - 1, &pad, r->json_path, r->err);
+  if (!status)
     status = trm__json_int(r->json, "blank_identifier_id", 0, info->identifiers - 1, &blank, r->json_path, r->err);
-  if (status == TRM_OK)
-    status = trm__json_int(r->json, "total_groups", 1, INT32_MAX, total_groups, r->json_path, r->err);
-  if (status == TRM_OK && json_object_get(r->json, "total_puzzles") != NULL)
+  if (!status) status = trm__json_int(r->json, "total_groups", 1, INT32_MAX, total_groups, r->json_path, r->err);
+  if (!status && json_object_get(r->json, "total_puzzles"))
     status = trm__json_int(r->json, "total_puzzles", 0, INT64_MAX, &ignored, r->json_path, r->err);
-  if (status == TRM_OK) status = read_ignore(r);
+  if (!status) status = read_ignore(r);
   r->d->pad_id = (int32_t)pad;
   r->d->blank_identifier_id = (int32_t)blank;
   const json_t *mean = json_object_get(r->json, "mean_puzzle_examples");
-  if (status == TRM_OK && !(json_is_number(mean) && json_number_value(mean) > 0))
+  if (!status && !(json_is_number(mean) && json_number_value(mean) > 0))
     return trm__fail(r->err, TRM_E_INPUT, r->json_path, "\"mean_puzzle_examples\": expected a number over 0");
   return status;
 }
@@ -96,17 +94,17 @@ static trm_status read_sets(reader *r) {
   if (count < 1 || count > SETS_LIMIT)
     return trm__fail(r->err, TRM_E_INPUT, r->json_path, "\"sets\": expected an array of 1 to %d names", SETS_LIMIT);
   r->sets = trm__calloc(count, sizeof *r->sets);
-  if (r->sets == NULL) return trm__fail_memory(r->err, r->json_path, count * sizeof *r->sets);
+  if (!r->sets) return trm__fail_memory(r->err, r->json_path, count * sizeof *r->sets);
   r->count = count;
   for (size_t i = 0; i < count; i++) {
     const char *name = json_string_value(json_array_get(names, i));
-    if (name == NULL || !name_is_safe(name))
+    if (!name || !name_is_safe(name))
       return trm__fail(
           r->err, TRM_E_INPUT, r->json_path,
           "\"sets\": name %zu is not made of letters, digits, '_', '-' and '.', expected one such as \"all\"", i + 1);
     for (int a = 0; a < ARRAYS; a++) {
       r->sets[i].path[a] = trm__format("%s/%s/%s__%s.npy", r->path, r->split, name, array_names[a]);
-      if (r->sets[i].path[a] == NULL) return trm__fail_memory(r->err, r->json_path, strlen(r->path) + 128);
+      if (!r->sets[i].path[a]) return trm__fail_memory(r->err, r->json_path, strlen(r->path) + 128);
     }
   }
   return TRM_OK;
@@ -114,16 +112,16 @@ static trm_status read_sets(reader *r) {
 
 static trm_status read_json(reader *r, int64_t *total_groups) {
   r->json_path = trm__format("%s/%s/dataset.json", r->path, r->split);
-  if (r->json_path == NULL) return trm__fail_memory(r->err, r->path, strlen(r->path) + 64);
+  if (!r->json_path) return trm__fail_memory(r->err, r->path, strlen(r->path) + 64);
   if (!trm__path_exists(r->json_path))
     return trm__fail(r->err, TRM_E_INPUT, r->path,
                      "no %s/dataset.json in it, expected a dataset directory with that split (not one of its splits)",
                      r->split);
   trm_status status = trm__json_load(&r->json, r->json_path, JSON_LIMIT, r->err);
-  if (status == TRM_OK && !json_is_object(r->json))
+  if (!status && !json_is_object(r->json))
     status = trm__fail(r->err, TRM_E_INPUT, r->json_path, "expected a JSON object");
-  if (status == TRM_OK) status = read_numbers(r, total_groups);
-  return status == TRM_OK ? read_sets(r) : status;
+  if (!status) status = read_numbers(r, total_groups);
+  return status ? status : read_sets(r);
 }
 
 /* -- shapes -- */
@@ -183,7 +181,7 @@ static trm_status open_arrays(const reader *r, set *s) {
   for (int a = 0; a < ARRAYS; a++) {
     if (a == RATINGS && !trm__path_exists(s->path[a])) continue;
     trm_status status = trm__npy_open(&s->npy[a], s->path[a], r->err);
-    if (status != TRM_OK) return status;
+    if (status) return status;
   }
   return TRM_OK;
 }
@@ -191,28 +189,28 @@ static trm_status open_arrays(const reader *r, set *s) {
 static trm_status check_set(const reader *r, set *s) {
   const trm_dataset_info *info = &r->d->info;
   trm_status status = check_shape(r, s, INPUTS, 2, -1, info->seq_len);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   s->examples = s->npy[INPUTS].shape[0];
   if (s->examples < 1 || s->examples > TRM__EXAMPLES_LIMIT)
     return trm__fail(r->err, TRM_E_INPUT, s->path[INPUTS], "%" PRId64 " examples, expected 1 to %d", s->examples,
                      TRM__EXAMPLES_LIMIT);
   status = check_shape(r, s, LABELS, 2, s->examples, info->seq_len);
-  if (status == TRM_OK) status = check_shape(r, s, IDENTIFIERS, 1, -1, 0);
-  if (status != TRM_OK) return status;
+  if (!status) status = check_shape(r, s, IDENTIFIERS, 1, -1, 0);
+  if (status) return status;
   s->puzzles = s->npy[IDENTIFIERS].shape[0];
   status = check_shape(r, s, PUZZLES, 1, s->puzzles + 1, 0);
-  if (status == TRM_OK) status = check_shape(r, s, GROUPS, 1, -1, 0);
-  if (status != TRM_OK) return status;
+  if (!status) status = check_shape(r, s, GROUPS, 1, -1, 0);
+  if (status) return status;
   s->groups = s->npy[GROUPS].shape[0] - 1;
   if (s->groups < 1) return trm__fail(r->err, TRM_E_INPUT, s->path[GROUPS], "no groups, expected at least one");
-  if (s->npy[RATINGS].data != NULL) status = check_shape(r, s, RATINGS, 1, s->examples, 0);
-  if (status == TRM_OK) status = check_offsets(r, s, PUZZLES, s->examples, "puzzle", "examples");
-  if (status == TRM_OK) status = check_offsets(r, s, GROUPS, s->puzzles, "group", "puzzles");
-  if (status == TRM_OK) status = check_range(r, s, INPUTS, info->vocab_size, 0);
-  if (status == TRM_OK)
+  if (s->npy[RATINGS].data) status = check_shape(r, s, RATINGS, 1, s->examples, 0);
+  if (!status) status = check_offsets(r, s, PUZZLES, s->examples, "puzzle", "examples");
+  if (!status) status = check_offsets(r, s, GROUPS, s->puzzles, "group", "puzzles");
+  if (!status) status = check_range(r, s, INPUTS, info->vocab_size, 0);
+  if (!status)
     status =
         check_range(r, s, LABELS, info->vocab_size, r->d->ignore_label_id == INT32_MIN ? 0 : r->d->ignore_label_id);
-  if (status == TRM_OK) status = check_range(r, s, IDENTIFIERS, info->identifiers, 0);
+  if (!status) status = check_range(r, s, IDENTIFIERS, info->identifiers, 0);
   return status;
 }
 
@@ -221,12 +219,12 @@ static trm_status open_sets(reader *r, int64_t total_groups) {
   info->has_ratings = 1;
   for (size_t i = 0; i < r->count; i++) {
     trm_status status = open_arrays(r, &r->sets[i]);
-    if (status == TRM_OK) status = check_set(r, &r->sets[i]);
-    if (status != TRM_OK) return status;
+    if (!status) status = check_set(r, &r->sets[i]);
+    if (status) return status;
     info->examples += r->sets[i].examples;
     info->puzzles += r->sets[i].puzzles;
     info->groups += r->sets[i].groups;
-    info->has_ratings = info->has_ratings && r->sets[i].npy[RATINGS].data != NULL;
+    info->has_ratings = info->has_ratings && r->sets[i].npy[RATINGS].data;
   }
   if (info->examples > TRM__EXAMPLES_LIMIT)
     return trm__fail(r->err, TRM_E_INPUT, r->json_path, "%" PRId64 " examples in all sets, expected at most %d",
@@ -240,8 +238,8 @@ static trm_status open_sets(reader *r, int64_t total_groups) {
 /* -- copying -- */
 
 static void copy_tokens(const trm__npy *npy, uint8_t *narrow, int32_t *wide, size_t at) {
-  if (narrow != NULL && trm__npy_item(npy->type) == 1) memcpy(narrow + at, npy->data, npy->count);
-  else if (narrow != NULL)
+  if (narrow && trm__npy_item(npy->type) == 1) memcpy(narrow + at, npy->data, npy->count);
+  else if (narrow)
     for (size_t i = 0; i < npy->count; i++) narrow[at + i] = (uint8_t)trm__npy_int(npy, i);
   else
     for (size_t i = 0; i < npy->count; i++) wide[at + i] = (int32_t)trm__npy_int(npy, i);
@@ -283,7 +281,7 @@ static void copy_sets(reader *r) {
     }
     for (int64_t g = 0; g < s->groups; g++)
       d->group_indices[groups + g + 1] = puzzles + trm__npy_int(&s->npy[GROUPS], (size_t)g + 1);
-    for (int64_t i = 0; d->ratings != NULL && i < s->examples; i++)
+    for (int64_t i = 0; d->ratings && i < s->examples; i++)
       d->ratings[examples + i] = trm__npy_real(&s->npy[RATINGS], (size_t)i);
     examples += s->examples;
     puzzles += s->puzzles;
@@ -296,10 +294,10 @@ static void copy_sets(reader *r) {
 static trm_status read_task_json(reader *r, const char *path) {
   json_t *json = NULL;
   trm_status status = trm__json_load(&json, path, JSON_LIMIT, r->err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   status = trm__task_from_json(&r->d->info.task, json, path, r->err);
   const char *name = json_string_value(json_object_get(json, "rating_name"));
-  if (name != NULL) snprintf(r->d->info.rating_name, sizeof r->d->info.rating_name, "%s", name);
+  if (name) snprintf(r->d->info.rating_name, sizeof r->d->info.rating_name, "%s", name);
   json_decref(json);
   r->has_task = 1;
   return status;
@@ -308,16 +306,16 @@ static trm_status read_task_json(reader *r, const char *path) {
 static trm_status read_task(reader *r, const trm_task *given) {
   trm_dataset_info *info = &r->d->info;
   char *path = trm__format("%s/task.json", r->path);
-  if (path == NULL) return trm__fail_memory(r->err, r->path, strlen(r->path) + 16);
+  if (!path) return trm__fail_memory(r->err, r->path, strlen(r->path) + 16);
   trm_status status = TRM_OK;
   snprintf(info->rating_name, sizeof info->rating_name, "rating");
   if (trm__path_exists(path)) status = read_task_json(r, path);
   else info->task = trm__task_infer(info->seq_len, info->vocab_size);
-  if (status == TRM_OK && given != NULL) info->task = *given;
+  if (!status && given) info->task = *given;
   int64_t cells = (int64_t)info->task.width * info->task.height;
-  if (status == TRM_OK && (cells != info->seq_len || info->task.vocab_size != info->vocab_size))
+  if (!status && (cells != info->seq_len || info->task.vocab_size != info->vocab_size))
     status =
-        trm__fail(r->err, TRM_E_INPUT, given != NULL ? r->json_path : path,
+        trm__fail(r->err, TRM_E_INPUT, given ? r->json_path : path,
                   "task and arrays do not fit: a %s grid of %d x %d with %d tokens, dataset.json says seq_len %" PRId64
                   " and vocab_size %" PRId64,
                   trm__task_kind_name(info->task.kind), info->task.width, info->task.height, info->task.vocab_size,
@@ -329,12 +327,12 @@ static trm_status read_task(reader *r, const trm_task *given) {
 
 static trm_status check_identifiers(reader *r) {
   char *path = trm__format("%s/identifiers.json", r->path);
-  if (path == NULL) return trm__fail_memory(r->err, r->path, strlen(r->path) + 32);
+  if (!path) return trm__fail_memory(r->err, r->path, strlen(r->path) + 32);
   json_t *json = NULL;
   trm_status status = TRM_OK;
   if (trm__path_exists(path)) {
     status = trm__json_load(&json, path, NAMES_LIMIT, r->err);
-    if (status == TRM_OK && (int64_t)json_array_size(json) != r->d->info.identifiers)
+    if (!status && (int64_t)json_array_size(json) != r->d->info.identifiers)
       status = trm__fail(r->err, TRM_E_INPUT, path, "%zu names, expected an array of num_puzzle_identifiers = %" PRId64,
                          json_array_size(json), r->d->info.identifiers);
     json_decref(json);
@@ -344,7 +342,7 @@ static trm_status check_identifiers(reader *r) {
 }
 
 static void free_reader(reader *r) {
-  for (size_t i = 0; r->sets != NULL && i < r->count; i++)
+  for (size_t i = 0; r->sets && i < r->count; i++)
     for (int a = 0; a < ARRAYS; a++) {
       trm__npy_close(&r->sets[i].npy[a]);
       trm__free(r->sets[i].path[a]);
@@ -361,13 +359,13 @@ trm_status trm__dataset_read(trm_dataset **out, const char *path, const char *sp
   int64_t total_groups = 0;
   if (!name_is_safe(split)) return trm__fail(err, TRM_E_USAGE, path, "split \"%.40s\", expected train or test", split);
   r.d = trm__calloc(1, sizeof *r.d);
-  if (r.d == NULL) return trm__fail_memory(err, path, sizeof *r.d);
+  if (!r.d) return trm__fail_memory(err, path, sizeof *r.d);
   trm_status status = read_json(&r, &total_groups);
-  if (status == TRM_OK) status = open_sets(&r, total_groups);
-  if (status == TRM_OK) status = read_task(&r, task);
-  if (status == TRM_OK) status = check_identifiers(&r);
-  if (status == TRM_OK) status = allocate(&r);
-  if (status == TRM_OK) {
+  if (!status) status = open_sets(&r, total_groups);
+  if (!status) status = read_task(&r, task);
+  if (!status) status = check_identifiers(&r);
+  if (!status) status = allocate(&r);
+  if (!status) {
     copy_sets(&r);
     *out = r.d;
     r.d = NULL;

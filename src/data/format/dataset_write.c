@@ -16,10 +16,9 @@
 
 /* Takes the reference json; NULL means that there was no memory to build it. */
 static trm_status save_json(const char *directory, const char *name, json_t *json, trm_error *err) {
-  if (json == NULL) return trm__fail(err, TRM_E_MEMORY, directory, "no memory for %s", name);
+  if (!json) return trm__fail(err, TRM_E_MEMORY, directory, "no memory for %s", name);
   char *path = trm__format("%s/%s", directory, name);
-  trm_status status =
-      path != NULL ? trm__json_save(json, path, err) : trm__fail_memory(err, directory, strlen(directory) + 64);
+  trm_status status = path ? trm__json_save(json, path, err) : trm__fail_memory(err, directory, strlen(directory) + 64);
   trm__free(path);
   json_decref(json);
   return status;
@@ -28,7 +27,7 @@ static trm_status save_json(const char *directory, const char *name, json_t *jso
 static trm_status save_array(const char *directory, const char *name, trm__npy_type type, int64_t rows, int64_t columns,
                              const void *data, trm_error *err) {
   char *path = trm__format("%s/all__%s.npy", directory, name);
-  if (path == NULL) return trm__fail_memory(err, directory, strlen(directory) + 64);
+  if (!path) return trm__fail_memory(err, directory, strlen(directory) + 64);
   const int64_t shape[2] = {rows, columns};
   trm_status status = trm__npy_write(path, type, columns > 0 ? 2 : 1, shape, data, err);
   trm__free(path);
@@ -40,7 +39,7 @@ static trm_status save_offsets(const char *directory, const char *name, const in
                                trm_error *err) {
   if (offsets[count - 1] > INT32_MAX) return save_array(directory, name, TRM__NPY_I64, count, 0, offsets, err);
   int32_t *narrow = trm__calloc((size_t)count, sizeof *narrow);
-  if (narrow == NULL) return trm__fail_memory(err, directory, (size_t)count * sizeof *narrow);
+  if (!narrow) return trm__fail_memory(err, directory, (size_t)count * sizeof *narrow);
   for (int64_t i = 0; i < count; i++) narrow[i] = (int32_t)offsets[i];
   trm_status status = save_array(directory, name, TRM__NPY_I32, count, 0, narrow, err);
   trm__free(narrow);
@@ -60,34 +59,34 @@ static json_t *describe(const trm_dataset *d) {
 
 static trm_status save_split(const char *root, const char *split, const trm_dataset *d, trm_error *err) {
   const trm_dataset_info *info = &d->info;
-  int wide = d->inputs == NULL;
+  int wide = !d->inputs;
   trm__npy_type type = wide ? TRM__NPY_I32 : TRM__NPY_U8;
   char *directory = trm__format("%s/%s", root, split);
-  if (directory == NULL) return trm__fail_memory(err, root, strlen(root) + 16);
+  if (!directory) return trm__fail_memory(err, root, strlen(root) + 16);
   trm_status status = trm__dir_make(directory, err);
-  if (status == TRM_OK)
+  if (!status)
     status = save_array(directory, "inputs", type, info->examples, info->seq_len,
                         wide ? (const void *)d->inputs32 : d->inputs, err);
-  if (status == TRM_OK)
+  if (!status)
     status = save_array(directory, "labels", type, info->examples, info->seq_len,
                         wide ? (const void *)d->labels32 : d->labels, err);
-  if (status == TRM_OK)
+  if (!status)
     status = save_array(directory, "puzzle_identifiers", TRM__NPY_I32, info->puzzles, 0, d->identifiers, err);
-  if (status == TRM_OK) status = save_offsets(directory, "puzzle_indices", d->puzzle_indices, info->puzzles + 1, err);
-  if (status == TRM_OK) status = save_offsets(directory, "group_indices", d->group_indices, info->groups + 1, err);
-  if (status == TRM_OK && d->ratings != NULL)
+  if (!status) status = save_offsets(directory, "puzzle_indices", d->puzzle_indices, info->puzzles + 1, err);
+  if (!status) status = save_offsets(directory, "group_indices", d->group_indices, info->groups + 1, err);
+  if (!status && d->ratings)
     status = save_array(directory, "ratings", TRM__NPY_F64, info->examples, 0, d->ratings, err);
-  if (status == TRM_OK) status = save_json(directory, "dataset.json", describe(d), err);
-  if (status == TRM_OK) status = trm__dir_sync(directory, err);
+  if (!status) status = save_json(directory, "dataset.json", describe(d), err);
+  if (!status) status = trm__dir_sync(directory, err);
   trm__free(directory);
   return status;
 }
 
 static json_t *identifier_names(int64_t count) {
   json_t *names = json_array();
-  for (int64_t i = 0; names != NULL && i < count; i++) {
+  for (int64_t i = 0; names && i < count; i++) {
     json_t *name = i == 0 ? json_string("<blank>") : json_sprintf("%" PRId64, i);
-    if (name != NULL && json_array_append_new(names, name) == 0) continue;
+    if (name && json_array_append_new(names, name) == 0) continue;
     json_decref(names);
     return NULL;
   }
@@ -96,7 +95,7 @@ static json_t *identifier_names(int64_t count) {
 
 static json_t *task_json(const trm_dataset_info *info) {
   json_t *json = trm__task_to_json(&info->task);
-  if (json == NULL || !info->has_ratings) return json;
+  if (!json || !info->has_ratings) return json;
   if (json_object_set_new(json, "rating_name", json_string(info->rating_name)) == 0) return json;
   json_decref(json);
   return NULL;
@@ -117,7 +116,7 @@ trm_status trm__dataset_can_write(const char *out, trm_error *err) {
   if (!trm__path_is_dir(out))
     return trm__fail(err, TRM_E_USAGE, out, "exists and is no directory, expected a new name");
   trm_status status = trm__dir_list(out, &names, &count, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   trm__dir_list_free(names, count);
   if (count == 0) return TRM_OK;
   return trm__fail(err, TRM_E_USAGE, out, "exists and is not empty, expected a new name (or remove it first)");
@@ -126,29 +125,29 @@ trm_status trm__dataset_can_write(const char *out, trm_error *err) {
 /* When only the sync after the renaming fails, the new directory goes too: a failure leaves nothing. */
 static trm_status move(const char *temporary, const char *path, trm_error *err) {
   trm_status status = trm__rename(temporary, path, err);
-  if (status != TRM_OK && !trm__path_exists(temporary)) (void)trm__dir_remove(path, NULL);
+  if (status && !trm__path_exists(temporary)) (void)trm__dir_remove(path, NULL);
   return status;
 }
 
 trm_status trm__dataset_write(const char *out, const trm_dataset *train, const trm_dataset *test, trm_error *err) {
-  const trm_dataset *any = train != NULL ? train : test;
+  const trm_dataset *any = train ? train : test;
   trm_status status = trm__dataset_can_write(out, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   char *path = plain_path(out), *temporary = NULL;
-  if (path != NULL) temporary = trm__format("%s.tmp-%ld", path, (long)getpid());
-  if (temporary == NULL) {
+  if (path) temporary = trm__format("%s.tmp-%ld", path, (long)getpid());
+  if (!temporary) {
     status = trm__fail_memory(err, out, strlen(out) + 32);
     goto done;
   }
   status = trm__dir_remove(temporary, err); /* of a killed process that had this number */
-  if (status == TRM_OK) status = trm__dir_make(temporary, err);
-  if (status == TRM_OK && train != NULL) status = save_split(temporary, "train", train, err);
-  if (status == TRM_OK && test != NULL) status = save_split(temporary, "test", test, err);
-  if (status == TRM_OK) status = save_json(temporary, "identifiers.json", identifier_names(any->info.identifiers), err);
-  if (status == TRM_OK) status = save_json(temporary, "task.json", task_json(&any->info), err);
-  if (status == TRM_OK) status = trm__dir_sync(temporary, err);
-  if (status == TRM_OK) status = move(temporary, path, err);
-  if (status != TRM_OK) (void)trm__dir_remove(temporary, NULL);
+  if (!status) status = trm__dir_make(temporary, err);
+  if (!status && train) status = save_split(temporary, "train", train, err);
+  if (!status && test) status = save_split(temporary, "test", test, err);
+  if (!status) status = save_json(temporary, "identifiers.json", identifier_names(any->info.identifiers), err);
+  if (!status) status = save_json(temporary, "task.json", task_json(&any->info), err);
+  if (!status) status = trm__dir_sync(temporary, err);
+  if (!status) status = move(temporary, path, err);
+  if (status) (void)trm__dir_remove(temporary, NULL);
 done:
   trm__free(path);
   trm__free(temporary);

@@ -59,7 +59,7 @@ static const char *add_value(grid *g, const json_t *value, int depth) {
   json_array_foreach(value, index, item) {
     size_t before = g->length;
     const char *problem = add_value(g, item, depth + 1);
-    if (problem != NULL) return problem;
+    if (problem) return problem;
     if (json_is_integer(item)) continue;
     if (index == 0) row = g->length - before;
     else if (depth == 0 && g->length - before != row) return "rows of different lengths, expected equal ones";
@@ -69,10 +69,10 @@ static const char *add_value(grid *g, const json_t *value, int depth) {
 }
 
 static const json_t *find(const json_t *object, const char *const *names, const char **found) {
-  for (; *names != NULL; names++) {
+  for (; *names; names++) {
     const json_t *value = json_object_get(object, *names);
     *found = *names;
-    if (value != NULL) return value;
+    if (value) return value;
   }
   return NULL;
 }
@@ -83,12 +83,12 @@ static trm_status read_grid(trm__rows *rows, uint64_t line, const json_t *object
   const json_t *value = find(object, names, &key);
   g->length = g->width = 0;
   g->numbers = g->texts = 0;
-  if (value == NULL) return fail_key(rows, line, names[0], err, "is missing, expected a grid");
+  if (!value) return fail_key(rows, line, names[0], err, "is missing, expected a grid");
   problem = add_value(g, value, 0);
-  if (problem == NULL && rows->count == 0 && g->numbers) rows->numbers = 1;
-  if (problem == NULL && (g->numbers ? !rows->numbers || g->texts : rows->numbers))
+  if (!problem && rows->count == 0 && g->numbers) rows->numbers = 1;
+  if (!problem && (g->numbers ? !rows->numbers || g->texts : rows->numbers))
     problem = "texts and numbers are mixed, expected one kind in the whole file";
-  return problem == NULL ? TRM_OK : fail_key(rows, line, key, err, problem);
+  return !problem ? TRM_OK : fail_key(rows, line, key, err, problem);
 }
 
 static trm_status read_rating(trm__rows *rows, uint64_t line, const json_t *object, double *rating, trm_error *err) {
@@ -96,7 +96,7 @@ static trm_status read_rating(trm__rows *rows, uint64_t line, const json_t *obje
   const char *key;
   const json_t *value = find(object, names, &key);
   *rating = (double)NAN;
-  if (value == NULL || json_is_null(value)) return TRM_OK;
+  if (!value || json_is_null(value)) return TRM_OK;
   if (!json_is_number(value)) return fail_key(rows, line, key, err, "expected a number");
   *rating = json_number_value(value);
   if (!rows->has_ratings)
@@ -114,9 +114,9 @@ static trm_status add_object(trm__rows *rows, uint64_t line, const json_t *objec
     return fail_key(rows, line, "question", err,
                     "this line is no object, expected {\"question\": ..., \"answer\": ...}");
   trm_status status = read_grid(rows, line, object, questions, question, err);
-  if (status == TRM_OK) status = read_grid(rows, line, object, answers, answer, err);
-  if (status == TRM_OK) status = read_rating(rows, line, object, &rating, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = read_grid(rows, line, object, answers, answer, err);
+  if (!status) status = read_rating(rows, line, object, &rating, err);
+  if (status) return status;
   if (rows->count == 0) rows->width = question->width;
   trm__rows_place place = {line, 0, 0};
   return trm__rows_add(rows, question->cells, question->length, answer->cells, answer->length, rating, place, err);
@@ -125,8 +125,7 @@ static trm_status add_object(trm__rows *rows, uint64_t line, const json_t *objec
 /* The parser counts lines from the text's start; the message should count from the file's. */
 static void move_place(const trm__rows *rows, uint64_t line, trm_error *err) {
   size_t prefix = strlen(rows->path);
-  if (err == NULL || strncmp(err->where, rows->path, prefix) != 0 || strncmp(err->where + prefix, ":1:", 3) != 0)
-    return;
+  if (!err || strncmp(err->where, rows->path, prefix) != 0 || strncmp(err->where + prefix, ":1:", 3) != 0) return;
   char column[24];
   snprintf(column, sizeof column, "%.20s", err->where + prefix + 3);
   snprintf(err->where, sizeof err->where, "%.440s:%" PRIu64 ":%s", rows->path, line, column);
@@ -136,11 +135,11 @@ static trm_status add_line(trm__rows *rows, uint64_t line, const char *text, siz
                            trm_error *err) {
   json_t *object = NULL;
   size_t blank = 0;
-  while (blank < size && memchr(" \t\r", text[blank], 3) != NULL) blank++;
+  while (blank < size && memchr(" \t\r", text[blank], 3)) blank++;
   if (blank == size) return TRM_OK;
   if (size > LINE_LIMIT) return fail_key(rows, line, "question", err, "this line is longer than 8 MiB");
   trm_status status = trm__json_parse(&object, text, size, rows->path, err);
-  if (status != TRM_OK) {
+  if (status) {
     move_place(rows, line, err);
     return status;
   }
@@ -152,13 +151,13 @@ static trm_status add_line(trm__rows *rows, uint64_t line, const char *text, siz
 trm_status trm__jsonl_rows(trm__rows *rows, const char *data, size_t size, trm_error *err) {
   size_t room = size < TRM__SEQ_LIMIT ? size : TRM__SEQ_LIMIT; /* a cell takes at least a byte of the file */
   uint8_t *cells = trm__calloc(2, room);
-  if (cells == NULL) return trm__fail_memory(err, rows->path, 2 * room);
+  if (!cells) return trm__fail_memory(err, rows->path, 2 * room);
   grid question = {.cells = cells}, answer = {.cells = cells + room};
   trm_status status = TRM_OK;
   size_t at = size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-  for (uint64_t line = 1; at < size && status == TRM_OK; line++) {
+  for (uint64_t line = 1; at < size && !status; line++) {
     const char *newline = memchr(data + at, '\n', size - at);
-    size_t end = newline != NULL ? (size_t)(newline - data) : size;
+    size_t end = newline ? (size_t)(newline - data) : size;
     status = add_line(rows, line, data + at, end - at, &question, &answer, err);
     at = end + 1;
   }

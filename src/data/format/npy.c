@@ -42,7 +42,7 @@ static trm_status fail(const scanner *s, const char *expected) {
 }
 
 static void skip_space(scanner *s) {
-  while (s->at < s->size && memchr(" \t\r\n", s->text[s->at], 4) != NULL) s->at++;
+  while (s->at < s->size && memchr(" \t\r\n", s->text[s->at], 4)) s->at++;
 }
 
 static int take(scanner *s, char c) {
@@ -73,7 +73,7 @@ static trm_status take_string(scanner *s, char *out, size_t size) {
 static trm_status take_type(scanner *s, trm__npy *npy) {
   char name[16] = "";
   trm_status status = take_string(s, name, sizeof name);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   for (int i = 0; i < type_count; i++)
     if (strcmp(name, types[i].name) == 0 ||
         (types[i].item == 1 && strcmp(name + 1, types[i].name + 1) == 0 && (name[0] == '<' || name[0] == '='))) {
@@ -119,7 +119,7 @@ static trm_status take_shape(scanner *s, trm__npy *npy) {
     if (npy->rank == TRM__NPY_RANK)
       return trm__fail(s->err, TRM_E_INPUT, s->where, "more than %d dimensions, expected at most that", TRM__NPY_RANK);
     trm_status status = take_number(s, &npy->shape[npy->rank++]);
-    if (status != TRM_OK) return status;
+    if (status) return status;
     if (!take(s, ',') && (s->at >= s->size || s->text[s->at] != ')')) return fail(s, "',' or ')' in the shape");
   }
   return TRM_OK;
@@ -132,7 +132,7 @@ static trm_status take_dict(scanner *s, trm__npy *npy) {
   while (!take(s, '}')) {
     char key[16];
     trm_status status = take_string(s, key, sizeof key);
-    if (status != TRM_OK) return status;
+    if (status) return status;
     int which = 0;
     while (which < 3 && strcmp(key, keys[which]) != 0) which++;
     if (which == 3 || (seen & (1u << which)))
@@ -142,7 +142,7 @@ static trm_status take_dict(scanner *s, trm__npy *npy) {
     seen |= 1u << which;
     if (!take(s, ':')) return fail(s, "':'");
     status = which == 0 ? take_type(s, npy) : which == 1 ? take_order(s) : take_shape(s, npy);
-    if (status != TRM_OK) return status;
+    if (status) return status;
     if (!take(s, ',') && (s->at >= s->size || s->text[s->at] != '}')) return fail(s, "',' or '}'");
   }
   skip_space(s);
@@ -186,8 +186,8 @@ trm_status trm__npy_parse(trm__npy *npy, const void *bytes, size_t size, const c
                      size - prefix < HEADER_LIMIT ? size - prefix : (size_t)HEADER_LIMIT);
   scanner s = {.text = (const char *)p + prefix, .size = header, .where = where, .err = err};
   trm_status status = take_dict(&s, &result);
-  if (status == TRM_OK) status = check_size(&result, size - prefix - header, where, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = check_size(&result, size - prefix - header, where, err);
+  if (status) return status;
   result.data = p + prefix + header;
   *npy = result;
   return TRM_OK;
@@ -196,15 +196,15 @@ trm_status trm__npy_parse(trm__npy *npy, const void *bytes, size_t size, const c
 trm_status trm__npy_open(trm__npy *npy, const char *path, trm_error *err) {
   trm__map map = {0};
   trm_status status = trm__map_open(&map, path, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   status = trm__npy_parse(npy, map.data, map.size, path, err);
-  if (status == TRM_OK) npy->map = map;
+  if (!status) npy->map = map;
   else trm__map_close(&map);
   return status;
 }
 
 void trm__npy_close(trm__npy *npy) {
-  if (npy->map.data != NULL) trm__map_close(&npy->map);
+  if (npy->map.data) trm__map_close(&npy->map);
   memset(npy, 0, sizeof *npy);
 }
 
@@ -269,9 +269,9 @@ trm_status trm__npy_write(const char *path, trm__npy_type type, int rank, const 
       return trm__fail(err, TRM_E_INTERNAL, path, "the array's size overflows");
   trm__writer *w = NULL;
   trm_status status = trm__writer_open(&w, path, err);
-  if (status == TRM_OK) status = trm__npy_write_header(w, type, rank, shape, err);
-  if (status == TRM_OK) status = trm__writer_write(w, data, bytes, err);
-  if (status == TRM_OK) return trm__writer_commit(&w, err);
+  if (!status) status = trm__npy_write_header(w, type, rank, shape, err);
+  if (!status) status = trm__writer_write(w, data, bytes, err);
+  if (!status) return trm__writer_commit(&w, err);
   trm__writer_abort(&w);
   return status;
 }

@@ -60,7 +60,7 @@ static int grow(void *array, size_t capacity, size_t size) {
   size_t bytes;
   if (!trm__mul_size(capacity, size, &bytes)) return 0;
   larger = trm__realloc(*p, capacity, size);
-  if (larger == NULL) return 0;
+  if (!larger) return 0;
   *p = larger;
   return 1;
 }
@@ -89,9 +89,9 @@ trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t questi
   snprintf(expected, sizeof expected, "%zu as in its question", rows->length);
   if (answer_length != rows->length) return fail_length(rows, &place, 1, answer_length, expected, err);
   trm_status status = check_symbols(rows, &place, 0, question, err);
-  if (status == TRM_OK) status = check_symbols(rows, &place, 1, answer, err);
-  if (status == TRM_OK) status = reserve(rows, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = check_symbols(rows, &place, 1, answer, err);
+  if (!status) status = reserve(rows, err);
+  if (status) return status;
   memcpy(rows->questions + rows->count * rows->length, question, rows->length);
   memcpy(rows->answers + rows->count * rows->length, answer, rows->length);
   rows->ratings[rows->count] = rating;
@@ -132,7 +132,7 @@ static trm_status encode(trm__rows *rows, const trm_task *task, int answer, trm_
 }
 
 static trm_status choose_task(trm_task *task, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
-  if (hint->task == NULL) return trm__rows_infer(task, rows, hint, err);
+  if (!hint->task) return trm__rows_infer(task, rows, hint, err);
   *task = *hint->task;
   size_t cells = (size_t)task->width * (size_t)task->height;
   if (task->vocab_size > 256 || (task->alphabet[0] == '\0' && !rows->numbers))
@@ -147,13 +147,13 @@ trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_
   trm_task task = {0};
   if (rows->count == 0) return trm__fail(err, TRM_E_INPUT, rows->path, "no puzzles, expected at least one");
   trm_status status = choose_task(&task, rows, hint, err);
-  if (status == TRM_OK) status = encode(rows, &task, 0, err);
-  if (status == TRM_OK) status = encode(rows, &task, 1, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = encode(rows, &task, 0, err);
+  if (!status) status = encode(rows, &task, 1, err);
+  if (status) return status;
   status =
       trm__dataset_adopt(out, &task, (int64_t)rows->count, 1, rows->questions, rows->answers,
                          rows->has_ratings ? rows->ratings : NULL, rows->has_ratings ? rows->rating_name : NULL, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   rows->questions = rows->answers = NULL;
   if (rows->has_ratings) rows->ratings = NULL;
   return TRM_OK;
@@ -183,12 +183,12 @@ trm_status trm__rows_open(trm_dataset **out, const char *path, const trm__rows_h
   trm__map map = {0};
   trm__rows rows = {.path = path};
   trm_status status = trm__map_open(&map, path, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   status = check_file(&map, path, err);
-  if (status == TRM_OK)
+  if (!status)
     status = ends_with(path, ".csv") ? trm__csv_rows(&rows, (const char *)map.data, map.size, err)
                                      : trm__jsonl_rows(&rows, (const char *)map.data, map.size, err);
-  if (status == TRM_OK) status = trm__rows_finish(out, &rows, hint, err);
+  if (!status) status = trm__rows_finish(out, &rows, hint, err);
   trm__rows_free(&rows);
   trm__map_close(&map);
   return status;

@@ -47,7 +47,7 @@ static int is_maze(const trm__rows *rows, const symbols *seen) {
   int starts = 0, goals = 0;
   if (rows->numbers || rows->length != 900) return 0;
   for (int c = 0; c < 256; c++)
-    if ((seen->question[c] || seen->answer[c]) && (c == 0 || strchr("# SGo", c) == NULL)) return 0;
+    if ((seen->question[c] || seen->answer[c]) && (c == 0 || !strchr("# SGo", c))) return 0;
   for (size_t i = 0; i < rows->length; i++) {
     starts += rows->questions[i] == 'S';
     goals += rows->questions[i] == 'G';
@@ -76,13 +76,13 @@ static trm_status generic(trm_task *task, const trm__rows *rows, const symbols *
       highest = c;
       if (!rows->numbers) alphabet[used++] = (char)c;
     }
-  if (hint->alphabet != NULL && hint->alphabet[0] != '\0') {
+  if (hint->alphabet && hint->alphabet[0] != '\0') {
     if (strlen(hint->alphabet) > 255)
       return trm__fail(err, TRM_E_USAGE, "alphabet", "more than 255 symbols, expected at most 255");
     snprintf(alphabet, sizeof alphabet, "%s", hint->alphabet);
   }
   trm_status status = choose_width(&width, rows, hint, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   if (rows->numbers && alphabet[0] == '\0') {
     trm_task named = trm__task_infer(1, highest + 2); /* for its symbols */
     snprintf(alphabet, sizeof alphabet, "%s", named.alphabet);
@@ -95,7 +95,7 @@ static trm_status generic(trm_task *task, const trm__rows *rows, const symbols *
 /* A given alphabet that is exactly a known task's means that task. */
 static int alphabet_allows(const trm__rows_hint *hint, const trm_task *task) {
   if (hint->width > 0 && hint->width != task->width) return 0;
-  return hint->alphabet == NULL || hint->alphabet[0] == '\0' || strcmp(hint->alphabet, task->alphabet) == 0;
+  return !hint->alphabet || hint->alphabet[0] == '\0' || strcmp(hint->alphabet, task->alphabet) == 0;
 }
 
 trm_status trm__rows_infer(trm_task *task, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {

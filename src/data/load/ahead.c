@@ -30,7 +30,7 @@ static trm__batch *at(trm__ahead *a, int64_t number) {
 static void *produce(void *context) {
   trm__ahead *a = context;
   pthread_mutex_lock(&a->lock);
-  while (!a->stop && a->status == TRM_OK) {
+  while (!a->stop && !a->status) {
     if (a->built - a->taken >= a->depth) {
       pthread_cond_wait(&a->changed, &a->lock);
       continue;
@@ -40,7 +40,7 @@ static void *produce(void *context) {
     pthread_mutex_unlock(&a->lock);
     trm_status status = a->build(a->context, to, &error);
     pthread_mutex_lock(&a->lock);
-    if (status == TRM_OK) a->built++;
+    if (!status) a->built++;
     else a->error = error;
     a->status = status;
     pthread_cond_broadcast(&a->changed);
@@ -73,10 +73,10 @@ trm_status trm__ahead_open(trm__ahead **out, int depth, int rows, int seq_len, t
   pthread_mutex_init(&a->lock, NULL);
   pthread_cond_init(&a->changed, NULL);
   trm_status status = open_batches(a, (size_t)rows, (size_t)seq_len, err);
-  if (status == TRM_OK && pthread_create(&a->thread, NULL, produce, a) != 0)
+  if (!status && pthread_create(&a->thread, NULL, produce, a) != 0)
     status = trm__fail(err, TRM_E_MEMORY, "loader", "a thread cannot be started");
-  a->running = status == TRM_OK;
-  if (status == TRM_OK) *out = a;
+  a->running = !status;
+  if (!status) *out = a;
   else trm__ahead_close(&a);
   return status;
 }
@@ -106,9 +106,9 @@ void trm__ahead_close(trm__ahead **ahead) {
 trm_status trm__ahead_next(trm__ahead *ahead, const trm__batch **out, trm_error *err) {
   trm__ahead *a = ahead;
   pthread_mutex_lock(&a->lock);
-  while (a->taken == a->built && a->status == TRM_OK) pthread_cond_wait(&a->changed, &a->lock);
+  while (a->taken == a->built && !a->status) pthread_cond_wait(&a->changed, &a->lock);
   trm_status status = a->taken == a->built ? a->status : TRM_OK;
-  if (status == TRM_OK) *out = at(a, a->taken++);
+  if (!status) *out = at(a, a->taken++);
   else if (err) *err = a->error;
   pthread_cond_broadcast(&a->changed);
   pthread_mutex_unlock(&a->lock);

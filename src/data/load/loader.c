@@ -59,7 +59,7 @@ trm_status trm__loader_open(trm__loader **out, const trm_dataset *dataset, const
   if (config->augment && !trm__augment_known(&dataset->info.task))
     return trm__fail(err, TRM_E_INPUT, "augment", "this task has no known symmetries, expected --no-augment");
   trm__loader *l = trm__calloc(1, sizeof *l);
-  if (l == NULL) return trm__fail_memory(err, "loader", sizeof *l);
+  if (!l) return trm__fail_memory(err, "loader", sizeof *l);
   l->dataset = dataset;
   l->config = *config;
   l->ordered = -1;
@@ -69,16 +69,16 @@ trm_status trm__loader_open(trm__loader **out, const trm_dataset *dataset, const
   l->shuffled = trm__calloc(largest, sizeof *l->shuffled);
   l->candidate = trm__calloc((size_t)config->batch, sizeof *l->candidate);
   trm_status status = TRM_OK;
-  if (l->order == NULL || l->shuffled == NULL || l->candidate == NULL)
+  if (!l->order || !l->shuffled || !l->candidate)
     status = trm__fail_memory(err, "loader", (groups + largest) * 4 + (size_t)config->batch * 8);
-  if (status == TRM_OK && config->threads > 0) status = trm__pool_open(&l->pool, config->threads, err);
-  if (status == TRM_OK) *out = l;
+  if (!status && config->threads > 0) status = trm__pool_open(&l->pool, config->threads, err);
+  if (!status) *out = l;
   else trm__loader_close(&l);
   return status;
 }
 
 void trm__loader_close(trm__loader **loader) {
-  if (loader == NULL || *loader == NULL) return;
+  if (!loader || !*loader) return;
   trm__loader *l = *loader;
   trm__ahead_close(&l->ahead);
   trm__pool_close(&l->pool);
@@ -149,7 +149,7 @@ static void build(trm__loader *l, const uint8_t *take, int32_t *inputs, int32_t 
   int batch = l->config.batch, tasks = (l->config.count + CHUNK - 1) / CHUNK;
   for (int filled = 0; filled < batch;) filled += visit_group(l, l->candidate + filled, batch - filled);
   job j = {l, take, inputs, labels, ids};
-  if (l->pool != NULL) trm__pool_run(l->pool, tasks, build_rows, &j);
+  if (l->pool) trm__pool_run(l->pool, tasks, build_rows, &j);
   else
     for (int task = 0; task < tasks; task++) build_rows(&j, task, 0);
   l->at.batches++;
@@ -168,11 +168,11 @@ static trm_status next_ahead(trm__loader *l, int32_t *inputs, int32_t *labels, i
   size_t rows = (size_t)l->config.count, tokens = rows * (size_t)l->dataset->info.seq_len;
   const trm__batch *batch = NULL;
   trm_status status = TRM_OK;
-  if (l->ahead == NULL)
+  if (!l->ahead)
     status = trm__ahead_open(&l->ahead, l->config.ahead, l->config.count, (int)l->dataset->info.seq_len, build_ahead, l,
                              err);
-  if (status == TRM_OK) status = trm__ahead_next(l->ahead, &batch, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = trm__ahead_next(l->ahead, &batch, err);
+  if (status) return status;
   memcpy(inputs, batch->inputs, tokens * sizeof *inputs);
   memcpy(labels, batch->labels, tokens * sizeof *labels);
   memcpy(ids, batch->ids, rows * sizeof *ids);
@@ -198,11 +198,11 @@ trm_status trm__loader_restore(trm__loader *loader, const json_t *state, const c
   int64_t groups = loader->dataset->info.groups, batch = loader->config.batch;
   int64_t epoch, place, batches, same;
   trm_status status = trm__json_int(state, "groups", groups, groups, &same, where, err);
-  if (status == TRM_OK) status = trm__json_int(state, "batch", batch, batch, &same, where, err);
-  if (status == TRM_OK) status = trm__json_int(state, "epoch", 0, INT64_MAX / 2 / groups, &epoch, where, err);
-  if (status == TRM_OK) status = trm__json_int(state, "position", 0, groups - 1, &place, where, err);
-  if (status == TRM_OK) status = trm__json_int(state, "batches", 0, INT64_MAX / batch, &batches, where, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = trm__json_int(state, "batch", batch, batch, &same, where, err);
+  if (!status) status = trm__json_int(state, "epoch", 0, INT64_MAX / 2 / groups, &epoch, where, err);
+  if (!status) status = trm__json_int(state, "position", 0, groups - 1, &place, where, err);
+  if (!status) status = trm__json_int(state, "batches", 0, INT64_MAX / batch, &batches, where, err);
+  if (status) return status;
   trm__ahead_close(&loader->ahead); /* it starts again from here */
   loader->at = loader->given = (position){epoch, place, batches};
   return TRM_OK;

@@ -110,11 +110,11 @@ trm_status trm__recorder_open(trm__recorder *recorder, const trm__run *run, int6
   *recorder = (trm__recorder){.fd = -1, .events = {.fd = -1}};
   trm__run_path(run, "metrics.jsonl", recorder->path);
   trm_status status = cut(recorder->path, step, log, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   recorder->fd = open(recorder->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (recorder->fd < 0) return trm__fail_errno(err, recorder->path, "cannot be opened for writing");
   status = trm__events_open(&recorder->events, run->path, step, err);
-  if (status != TRM_OK) trm__recorder_close(recorder);
+  if (status) trm__recorder_close(recorder);
   return status;
 }
 
@@ -128,7 +128,7 @@ trm_status trm__recorder_add(trm__recorder *recorder, const trm__record *record,
   line l = {.used = 0};
   format_line(&l, record);
   trm_status status = trm__file_append(recorder->fd, recorder->path, l.text, l.used, err);
-  return status == TRM_OK ? add_events(&recorder->events, record, err) : status;
+  return status ? status : add_events(&recorder->events, record, err);
 }
 
 trm_status trm__recorder_sync(trm__recorder *recorder, trm_error *err) {

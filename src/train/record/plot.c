@@ -38,10 +38,10 @@ static trm_status add_line(trm__plot_run *run, const char *text, size_t size, co
   snprintf(where, sizeof where, "%.500s:%zu", path, line);
   if (run->n == run->room) {
     trm_status status = grow(run, path, err);
-    if (status != TRM_OK) return status;
+    if (status) return status;
   }
   trm_status status = trm__json_parse(&json, text, size, where, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   const json_t *step = json_object_get(json, "step");
   if (!json_is_number(step) || !(json_number_value(step) >= 0)) {
     status = trm__fail(err, TRM_E_INPUT, where, "has no number \"step\"");
@@ -64,11 +64,11 @@ static trm_status read_run(trm__plot_run *run, const char *folder, trm_error *er
   char *path = trm__format("%s/metrics.jsonl", folder);
   if (!path) return trm__fail_memory(err, folder, strlen(folder) + 16);
   trm_status status = trm__file_read(path, FILE_LIMIT, &text, &size, err);
-  if (status == TRM_OK) {
+  if (!status) {
     char *end;
-    for (char *p = text; status == TRM_OK && (end = memchr(p, '\n', size - (size_t)(p - text))); p = end + 1)
+    for (char *p = text; !status && (end = memchr(p, '\n', size - (size_t)(p - text))); p = end + 1)
       status = add_line(run, p, (size_t)(end - p), path, line++, err);
-    if (status == TRM_OK && run->n == 0) status = trm__fail(err, TRM_E_INPUT, path, "holds no updates yet");
+    if (!status && run->n == 0) status = trm__fail(err, TRM_E_INPUT, path, "holds no updates yet");
   }
   trm__free(text);
   trm__free(path);
@@ -84,11 +84,11 @@ trm_status trm_plot(const char *const *runs, size_t count, const char *out, trm_
   if (count == 0) return trm__fail(err, TRM_E_USAGE, "plot", "at least one run directory must be named");
   trm__plot_run *list = trm__calloc(count, sizeof *list);
   trm_status status = list ? TRM_OK : trm__fail_memory(err, out, count * sizeof *list);
-  for (size_t i = 0; i < count && status == TRM_OK; i++) {
+  for (size_t i = 0; i < count && !status; i++) {
     list[i].name = base_name(runs[i]);
     status = read_run(&list[i], runs[i], err);
   }
-  if (status == TRM_OK) status = trm__plot_write(out, list, count, err);
+  if (!status) status = trm__plot_write(out, list, count, err);
   for (size_t i = 0; list && i < count; i++) {
     trm__free(list[i].step);
     for (int k = 0; k < TRM__PLOT_KEYS; k++) trm__free(list[i].value[k]);

@@ -68,7 +68,7 @@ static void put(picture *p, const char *format, ...) {
   va_start(arguments, format);
   int n = vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  if (p->status != TRM_OK || n < 0) return;
+  if (p->status || n < 0) return;
   size_t size = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
   p->status = trm__writer_write(p->writer, text, size, p->err);
 }
@@ -253,9 +253,9 @@ static void draw(picture *p) {
 trm_status trm__plot_write(const char *path, const trm__plot_run *runs, size_t count, trm_error *err) {
   picture p = {.runs = runs, .count = count, .err = err};
   p.status = trm__writer_open(&p.writer, path, err);
-  if (p.status != TRM_OK) return p.status;
+  if (p.status) return p.status;
   draw(&p);
-  if (p.status == TRM_OK) return trm__writer_commit(&p.writer, err);
+  if (!p.status) return trm__writer_commit(&p.writer, err);
   trm__writer_abort(&p.writer);
   return p.status;
 }

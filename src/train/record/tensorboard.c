@@ -129,7 +129,7 @@ static size_t kept_length(const unsigned char *data, size_t size, int64_t step) 
 static trm_status cut(const char *path, int64_t step, size_t *kept, trm_error *err) {
   trm__map map;
   trm_status status = trm__map_open(&map, path, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   *kept = kept_length(map.data, map.size, step);
   trm__map_close(&map);
   if (truncate(path, (off_t)*kept) != 0)
@@ -144,7 +144,7 @@ static trm_status find_file(trm__events *events, const char *folder, trm_error *
   char **names;
   size_t count;
   trm_status status = trm__dir_list(folder, &names, &count, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   snprintf(events->path, sizeof events->path, "%s/events.out.tfevents.%.0f.trm", folder, trm__wall_clock());
   for (size_t i = 0; i < count; i++) {
     if (strncmp(names[i], "events.out.tfevents.", 20) != 0) continue;
@@ -159,8 +159,8 @@ trm_status trm__events_open(trm__events *events, const char *folder, int64_t ste
   *events = (trm__events){.fd = -1};
   size_t kept = 0;
   trm_status status = find_file(events, folder, err);
-  if (status == TRM_OK && trm__path_exists(events->path)) status = cut(events->path, step, &kept, err);
-  if (status != TRM_OK) return status;
+  if (!status && trm__path_exists(events->path)) status = cut(events->path, step, &kept, err);
+  if (status) return status;
   events->fd = open(events->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (events->fd < 0) return trm__fail_errno(err, events->path, "cannot be opened for writing");
   if (kept) return TRM_OK;
@@ -169,7 +169,7 @@ trm_status trm__events_open(trm__events *events, const char *folder, int64_t ste
   put_double(&first, 0x09, trm__wall_clock());
   put_bytes(&first, 0x1a, "brain.Event:2", 13);
   status = append_record(events, &first, err);
-  if (status != TRM_OK) trm__events_close(events);
+  if (status) trm__events_close(events);
   return status;
 }
 

@@ -76,7 +76,7 @@ static trm_status save_model(const trm__checkpoint *c, const char *path, trm__re
                              uint32_t *crc, trm_error *err) {
   trm__weight_set set;
   trm_status status = trm__checkpoint_borrow(c->trainer, flat, &set, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   json_t *task = trm__task_to_json(&c->config->task), *origin = provenance(c);
   char *text = task ? json_dumps(task, JSON_COMPACT) : NULL;
   trm__model_write what = {.config = &c->trainer->model,
@@ -118,11 +118,11 @@ static trm_status save_optimizer(const trm__checkpoint *c, const char *path, uin
   size_t n = t->params.trained, size = n * sizeof(trm__real);
   trm__real *device[3] = {t->optimizer.m, t->optimizer.v, t->ema}, *host[3] = {0};
   trm_status status = TRM_OK;
-  for (int i = 0; i < 3 && status == TRM_OK; i++) {
+  for (int i = 0; i < 3 && !status; i++) {
     host[i] = trm__trainer_borrow(t, device[i], size, err);
     if (!host[i]) status = TRM_E_MEMORY;
   }
-  if (status == TRM_OK) {
+  if (!status) {
     trm__st_source source[] = {reals("m", host[0], (int64_t)n, 0, 0), reals("v", host[1], (int64_t)n, 0, 0),
                                reals("ema", host[2], (int64_t)n, 0, 0)};
     status = trm__st_write(path, NULL, source, 3, crc, err);
@@ -158,8 +158,8 @@ static trm_status save_carry(const trm__checkpoint *c, const char *path, uint32_
   trm_status status = y && z && (starts || !rows)
                           ? TRM_OK
                           : trm__fail_memory(err, path, (size_t)carry->slots.count * carry->slot_bytes);
-  if (status == TRM_OK) status = trm__checkpoint_borrow_slots(t, &slots, err);
-  if (status == TRM_OK) {
+  if (!status) status = trm__checkpoint_borrow_slots(t, &slots, err);
+  if (!status) {
     int64_t n = slots.count, s = slots.seq_len, l = t->params.dims.L, d = t->params.dims.D;
     trm__st_source source[] = {reals("y", y, n, l, d),
                                reals("z", z, carry->latents * n, l, d),
@@ -210,13 +210,13 @@ static trm_status write_folder(const trm__checkpoint *c, const char *folder, trm
   char path[TRM__RUN_PATH];
   uint32_t crc[TRM__CHECKPOINT_FILES];
   trm_status status = trm__dir_remove(folder, err);
-  if (status == TRM_OK) status = trm__dir_make(folder, err);
-  for (int i = 0; i < TRM__CHECKPOINT_FILES && status == TRM_OK; i++) {
+  if (!status) status = trm__dir_make(folder, err);
+  for (int i = 0; i < TRM__CHECKPOINT_FILES && !status; i++) {
     trm__join(folder, trm__checkpoint_file[i], path);
     status = save[i] ? save[i](c, path, &crc[i], err) : save_model(c, path, c->trainer->weights, "raw", &crc[i], err);
   }
-  if (status == TRM_OK) status = save_state(c, folder, crc, err);
-  if (status == TRM_OK) status = trm__dir_sync(folder, err);
+  if (!status) status = save_state(c, folder, crc, err);
+  if (!status) status = trm__dir_sync(folder, err);
   return status;
 }
 
@@ -237,8 +237,8 @@ static trm_status remove_checkpoint(const char *folder, int64_t number, trm_erro
   trm__join(folder, name, gone);
   if (!trm__path_exists(path)) return TRM_OK;
   trm_status status = trm__dir_remove(gone, err);
-  if (status == TRM_OK) status = trm__rename(path, gone, err);
-  if (status == TRM_OK) status = trm__dir_remove(gone, err);
+  if (!status) status = trm__rename(path, gone, err);
+  if (!status) status = trm__dir_remove(gone, err);
   return status;
 }
 
@@ -246,8 +246,8 @@ trm_status trm__checkpoint_prune(const char *folder, int64_t now, int64_t keep, 
   char **names;
   size_t count;
   trm_status status = trm__dir_list(folder, &names, &count, err);
-  if (status != TRM_OK) return status;
-  for (size_t i = 0; i < count && status == TRM_OK; i++) {
+  if (status) return status;
+  for (size_t i = 0; i < count && !status; i++) {
     int64_t number = trm__checkpoint_number(names[i]), newer = 0;
     if (number < 0) continue;
     for (size_t j = 0; j < count; j++) {
@@ -268,9 +268,9 @@ trm_status trm__checkpoint_save(const trm__checkpoint *checkpoint, int64_t keep,
   trm__join(folder, name, temporary);
   trm__join(folder, name + 5, final);
   trm_status status = write_folder(checkpoint, temporary, err);
-  if (status == TRM_OK) status = remove_checkpoint(folder, step, err); /* a damaged one of the same number */
-  if (status == TRM_OK) status = trm__rename(temporary, final, err);
-  if (status != TRM_OK) {
+  if (!status) status = remove_checkpoint(folder, step, err); /* a damaged one of the same number */
+  if (!status) status = trm__rename(temporary, final, err);
+  if (status) {
     trm__dir_remove(temporary, NULL);
     return status;
   }

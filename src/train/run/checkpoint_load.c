@@ -24,12 +24,12 @@ static trm_status verify_state(folder *f, trm_error *err) {
   int64_t format = 0, crc = 0;
   trm__join(f->path, "state.json", path);
   trm_status status = trm__json_load(&f->state, path, STATE_LIMIT, err);
-  if (status == TRM_OK) status = trm__json_int(f->state, "format", 0, INT64_MAX, &format, path, err);
-  if (status == TRM_OK && format != TRM__CHECKPOINT_FORMAT)
+  if (!status) status = trm__json_int(f->state, "format", 0, INT64_MAX, &format, path, err);
+  if (!status && format != TRM__CHECKPOINT_FORMAT)
     return trm__fail(err, TRM_E_INPUT, path, "the checkpoint has format %" PRId64 ", this version of trm reads %d",
                      format, TRM__CHECKPOINT_FORMAT);
-  if (status == TRM_OK) status = trm__json_int(f->state, "crc32", 0, UINT32_MAX, &crc, path, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = trm__json_int(f->state, "crc32", 0, UINT32_MAX, &crc, path, err);
+  if (status) return status;
   json_object_del(f->state, "crc32");
   uint32_t found = trm__json_crc32(f->state);
   if (found != (uint32_t)crc)
@@ -44,9 +44,9 @@ static trm_status verify_file(const folder *f, const char *name, trm_error *err)
   const json_t *entry = json_object_get(json_object_get(f->state, "files"), name);
   trm__join(f->path, name, path);
   trm_status status = trm__json_int(entry, "bytes", 0, INT64_MAX, &bytes, path, err);
-  if (status == TRM_OK) status = trm__json_int(entry, "crc32", 0, UINT32_MAX, &crc, path, err);
-  if (status == TRM_OK) status = trm__map_open(&map, path, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = trm__json_int(entry, "crc32", 0, UINT32_MAX, &crc, path, err);
+  if (!status) status = trm__map_open(&map, path, err);
+  if (status) return status;
   uint32_t found = trm__crc32(0, map.data, map.size);
   if (map.size != (size_t)bytes)
     status = trm__fail(err, TRM_E_INPUT, path, "has %zu bytes, state.json says %" PRId64, map.size, bytes);
@@ -59,8 +59,7 @@ static trm_status verify_file(const folder *f, const char *name, trm_error *err)
 
 static trm_status verify(folder *f, trm_error *err) {
   trm_status status = verify_state(f, err);
-  for (int i = 0; i < TRM__CHECKPOINT_FILES && status == TRM_OK; i++)
-    status = verify_file(f, trm__checkpoint_file[i], err);
+  for (int i = 0; i < TRM__CHECKPOINT_FILES && !status; i++) status = verify_file(f, trm__checkpoint_file[i], err);
   return status;
 }
 
@@ -81,7 +80,7 @@ static trm_status read_raw(const trm__safetensors *st, const char *name, trm__st
                            const char *path, trm_error *err) {
   const trm__st_tensor *tensor = NULL;
   trm_status status = find(st, name, dtype, n, path, &tensor, err);
-  if (status == TRM_OK) memcpy(to, tensor->data, n * trm__st_dtype_size(dtype));
+  if (!status) memcpy(to, tensor->data, n * trm__st_dtype_size(dtype));
   return status;
 }
 
@@ -90,12 +89,12 @@ static trm_status load_model(const folder *f, trm__trainer *t, trm_error *err) {
   trm_model *model = NULL;
   trm__weight_set set;
   trm_status status = trm_model_open(&model, trm__join(f->path, "model.safetensors", path), err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   if (model->params.trained != t->params.trained || model->params.puzzle != t->params.puzzle ||
       model->params.dims.D != t->params.dims.D)
     status = trm__fail(err, TRM_E_INPUT, path, "does not have the shapes of config.json");
-  if (status == TRM_OK) status = trm__checkpoint_borrow(t, t->weights, &set, err);
-  if (status == TRM_OK) {
+  if (!status) status = trm__checkpoint_borrow(t, t->weights, &set, err);
+  if (!status) {
     trm__model_read(model, &set);
     trm__checkpoint_return(t, t->weights, &set, 1);
   }
@@ -110,11 +109,11 @@ static trm_status load_optimizer(const folder *f, trm__trainer *t, trm_error *er
   size_t n = t->params.trained;
   trm__real *device[] = {t->optimizer.m, t->optimizer.v, t->ema};
   trm_status status = trm__st_open(&st, trm__join(f->path, "optimizer.safetensors", path), err);
-  if (status != TRM_OK) return status;
-  for (int i = 0; i < 3 && status == TRM_OK; i++) {
+  if (status) return status;
+  for (int i = 0; i < 3 && !status; i++) {
     const trm__st_tensor *tensor = NULL;
     status = find(&st, names[i], TRM__ST_F32, n, path, &tensor, err);
-    if (status != TRM_OK) break;
+    if (status) break;
     trm__real *host = trm__trainer_borrow(t, device[i], n * sizeof *host, err);
     if (host) trm__st_read_real(tensor, host);
     else status = TRM_E_MEMORY;
@@ -129,7 +128,7 @@ static trm_status load_state(const trm__safetensors *st, const char *name, trm__
   size_t n = (size_t)latents * (size_t)t->carry.slots.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
   const trm__st_tensor *tensor = NULL;
   trm_status status = find(st, name, TRM__ST_F32, n, path, &tensor, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   if (trm__checkpoint_plain_carry(t)) {
     trm__st_read_real(tensor, (trm__real *)(void *)to);
     return TRM_OK;
@@ -159,15 +158,15 @@ static trm_status check_slots(const trm__trainer *t, const trm__slots *c, const 
 static trm_status load_slots(const trm__safetensors *st, trm__trainer *t, const char *path, trm_error *err) {
   trm__slots c;
   trm_status status = trm__checkpoint_borrow_slots(t, &c, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   size_t n = (size_t)c.count, s = (size_t)c.seq_len;
   status = read_raw(st, "inputs", TRM__ST_I32, n * s, c.inputs, path, err);
-  if (status == TRM_OK) status = read_raw(st, "labels", TRM__ST_I32, n * s, c.labels, path, err);
-  if (status == TRM_OK) status = read_raw(st, "ids", TRM__ST_I32, n, c.ids, path, err);
-  if (status == TRM_OK) status = read_raw(st, "steps", TRM__ST_I32, n, c.steps, path, err);
-  if (status == TRM_OK) status = read_raw(st, "halted", TRM__ST_U8, n, c.halted, path, err);
-  if (status == TRM_OK) status = check_slots(t, &c, path, err);
-  trm__checkpoint_return_slots(t, &c, status == TRM_OK);
+  if (!status) status = read_raw(st, "labels", TRM__ST_I32, n * s, c.labels, path, err);
+  if (!status) status = read_raw(st, "ids", TRM__ST_I32, n, c.ids, path, err);
+  if (!status) status = read_raw(st, "steps", TRM__ST_I32, n, c.steps, path, err);
+  if (!status) status = read_raw(st, "halted", TRM__ST_U8, n, c.halted, path, err);
+  if (!status) status = check_slots(t, &c, path, err);
+  trm__checkpoint_return_slots(t, &c, !status);
   return status;
 }
 
@@ -177,7 +176,7 @@ static trm_status load_starts(const trm__safetensors *st, trm__trainer *t, const
   const trm__st_tensor *tensor = NULL;
   if (!rows) return TRM_OK;
   trm_status status = find(st, "starts", TRM__ST_F32, rows, path, &tensor, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   trm__real *host = trm__trainer_borrow(t, t->start + 2 * width, rows * sizeof *host, err);
   if (!host) return TRM_E_MEMORY;
   trm__st_read_real(tensor, host);
@@ -190,11 +189,11 @@ static trm_status load_carry(const folder *f, trm__trainer *t, trm_error *err) {
   trm__safetensors st;
   const trm__carry *c = &t->carry;
   trm_status status = trm__st_open(&st, trm__join(f->path, "carry.safetensors", path), err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   status = load_state(&st, "y", t, c->y, 1, path, err);
-  if (status == TRM_OK) status = load_state(&st, "z", t, c->z, c->latents, path, err);
-  if (status == TRM_OK) status = load_starts(&st, t, path, err);
-  if (status == TRM_OK) status = load_slots(&st, t, path, err);
+  if (!status) status = load_state(&st, "z", t, c->z, c->latents, path, err);
+  if (!status) status = load_starts(&st, t, path, err);
+  if (!status) status = load_slots(&st, t, path, err);
   trm__st_close(&st);
   return status;
 }
@@ -206,16 +205,16 @@ static trm_status restore(const trm__checkpoint *c, const folder *f, trm_error *
   trm__trainer *t = c->trainer;
   trm__join(f->path, "state.json", path);
   trm_status status = trm__json_int(f->state, "config_crc32", 0, UINT32_MAX, &crc, path, err);
-  if (status == TRM_OK && (uint32_t)crc != trm__run_config_crc(c->config))
+  if (!status && (uint32_t)crc != trm__run_config_crc(c->config))
     status = trm__fail(err, TRM_E_INPUT, path, "was written with another configuration than config.json now has");
-  if (status == TRM_OK) status = trm__json_int(f->state, "step", 1, INT64_MAX, &step, path, err);
-  if (status == TRM_OK) status = trm__json_string(f->state, "isa", &isa, path, err);
-  if (status == TRM_OK) status = load_model(f, t, err);
-  if (status == TRM_OK) status = load_optimizer(f, t, err);
-  if (status == TRM_OK) status = load_carry(f, t, err);
-  if (status == TRM_OK) status = trm__loader_restore(c->loader, json_object_get(f->state, "loader"), path, err);
-  if (status == TRM_OK) status = trm__history_from_json(c->history, json_object_get(f->state, "history"), path, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = trm__json_int(f->state, "step", 1, INT64_MAX, &step, path, err);
+  if (!status) status = trm__json_string(f->state, "isa", &isa, path, err);
+  if (!status) status = load_model(f, t, err);
+  if (!status) status = load_optimizer(f, t, err);
+  if (!status) status = load_carry(f, t, err);
+  if (!status) status = trm__loader_restore(c->loader, json_object_get(f->state, "loader"), path, err);
+  if (!status) status = trm__history_from_json(c->history, json_object_get(f->state, "history"), path, err);
+  if (status) return status;
   trm__trainer_set_step(t, step);
   trm__trainer_prepare(t);
   if (strcmp(isa, c->config->isa) != 0)
@@ -254,7 +253,7 @@ trm_status trm__checkpoint_load(const trm__checkpoint *checkpoint, char *path, t
   trm__run_path(checkpoint->run, "checkpoints", checkpoints);
   if (!trm__path_is_dir(checkpoints)) return TRM_OK;
   trm_status status = trm__dir_list(checkpoints, &names, &count, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   clean(checkpoints, names, count);
   trm_error why = {0};
   int64_t number = INT64_MAX, damaged = 0;
@@ -263,7 +262,7 @@ trm_status trm__checkpoint_load(const trm__checkpoint *checkpoint, char *path, t
     snprintf(name, sizeof name, "step-%" PRId64, number);
     trm__join(checkpoints, name, f.path);
     status = verify(&f, &why);
-    if (status == TRM_OK) {
+    if (!status) {
       status = restore(checkpoint, &f, err);
       memcpy(path, f.path, sizeof f.path);
     } else {
@@ -276,6 +275,6 @@ trm_status trm__checkpoint_load(const trm__checkpoint *checkpoint, char *path, t
   if (!path[0] && damaged)
     return trm__fail(err, TRM_E_INPUT, checkpoints, "none of the %" PRId64 " checkpoints is whole: %s: %s", damaged,
                      why.where, why.message);
-  if (!path[0] || status != TRM_OK) return path[0] ? status : TRM_OK;
+  if (!path[0] || status) return path[0] ? status : TRM_OK;
   return trm__checkpoint_prune(checkpoints, number, checkpoint->config->train.keep, err); /* that, too, may be undone */
 }

@@ -37,11 +37,11 @@ static trm_status set_path(trm__run *run, const char *path, trm_error *err) {
 trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
   char name[TRM__RUN_PATH];
   trm_status status = set_path(run, path, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   run->created = !trm__path_exists(run->path);
   status = trm__dir_make(run->path, err);
-  if (status == TRM_OK) status = trm__lock_open(&run->lock, trm__run_path(run, "lock", name), err);
-  if (status != TRM_OK) return status;
+  if (!status) status = trm__lock_open(&run->lock, trm__run_path(run, "lock", name), err);
+  if (status) return status;
   if (trm__path_exists(trm__run_path(run, "config.json", name))) {
     trm__lock_close(&run->lock);
     return trm__fail(err, TRM_E_USAGE, path, "already holds a run; go on with it by --resume, or name another");
@@ -52,7 +52,7 @@ trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
 trm_status trm__run_open(trm__run *run, const char *path, trm_error *err) {
   char name[TRM__RUN_PATH];
   trm_status status = set_path(run, path, err);
-  if (status != TRM_OK) return status;
+  if (status) return status;
   if (!trm__path_exists(trm__run_path(run, "config.json", name)))
     return trm__fail(err, TRM_E_INPUT, path, "is no run directory: it has no config.json");
   return trm__lock_open(&run->lock, trm__run_path(run, "lock", name), err);
@@ -112,11 +112,11 @@ static trm_status read_resolved(const json_t *root, trm__run_config *config, con
   const char *isa = "";
   int64_t train_crc = 0, valid_crc = 0;
   trm_status status = trm__json_int(resolved, "steps", 1, INT64_MAX, &config->updates, path, err);
-  if (status == TRM_OK) status = trm__json_int(resolved, "micro_batch", 1, 1 << 20, &config->micro_batch, path, err);
-  if (status == TRM_OK) status = trm__json_string(resolved, "isa", &isa, path, err);
-  if (status == TRM_OK) status = trm__json_int(resolved, "train_crc32", 0, UINT32_MAX, &train_crc, path, err);
-  if (status == TRM_OK) status = trm__json_int(resolved, "valid_crc32", 0, UINT32_MAX, &valid_crc, path, err);
-  if (status != TRM_OK) return status;
+  if (!status) status = trm__json_int(resolved, "micro_batch", 1, 1 << 20, &config->micro_batch, path, err);
+  if (!status) status = trm__json_string(resolved, "isa", &isa, path, err);
+  if (!status) status = trm__json_int(resolved, "train_crc32", 0, UINT32_MAX, &train_crc, path, err);
+  if (!status) status = trm__json_int(resolved, "valid_crc32", 0, UINT32_MAX, &valid_crc, path, err);
+  if (status) return status;
   snprintf(config->isa, sizeof config->isa, "%s", isa);
   config->train_crc = (uint32_t)train_crc;
   config->valid_crc = (uint32_t)valid_crc;
@@ -131,15 +131,15 @@ trm_status trm__run_load(const trm__run *run, trm__run_config *config, trm_error
   const trm_option *model = trm_model_options(&models), *train = trm_train_options(&trains);
   *config = (trm__run_config){0};
   trm_status status = trm__json_load(&root, trm__run_path(run, "config.json", path), 1 << 20, err);
-  if (status == TRM_OK) status = trm__json_int(root, "format", 0, INT64_MAX, &format, path, err);
-  if (status == TRM_OK && format != TRM__RUN_FORMAT)
+  if (!status) status = trm__json_int(root, "format", 0, INT64_MAX, &format, path, err);
+  if (!status && format != TRM__RUN_FORMAT)
     status = trm__fail(err, TRM_E_INPUT, path, "the run directory has format %lld, this version of trm reads %d",
                        (long long)format, TRM__RUN_FORMAT);
-  if (status == TRM_OK) status = read_section(root, "model", model, models, &config->model, path, err);
-  if (status == TRM_OK) status = read_section(root, "train", train, trains, &config->train, path, err);
-  if (status == TRM_OK) status = trm__task_from_json(&config->task, json_object_get(root, "task"), path, err);
-  if (status == TRM_OK) status = read_resolved(root, config, path, err);
-  if (status == TRM_OK) snprintf(config->train.run, sizeof config->train.run, "%s", run->path);
+  if (!status) status = read_section(root, "model", model, models, &config->model, path, err);
+  if (!status) status = read_section(root, "train", train, trains, &config->train, path, err);
+  if (!status) status = trm__task_from_json(&config->task, json_object_get(root, "task"), path, err);
+  if (!status) status = read_resolved(root, config, path, err);
+  if (!status) snprintf(config->train.run, sizeof config->train.run, "%s", run->path);
   json_decref(root);
   return status;
 }
@@ -184,7 +184,7 @@ trm_status trm__run_override(trm__run_config *config, const char *const *pairs, 
                        "cannot change when a run is resumed (steps, max_minutes, save_every, keep, eval_every, "
                        "patience and stop_at can)");
     trm_status status = trm_options_set(table, options, &config->train, pairs[2 * i], pairs[2 * i + 1], err);
-    if (status != TRM_OK) return status;
+    if (status) return status;
   }
   return TRM_OK;
 }

@@ -257,7 +257,7 @@ static int find_cublaslt(void) {
 #ifdef TRM_EMULATE
   trm__gpu_lt_stand_in(emulate_cublaslt());
 #endif
-  if (trm__backend_open(&be, "cuda:0,cublaslt", NULL, NULL, NULL) != TRM_OK) return 0;
+  if (trm__backend_open(&be, "cuda:0,cublaslt", NULL, NULL, NULL)) return 0;
   trm__backend_close(&be);
   return 1;
 }

@@ -183,7 +183,7 @@ static int quiet(void) { /* keeps expected messages and cores out of the way; a 
   struct rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
   signal(SIGSEGV, SIG_DFL);
-  return freopen("emulate-message.txt", "w", stderr) == NULL;
+  return !freopen("emulate-message.txt", "w", stderr);
 }
 
 static int lonely(void *kind) {

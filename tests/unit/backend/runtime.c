@@ -73,7 +73,7 @@ static void survives_allocation_failures(void **state) {
     trm__mem_fail_at(i);
     trm_status status = trm_runtime_open(&runtime, &config, &err);
     trm__mem_fail_at(0);
-    if (status == TRM_OK) {
+    if (!status) {
       trm_runtime_close(&runtime);
       break;
     }

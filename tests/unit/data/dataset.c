@@ -49,7 +49,7 @@ static void refuse(const char *where, const char *message) {
   trm_error err = {0};
   size_t used = trm__mem_used();
   CHECK_FAILS(trm_dataset_open(&d, check_path(folder, "set"), "train", NULL, &err), TRM_E_INPUT, err, message);
-  if (strstr(err.where, where) == NULL) fail_msg("error at %s, expected %s (%s)", err.where, where, err.message);
+  if (!strstr(err.where, where)) fail_msg("error at %s, expected %s (%s)", err.where, where, err.message);
   assert_null(d);
   assert_int_equal(trm__mem_used(), used);
 }
@@ -321,7 +321,7 @@ static trm_dataset *make_dataset(int64_t examples, int64_t group, const char *ra
     d->inputs[i] = (uint8_t)(1 + i * 7 % 5);
     d->labels[i] = (uint8_t)(2 + i * 3 % 4);
   }
-  for (int64_t i = 0; i < examples && rating_name != NULL; i++) d->ratings[i] = (double)i / 4;
+  for (int64_t i = 0; i < examples && rating_name; i++) d->ratings[i] = (double)i / 4;
   return d;
 }
 
@@ -439,12 +439,12 @@ static trm_status write_and_open(void *context, trm_error *err) {
   trm_task task = trm_task_sudoku(4);
   trm_status status = trm__dir_remove(check_path(folder, "memory"), err);
   (void)context;
-  if (status == TRM_OK) status = trm__dataset_new(&d, &task, 5, 2, "guesses", err);
-  for (int i = 0; i < 5 * 16 && d != NULL; i++) d->inputs[i] = d->labels[i] = 2;
-  if (status == TRM_OK) status = trm__dataset_write(check_path(folder, "memory"), d, d, err);
-  if (status != TRM_OK && trm__path_exists(check_path(folder, "memory"))) status = TRM_E_INTERNAL;
+  if (!status) status = trm__dataset_new(&d, &task, 5, 2, "guesses", err);
+  for (int i = 0; i < 5 * 16 && d; i++) d->inputs[i] = d->labels[i] = 2;
+  if (!status) status = trm__dataset_write(check_path(folder, "memory"), d, d, err);
+  if (status && trm__path_exists(check_path(folder, "memory"))) status = TRM_E_INTERNAL;
   trm_dataset_close(&d);
-  if (status == TRM_OK) status = trm_dataset_open(&d, check_path(folder, "memory"), "test", NULL, err);
+  if (!status) status = trm_dataset_open(&d, check_path(folder, "memory"), "test", NULL, err);
   trm_dataset_close(&d);
   (void)trm__dir_remove(check_path(folder, "memory"), &ignored);
   return status;

@@ -277,10 +277,10 @@ static trm_status import_once(void *context, trm_error *err) {
   config.augment = 1;
   snprintf(config.test_input, sizeof config.test_input, "%s/n.csv", folder);
   trm_status status = trm__dir_remove(config.out, err);
-  if (status == TRM_OK) status = trm_data_import(&config, NULL, NULL, err);
-  if (status != TRM_OK && trm__path_exists(config.out)) return TRM_E_INTERNAL;
+  if (!status) status = trm_data_import(&config, NULL, NULL, err);
+  if (status && trm__path_exists(config.out)) return TRM_E_INTERNAL;
   trm_check_report report;
-  if (status == TRM_OK) status = trm_data_check(config.out, &report, NULL, NULL, err);
+  if (!status) status = trm_data_check(config.out, &report, NULL, NULL, err);
   (void)trm__dir_remove(config.out, NULL);
   return status;
 }
@@ -362,7 +362,7 @@ static void test_real(void **state) {
   } files[] = {{"data/sudoku/train.csv", 1000, 5}, {"data/maze/train.csv", 1000, (double)NAN}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     const char *path = check_shared(files[i].name);
-    if (path == NULL) continue;
+    if (!path) continue;
     trm_check_report report;
     trm_error err = {0};
     CHECK_OK(trm_data_check(path, &report, NULL, NULL, &err), err);

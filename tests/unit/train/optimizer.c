@@ -221,7 +221,7 @@ static void test_frozen(void **state) {
   for (int i = 0; i < b.params.count; i++) {
     const trm__param *q = &b.params.item[i];
     if (q->kind != TRM__PARAM_MATRIX && q->kind != TRM__PARAM_OTHER) continue;
-    int is = strncmp(q->name, "inner.embed_tokens", 18) == 0 || strstr(q->name, "layers.0.mlp.") != NULL;
+    int is = strncmp(q->name, "inner.embed_tokens", 18) == 0 || strstr(q->name, "layers.0.mlp.");
     frozen += is;
     for (size_t j = q->offset; j < q->offset + (size_t)q->rows * (size_t)q->cols; j++) {
       assert_int_equal(before[j] == b.weights[j], is);
@@ -293,7 +293,7 @@ static trm_status open_and_close(void *context, trm_error *err) {
   trm_train_config config = config_of(TRM_MUON);
   trm__optimizer optimizer;
   trm_status status = trm__optimizer_open(&optimizer, b->runtime->backend, &b->params, &config, err);
-  if (status == TRM_OK) trm__optimizer_close(&optimizer);
+  if (!status) trm__optimizer_close(&optimizer);
   return status;
 }
 

@@ -101,9 +101,9 @@ static void *run_rank(void *context) {
   rank *r = context;
   trm__trainer *t = &r->trainer;
   const trm__slots *slots = &t->carry.slots;
-  for (int i = 0; i < UPDATES && r->status == TRM_OK; i++) {
+  for (int i = 0; i < UPDATES && !r->status; i++) {
     r->status = trm__loader_next(r->loader, slots->halted, t->offer.inputs, t->offer.labels, t->offer.ids, &r->error);
-    if (r->status == TRM_OK) r->status = trm__trainer_update(t, &r->update[i], &r->error);
+    if (!r->status) r->status = trm__trainer_update(t, &r->update[i], &r->error);
     for (int k = 0; k < slots->count; k++) r->halted[i] += slots->halted[k];
   }
   return NULL;

@@ -52,7 +52,7 @@ static trm_status open_and_close(void *context, trm_error *err) {
   bench *b = context;
   trm__carry carry;
   trm_status status = trm__carry_open(&carry, b->runtime->backend, &b->params.dims, 3, 2, err);
-  if (status == TRM_OK) trm__carry_close(&carry);
+  if (!status) trm__carry_close(&carry);
   return status;
 }
 

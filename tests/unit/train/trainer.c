@@ -241,7 +241,7 @@ static trm_status open_and_close(void *context, trm_error *err) {
   open_job *j = context;
   trm__trainer t = {0};
   trm_status status = trm__trainer_open(&t, &j->config, err);
-  if (status == TRM_OK) trm__trainer_close(&t);
+  if (!status) trm__trainer_close(&t);
   return status;
 }
 

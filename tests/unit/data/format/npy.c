@@ -175,7 +175,7 @@ static trm_status write_and_read(void *context, trm_error *err) {
   const int32_t data[4] = {1, 2, 3, 4};
   trm__npy npy = {0};
   trm_status status = trm__npy_write(context, TRM__NPY_I32, 1, shape, data, err);
-  if (status == TRM_OK) status = trm__npy_open(&npy, context, err);
+  if (!status) status = trm__npy_open(&npy, context, err);
   trm__npy_close(&npy);
   return status;
 }

@@ -340,7 +340,7 @@ static void test_real(void **state) {
                {"data/maze/train.csv", 1000, TRM_TASK_MAZE, 114.1}};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     const char *path = check_shared(files[i].name);
-    if (path == NULL) continue;
+    if (!path) continue;
     trm_dataset *d = NULL;
     trm_error err = {0};
     CHECK_OK(trm_dataset_open(&d, path, NULL, NULL, &err), err);

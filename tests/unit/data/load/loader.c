@@ -23,7 +23,7 @@ static trm_dataset *make(int64_t examples, const int *puzzle_sizes, int puzzles,
   const trm_task task = {.kind = TRM_TASK_GENERIC, .width = CELLS, .height = 1, .vocab_size = 200};
   CHECK_OK(trm__dataset_new(&d, &task, examples, group_size, NULL, &err), err);
   for (int64_t i = 0; i < examples * CELLS; i++) d->inputs[i] = d->labels[i] = (uint8_t)(1 + i / CELLS % 199);
-  if (puzzle_sizes != NULL) {
+  if (puzzle_sizes) {
     int64_t at = 0;
     for (int p = 0; p < puzzles; p++) {
       d->puzzle_indices[p] = at;
@@ -51,7 +51,7 @@ static void next(trm__loader *l, const uint8_t *take, batch *b) {
   uint8_t all[MOST];
   memset(all, 1, sizeof all);
   trm_error err = {0};
-  CHECK_OK(trm__loader_next(l, take != NULL ? take : all, b->inputs, b->labels, b->ids, &err), err);
+  CHECK_OK(trm__loader_next(l, take ? take : all, b->inputs, b->labels, b->ids, &err), err);
 }
 
 static void test_permutations(void **state) {
@@ -324,7 +324,7 @@ static trm_status open_ring(void *context, trm_error *err) {
   trm__loader *l = NULL;
   const trm__loader_config config = {.batch = 10, .ahead = 2};
   trm_status status = trm__loader_open(&l, context, &config, err);
-  if (status == TRM_OK) status = trm__loader_next(l, NULL, b.inputs, b.labels, b.ids, err);
+  if (!status) status = trm__loader_next(l, NULL, b.inputs, b.labels, b.ids, err);
   trm__loader_close(&l);
   return status;
 }

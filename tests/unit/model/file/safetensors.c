@@ -151,7 +151,7 @@ static void test_truncated_and_flipped(void **state) {
   for (size_t at = 0; at < b.size - 14; at++)
     for (int bit = 0; bit < 8; bit++) {
       b.bytes[at] ^= (unsigned char)(1 << bit);
-      if (trm__st_parse(&st, b.bytes, b.size, "flipped", &err) == TRM_OK) {
+      if (!trm__st_parse(&st, b.bytes, b.size, "flipped", &err)) {
         size_t sum = 0;
         for (size_t i = 0; i < st.count; i++) sum += st.tensor[i].bytes;
         assert_int_equal(sum, 14);
