@@ -55,7 +55,7 @@ int64_t trm_model_config_prefix(const trm_model_config *config);
 int64_t trm_model_config_positions(const trm_model_config *config);
 
 /* Operations of one call of the network and of one supervision step, without and with gradients, for one example:
- * two a multiply-add, matrix products and attention only (SPEC.md, Cost). */
+ * two a multiply-add, matrix products and attention only (docs/spec.md, Cost). */
 typedef struct trm_model_cost {
   double call, step, training_step;
 } trm_model_cost;

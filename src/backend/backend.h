@@ -4,7 +4,7 @@
  * Buffers live on the backend's device unless a comment says host. trm__act is storage of activations (state, gradients
  * of the state): act_bytes(dims) bytes a number, the layout in each comment; code above the backend only offsets such
  * pointers by whole numbers of elements. Weights, gradients of weights and optimizer state are trm__real. Shapes use
- * SPEC.md's letters.
+ * the letters of docs/spec.md, Symbols.
  *
  * Operations take effect in the order of the calls, but a device may be behind: only copies to the host and synchronize
  * wait. So nothing in a training update is decided on the host: what varies from one update to the next (its number,
@@ -204,8 +204,8 @@ struct trm__backend {
    * whether the run has diverged (then t is taken back). */
   void (*update_judge)(trm__backend *be, trm__update_state *state, const trm__update_rule *rule,
                        const trm__example_stats *stats, const trm__real *grads, size_t n);
-  /* Halting (SPEC.md, Adaptive computation): steps += 1 and who halts, from stats [slots->count] of this rank's slots;
-   * then the log's entry. */
+  /* Halting (docs/spec.md, Adaptive computation): steps += 1 and who halts, from stats [slots->count] of this rank's
+   * slots; then the log's entry. */
   void (*update_end)(trm__backend *be, const trm__update_state *state, const trm__update_rule *rule,
                      const trm__example_stats *stats, const trm__slots *slots, const trm__update_log *log);
 

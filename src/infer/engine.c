@@ -15,7 +15,7 @@
 
 #define NOISE_STEPS 17 /* bits of a noise's name that hold the step: more than the largest max_steps */
 
-/* Stablemax (SPEC.md, Losses). */
+/* Stablemax (docs/spec.md, Losses). */
 static double stable(double a) {
   return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
 }

@@ -168,7 +168,7 @@ typedef struct trm__kernels {
   void (*attention)(const trm__attention *a);
   void (*attention_backward)(const trm__attention *a);
 
-  /* Optimizers on n numbers, in place; g is not changed. Formulas: SPEC.md, Optimizers; arithmetic in fp32. */
+  /* Optimizers on n numbers, in place; g is not changed. Formulas: docs/spec.md, Optimizers; arithmetic in fp32. */
   void (*adam_atan2)(trm__real *p, trm__real *m, trm__real *v, const trm__real *g, size_t n, const trm__adam *c);
   void (*adamw)(trm__real *p, trm__real *m, trm__real *v, const trm__real *g, size_t n, const trm__adam *c);
   void (*sign_sgd)(trm__real *p, const trm__real *g, size_t n, double lr, double weight_decay);

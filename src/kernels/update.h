@@ -8,7 +8,7 @@
 
 #include "kernels/kernels.h"
 
-/* One example's result of a supervision step. Sums and means as in SPEC.md, Losses. The same bytes on every device. */
+/* One example's result of a supervision step (docs/spec.md, Losses). The same bytes on every device. */
 typedef struct trm__example_stats {
   double lm_loss;   /* mean over labelled tokens; 0 when none is labelled */
   double halt_loss; /* BCE of q_halt against exact */
@@ -36,7 +36,7 @@ typedef struct trm__update_state {
 
 /* The same for all updates of a run. */
 typedef struct trm__update_rule {
-  int64_t warmup, total; /* the schedule's W and N (SPEC.md, Optimizers) */
+  int64_t warmup, total; /* the schedule's W and N (docs/spec.md, Schedule) */
   double min_ratio;
   double ema_decay;
   int64_t ema_from; /* the average is a copy of the weights up to this update */

@@ -1,6 +1,6 @@
 /* The model's configuration: its declaration table, the checks that refuse what no network can be built from, and the
- * formulas of size and cost (SPEC.md). Everything that follows from the configuration is computed here or in params.c,
- * so the rest of the code never asks whether a size makes sense. */
+ * formulas of size and cost (docs/spec.md, Parameters and Cost). Everything that follows from the configuration is
+ * computed here or in params.c, so the rest of the code never asks whether a size makes sense. */
 #include <limits.h>
 #include <math.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* The network and its recursion over a backend: one supervision step without gradients, and one with gradients through
- * the last recursion cycle (SPEC.md, Recursion). All buffers are planned when it is opened. */
+ * the last recursion cycle (docs/spec.md, Recursion). All buffers are planned when it is opened. */
 #ifndef TRM_MODEL_NETWORK_H
 #define TRM_MODEL_NETWORK_H
 

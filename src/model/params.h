@@ -46,7 +46,8 @@ typedef struct trm__weight_set {
 } trm__weight_set;
 trm_status trm__weight_set_open(trm__weight_set *set, const trm__params *params, trm_error *err); /* zeroed */
 void trm__weight_set_close(trm__weight_set *set);
-void trm__weight_set_init(trm__weight_set *set, const trm__params *params, uint64_t seed); /* SPEC.md, Initial values */
+/* docs/spec.md, Initial values. */
+void trm__weight_set_init(trm__weight_set *set, const trm__params *params, uint64_t seed);
 /* Where parameter i of the table lies in the set. */
 trm__real *trm__weight_set_tensor(const trm__weight_set *set, const trm__params *params, int i);
 

@@ -1,6 +1,6 @@
-/* One update of the weights from their gradients (SPEC.md, Optimizers): which formula each tensor gets, frozen tensors
- * and the EMA. The formulas themselves are the backend's, and so are the numbers that change from one update to the
- * next (trm__update_state): the update, the schedule's factor, clipping. */
+/* One update of the weights from their gradients (docs/spec.md, Optimizers): which formula each tensor gets, frozen
+ * tensors and the EMA. The formulas themselves are the backend's, and so are the numbers that change from one update to
+ * the next (trm__update_state): the update, the schedule's factor, clipping. */
 #ifndef TRM_TRAIN_OPTIMIZER_H
 #define TRM_TRAIN_OPTIMIZER_H
 

@@ -1,5 +1,5 @@
-/* The declaration table of trm_train_config. Defaults are the published common values (SPEC.md, Configurations) where
- * there are some. */
+/* The declaration table of trm_train_config. Defaults are the published common values (docs/spec.md, Configurations)
+ * where there are some. */
 #include <stddef.h>
 #include <trm/train.h>
 

@@ -1,8 +1,8 @@
 /* Presets: named recipes. A recipe is a line of "key=value" words over the two declaration tables (model and training);
  * what it does not name keeps its default, and of two words with the same key the later one counts. The first four are
- * the published configurations (SPEC.md, Configurations); their shape fields (seq_len, vocab_size, identifiers) are
- * overwritten by the data's. Then come variations that others published, and presets that are small enough for a few
- * CPU cores. */
+ * the published configurations (docs/spec.md, Configurations); their shape fields (seq_len, vocab_size, identifiers)
+ * are overwritten by the data's. Then come variations that others published, and presets that are small enough for a
+ * few CPU cores. */
 #include <string.h>
 #include <trm/train.h>
 

@@ -31,7 +31,7 @@ static trm_status open_data(trm__session *s, trm_error *err) {
   return TRM_OK;
 }
 
-/* Updates in the whole run (SPEC.md, run length). */
+/* Updates in the whole run (docs/spec.md, Run length). */
 static trm_status count_updates(trm__session *s, trm_error *err) {
   const trm_train_config *c = &s->config.train;
   trm_dataset_info info = trm_dataset_describe(s->data);

@@ -1,6 +1,6 @@
-/* The carry: what the slots of a batch keep between supervision steps (SPEC.md, Adaptive computation). A slot holds one
- * example, its y and z, and the steps it has had; when it halts, the next update gives it another example. All of it is
- * on the device, and who halts is decided there (backend.h, admit and update_end). */
+/* The carry: what the slots of a batch keep between supervision steps (docs/spec.md, Adaptive computation). A slot
+ * holds one example, its y and z, and the steps it has had; when it halts, the next update gives it another example.
+ * All of it is on the device, and who halts is decided there (backend.h, admit and update_end). */
 #ifndef TRM_TRAIN_SLOTS_H
 #define TRM_TRAIN_SLOTS_H
 

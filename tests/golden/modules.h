@@ -1,6 +1,6 @@
 /* Parts of the first call's first layer (first_call.sample0.layers.0.*), which the original's hooks caught: position 0
  * of example 0, or channel 0 for the parts of the mixer. Products, activation, norms and attention come from the
- * kernels, in the order of SPEC.md; the whole layer comes from the backend's blocks. */
+ * kernels, in the order of docs/spec.md, Layers; the whole layer comes from the backend's blocks. */
 #ifndef GOLDEN_MODULES_H
 #define GOLDEN_MODULES_H
 

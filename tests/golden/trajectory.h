@@ -46,7 +46,7 @@ static double plan_number(golden_set *g, const char *name, double otherwise) {
   return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
-/* Linear warm-up, then half a cosine (SPEC.md, Schedule); t from 1. */
+/* Linear warm-up, then half a cosine (docs/spec.md, Schedule); t from 1. */
 static double schedule(golden_set *g, int t) {
   double warmup = plan_number(g, "warmup", 0), total = plan_number(g, "total_steps", 1);
   double r = plan_number(g, "lr_min_ratio", 1);

@@ -1,5 +1,5 @@
-/* Losses and metrics of a supervision step, one task an example, in double (SPEC.md, Losses). With w the weights of the
- * label distribution (label smoothing; they sum to 1) and s the stablemax or the exponential:
+/* Losses and metrics of a supervision step, one task an example, in double (docs/spec.md, Losses). With w the weights
+ * of the label distribution (label smoothing; they sum to 1) and s the stablemax or the exponential:
  *   loss = sum_j w_j (log sum_k s(a_k) - log s(a_j)),   d loss / d a_k = s'(a_k) / sum s - w_k s'(a_k) / s(a_k). */
 #include "backend/cpu/cpu.h"
 

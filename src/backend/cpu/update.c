@@ -32,7 +32,7 @@ void trm__cpu_gather_rows(trm__backend *be, trm__real *rows, const trm__real *ta
 
 /* -- before the step ---------------------------------------------------------------------------------------------- */
 
-/* SPEC.md, Schedule. */
+/* docs/spec.md, Schedule. */
 static double schedule(const trm__update_rule *rule, int64_t t) {
   static const double pi = 3.14159265358979323846;
   if (t < rule->warmup) return (double)t / (double)rule->warmup;
@@ -83,7 +83,7 @@ void trm__cpu_update_judge(trm__backend *be, trm__update_state *state, const trm
 
 /* -- after it ------------------------------------------------------------------------------------------------------ */
 
-/* m of SPEC.md: with the exploration's probability uniform in 2..max_steps, otherwise 0. */
+/* m of docs/spec.md, Adaptive computation: with the exploration's probability uniform in 2..max_steps, otherwise 0. */
 static int64_t least_steps(const trm__update_rule *rule, uint64_t index) {
   trm__rng rng = trm__rng_make(rule->seed, TRM__RNG_HALT, index);
   if (rule->max_steps < 2 || trm__rng_unit(&rng) >= rule->exploration_prob) return 0;

@@ -1,6 +1,6 @@
-/* The training loader: the batches of SPEC.md, Data. The sequence of candidates is a function of (seed, dataset, batch,
- * augment) alone; only the candidates that a halted slot takes are built, by threads ahead of time or at once, with the
- * same result. */
+/* The training loader (docs/spec.md, Training batches). The sequence of candidates is a function of (seed, dataset,
+ * batch, augment) alone; only the candidates that a halted slot takes are built, by threads ahead of time or at once,
+ * with the same result. */
 #ifndef TRM_DATA_LOAD_LOADER_H
 #define TRM_DATA_LOAD_LOADER_H
 

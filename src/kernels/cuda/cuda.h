@@ -8,8 +8,8 @@
  * instead of mma.sync, and an example's bits stay the same only where the card sums alike in both
  * (tests/cuda/kernels/variants.c reports it).
  *
- * Pointers are device pointers unless said. Shapes use SPEC.md's letters; a "row" is one position of one example. bf16
- * products want leading dimensions that are multiples of 8 and 16-byte aligned operands.
+ * Pointers are device pointers unless said. Shapes use the letters of docs/spec.md, Symbols; a "row" is one position of
+ * one example. bf16 products want leading dimensions that are multiples of 8 and 16-byte aligned operands.
  *
  * The sources are CUDA C++ kept to what device.cuh offers, so that tests can compile them for the host as well. */
 #ifndef TRM_KERNELS_CUDA_H
@@ -180,8 +180,8 @@ typedef struct trm__cuda_attention {
 void trm__cuda_attention_forward(trm__cuda_queue *q, const trm__cuda_attention *a);
 size_t trm__cuda_attention_scratch(trm__cuda_type type, int b, int L, int heads, int head_dim);
 void trm__cuda_attention_backward(trm__cuda_queue *q, const trm__cuda_attention *a);
-/* In place on the first `heads` heads of x [b][L][ld]: half-split rotation in fp32 (SPEC.md); cosines and sines
- * [L][head_dim/2]; backward: the inverse rotation. */
+/* In place on the first `heads` heads of x [b][L][ld]: half-split rotation in fp32 (docs/spec.md, Rotary positions);
+ * cosines and sines [L][head_dim/2]; backward: the inverse rotation. */
 void trm__cuda_rope(trm__cuda_queue *q, trm__cuda_type type, void *x, ptrdiff_t ld, const float *cosines,
                     const float *sines, int b, int L, int heads, int head_dim, int backward);
 

@@ -157,7 +157,7 @@ static void launch_end(trm__cuda_queue *q, void *context) {
   trm__cuda_update_end(q, THERE(j->state), &j->rule, THERE(j->stats), &slots, j->n ? &log : NULL);
 }
 
-/* m of SPEC.md, from the stream itself. */
+/* m of docs/spec.md, Adaptive computation, from the stream itself. */
 static int64_t least_steps(const trm__update_rule *rule, uint64_t index) {
   trm__rng rng = trm__rng_make(rule->seed, TRM__RNG_HALT, index);
   if (rule->max_steps < 2 || trm__rng_unit(&rng) >= rule->exploration_prob) return 0;

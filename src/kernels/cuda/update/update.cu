@@ -1,6 +1,6 @@
 /* What a training update decides: its number and rates, the judgement on losses and gradient norm, halting, the log.
- * The formulas are those of SPEC.md, the random numbers those of base/rng.c. Small: bound by latency, but for the norm.
- */
+ * The formulas are those of docs/spec.md, the random numbers those of base/rng.c. Small: bound by latency, but for the
+ * norm. */
 #include "kernels/cuda/block/squares.cuh"
 #include "kernels/cuda/update/random.cuh"
 #include "kernels/update.h"
