@@ -12,7 +12,7 @@
 #include "base/status.h"
 #include "base/text/json.h"
 #include "base/text/options.h"
-#include "model/file/quantize.h"
+#include "model/file/int8.h"
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -92,7 +92,7 @@ static trm_status check_tensor(const trm_model *m, const trm__param *p, trm_erro
     return trm__fail(err, TRM_E_INPUT, m->path, "tensor \"%s\" has dtype %s, expected F32, BF16 or I8", p->name,
                      trm__st_dtype_name(t->dtype));
   int fits = t->rank == p->rank && t->shape[0] == p->rows && (p->rank == 1 || t->shape[1] == p->cols);
-  if (fits) return t->dtype == TRM__ST_I8 ? trm__quantized_check(m, p, t, err) : check_finite(m, t, err);
+  if (fits) return t->dtype == TRM__ST_I8 ? trm__int8_check(&m->st, p, t, m->path, err) : check_finite(m, t, err);
   char wanted[64], found[200] = "";
   snprintf(wanted, sizeof wanted, p->rank == 1 ? "%d" : "%d, %d", p->rows, p->cols);
   for (int i = 0; i < t->rank; i++) {
@@ -101,17 +101,6 @@ static trm_status check_tensor(const trm_model *m, const trm__param *p, trm_erro
   }
   return trm__fail(err, TRM_E_INPUT, m->path, "tensor \"%s\" has shape [%s], but the configuration needs [%s]", p->name,
                    found, wanted);
-}
-
-/* The weight whose scales a tensor's name promises, when it is I8. */
-static int is_scale(const trm_model *m, const char *name) {
-  char weight[96];
-  size_t length = strlen(name), suffix = strlen(TRM__SCALE_SUFFIX);
-  if (length <= suffix || length - suffix >= sizeof weight || strcmp(name + length - suffix, TRM__SCALE_SUFFIX) != 0)
-    return 0;
-  (void)snprintf(weight, sizeof weight, "%.*s", (int)(length - suffix), name);
-  const trm__st_tensor *t = trm__st_find(&m->st, weight);
-  return t && t->dtype == TRM__ST_I8;
 }
 
 static trm_status check_tensors(trm_model *m, trm_error *err) {
@@ -123,7 +112,7 @@ static trm_status check_tensors(trm_model *m, trm_error *err) {
   }
   if (m->st.count == expected) return TRM_OK;
   for (size_t i = 0; i < m->st.count; i++)
-    if (!trm__params_find(&m->params, m->st.tensor[i].name) && !is_scale(m, m->st.tensor[i].name))
+    if (!trm__params_find(&m->params, m->st.tensor[i].name) && !trm__int8_is_scale(&m->st, m->st.tensor[i].name))
       return trm__fail(err, TRM_E_INPUT, m->path, "tensor \"%.100s\" is not part of its configuration",
                        m->st.tensor[i].name);
   return trm__fail(err, TRM_E_INTERNAL, m->path, "tensor names are not unique");
@@ -210,7 +199,7 @@ void trm__model_read(const trm_model *model, trm__weight_set *set) {
     const trm__param *p = &model->params.item[i];
     const trm__st_tensor *t = trm__st_find(&model->st, p->name);
     trm__real *to = trm__weight_set_tensor(set, &model->params, i);
-    if (t->dtype == TRM__ST_I8) trm__quantized_read(model, p, t, to);
+    if (t->dtype == TRM__ST_I8) trm__int8_read(&model->st, p, t, to);
     else trm__st_read_real(t, to);
   }
 }
@@ -228,20 +217,6 @@ char *trm__model_config_text(const trm_model_config *config) {
   char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
   json_decref(object);
   return text;
-}
-
-trm_status trm__model_metadata(json_t **out, const trm_model *model, const trm__model_entry *entries, size_t count,
-                               trm_error *err) {
-  json_t *metadata = json_copy(model->st.metadata);
-  int failed = !metadata;
-  for (size_t i = 0; i < count && !failed; i++)
-    if (entries[i].text) failed = set_text(metadata, entries[i].key, entries[i].text);
-  if (!failed) {
-    *out = metadata;
-    return TRM_OK;
-  }
-  json_decref(metadata);
-  return trm__fail_memory(err, model->path, 4096);
 }
 
 /* The metadata object; NULL without memory (or when a text is not UTF-8). */

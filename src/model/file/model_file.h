@@ -34,13 +34,6 @@ char *trm__model_config_text(const trm_model_config *config);
  * Free with trm__free. TRM_E_INPUT for anything else and over 64 KiB. */
 trm_status trm__card_compact(char **out, const char *text, trm_error *err);
 
-/* The file's metadata with these entries set, those whose text is NULL left out: a new object in *out. */
-typedef struct trm__model_entry {
-  const char *key, *text;
-} trm__model_entry;
-trm_status trm__model_metadata(json_t **out, const trm_model *model, const trm__model_entry *entries, size_t count,
-                               trm_error *err);
-
 /* Reads the file's weights into a set opened for model->params. */
 void trm__model_read(const trm_model *model, trm__weight_set *set);
 
