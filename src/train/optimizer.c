@@ -7,12 +7,8 @@
 #include "base/mem.h"
 #include "base/status.h"
 
-static int is_trained_kind(const trm__param *p) {
-  return p->kind == TRM__PARAM_MATRIX || p->kind == TRM__PARAM_OTHER;
-}
-
 /* Whether one of the comma-separated prefixes begins the name. */
-static int has_prefix(const char *prefixes, const char *name) {
+static int frozen_matches(const char *prefixes, const char *name) {
   for (const char *p = prefixes; *p;) {
     size_t length = strcspn(p, ",");
     if (length && strncmp(p, name, length) == 0) return 1;
@@ -22,7 +18,7 @@ static int has_prefix(const char *prefixes, const char *name) {
   return 0;
 }
 
-static trm_status check_prefixes(const char *prefixes, const trm__params *params, trm_error *err) {
+static trm_status frozen_check(const char *prefixes, const trm__params *params, trm_error *err) {
   for (const char *p = prefixes; *p;) {
     size_t length = strcspn(p, ",");
     int found = 0;
@@ -37,7 +33,7 @@ static trm_status check_prefixes(const char *prefixes, const trm__params *params
 }
 
 /* Appends a tensor to a list, to its last segment when it continues it. */
-static void append(trm__segment *list, size_t *count, const trm__param *p, int muon) {
+static void segment_append(trm__segment *list, size_t *count, const trm__param *p, int muon) {
   size_t n = (size_t)p->rows * (size_t)p->cols;
   trm__segment *last = *count ? &list[*count - 1] : NULL;
   if (last && !muon && !last->muon && last->offset + last->n == p->offset) {
@@ -47,8 +43,8 @@ static void append(trm__segment *list, size_t *count, const trm__param *p, int m
   list[(*count)++] = (trm__segment){.offset = p->offset, .n = n, .rows = p->rows, .cols = p->cols, .muon = muon};
 }
 
-static size_t scratch_numbers(trm__backend *be, const trm__params *params, const trm_train_config *config) {
-  size_t most = params->puzzle ? (size_t)params->dims.emb_ndim : 0;
+static size_t scratch_size(trm__backend *be, const trm__params *params, const trm_train_config *config) {
+  size_t most = (size_t)params->dims.emb_ndim;
   for (int i = 0; i < params->count && config->optimizer == TRM_MUON; i++) {
     if (params->item[i].kind != TRM__PARAM_MATRIX) continue;
     size_t n = be->muon_scratch(be, params->item[i].rows, params->item[i].cols);
@@ -58,7 +54,7 @@ static size_t scratch_numbers(trm__backend *be, const trm__params *params, const
 }
 
 size_t trm__optimizer_bytes(trm__backend *backend, const trm__params *params, const trm_train_config *config) {
-  return (2 * params->trained + scratch_numbers(backend, params, config)) * sizeof(trm__real);
+  return (2 * params->trained + scratch_size(backend, params, config)) * sizeof(trm__real);
 }
 
 size_t trm__optimizer_host_bytes(const trm__params *params) {
@@ -67,10 +63,10 @@ size_t trm__optimizer_host_bytes(const trm__params *params) {
 
 trm_status trm__optimizer_open(trm__optimizer *optimizer, trm__backend *backend, const trm__params *params,
                                const trm_train_config *config, trm_error *err) {
-  trm__optimizer o = {.backend = backend, .config = *config, .trained = params->trained};
-  trm_status status = check_prefixes(config->frozen, params, err);
+  trm__optimizer o = {.backend = backend, .config = *config};
+  trm_status status = frozen_check(config->frozen, params, err);
   if (status) return status;
-  size_t scratch = scratch_numbers(backend, params, config);
+  size_t scratch = scratch_size(backend, params, config);
   o.m = backend->alloc(backend, params->trained * sizeof(trm__real));
   o.v = backend->alloc(backend, params->trained * sizeof(trm__real));
   o.scratch = backend->alloc(backend, scratch * sizeof(trm__real));
@@ -83,11 +79,11 @@ trm_status trm__optimizer_open(trm__optimizer *optimizer, trm__backend *backend,
   }
   for (int i = 0; i < params->count; i++) {
     const trm__param *p = &params->item[i];
-    int frozen = has_prefix(config->frozen, p->name);
+    int frozen = frozen_matches(config->frozen, p->name);
     if (p->kind == TRM__PARAM_PUZZLE) o.puzzle_frozen = frozen;
-    if (!is_trained_kind(p)) continue;
-    if (frozen) append(o.frozen, &o.frozens, p, 0);
-    else append(o.segment, &o.segments, p, config->optimizer == TRM_MUON && p->kind == TRM__PARAM_MATRIX);
+    if (p->kind != TRM__PARAM_MATRIX && p->kind != TRM__PARAM_OTHER) continue;
+    if (frozen) segment_append(o.frozen, &o.frozens, p, 0);
+    else segment_append(o.segment, &o.segments, p, config->optimizer == TRM_MUON && p->kind == TRM__PARAM_MATRIX);
   }
   *optimizer = o;
   return TRM_OK;
