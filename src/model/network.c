@@ -24,7 +24,7 @@ struct trm__network {
   const trm__params *params;
   trm__dims dims;
   trm__network_plan plan;
-  int most_n, n, T;
+  int most_n, n, T; /* the most latent cycles that buffers are planned for; latent and recursion cycles now */
   double damping;
   trm__network_noise noise;
   void *memory;                        /* of the backend; all pointers below lie in it */
@@ -243,7 +243,7 @@ static void call_backward(trm__network *net, int call, int b, const trm__weights
 
 /* -- supervision steps ------------------------------------------------------------------------------------------- */
 
-/* 1: a latent cycle is more than z = f(z, y + e). */
+/* 1: a latent cycle is more than z = f(z, y + e), by damping or noise. */
 static int latent_is_mixed(const trm__network *net) {
   return net->damping != 0 || net->noise.sigma != 0;
 }
@@ -275,17 +275,17 @@ static int cycles_forward(trm__network *net, int b, int first, int end, trm__act
   return 0;
 }
 
-/* A step without gradients. */
-typedef struct asked {
+/* The arguments of a step without gradients. */
+typedef struct step_args {
   int b;
   const int32_t *tokens;
   const trm__real *rows;
   trm__act *y, *z;
   trm__heads heads;
-} asked;
+} step_args;
 
 /* 1: all cycles were one operation. */
-static int step_run(trm__network *net, const asked *a) {
+static int step_run(trm__network *net, const step_args *a) {
   net->call = 0;
   net->be->embed_forward(net->be, net->weights, a->b, a->tokens, a->rows, net->e);
   int whole = cycles_forward(net, a->b, 0, net->T, a->y, a->z);
@@ -293,7 +293,7 @@ static int step_run(trm__network *net, const asked *a) {
   return whole;
 }
 
-static trm__recordings_key step_key(const trm__network *net, const asked *a) {
+static trm__recordings_key step_key(const trm__network *net, const step_args *a) {
   const trm__heads *h = &a->heads;
   const trm__loss *loss = &h->loss;
   const trm__network_noise *noise = &net->noise;
@@ -303,8 +303,8 @@ static trm__recordings_key step_key(const trm__network *net, const asked *a) {
       .count = {(uint64_t)a->b, (uint64_t)net->n, (uint64_t)net->T, (uint64_t)loss->kind, noise->seed, noise->offset}};
 }
 
-/* 0: it could not be recorded, and nothing was done. */
-static int step_record(trm__network *net, const asked *a, trm__recordings_step *to) {
+/* Records the step without running it. 0: it could not be recorded. */
+static int step_record(trm__network *net, const step_args *a, trm__recordings_step *to) {
   trm__backend *be = net->be;
   int failed = net->recordings.failed || be->record_begin(be, NULL);
   if (!failed) {
@@ -315,9 +315,9 @@ static int step_record(trm__network *net, const asked *a, trm__recordings_step *
   return !failed;
 }
 
-/* The first time as it is, the second recorded. Steps that are one operation are none the quicker for it, and observers
- * want to be called each time. */
-static void step_run_or_replay(trm__network *net, const asked *a) {
+/* A step runs as it is the first time, is recorded when it is asked for again, and is replayed from then on. What a
+ * backend does as one operation would gain nothing from a recording; observers must be called each time. */
+static void step_run_or_replay(trm__network *net, const step_args *a) {
   trm__backend *be = net->be;
   trm__recordings_key key = step_key(net, a);
   int records = be->record_begin && !net->observer;
@@ -332,14 +332,14 @@ static void step_run_or_replay(trm__network *net, const asked *a) {
 
 void trm__network_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows, trm__act *y, trm__act *z,
                        trm__real *logits, trm__real *q) {
-  step_run_or_replay(net, &(asked){b, tokens, rows, y, z, {.y = y, .logits = logits, .q = q}});
+  step_run_or_replay(net, &(step_args){b, tokens, rows, y, z, {.y = y, .logits = logits, .q = q}});
 }
 
 void trm__network_scored_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows,
                               const int32_t *labels, const trm__loss *loss, trm__act *y, trm__act *z, trm__real *logits,
                               trm__real *q, trm__example_stats *stats) {
   trm__heads heads = {.y = y, .logits = logits, .q = q, .labels = labels, .loss = *loss, .stats = stats};
-  step_run_or_replay(net, &(asked){b, tokens, rows, y, z, heads});
+  step_run_or_replay(net, &(step_args){b, tokens, rows, y, z, heads});
 }
 
 /* The last cycle, from y and z, which receive its result. */
@@ -373,7 +373,8 @@ static void last_cycle_backward(trm__network *net, int b, const trm__weights_vie
   }
 }
 
-/* The last cycle with gradients, which are added to grads. heads: all but y and what gradients need. */
+/* The last cycle with gradients, which are added to grads. heads lacks y and what
+ * gradients need, which are filled in here. */
 static void last_cycle_learn(trm__network *net, int b, const int32_t *tokens, trm__heads heads, trm__act *y,
                              trm__act *z, trm__real *grads, trm__real *drows) {
   trm__backend *be = net->be;

@@ -18,12 +18,12 @@ static trm__param *params_add(trm__params *p, trm__param_kind kind, int rows, in
   item->cols = cols > 0 ? cols : 1;
   item->rank = cols > 0 ? 2 : 1;
   item->init_std = std;
-  size_t numbers = (size_t)rows * (size_t)item->cols;
+  size_t elements = (size_t)rows * (size_t)item->cols;
   if (kind == TRM__PARAM_PUZZLE) {
-    p->puzzle = numbers;
+    p->puzzle = elements;
   } else if (kind != TRM__PARAM_START) {
     item->offset = p->trained;
-    p->trained += numbers;
+    p->trained += elements;
   }
   return item;
 }
@@ -141,9 +141,9 @@ void trm__weight_set_init(trm__weight_set *set, const trm__params *params, uint6
   for (int i = 0; i < params->count; i++) {
     const trm__param *item = &params->item[i];
     trm__real *to = trm__weight_set_tensor(set, params, i);
-    size_t numbers = (size_t)item->rows * (size_t)item->cols;
+    size_t elements = (size_t)item->rows * (size_t)item->cols;
     trm__rng rng = trm__rng_make(seed, TRM__RNG_INIT, (uint64_t)i);
-    for (size_t k = 0; k < numbers; k++)
+    for (size_t k = 0; k < elements; k++)
       to[k] = (trm__real)(item->init_std > 0 ? trm__rng_trunc_normal(&rng, item->init_std) : item->init_value);
   }
 }

@@ -14,7 +14,7 @@ typedef struct trm__history {
   trm__score recent[TRM__RECENT]; /* of the examples that halted in an update; update t at t % TRM__RECENT */
   double best_exact;              /* NaN before the first validation */
   int64_t best_step;
-  int64_t worse;  /* evaluations since the best */
+  int64_t worse;  /* validations since the best */
   int finished;   /* 1: the run has ended (all updates, patience or stop_at) */
   double seconds; /* spent so far */
 } trm__history;

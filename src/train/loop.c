@@ -15,7 +15,7 @@
 #include "train/update.h"
 #include "train/validate.h"
 
-#define COLLECT_SECONDS 1 /* a device may run this long before somebody looks */
+#define COLLECT_SECONDS 1 /* the longest that a device works before the host collects what it did */
 
 /* -- saving -------------------------------------------------------------------------------------------------------- */
 

@@ -72,8 +72,8 @@ trm_status trm__optimizer_open(trm__optimizer *optimizer, trm__backend *backend,
   o.scratch = backend->alloc(backend, scratch * sizeof(trm__real));
   o.segment = trm__calloc((size_t)params->count, sizeof *o.segment);
   o.frozen = trm__calloc((size_t)params->count, sizeof *o.frozen);
-  o.run = trm__calloc((size_t)params->count, sizeof *o.run);
-  if (!o.m || !o.v || !o.scratch || !o.segment || !o.frozen || !o.run) {
+  o.dense = trm__calloc((size_t)params->count, sizeof *o.dense);
+  if (!o.m || !o.v || !o.scratch || !o.segment || !o.frozen || !o.dense) {
     trm__optimizer_close(&o);
     return trm__backend_no_memory(backend, err, "optimizer", trm__optimizer_bytes(backend, params, config));
   }
@@ -98,7 +98,7 @@ void trm__optimizer_close(trm__optimizer *optimizer) {
   }
   trm__free(optimizer->segment);
   trm__free(optimizer->frozen);
-  trm__free(optimizer->run);
+  trm__free(optimizer->dense);
   *optimizer = (trm__optimizer){0};
 }
 
@@ -112,7 +112,7 @@ void trm__optimizer_step(trm__optimizer *optimizer, const trm__update_state *sta
                          const trm__real *grads) {
   trm__backend *be = optimizer->backend;
   const trm_train_config *c = &optimizer->config;
-  int runs = 0;
+  int count = 0;
   for (size_t i = 0; i < optimizer->segments; i++) {
     const trm__segment *s = &optimizer->segment[i];
     trm__real *p = weights + s->offset, *m = optimizer->m + s->offset, *average = ema + s->offset;
@@ -120,7 +120,7 @@ void trm__optimizer_step(trm__optimizer *optimizer, const trm__update_state *sta
       be->muon(be, state, p, m, average, grads + s->offset, s->rows, s->cols, c->muon_lr, c->muon_momentum,
                c->muon_weight_decay, optimizer->scratch);
     else
-      optimizer->run[runs++] =
+      optimizer->dense[count++] =
           (trm__dense){.kind = c->optimizer == TRM_ADAM_ATAN2 ? TRM__DENSE_ADAM_ATAN2 : TRM__DENSE_ADAMW,
                        .p = p,
                        .m = m,
@@ -134,7 +134,7 @@ void trm__optimizer_step(trm__optimizer *optimizer, const trm__update_state *sta
                        .weight_decay = c->weight_decay,
                        .eps = 1e-8};
   }
-  if (runs) be->dense(be, state, optimizer->run, runs);
+  if (count) be->dense(be, state, optimizer->dense, count);
 }
 
 void trm__optimizer_puzzle(trm__optimizer *optimizer, const trm__update_state *state, trm__real *table, int rows,

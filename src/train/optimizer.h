@@ -22,7 +22,7 @@ typedef struct trm__optimizer {
   trm__real *scratch;    /* device: Muon's, or one puzzle row */
   trm__segment *segment; /* what is trained */
   size_t segments;
-  trm__dense *run;      /* host [segments]: the arguments of the segments that are not Muon's */
+  trm__dense *dense;    /* host [segments]: the backend's arguments for segments that are not Muon's */
   trm__segment *frozen; /* what is not */
   size_t frozens;
   int puzzle_frozen;

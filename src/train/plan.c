@@ -82,7 +82,7 @@ trm__bytes trm__plan_predict(const trm__plan_job *job, int micro_batch) {
   return (trm__bytes){.host = bytes.device + bytes.host};
 }
 
-/* What a slice must fit in: of the memory that activations are in. */
+/* The bytes that a slice decides about: of the memory that activations are in. */
 static size_t plan_needed(const trm__plan_job *job, int micro_batch) {
   trm__bytes bytes = trm__plan_predict(job, micro_batch);
   return job->backend->on_host ? bytes.host : bytes.device;

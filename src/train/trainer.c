@@ -95,7 +95,7 @@ static void *trainer_alloc_host(size_t count, size_t size, int *ok) {
   return p;
 }
 
-/* Weights, and what is drawn for them. */
+/* The weights, with their initial values. */
 static trm_status trainer_open_weights(trm__trainer *t, int *ok, trm_error *err) {
   size_t n = t->params.trained, real = sizeof(trm__real);
   t->weights = trainer_alloc(t, n, real, ok);

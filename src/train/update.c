@@ -35,13 +35,13 @@ void trm__update_gather(trm__trainer *t, const int32_t *ids, int b) {
                             t->params.dims.emb_ndim, ids, b);
 }
 
-/* Noise of this update from the slot i on: what is `place` states into each slot's stream. The latents' starts come
- * first, then the latent cycles of the step. */
-static trm__network_noise update_noise(const trm__trainer *t, double sigma, int i, uint64_t place) {
+/* Noise of this update for the slots from i on. Each slot has a stream of random numbers, in pieces of the length of a
+ * z: one for each latent's start, then one for each latent cycle of the step. This is where `piece` begins. */
+static trm__network_noise update_noise(const trm__trainer *t, double sigma, int i, uint64_t piece) {
   return (trm__network_noise){.sigma = sigma,
                               .seed = (uint64_t)t->config.seed,
                               .index = t->noise_index ? t->noise_index + i : NULL,
-                              .offset = place * trm__network_noise_numbers(t->net)};
+                              .offset = piece * trm__network_noise_numbers(t->net)};
 }
 
 /* The supervision step with gradients, slice after slice. */
@@ -115,7 +115,7 @@ static trm_status update_sequence(trm__trainer *t, const trm__update_rule *rule,
 
 /* -- recording ----------------------------------------------------------------------------------------------------- */
 
-/* A recording that fits the update, made when there is none. */
+/* Leaves a recording of this very update in t->recording: the one from before, or a new one. */
 static trm_status update_record(trm__trainer *t, const trm__update_rule *rule, trm_error *err) {
   trm__backend *be = t->backend;
   trm__recording_key now = {.micro_batch = t->micro_batch, .rule = *rule};

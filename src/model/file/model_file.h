@@ -1,12 +1,12 @@
 /* Model files: a weight set and its configuration as safetensors with metadata (include/trm/model.h).
  *
  * Metadata: "trm.config" (JSON with every key of trm_model_options), "trm.version" (who wrote it), "trm.variant" ("raw"
- * or "ema"), optionally "trm.task", "trm.card" (JSON: what the model was trained on and what it is worth),
+ * or "ema"), optionally "trm.task", "trm.card" (JSON: what the model was trained on and how well it solves),
  * "trm.quantized_from" and provenance. Tensors: those of the parameter table
  * (model/params.h) under the original's names, F32 or BF16, and no others.
  * Int8 weights: any matrix of a layer, NAME [out][in], may be I8 with numbers from -127 to 127 instead; then there is
  * NAME_scale [out], F64 and 0 or more, and weight [i][j] is NAME[i][j] * NAME_scale[i], rounded to fp32. (F64, so that
- * 127 * scale is exactly the row's largest number: what reads it back finds the same scale.) */
+ * 127 * scale is exactly the row's largest number, and quantizing the row again gives the same scale.) */
 #ifndef TRM_MODEL_FILE_MODEL_FILE_H
 #define TRM_MODEL_FILE_MODEL_FILE_H
 

@@ -1,4 +1,4 @@
-/* Reading safetensors. The header comes from outside, so nothing in it is believed: every number is compared with the
+/* Reading safetensors. The header comes from outside, so nothing in it is trusted: every number is compared with the
  * file's size before it is used, and the tensors together must cover the data exactly once. */
 #include "model/file/safetensors.h"
 

@@ -77,7 +77,7 @@ static trm_status metrics_add_events(trm__events *events, const trm__record *r, 
 
 /* -- the file ------------------------------------------------------------------------------------------------------ */
 
-/* The length of the leading whole lines of updates up to `step`; *lines: how many. */
+/* Bytes of the leading whole lines of updates up to `step`; *last: the update of the last of them, 0: there is none. */
 static off_t metrics_kept_length(FILE *file, int64_t step, int64_t *last) {
   char text[LINE];
   off_t kept = 0;

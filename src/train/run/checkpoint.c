@@ -14,6 +14,9 @@
 #include "task/task.h"
 #include "train/run/checkpoint_internal.h"
 
+const char *const trm__checkpoint_file[TRM__CHECKPOINT_FILES] = {"model.safetensors", "optimizer.safetensors",
+                                                                 "carry.safetensors"};
+
 /* -- weights, seen from the host ----------------------------------------------------------------------------------- */
 
 static size_t start_bytes(const trm__trainer *t) {
@@ -138,7 +141,8 @@ int trm__checkpoint_plain_carry(const trm__trainer *trainer) {
   return be->on_host && be->act_bytes(be, &trainer->params.dims) == sizeof(trm__real);
 }
 
-/* The states x of so many latents as numbers on the host: in place where it can be. Free *copy. */
+/* x, the states of so many latents, as trm__real on the host: x itself where that is possible, else *copy, to be freed.
+ */
 static const trm__real *carry_read(trm__trainer *t, const trm__act *x, int latents, trm__real **copy) {
   size_t n = (size_t)latents * (size_t)t->carry.slots.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
   *copy = NULL;
@@ -188,7 +192,7 @@ static trm_status checkpoint_save_state(const trm__checkpoint *c, const char *fo
   json_t *files = json_object();
   for (int i = 0; i < TRM__CHECKPOINT_FILES; i++) {
     struct stat info = {0};
-    trm__join(folder, trm__checkpoint_file[i], path);
+    trm__run_join(folder, trm__checkpoint_file[i], path);
     if (stat(path, &info) != 0) {
       json_decref(files);
       return trm__fail_errno(err, path, "cannot be examined");
@@ -202,7 +206,7 @@ static trm_status checkpoint_save_state(const trm__checkpoint *c, const char *fo
                 trm__loader_state(c->loader), "history", trm__history_to_json(c->history), "files", files);
   if (!root) return trm__fail_memory(err, folder, 0);
   json_object_set_new(root, "crc32", json_integer((json_int_t)trm__json_crc32(root)));
-  trm_status status = trm__json_save(root, trm__join(folder, "state.json", path), err);
+  trm_status status = trm__json_save(root, trm__run_join(folder, "state.json", path), err);
   json_decref(root);
   return status;
 }
@@ -215,7 +219,7 @@ static trm_status checkpoint_write(const trm__checkpoint *c, const char *folder,
   trm_status status = trm__dir_remove(folder, err);
   if (!status) status = trm__dir_make(folder, err);
   for (int i = 0; i < TRM__CHECKPOINT_FILES && !status; i++) {
-    trm__join(folder, trm__checkpoint_file[i], path);
+    trm__run_join(folder, trm__checkpoint_file[i], path);
     status = save[i] ? save[i](c, path, &crc[i], err)
                      : checkpoint_save_model(c, path, c->trainer->weights, "raw", &crc[i], err);
   }
@@ -236,9 +240,9 @@ int64_t trm__checkpoint_number(const char *name) {
 static trm_status checkpoint_remove(const char *folder, int64_t number, trm_error *err) {
   char path[TRM__RUN_PATH], gone[TRM__RUN_PATH], name[40];
   snprintf(name, sizeof name, "step-%" PRId64, number);
-  trm__join(folder, name, path);
+  trm__run_join(folder, name, path);
   snprintf(name, sizeof name, ".tmp-old-%" PRId64, number);
-  trm__join(folder, name, gone);
+  trm__run_join(folder, name, gone);
   if (!trm__path_exists(path)) return TRM_OK;
   trm_status status = trm__dir_remove(gone, err);
   if (!status) status = trm__rename(path, gone, err);
@@ -269,8 +273,8 @@ trm_status trm__checkpoint_save(const trm__checkpoint *checkpoint, int64_t keep,
   char folder[TRM__RUN_PATH], temporary[TRM__RUN_PATH], final[TRM__RUN_PATH], name[40];
   trm__run_path(checkpoint->run, "checkpoints", folder);
   snprintf(name, sizeof name, ".tmp-step-%" PRId64, step);
-  trm__join(folder, name, temporary);
-  trm__join(folder, name + 5, final);
+  trm__run_join(folder, name, temporary);
+  trm__run_join(folder, name + 5, final);
   trm_status status = checkpoint_write(checkpoint, temporary, err);
   if (!status) status = checkpoint_remove(folder, step, err); /* a damaged one of the same number */
   if (!status) status = trm__rename(temporary, final, err);

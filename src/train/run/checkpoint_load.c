@@ -22,7 +22,7 @@ typedef struct folder {
 static trm_status checkpoint_verify_state(folder *f, trm_error *err) {
   char path[TRM__RUN_PATH];
   int64_t format = 0, crc = 0;
-  trm__join(f->path, "state.json", path);
+  trm__run_join(f->path, "state.json", path);
   trm_status status = trm__json_load(&f->state, path, STATE_LIMIT, err);
   if (!status) status = trm__json_int(f->state, "format", 0, INT64_MAX, &format, path, err);
   if (!status && format != TRM__CHECKPOINT_FORMAT)
@@ -42,7 +42,7 @@ static trm_status checkpoint_verify_file(const folder *f, const char *name, trm_
   int64_t bytes = 0, crc = 0;
   trm__map map;
   const json_t *entry = json_object_get(json_object_get(f->state, "files"), name);
-  trm__join(f->path, name, path);
+  trm__run_join(f->path, name, path);
   trm_status status = trm__json_int(entry, "bytes", 0, INT64_MAX, &bytes, path, err);
   if (!status) status = trm__json_int(entry, "crc32", 0, UINT32_MAX, &crc, path, err);
   if (!status) status = trm__map_open(&map, path, err);
@@ -89,7 +89,7 @@ static trm_status checkpoint_load_model(const folder *f, trm__trainer *t, trm_er
   char path[TRM__RUN_PATH];
   trm_model *model = NULL;
   trm__weight_set set;
-  trm_status status = trm_model_open(&model, trm__join(f->path, "model.safetensors", path), err);
+  trm_status status = trm_model_open(&model, trm__run_join(f->path, "model.safetensors", path), err);
   if (status) return status;
   if (model->params.trained != t->params.trained || model->params.puzzle != t->params.puzzle ||
       model->params.dims.D != t->params.dims.D)
@@ -109,7 +109,7 @@ static trm_status checkpoint_load_optimizer(const folder *f, trm__trainer *t, tr
   trm__safetensors st;
   size_t n = t->params.trained;
   trm__real *device[] = {t->optimizer.m, t->optimizer.v, t->ema};
-  trm_status status = trm__st_open(&st, trm__join(f->path, "optimizer.safetensors", path), err);
+  trm_status status = trm__st_open(&st, trm__run_join(f->path, "optimizer.safetensors", path), err);
   if (status) return status;
   for (int i = 0; i < 3 && !status; i++) {
     const trm__st_tensor *tensor = NULL;
@@ -189,7 +189,7 @@ static trm_status checkpoint_load_carry(const folder *f, trm__trainer *t, trm_er
   char path[TRM__RUN_PATH];
   trm__safetensors st;
   const trm__train_slots *c = &t->carry;
-  trm_status status = trm__st_open(&st, trm__join(f->path, "carry.safetensors", path), err);
+  trm_status status = trm__st_open(&st, trm__run_join(f->path, "carry.safetensors", path), err);
   if (status) return status;
   status = carry_load(&st, "y", t, c->y, 1, path, err);
   if (!status) status = carry_load(&st, "z", t, c->z, c->latents, path, err);
@@ -204,7 +204,7 @@ static trm_status checkpoint_restore(const trm__checkpoint *c, const folder *f, 
   int64_t crc = 0, step = 0;
   const char *isa = "";
   trm__trainer *t = c->trainer;
-  trm__join(f->path, "state.json", path);
+  trm__run_join(f->path, "state.json", path);
   trm_status status = trm__json_int(f->state, "config_crc32", 0, UINT32_MAX, &crc, path, err);
   if (!status && (uint32_t)crc != trm__run_config_crc(c->config))
     status = trm__fail(err, TRM_E_INPUT, path, "was written with another configuration than config.json now has");
@@ -228,7 +228,7 @@ static trm_status checkpoint_restore(const trm__checkpoint *c, const folder *f, 
 
 /* -- choosing ------------------------------------------------------------------------------------------------------ */
 
-/* The largest number of a checkpoint below `below`, 0 when there is none. */
+/* The largest number of a checkpoint under `below`, 0 when there is none. */
 static int64_t checkpoints_newest_below(char **names, size_t count, int64_t below) {
   int64_t best = 0;
   for (size_t i = 0; i < count; i++) {
@@ -242,7 +242,7 @@ static void checkpoints_remove_torn(const char *path, char **names, size_t count
   char name[TRM__RUN_PATH];
   for (size_t i = 0; i < count; i++) {
     if (strncmp(names[i], ".tmp-", 5) != 0) continue;
-    if (*trm__join(path, names[i], name)) trm__dir_remove(name, NULL);
+    if (*trm__run_join(path, names[i], name)) trm__dir_remove(name, NULL);
   }
 }
 
@@ -261,7 +261,7 @@ trm_status trm__checkpoint_load(const trm__checkpoint *checkpoint, char *path, t
   while (!path[0] && (number = checkpoints_newest_below(names, count, number)) > 0) {
     folder f = {.state = NULL};
     snprintf(name, sizeof name, "step-%" PRId64, number);
-    trm__join(checkpoints, name, f.path);
+    trm__run_join(checkpoints, name, f.path);
     status = checkpoint_verify(&f, &why);
     if (!status) {
       status = checkpoint_restore(checkpoint, &f, err);
@@ -277,5 +277,6 @@ trm_status trm__checkpoint_load(const trm__checkpoint *checkpoint, char *path, t
     return trm__fail(err, TRM_E_INPUT, checkpoints, "none of the %" PRId64 " checkpoints is whole: %s: %s", damaged,
                      why.where, why.message);
   if (!path[0] || status) return path[0] ? status : TRM_OK;
-  return trm__checkpoint_prune(checkpoints, number, checkpoint->config->train.keep, err); /* that, too, may be undone */
+  return trm__checkpoint_prune(checkpoints, number, checkpoint->config->train.keep,
+                               err); /* a kill may have prevented it */
 }

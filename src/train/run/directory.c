@@ -15,13 +15,13 @@
 static const char *const changeable_options[] = {"steps",      "max_minutes", "save_every", "keep",
                                                  "eval_every", "patience",    "stop_at"};
 
-const char *trm__join(const char *folder, const char *name, char *buffer) {
+const char *trm__run_join(const char *folder, const char *name, char *buffer) {
   if (snprintf(buffer, TRM__RUN_PATH, "%s/%s", folder, name) >= TRM__RUN_PATH) buffer[0] = 0;
   return buffer;
 }
 
 const char *trm__run_path(const trm__run *run, const char *name, char *buffer) {
-  return trm__join(run->path, name, buffer);
+  return trm__run_join(run->path, name, buffer);
 }
 
 static trm_status run_set_path(trm__run *run, const char *path, trm_error *err) {
