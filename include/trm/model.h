@@ -21,7 +21,7 @@ typedef struct trm_model_config {
   int64_t seq_len;                /* S, tokens of a puzzle */
   int64_t vocab_size;             /* V */
   int64_t num_puzzle_identifiers; /* rows of the puzzle embedding */
-  int64_t puzzle_emb_ndim;        /* numbers a row; 0: no prefix */
+  int64_t puzzle_emb_ndim;        /* elements of a row; 0: no prefix */
   int64_t puzzle_emb_len;         /* P; 0: ceil(puzzle_emb_ndim / hidden_size) */
   int64_t hidden_size;            /* D */
   int64_t num_heads;              /* H */

@@ -10,8 +10,7 @@
 typedef struct trm__comm trm__comm;
 
 struct trm__comm {
-  const char *name; /* "self" */
-  int rank, size;   /* 0 <= rank < size */
+  int rank, size; /* 0 <= rank < size */
 
   /* x [n] becomes, on every rank, the sum over the ranks, added in rank order: the same bits on each rank and in each
    * run with the same number of ranks. */
@@ -20,7 +19,6 @@ struct trm__comm {
   /* data [size][bytes]: rank r brings block r and receives the others'. */
   trm_status (*all_gather)(trm__comm *comm, void *data, size_t bytes, trm_error *err);
 
-  trm_status (*barrier)(trm__comm *comm, trm_error *err);
   void (*close)(trm__comm *comm);
 };
 

@@ -13,11 +13,6 @@ static trm_status self_all_gather(trm__comm *comm, void *data, size_t bytes, trm
   return TRM_OK;
 }
 
-static trm_status self_barrier(trm__comm *comm, trm_error *err) {
-  (void)comm, (void)err;
-  return TRM_OK;
-}
-
 static void self_close(trm__comm *comm) {
   trm__free(comm);
 }
@@ -25,13 +20,8 @@ static void self_close(trm__comm *comm) {
 trm_status trm__comm_self(trm__comm **out, trm_error *err) {
   trm__comm *comm = trm__calloc(1, sizeof *comm);
   if (!comm) return trm__fail_memory(err, "communicator", sizeof *comm);
-  *comm = (trm__comm){.name = "self",
-                      .rank = 0,
-                      .size = 1,
-                      .all_reduce_sum = self_all_reduce_sum,
-                      .all_gather = self_all_gather,
-                      .barrier = self_barrier,
-                      .close = self_close};
+  *comm = (trm__comm){
+      .rank = 0, .size = 1, .all_reduce_sum = self_all_reduce_sum, .all_gather = self_all_gather, .close = self_close};
   *out = comm;
   return TRM_OK;
 }

@@ -92,7 +92,7 @@ static void count_band(trm_eval_result *result, double rating, int exact) {
 
 typedef struct evaluation {
   const trm_dataset *dataset;
-  trm__metrics metrics;
+  trm__score metrics;
   double *loss; /* [puzzles], 0 until finished: summed in their order, so that the sum does not depend on the batch */
   double threshold;
   trm_eval_result *result;
@@ -109,7 +109,7 @@ static void eval_leave(void *context, int64_t puzzle, const int32_t *answer, con
   (void)answer;
   if (solution->cancelled) return;
   e->loss[puzzle] = stats->lm_loss;
-  trm__metrics_add(&e->metrics, stats, solution->steps, e->threshold);
+  trm__score_add(&e->metrics, stats, solution->steps, e->threshold);
   if (!e->result->bands) return;
   double rating = 0;
   trm_dataset_example(e->dataset, puzzle, NULL, NULL, NULL, &rating);
@@ -117,26 +117,26 @@ static void eval_leave(void *context, int64_t puzzle, const int32_t *answer, con
 }
 
 static void summarize(evaluation *e, int64_t n, trm_eval_result *r) {
-  trm__metrics *m = &e->metrics;
+  trm__score *m = &e->metrics;
   m->lm_loss = 0;
   for (int64_t i = 0; i < n; i++) m->lm_loss += e->loss[i];
   r->puzzles = m->examples;
   r->exact = m->exact;
   r->tokens = m->labelled;
   r->right_tokens = m->right;
-  r->exact_accuracy = trm__metrics_exact_accuracy(m);
-  r->token_accuracy = trm__metrics_token_accuracy(m);
+  r->exact_accuracy = trm__score_exact_accuracy(m);
+  r->token_accuracy = trm__score_token_accuracy(m);
   trm__wilson_interval(m->exact, m->examples, &r->interval_low, &r->interval_high);
-  r->mean_steps = trm__metrics_mean_steps(m);
-  r->lm_loss = trm__metrics_mean_lm_loss(m);
+  r->mean_steps = trm__score_mean_steps(m);
+  r->lm_loss = trm__score_mean_lm_loss(m);
   r->said_right_is_right = m->said_right_is_right;
   r->said_right_is_wrong = m->said_right_is_wrong;
   r->said_wrong_is_right = m->said_wrong_is_right;
   r->said_wrong_is_wrong = m->said_wrong_is_wrong;
-  r->halt_precision = trm__metrics_right_precision(m);
-  r->halt_recall = trm__metrics_right_recall(m);
-  r->wrong_precision = trm__metrics_wrong_precision(m);
-  r->wrong_recall = trm__metrics_wrong_recall(m);
+  r->halt_precision = trm__score_right_precision(m);
+  r->halt_recall = trm__score_right_recall(m);
+  r->wrong_precision = trm__score_wrong_precision(m);
+  r->wrong_recall = trm__score_wrong_recall(m);
 }
 
 static trm_status check_examples(const trm_solver *solver, const trm_dataset *dataset, int64_t n, trm_error *err) {

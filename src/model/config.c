@@ -54,13 +54,13 @@ trm_model_config trm_model_config_default(void) {
   return config;
 }
 
-static int choices_of(const char *text) {
+static int count_choices(const char *text) {
   int count = 1;
   for (; *text; text++) count += *text == '|';
   return count;
 }
 
-static trm_status check_range(const trm_option *o, const trm_model_config *config, trm_error *err) {
+static trm_status config_check_range(const trm_option *o, const trm_model_config *config, trm_error *err) {
   const char *field = (const char *)config + o->offset;
   int64_t integer;
   double real;
@@ -78,7 +78,7 @@ static trm_status check_range(const trm_option *o, const trm_model_config *confi
     return TRM_OK;
   default:
     memcpy(&word, field, sizeof word);
-    int limit = o->type == TRM_OPT_BOOL ? 2 : choices_of(o->choices);
+    int limit = o->type == TRM_OPT_BOOL ? 2 : count_choices(o->choices);
     if (word < 0 || word >= limit)
       return trm__fail(err, TRM_E_INPUT, o->name, "is %d, expected 0 to %d", word, limit - 1);
     return TRM_OK;
@@ -101,7 +101,7 @@ static int64_t inner_width(double expansion, int64_t width) {
   return (wanted + 255) / 256 * 256;
 }
 
-static trm_status check_prefix(const trm_model_config *c, trm_error *err) {
+static trm_status config_check_prefix(const trm_model_config *c, trm_error *err) {
   if (c->puzzle_emb_ndim == 0) {
     if (c->puzzle_emb_len == 0) return TRM_OK;
     return trm__fail(err, TRM_E_INPUT, "puzzle_emb_len",
@@ -122,7 +122,7 @@ static trm_status check_prefix(const trm_model_config *c, trm_error *err) {
   return TRM_OK;
 }
 
-static trm_status check_heads(const trm_model_config *c, trm_error *err) {
+static trm_status config_check_heads(const trm_model_config *c, trm_error *err) {
   if (c->mlp_t) return TRM_OK;
   if (c->hidden_size % c->num_heads != 0)
     return trm__fail(err, TRM_E_INPUT, "num_heads", "is %lld, which does not divide hidden_size %lld",
@@ -137,13 +137,13 @@ static trm_status check_heads(const trm_model_config *c, trm_error *err) {
 }
 
 /* Kernels count the numbers of one example's or one weight's matrix in an int. */
-static trm_status check_product(const char *field, const char *what, int64_t a, int64_t b, trm_error *err) {
+static trm_status config_check_product(const char *field, const char *what, int64_t a, int64_t b, trm_error *err) {
   if (a <= INT_MAX / b) return TRM_OK;
   return trm__fail(err, TRM_E_INPUT, field, "%s would have %lld x %lld numbers, more than %d", what, (long long)a,
                    (long long)b, INT_MAX);
 }
 
-static trm_status check_sizes(const trm_model_config *c, trm_error *err) {
+static trm_status config_check_sizes(const trm_model_config *c, trm_error *err) {
   int64_t D = c->hidden_size, L = trm_model_config_positions(c), inner = inner_width(c->expansion, D);
   int64_t mix = c->mlp_t ? inner_width(c->expansion, L) : 0;
   trm_status status = TRM_OK;
@@ -153,30 +153,30 @@ static trm_status check_sizes(const trm_model_config *c, trm_error *err) {
   if (c->mlp_t && mix == 0)
     return trm__fail(err, TRM_E_INPUT, "expansion", "is %g: the mixer of %lld positions would have no inner numbers",
                      c->expansion, (long long)L);
-  if (!status) status = check_product("hidden_size", "the state", L, D, err);
-  if (!status) status = check_product("expansion", "the MLP's first weight", 2 * inner, D, err);
-  if (!status) status = check_product("expansion", "the MLP's inner state", L, 2 * inner, err);
-  if (!status) status = check_product("vocab_size", "the token embedding", c->vocab_size, D, err);
-  if (!status) status = check_product("vocab_size", "an example's logits", c->seq_len, c->vocab_size, err);
+  if (!status) status = config_check_product("hidden_size", "the state", L, D, err);
+  if (!status) status = config_check_product("expansion", "the MLP's first weight", 2 * inner, D, err);
+  if (!status) status = config_check_product("expansion", "the MLP's inner state", L, 2 * inner, err);
+  if (!status) status = config_check_product("vocab_size", "the token embedding", c->vocab_size, D, err);
+  if (!status) status = config_check_product("vocab_size", "an example's logits", c->seq_len, c->vocab_size, err);
   if (c->mlp_t) {
-    if (!status) status = check_product("seq_len", "the mixer's first weight", 2 * mix, L, err);
-    if (!status) status = check_product("seq_len", "the mixer's inner state", 2 * mix, D, err);
+    if (!status) status = config_check_product("seq_len", "the mixer's first weight", 2 * mix, L, err);
+    if (!status) status = config_check_product("seq_len", "the mixer's inner state", 2 * mix, D, err);
   } else {
-    if (!status) status = check_product("hidden_size", "the attention's first weight", 3 * D, D, err);
-    if (!status) status = check_product("hidden_size", "queries, keys and values", L, 3 * D, err);
-    if (!status) status = check_product("seq_len", "an attention matrix", L, L, err);
+    if (!status) status = config_check_product("hidden_size", "the attention's first weight", 3 * D, D, err);
+    if (!status) status = config_check_product("hidden_size", "queries, keys and values", L, 3 * D, err);
+    if (!status) status = config_check_product("seq_len", "an attention matrix", L, L, err);
   }
   return status;
 }
 
 trm_status trm_model_config_check(const trm_model_config *config, trm_error *err) {
   for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-    trm_status status = check_range(&table[i], config, err);
+    trm_status status = config_check_range(&table[i], config, err);
     if (status) return status;
   }
-  trm_status status = check_prefix(config, err);
-  if (!status) status = check_heads(config, err);
-  if (!status) status = check_sizes(config, err);
+  trm_status status = config_check_prefix(config, err);
+  if (!status) status = config_check_heads(config, err);
+  if (!status) status = config_check_sizes(config, err);
   return status;
 }
 

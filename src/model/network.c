@@ -24,7 +24,7 @@ struct trm__network {
   const trm__params *params;
   trm__dims dims;
   trm__network_plan plan;
-  int most_n, n, T;
+  int most_n, n, T; /* the most latent cycles that buffers are planned for; latent and recursion cycles now */
   double damping;
   trm__network_noise noise;
   void *memory;                        /* of the backend; all pointers below lie in it */
@@ -44,14 +44,14 @@ struct trm__network {
   trm__network_observer observer;
   void *observer_context;
   int call; /* number of the next call in this step */
-  trm__recorded recorded;
+  trm__recordings recordings;
 };
 
-static size_t aligned(size_t bytes) {
+static size_t network_align(size_t bytes) {
   return (bytes + TRM__ALIGN - 1) / TRM__ALIGN * TRM__ALIGN;
 }
 
-static void plan_latents(trm__network *net, trm__arena *arena, size_t state) {
+static void network_plan_latents(trm__network *net, trm__arena *arena, size_t state) {
   size_t b = (size_t)net->plan.max_batch, latents = (size_t)net->plan.latents;
   net->before_y = trm__arena_take(arena, latents, state);
   net->before_z = trm__arena_take(arena, latents, state);
@@ -61,18 +61,18 @@ static void plan_latents(trm__network *net, trm__arena *arena, size_t state) {
 }
 
 /* Lays out every buffer in the arena; run once to measure and once to hand out. */
-static void plan_buffers(trm__network *net, trm__arena *arena) {
+static void network_plan_buffers(trm__network *net, trm__arena *arena) {
   const trm__dims *d = &net->dims;
   size_t b = (size_t)net->plan.max_batch, calls = (size_t)net->most_n + 1, layers = (size_t)d->layers;
   size_t state = b * (size_t)d->L * (size_t)d->D * net->be->act_bytes(net->be, d);
   size_t logits = b * (size_t)d->S * (size_t)d->V;
-  net->act_size = aligned(state);
+  net->act_size = network_align(state);
   net->e = trm__arena_take(arena, 1, state);
   net->work[0] = trm__arena_take(arena, 1, state);
   net->work[1] = trm__arena_take(arena, 1, state);
   if (!net->plan.training) return;
-  net->mix_size = aligned(net->be->mix_saved_bytes(net->be, d, net->plan.max_batch, net->plan.recompute));
-  net->mlp_size = aligned(net->be->mlp_saved_bytes(net->be, d, net->plan.max_batch, net->plan.recompute));
+  net->mix_size = network_align(net->be->mix_saved_bytes(net->be, d, net->plan.max_batch, net->plan.recompute));
+  net->mlp_size = network_align(net->be->mlp_saved_bytes(net->be, d, net->plan.max_batch, net->plan.recompute));
   net->kept = trm__arena_take(arena, calls * (2 * layers + 1), net->act_size);
   /* At least one byte, so that a block that saves nothing still gets a pointer: NULL would mean inference. */
   size_t saved = net->mix_size + net->mlp_size;
@@ -84,11 +84,11 @@ static void plan_buffers(trm__network *net, trm__arena *arena) {
   net->q = trm__arena_take(arena, 2 * b, sizeof(trm__real));
   net->dq = trm__arena_take(arena, 2 * b, sizeof(trm__real));
   if (net->damping != 0) net->dz = trm__arena_take(arena, 1, state);
-  if (net->plan.latents) plan_latents(net, arena, state);
+  if (net->plan.latents) network_plan_latents(net, arena, state);
 }
 
-static void describe(trm__network *net, const trm_model_config *config, trm__backend *backend,
-                     const trm__network_plan *plan) {
+static void network_init(trm__network *net, const trm_model_config *config, trm__backend *backend,
+                         const trm__network_plan *plan) {
   memset(net, 0, sizeof *net);
   net->be = backend;
   net->dims = trm__dims_from_config(config);
@@ -98,24 +98,25 @@ static void describe(trm__network *net, const trm_model_config *config, trm__bac
   net->damping = config->damping;
 }
 
-static size_t buffer_bytes(trm__network *net) {
+static size_t network_buffer_bytes(trm__network *net) {
   trm__arena arena = {NULL, 0, 0};
-  plan_buffers(net, &arena);
+  network_plan_buffers(net, &arena);
   return arena.used;
 }
 
 size_t trm__network_bytes(const trm_model_config *config, trm__backend *backend, const trm__network_plan *plan) {
   trm__network net;
-  describe(&net, config, backend, plan);
-  return sizeof net + buffer_bytes(&net) + backend->weights_bytes(backend, &net.dims, plan->training, plan->max_batch);
+  network_init(&net, config, backend, plan);
+  return sizeof net + network_buffer_bytes(&net) +
+         backend->weights_bytes(backend, &net.dims, plan->training, plan->max_batch);
 }
 
-static trm_status allocate(trm__network *net, trm_error *err) {
-  size_t bytes = buffer_bytes(net);
+static trm_status network_allocate(trm__network *net, trm_error *err) {
+  size_t bytes = network_buffer_bytes(net);
   net->memory = net->be->alloc(net->be, bytes);
   if (!net->memory) return trm__backend_no_memory(net->be, err, "network buffers", bytes);
   trm__arena arena = {net->memory, bytes, 0};
-  plan_buffers(net, &arena);
+  network_plan_buffers(net, &arena);
   return net->be->weights_open(net->be, &net->weights, &net->dims, net->plan.training, net->plan.max_batch, err);
 }
 
@@ -129,9 +130,9 @@ trm_status trm__network_open(trm__network **out, const trm_model_config *config,
                      plan->max_batch, (int)(INT_MAX / positions), (long long)positions);
   trm__network *net = trm__calloc(1, sizeof *net);
   if (!net) return trm__fail_memory(err, "network", sizeof *net);
-  describe(net, config, backend, plan);
+  network_init(net, config, backend, plan);
   net->params = params;
-  status = allocate(net, err);
+  status = network_allocate(net, err);
   if (status) trm__network_close(&net);
   else *out = net;
   return status;
@@ -141,7 +142,7 @@ void trm__network_close(trm__network **net) {
   trm__network *n = *net;
   *net = NULL;
   if (!n) return;
-  trm__recorded_close(&n->recorded, n->be);
+  trm__recordings_close(&n->recordings, n->be);
   if (n->weights) n->be->weights_close(n->be, &n->weights);
   if (n->memory) n->be->free(n->be, n->memory);
   trm__free(n);
@@ -180,7 +181,7 @@ static size_t state_bytes(const trm__network *net, int b) {
   return (size_t)b * (size_t)net->dims.L * (size_t)net->dims.D * net->be->act_bytes(net->be, &net->dims);
 }
 
-static void report(trm__network *net, const trm__act *h, int b) {
+static void call_report(trm__network *net, const trm__act *h, int b) {
   if (net->observer) net->observer(net->observer_context, net->call, h, b);
   net->call++;
 }
@@ -198,16 +199,16 @@ static void call_forward(trm__network *net, int b, const trm__act *h, const trm_
     be->mix_forward(be, net->weights, layer, b, in, out, NULL, 0);
     be->mlp_forward(be, net->weights, layer, b, out, layer == last ? to : in, NULL, 0);
   }
-  report(net, to, b);
+  call_report(net, to, b);
 }
 
 /* Kept buffer i of a call: 0 is the first block's input, i > 0 the output of block i - 1. */
-static trm__act *kept(const trm__network *net, int call, int i) {
+static trm__act *call_kept(const trm__network *net, int call, int i) {
   size_t blocks = 2 * (size_t)net->dims.layers;
   return net->kept + ((size_t)call * (blocks + 1) + (size_t)i) * net->act_size;
 }
 
-static unsigned char *saved(const trm__network *net, int call, int layer) {
+static unsigned char *call_saved(const trm__network *net, int call, int layer) {
   return net->saved + ((size_t)call * (size_t)net->dims.layers + (size_t)layer) * (net->mix_size + net->mlp_size);
 }
 
@@ -215,15 +216,16 @@ static trm__act *call_forward_kept(trm__network *net, int call, int b, const trm
                                    const trm__act *q) {
   trm__backend *be = net->be;
   int recompute = net->plan.recompute, layers = net->dims.layers;
-  be->inject(be, b, net->weights, kept(net, call, 0), h, p, q);
+  be->inject(be, b, net->weights, call_kept(net, call, 0), h, p, q);
   for (int layer = 0; layer < layers; layer++) {
-    unsigned char *keep = saved(net, call, layer);
-    trm__act *in = kept(net, call, 2 * layer), *mid = kept(net, call, 2 * layer + 1);
+    unsigned char *keep = call_saved(net, call, layer);
+    trm__act *in = call_kept(net, call, 2 * layer), *mid = call_kept(net, call, 2 * layer + 1);
     be->mix_forward(be, net->weights, layer, b, in, mid, keep, recompute);
-    be->mlp_forward(be, net->weights, layer, b, mid, kept(net, call, 2 * layer + 2), keep + net->mix_size, recompute);
+    be->mlp_forward(be, net->weights, layer, b, mid, call_kept(net, call, 2 * layer + 2), keep + net->mix_size,
+                    recompute);
   }
-  report(net, kept(net, call, 2 * layers), b);
-  return kept(net, call, 2 * layers);
+  call_report(net, call_kept(net, call, 2 * layers), b);
+  return call_kept(net, call, 2 * layers);
 }
 
 /* net->d: from the gradient of the call's output to that of its input sum. */
@@ -231,9 +233,9 @@ static void call_backward(trm__network *net, int call, int b, const trm__weights
   trm__backend *be = net->be;
   int recompute = net->plan.recompute;
   for (int layer = net->dims.layers - 1; layer >= 0; layer--) {
-    unsigned char *keep = saved(net, call, layer);
-    trm__act *in = kept(net, call, 2 * layer), *mid = kept(net, call, 2 * layer + 1);
-    trm__act *out = kept(net, call, 2 * layer + 2);
+    unsigned char *keep = call_saved(net, call, layer);
+    trm__act *in = call_kept(net, call, 2 * layer), *mid = call_kept(net, call, 2 * layer + 1);
+    trm__act *out = call_kept(net, call, 2 * layer + 2);
     be->mlp_backward(be, net->weights, layer, b, mid, out, keep + net->mix_size, recompute, net->d, grads);
     be->mix_backward(be, net->weights, layer, b, in, mid, keep, recompute, net->d, grads);
   }
@@ -241,13 +243,13 @@ static void call_backward(trm__network *net, int call, int b, const trm__weights
 
 /* -- supervision steps ------------------------------------------------------------------------------------------- */
 
-/* 1: a latent cycle is more than z = f(z, y + e). */
+/* 1: a latent cycle is more than z = f(z, y + e), by damping or noise. */
 static int latent_is_mixed(const trm__network *net) {
   return net->damping != 0 || net->noise.sigma != 0;
 }
 
 /* z after latent cycle `cycle` of the step, from f(z, y + e). */
-static void mix_latent(trm__network *net, int b, trm__act *z, const trm__act *f, int cycle) {
+static void latent_mix(trm__network *net, int b, trm__act *z, const trm__act *f, int cycle) {
   trm__backend *be = net->be;
   const trm__network_noise *noise = &net->noise;
   if (net->damping != 0) be->blend(be, net->weights, b, z, net->damping, f, 1 - net->damping);
@@ -266,24 +268,24 @@ static int cycles_forward(trm__network *net, int b, int first, int end, trm__act
   for (int t = first; t < end; t++) {
     for (int k = 0; k < net->n; k++) {
       call_forward(net, b, z, y, net->e, f);
-      if (f != z) mix_latent(net, b, z, f, t * net->n + k);
+      if (f != z) latent_mix(net, b, z, f, t * net->n + k);
     }
     call_forward(net, b, y, z, NULL, y);
   }
   return 0;
 }
 
-/* A step without gradients. */
-typedef struct asked {
+/* The arguments of a step without gradients. */
+typedef struct step_args {
   int b;
   const int32_t *tokens;
   const trm__real *rows;
   trm__act *y, *z;
   trm__heads heads;
-} asked;
+} step_args;
 
 /* 1: all cycles were one operation. */
-static int run_step(trm__network *net, const asked *a) {
+static int step_run(trm__network *net, const step_args *a) {
   net->call = 0;
   net->be->embed_forward(net->be, net->weights, a->b, a->tokens, a->rows, net->e);
   int whole = cycles_forward(net, a->b, 0, net->T, a->y, a->z);
@@ -291,53 +293,53 @@ static int run_step(trm__network *net, const asked *a) {
   return whole;
 }
 
-static trm__recorded_key key_of(const trm__network *net, const asked *a) {
+static trm__recordings_key step_key(const trm__network *net, const step_args *a) {
   const trm__heads *h = &a->heads;
   const trm__loss *loss = &h->loss;
   const trm__network_noise *noise = &net->noise;
-  return (trm__recorded_key){
+  return (trm__recordings_key){
       .at = {a->tokens, a->rows, a->y, a->z, h->logits, h->q, h->labels, h->stats, noise->index},
       .number = {loss->label_smoothing, loss->halt_weight, loss->grad_scale, loss->step_decay, noise->sigma},
       .count = {(uint64_t)a->b, (uint64_t)net->n, (uint64_t)net->T, (uint64_t)loss->kind, noise->seed, noise->offset}};
 }
 
-/* 0: it could not be recorded, and nothing was done. */
-static int record_step(trm__network *net, const asked *a, trm__recorded_step *to) {
+/* Records the step without running it. 0: it could not be recorded. */
+static int step_record(trm__network *net, const step_args *a, trm__recordings_step *to) {
   trm__backend *be = net->be;
-  int failed = net->recorded.failed || be->record_begin(be, NULL);
+  int failed = net->recordings.failed || be->record_begin(be, NULL);
   if (!failed) {
-    run_step(net, a);
+    step_run(net, a);
     failed = be->record_end(be, &to->recording, NULL) != TRM_OK; /* a fault of the device is reported by synchronize */
   }
-  net->recorded.failed = failed;
+  net->recordings.failed = failed;
   return !failed;
 }
 
-/* The first time as it is, the second recorded. Steps that are one operation are none the quicker for it, and observers
- * want to be called each time. */
-static void step(trm__network *net, const asked *a) {
+/* A step runs as it is the first time, is recorded when it is asked for again, and is replayed from then on. What a
+ * backend does as one operation would gain nothing from a recording; observers must be called each time. */
+static void step_run_or_replay(trm__network *net, const step_args *a) {
   trm__backend *be = net->be;
-  trm__recorded_key key = key_of(net, a);
+  trm__recordings_key key = step_key(net, a);
   int records = be->record_begin && !net->observer;
-  trm__recorded_step *known = records ? trm__recorded_find(&net->recorded, &key) : NULL;
-  if (known && (known->recording || record_step(net, a, known))) {
+  trm__recordings_step *known = records ? trm__recordings_find(&net->recordings, &key) : NULL;
+  if (known && (known->recording || step_record(net, a, known))) {
     be->replay(be, known->recording);
     return;
   }
-  int whole = run_step(net, a);
-  if (records && !known && !whole) trm__recorded_add(&net->recorded, be, &key);
+  int whole = step_run(net, a);
+  if (records && !known && !whole) trm__recordings_add(&net->recordings, be, &key);
 }
 
 void trm__network_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows, trm__act *y, trm__act *z,
                        trm__real *logits, trm__real *q) {
-  step(net, &(asked){b, tokens, rows, y, z, {.y = y, .logits = logits, .q = q}});
+  step_run_or_replay(net, &(step_args){b, tokens, rows, y, z, {.y = y, .logits = logits, .q = q}});
 }
 
 void trm__network_scored_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows,
                               const int32_t *labels, const trm__loss *loss, trm__act *y, trm__act *z, trm__real *logits,
                               trm__real *q, trm__example_stats *stats) {
   trm__heads heads = {.y = y, .logits = logits, .q = q, .labels = labels, .loss = *loss, .stats = stats};
-  step(net, &(asked){b, tokens, rows, y, z, heads});
+  step_run_or_replay(net, &(step_args){b, tokens, rows, y, z, heads});
 }
 
 /* The last cycle, from y and z, which receive its result. */
@@ -347,7 +349,7 @@ static void last_cycle_forward(trm__network *net, int b, trm__act *y, trm__act *
   const trm__act *latent = z;
   for (int k = 0; k < n; k++) {
     const trm__act *f = call_forward_kept(net, k, b, latent, y, net->e);
-    if (mixed) mix_latent(net, b, z, f, (net->T - 1) * n + k);
+    if (mixed) latent_mix(net, b, z, f, (net->T - 1) * n + k);
     else latent = f;
   }
   const trm__act *answer = call_forward_kept(net, n, b, y, latent, NULL);
@@ -371,13 +373,14 @@ static void last_cycle_backward(trm__network *net, int b, const trm__weights_vie
   }
 }
 
-/* The last cycle with gradients, which are added to grads. heads: all but y and what gradients need. */
-static void learn(trm__network *net, int b, const int32_t *tokens, trm__heads heads, trm__act *y, trm__act *z,
-                  trm__real *grads, trm__real *drows) {
+/* The last cycle with gradients, which are added to grads. heads lacks y and what
+ * gradients need, which are filled in here. */
+static void last_cycle_learn(trm__network *net, int b, const int32_t *tokens, trm__heads heads, trm__act *y,
+                             trm__act *z, trm__real *grads, trm__real *drows) {
   trm__backend *be = net->be;
   trm__weights_view view = trm__params_view(net->params, grads);
   last_cycle_forward(net, b, y, z);
-  heads.y = kept(net, net->n, 2 * net->dims.layers);
+  heads.y = call_kept(net, net->n, 2 * net->dims.layers);
   heads.d = net->d;
   heads.dlogits = net->dlogits;
   heads.dq = net->dq;
@@ -400,13 +403,13 @@ void trm__network_train_step(trm__network *net, int b, const int32_t *tokens, co
   net->call = 0;
   net->be->embed_forward(net->be, net->weights, b, tokens, rows, net->e);
   cycles_forward(net, b, 0, net->T - 1, y, z);
-  learn(net, b, tokens, heads, y, z, grads, drows);
+  last_cycle_learn(net, b, tokens, heads, y, z, grads, drows);
 }
 
 /* -- winner takes all --------------------------------------------------------------------------------------------- */
 
 /* One latent's step without gradients: z receives the result, before_y and before_z what its last cycle starts from. */
-static void try_latent(trm__network *net, int b, const trm__act *y, trm__act *z, trm__act *before_y, trm__act *before_z,
+static void latent_try(trm__network *net, int b, const trm__act *y, trm__act *z, trm__act *before_y, trm__act *before_z,
                        trm__heads heads) {
   trm__backend *be = net->be;
   size_t bytes = state_bytes(net, b);
@@ -431,13 +434,13 @@ void trm__network_train_step_best(trm__network *net, int b, const int32_t *token
   for (int k = 0; k < latents; k++) {
     size_t at = (size_t)k * state_bytes(net, b);
     heads.stats = net->trial_stats + (size_t)k * (size_t)b;
-    try_latent(net, b, y, z + (size_t)k * z_stride, net->before_y + at, net->before_z + at, heads);
+    latent_try(net, b, y, z + (size_t)k * z_stride, net->before_y + at, net->before_z + at, heads);
   }
   be->winners(be, latents, b, net->trial_stats, net->winner);
   be->pick(be, net->weights, latents, b, net->winner, net->before_y, y);
   be->pick(be, net->weights, latents, b, net->winner, net->before_z, net->trial);
   heads.stats = stats;
-  learn(net, b, tokens, heads, y, net->trial, grads, drows);
+  last_cycle_learn(net, b, tokens, heads, y, net->trial, grads, drows);
 }
 
 void trm__network_loss(trm__network *net, int b, const trm__real *logits, const trm__real *q, const int32_t *labels,

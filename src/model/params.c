@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "base/status.h"
 
-static trm__param *add(trm__params *p, trm__param_kind kind, int rows, int cols, double std, const char *name) {
+static trm__param *params_add(trm__params *p, trm__param_kind kind, int rows, int cols, double std, const char *name) {
   trm__param *item = &p->item[p->count++];
   snprintf(item->name, sizeof item->name, "inner.%s", name);
   item->kind = kind;
@@ -18,34 +18,34 @@ static trm__param *add(trm__params *p, trm__param_kind kind, int rows, int cols,
   item->cols = cols > 0 ? cols : 1;
   item->rank = cols > 0 ? 2 : 1;
   item->init_std = std;
-  size_t numbers = (size_t)rows * (size_t)item->cols;
+  size_t elements = (size_t)rows * (size_t)item->cols;
   if (kind == TRM__PARAM_PUZZLE) {
-    p->puzzle = numbers;
+    p->puzzle = elements;
   } else if (kind != TRM__PARAM_START) {
     item->offset = p->trained;
-    p->trained += numbers;
+    p->trained += elements;
   }
   return item;
 }
 
 /* A weight of a layer, [outputs][inputs]. */
-static void add_linear(trm__params *p, int layer, const char *name, int outputs, int inputs) {
+static void params_add_linear(trm__params *p, int layer, const char *name, int outputs, int inputs) {
   char full[64];
   snprintf(full, sizeof full, "L_level.layers.%d.%s.weight", layer, name);
-  add(p, TRM__PARAM_MATRIX, outputs, inputs, 1 / sqrt((double)inputs), full);
+  params_add(p, TRM__PARAM_MATRIX, outputs, inputs, 1 / sqrt((double)inputs), full);
 }
 
-static void add_layer(trm__params *p, int layer) {
+static void params_add_layer(trm__params *p, int layer) {
   const trm__dims *d = &p->dims;
   if (d->mixer) {
-    add_linear(p, layer, "mlp_t.gate_up_proj", 2 * d->inner_l, d->L);
-    add_linear(p, layer, "mlp_t.down_proj", d->L, d->inner_l);
+    params_add_linear(p, layer, "mlp_t.gate_up_proj", 2 * d->inner_l, d->L);
+    params_add_linear(p, layer, "mlp_t.down_proj", d->L, d->inner_l);
   } else {
-    add_linear(p, layer, "self_attn.qkv_proj", 3 * d->D, d->D);
-    add_linear(p, layer, "self_attn.o_proj", d->D, d->D);
+    params_add_linear(p, layer, "self_attn.qkv_proj", 3 * d->D, d->D);
+    params_add_linear(p, layer, "self_attn.o_proj", d->D, d->D);
   }
-  add_linear(p, layer, "mlp.gate_up_proj", 2 * d->inner_d, d->D);
-  add_linear(p, layer, "mlp.down_proj", d->D, d->inner_d);
+  params_add_linear(p, layer, "mlp.gate_up_proj", 2 * d->inner_d, d->D);
+  params_add_linear(p, layer, "mlp.down_proj", d->D, d->inner_d);
 }
 
 trm_status trm__params_open(trm__params *params, const trm_model_config *config, trm_error *err) {
@@ -60,16 +60,17 @@ trm_status trm__params_open(trm__params *params, const trm_model_config *config,
 
   int D = p.dims.D;
   double row = 1 / sqrt((double)D);
-  add(&p, TRM__PARAM_START, D, 0, 1, "H_init");
-  add(&p, TRM__PARAM_START, D, 0, 1, "L_init")->offset = (size_t)D;
-  add(&p, TRM__PARAM_OTHER, p.dims.V, D, row, "embed_tokens.embedding_weight");
-  add(&p, TRM__PARAM_OTHER, p.dims.V, D, row, "lm_head.weight");
-  add(&p, TRM__PARAM_OTHER, 2, D, 0, "q_head.weight");
-  add(&p, TRM__PARAM_OTHER, 2, 0, 0, "q_head.bias")->init_value = -5;
+  params_add(&p, TRM__PARAM_START, D, 0, 1, "H_init");
+  params_add(&p, TRM__PARAM_START, D, 0, 1, "L_init")->offset = (size_t)D;
+  params_add(&p, TRM__PARAM_OTHER, p.dims.V, D, row, "embed_tokens.embedding_weight");
+  params_add(&p, TRM__PARAM_OTHER, p.dims.V, D, row, "lm_head.weight");
+  params_add(&p, TRM__PARAM_OTHER, 2, D, 0, "q_head.weight");
+  params_add(&p, TRM__PARAM_OTHER, 2, 0, 0, "q_head.bias")->init_value = -5;
   if (p.dims.emb_ndim > 0)
-    add(&p, TRM__PARAM_PUZZLE, (int)config->num_puzzle_identifiers, p.dims.emb_ndim, 0, "puzzle_emb.weights");
-  if (p.dims.positions == TRM__POS_LEARNED) add(&p, TRM__PARAM_OTHER, p.dims.L, D, row, "embed_pos.embedding_weight");
-  for (int i = 0; i < p.dims.layers; i++) add_layer(&p, i);
+    params_add(&p, TRM__PARAM_PUZZLE, (int)config->num_puzzle_identifiers, p.dims.emb_ndim, 0, "puzzle_emb.weights");
+  if (p.dims.positions == TRM__POS_LEARNED)
+    params_add(&p, TRM__PARAM_OTHER, p.dims.L, D, row, "embed_pos.embedding_weight");
+  for (int i = 0; i < p.dims.layers; i++) params_add_layer(&p, i);
   *params = p;
   return TRM_OK;
 }
@@ -140,9 +141,9 @@ void trm__weight_set_init(trm__weight_set *set, const trm__params *params, uint6
   for (int i = 0; i < params->count; i++) {
     const trm__param *item = &params->item[i];
     trm__real *to = trm__weight_set_tensor(set, params, i);
-    size_t numbers = (size_t)item->rows * (size_t)item->cols;
+    size_t elements = (size_t)item->rows * (size_t)item->cols;
     trm__rng rng = trm__rng_make(seed, TRM__RNG_INIT, (uint64_t)i);
-    for (size_t k = 0; k < numbers; k++)
+    for (size_t k = 0; k < elements; k++)
       to[k] = (trm__real)(item->init_std > 0 ? trm__rng_trunc_normal(&rng, item->init_std) : item->init_value);
   }
 }

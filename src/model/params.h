@@ -20,7 +20,7 @@ typedef struct trm__param {
   trm__param_kind kind;
   int rows, cols; /* rank 1: rows = n, cols = 1 and rank = 1 */
   int rank;
-  size_t offset;     /* numbers; MATRIX and OTHER: into the flat array; START: y0 at 0, z0 at D; PUZZLE: 0 */
+  size_t offset;     /* elements; MATRIX and OTHER: into the flat array; START: y0 at 0, z0 at D; PUZZLE: 0 */
   double init_std;   /* deviation of the truncated normal; 0: zeros */
   double init_value; /* constant when init_std is 0 */
 } trm__param;
@@ -29,8 +29,8 @@ typedef struct trm__params {
   trm__dims dims;
   trm__param *item; /* in the original's order: H_init, L_init, embed_tokens, lm_head, q_head, ... */
   int count;
-  size_t trained; /* numbers in the flat array */
-  size_t puzzle;  /* numbers of the puzzle table, 0: none */
+  size_t trained; /* elements of the flat array */
+  size_t puzzle;  /* elements of the puzzle table, 0: none */
 } trm__params;
 
 trm_status trm__params_open(trm__params *params, const trm_model_config *config, trm_error *err); /* checks config */

@@ -3,27 +3,27 @@
 
 #include <string.h>
 
-trm__recorded_step *trm__recorded_find(trm__recorded *recorded, const trm__recorded_key *key) {
-  for (int i = 0; i < TRM__RECORDED_STEPS; i++) {
-    trm__recorded_step *step = &recorded->step[i];
+trm__recordings_step *trm__recordings_find(trm__recordings *recordings, const trm__recordings_key *key) {
+  for (int i = 0; i < TRM__RECORDINGS; i++) {
+    trm__recordings_step *step = &recordings->step[i];
     if (!step->used || memcmp(&step->key, key, sizeof *key) != 0) continue;
-    step->used = ++recorded->clock;
+    step->used = ++recordings->clock;
     return step;
   }
   return NULL;
 }
 
-void trm__recorded_add(trm__recorded *recorded, trm__backend *be, const trm__recorded_key *key) {
-  trm__recorded_step *place = &recorded->step[0];
-  for (int i = 1; i < TRM__RECORDED_STEPS; i++)
-    if (recorded->step[i].used < place->used) place = &recorded->step[i];
+void trm__recordings_add(trm__recordings *recordings, trm__backend *be, const trm__recordings_key *key) {
+  trm__recordings_step *place = &recordings->step[0];
+  for (int i = 1; i < TRM__RECORDINGS; i++)
+    if (recordings->step[i].used < place->used) place = &recordings->step[i];
   if (place->recording) be->recording_close(be, &place->recording);
   place->key = *key;
-  place->used = ++recorded->clock;
+  place->used = ++recordings->clock;
 }
 
-void trm__recorded_close(trm__recorded *recorded, trm__backend *be) {
-  for (int i = 0; i < TRM__RECORDED_STEPS; i++)
-    if (recorded->step[i].recording) be->recording_close(be, &recorded->step[i].recording);
-  memset(recorded, 0, sizeof *recorded);
+void trm__recordings_close(trm__recordings *recordings, trm__backend *be) {
+  for (int i = 0; i < TRM__RECORDINGS; i++)
+    if (recordings->step[i].recording) be->recording_close(be, &recordings->step[i].recording);
+  memset(recordings, 0, sizeof *recordings);
 }

@@ -6,30 +6,34 @@
 
 #include "backend/backend.h"
 
-/* All that a recording depends on. No padding, as keys are compared as bytes. */
-typedef struct trm__recorded_key {
+/* All that a recording depends on: addresses, reals and whole numbers. No padding, as keys are compared as bytes. */
+typedef struct trm__recordings_key {
   const void *at[9];
   double number[5];
   uint64_t count[6];
-} trm__recorded_key;
+} trm__recordings_key;
 
-typedef struct trm__recorded_step {
-  trm__recorded_key key;
+typedef struct trm__recordings_step {
+  trm__recordings_key key;
   trm__recording *recording; /* NULL: asked for once */
   uint64_t used;             /* when it was last asked for; 0: an empty place */
-} trm__recorded_step;
+} trm__recordings_step;
 
-#define TRM__RECORDED_STEPS 4
-typedef struct trm__recorded {
-  trm__recorded_step step[TRM__RECORDED_STEPS];
-  uint64_t clock;
-  int failed; /* nothing is recorded any more */
-} trm__recorded;
+/* Invariants:
+ *   1. A place is empty (used 0), known (asked for once, recording NULL) or recorded; it goes through these in order.
+ *   2. No two places have the same key.
+ *   3. The place with the least `used` is the next to be given away; its recording is closed first. */
+#define TRM__RECORDINGS 4
+typedef struct trm__recordings {
+  trm__recordings_step step[TRM__RECORDINGS];
+  uint64_t clock; /* the last `used` that was given */
+  int failed;     /* nothing is recorded any more */
+} trm__recordings;
 
 /* The step with this key; NULL when it is not there. */
-trm__recorded_step *trm__recorded_find(trm__recorded *recorded, const trm__recorded_key *key);
-/* Takes an empty place for it, or that of the step which nobody has asked for longest. */
-void trm__recorded_add(trm__recorded *recorded, trm__backend *be, const trm__recorded_key *key);
-void trm__recorded_close(trm__recorded *recorded, trm__backend *be);
+trm__recordings_step *trm__recordings_find(trm__recordings *recordings, const trm__recordings_key *key);
+/* Takes an empty place for the key, or that of the step which was asked for least recently. */
+void trm__recordings_add(trm__recordings *recordings, trm__backend *be, const trm__recordings_key *key);
+void trm__recordings_close(trm__recordings *recordings, trm__backend *be);
 
 #endif

@@ -1,22 +1,22 @@
-/* Sums and fractions of results: see metrics.h. */
+/* Sums and fractions of results: see score.h. */
 #include "model/score.h"
 
 #include <math.h>
 
-void trm__metrics_add(trm__metrics *metrics, const trm__example_stats *stats, int64_t steps, double threshold) {
-  metrics->examples++;
-  metrics->exact += stats->exact != 0;
-  metrics->labelled += stats->labelled;
-  metrics->right += stats->right;
-  metrics->steps += steps;
-  metrics->lm_loss += stats->lm_loss;
-  metrics->halt_loss += stats->halt_loss;
+void trm__score_add(trm__score *score, const trm__example_stats *stats, int64_t steps, double threshold) {
+  score->examples++;
+  score->exact += stats->exact != 0;
+  score->labelled += stats->labelled;
+  score->right += stats->right;
+  score->steps += steps;
+  score->lm_loss += stats->lm_loss;
+  score->halt_loss += stats->halt_loss;
   int said_right = stats->q_halt > threshold;
-  if (stats->exact) *(said_right ? &metrics->said_right_is_right : &metrics->said_wrong_is_right) += 1;
-  else *(said_right ? &metrics->said_right_is_wrong : &metrics->said_wrong_is_wrong) += 1;
+  if (stats->exact) *(said_right ? &score->said_right_is_right : &score->said_wrong_is_right) += 1;
+  else *(said_right ? &score->said_right_is_wrong : &score->said_wrong_is_wrong) += 1;
 }
 
-void trm__metrics_merge(trm__metrics *to, const trm__metrics *from) {
+void trm__score_merge(trm__score *to, const trm__score *from) {
   to->examples += from->examples;
   to->exact += from->exact;
   to->labelled += from->labelled;
@@ -30,37 +30,37 @@ void trm__metrics_merge(trm__metrics *to, const trm__metrics *from) {
   to->said_wrong_is_wrong += from->said_wrong_is_wrong;
 }
 
-static double fraction(double part, int64_t whole) {
+static double score_fraction(double part, int64_t whole) {
   return whole > 0 ? part / (double)whole : (double)NAN;
 }
 
-double trm__metrics_exact_accuracy(const trm__metrics *m) {
-  return fraction((double)m->exact, m->examples);
+double trm__score_exact_accuracy(const trm__score *m) {
+  return score_fraction((double)m->exact, m->examples);
 }
-double trm__metrics_token_accuracy(const trm__metrics *m) {
-  return fraction((double)m->right, m->labelled);
+double trm__score_token_accuracy(const trm__score *m) {
+  return score_fraction((double)m->right, m->labelled);
 }
-double trm__metrics_mean_steps(const trm__metrics *m) {
-  return fraction((double)m->steps, m->examples);
+double trm__score_mean_steps(const trm__score *m) {
+  return score_fraction((double)m->steps, m->examples);
 }
-double trm__metrics_mean_lm_loss(const trm__metrics *m) {
-  return fraction(m->lm_loss, m->examples);
+double trm__score_mean_lm_loss(const trm__score *m) {
+  return score_fraction(m->lm_loss, m->examples);
 }
-double trm__metrics_mean_halt_loss(const trm__metrics *m) {
-  return fraction(m->halt_loss, m->examples);
+double trm__score_mean_halt_loss(const trm__score *m) {
+  return score_fraction(m->halt_loss, m->examples);
 }
 
-double trm__metrics_right_precision(const trm__metrics *m) {
-  return fraction((double)m->said_right_is_right, m->said_right_is_right + m->said_right_is_wrong);
+double trm__score_right_precision(const trm__score *m) {
+  return score_fraction((double)m->said_right_is_right, m->said_right_is_right + m->said_right_is_wrong);
 }
-double trm__metrics_right_recall(const trm__metrics *m) {
-  return fraction((double)m->said_right_is_right, m->said_right_is_right + m->said_wrong_is_right);
+double trm__score_right_recall(const trm__score *m) {
+  return score_fraction((double)m->said_right_is_right, m->said_right_is_right + m->said_wrong_is_right);
 }
-double trm__metrics_wrong_precision(const trm__metrics *m) {
-  return fraction((double)m->said_wrong_is_wrong, m->said_wrong_is_wrong + m->said_wrong_is_right);
+double trm__score_wrong_precision(const trm__score *m) {
+  return score_fraction((double)m->said_wrong_is_wrong, m->said_wrong_is_wrong + m->said_wrong_is_right);
 }
-double trm__metrics_wrong_recall(const trm__metrics *m) {
-  return fraction((double)m->said_wrong_is_wrong, m->said_wrong_is_wrong + m->said_right_is_wrong);
+double trm__score_wrong_recall(const trm__score *m) {
+  return score_fraction((double)m->said_wrong_is_wrong, m->said_wrong_is_wrong + m->said_right_is_wrong);
 }
 
 void trm__wilson_interval(int64_t successes, int64_t n, double *low, double *high) {

@@ -7,14 +7,15 @@
 
 #include "base/status.h"
 
-static const char option[] = "--cycles-schedule";
+static const char schedule_option[] = "--cycles-schedule";
 
-static trm_status fail_phase(int number, const char *text, const char *why, trm_error *err) {
-  return trm__fail(err, TRM_E_USAGE, option, "phase %d, \"%.*s\", %s", number, (int)strcspn(text, ","), text, why);
+static trm_status phase_fail(int number, const char *text, const char *why, trm_error *err) {
+  return trm__fail(err, TRM_E_USAGE, schedule_option, "phase %d, \"%.*s\", %s", number, (int)strcspn(text, ","), text,
+                   why);
 }
 
 /* A whole number 1..1024 at *p, which moves behind it; 0 when there is none. */
-static int whole(const char **p) {
+static int phase_read_whole(const char **p) {
   int value = 0;
   const char *at = *p;
   for (; *at >= '0' && *at <= '9' && value <= 1024; at++) value = 10 * value + (*at - '0');
@@ -24,7 +25,7 @@ static int whole(const char **p) {
 
 /* Digits and at most one point, 15 digits at most, at *p, which moves behind them. Read by hand: strtod takes more than
  * is meant here and depends on the locale. Negative when there is none. */
-static double fraction(const char **p) {
+static double phase_read_fraction(const char **p) {
   const char *at = *p;
   int digits = 0, pointed = 0;
   double number = 0, divisor = 1;
@@ -42,14 +43,14 @@ static double fraction(const char **p) {
 }
 
 /* FROM:nxT at *p, which moves behind it. */
-static int read_phase(trm__phase *phase, const char **p) {
+static int phase_read(trm__phase *phase, const char **p) {
   const char *at = *p;
-  phase->from = fraction(&at);
+  phase->from = phase_read_fraction(&at);
   *p = at;
   if (phase->from < 0 || *at++ != ':') return 0;
-  phase->n = whole(&at);
+  phase->n = phase_read_whole(&at);
   if (!phase->n || *at++ != 'x') return 0;
-  phase->T = whole(&at);
+  phase->T = phase_read_whole(&at);
   *p = at;
   return phase->T > 0;
 }
@@ -60,15 +61,15 @@ trm_status trm__cycles_parse(trm__cycles *out, const char *text, const trm_model
   for (const char *p = text, *start = text; *text; start = ++p) {
     trm__phase *phase = &c.phase[c.count];
     if (c.count == TRM__CYCLES_PHASES)
-      return trm__fail(err, TRM_E_USAGE, option, "has more than %d phases", TRM__CYCLES_PHASES);
-    int number = c.count + 1, readable = read_phase(phase, &p);
+      return trm__fail(err, TRM_E_USAGE, schedule_option, "has more than %d phases", TRM__CYCLES_PHASES);
+    int number = c.count + 1, readable = phase_read(phase, &p);
     if (!readable || (*p && *p != ','))
-      return fail_phase(number, start, "is not FROM:nxT, such as 0.3:4x2 with n and T of 1 to 1024", err);
-    if (c.count == 0 && phase->from != 0) return fail_phase(number, start, "must begin at 0", err);
+      return phase_fail(number, start, "is not FROM:nxT, such as 0.3:4x2 with n and T of 1 to 1024", err);
+    if (c.count == 0 && phase->from != 0) return phase_fail(number, start, "must begin at 0", err);
     if (c.count && !(phase->from > phase[-1].from && phase->from <= 1))
-      return fail_phase(number, start, "must begin after the phase before it and at 1 at the latest", err);
+      return phase_fail(number, start, "must begin after the phase before it and at 1 at the latest", err);
     if (phase->n > model->L_cycles)
-      return trm__fail(err, TRM_E_USAGE, option,
+      return trm__fail(err, TRM_E_USAGE, schedule_option,
                        "phase %d has n = %d, but the model's L_cycles is %lld; set L_cycles to the largest n", number,
                        phase->n, (long long)model->L_cycles);
     c.count++;
@@ -79,12 +80,12 @@ trm_status trm__cycles_parse(trm__cycles *out, const char *text, const trm_model
 }
 
 /* Updates before the phase. A fraction of decimals is rarely exact: 0.07 of 100 must be 7. */
-static int64_t before(const trm__phase *phase, int64_t updates) {
+static int64_t phase_begin(const trm__phase *phase, int64_t updates) {
   return (int64_t)ceil(phase->from * (double)updates - 1e-6);
 }
 
 trm__phase trm__cycles_at(const trm__cycles *cycles, int64_t t, int64_t updates) {
   int i = 0;
-  while (i + 1 < cycles->count && t > before(&cycles->phase[i + 1], updates)) i++;
+  while (i + 1 < cycles->count && t > phase_begin(&cycles->phase[i + 1], updates)) i++;
   return cycles->phase[i];
 }

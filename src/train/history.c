@@ -10,16 +10,16 @@ void trm__history_init(trm__history *history) {
   *history = (trm__history){.best_exact = NAN};
 }
 
-trm__metrics trm__history_recent(const trm__history *history) {
-  trm__metrics sum = {0};
-  for (int i = 0; i < TRM__RECENT; i++) trm__metrics_merge(&sum, &history->recent[i]);
+trm__score trm__history_recent(const trm__history *history) {
+  trm__score sum = {0};
+  for (int i = 0; i < TRM__RECENT; i++) trm__score_merge(&sum, &history->recent[i]);
   return sum;
 }
 
 json_t *trm__history_to_json(const trm__history *history) {
   json_t *recent = json_array();
   for (int i = 0; i < TRM__RECENT; i++) {
-    const trm__metrics *m = &history->recent[i];
+    const trm__score *m = &history->recent[i];
     json_array_append_new(recent, json_pack("[I,I,I,I,I]", (json_int_t)m->examples, (json_int_t)m->exact,
                                             (json_int_t)m->labelled, (json_int_t)m->right, (json_int_t)m->steps));
   }
@@ -29,7 +29,7 @@ json_t *trm__history_to_json(const trm__history *history) {
                    "seconds", history->seconds);
 }
 
-static trm_status read_recent(trm__history *history, const json_t *json, const char *where, trm_error *err) {
+static trm_status history_read_recent(trm__history *history, const json_t *json, const char *where, trm_error *err) {
   const json_t *recent = json_object_get(json, "recent");
   if (!json_is_array(recent) || json_array_size(recent) != TRM__RECENT)
     return trm__fail(err, TRM_E_INPUT, where, "history.recent must be an array of %d entries", TRM__RECENT);
@@ -38,8 +38,7 @@ static trm_status read_recent(trm__history *history, const json_t *json, const c
     json_int_t n[5];
     if (json_unpack(entry, "[I,I,I,I,I!]", &n[0], &n[1], &n[2], &n[3], &n[4]) != 0)
       return trm__fail(err, TRM_E_INPUT, where, "history.recent[%zu] must be five integers", i);
-    history->recent[i] =
-        (trm__metrics){.examples = n[0], .exact = n[1], .labelled = n[2], .right = n[3], .steps = n[4]};
+    history->recent[i] = (trm__score){.examples = n[0], .exact = n[1], .labelled = n[2], .right = n[3], .steps = n[4]};
   }
   return TRM_OK;
 }
@@ -47,7 +46,7 @@ static trm_status read_recent(trm__history *history, const json_t *json, const c
 trm_status trm__history_from_json(trm__history *history, const json_t *json, const char *where, trm_error *err) {
   trm__history h;
   trm__history_init(&h);
-  trm_status status = read_recent(&h, json, where, err);
+  trm_status status = history_read_recent(&h, json, where, err);
   if (!status) status = trm__json_int(json, "best_step", 0, INT64_MAX, &h.best_step, where, err);
   if (!status) status = trm__json_int(json, "worse", 0, INT64_MAX, &h.worse, where, err);
   if (status) return status;

@@ -11,16 +11,16 @@
 #define TRM__RECENT 32 /* updates over which accuracies are shown */
 
 typedef struct trm__history {
-  trm__metrics recent[TRM__RECENT]; /* of the examples that halted in an update; update t at t % TRM__RECENT */
-  double best_exact;                /* NaN before the first validation */
+  trm__score recent[TRM__RECENT]; /* of the examples that halted in an update; update t at t % TRM__RECENT */
+  double best_exact;              /* NaN before the first validation */
   int64_t best_step;
-  int64_t worse;  /* evaluations since the best */
+  int64_t worse;  /* validations since the best */
   int finished;   /* 1: the run has ended (all updates, patience or stop_at) */
   double seconds; /* spent so far */
 } trm__history;
 
 void trm__history_init(trm__history *history);
-trm__metrics trm__history_recent(const trm__history *history); /* the sum */
+trm__score trm__history_recent(const trm__history *history); /* the sum */
 
 /* {"recent": [[examples, exact, labelled, right, steps], ...], "best_exact": real or null, "best_step", "worse",
  *  "finished", "seconds"} */

@@ -10,26 +10,28 @@
 #include "base/mem.h"
 #include "base/os/file.h"
 #include "base/status.h"
+#include "train/init_from.h"
 #include "train/session.h"
+#include "train/update.h"
 #include "train/validate.h"
 
-#define COLLECT_SECONDS 1 /* a device may run this long before somebody looks */
+#define COLLECT_SECONDS 1 /* the longest that a device works before the host collects what it did */
 
 /* -- saving -------------------------------------------------------------------------------------------------------- */
 
-static trm__checkpoint checkpoint_of(trm__session *s) {
+static trm__checkpoint loop_checkpoint(trm__session *s) {
   return (trm__checkpoint){
       .run = &s->run, .config = &s->config, .trainer = &s->trainer, .loader = s->loader, .history = &s->history};
 }
 
-static double seconds_so_far(const trm__session *s) {
+static double loop_seconds(const trm__session *s) {
   return s->before + trm__clock() - s->began;
 }
 
-static trm_status save(trm__session *s, trm_error *err) {
+static trm_status loop_save(trm__session *s, trm_error *err) {
   if (s->saved == s->trainer.step) return TRM_OK;
-  s->history.seconds = seconds_so_far(s);
-  trm__checkpoint c = checkpoint_of(s);
+  s->history.seconds = loop_seconds(s);
+  trm__checkpoint c = loop_checkpoint(s);
   trm_status status = trm__recorder_sync(&s->recorder, err);
   if (!status) status = trm__checkpoint_save(&c, s->config.train.keep, s->checkpoint, err);
   if (!status) s->saved = s->trainer.step;
@@ -37,27 +39,27 @@ static trm_status save(trm__session *s, trm_error *err) {
 }
 
 /* The EMA where the run stands: at its end, and when it is stopped, so that it can be used before it goes on. */
-static trm_status export_last(trm__session *s, trm_error *err) {
-  trm__checkpoint c = checkpoint_of(s);
+static trm_status loop_export_last(trm__session *s, trm_error *err) {
+  trm__checkpoint c = loop_checkpoint(s);
   return trm__checkpoint_export(&c, "last.safetensors", err);
 }
 
 /* -- one update and what follows it -------------------------------------------------------------------------------- */
 
-static trm_status validate(trm__session *s, trm__record *record, trm_error *err) {
-  trm__metrics m;
+static trm_status loop_validate(trm__session *s, trm__record *record, trm_error *err) {
+  trm__score m;
   trm_status status = trm__validate(&s->trainer, s->valid, s->config.train.eval_limit, &m, err);
   if (status) return status;
   record->evaluated = 1;
-  record->valid_exact = trm__metrics_exact_accuracy(&m);
-  record->valid_token = trm__metrics_token_accuracy(&m);
+  record->valid_exact = trm__score_exact_accuracy(&m);
+  record->valid_token = trm__score_token_accuracy(&m);
   trm__history *h = &s->history;
   h->worse++;
   if (!(record->valid_exact <= h->best_exact)) { /* better, or the first */
     h->best_exact = record->valid_exact;
     h->best_step = s->trainer.step;
     h->worse = 0;
-    trm__checkpoint c = checkpoint_of(s);
+    trm__checkpoint c = loop_checkpoint(s);
     status = trm__checkpoint_export(&c, "best.safetensors", err);
   }
   record->best_exact = h->best_exact;
@@ -68,15 +70,15 @@ static trm_status validate(trm__session *s, trm__record *record, trm_error *err)
 }
 
 /* Counts the examples that halted in an update. */
-static void note_halted(trm__session *s, const trm__done *done) {
-  trm__metrics *m = &s->history.recent[done->step % TRM__RECENT];
-  *m = (trm__metrics){0};
+static void loop_count_halted(trm__session *s, const trm__done *done) {
+  trm__score *m = &s->history.recent[done->step % TRM__RECENT];
+  *m = (trm__score){0};
   for (int i = 0; i < done->slots; i++)
-    if (done->halted[i]) trm__metrics_add(m, &done->stats[i], done->steps[i], 0);
+    if (done->halted[i]) trm__score_add(m, &done->stats[i], done->steps[i], 0);
 }
 
 /* Mean seconds an update over the recent ones of this call. */
-static double pace(trm__session *s, int64_t step) {
+static double loop_pace(trm__session *s, int64_t step) {
   double now = trm__clock(), from = s->began;
   int64_t count = step - s->first;
   if (count > TRM__SPEED_WINDOW) {
@@ -87,15 +89,15 @@ static double pace(trm__session *s, int64_t step) {
   return (now - from) / (double)count;
 }
 
-static trm_train_progress progress_of(trm__session *s, const trm__record *r, double pace_seconds) {
+static trm_train_progress loop_progress(trm__session *s, const trm__record *r, double pace_seconds) {
   return (trm_train_progress){.step = r->step,
                               .steps = s->config.updates,
                               .loss = r->update.loss,
                               .lm_loss = r->update.lm_loss,
                               .halt_loss = r->update.halt_loss,
-                              .exact_accuracy = trm__metrics_exact_accuracy(&r->recent),
-                              .token_accuracy = trm__metrics_token_accuracy(&r->recent),
-                              .mean_steps = trm__metrics_mean_steps(&r->recent),
+                              .exact_accuracy = trm__score_exact_accuracy(&r->recent),
+                              .token_accuracy = trm__score_token_accuracy(&r->recent),
+                              .mean_steps = trm__score_mean_steps(&r->recent),
                               .lr = r->update.lr,
                               .grad_norm = r->update.grad_norm,
                               .examples_per_second = r->examples_per_second,
@@ -114,25 +116,25 @@ static int is_due(int64_t step, int64_t every) {
 
 /* One finished update with its validation, record and checkpoint; where the first or the last is due, nothing is in the
  * queue behind it (must_collect). *stop: the caller or the clock asks to stop. */
-static trm_status account(trm__session *s, const trm__done *done, trm_train_fn fn, void *context, int *stop,
-                          trm_error *err) {
+static trm_status loop_account(trm__session *s, const trm__done *done, trm_train_fn fn, void *context, int *stop,
+                               trm_error *err) {
   const trm_train_config *c = &s->config.train;
   trm__record record = {
       .step = done->step, .update = done->update, .valid_exact = NAN, .valid_token = NAN, .best_exact = NAN};
   trm_status status = TRM_OK;
-  note_halted(s, done);
+  loop_count_halted(s, done);
   record.recent = trm__history_recent(&s->history);
-  double seconds = pace(s, done->step);
-  record.seconds = seconds_so_far(s);
+  double seconds = loop_pace(s, done->step);
+  record.seconds = loop_seconds(s);
   record.examples_per_second = seconds > 0 ? (double)c->batch / seconds : 0;
   int last = done->step >= s->config.updates;
   if (last) s->history.finished = 1;
-  if (s->valid && (last || is_due(done->step, c->eval_every))) status = validate(s, &record, err);
+  if (s->valid && (last || is_due(done->step, c->eval_every))) status = loop_validate(s, &record, err);
   if (!status && (record.evaluated || last || is_due(done->step, c->log_every)))
     status = trm__recorder_add(&s->recorder, &record, err);
-  if (!status && (s->history.finished || is_due(done->step, c->save_every))) status = save(s, err);
+  if (!status && (s->history.finished || is_due(done->step, c->save_every))) status = loop_save(s, err);
   if (status) return status;
-  trm_train_progress progress = progress_of(s, &record, seconds);
+  trm_train_progress progress = loop_progress(s, &record, seconds);
   if (fn && fn(context, &progress)) *stop = 1;
   if (c->max_minutes > 0 && trm__clock() - s->began >= 60 * c->max_minutes) *stop = 1;
   return TRM_OK;
@@ -140,31 +142,31 @@ static trm_status account(trm__session *s, const trm__done *done, trm_train_fn f
 
 /* The next update into the queue. Who halted is known only where the host has the memory; otherwise a candidate is
  * built for every slot. */
-static trm_status enqueue(trm__session *s, trm_error *err) {
+static trm_status loop_enqueue(trm__session *s, trm_error *err) {
   trm__trainer *t = &s->trainer;
   const uint8_t *halted = t->backend->on_host ? t->carry.slots.halted : NULL;
   trm_status status = trm__loader_next(s->loader, halted, t->offer.inputs, t->offer.labels, t->offer.ids, err);
-  return status ? status : trm__trainer_enqueue(t, err);
+  return status ? status : trm__update_enqueue(t, err);
 }
 
 /* Validation and checkpoints want the state of their update; records can be written a little later. */
-static int must_collect(const trm__session *s) {
+static int loop_must_collect(const trm__session *s) {
   const trm_train_config *c = &s->config.train;
   int64_t step = s->trainer.step + s->trainer.queued;
-  return trm__trainer_is_full(&s->trainer) || step >= s->config.updates || is_due(step, c->save_every) ||
+  return trm__update_queue_full(&s->trainer) || step >= s->config.updates || is_due(step, c->save_every) ||
          (s->valid && is_due(step, c->eval_every)) || s->trainer.queued * s->each >= COLLECT_SECONDS ||
          trm__clock() - s->collected >= COLLECT_SECONDS;
 }
 
 /* Waits for the queue. The updates before one that diverged still count. */
-static trm_status collect(trm__session *s, trm_train_fn fn, void *context, int *stop, trm_error *err) {
+static trm_status loop_collect(trm__session *s, trm_train_fn fn, void *context, int *stop, trm_error *err) {
   int count = 0;
   trm_error late = {0};
-  trm_status status = TRM_OK, lost = trm__trainer_collect(&s->trainer, &count, &late);
+  trm_status status = TRM_OK, lost = trm__update_collect(&s->trainer, &count, &late);
   if (count) s->each = (trm__clock() - s->collected) / count;
   for (int i = 0; i < count && !status; i++) {
-    trm__done done = trm__trainer_done(&s->trainer, i);
-    status = account(s, &done, fn, context, stop, err);
+    trm__done done = trm__update_done(&s->trainer, i);
+    status = loop_account(s, &done, fn, context, stop, err);
   }
   s->collected = trm__clock();
   if (status || !lost) return status;
@@ -173,7 +175,7 @@ static trm_status collect(trm__session *s, trm_train_fn fn, void *context, int *
 }
 
 /* Adds to a diverged run's error which checkpoint is good. */
-static void name_checkpoint(const trm__session *s, trm_error *err) {
+static void loop_name_checkpoint(const trm__session *s, trm_error *err) {
   if (!err) return;
   size_t used = strlen(err->message);
   if (s->checkpoint[0])
@@ -181,35 +183,35 @@ static void name_checkpoint(const trm__session *s, trm_error *err) {
   else snprintf(err->message + used, sizeof err->message - used, "; there is no checkpoint yet");
 }
 
-static trm_status updates(trm__session *s, trm_train_fn fn, void *context, trm_error *err) {
+static trm_status loop_updates(trm__session *s, trm_train_fn fn, void *context, trm_error *err) {
   s->first = s->trainer.step;
   s->collected = trm__clock();
   s->each = COLLECT_SECONDS; /* the first one is waited for */
   while (!s->history.finished) {
     int stop = 0;
-    trm_status status = enqueue(s, err);
-    if (!status && must_collect(s)) status = collect(s, fn, context, &stop, err);
-    if (status == TRM_E_DIVERGED) name_checkpoint(s, err);
+    trm_status status = loop_enqueue(s, err);
+    if (!status && loop_must_collect(s)) status = loop_collect(s, fn, context, &stop, err);
+    if (status == TRM_E_DIVERGED) loop_name_checkpoint(s, err);
     if (status) return status;
     if (!stop || s->history.finished) continue;
-    status = save(s, err);
-    if (!status) status = export_last(s, err);
+    status = loop_save(s, err);
+    if (!status) status = loop_export_last(s, err);
     if (status) return status;
     return trm__fail(err, TRM_E_STOPPED, s->run.path,
                      "stopped after update %" PRId64 " of %" PRId64 ", saved in %.700s", s->trainer.step,
                      s->config.updates, s->checkpoint);
   }
-  return export_last(s, err);
+  return loop_export_last(s, err);
 }
 
-static void fill_result(trm__session *s, trm_train_result *result) {
+static void loop_result(trm__session *s, trm_train_result *result) {
   char path[TRM__RUN_PATH];
   const char *name = s->history.best_step ? "best.safetensors" : "last.safetensors";
   if (!result) return;
   *result = (trm_train_result){.step = s->trainer.step,
                                .best_exact = s->history.best_exact,
                                .best_step = s->history.best_step,
-                               .seconds = seconds_so_far(s),
+                               .seconds = loop_seconds(s),
                                .predicted_bytes = s->predicted.host,
                                .peak_bytes = trm__mem_peak(),
                                .resident_bytes = trm__memory_resident_peak(),
@@ -219,20 +221,20 @@ static void fill_result(trm__session *s, trm_train_result *result) {
   snprintf(result->checkpoint, sizeof result->checkpoint, "%.1099s", s->checkpoint);
 }
 
-static trm_status train(trm__session *s, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
+static trm_status loop_run(trm__session *s, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
   trm_status status = trm__recorder_open(&s->recorder, &s->run, s->trainer.step, &s->runtime->log, err);
   if (status) return status;
   s->recorder_open = 1;
   s->before = s->history.seconds;
   s->began = trm__clock();
-  status = updates(s, fn, context, err);
-  fill_result(s, result);
+  status = loop_updates(s, fn, context, err);
+  loop_result(s, result);
   return status;
 }
 
 /* -- the public functions ------------------------------------------------------------------------------------------ */
 
-static trm_status check_text(const char *path, const char *option, trm_error *err) {
+static trm_status path_check(const char *path, const char *option, trm_error *err) {
   json_t *text = json_string(path);
   json_decref(text);
   if (text) return TRM_OK;
@@ -240,11 +242,11 @@ static trm_status check_text(const char *path, const char *option, trm_error *er
 }
 
 /* Paths are kept absolute, so that a run can be resumed from any working directory. */
-static trm_status make_absolute(char *path, size_t size, const char *option, trm_error *err) {
+static trm_status path_make_absolute(char *path, size_t size, const char *option, trm_error *err) {
   char *whole = path[0] ? realpath(path, NULL) : NULL;
   if (whole && strlen(whole) < size) memcpy(path, whole, strlen(whole) + 1);
   free(whole);
-  return check_text(path, option, err);
+  return path_check(path, option, err);
 }
 
 trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config,
@@ -253,14 +255,14 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
   trm_train_config *c = &s.config.train;
   trm__history_init(&s.history);
   trm__mem_reset_peak();
-  trm_status status = check_text(c->run, "--run", err);
-  if (!status) status = make_absolute(c->data, sizeof c->data, "--data", err);
-  if (!status) status = make_absolute(c->valid, sizeof c->valid, "--valid", err);
-  if (!status) status = make_absolute(c->init_from, sizeof c->init_from, "--init-from", err);
+  trm_status status = path_check(c->run, "--run", err);
+  if (!status) status = path_make_absolute(c->data, sizeof c->data, "--data", err);
+  if (!status) status = path_make_absolute(c->valid, sizeof c->valid, "--valid", err);
+  if (!status) status = path_make_absolute(c->init_from, sizeof c->init_from, "--init-from", err);
   if (!status) status = trm__run_create(&s.run, c->run, err);
   if (status) goto done;
   status = trm__session_open(&s, err);
-  if (!status && c->init_from[0]) status = trm__trainer_init_from(&s.trainer, c->init_from, err);
+  if (!status && c->init_from[0]) status = trm__init_from(&s.trainer, c->init_from, err);
   if (!status) {
     trm__session_note_data(&s);
     status = trm__run_save(&s.run, &s.config, err);
@@ -269,14 +271,14 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
     trm__run_abandon(&s.run);
     goto done;
   }
-  status = train(&s, fn, context, result, err);
+  status = loop_run(&s, fn, context, result, err);
 done:
   trm__session_close(&s);
   return status;
 }
 
 /* Files that an interrupted write left in the run directory. */
-static void remove_leftovers(const trm__run *run) {
+static void run_remove_leftovers(const trm__run *run) {
   char **names, path[TRM__RUN_PATH];
   size_t count;
   if (trm__dir_list(run->path, &names, &count, NULL)) return;
@@ -287,8 +289,8 @@ static void remove_leftovers(const trm__run *run) {
   trm__dir_list_free(names, count);
 }
 
-static trm_status restore(trm__session *s, trm_error *err) {
-  trm__checkpoint c = checkpoint_of(s);
+static trm_status loop_restore(trm__session *s, trm_error *err) {
+  trm__checkpoint c = loop_checkpoint(s);
   trm_status status = trm__checkpoint_load(&c, s->checkpoint, err);
   if (status) return status;
   s->saved = s->trainer.step;
@@ -298,7 +300,7 @@ static trm_status restore(trm__session *s, trm_error *err) {
     return TRM_OK;
   }
   trm__log_write(log, TRM_LOG_INFO, "%s: no checkpoint yet, starting from the beginning", s->run.path);
-  return s->config.train.init_from[0] ? trm__trainer_init_from(&s->trainer, s->config.train.init_from, err) : TRM_OK;
+  return s->config.train.init_from[0] ? trm__init_from(&s->trainer, s->config.train.init_from, err) : TRM_OK;
 }
 
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
@@ -311,15 +313,15 @@ trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *c
   if (!status) status = trm__run_load(&s.run, &s.config, err);
   if (!status) status = trm__run_override(&s.config, overrides, count, err);
   if (status) goto done;
-  remove_leftovers(&s.run);
+  run_remove_leftovers(&s.run);
   before = s.config;
   status = trm__session_open(&s, err);
   if (!status) status = trm__session_check_data(&s, &before, err);
-  if (!status) status = restore(&s, err);
+  if (!status) status = loop_restore(&s, err);
   if (!status && count) status = trm__run_save(&s.run, &s.config, err);
   if (status) goto done;
   if (count) s.history.finished = s.trainer.step >= s.config.updates; /* new limits may let a finished run go on */
-  status = train(&s, fn, context, result, err);
+  status = loop_run(&s, fn, context, result, err);
 done:
   trm__session_close(&s);
   return status;

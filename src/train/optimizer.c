@@ -7,12 +7,8 @@
 #include "base/mem.h"
 #include "base/status.h"
 
-static int is_trained_kind(const trm__param *p) {
-  return p->kind == TRM__PARAM_MATRIX || p->kind == TRM__PARAM_OTHER;
-}
-
 /* Whether one of the comma-separated prefixes begins the name. */
-static int has_prefix(const char *prefixes, const char *name) {
+static int frozen_matches(const char *prefixes, const char *name) {
   for (const char *p = prefixes; *p;) {
     size_t length = strcspn(p, ",");
     if (length && strncmp(p, name, length) == 0) return 1;
@@ -22,7 +18,7 @@ static int has_prefix(const char *prefixes, const char *name) {
   return 0;
 }
 
-static trm_status check_prefixes(const char *prefixes, const trm__params *params, trm_error *err) {
+static trm_status frozen_check(const char *prefixes, const trm__params *params, trm_error *err) {
   for (const char *p = prefixes; *p;) {
     size_t length = strcspn(p, ",");
     int found = 0;
@@ -37,7 +33,7 @@ static trm_status check_prefixes(const char *prefixes, const trm__params *params
 }
 
 /* Appends a tensor to a list, to its last segment when it continues it. */
-static void append(trm__segment *list, size_t *count, const trm__param *p, int muon) {
+static void segment_append(trm__segment *list, size_t *count, const trm__param *p, int muon) {
   size_t n = (size_t)p->rows * (size_t)p->cols;
   trm__segment *last = *count ? &list[*count - 1] : NULL;
   if (last && !muon && !last->muon && last->offset + last->n == p->offset) {
@@ -47,8 +43,8 @@ static void append(trm__segment *list, size_t *count, const trm__param *p, int m
   list[(*count)++] = (trm__segment){.offset = p->offset, .n = n, .rows = p->rows, .cols = p->cols, .muon = muon};
 }
 
-static size_t scratch_numbers(trm__backend *be, const trm__params *params, const trm_train_config *config) {
-  size_t most = params->puzzle ? (size_t)params->dims.emb_ndim : 0;
+static size_t scratch_size(trm__backend *be, const trm__params *params, const trm_train_config *config) {
+  size_t most = (size_t)params->dims.emb_ndim;
   for (int i = 0; i < params->count && config->optimizer == TRM_MUON; i++) {
     if (params->item[i].kind != TRM__PARAM_MATRIX) continue;
     size_t n = be->muon_scratch(be, params->item[i].rows, params->item[i].cols);
@@ -58,7 +54,7 @@ static size_t scratch_numbers(trm__backend *be, const trm__params *params, const
 }
 
 size_t trm__optimizer_bytes(trm__backend *backend, const trm__params *params, const trm_train_config *config) {
-  return (2 * params->trained + scratch_numbers(backend, params, config)) * sizeof(trm__real);
+  return (2 * params->trained + scratch_size(backend, params, config)) * sizeof(trm__real);
 }
 
 size_t trm__optimizer_host_bytes(const trm__params *params) {
@@ -67,27 +63,27 @@ size_t trm__optimizer_host_bytes(const trm__params *params) {
 
 trm_status trm__optimizer_open(trm__optimizer *optimizer, trm__backend *backend, const trm__params *params,
                                const trm_train_config *config, trm_error *err) {
-  trm__optimizer o = {.backend = backend, .config = *config, .trained = params->trained};
-  trm_status status = check_prefixes(config->frozen, params, err);
+  trm__optimizer o = {.backend = backend, .config = *config};
+  trm_status status = frozen_check(config->frozen, params, err);
   if (status) return status;
-  size_t scratch = scratch_numbers(backend, params, config);
+  size_t scratch = scratch_size(backend, params, config);
   o.m = backend->alloc(backend, params->trained * sizeof(trm__real));
   o.v = backend->alloc(backend, params->trained * sizeof(trm__real));
   o.scratch = backend->alloc(backend, scratch * sizeof(trm__real));
   o.segment = trm__calloc((size_t)params->count, sizeof *o.segment);
   o.frozen = trm__calloc((size_t)params->count, sizeof *o.frozen);
-  o.run = trm__calloc((size_t)params->count, sizeof *o.run);
-  if (!o.m || !o.v || !o.scratch || !o.segment || !o.frozen || !o.run) {
+  o.dense = trm__calloc((size_t)params->count, sizeof *o.dense);
+  if (!o.m || !o.v || !o.scratch || !o.segment || !o.frozen || !o.dense) {
     trm__optimizer_close(&o);
     return trm__backend_no_memory(backend, err, "optimizer", trm__optimizer_bytes(backend, params, config));
   }
   for (int i = 0; i < params->count; i++) {
     const trm__param *p = &params->item[i];
-    int frozen = has_prefix(config->frozen, p->name);
+    int frozen = frozen_matches(config->frozen, p->name);
     if (p->kind == TRM__PARAM_PUZZLE) o.puzzle_frozen = frozen;
-    if (!is_trained_kind(p)) continue;
-    if (frozen) append(o.frozen, &o.frozens, p, 0);
-    else append(o.segment, &o.segments, p, config->optimizer == TRM_MUON && p->kind == TRM__PARAM_MATRIX);
+    if (p->kind != TRM__PARAM_MATRIX && p->kind != TRM__PARAM_OTHER) continue;
+    if (frozen) segment_append(o.frozen, &o.frozens, p, 0);
+    else segment_append(o.segment, &o.segments, p, config->optimizer == TRM_MUON && p->kind == TRM__PARAM_MATRIX);
   }
   *optimizer = o;
   return TRM_OK;
@@ -102,7 +98,7 @@ void trm__optimizer_close(trm__optimizer *optimizer) {
   }
   trm__free(optimizer->segment);
   trm__free(optimizer->frozen);
-  trm__free(optimizer->run);
+  trm__free(optimizer->dense);
   *optimizer = (trm__optimizer){0};
 }
 
@@ -116,7 +112,7 @@ void trm__optimizer_step(trm__optimizer *optimizer, const trm__update_state *sta
                          const trm__real *grads) {
   trm__backend *be = optimizer->backend;
   const trm_train_config *c = &optimizer->config;
-  int runs = 0;
+  int count = 0;
   for (size_t i = 0; i < optimizer->segments; i++) {
     const trm__segment *s = &optimizer->segment[i];
     trm__real *p = weights + s->offset, *m = optimizer->m + s->offset, *average = ema + s->offset;
@@ -124,7 +120,7 @@ void trm__optimizer_step(trm__optimizer *optimizer, const trm__update_state *sta
       be->muon(be, state, p, m, average, grads + s->offset, s->rows, s->cols, c->muon_lr, c->muon_momentum,
                c->muon_weight_decay, optimizer->scratch);
     else
-      optimizer->run[runs++] =
+      optimizer->dense[count++] =
           (trm__dense){.kind = c->optimizer == TRM_ADAM_ATAN2 ? TRM__DENSE_ADAM_ATAN2 : TRM__DENSE_ADAMW,
                        .p = p,
                        .m = m,
@@ -138,7 +134,7 @@ void trm__optimizer_step(trm__optimizer *optimizer, const trm__update_state *sta
                        .weight_decay = c->weight_decay,
                        .eps = 1e-8};
   }
-  if (runs) be->dense(be, state, optimizer->run, runs);
+  if (count) be->dense(be, state, optimizer->dense, count);
 }
 
 void trm__optimizer_puzzle(trm__optimizer *optimizer, const trm__update_state *state, trm__real *table, int rows,

@@ -18,12 +18,11 @@ typedef struct trm__segment {
 typedef struct trm__optimizer {
   trm__backend *backend; /* borrowed */
   trm_train_config config;
-  size_t trained;        /* numbers of the flat array */
-  trm__real *m, *v;      /* device [trained]: first and second moment; m is the momentum of Muon's matrices */
+  trm__real *m, *v;      /* device [params.trained]: first and second moment; m is the momentum of Muon's matrices */
   trm__real *scratch;    /* device: Muon's, or one puzzle row */
   trm__segment *segment; /* what is trained */
   size_t segments;
-  trm__dense *run;      /* host [segments]: the arguments of the segments that are not Muon's */
+  trm__dense *dense;    /* host [segments]: the backend's arguments for segments that are not Muon's */
   trm__segment *frozen; /* what is not */
   size_t frozens;
   int puzzle_frozen;

@@ -73,7 +73,7 @@ uint64_t trm__memory_available(void) {
   return least == UNLIMITED ? 0 : least;
 }
 
-trm__bytes trm__memory_predict(const trm__memory_job *job, int micro_batch) {
+trm__bytes trm__plan_predict(const trm__plan_job *job, int micro_batch) {
   trm__network_plan plan = trm__trainer_network(job->train, micro_batch);
   trm__bytes bytes = trm__trainer_bytes(job->params, job->train, job->backend, job->local_batch, micro_batch);
   bytes.device += trm__network_bytes(job->model, job->backend, &plan);
@@ -82,19 +82,19 @@ trm__bytes trm__memory_predict(const trm__memory_job *job, int micro_batch) {
   return (trm__bytes){.host = bytes.device + bytes.host};
 }
 
-/* What a slice must fit in: of the memory that activations are in. */
-static size_t needed(const trm__memory_job *job, int micro_batch) {
-  trm__bytes bytes = trm__memory_predict(job, micro_batch);
+/* The bytes that a slice decides about: of the memory that activations are in. */
+static size_t plan_needed(const trm__plan_job *job, int micro_batch) {
+  trm__bytes bytes = trm__plan_predict(job, micro_batch);
   return job->backend->on_host ? bytes.host : bytes.device;
 }
 
 /* Without --memory. */
-static uint64_t usual_limit(const trm__memory_job *job) {
+static uint64_t plan_usual_limit(const trm__plan_job *job) {
   trm__backend *be = job->backend;
   uint64_t available = be->memory_available ? be->memory_available(be) : trm__memory_available();
   if (!be->on_host) return available ? available / 16 * 15 : UNLIMITED;
   uint64_t limit = available / 4 * 3 + job->already;
-  return !available || limit > TRM__MEMORY_USEFUL ? TRM__MEMORY_USEFUL : limit;
+  return !available || limit > TRM__PLAN_USEFUL ? TRM__PLAN_USEFUL : limit;
 }
 
 /* The slice when n examples are cut into as few equal slices as `most` allows. */
@@ -103,25 +103,25 @@ static int equal_slices(int n, int most) {
   return (n + slices - 1) / slices;
 }
 
-trm_status trm__memory_plan(const trm__memory_job *job, int *micro_batch, trm_error *err) {
+trm_status trm__plan_micro_batch(const trm__plan_job *job, int *micro_batch, trm_error *err) {
   int n = job->local_batch;
   if (job->train->micro_batch) {
     *micro_batch = job->train->micro_batch < n ? (int)job->train->micro_batch : n;
     return TRM_OK;
   }
   uint64_t limit = (uint64_t)job->train->memory << 20;
-  if (!limit) limit = usual_limit(job);
+  if (!limit) limit = plan_usual_limit(job);
   int low = 0, high = n; /* low fits, high + 1 does not */
   while (low < high) {
     int middle = low + (high - low + 1) / 2;
-    if (needed(job, middle) <= limit) low = middle;
+    if (plan_needed(job, middle) <= limit) low = middle;
     else high = middle - 1;
   }
   if (low == 0)
     return trm__fail(err, TRM_E_MEMORY, "--micro-batch",
                      "one example at a time needs %zu MiB and %llu MiB are available; try --recompute, a smaller "
                      "--batch or --memory",
-                     needed(job, 1) >> 20, (unsigned long long)(limit >> 20));
+                     plan_needed(job, 1) >> 20, (unsigned long long)(limit >> 20));
   *micro_batch = equal_slices(n, low);
   return TRM_OK;
 }

@@ -40,38 +40,52 @@
 
 static const struct {
   const char *name, *help, *values;
-} recipe[] = {
-    {"sudoku-mlp", "Sudoku 9x9, mixer: 5.0 million weights, as published", SUDOKU_MIXER},
-    {"sudoku-att", "Sudoku 9x9, attention: 6.8 million weights, as published",
-     PUBLISHED PUBLISHED_GRID ATTENTION "L_cycles=6 seq_len=81 vocab_size=11 augment=1"},
-    {"maze", "mazes 30x30: 6.8 million weights, as published",
-     PUBLISHED PUBLISHED_GRID ATTENTION "L_cycles=4 seq_len=900 vocab_size=6 augment=1"},
-    {"arc", "ARC-AGI: 6.8 million weights and a row a puzzle, as published",
-     PUBLISHED ATTENTION "L_cycles=4 seq_len=900 vocab_size=12 augment=0 weight_decay=0.1 puzzle_emb_lr=1e-2 "
-                         "puzzle_emb_weight_decay=0.1 epochs=100000"},
-    {"sudoku-mlp-fast", "Sudoku 9x9, mixer: Muon, rms-gated, 8,000 short updates (Speed is Confidence)", FAST},
-    {"sudoku-mlp-wta", "the same, the best of four latents learns: 36,000 updates (winner takes all)",
-     FAST "latents=4 batch=192 steps=36000"},
-    {"sudoku-mlp-cgar", "sudoku-mlp with cycles that grow over the run and later steps that weigh less (CGAR)",
-     SUDOKU_MIXER "cycles_schedule=0:2x1,0.3:4x2,0.6:6x3 step_decay=0.7"},
-    {"sudoku-mlp-eqr", "sudoku-mlp with random starts and damped, noisy latent cycles (EqR)",
-     SUDOKU_MIXER "damping=0.05 latent_noise=0.01 start_noise=1"},
-    {"sudoku-4x4", "Sudoku 4x4 for CPUs: seconds", SMALL "seq_len=16 vocab_size=6 halt_max_steps=16 steps=300"},
-    {"sudoku-6x6", "minimal Sudoku 6x6 for CPUs: a minute on two cores", SMALL "seq_len=36 vocab_size=8 steps=900"},
-    {"sudoku-9x9", "easy Sudoku 9x9 for CPUs: two minutes on two cores", SMALL "seq_len=81 vocab_size=11 steps=800"},
+} presets[] = {
+    {.name = "sudoku-mlp", .help = "Sudoku 9x9, mixer: 5.0 million weights, as published", .values = SUDOKU_MIXER},
+    {.name = "sudoku-att",
+     .help = "Sudoku 9x9, attention: 6.8 million weights, as published",
+     .values = PUBLISHED PUBLISHED_GRID ATTENTION "L_cycles=6 seq_len=81 vocab_size=11 augment=1"},
+    {.name = "maze",
+     .help = "mazes 30x30: 6.8 million weights, as published",
+     .values = PUBLISHED PUBLISHED_GRID ATTENTION "L_cycles=4 seq_len=900 vocab_size=6 augment=1"},
+    {.name = "arc",
+     .help = "ARC-AGI: 6.8 million weights and a row a puzzle, as published",
+     .values = PUBLISHED ATTENTION "L_cycles=4 seq_len=900 vocab_size=12 augment=0 weight_decay=0.1 puzzle_emb_lr=1e-2 "
+                                   "puzzle_emb_weight_decay=0.1 epochs=100000"},
+    {.name = "sudoku-mlp-fast",
+     .help = "Sudoku 9x9, mixer: Muon, rms-gated, 8,000 short updates (Speed is Confidence)",
+     .values = FAST},
+    {.name = "sudoku-mlp-wta",
+     .help = "the same, the best of four latents learns: 36,000 updates (winner takes all)",
+     .values = FAST "latents=4 batch=192 steps=36000"},
+    {.name = "sudoku-mlp-cgar",
+     .help = "sudoku-mlp with cycles that grow over the run and later steps that weigh less (CGAR)",
+     .values = SUDOKU_MIXER "cycles_schedule=0:2x1,0.3:4x2,0.6:6x3 step_decay=0.7"},
+    {.name = "sudoku-mlp-eqr",
+     .help = "sudoku-mlp with random starts and damped, noisy latent cycles (EqR)",
+     .values = SUDOKU_MIXER "damping=0.05 latent_noise=0.01 start_noise=1"},
+    {.name = "sudoku-4x4",
+     .help = "Sudoku 4x4 for CPUs: seconds",
+     .values = SMALL "seq_len=16 vocab_size=6 halt_max_steps=16 steps=300"},
+    {.name = "sudoku-6x6",
+     .help = "minimal Sudoku 6x6 for CPUs: a minute on two cores",
+     .values = SMALL "seq_len=36 vocab_size=8 steps=900"},
+    {.name = "sudoku-9x9",
+     .help = "easy Sudoku 9x9 for CPUs: two minutes on two cores",
+     .values = SMALL "seq_len=81 vocab_size=11 steps=800"},
 };
 
 size_t trm_presets(void) {
-  return sizeof recipe / sizeof *recipe;
+  return sizeof presets / sizeof *presets;
 }
 
 trm_preset_info trm_preset(size_t index) {
-  return (trm_preset_info){.name = recipe[index].name, .help = recipe[index].help};
+  return (trm_preset_info){.name = presets[index].name, .help = presets[index].help};
 }
 
 /* Sets one "key=value" word in whichever struct knows the key. */
-static trm_status set_word(const char *word, size_t length, trm_model_config *model, trm_train_config *train,
-                           trm_error *err) {
+static trm_status preset_set(const char *word, size_t length, trm_model_config *model, trm_train_config *train,
+                             trm_error *err) {
   char key[64], value[64];
   const char *equals = memchr(word, '=', length);
   size_t key_length = equals ? (size_t)(equals - word) : length;
@@ -89,27 +103,27 @@ static trm_status set_word(const char *word, size_t length, trm_model_config *mo
   return trm_options_set(table, count, train, key, value, err);
 }
 
-static trm_status fail_unknown(const char *name, trm_error *err) {
+static trm_status preset_fail_unknown(const char *name, trm_error *err) {
   char names[512] = "";
   for (size_t i = 0; i < trm_presets(); i++) {
     size_t used = strlen(names);
-    if (used + strlen(recipe[i].name) + 3 > sizeof names) break;
+    if (used + strlen(presets[i].name) + 3 > sizeof names) break;
     if (i) strcat(names, ", ");
-    strcat(names, recipe[i].name);
+    strcat(names, presets[i].name);
   }
   return trm__fail(err, TRM_E_USAGE, "--preset", "unknown preset \"%s\"; known: %s", name, names);
 }
 
 trm_status trm_preset_apply(const char *name, trm_model_config *model, trm_train_config *train, trm_error *err) {
   size_t i = 0;
-  while (i < trm_presets() && strcmp(recipe[i].name, name) != 0) i++;
-  if (i == trm_presets()) return fail_unknown(name, err);
+  while (i < trm_presets() && strcmp(presets[i].name, name) != 0) i++;
+  if (i == trm_presets()) return preset_fail_unknown(name, err);
   trm_model_config new_model = trm_model_config_default();
   trm_train_config new_train = trm_train_config_default();
-  const char *p = recipe[i].values;
+  const char *p = presets[i].values;
   while (*(p += strspn(p, " "))) {
     size_t length = strcspn(p, " ");
-    trm_status status = set_word(p, length, &new_model, &new_train, err);
+    trm_status status = preset_set(p, length, &new_model, &new_train, err);
     if (status) return status;
     p += length;
   }

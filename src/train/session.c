@@ -11,7 +11,7 @@
 
 #define LOADER_AHEAD 3 /* batches built while a device works */
 
-static trm_status open_data(trm__session *s, trm_error *err) {
+static trm_status session_open_data(trm__session *s, trm_error *err) {
   const trm_train_config *c = &s->config.train;
   if (!c->data[0]) return trm__fail(err, TRM_E_USAGE, "--data", "training data must be named");
   trm_status status = trm_dataset_open(&s->data, c->data, "train", NULL, err);
@@ -32,7 +32,7 @@ static trm_status open_data(trm__session *s, trm_error *err) {
 }
 
 /* Updates in the whole run (docs/spec.md, Run length). */
-static trm_status count_updates(trm__session *s, trm_error *err) {
+static trm_status session_count_updates(trm__session *s, trm_error *err) {
   const trm_train_config *c = &s->config.train;
   trm_dataset_info info = trm_dataset_describe(s->data);
   double mean = (double)info.examples / (double)info.puzzles;
@@ -44,7 +44,7 @@ static trm_status count_updates(trm__session *s, trm_error *err) {
                    info.groups, c->batch);
 }
 
-static void log_plan(trm__session *s) {
+static void session_log_plan(trm__session *s) {
   const trm__backend *be = s->runtime->backend;
   char device[64] = "";
   if (!be->on_host) snprintf(device, sizeof device, ", %zu MiB on %s", s->predicted.device >> 20, be->name);
@@ -53,23 +53,23 @@ static void log_plan(trm__session *s) {
                  s->config.train.batch, s->predicted.host >> 20, device);
 }
 
-static trm_status plan_memory(trm__session *s, trm_error *err) {
+static trm_status session_plan_memory(trm__session *s, trm_error *err) {
   trm__params params;
   int micro_batch = 0;
   trm_status status = trm__params_open(&params, &s->config.model, err);
   if (status) return status;
-  trm__memory_job job = {.model = &s->config.model,
-                         .params = &params,
-                         .train = &s->config.train,
-                         .backend = s->runtime->backend,
-                         .local_batch = (int)s->config.train.batch / s->comm->size,
-                         .already = trm__mem_used()};
+  trm__plan_job job = {.model = &s->config.model,
+                       .params = &params,
+                       .train = &s->config.train,
+                       .backend = s->runtime->backend,
+                       .local_batch = (int)s->config.train.batch / s->comm->size,
+                       .already = trm__mem_used()};
   if (s->config.micro_batch) micro_batch = (int)s->config.micro_batch; /* a resumed run keeps its slices */
-  else status = trm__memory_plan(&job, &micro_batch, err);
+  else status = trm__plan_micro_batch(&job, &micro_batch, err);
   if (!status) {
     s->config.micro_batch = micro_batch;
-    s->predicted = trm__memory_predict(&job, micro_batch);
-    log_plan(s);
+    s->predicted = trm__plan_predict(&job, micro_batch);
+    session_log_plan(s);
   }
   trm__params_close(&params);
   return status;
@@ -77,8 +77,8 @@ static trm_status plan_memory(trm__session *s, trm_error *err) {
 
 trm_status trm__session_open(trm__session *s, trm_error *err) {
   trm_status status = trm__comm_self(&s->comm, err);
-  if (!status) status = open_data(s, err);
-  if (!status) status = count_updates(s, err);
+  if (!status) status = session_open_data(s, err);
+  if (!status) status = session_count_updates(s, err);
   if (status) return status;
   trm_dataset_info info = trm_dataset_describe(s->data);
   s->config.model.seq_len = info.seq_len;
@@ -86,7 +86,7 @@ trm_status trm__session_open(trm__session *s, trm_error *err) {
   s->config.model.num_puzzle_identifiers = info.identifiers;
   snprintf(s->config.isa, sizeof s->config.isa, "%s", trm_runtime_describe(s->runtime).isa);
   status = trm_model_config_check(&s->config.model, err);
-  if (!status) status = plan_memory(s, err);
+  if (!status) status = session_plan_memory(s, err);
   if (status) return status;
   trm__trainer_config trainer = {.runtime = s->runtime,
                                  .comm = s->comm,
@@ -119,7 +119,7 @@ void trm__session_close(trm__session *s) {
 
 /* -- the data's checksums ------------------------------------------------------------------------------------------ */
 
-static uint32_t data_crc(const trm_dataset *d) {
+static uint32_t session_data_crc(const trm_dataset *d) {
   size_t tokens = (size_t)(d->info.examples * d->info.seq_len);
   uint32_t crc = 0;
   if (d->inputs) crc = trm__crc32(crc, d->inputs, tokens);
@@ -132,14 +132,14 @@ static uint32_t data_crc(const trm_dataset *d) {
 }
 
 void trm__session_note_data(trm__session *s) {
-  s->config.train_crc = data_crc(s->data);
-  s->config.valid_crc = s->valid ? data_crc(s->valid) : 0;
+  s->config.train_crc = session_data_crc(s->data);
+  s->config.valid_crc = s->valid ? session_data_crc(s->valid) : 0;
 }
 
 trm_status trm__session_check_data(const trm__session *s, const trm__run_config *before, trm_error *err) {
-  if (data_crc(s->data) != before->train_crc)
+  if (session_data_crc(s->data) != before->train_crc)
     return trm__fail(err, TRM_E_INPUT, s->config.train.data, "is not the data that this run was started with");
-  if (s->valid && data_crc(s->valid) != before->valid_crc)
+  if (s->valid && session_data_crc(s->valid) != before->valid_crc)
     return trm__fail(err, TRM_E_INPUT, s->config.train.valid, "is not the data that this run was started with");
   return TRM_OK;
 }

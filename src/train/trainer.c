@@ -1,4 +1,4 @@
-/* The trainer's buffers: all are allocated when it is opened (train/update.c works on them). */
+/* Opening and closing the trainer: its buffers, the initial weights, and how many bytes all of it takes. */
 #include "train/trainer.h"
 
 #include <string.h>
@@ -9,23 +9,16 @@
 
 /* -- opening ------------------------------------------------------------------------------------------------------- */
 
-static int global_batch(const trm__trainer *t) {
-  return (int)t->config.batch;
-}
-static int emb_ndim(const trm__trainer *t) {
-  return t->params.puzzle ? t->params.dims.emb_ndim : 0;
-}
-
-static int latents_of(const trm_train_config *config) {
+static int config_latents(const trm_train_config *config) {
   return config->latents > 1 ? (int)config->latents : 1;
 }
 
-/* Numbers of the start rows. */
+/* Elements of `start`: y0, and the first z of each latent. */
 static size_t start_size(const trm__params *params, const trm_train_config *config) {
-  return (size_t)(1 + latents_of(config)) * (size_t)params->dims.D;
+  return (size_t)(1 + config_latents(config)) * (size_t)params->dims.D;
 }
 
-static int is_noisy(const trm_train_config *config) {
+static int config_is_noisy(const trm_train_config *config) {
   return config->start_noise != 0 || config->latent_noise != 0;
 }
 
@@ -41,23 +34,24 @@ static size_t log_bytes(int entries, size_t count) {
 trm__bytes trm__trainer_bytes(const trm__params *params, const trm_train_config *config, trm__backend *backend,
                               int local_batch, int micro_batch) {
   const trm__dims *d = &params->dims;
-  size_t batch = (size_t)config->batch, micro = (size_t)micro_batch, ndim = params->puzzle ? (size_t)d->emb_ndim : 0;
+  size_t batch = (size_t)config->batch, micro = (size_t)micro_batch, ndim = (size_t)d->emb_ndim;
   size_t offered = (size_t)local_batch * (2 * (size_t)d->S + 1) * sizeof(int32_t);
   size_t log = log_bytes(log_entries(backend), (size_t)local_batch);
   size_t reals = 3 * params->trained + start_size(params, config) + params->puzzle + (micro + batch) * ndim +
                  micro * ((size_t)d->S * (size_t)d->V + 2);
   trm__bytes bytes = {.host = trm__optimizer_host_bytes(params)};
-  bytes.device =
-      reals * sizeof(trm__real) + (batch + micro) * sizeof(trm__example_stats) + offered + log +
-      sizeof(trm__update_state) + (local_batch < (int)batch ? batch * sizeof(int32_t) : 0) +
-      trm__carry_bytes(backend, d, local_batch, latents_of(config)) + trm__carry_bytes(backend, d, micro_batch, 1) +
-      (is_noisy(config) ? (size_t)local_batch * sizeof(uint64_t) : 0) + trm__optimizer_bytes(backend, params, config);
+  bytes.device = reals * sizeof(trm__real) + (batch + micro) * sizeof(trm__example_stats) + offered + log +
+                 sizeof(trm__update_state) + (local_batch < (int)batch ? batch * sizeof(int32_t) : 0) +
+                 trm__train_slots_bytes(backend, d, local_batch, config_latents(config)) +
+                 trm__train_slots_bytes(backend, d, micro_batch, 1) +
+                 (config_is_noisy(config) ? (size_t)local_batch * sizeof(uint64_t) : 0) +
+                 trm__optimizer_bytes(backend, params, config);
   if (!backend->on_host) bytes.host += offered + log;
   return bytes;
 }
 
 /* The starts of all latents but the first: drawn as z0 is, each from a stream of its own after the parameters'. */
-static trm_status init_latents(trm__trainer *t, trm_error *err) {
+static trm_status trainer_init_latents(trm__trainer *t, trm_error *err) {
   trm__backend *be = t->backend;
   size_t width = (size_t)t->params.dims.D, rest = start_size(&t->params, &t->config) - 2 * width;
   if (!rest) return TRM_OK;
@@ -73,7 +67,7 @@ static trm_status init_latents(trm__trainer *t, trm_error *err) {
 }
 
 /* Draws the initial weights in a host set and copies them to the device. */
-static trm_status init_weights(trm__trainer *t, trm_error *err) {
+static trm_status trainer_init_weights(trm__trainer *t, trm_error *err) {
   trm__backend *be = t->backend;
   trm__weight_set set = {0};
   trm_status status = trm__weight_set_open(&set, &t->params, err);
@@ -85,88 +79,90 @@ static trm_status init_weights(trm__trainer *t, trm_error *err) {
   be->copy(be, t->start, set.start, start, TRM__COPY_TO_DEVICE);
   if (t->puzzle) be->copy(be, t->puzzle, set.puzzle, t->params.puzzle * sizeof(trm__real), TRM__COPY_TO_DEVICE);
   trm__weight_set_close(&set);
-  return init_latents(t, err);
+  return trainer_init_latents(t, err);
 }
 
-static void *take(trm__trainer *t, size_t count, size_t size, int *ok) {
+static void *trainer_alloc(trm__trainer *t, size_t count, size_t size, int *ok) {
   size_t bytes;
   void *p = trm__mul_size(count, size, &bytes) ? t->backend->alloc(t->backend, bytes) : NULL;
   *ok &= p != NULL;
   return p;
 }
 
-static void *take_host(size_t count, size_t size, int *ok) {
+static void *trainer_alloc_host(size_t count, size_t size, int *ok) {
   void *p = trm__calloc(count, size);
   *ok &= p != NULL;
   return p;
 }
 
-/* Weights, and what is drawn for them. */
-static trm_status open_weights(trm__trainer *t, int *ok, trm_error *err) {
+/* The weights, with their initial values. */
+static trm_status trainer_open_weights(trm__trainer *t, int *ok, trm_error *err) {
   size_t n = t->params.trained, real = sizeof(trm__real);
-  t->weights = take(t, n, real, ok);
-  t->ema = take(t, n, real, ok);
-  t->start = take(t, start_size(&t->params, &t->config), real, ok);
-  if (emb_ndim(t)) t->puzzle = take(t, t->params.puzzle, real, ok);
-  return *ok ? init_weights(t, err) : TRM_E_MEMORY;
+  t->weights = trainer_alloc(t, n, real, ok);
+  t->ema = trainer_alloc(t, n, real, ok);
+  t->start = trainer_alloc(t, start_size(&t->params, &t->config), real, ok);
+  if (t->params.dims.emb_ndim) t->puzzle = trainer_alloc(t, t->params.puzzle, real, ok);
+  return *ok ? trainer_init_weights(t, err) : TRM_E_MEMORY;
 }
 
 /* Candidates, identifiers and the log: on the device, and where that is another memory also on the host. */
-static void open_exchange(trm__trainer *t, int local, int *ok) {
+static void trainer_open_exchange(trm__trainer *t, int local, int *ok) {
   size_t count = (size_t)local, tokens = count * (size_t)t->params.dims.S;
   int entries = log_entries(t->backend), on_host = t->backend->on_host;
   size_t rows = (size_t)entries * count;
-  t->candidates = (trm__examples){take(t, tokens, sizeof(int32_t), ok), take(t, tokens, sizeof(int32_t), ok),
-                                  take(t, count, sizeof(int32_t), ok)};
+  t->candidates =
+      (trm__examples){trainer_alloc(t, tokens, sizeof(int32_t), ok), trainer_alloc(t, tokens, sizeof(int32_t), ok),
+                      trainer_alloc(t, count, sizeof(int32_t), ok)};
   t->offer = t->candidates;
-  t->state = take(t, 1, sizeof *t->state, ok);
+  t->state = trainer_alloc(t, 1, sizeof *t->state, ok);
   t->log = (trm__update_log){.entries = entries, .count = local};
-  t->log.state = take(t, (size_t)entries, sizeof *t->log.state, ok);
-  t->log.stats = take(t, rows, sizeof *t->log.stats, ok);
-  t->log.steps = take(t, rows, sizeof *t->log.steps, ok);
-  t->log.halted = take(t, rows, sizeof *t->log.halted, ok);
+  t->log.state = trainer_alloc(t, (size_t)entries, sizeof *t->log.state, ok);
+  t->log.stats = trainer_alloc(t, rows, sizeof *t->log.stats, ok);
+  t->log.steps = trainer_alloc(t, rows, sizeof *t->log.steps, ok);
+  t->log.halted = trainer_alloc(t, rows, sizeof *t->log.halted, ok);
   t->seen = t->log;
   if (on_host) return;
-  t->offer = (trm__examples){take_host(tokens, sizeof(int32_t), ok), take_host(tokens, sizeof(int32_t), ok),
-                             take_host(count, sizeof(int32_t), ok)};
-  t->seen.state = take_host((size_t)entries, sizeof *t->seen.state, ok);
-  t->seen.stats = take_host(rows, sizeof *t->seen.stats, ok);
-  t->seen.steps = take_host(rows, sizeof *t->seen.steps, ok);
-  t->seen.halted = take_host(rows, sizeof *t->seen.halted, ok);
+  t->offer =
+      (trm__examples){trainer_alloc_host(tokens, sizeof(int32_t), ok), trainer_alloc_host(tokens, sizeof(int32_t), ok),
+                      trainer_alloc_host(count, sizeof(int32_t), ok)};
+  t->seen.state = trainer_alloc_host((size_t)entries, sizeof *t->seen.state, ok);
+  t->seen.stats = trainer_alloc_host(rows, sizeof *t->seen.stats, ok);
+  t->seen.steps = trainer_alloc_host(rows, sizeof *t->seen.steps, ok);
+  t->seen.halted = trainer_alloc_host(rows, sizeof *t->seen.halted, ok);
 }
 
-static trm_status fail_buffers(const trm__trainer *t, int local, trm_error *err) {
+static trm_status trainer_fail_buffers(const trm__trainer *t, int local, trm_error *err) {
   trm__bytes bytes = trm__trainer_bytes(&t->params, &t->config, t->backend, local, t->micro_batch);
   return trm__backend_no_memory(t->backend, err, "trainer", bytes.device + bytes.host);
 }
 
-static trm_status open_buffers(trm__trainer *t, trm_error *err) {
+static trm_status trainer_open_buffers(trm__trainer *t, trm_error *err) {
   const trm__dims *d = &t->params.dims;
-  size_t batch = (size_t)global_batch(t), micro = (size_t)t->micro_batch, real = sizeof(trm__real);
-  size_t ndim = (size_t)emb_ndim(t);
-  int ok = 1, local = global_batch(t) / t->comm->size;
-  trm_status status = open_weights(t, &ok, err);
-  if (status) return ok ? status : fail_buffers(t, local, err);
-  t->grads = take(t, t->params.trained, real, &ok);
-  if (ndim) t->rows = take(t, micro * ndim, real, &ok);
-  if (ndim) t->drows = take(t, batch * ndim, real, &ok);
-  t->stats = take(t, batch, sizeof *t->stats, &ok);
-  t->valid_logits = take(t, micro * (size_t)d->S * (size_t)d->V, real, &ok);
-  t->valid_q = take(t, micro * 2, real, &ok);
-  t->valid_stats = take(t, micro, sizeof *t->valid_stats, &ok);
-  if (is_noisy(&t->config)) t->noise_index = take(t, (size_t)local, sizeof *t->noise_index, &ok);
-  open_exchange(t, local, &ok);
+  size_t batch = (size_t)t->config.batch, micro = (size_t)t->micro_batch, real = sizeof(trm__real);
+  size_t ndim = (size_t)t->params.dims.emb_ndim;
+  int ok = 1, local = (int)t->config.batch / t->comm->size;
+  trm_status status = trainer_open_weights(t, &ok, err);
+  if (status) return ok ? status : trainer_fail_buffers(t, local, err);
+  t->grads = trainer_alloc(t, t->params.trained, real, &ok);
+  if (ndim) t->rows = trainer_alloc(t, micro * ndim, real, &ok);
+  if (ndim) t->drows = trainer_alloc(t, batch * ndim, real, &ok);
+  t->stats = trainer_alloc(t, batch, sizeof *t->stats, &ok);
+  t->valid_logits = trainer_alloc(t, micro * (size_t)d->S * (size_t)d->V, real, &ok);
+  t->valid_q = trainer_alloc(t, micro * 2, real, &ok);
+  t->valid_stats = trainer_alloc(t, micro, sizeof *t->valid_stats, &ok);
+  if (config_is_noisy(&t->config)) t->noise_index = trainer_alloc(t, (size_t)local, sizeof *t->noise_index, &ok);
+  trainer_open_exchange(t, local, &ok);
   t->first = t->comm->rank * local;
-  if (t->comm->size > 1) t->ids = take(t, batch, sizeof *t->ids, &ok);
-  if (!ok) return fail_buffers(t, local, err);
-  status = trm__carry_open(&t->carry, t->backend, d, local, latents_of(&t->config), err);
-  if (!status) status = trm__carry_open(&t->valid, t->backend, d, t->micro_batch, 1, err);
+  if (t->comm->size > 1) t->ids = trainer_alloc(t, batch, sizeof *t->ids, &ok);
+  if (!ok) return trainer_fail_buffers(t, local, err);
+  status = trm__train_slots_open(&t->carry, t->backend, d, local, config_latents(&t->config), err);
+  if (!status) status = trm__train_slots_open(&t->valid, t->backend, d, t->micro_batch, 1, err);
   if (t->comm->size == 1) t->ids = t->carry.slots.ids;
   return status;
 }
 
 trm__network_plan trm__trainer_network(const trm_train_config *config, int micro_batch) {
-  int latents = latents_of(config);
+  int latents = config_latents(config);
   return (trm__network_plan){
       .max_batch = micro_batch, .training = 1, .recompute = config->recompute, .latents = latents > 1 ? latents : 0};
 }
@@ -189,7 +185,7 @@ trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *c
   if (!status) status = trm__params_open(&t.params, &t.model, err);
   if (status) return status;
   trm__network_plan plan = trm__trainer_network(&t.config, t.micro_batch);
-  status = open_buffers(&t, err);
+  status = trainer_open_buffers(&t, err);
   if (!status) status = trm__optimizer_open(&t.optimizer, t.backend, &t.params, &t.config, err);
   /* params is borrowed by the network, so it must lie where the caller keeps it. */
   *trainer = t;
@@ -199,7 +195,7 @@ trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *c
   return status;
 }
 
-static void free_host(trm__trainer *t) {
+static void trainer_free_host(trm__trainer *t) {
   void *host[] = {t->offer.inputs, t->offer.labels, t->offer.ids,  t->seen.state,
                   t->seen.stats,   t->seen.steps,   t->seen.halted};
   for (size_t i = 0; i < sizeof host / sizeof *host; i++) trm__free(host[i]);
@@ -212,8 +208,8 @@ void trm__trainer_close(trm__trainer *trainer) {
   trm__network_close(&t->net);
   trm__optimizer_close(&t->optimizer);
   if (t->ids != t->carry.slots.ids) be->free(be, t->ids);
-  trm__carry_close(&t->carry);
-  trm__carry_close(&t->valid);
+  trm__train_slots_close(&t->carry);
+  trm__train_slots_close(&t->valid);
   void *device[] = {t->weights,
                     t->grads,
                     t->ema,
@@ -236,7 +232,7 @@ void trm__trainer_close(trm__trainer *trainer) {
                     t->candidates.ids};
   for (size_t i = 0; be && i < sizeof device / sizeof *device; i++)
     if (device[i]) be->free(be, device[i]);
-  if (be && !be->on_host) free_host(t);
+  if (be && !be->on_host) trainer_free_host(t);
   trm__params_close(&t->params);
   *trainer = (trm__trainer){0};
 }

@@ -1,19 +1,15 @@
 /* One update as a sequence of backend operations, and the queue of updates that a device may be behind. */
-#include <math.h>
+#include "train/update.h"
+
 #include <string.h>
 
 #include "base/status.h"
-#include "train/trainer.h"
 
-static int emb_ndim(const trm__trainer *t) {
-  return t->params.puzzle ? t->params.dims.emb_ndim : 0;
-}
-
-trm__loss_kind trm__trainer_loss(const trm__trainer *trainer) {
+trm__loss_kind trm__update_loss_kind(const trm__trainer *trainer) {
   return trainer->config.loss == TRM_LOSS_SOFTMAX ? TRM__LOSS_SOFTMAX : TRM__LOSS_STABLEMAX;
 }
 
-static trm__update_rule rule_of(const trm__trainer *t) {
+static trm__update_rule update_rule(const trm__trainer *t) {
   const trm_train_config *c = &t->config;
   return (trm__update_rule){.warmup = c->lr_warmup_steps,
                             .total = t->updates,
@@ -33,24 +29,25 @@ static trm__update_rule rule_of(const trm__trainer *t) {
 
 /* -- the sequence -------------------------------------------------------------------------------------------------- */
 
-void trm__trainer_gather(trm__trainer *t, const int32_t *ids, int b) {
+void trm__update_gather(trm__trainer *t, const int32_t *ids, int b) {
   if (t->rows)
-    t->backend->gather_rows(t->backend, t->rows, t->puzzle, (int)t->model.num_puzzle_identifiers, emb_ndim(t), ids, b);
+    t->backend->gather_rows(t->backend, t->rows, t->puzzle, (int)t->model.num_puzzle_identifiers,
+                            t->params.dims.emb_ndim, ids, b);
 }
 
-/* Noise of this update from the slot i on: what is `place` states into each slot's stream. The latents' starts come
- * first, then the latent cycles of the step. */
-static trm__network_noise noise_at(const trm__trainer *t, double sigma, int i, uint64_t place) {
+/* Noise of this update for the slots from i on. Each slot has a stream of random numbers, in pieces of the length of a
+ * z: one for each latent's start, then one for each latent cycle of the step. This is where `piece` begins. */
+static trm__network_noise update_noise(const trm__trainer *t, double sigma, int i, uint64_t piece) {
   return (trm__network_noise){.sigma = sigma,
                               .seed = (uint64_t)t->config.seed,
                               .index = t->noise_index ? t->noise_index + i : NULL,
-                              .offset = place * trm__network_noise_numbers(t->net)};
+                              .offset = piece * trm__network_noise_numbers(t->net)};
 }
 
 /* The supervision step with gradients, slice after slice. */
-static void compute_slices(trm__trainer *t) {
+static void update_compute_slices(trm__trainer *t) {
   const trm__slots *c = &t->carry.slots;
-  trm__loss loss = {.kind = trm__trainer_loss(t),
+  trm__loss loss = {.kind = trm__update_loss_kind(t),
                     .label_smoothing = t->config.label_smoothing,
                     .halt_weight = t->config.halt_weight,
                     .grad_scale = 1.0 / (double)t->config.batch,
@@ -60,9 +57,9 @@ static void compute_slices(trm__trainer *t) {
   for (int i = 0; i < c->count; i += t->micro_batch) {
     int b = c->count - i < t->micro_batch ? c->count - i : t->micro_batch, slot = t->first + i;
     size_t offset = (size_t)i * t->carry.slot_bytes;
-    trm__trainer_gather(t, c->ids + i, b);
-    trm__real *drows = t->drows ? t->drows + (size_t)slot * (size_t)emb_ndim(t) : NULL;
-    trm__network_noise noise = noise_at(t, t->config.latent_noise, i, (uint64_t)t->carry.latents);
+    trm__update_gather(t, c->ids + i, b);
+    trm__real *drows = t->drows ? t->drows + (size_t)slot * (size_t)t->params.dims.emb_ndim : NULL;
+    trm__network_noise noise = update_noise(t, t->config.latent_noise, i, (uint64_t)t->carry.latents);
     trm__network_set_noise(t->net, &noise);
     const int32_t *inputs = c->inputs + (size_t)i * s, *labels = c->labels + (size_t)i * s;
     trm__act *y = t->carry.y + offset, *z = t->carry.z + offset;
@@ -76,7 +73,7 @@ static void compute_slices(trm__trainer *t) {
 }
 
 /* Adds up what the ranks computed: gradients, and each slot's result. */
-static trm_status exchange(trm__trainer *t, trm_error *err) {
+static trm_status update_exchange(trm__trainer *t, trm_error *err) {
   trm__comm *comm = t->comm;
   size_t local = (size_t)t->carry.slots.count;
   if (comm->size == 1) return TRM_OK;
@@ -86,49 +83,49 @@ static trm_status exchange(trm__trainer *t, trm_error *err) {
   if (!status) status = comm->all_gather(comm, t->stats, local * sizeof *t->stats, err);
   if (!status) status = comm->all_gather(comm, t->ids, local * sizeof *t->ids, err);
   if (!status && t->drows)
-    status = comm->all_gather(comm, t->drows, local * (size_t)emb_ndim(t) * sizeof *t->drows, err);
+    status = comm->all_gather(comm, t->drows, local * (size_t)t->params.dims.emb_ndim * sizeof *t->drows, err);
   return status;
 }
 
-static void step_weights(trm__trainer *t, const trm__update_rule *rule) {
+static void update_step_weights(trm__trainer *t, const trm__update_rule *rule) {
   trm__backend *be = t->backend;
   trm__optimizer_freeze(&t->optimizer, t->grads);
   be->update_judge(be, t->state, rule, t->stats, t->grads, t->params.trained);
   if (t->puzzle)
-    trm__optimizer_puzzle(&t->optimizer, t->state, t->puzzle, (int)t->model.num_puzzle_identifiers, emb_ndim(t),
-                          t->drows, t->ids, (int)t->config.batch);
+    trm__optimizer_puzzle(&t->optimizer, t->state, t->puzzle, (int)t->model.num_puzzle_identifiers,
+                          t->params.dims.emb_ndim, t->drows, t->ids, (int)t->config.batch);
   trm__optimizer_step(&t->optimizer, t->state, t->weights, t->ema, t->grads);
   trm__trainer_prepare(t);
 }
 
-static trm_status one_update(trm__trainer *t, const trm__update_rule *rule, trm_error *err) {
+static trm_status update_sequence(trm__trainer *t, const trm__update_rule *rule, trm_error *err) {
   trm__backend *be = t->backend;
   const trm__slots *slots = &t->carry.slots;
-  trm__network_noise noise = noise_at(t, t->config.start_noise, 0, 0);
+  trm__network_noise noise = update_noise(t, t->config.start_noise, 0, 0);
   be->update_begin(be, t->state, rule, t->noise_index, slots->count);
-  trm__carry_refill(&t->carry, t->net, slots->count, t->micro_batch, t->start, &noise);
+  trm__train_slots_refill(&t->carry, t->net, slots->count, t->micro_batch, t->start, &noise);
   be->admit(be, slots, t->candidates.inputs, t->candidates.labels, t->candidates.ids);
-  compute_slices(t);
-  trm_status status = exchange(t, err);
+  update_compute_slices(t);
+  trm_status status = update_exchange(t, err);
   if (status) return status;
-  step_weights(t, rule);
+  update_step_weights(t, rule);
   be->update_end(be, t->state, rule, t->stats + t->first, slots, &t->log);
   return TRM_OK;
 }
 
 /* -- recording ----------------------------------------------------------------------------------------------------- */
 
-/* A recording that fits the update, made when there is none. */
-static trm_status record(trm__trainer *t, const trm__update_rule *rule, trm_error *err) {
+/* Leaves a recording of this very update in t->recording: the one from before, or a new one. */
+static trm_status update_record(trm__trainer *t, const trm__update_rule *rule, trm_error *err) {
   trm__backend *be = t->backend;
-  trm__recorded now = {.micro_batch = t->micro_batch, .rule = *rule};
+  trm__recording_key now = {.micro_batch = t->micro_batch, .rule = *rule};
   trm__network_cycles(t->net, &now.latent_cycles, &now.recursion_cycles);
   if (t->recording && memcmp(&now, &t->recorded, sizeof now) == 0) return TRM_OK;
   if (t->recording) be->recording_close(be, &t->recording);
   trm_error first = {0};
   trm_status status = be->record_begin(be, err);
   if (status) return status;
-  trm_status done = one_update(t, rule, &first);
+  trm_status done = update_sequence(t, rule, &first);
   status = be->record_end(be, &t->recording, err); /* always, as recording must not go on */
   if (done && err) *err = first;
   t->recorded = now;
@@ -137,11 +134,11 @@ static trm_status record(trm__trainer *t, const trm__update_rule *rule, trm_erro
 
 /* -- the queue ----------------------------------------------------------------------------------------------------- */
 
-int trm__trainer_is_full(const trm__trainer *trainer) {
+int trm__update_queue_full(const trm__trainer *trainer) {
   return trainer->queued >= trainer->log.entries;
 }
 
-static void upload_offer(trm__trainer *t) {
+static void update_upload_offer(trm__trainer *t) {
   trm__backend *be = t->backend;
   size_t count = (size_t)t->carry.slots.count, rows = count * (size_t)t->carry.slots.seq_len * sizeof(int32_t);
   if (be->on_host) return;
@@ -150,17 +147,17 @@ static void upload_offer(trm__trainer *t) {
   be->copy(be, t->candidates.ids, t->offer.ids, count * sizeof(int32_t), TRM__COPY_TO_DEVICE);
 }
 
-trm_status trm__trainer_enqueue(trm__trainer *trainer, trm_error *err) {
+trm_status trm__update_enqueue(trm__trainer *trainer, trm_error *err) {
   trm__trainer *t = trainer;
-  trm__update_rule rule = rule_of(t);
+  trm__update_rule rule = update_rule(t);
   int recorded = t->backend->record_begin && t->comm->size == 1;
-  if (trm__trainer_is_full(t))
+  if (trm__update_queue_full(t))
     return trm__fail(err, TRM_E_USAGE, "training", "%d updates are in the queue and must be collected first",
                      t->queued);
   trm__phase phase = trm__cycles_at(&t->cycles, t->step + t->queued + 1, t->updates);
   trm__network_set_cycles(t->net, phase.n, phase.T);
-  upload_offer(t);
-  trm_status status = recorded ? record(t, &rule, err) : one_update(t, &rule, err);
+  update_upload_offer(t);
+  trm_status status = recorded ? update_record(t, &rule, err) : update_sequence(t, &rule, err);
   if (status) return status;
   if (recorded) t->backend->replay(t->backend, t->recording);
   t->queued++;
@@ -168,11 +165,11 @@ trm_status trm__trainer_enqueue(trm__trainer *trainer, trm_error *err) {
 }
 
 /* Place in the log of update `step`. */
-static size_t place(const trm__trainer *t, int64_t step) {
+static size_t log_place(const trm__trainer *t, int64_t step) {
   return (size_t)(step % t->seen.entries);
 }
 
-static void download_log(trm__trainer *t) {
+static void log_download(trm__trainer *t) {
   trm__backend *be = t->backend;
   size_t entries = (size_t)t->log.entries, rows = entries * (size_t)t->log.count;
   if (be->on_host) return;
@@ -182,42 +179,44 @@ static void download_log(trm__trainer *t) {
   be->copy(be, t->seen.halted, t->log.halted, rows * sizeof *t->log.halted, TRM__COPY_TO_HOST);
 }
 
-static double loss_of(const trm__trainer *t, const trm__update_state *s) {
+static double update_loss(const trm__trainer *t, const trm__update_state *s) {
   return s->lm_loss + t->config.halt_weight * s->halt_loss;
 }
 
-static trm_status fail_diverged(const trm__trainer *t, const trm__update_state *s, trm_error *err) {
+static trm_status update_fail_diverged(const trm__trainer *t, const trm__update_state *s, trm_error *err) {
   const char *what = s->diverged == TRM__LOSS_BAD   ? "loss"
                      : s->diverged == TRM__NORM_BAD ? "gradient norm"
                                                     : "mean halting logit";
-  double value = s->diverged == TRM__LOSS_BAD ? loss_of(t, s) : s->diverged == TRM__NORM_BAD ? s->grad_norm : s->q_halt;
+  double value = s->diverged == TRM__LOSS_BAD   ? update_loss(t, s)
+                 : s->diverged == TRM__NORM_BAD ? s->grad_norm
+                                                : s->q_halt;
   return trm__fail(err, TRM_E_DIVERGED, "training", "the %s is %g at update %lld (loss at most %g is allowed)", what,
                    value, (long long)(t->step + 1), t->config.max_loss);
 }
 
-trm_status trm__trainer_collect(trm__trainer *trainer, int *count, trm_error *err) {
+trm_status trm__update_collect(trm__trainer *trainer, int *count, trm_error *err) {
   trm__trainer *t = trainer;
   *count = 0;
   trm_status status = t->backend->synchronize(t->backend, err);
   if (status) return status;
-  download_log(t);
+  log_download(t);
   t->before = t->step;
   for (; t->queued > 0 && !status; t->queued--) {
-    const trm__update_state *s = &t->seen.state[place(t, t->step + 1)];
-    if (s->diverged != TRM__SOUND) status = fail_diverged(t, s, err);
+    const trm__update_state *s = &t->seen.state[log_place(t, t->step + 1)];
+    if (s->diverged != TRM__SOUND) status = update_fail_diverged(t, s, err);
     else t->step++, ++*count;
   }
   t->queued = 0;
   return status;
 }
 
-trm__done trm__trainer_done(const trm__trainer *trainer, int i) {
+trm__done trm__update_done(const trm__trainer *trainer, int i) {
   const trm__trainer *t = trainer;
   int64_t step = t->before + 1 + i;
-  size_t at = place(t, step), row = at * (size_t)t->seen.count;
+  size_t at = log_place(t, step), row = at * (size_t)t->seen.count;
   const trm__update_state *s = &t->seen.state[at];
   return (trm__done){.step = step,
-                     .update = {.loss = loss_of(t, s),
+                     .update = {.loss = update_loss(t, s),
                                 .lm_loss = s->lm_loss,
                                 .halt_loss = s->halt_loss,
                                 .q_halt = s->q_halt,
@@ -229,10 +228,10 @@ trm__done trm__trainer_done(const trm__trainer *trainer, int i) {
                      .halted = t->seen.halted + row};
 }
 
-trm_status trm__trainer_update(trm__trainer *trainer, trm__update *out, trm_error *err) {
+trm_status trm__update_run(trm__trainer *trainer, trm__update *out, trm_error *err) {
   int count = 0;
-  trm_status status = trm__trainer_enqueue(trainer, err);
-  if (!status) status = trm__trainer_collect(trainer, &count, err);
-  if (!status) *out = trm__trainer_done(trainer, 0).update;
+  trm_status status = trm__update_enqueue(trainer, err);
+  if (!status) status = trm__update_collect(trainer, &count, err);
+  if (!status) *out = trm__update_done(trainer, 0).update;
   return status;
 }

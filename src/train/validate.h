@@ -8,7 +8,7 @@
 
 /* The first `limit` examples of the data set (0: all), which must fit the model. Changes nothing that training
  * depends on. */
-trm_status trm__validate(trm__trainer *trainer, const trm_dataset *data, int64_t limit, trm__metrics *metrics,
+trm_status trm__validate(trm__trainer *trainer, const trm_dataset *data, int64_t limit, trm__score *score,
                          trm_error *err);
 
 #endif

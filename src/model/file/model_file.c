@@ -12,7 +12,7 @@
 #include "base/status.h"
 #include "base/text/json.h"
 #include "base/text/options.h"
-#include "model/file/quantize.h"
+#include "model/file/int8.h"
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -20,16 +20,16 @@
 
 /* -- opening ----------------------------------------------------------------------------------------------------- */
 
-static trm_status require_key(const trm_model *m, const char *key, const char **text, trm_error *err) {
+static trm_status model_require_key(const trm_model *m, const char *key, const char **text, trm_error *err) {
   *text = trm_model_get_metadata(m, key);
   if (*text) return TRM_OK;
   return trm__fail(err, TRM_E_INPUT, m->path,
                    "is not a trm model: its metadata has no \"%s\"; trm writes it into every model", key);
 }
 
-static trm_status check_version(const trm_model *m, trm_error *err) {
+static trm_status model_check_version(const trm_model *m, trm_error *err) {
   const char *text;
-  trm_status status = require_key(m, "trm.version", &text, err);
+  trm_status status = model_require_key(m, "trm.version", &text, err);
   if (status) return status;
   char *end;
   long major = strtol(text, &end, 10);
@@ -42,10 +42,10 @@ static trm_status check_version(const trm_model *m, trm_error *err) {
   return TRM_OK;
 }
 
-static trm_status read_config(trm_model *m, trm_error *err) {
+static trm_status model_read_config(trm_model *m, trm_error *err) {
   const char *text;
   json_t *object = NULL;
-  trm_status status = require_key(m, "trm.config", &text, err);
+  trm_status status = model_require_key(m, "trm.config", &text, err);
   if (status) return status;
   size_t count;
   const trm_option *table = trm_model_options(&count);
@@ -65,14 +65,14 @@ static trm_status read_config(trm_model *m, trm_error *err) {
   return TRM_OK;
 }
 
-static trm_status check_variant(const trm_model *m, trm_error *err) {
+static trm_status model_check_variant(const trm_model *m, trm_error *err) {
   const char *text;
-  trm_status status = require_key(m, "trm.variant", &text, err);
+  trm_status status = model_require_key(m, "trm.variant", &text, err);
   if (status || strcmp(text, "raw") == 0 || strcmp(text, "ema") == 0) return status;
   return trm__fail(err, TRM_E_INPUT, m->path, "trm.variant is \"%.40s\", expected \"raw\" or \"ema\"", text);
 }
 
-static trm_status check_finite(const trm_model *m, const trm__st_tensor *t, trm_error *err) {
+static trm_status model_check_finite(const trm_model *m, const trm__st_tensor *t, trm_error *err) {
   int narrow = t->dtype == TRM__ST_BF16;
   for (size_t i = 0; i < t->elements; i++) {
     uint16_t half;
@@ -85,14 +85,14 @@ static trm_status check_finite(const trm_model *m, const trm__st_tensor *t, trm_
   return TRM_OK;
 }
 
-static trm_status check_tensor(const trm_model *m, const trm__param *p, trm_error *err) {
+static trm_status model_check_tensor(const trm_model *m, const trm__param *p, trm_error *err) {
   const trm__st_tensor *t = trm__st_find(&m->st, p->name);
   if (!t) return trm__fail(err, TRM_E_INPUT, m->path, "has no tensor \"%s\", which its configuration needs", p->name);
   if (t->dtype != TRM__ST_F32 && t->dtype != TRM__ST_BF16 && t->dtype != TRM__ST_I8)
     return trm__fail(err, TRM_E_INPUT, m->path, "tensor \"%s\" has dtype %s, expected F32, BF16 or I8", p->name,
                      trm__st_dtype_name(t->dtype));
   int fits = t->rank == p->rank && t->shape[0] == p->rows && (p->rank == 1 || t->shape[1] == p->cols);
-  if (fits) return t->dtype == TRM__ST_I8 ? trm__quantized_check(m, p, t, err) : check_finite(m, t, err);
+  if (fits) return t->dtype == TRM__ST_I8 ? trm__int8_check(&m->st, p, t, m->path, err) : model_check_finite(m, t, err);
   char wanted[64], found[200] = "";
   snprintf(wanted, sizeof wanted, p->rank == 1 ? "%d" : "%d, %d", p->rows, p->cols);
   for (int i = 0; i < t->rank; i++) {
@@ -103,41 +103,30 @@ static trm_status check_tensor(const trm_model *m, const trm__param *p, trm_erro
                    found, wanted);
 }
 
-/* The weight whose scales a tensor's name promises, when it is I8. */
-static int is_scale(const trm_model *m, const char *name) {
-  char weight[96];
-  size_t length = strlen(name), suffix = strlen(TRM__SCALE_SUFFIX);
-  if (length <= suffix || length - suffix >= sizeof weight || strcmp(name + length - suffix, TRM__SCALE_SUFFIX) != 0)
-    return 0;
-  (void)snprintf(weight, sizeof weight, "%.*s", (int)(length - suffix), name);
-  const trm__st_tensor *t = trm__st_find(&m->st, weight);
-  return t && t->dtype == TRM__ST_I8;
-}
-
-static trm_status check_tensors(trm_model *m, trm_error *err) {
+static trm_status model_check_tensors(trm_model *m, trm_error *err) {
   size_t expected = (size_t)m->params.count;
   for (int i = 0; i < m->params.count; i++) {
-    trm_status status = check_tensor(m, &m->params.item[i], err);
+    trm_status status = model_check_tensor(m, &m->params.item[i], err);
     if (status) return status;
     if (trm__st_find(&m->st, m->params.item[i].name)->dtype == TRM__ST_I8) expected++, m->quantized = 1;
   }
   if (m->st.count == expected) return TRM_OK;
   for (size_t i = 0; i < m->st.count; i++)
-    if (!trm__params_find(&m->params, m->st.tensor[i].name) && !is_scale(m, m->st.tensor[i].name))
+    if (!trm__params_find(&m->params, m->st.tensor[i].name) && !trm__int8_is_scale(&m->st, m->st.tensor[i].name))
       return trm__fail(err, TRM_E_INPUT, m->path, "tensor \"%.100s\" is not part of its configuration",
                        m->st.tensor[i].name);
   return trm__fail(err, TRM_E_INTERNAL, m->path, "tensor names are not unique");
 }
 
-static trm_status check_model(trm_model *m, trm_error *err) {
-  trm_status status = check_version(m, err);
-  if (!status) status = check_variant(m, err);
-  if (!status) status = read_config(m, err);
-  if (!status) status = check_tensors(m, err);
+static trm_status model_check(trm_model *m, trm_error *err) {
+  trm_status status = model_check_version(m, err);
+  if (!status) status = model_check_variant(m, err);
+  if (!status) status = model_read_config(m, err);
+  if (!status) status = model_check_tensors(m, err);
   return status;
 }
 
-static trm_status make(trm_model **out, const char *where, trm_error *err) {
+static trm_status model_new(trm_model **out, const char *where, trm_error *err) {
   trm_model *m = trm__calloc(1, sizeof *m);
   if (!m) return trm__fail_memory(err, where, sizeof *m);
   m->path = trm__strdup(where);
@@ -151,9 +140,9 @@ static trm_status make(trm_model **out, const char *where, trm_error *err) {
 
 trm_status trm_model_open(trm_model **out, const char *path, trm_error *err) {
   trm_model *m = NULL;
-  trm_status status = make(&m, path, err);
+  trm_status status = model_new(&m, path, err);
   if (!status) status = trm__st_open(&m->st, path, err);
-  if (!status) status = check_model(m, err);
+  if (!status) status = model_check(m, err);
   if (status) trm_model_close(&m);
   else *out = m;
   return status;
@@ -161,9 +150,9 @@ trm_status trm_model_open(trm_model **out, const char *path, trm_error *err) {
 
 trm_status trm__model_parse(trm_model **out, const void *data, size_t size, const char *where, trm_error *err) {
   trm_model *m = NULL;
-  trm_status status = make(&m, where, err);
+  trm_status status = model_new(&m, where, err);
   if (!status) status = trm__st_parse(&m->st, data, size, where, err);
-  if (!status) status = check_model(m, err);
+  if (!status) status = model_check(m, err);
   if (status) trm_model_close(&m);
   else *out = m;
   return status;
@@ -210,14 +199,14 @@ void trm__model_read(const trm_model *model, trm__weight_set *set) {
     const trm__param *p = &model->params.item[i];
     const trm__st_tensor *t = trm__st_find(&model->st, p->name);
     trm__real *to = trm__weight_set_tensor(set, &model->params, i);
-    if (t->dtype == TRM__ST_I8) trm__quantized_read(model, p, t, to);
+    if (t->dtype == TRM__ST_I8) trm__int8_read(&model->st, p, t, to);
     else trm__st_read_real(t, to);
   }
 }
 
 /* -- saving ------------------------------------------------------------------------------------------------------ */
 
-static int set_text(json_t *metadata, const char *key, const char *text) {
+static int metadata_set(json_t *metadata, const char *key, const char *text) {
   return json_object_set_new(metadata, key, json_string(text));
 }
 
@@ -230,29 +219,15 @@ char *trm__model_config_text(const trm_model_config *config) {
   return text;
 }
 
-trm_status trm__model_metadata(json_t **out, const trm_model *model, const trm__model_entry *entries, size_t count,
-                               trm_error *err) {
-  json_t *metadata = json_copy(model->st.metadata);
-  int failed = !metadata;
-  for (size_t i = 0; i < count && !failed; i++)
-    if (entries[i].text) failed = set_text(metadata, entries[i].key, entries[i].text);
-  if (!failed) {
-    *out = metadata;
-    return TRM_OK;
-  }
-  json_decref(metadata);
-  return trm__fail_memory(err, model->path, 4096);
-}
-
 /* The metadata object; NULL without memory (or when a text is not UTF-8). */
-static json_t *compose_metadata(const trm__model_write *what) {
+static json_t *metadata_compose(const trm__model_write *what) {
   json_t *metadata = json_object();
   char *text = trm__model_config_text(what->config);
   int failed = !metadata || !text;
-  if (!failed) failed = set_text(metadata, "trm.config", text);
-  if (!failed) failed = set_text(metadata, "trm.version", VERSION);
-  if (!failed) failed = set_text(metadata, "trm.variant", what->variant);
-  if (!failed && what->task) failed = set_text(metadata, "trm.task", what->task);
+  if (!failed) failed = metadata_set(metadata, "trm.config", text);
+  if (!failed) failed = metadata_set(metadata, "trm.version", VERSION);
+  if (!failed) failed = metadata_set(metadata, "trm.variant", what->variant);
+  if (!failed && what->task) failed = metadata_set(metadata, "trm.task", what->task);
   if (!failed && what->provenance) failed = json_object_update_missing(metadata, (json_t *)(uintptr_t)what->provenance);
   free(text);
   if (!failed) return metadata;
@@ -265,7 +240,7 @@ trm_status trm__model_save(const char *path, const trm__model_write *what, uint3
   size_t count = (size_t)params->count;
   trm_status status;
   trm__st_source *source = trm__calloc(count, sizeof *source);
-  json_t *metadata = compose_metadata(what);
+  json_t *metadata = metadata_compose(what);
   if (!source || !metadata) {
     status = trm__fail_memory(err, path, count * sizeof *source);
     goto done;

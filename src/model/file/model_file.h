@@ -1,12 +1,12 @@
 /* Model files: a weight set and its configuration as safetensors with metadata (include/trm/model.h).
  *
  * Metadata: "trm.config" (JSON with every key of trm_model_options), "trm.version" (who wrote it), "trm.variant" ("raw"
- * or "ema"), optionally "trm.task", "trm.card" (JSON: what the model was trained on and what it is worth),
+ * or "ema"), optionally "trm.task", "trm.card" (JSON: what the model was trained on and how well it solves),
  * "trm.quantized_from" and provenance. Tensors: those of the parameter table
  * (model/params.h) under the original's names, F32 or BF16, and no others.
  * Int8 weights: any matrix of a layer, NAME [out][in], may be I8 with numbers from -127 to 127 instead; then there is
  * NAME_scale [out], F64 and 0 or more, and weight [i][j] is NAME[i][j] * NAME_scale[i], rounded to fp32. (F64, so that
- * 127 * scale is exactly the row's largest number: what reads it back finds the same scale.) */
+ * 127 * scale is exactly the row's largest number, and quantizing the row again gives the same scale.) */
 #ifndef TRM_MODEL_FILE_MODEL_FILE_H
 #define TRM_MODEL_FILE_MODEL_FILE_H
 
@@ -33,13 +33,6 @@ char *trm__model_config_text(const trm_model_config *config);
 /* A card as it is kept in trm.card: a text that is checked to be a JSON object, without the space between its tokens.
  * Free with trm__free. TRM_E_INPUT for anything else and over 64 KiB. */
 trm_status trm__card_compact(char **out, const char *text, trm_error *err);
-
-/* The file's metadata with these entries set, those whose text is NULL left out: a new object in *out. */
-typedef struct trm__model_entry {
-  const char *key, *text;
-} trm__model_entry;
-trm_status trm__model_metadata(json_t **out, const trm_model *model, const trm__model_entry *entries, size_t count,
-                               trm_error *err);
 
 /* Reads the file's weights into a set opened for model->params. */
 void trm__model_read(const trm_model *model, trm__weight_set *set);

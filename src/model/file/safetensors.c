@@ -1,4 +1,4 @@
-/* Reading safetensors. The header comes from outside, so nothing in it is believed: every number is compared with the
+/* Reading safetensors. The header comes from outside, so nothing in it is trusted: every number is compared with the
  * file's size before it is used, and the tensors together must cover the data exactly once. */
 #include "model/file/safetensors.h"
 
@@ -18,19 +18,19 @@
 static const struct {
   const char *name;
   size_t size;
-} dtypes[] = {
+} st_dtypes[] = {
     [TRM__ST_BOOL] = {"BOOL", 1}, [TRM__ST_U8] = {"U8", 1},   [TRM__ST_I8] = {"I8", 1},     [TRM__ST_I16] = {"I16", 2},
     [TRM__ST_U16] = {"U16", 2},   [TRM__ST_F16] = {"F16", 2}, [TRM__ST_BF16] = {"BF16", 2}, [TRM__ST_I32] = {"I32", 4},
     [TRM__ST_U32] = {"U32", 4},   [TRM__ST_F32] = {"F32", 4}, [TRM__ST_F64] = {"F64", 8},   [TRM__ST_I64] = {"I64", 8},
     [TRM__ST_U64] = {"U64", 8},
 };
-#define DTYPES (sizeof dtypes / sizeof *dtypes)
+#define DTYPES (sizeof st_dtypes / sizeof *st_dtypes)
 
 const char *trm__st_dtype_name(trm__st_dtype dtype) {
-  return dtypes[dtype].name;
+  return st_dtypes[dtype].name;
 }
 size_t trm__st_dtype_size(trm__st_dtype dtype) {
-  return dtypes[dtype].size;
+  return st_dtypes[dtype].size;
 }
 
 /* What is being read, for the messages. */
@@ -41,15 +41,15 @@ typedef struct source {
   trm_error *err;
 } source;
 
-static trm_status bad(const source *s, const char *tensor, const char *what) {
+static trm_status tensor_fail(const source *s, const char *tensor, const char *what) {
   return trm__fail(s->err, TRM_E_INPUT, s->where, "tensor \"%.100s\": %s", tensor, what);
 }
 
-static trm_status read_dtype(const source *s, const char *name, const json_t *entry, trm__st_dtype *dtype) {
+static trm_status tensor_read_dtype(const source *s, const char *name, const json_t *entry, trm__st_dtype *dtype) {
   const char *text = json_string_value(json_object_get(entry, "dtype"));
-  if (!text) return bad(s, name, "has no dtype, expected a string such as \"F32\"");
+  if (!text) return tensor_fail(s, name, "has no dtype, expected a string such as \"F32\"");
   for (size_t i = 0; i < DTYPES; i++)
-    if (strcmp(text, dtypes[i].name) == 0) {
+    if (strcmp(text, st_dtypes[i].name) == 0) {
       *dtype = (trm__st_dtype)i;
       return TRM_OK;
     }
@@ -57,30 +57,31 @@ static trm_status read_dtype(const source *s, const char *name, const json_t *en
                    name, text);
 }
 
-static trm_status read_shape(const source *s, const char *name, const json_t *entry, trm__st_tensor *t) {
+static trm_status tensor_read_shape(const source *s, const char *name, const json_t *entry, trm__st_tensor *t) {
   const json_t *shape = json_object_get(entry, "shape");
-  if (!json_is_array(shape)) return bad(s, name, "has no shape, expected an array of sizes");
-  if (json_array_size(shape) > sizeof t->shape / sizeof *t->shape) return bad(s, name, "has more than 8 dimensions");
+  if (!json_is_array(shape)) return tensor_fail(s, name, "has no shape, expected an array of sizes");
+  if (json_array_size(shape) > sizeof t->shape / sizeof *t->shape)
+    return tensor_fail(s, name, "has more than 8 dimensions");
   t->rank = (int)json_array_size(shape);
   t->elements = 1;
   for (int i = 0; i < t->rank; i++) {
     const json_t *size = json_array_get(shape, (size_t)i);
     if (!json_is_integer(size) || json_integer_value(size) < 0)
-      return bad(s, name, "has a shape that is not made of whole numbers from 0");
+      return tensor_fail(s, name, "has a shape that is not made of whole numbers from 0");
     t->shape[i] = json_integer_value(size);
     if (!trm__mul_size(t->elements, (size_t)t->shape[i], &t->elements))
-      return bad(s, name, "has a shape whose product overflows");
+      return tensor_fail(s, name, "has a shape whose product overflows");
   }
-  if (!trm__mul_size(t->elements, dtypes[t->dtype].size, &t->bytes))
-    return bad(s, name, "has a shape whose size in bytes overflows");
+  if (!trm__mul_size(t->elements, st_dtypes[t->dtype].size, &t->bytes))
+    return tensor_fail(s, name, "has a shape whose size in bytes overflows");
   return TRM_OK;
 }
 
-static trm_status read_offsets(const source *s, const char *name, const json_t *entry, trm__st_tensor *t) {
+static trm_status tensor_read_offsets(const source *s, const char *name, const json_t *entry, trm__st_tensor *t) {
   const json_t *offsets = json_object_get(entry, "data_offsets");
   const json_t *first = json_array_get(offsets, 0), *second = json_array_get(offsets, 1);
   if (json_array_size(offsets) != 2 || !json_is_integer(first) || !json_is_integer(second))
-    return bad(s, name, "has no data_offsets, expected [begin, end]");
+    return tensor_fail(s, name, "has no data_offsets, expected [begin, end]");
   json_int_t begin = json_integer_value(first), end = json_integer_value(second);
   if (begin < 0 || end < begin || (uint64_t)end > s->size)
     return trm__fail(s->err, TRM_E_INPUT, s->where,
@@ -94,7 +95,7 @@ static trm_status read_offsets(const source *s, const char *name, const json_t *
   return TRM_OK;
 }
 
-static trm_status read_metadata(const source *s, const json_t *header, json_t **out) {
+static trm_status header_read_metadata(const source *s, const json_t *header, json_t **out) {
   json_t *metadata = json_object_get(header, "__metadata__");
   if (!metadata) {
     *out = json_object();
@@ -112,7 +113,7 @@ static trm_status read_metadata(const source *s, const json_t *header, json_t **
   return TRM_OK;
 }
 
-static int by_place(const void *a, const void *b) {
+static int tensors_by_place(const void *a, const void *b) {
   const trm__st_tensor *x = a, *y = b;
   if (x->data != y->data) return x->data < y->data ? -1 : 1;
   if (x->bytes != y->bytes) return x->bytes < y->bytes ? -1 : 1;
@@ -120,7 +121,7 @@ static int by_place(const void *a, const void *b) {
 }
 
 /* Sorted by place, each tensor must begin where the one before ended, and the last must end with the file. */
-static trm_status check_cover(const source *s, const trm__safetensors *st) {
+static trm_status tensors_check_cover(const source *s, const trm__safetensors *st) {
   size_t at = 0;
   for (size_t i = 0; i < st->count; i++) {
     size_t begin = (size_t)(st->tensor[i].data - s->data);
@@ -136,7 +137,7 @@ static trm_status check_cover(const source *s, const trm__safetensors *st) {
   return TRM_OK;
 }
 
-static trm_status read_tensors(const source *s, const json_t *header, trm__safetensors *st) {
+static trm_status tensors_read(const source *s, const json_t *header, trm__safetensors *st) {
   size_t count = 0, letters = 0;
   const char *key;
   json_t *entry;
@@ -152,21 +153,22 @@ static trm_status read_tensors(const source *s, const json_t *header, trm__safet
   json_object_foreach((json_t *)(uintptr_t)header, key, entry) {
     if (strcmp(key, "__metadata__") == 0) continue;
     trm__st_tensor *t = &st->tensor[st->count];
-    if (!json_is_object(entry)) return bad(s, key, "is not described by an object");
-    trm_status status = read_dtype(s, key, entry, &t->dtype);
-    if (!status) status = read_shape(s, key, entry, t);
-    if (!status) status = read_offsets(s, key, entry, t);
+    if (!json_is_object(entry)) return tensor_fail(s, key, "is not described by an object");
+    trm_status status = tensor_read_dtype(s, key, entry, &t->dtype);
+    if (!status) status = tensor_read_shape(s, key, entry, t);
+    if (!status) status = tensor_read_offsets(s, key, entry, t);
     if (status) return status;
     size_t length = strlen(key) + 1;
     t->name = memcpy(name, key, length);
     name += length;
     st->count++;
   }
-  if (st->count) qsort(st->tensor, st->count, sizeof *st->tensor, by_place);
-  return check_cover(s, st);
+  if (st->count) qsort(st->tensor, st->count, sizeof *st->tensor, tensors_by_place);
+  return tensors_check_cover(s, st);
 }
 
-static trm_status split(const unsigned char *data, size_t size, const char *where, uint64_t *header, trm_error *err) {
+static trm_status header_check(const unsigned char *data, size_t size, const char *where, uint64_t *header,
+                               trm_error *err) {
   if (size < 8)
     return trm__fail(err, TRM_E_INPUT, where,
                      "has %zu bytes, too few for a safetensors file (8 for the header's length)", size);
@@ -187,15 +189,15 @@ trm_status trm__st_parse(trm__safetensors *st, const void *data, size_t size, co
   memset(&parsed, 0, sizeof parsed);
   json_t *header = NULL;
   uint64_t length = 0;
-  trm_status status = split(data, size, where, &length, err);
+  trm_status status = header_check(data, size, where, &length, err);
   if (status) return status;
   const char *text = (const char *)data + 8;
   source s = {(const unsigned char *)data + 8 + length, size - 8 - (size_t)length, where, err};
   status = trm__json_parse(&header, text, (size_t)length, where, err);
   if (!status && !json_is_object(header))
     status = trm__fail(err, TRM_E_INPUT, where, "the header is not a JSON object");
-  if (!status) status = read_metadata(&s, header, &parsed.metadata);
-  if (!status) status = read_tensors(&s, header, &parsed);
+  if (!status) status = header_read_metadata(&s, header, &parsed.metadata);
+  if (!status) status = tensors_read(&s, header, &parsed);
   json_decref(header);
   if (status) trm__st_close(&parsed);
   else *st = parsed;

@@ -55,7 +55,7 @@ const trm__st_tensor *trm__st_find(const trm__safetensors *st, const char *name)
 const char *trm__st_dtype_name(trm__st_dtype dtype);
 size_t trm__st_dtype_size(trm__st_dtype dtype);
 
-/* Numbers of a F32, F64, BF16, F16 or integer tensor as trm__real or double; count must equal tensor->elements. */
+/* The elements of a tensor of any type, converted: out [tensor->elements]. */
 void trm__st_read_real(const trm__st_tensor *tensor, trm__real *out);
 void trm__st_read_double(const trm__st_tensor *tensor, double *out);
 

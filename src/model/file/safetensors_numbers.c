@@ -10,14 +10,14 @@
 
 /* -- reading ----------------------------------------------------------------------------------------------------- */
 
-static double from_half(uint16_t bits) {
+static double half_to_double(uint16_t bits) {
   int exponent = bits >> 10 & 31, fraction = bits & 1023;
   double sign = bits >> 15 ? -1 : 1;
   if (exponent == 31) return fraction ? (double)NAN : sign * (double)INFINITY;
   return sign * (exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24));
 }
 
-static float from_bf16(uint16_t bits) {
+static float bf16_to_float(uint16_t bits) {
   uint32_t wide = (uint32_t)bits << 16;
   float value;
   memcpy(&value, &wide, sizeof value);
@@ -31,7 +31,7 @@ static float from_bf16(uint16_t bits) {
     return expression;                                                                                                 \
   }
 
-static double load(trm__st_dtype dtype, const unsigned char *at) {
+static double element_read(trm__st_dtype dtype, const unsigned char *at) {
   switch (dtype) {
   case TRM__ST_BOOL:
   case TRM__ST_U8:
@@ -43,9 +43,9 @@ static double load(trm__st_dtype dtype, const unsigned char *at) {
   case TRM__ST_U16:
     LOAD(uint16_t, x)
   case TRM__ST_F16:
-    LOAD(uint16_t, from_half(x))
+    LOAD(uint16_t, half_to_double(x))
   case TRM__ST_BF16:
-    LOAD(uint16_t, (double)from_bf16(x))
+    LOAD(uint16_t, (double)bf16_to_float(x))
   case TRM__ST_I32:
     LOAD(int32_t, x)
   case TRM__ST_U32:
@@ -64,7 +64,7 @@ static double load(trm__st_dtype dtype, const unsigned char *at) {
 
 void trm__st_read_double(const trm__st_tensor *tensor, double *out) {
   size_t size = trm__st_dtype_size(tensor->dtype);
-  for (size_t i = 0; i < tensor->elements; i++) out[i] = load(tensor->dtype, tensor->data + i * size);
+  for (size_t i = 0; i < tensor->elements; i++) out[i] = element_read(tensor->dtype, tensor->data + i * size);
 }
 
 void trm__st_read_real(const trm__st_tensor *tensor, trm__real *out) {
@@ -73,7 +73,8 @@ void trm__st_read_real(const trm__st_tensor *tensor, trm__real *out) {
     if (tensor->bytes) memcpy(out, tensor->data, tensor->bytes); /* keeps the bits of NaNs too */
     return;
   }
-  for (size_t i = 0; i < tensor->elements; i++) out[i] = (trm__real)load(tensor->dtype, tensor->data + i * size);
+  for (size_t i = 0; i < tensor->elements; i++)
+    out[i] = (trm__real)element_read(tensor->dtype, tensor->data + i * size);
 }
 
 /* -- writing ----------------------------------------------------------------------------------------------------- */
@@ -84,20 +85,20 @@ trm__st_source trm__st_source_of(const trm__st_tensor *t) {
   return source;
 }
 
-static uint16_t to_bf16(float value) {
+static uint16_t float_to_bf16(float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
   if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(bits >> 16 | 0x40u); /* a NaN stays one */
   return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
-static size_t elements_of(const trm__st_source *t) {
+static size_t source_elements(const trm__st_source *t) {
   size_t elements = 1;
   for (int i = 0; i < t->rank; i++) elements *= (size_t)t->shape[i];
   return elements;
 }
 
-static json_t *describe(const trm__st_source *t, size_t begin, size_t end) {
+static json_t *source_describe(const trm__st_source *t, size_t begin, size_t end) {
   json_t *shape = json_array();
   for (int i = 0; i < t->rank && shape; i++)
     if (json_array_append_new(shape, json_integer(t->shape[i]))) {
@@ -109,15 +110,15 @@ static json_t *describe(const trm__st_source *t, size_t begin, size_t end) {
 }
 
 /* The header's text, padded with spaces to a multiple of 8; NULL without memory. Free with trm__free. */
-static char *compose_header(const json_t *metadata, const trm__st_source *tensors, size_t count, size_t *length) {
+static char *header_compose(const json_t *metadata, const trm__st_source *tensors, size_t count, size_t *length) {
   char *text = NULL, *padded = NULL;
   size_t at = 0;
   json_t *header = json_object();
   if (!header) return NULL;
   if (metadata && json_object_set(header, "__metadata__", (json_t *)(uintptr_t)metadata)) goto done;
   for (size_t i = 0; i < count; i++) {
-    size_t end = at + elements_of(&tensors[i]) * trm__st_dtype_size(tensors[i].dtype);
-    if (json_object_set_new(header, tensors[i].name, describe(&tensors[i], at, end))) goto done;
+    size_t end = at + source_elements(&tensors[i]) * trm__st_dtype_size(tensors[i].dtype);
+    if (json_object_set_new(header, tensors[i].name, source_describe(&tensors[i], at, end))) goto done;
     at = end;
   }
   text = json_dumps(header, JSON_COMPACT);
@@ -134,18 +135,18 @@ done:
   return padded;
 }
 
-static trm_status write_numbers(trm__writer *w, const trm__st_source *t, trm_error *err) {
+static trm_status source_write_converted(trm__writer *w, const trm__st_source *t, trm_error *err) {
   enum { CHUNK = 4096 };
   float wide[CHUNK];
   uint16_t narrow[CHUNK];
   const trm__real *from = t->data;
-  size_t left = elements_of(t);
+  size_t left = source_elements(t);
   trm_status status = TRM_OK;
   while (left && !status) {
     size_t n = left < CHUNK ? left : CHUNK;
     for (size_t i = 0; i < n; i++) wide[i] = (float)from[i];
     if (t->dtype == TRM__ST_BF16)
-      for (size_t i = 0; i < n; i++) narrow[i] = to_bf16(wide[i]);
+      for (size_t i = 0; i < n; i++) narrow[i] = float_to_bf16(wide[i]);
     status = t->dtype == TRM__ST_BF16 ? trm__writer_write(w, narrow, n * sizeof *narrow, err)
                                       : trm__writer_write(w, wide, n * sizeof *wide, err);
     from += n;
@@ -154,12 +155,12 @@ static trm_status write_numbers(trm__writer *w, const trm__st_source *t, trm_err
   return status;
 }
 
-static trm_status write_tensor(trm__writer *w, const trm__st_source *t, trm_error *err) {
-  size_t bytes = elements_of(t) * trm__st_dtype_size(t->dtype);
+static trm_status source_write(trm__writer *w, const trm__st_source *t, trm_error *err) {
+  size_t bytes = source_elements(t) * trm__st_dtype_size(t->dtype);
   if (!t->data_is_real) return bytes ? trm__writer_write(w, t->data, bytes, err) : TRM_OK;
   if (t->dtype == TRM__ST_F32 && sizeof(trm__real) == sizeof(float))
     return bytes ? trm__writer_write(w, t->data, bytes, err) : TRM_OK;
-  if (t->dtype == TRM__ST_F32 || t->dtype == TRM__ST_BF16) return write_numbers(w, t, err);
+  if (t->dtype == TRM__ST_F32 || t->dtype == TRM__ST_BF16) return source_write_converted(w, t, err);
   return trm__fail(err, TRM_E_INTERNAL, t->name, "numbers can be written as F32 or BF16, not as %s",
                    trm__st_dtype_name(t->dtype));
 }
@@ -168,13 +169,13 @@ trm_status trm__st_write(const char *path, const json_t *metadata, const trm__st
                          uint32_t *crc, trm_error *err) {
   trm__writer *w = NULL;
   size_t length = 0;
-  char *header = compose_header(metadata, tensors, count, &length);
+  char *header = header_compose(metadata, tensors, count, &length);
   if (!header) return trm__fail_memory(err, path, length);
   uint64_t prefix = length;
   trm_status status = trm__writer_open(&w, path, err);
   if (!status) status = trm__writer_write(w, &prefix, sizeof prefix, err);
   if (!status) status = trm__writer_write(w, header, length, err);
-  for (size_t i = 0; i < count && !status; i++) status = write_tensor(w, &tensors[i], err);
+  for (size_t i = 0; i < count && !status; i++) status = source_write(w, &tensors[i], err);
   if (!status && crc) *crc = trm__writer_crc(w);
   if (!status) status = trm__writer_commit(&w, err);
   else trm__writer_abort(&w);

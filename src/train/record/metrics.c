@@ -23,8 +23,8 @@ typedef struct line {
   size_t used;
 } line;
 
-static void put(line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(line *l, const char *format, ...) {
+static void line_put(line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void line_put(line *l, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
   int n = vsnprintf(l->text + l->used, LINE - l->used, format, arguments);
@@ -32,40 +32,40 @@ static void put(line *l, const char *format, ...) {
   if (n > 0 && (size_t)n < LINE - l->used) l->used += (size_t)n;
 }
 
-static void put_number(line *l, const char *key, double value) {
-  if (isfinite(value)) put(l, ", \"%s\": %.9g", key, value);
-  else put(l, ", \"%s\": null", key);
+static void line_put_number(line *l, const char *key, double value) {
+  if (isfinite(value)) line_put(l, ", \"%s\": %.9g", key, value);
+  else line_put(l, ", \"%s\": null", key);
 }
 
-static void format_line(line *l, const trm__record *r) {
-  put(l, "{\"step\": %" PRId64, r->step);
-  put_number(l, "loss", r->update.loss);
-  put_number(l, "lm_loss", r->update.lm_loss);
-  put_number(l, "halt_loss", r->update.halt_loss);
-  put_number(l, "q_halt", r->update.q_halt);
-  put_number(l, "exact_accuracy", trm__metrics_exact_accuracy(&r->recent));
-  put_number(l, "token_accuracy", trm__metrics_token_accuracy(&r->recent));
-  put_number(l, "mean_steps", trm__metrics_mean_steps(&r->recent));
-  put_number(l, "lr", r->update.lr);
-  put_number(l, "grad_norm", r->update.grad_norm);
+static void metrics_format(line *l, const trm__record *r) {
+  line_put(l, "{\"step\": %" PRId64, r->step);
+  line_put_number(l, "loss", r->update.loss);
+  line_put_number(l, "lm_loss", r->update.lm_loss);
+  line_put_number(l, "halt_loss", r->update.halt_loss);
+  line_put_number(l, "q_halt", r->update.q_halt);
+  line_put_number(l, "exact_accuracy", trm__score_exact_accuracy(&r->recent));
+  line_put_number(l, "token_accuracy", trm__score_token_accuracy(&r->recent));
+  line_put_number(l, "mean_steps", trm__score_mean_steps(&r->recent));
+  line_put_number(l, "lr", r->update.lr);
+  line_put_number(l, "grad_norm", r->update.grad_norm);
   if (r->evaluated) {
-    put_number(l, "valid_exact", r->valid_exact);
-    put_number(l, "valid_token", r->valid_token);
-    put_number(l, "best_exact", r->best_exact);
+    line_put_number(l, "valid_exact", r->valid_exact);
+    line_put_number(l, "valid_token", r->valid_token);
+    line_put_number(l, "best_exact", r->best_exact);
   }
-  put_number(l, "seconds", r->seconds);
-  put_number(l, "examples_per_second", r->examples_per_second);
-  put(l, "}\n");
+  line_put_number(l, "seconds", r->seconds);
+  line_put_number(l, "examples_per_second", r->examples_per_second);
+  line_put(l, "}\n");
 }
 
-static trm_status add_events(trm__events *events, const trm__record *r, trm_error *err) {
+static trm_status metrics_add_events(trm__events *events, const trm__record *r, trm_error *err) {
   trm__scalar scalar[] = {{"train/loss", r->update.loss},
                           {"train/lm_loss", r->update.lm_loss},
                           {"train/halt_loss", r->update.halt_loss},
                           {"train/q_halt", r->update.q_halt},
-                          {"train/exact_accuracy", trm__metrics_exact_accuracy(&r->recent)},
-                          {"train/token_accuracy", trm__metrics_token_accuracy(&r->recent)},
-                          {"train/mean_steps", trm__metrics_mean_steps(&r->recent)},
+                          {"train/exact_accuracy", trm__score_exact_accuracy(&r->recent)},
+                          {"train/token_accuracy", trm__score_token_accuracy(&r->recent)},
+                          {"train/mean_steps", trm__score_mean_steps(&r->recent)},
                           {"train/lr", r->update.lr},
                           {"train/grad_norm", r->update.grad_norm},
                           {"train/examples_per_second", r->examples_per_second},
@@ -77,8 +77,8 @@ static trm_status add_events(trm__events *events, const trm__record *r, trm_erro
 
 /* -- the file ------------------------------------------------------------------------------------------------------ */
 
-/* The length of the leading whole lines of updates up to `step`; *lines: how many. */
-static off_t kept_length(FILE *file, int64_t step, int64_t *last) {
+/* Bytes of the leading whole lines of updates up to `step`; *last: the update of the last of them, 0: there is none. */
+static off_t metrics_kept_length(FILE *file, int64_t step, int64_t *last) {
   char text[LINE];
   off_t kept = 0;
   *last = 0;
@@ -92,12 +92,12 @@ static off_t kept_length(FILE *file, int64_t step, int64_t *last) {
   return kept;
 }
 
-static trm_status cut(const char *path, int64_t step, const trm__log *log, trm_error *err) {
+static trm_status metrics_cut(const char *path, int64_t step, const trm__log *log, trm_error *err) {
   FILE *file = fopen(path, "re");
   if (!file && errno == ENOENT) return TRM_OK;
   if (!file) return trm__fail_errno(err, path, "cannot be opened");
   int64_t last;
-  off_t kept = kept_length(file, step, &last);
+  off_t kept = metrics_kept_length(file, step, &last);
   fclose(file);
   if (truncate(path, kept) != 0) return trm__fail_errno(err, path, "cannot be cut to update %" PRId64, step);
   if (last == 0 && step > 0)
@@ -109,7 +109,7 @@ trm_status trm__recorder_open(trm__recorder *recorder, const trm__run *run, int6
                               trm_error *err) {
   *recorder = (trm__recorder){.fd = -1, .events = {.fd = -1}};
   trm__run_path(run, "metrics.jsonl", recorder->path);
-  trm_status status = cut(recorder->path, step, log, err);
+  trm_status status = metrics_cut(recorder->path, step, log, err);
   if (status) return status;
   recorder->fd = open(recorder->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (recorder->fd < 0) return trm__fail_errno(err, recorder->path, "cannot be opened for writing");
@@ -126,9 +126,9 @@ void trm__recorder_close(trm__recorder *recorder) {
 
 trm_status trm__recorder_add(trm__recorder *recorder, const trm__record *record, trm_error *err) {
   line l = {.used = 0};
-  format_line(&l, record);
+  metrics_format(&l, record);
   trm_status status = trm__file_append(recorder->fd, recorder->path, l.text, l.used, err);
-  return status ? status : add_events(&recorder->events, record, err);
+  return status ? status : metrics_add_events(&recorder->events, record, err);
 }
 
 trm_status trm__recorder_sync(trm__recorder *recorder, trm_error *err) {

@@ -11,12 +11,12 @@
 #include "train/history.h"
 #include "train/record/tensorboard.h"
 #include "train/run/directory.h"
-#include "train/trainer.h"
+#include "train/update.h"
 
 typedef struct trm__record {
   int64_t step;
   trm__update update;
-  trm__metrics recent;
+  trm__score recent;
   int evaluated;
   double valid_exact, valid_token, best_exact;
   double seconds, examples_per_second;

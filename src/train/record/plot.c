@@ -13,10 +13,10 @@
 
 #define FILE_LIMIT ((size_t)1 << 30) /* bytes of a metrics.jsonl */
 
-static const char *const keys[TRM__PLOT_KEYS] = {"loss", "exact_accuracy", "token_accuracy", "mean_steps",
-                                                 "lr",   "valid_exact"};
+static const char *const plot_keys[TRM__PLOT_KEYS] = {"loss", "exact_accuracy", "token_accuracy", "mean_steps",
+                                                      "lr",   "valid_exact"};
 
-static trm_status grow(trm__plot_run *run, const char *path, trm_error *err) {
+static trm_status plot_grow(trm__plot_run *run, const char *path, trm_error *err) {
   size_t room = run->room ? 2 * run->room : 1024;
   double *step = trm__realloc(run->step, room, sizeof *step);
   if (step) run->step = step;
@@ -31,13 +31,13 @@ static trm_status grow(trm__plot_run *run, const char *path, trm_error *err) {
   return TRM_OK;
 }
 
-static trm_status add_line(trm__plot_run *run, const char *text, size_t size, const char *path, size_t line,
-                           trm_error *err) {
+static trm_status plot_add_line(trm__plot_run *run, const char *text, size_t size, const char *path, size_t line,
+                                trm_error *err) {
   char where[600];
   json_t *json = NULL;
   snprintf(where, sizeof where, "%.500s:%zu", path, line);
   if (run->n == run->room) {
-    trm_status status = grow(run, path, err);
+    trm_status status = plot_grow(run, path, err);
     if (status) return status;
   }
   trm_status status = trm__json_parse(&json, text, size, where, err);
@@ -48,7 +48,7 @@ static trm_status add_line(trm__plot_run *run, const char *text, size_t size, co
   } else {
     run->step[run->n] = json_number_value(step);
     for (int k = 0; k < TRM__PLOT_KEYS; k++) {
-      const json_t *value = json_object_get(json, keys[k]);
+      const json_t *value = json_object_get(json, plot_keys[k]);
       run->value[k][run->n] = json_is_number(value) ? json_number_value(value) : NAN;
     }
     run->n++;
@@ -58,7 +58,7 @@ static trm_status add_line(trm__plot_run *run, const char *text, size_t size, co
 }
 
 /* A last line without its end is being written, or was torn by a crash: it is left out. */
-static trm_status read_run(trm__plot_run *run, const char *folder, trm_error *err) {
+static trm_status plot_read_run(trm__plot_run *run, const char *folder, trm_error *err) {
   char *text = NULL;
   size_t size, line = 1;
   char *path = trm__format("%s/metrics.jsonl", folder);
@@ -67,7 +67,7 @@ static trm_status read_run(trm__plot_run *run, const char *folder, trm_error *er
   if (!status) {
     char *end;
     for (char *p = text; !status && (end = memchr(p, '\n', size - (size_t)(p - text))); p = end + 1)
-      status = add_line(run, p, (size_t)(end - p), path, line++, err);
+      status = plot_add_line(run, p, (size_t)(end - p), path, line++, err);
     if (!status && run->n == 0) status = trm__fail(err, TRM_E_INPUT, path, "holds no updates yet");
   }
   trm__free(text);
@@ -75,7 +75,7 @@ static trm_status read_run(trm__plot_run *run, const char *folder, trm_error *er
   return status;
 }
 
-static const char *base_name(const char *path) {
+static const char *path_base_name(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash && slash[1] ? slash + 1 : path;
 }
@@ -85,8 +85,8 @@ trm_status trm_plot(const char *const *runs, size_t count, const char *out, trm_
   trm__plot_run *list = trm__calloc(count, sizeof *list);
   trm_status status = list ? TRM_OK : trm__fail_memory(err, out, count * sizeof *list);
   for (size_t i = 0; i < count && !status; i++) {
-    list[i].name = base_name(runs[i]);
-    status = read_run(&list[i], runs[i], err);
+    list[i].name = path_base_name(runs[i]);
+    status = plot_read_run(&list[i], runs[i], err);
   }
   if (!status) status = trm__plot_write(out, list, count, err);
   for (size_t i = 0; list && i < count; i++) {

@@ -16,8 +16,8 @@
 #define TICKS 6       /* of an axis at most */
 
 /* Colours that people with colour blindness can tell apart (Okabe and Ito). */
-static const char *const colour[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333"};
-#define COLOURS (sizeof colour / sizeof *colour)
+static const char *const plot_colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333"};
+#define COLOURS (sizeof plot_colours / sizeof *plot_colours)
 
 typedef struct series {
   enum trm__plot_key key;
@@ -32,7 +32,7 @@ typedef struct graph {
   int fraction; /* 1: the axis is 0 to 1 */
 } graph;
 
-static const graph panels[] = {
+static const graph plot_panels[] = {
     {"Loss", {{TRM__PLOT_LOSS, "loss", "", 0}}, 1, 0},
     {"Accuracy",
      {{TRM__PLOT_EXACT, "exact, training", "", 0},
@@ -43,7 +43,7 @@ static const graph panels[] = {
     {"Supervision steps to halt", {{TRM__PLOT_STEPS, "steps", "", 0}}, 1, 0},
     {"Learning rate", {{TRM__PLOT_LR, "lr", "", 0}}, 1, 0},
 };
-#define PANELS (sizeof panels / sizeof *panels)
+#define PANELS (sizeof plot_panels / sizeof *plot_panels)
 
 /* An axis from low to high (both in the scale's own numbers: decimal logarithms when log is set). */
 typedef struct axis {
@@ -61,8 +61,8 @@ typedef struct picture {
   axis x, y;
 } picture;
 
-static void put(picture *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(picture *p, const char *format, ...) {
+static void svg_put(picture *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void svg_put(picture *p, const char *format, ...) {
   char text[1024];
   va_list arguments;
   va_start(arguments, format);
@@ -73,20 +73,20 @@ static void put(picture *p, const char *format, ...) {
   p->status = trm__writer_write(p->writer, text, size, p->err);
 }
 
-static void put_text(picture *p, const char *text) {
+static void svg_put_text(picture *p, const char *text) {
   for (int left = 100; *text && left > 0; text++, left--) {
-    if (*text == '&') put(p, "&amp;");
-    else if (*text == '<') put(p, "&lt;");
-    else if (*text == '>') put(p, "&gt;");
-    else if ((unsigned char)*text < ' ') put(p, "?");
-    else put(p, "%c", *text);
+    if (*text == '&') svg_put(p, "&amp;");
+    else if (*text == '<') svg_put(p, "&lt;");
+    else if (*text == '>') svg_put(p, "&gt;");
+    else if ((unsigned char)*text < ' ') svg_put(p, "?");
+    else svg_put(p, "%c", *text);
   }
 }
 
 /* -- axes ---------------------------------------------------------------------------------------------------------- */
 
 /* 1, 2 or 5 times a power of ten, so that at most TICKS steps cover the span. */
-static double tick_of(double span) {
+static double axis_tick(double span) {
   double power = pow(10, floor(log10(span / TICKS)));
   static const double step[] = {1, 2, 5};
   for (int i = 0; i < 3; i++)
@@ -94,28 +94,28 @@ static double tick_of(double span) {
   return 10 * power;
 }
 
-static axis linear_axis(double low, double high) {
+static axis axis_linear(double low, double high) {
   if (!(high > low)) high = low + (low != 0 ? fabs(low) : 1);
-  axis a = {.low = low, .high = high, .tick = tick_of(high - low)};
+  axis a = {.low = low, .high = high, .tick = axis_tick(high - low)};
   a.high = ceil(high / a.tick - 1e-9) * a.tick;
   return a;
 }
 
-static double place(const axis *a, double value) {
+static double axis_place(const axis *a, double value) {
   return ((a->log ? log10(value) : value) - a->low) / (a->high - a->low);
 }
 
-static double x_of(const picture *p, double step) {
-  return p->left + PANEL_WIDTH * place(&p->x, step);
+static double svg_x(const picture *p, double step) {
+  return p->left + PANEL_WIDTH * axis_place(&p->x, step);
 }
 
-static double y_of(const picture *p, double value) {
-  double at = place(&p->y, value);
+static double svg_y(const picture *p, double value) {
+  double at = axis_place(&p->y, value);
   return p->top + PANEL_HEIGHT * (1 - (at < 0 ? 0 : at > 1 ? 1 : at));
 }
 
 /* The least positive and the greatest value of a panel; the number of values. */
-static size_t range_of(const picture *p, const graph *panel, double *least, double *most) {
+static size_t panel_range(const picture *p, const graph *panel, double *least, double *most) {
   size_t n = 0;
   *least = INFINITY, *most = 0;
   for (size_t r = 0; r < p->count; r++) {
@@ -133,38 +133,39 @@ static size_t range_of(const picture *p, const graph *panel, double *least, doub
 }
 
 /* Linear from zero, or logarithmic over whole powers of ten when the values span more than a factor of fifty. */
-static axis value_axis(const picture *p, const graph *panel) {
+static axis panel_axis(const picture *p, const graph *panel) {
   double least, most;
-  if (panel->fraction) return linear_axis(0, 1);
-  if (range_of(p, panel, &least, &most) == 0 || most <= 0) return linear_axis(0, 1);
-  if (panel->series[0].key != TRM__PLOT_LOSS || most / least <= 50) return linear_axis(0, most);
+  if (panel->fraction) return axis_linear(0, 1);
+  if (panel_range(p, panel, &least, &most) == 0 || most <= 0) return axis_linear(0, 1);
+  if (panel->series[0].key != TRM__PLOT_LOSS || most / least <= 50) return axis_linear(0, most);
   axis a = {.low = floor(log10(least)), .high = ceil(log10(most)), .tick = 1, .log = 1};
   if (!(a.high > a.low)) a.high = a.low + 1;
   return a;
 }
 
-static void draw_axes(picture *p, const graph *panel) {
+static void svg_draw_axes(picture *p, const graph *panel) {
   double bottom = p->top + PANEL_HEIGHT, right = p->left + PANEL_WIDTH;
-  put(p, "<text class=\"title\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", p->left, p->top - 12, panel->title);
+  svg_put(p, "<text class=\"title\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", p->left, p->top - 12, panel->title);
   for (double t = ceil(p->y.low / p->y.tick - 1e-9) * p->y.tick; t <= p->y.high + 1e-9 * p->y.tick; t += p->y.tick) {
     double y = bottom - PANEL_HEIGHT * (t - p->y.low) / (p->y.high - p->y.low);
     double value = p->y.log ? pow(10, t) : fabs(t) < 1e-9 * p->y.tick ? 0 : t;
-    put(p, "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", p->left, y, right, y);
-    put(p, "<text class=\"tick\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">%.4g</text>\n", p->left - 7, y + 4, value);
+    svg_put(p, "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", p->left, y, right, y);
+    svg_put(p, "<text class=\"tick\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">%.4g</text>\n", p->left - 7, y + 4,
+            value);
   }
   for (double t = 0; t <= p->x.high + 1e-9 * p->x.tick; t += p->x.tick) {
-    double x = x_of(p, t);
-    put(p, "<line class=\"axis\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", x, bottom, x, bottom + 5);
-    put(p, "<text class=\"tick\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">%.7g</text>\n", x, bottom + 19, t);
+    double x = svg_x(p, t);
+    svg_put(p, "<line class=\"axis\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", x, bottom, x, bottom + 5);
+    svg_put(p, "<text class=\"tick\" text-anchor=\"middle\" x=\"%.1f\" y=\"%.1f\">%.7g</text>\n", x, bottom + 19, t);
   }
-  put(p, "<path class=\"axis\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n", p->left, p->top, bottom, right);
-  put(p, "<text class=\"tick\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">update</text>\n", right, bottom + 35);
+  svg_put(p, "<path class=\"axis\" d=\"M%.1f %.1fV%.1fH%.1f\"/>\n", p->left, p->top, bottom, right);
+  svg_put(p, "<text class=\"tick\" text-anchor=\"end\" x=\"%.1f\" y=\"%.1f\">update</text>\n", right, bottom + 35);
 }
 
 /* -- lines --------------------------------------------------------------------------------------------------------- */
 
 /* The next point of a line: the mean of the finite values of a stretch. Returns 0 when a stretch has none. */
-static int stretch_mean(const trm__plot_run *run, const double *value, size_t from, size_t to, double *x, double *y) {
+static int series_mean(const trm__plot_run *run, const double *value, size_t from, size_t to, double *x, double *y) {
   size_t n = 0;
   *x = *y = 0;
   for (size_t i = from; i < to; i++) {
@@ -177,84 +178,85 @@ static int stretch_mean(const trm__plot_run *run, const double *value, size_t fr
   return n > 0;
 }
 
-static void draw_series(picture *p, const trm__plot_run *run, const series *s, const char *stroke) {
+static void svg_draw_series(picture *p, const trm__plot_run *run, const series *s, const char *stroke) {
   const double *value = run->value[s->key];
   size_t stretches = run->n < STRETCHES ? run->n : STRETCHES, drawn = 0;
   double x, y;
-  put(p, "<path class=\"line\" stroke=\"%s\" stroke-dasharray=\"%s\" d=\"", stroke, s->dash[0] ? s->dash : "none");
+  svg_put(p, "<path class=\"line\" stroke=\"%s\" stroke-dasharray=\"%s\" d=\"", stroke, s->dash[0] ? s->dash : "none");
   for (size_t i = 0; i < stretches; i++) {
-    if (!stretch_mean(run, value, i * run->n / stretches, (i + 1) * run->n / stretches, &x, &y)) continue;
+    if (!series_mean(run, value, i * run->n / stretches, (i + 1) * run->n / stretches, &x, &y)) continue;
     if (p->y.log && y <= 0) continue;
-    put(p, "%c%.1f %.1f", drawn++ ? 'L' : 'M', x_of(p, x), y_of(p, y));
+    svg_put(p, "%c%.1f %.1f", drawn++ ? 'L' : 'M', svg_x(p, x), svg_y(p, y));
   }
-  put(p, "\"/>\n");
+  svg_put(p, "\"/>\n");
   for (size_t i = 0; i < stretches && (s->marks || drawn == 1); i++)
-    if (stretch_mean(run, value, i * run->n / stretches, (i + 1) * run->n / stretches, &x, &y))
-      put(p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", x_of(p, x), y_of(p, y), stroke);
+    if (series_mean(run, value, i * run->n / stretches, (i + 1) * run->n / stretches, &x, &y))
+      svg_put(p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", svg_x(p, x), svg_y(p, y), stroke);
 }
 
 /* What the kinds of lines mean, at the panel's upper right, when there is more than one kind. */
-static void draw_kinds(picture *p, const graph *panel) {
+static void svg_draw_kinds(picture *p, const graph *panel) {
   double right = p->left + PANEL_WIDTH, x = right - 3 * 120;
   for (int i = 0; i < panel->count && panel->count > 1; i++, x += 120) {
     const series *s = &panel->series[i];
-    put(p, "<path class=\"line\" stroke=\"#555\" stroke-dasharray=\"%s\" d=\"M%.1f %.1fh24\"/>",
-        s->dash[0] ? s->dash : "none", x, p->top - 16);
-    if (s->marks) put(p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"#555\"/>", x + 12, p->top - 16);
-    put(p, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x + 29, p->top - 12, s->name);
+    svg_put(p, "<path class=\"line\" stroke=\"#555\" stroke-dasharray=\"%s\" d=\"M%.1f %.1fh24\"/>",
+            s->dash[0] ? s->dash : "none", x, p->top - 16);
+    if (s->marks) svg_put(p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"#555\"/>", x + 12, p->top - 16);
+    svg_put(p, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x + 29, p->top - 12, s->name);
   }
 }
 
-static void draw_panel(picture *p, const graph *panel) {
-  p->y = value_axis(p, panel);
-  draw_axes(p, panel);
-  draw_kinds(p, panel);
+static void svg_draw_panel(picture *p, const graph *panel) {
+  p->y = panel_axis(p, panel);
+  svg_draw_axes(p, panel);
+  svg_draw_kinds(p, panel);
   for (size_t r = 0; r < p->count; r++)
-    for (int s = 0; s < panel->count; s++) draw_series(p, &p->runs[r], &panel->series[s], colour[r % COLOURS]);
+    for (int s = 0; s < panel->count; s++)
+      svg_draw_series(p, &p->runs[r], &panel->series[s], plot_colours[r % COLOURS]);
 }
 
 /* -- the whole ----------------------------------------------------------------------------------------------------- */
 
-static void draw_legend(picture *p) {
+static void svg_draw_legend(picture *p) {
   for (size_t r = 0; r < p->count; r++) {
     double x = 70 + 240 * (double)(r % 4), y = 30 + 20 * (double)(r / 4);
-    put(p, "<path class=\"line\" stroke=\"%s\" d=\"M%.1f %.1fh26\"/><text x=\"%.1f\" y=\"%.1f\">", colour[r % COLOURS],
-        x, y - 4, x + 34, y);
-    put_text(p, p->runs[r].name);
-    put(p, "</text>\n");
+    svg_put(p, "<path class=\"line\" stroke=\"%s\" d=\"M%.1f %.1fh26\"/><text x=\"%.1f\" y=\"%.1f\">",
+            plot_colours[r % COLOURS], x, y - 4, x + 34, y);
+    svg_put_text(p, p->runs[r].name);
+    svg_put(p, "</text>\n");
   }
 }
 
-static double last_step(const picture *p) {
+static double svg_last_step(const picture *p) {
   double last = 1;
   for (size_t r = 0; r < p->count; r++) last = fmax(last, p->runs[r].step[p->runs[r].n - 1]);
   return last;
 }
 
-static void draw(picture *p) {
+static void svg_draw(picture *p) {
   double head = 40 + 20 * (double)((p->count + 3) / 4), row = PANEL_HEIGHT + 95;
   double height = head + row * (double)((PANELS + 1) / 2) + 5;
-  put(p, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\">\n", WIDTH,
-      height, WIDTH, height);
-  put(p, "<style>text{font:13px Helvetica,Arial,sans-serif;fill:#222}.title{font-size:14px;font-weight:bold}"
-         ".tick{font-size:11px;fill:#555}.grid{stroke:#e4e4e4}.axis{stroke:#888;fill:none}"
-         ".line{fill:none;stroke-width:1.7;stroke-linejoin:round}</style>\n");
-  put(p, "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
-  draw_legend(p);
-  p->x = linear_axis(0, last_step(p));
+  svg_put(p, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\">\n", WIDTH,
+          height, WIDTH, height);
+  svg_put(p, "<style>text{font:13px Helvetica,Arial,sans-serif;fill:#222}.title{font-size:14px;font-weight:bold}"
+             ".tick{font-size:11px;fill:#555}.grid{stroke:#e4e4e4}.axis{stroke:#888;fill:none}"
+             ".line{fill:none;stroke-width:1.7;stroke-linejoin:round}</style>\n");
+  svg_put(p, "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
+  svg_draw_legend(p);
+  p->x = axis_linear(0, svg_last_step(p));
   for (size_t i = 0; i < PANELS; i++) {
     p->left = 70 + (PANEL_WIDTH + 90) * (double)(i % 2);
     p->top = head + 30 + row * (double)(i / 2);
-    draw_panel(p, &panels[i]);
+    svg_draw_panel(p, &plot_panels[i]);
   }
-  put(p, "</svg>\n");
+  svg_put(p, "</svg>\n");
 }
 
 trm_status trm__plot_write(const char *path, const trm__plot_run *runs, size_t count, trm_error *err) {
   picture p = {.runs = runs, .count = count, .err = err};
   p.status = trm__writer_open(&p.writer, path, err);
   if (p.status) return p.status;
-  draw(&p);
+  svg_draw(&p);
   if (!p.status) return trm__writer_commit(&p.writer, err);
   trm__writer_abort(&p.writer);
   return p.status;

@@ -38,71 +38,71 @@ typedef struct buffer {
   size_t used;
 } buffer;
 
-static void put(buffer *b, const void *data, size_t size) {
+static void buffer_put(buffer *b, const void *data, size_t size) {
   memcpy(b->data + b->used, data, size);
   b->used += size;
 }
 
-static void put_little_endian(buffer *b, uint64_t value, int bytes) {
+static void buffer_put_number(buffer *b, uint64_t value, int bytes) {
   for (int i = 0; i < bytes; i++) b->data[b->used++] = (unsigned char)(value >> 8 * i);
 }
 
-static void put_varint(buffer *b, uint64_t value) {
+static void buffer_put_varint(buffer *b, uint64_t value) {
   for (; value >= 0x80; value >>= 7) b->data[b->used++] = (unsigned char)(value | 0x80);
   b->data[b->used++] = (unsigned char)value;
 }
 
-static void put_bytes(buffer *b, int tag, const void *data, size_t size) {
+static void buffer_put_bytes(buffer *b, int tag, const void *data, size_t size) {
   b->data[b->used++] = (unsigned char)tag;
-  put_varint(b, size);
-  put(b, data, size);
+  buffer_put_varint(b, size);
+  buffer_put(b, data, size);
 }
 
-static void put_double(buffer *b, int tag, double value) {
+static void buffer_put_double(buffer *b, int tag, double value) {
   uint64_t bits;
   memcpy(&bits, &value, sizeof bits);
   b->data[b->used++] = (unsigned char)tag;
-  put_little_endian(b, bits, 8);
+  buffer_put_number(b, bits, 8);
 }
 
-static void put_float(buffer *b, int tag, float value) {
+static void buffer_put_float(buffer *b, int tag, float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
   b->data[b->used++] = (unsigned char)tag;
-  put_little_endian(b, bits, 4);
+  buffer_put_number(b, bits, 4);
 }
 
-static void put_values(buffer *summary, const trm__scalar *scalar, size_t count) {
+static void buffer_put_values(buffer *summary, const trm__scalar *scalar, size_t count) {
   for (size_t i = 0; i < count && i < TRM__EVENT_SCALARS; i++) {
     if (!isfinite(scalar[i].value)) continue;
     buffer value;
     value.used = 0;
-    put_bytes(&value, 0x0a, scalar[i].tag, strnlen(scalar[i].tag, 64));
-    put_float(&value, 0x15, (float)scalar[i].value);
-    put_bytes(summary, 0x0a, value.data, value.used);
+    buffer_put_bytes(&value, 0x0a, scalar[i].tag, strnlen(scalar[i].tag, 64));
+    buffer_put_float(&value, 0x15, (float)scalar[i].value);
+    buffer_put_bytes(summary, 0x0a, value.data, value.used);
   }
 }
 
-static trm_status append_record(const trm__events *events, const buffer *data, trm_error *err) {
+static trm_status events_append_record(const trm__events *events, const buffer *data, trm_error *err) {
   buffer record;
   record.used = 0;
-  put_little_endian(&record, data->used, 8);
-  put_little_endian(&record, trm__crc32c_masked(record.data, 8), 4);
-  put(&record, data->data, data->used);
-  put_little_endian(&record, trm__crc32c_masked(data->data, data->used), 4);
+  buffer_put_number(&record, data->used, 8);
+  buffer_put_number(&record, trm__crc32c_masked(record.data, 8), 4);
+  buffer_put(&record, data->data, data->used);
+  buffer_put_number(&record, trm__crc32c_masked(data->data, data->used), 4);
   return trm__file_append(events->fd, events->path, record.data, record.used, err);
 }
 
 /* -- cutting at an update ------------------------------------------------------------------------------------------ */
 
-static uint64_t little_endian(const unsigned char *p, int bytes) {
+static uint64_t events_read_number(const unsigned char *p, int bytes) {
   uint64_t value = 0;
   for (int i = 0; i < bytes; i++) value |= (uint64_t)p[i] << 8 * i;
   return value;
 }
 
 /* The step of an event: its second field, or 0 in the first event, which has none. */
-static int64_t event_step(const unsigned char *data, size_t n) {
+static int64_t events_read_step(const unsigned char *data, size_t n) {
   uint64_t step = 0;
   if (n < 10 || data[9] != 0x10) return 0;
   for (size_t i = 10, shift = 0; i < n && shift < 63; i++, shift += 7) {
@@ -113,24 +113,24 @@ static int64_t event_step(const unsigned char *data, size_t n) {
 }
 
 /* Bytes of the leading whole records whose step is at most `step`. */
-static size_t kept_length(const unsigned char *data, size_t size, int64_t step) {
+static size_t events_kept_length(const unsigned char *data, size_t size, int64_t step) {
   size_t kept = 0;
   while (size - kept >= 16) {
     const unsigned char *record = data + kept;
-    uint64_t n = little_endian(record, 8);
-    if (n > size - kept - 16 || little_endian(record + 8, 4) != trm__crc32c_masked(record, 8)) break;
-    if (little_endian(record + 12 + n, 4) != trm__crc32c_masked(record + 12, n)) break;
-    if (event_step(record + 12, n) > step) break;
+    uint64_t n = events_read_number(record, 8);
+    if (n > size - kept - 16 || events_read_number(record + 8, 4) != trm__crc32c_masked(record, 8)) break;
+    if (events_read_number(record + 12 + n, 4) != trm__crc32c_masked(record + 12, n)) break;
+    if (events_read_step(record + 12, n) > step) break;
     kept += 16 + n;
   }
   return kept;
 }
 
-static trm_status cut(const char *path, int64_t step, size_t *kept, trm_error *err) {
+static trm_status events_cut(const char *path, int64_t step, size_t *kept, trm_error *err) {
   trm__map map;
   trm_status status = trm__map_open(&map, path, err);
   if (status) return status;
-  *kept = kept_length(map.data, map.size, step);
+  *kept = events_kept_length(map.data, map.size, step);
   trm__map_close(&map);
   if (truncate(path, (off_t)*kept) != 0)
     return trm__fail_errno(err, path, "cannot be cut to update %lld", (long long)step);
@@ -140,7 +140,7 @@ static trm_status cut(const char *path, int64_t step, size_t *kept, trm_error *e
 /* -- the file ------------------------------------------------------------------------------------------------------ */
 
 /* The first event file of the folder, or a new name. */
-static trm_status find_file(trm__events *events, const char *folder, trm_error *err) {
+static trm_status events_find_file(trm__events *events, const char *folder, trm_error *err) {
   char **names;
   size_t count;
   trm_status status = trm__dir_list(folder, &names, &count, err);
@@ -158,17 +158,17 @@ static trm_status find_file(trm__events *events, const char *folder, trm_error *
 trm_status trm__events_open(trm__events *events, const char *folder, int64_t step, trm_error *err) {
   *events = (trm__events){.fd = -1};
   size_t kept = 0;
-  trm_status status = find_file(events, folder, err);
-  if (!status && trm__path_exists(events->path)) status = cut(events->path, step, &kept, err);
+  trm_status status = events_find_file(events, folder, err);
+  if (!status && trm__path_exists(events->path)) status = events_cut(events->path, step, &kept, err);
   if (status) return status;
   events->fd = open(events->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (events->fd < 0) return trm__fail_errno(err, events->path, "cannot be opened for writing");
   if (kept) return TRM_OK;
   buffer first;
   first.used = 0;
-  put_double(&first, 0x09, trm__wall_clock());
-  put_bytes(&first, 0x1a, "brain.Event:2", 13);
-  status = append_record(events, &first, err);
+  buffer_put_double(&first, 0x09, trm__wall_clock());
+  buffer_put_bytes(&first, 0x1a, "brain.Event:2", 13);
+  status = events_append_record(events, &first, err);
   if (status) trm__events_close(events);
   return status;
 }
@@ -181,10 +181,10 @@ void trm__events_close(trm__events *events) {
 trm_status trm__events_add(trm__events *events, int64_t step, const trm__scalar *scalar, size_t count, trm_error *err) {
   buffer event, summary;
   event.used = summary.used = 0;
-  put_values(&summary, scalar, count);
-  put_double(&event, 0x09, trm__wall_clock());
+  buffer_put_values(&summary, scalar, count);
+  buffer_put_double(&event, 0x09, trm__wall_clock());
   event.data[event.used++] = 0x10;
-  put_varint(&event, (uint64_t)step);
-  put_bytes(&event, 0x2a, summary.data, summary.used);
-  return append_record(events, &event, err);
+  buffer_put_varint(&event, (uint64_t)step);
+  buffer_put_bytes(&event, 0x2a, summary.data, summary.used);
+  return events_append_record(events, &event, err);
 }

@@ -14,6 +14,9 @@
 #include "task/task.h"
 #include "train/run/checkpoint_internal.h"
 
+const char *const trm__checkpoint_file[TRM__CHECKPOINT_FILES] = {"model.safetensors", "optimizer.safetensors",
+                                                                 "carry.safetensors"};
+
 /* -- weights, seen from the host ----------------------------------------------------------------------------------- */
 
 static size_t start_bytes(const trm__trainer *t) {
@@ -65,19 +68,19 @@ void trm__checkpoint_return_slots(trm__trainer *trainer, const trm__slots *slots
 }
 
 /* What a model file says about its origin: the run's seed and the update. */
-static json_t *provenance(const trm__checkpoint *c) {
+static json_t *model_provenance(const trm__checkpoint *c) {
   char step[32], seed[32];
   snprintf(step, sizeof step, "%" PRId64, c->trainer->step);
   snprintf(seed, sizeof seed, "%" PRId64, c->config->train.seed);
   return json_pack("{s:s,s:s}", "trm.step", step, "trm.seed", seed);
 }
 
-static trm_status save_model(const trm__checkpoint *c, const char *path, trm__real *flat, const char *variant,
-                             uint32_t *crc, trm_error *err) {
+static trm_status checkpoint_save_model(const trm__checkpoint *c, const char *path, trm__real *flat,
+                                        const char *variant, uint32_t *crc, trm_error *err) {
   trm__weight_set set;
   trm_status status = trm__checkpoint_borrow(c->trainer, flat, &set, err);
   if (status) return status;
-  json_t *task = trm__task_to_json(&c->config->task), *origin = provenance(c);
+  json_t *task = trm__task_to_json(&c->config->task), *origin = model_provenance(c);
   char *text = task ? json_dumps(task, JSON_COMPACT) : NULL;
   trm__model_write what = {.config = &c->trainer->model,
                            .params = &c->trainer->params,
@@ -96,24 +99,25 @@ static trm_status save_model(const trm__checkpoint *c, const char *path, trm__re
 
 trm_status trm__checkpoint_export(const trm__checkpoint *checkpoint, const char *name, trm_error *err) {
   char path[TRM__RUN_PATH];
-  return save_model(checkpoint, trm__run_path(checkpoint->run, name, path), checkpoint->trainer->ema, "ema", NULL, err);
+  return checkpoint_save_model(checkpoint, trm__run_path(checkpoint->run, name, path), checkpoint->trainer->ema, "ema",
+                               NULL, err);
 }
 
 /* -- the other two files ------------------------------------------------------------------------------------------- */
 
-static trm__st_source reals(const char *name, const trm__real *data, int64_t a, int64_t b, int64_t c) {
+static trm__st_source source_reals(const char *name, const trm__real *data, int64_t a, int64_t b, int64_t c) {
   trm__st_source source = {.name = name, .dtype = TRM__ST_F32, .rank = b ? 3 : 1, .data = data, .data_is_real = 1};
   source.shape[0] = a, source.shape[1] = b, source.shape[2] = c;
   return source;
 }
 
-static trm__st_source bytes(const char *name, trm__st_dtype dtype, const void *data, int64_t a, int64_t b) {
+static trm__st_source source_bytes(const char *name, trm__st_dtype dtype, const void *data, int64_t a, int64_t b) {
   trm__st_source source = {.name = name, .dtype = dtype, .rank = b ? 2 : 1, .data = data};
   source.shape[0] = a, source.shape[1] = b;
   return source;
 }
 
-static trm_status save_optimizer(const trm__checkpoint *c, const char *path, uint32_t *crc, trm_error *err) {
+static trm_status checkpoint_save_optimizer(const trm__checkpoint *c, const char *path, uint32_t *crc, trm_error *err) {
   trm__trainer *t = c->trainer;
   size_t n = t->params.trained, size = n * sizeof(trm__real);
   trm__real *device[3] = {t->optimizer.m, t->optimizer.v, t->ema}, *host[3] = {0};
@@ -123,8 +127,9 @@ static trm_status save_optimizer(const trm__checkpoint *c, const char *path, uin
     if (!host[i]) status = TRM_E_MEMORY;
   }
   if (!status) {
-    trm__st_source source[] = {reals("m", host[0], (int64_t)n, 0, 0), reals("v", host[1], (int64_t)n, 0, 0),
-                               reals("ema", host[2], (int64_t)n, 0, 0)};
+    trm__st_source source[] = {source_reals("m", host[0], (int64_t)n, 0, 0),
+                               source_reals("v", host[1], (int64_t)n, 0, 0),
+                               source_reals("ema", host[2], (int64_t)n, 0, 0)};
     status = trm__st_write(path, NULL, source, 3, crc, err);
   }
   for (int i = 0; i < 3; i++) trm__trainer_return(t, device[i], size, host[i], 0);
@@ -136,8 +141,9 @@ int trm__checkpoint_plain_carry(const trm__trainer *trainer) {
   return be->on_host && be->act_bytes(be, &trainer->params.dims) == sizeof(trm__real);
 }
 
-/* The states x of so many latents as numbers on the host: in place where it can be. Free *copy. */
-static const trm__real *carry_numbers(trm__trainer *t, const trm__act *x, int latents, trm__real **copy) {
+/* x, the states of so many latents, as trm__real on the host: x itself where that is possible, else *copy, to be freed.
+ */
+static const trm__real *carry_read(trm__trainer *t, const trm__act *x, int latents, trm__real **copy) {
   size_t n = (size_t)latents * (size_t)t->carry.slots.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
   *copy = NULL;
   if (trm__checkpoint_plain_carry(t)) return (const trm__real *)(const void *)x;
@@ -146,12 +152,12 @@ static const trm__real *carry_numbers(trm__trainer *t, const trm__act *x, int la
   return *copy;
 }
 
-static trm_status save_carry(const trm__checkpoint *c, const char *path, uint32_t *crc, trm_error *err) {
+static trm_status checkpoint_save_carry(const trm__checkpoint *c, const char *path, uint32_t *crc, trm_error *err) {
   trm__trainer *t = c->trainer;
-  trm__carry *carry = &t->carry;
+  trm__train_slots *carry = &t->carry;
   trm__slots slots;
   trm__real *copy_y, *copy_z;
-  const trm__real *y = carry_numbers(t, carry->y, 1, &copy_y), *z = carry_numbers(t, carry->z, carry->latents, &copy_z);
+  const trm__real *y = carry_read(t, carry->y, 1, &copy_y), *z = carry_read(t, carry->z, carry->latents, &copy_z);
   size_t rows = (size_t)(carry->latents - 1) * (size_t)t->params.dims.D;
   trm__real *device = t->start + 2 * (size_t)t->params.dims.D, *starts = NULL;
   if (rows) starts = trm__trainer_borrow(t, device, rows * sizeof *starts, err);
@@ -161,14 +167,14 @@ static trm_status save_carry(const trm__checkpoint *c, const char *path, uint32_
   if (!status) status = trm__checkpoint_borrow_slots(t, &slots, err);
   if (!status) {
     int64_t n = slots.count, s = slots.seq_len, l = t->params.dims.L, d = t->params.dims.D;
-    trm__st_source source[] = {reals("y", y, n, l, d),
-                               reals("z", z, carry->latents * n, l, d),
-                               bytes("inputs", TRM__ST_I32, slots.inputs, n, s),
-                               bytes("labels", TRM__ST_I32, slots.labels, n, s),
-                               bytes("ids", TRM__ST_I32, slots.ids, n, 0),
-                               bytes("steps", TRM__ST_I32, slots.steps, n, 0),
-                               bytes("halted", TRM__ST_U8, slots.halted, n, 0),
-                               reals("starts", starts, (int64_t)rows, 0, 0)};
+    trm__st_source source[] = {source_reals("y", y, n, l, d),
+                               source_reals("z", z, carry->latents * n, l, d),
+                               source_bytes("inputs", TRM__ST_I32, slots.inputs, n, s),
+                               source_bytes("labels", TRM__ST_I32, slots.labels, n, s),
+                               source_bytes("ids", TRM__ST_I32, slots.ids, n, 0),
+                               source_bytes("steps", TRM__ST_I32, slots.steps, n, 0),
+                               source_bytes("halted", TRM__ST_U8, slots.halted, n, 0),
+                               source_reals("starts", starts, (int64_t)rows, 0, 0)};
     status = trm__st_write(path, NULL, source, sizeof source / sizeof *source - !rows, crc, err);
     trm__checkpoint_return_slots(t, &slots, 0);
   }
@@ -180,12 +186,13 @@ static trm_status save_carry(const trm__checkpoint *c, const char *path, uint32_
 
 /* -- the whole ----------------------------------------------------------------------------------------------------- */
 
-static trm_status save_state(const trm__checkpoint *c, const char *folder, const uint32_t *crc, trm_error *err) {
+static trm_status checkpoint_save_state(const trm__checkpoint *c, const char *folder, const uint32_t *crc,
+                                        trm_error *err) {
   char path[TRM__RUN_PATH];
   json_t *files = json_object();
   for (int i = 0; i < TRM__CHECKPOINT_FILES; i++) {
     struct stat info = {0};
-    trm__join(folder, trm__checkpoint_file[i], path);
+    trm__run_join(folder, trm__checkpoint_file[i], path);
     if (stat(path, &info) != 0) {
       json_decref(files);
       return trm__fail_errno(err, path, "cannot be examined");
@@ -199,23 +206,24 @@ static trm_status save_state(const trm__checkpoint *c, const char *folder, const
                 trm__loader_state(c->loader), "history", trm__history_to_json(c->history), "files", files);
   if (!root) return trm__fail_memory(err, folder, 0);
   json_object_set_new(root, "crc32", json_integer((json_int_t)trm__json_crc32(root)));
-  trm_status status = trm__json_save(root, trm__join(folder, "state.json", path), err);
+  trm_status status = trm__json_save(root, trm__run_join(folder, "state.json", path), err);
   json_decref(root);
   return status;
 }
 
-static trm_status write_folder(const trm__checkpoint *c, const char *folder, trm_error *err) {
+static trm_status checkpoint_write(const trm__checkpoint *c, const char *folder, trm_error *err) {
   static trm_status (*const save[])(const trm__checkpoint *, const char *, uint32_t *,
-                                    trm_error *) = {NULL, save_optimizer, save_carry};
+                                    trm_error *) = {NULL, checkpoint_save_optimizer, checkpoint_save_carry};
   char path[TRM__RUN_PATH];
   uint32_t crc[TRM__CHECKPOINT_FILES];
   trm_status status = trm__dir_remove(folder, err);
   if (!status) status = trm__dir_make(folder, err);
   for (int i = 0; i < TRM__CHECKPOINT_FILES && !status; i++) {
-    trm__join(folder, trm__checkpoint_file[i], path);
-    status = save[i] ? save[i](c, path, &crc[i], err) : save_model(c, path, c->trainer->weights, "raw", &crc[i], err);
+    trm__run_join(folder, trm__checkpoint_file[i], path);
+    status = save[i] ? save[i](c, path, &crc[i], err)
+                     : checkpoint_save_model(c, path, c->trainer->weights, "raw", &crc[i], err);
   }
-  if (!status) status = save_state(c, folder, crc, err);
+  if (!status) status = checkpoint_save_state(c, folder, crc, err);
   if (!status) status = trm__dir_sync(folder, err);
   return status;
 }
@@ -229,12 +237,12 @@ int64_t trm__checkpoint_number(const char *name) {
 }
 
 /* Removes a checkpoint so that it is never seen half removed. */
-static trm_status remove_checkpoint(const char *folder, int64_t number, trm_error *err) {
+static trm_status checkpoint_remove(const char *folder, int64_t number, trm_error *err) {
   char path[TRM__RUN_PATH], gone[TRM__RUN_PATH], name[40];
   snprintf(name, sizeof name, "step-%" PRId64, number);
-  trm__join(folder, name, path);
+  trm__run_join(folder, name, path);
   snprintf(name, sizeof name, ".tmp-old-%" PRId64, number);
-  trm__join(folder, name, gone);
+  trm__run_join(folder, name, gone);
   if (!trm__path_exists(path)) return TRM_OK;
   trm_status status = trm__dir_remove(gone, err);
   if (!status) status = trm__rename(path, gone, err);
@@ -254,7 +262,7 @@ trm_status trm__checkpoint_prune(const char *folder, int64_t now, int64_t keep, 
       int64_t other = trm__checkpoint_number(names[j]);
       newer += other > number && other <= now;
     }
-    if (newer >= keep) status = remove_checkpoint(folder, number, err);
+    if (newer >= keep) status = checkpoint_remove(folder, number, err);
   }
   trm__dir_list_free(names, count);
   return status;
@@ -265,10 +273,10 @@ trm_status trm__checkpoint_save(const trm__checkpoint *checkpoint, int64_t keep,
   char folder[TRM__RUN_PATH], temporary[TRM__RUN_PATH], final[TRM__RUN_PATH], name[40];
   trm__run_path(checkpoint->run, "checkpoints", folder);
   snprintf(name, sizeof name, ".tmp-step-%" PRId64, step);
-  trm__join(folder, name, temporary);
-  trm__join(folder, name + 5, final);
-  trm_status status = write_folder(checkpoint, temporary, err);
-  if (!status) status = remove_checkpoint(folder, step, err); /* a damaged one of the same number */
+  trm__run_join(folder, name, temporary);
+  trm__run_join(folder, name + 5, final);
+  trm_status status = checkpoint_write(checkpoint, temporary, err);
+  if (!status) status = checkpoint_remove(folder, step, err); /* a damaged one of the same number */
   if (!status) status = trm__rename(temporary, final, err);
   if (status) {
     trm__dir_remove(temporary, NULL);

@@ -9,10 +9,10 @@
  * carry.safetensors: F32 y [batch][L][D], z [K * batch][L][D] of K latents; I32 inputs, labels [batch][S], ids, steps
  * [batch]; U8 halted [batch]; with K > 1 F32 starts [(K - 1) * D], of the latents after the first.
  *
- * state.json: {"format": 1, "step": N, "config_crc32": of what decides the computation (run.h), "isa", "loader": the
- * loader's position, "history": history.h, "files": {name: {"bytes", "crc32"}}, "crc32": of this object without this
- * key, as compact JSON with sorted keys}. Random numbers have no state: their streams are named by seed, update and
- * slot, or by what "loader" holds.
+ * state.json: {"format": 1, "step": N, "config_crc32": of what decides the computation (directory.h), "isa", "loader":
+ * the loader's position, "history": (train/history.h), "files": {name: {"bytes", "crc32"}}, "crc32": of this object
+ * without this key, as compact JSON with sorted keys}. Random numbers have no state: their streams are named by seed,
+ * update and slot, or by what "loader" holds.
  *
  * A checkpoint is written into checkpoints/.tmp-step-N, every file synced, and renamed when it is whole. */
 #ifndef TRM_TRAIN_RUN_CHECKPOINT_H

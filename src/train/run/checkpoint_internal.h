@@ -6,8 +6,7 @@
 #include "train/run/checkpoint.h"
 
 #define TRM__CHECKPOINT_FILES 3
-static const char *const trm__checkpoint_file[TRM__CHECKPOINT_FILES] = {"model.safetensors", "optimizer.safetensors",
-                                                                        "carry.safetensors"};
+extern const char *const trm__checkpoint_file[TRM__CHECKPOINT_FILES]; /* names of the files beside state.json */
 
 /* A weight set over the trainer's device arrays (flat: weights or ema), seen from the host. */
 trm_status trm__checkpoint_borrow(trm__trainer *trainer, trm__real *flat, trm__weight_set *set, trm_error *err);
@@ -17,7 +16,7 @@ void trm__checkpoint_return(trm__trainer *trainer, trm__real *flat, trm__weight_
 trm_status trm__checkpoint_borrow_slots(trm__trainer *trainer, trm__slots *out, trm_error *err);
 void trm__checkpoint_return_slots(trm__trainer *trainer, const trm__slots *slots, int changed);
 
-/* Whether activations can be read and written in place as trm__real numbers. */
+/* Whether the carry can be read and written in place, because activations are trm__real in the host's memory. */
 int trm__checkpoint_plain_carry(const trm__trainer *trainer);
 
 /* N of "step-N", -1 for another name. */

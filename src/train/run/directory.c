@@ -12,19 +12,19 @@
 #include "task/task.h"
 
 /* What resume may change: nothing here alters the updates that are still to come, except how many. */
-static const char *const changeable[] = {"steps",      "max_minutes", "save_every", "keep",
-                                         "eval_every", "patience",    "stop_at"};
+static const char *const changeable_options[] = {"steps",      "max_minutes", "save_every", "keep",
+                                                 "eval_every", "patience",    "stop_at"};
 
-const char *trm__join(const char *folder, const char *name, char *buffer) {
+const char *trm__run_join(const char *folder, const char *name, char *buffer) {
   if (snprintf(buffer, TRM__RUN_PATH, "%s/%s", folder, name) >= TRM__RUN_PATH) buffer[0] = 0;
   return buffer;
 }
 
 const char *trm__run_path(const trm__run *run, const char *name, char *buffer) {
-  return trm__join(run->path, name, buffer);
+  return trm__run_join(run->path, name, buffer);
 }
 
-static trm_status set_path(trm__run *run, const char *path, trm_error *err) {
+static trm_status run_set_path(trm__run *run, const char *path, trm_error *err) {
   *run = (trm__run){.lock = -1};
   size_t length = strlen(path);
   while (length > 1 && path[length - 1] == '/') length--;
@@ -36,7 +36,7 @@ static trm_status set_path(trm__run *run, const char *path, trm_error *err) {
 
 trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
   char name[TRM__RUN_PATH];
-  trm_status status = set_path(run, path, err);
+  trm_status status = run_set_path(run, path, err);
   if (status) return status;
   run->created = !trm__path_exists(run->path);
   status = trm__dir_make(run->path, err);
@@ -51,7 +51,7 @@ trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
 
 trm_status trm__run_open(trm__run *run, const char *path, trm_error *err) {
   char name[TRM__RUN_PATH];
-  trm_status status = set_path(run, path, err);
+  trm_status status = run_set_path(run, path, err);
   if (status) return status;
   if (!trm__path_exists(trm__run_path(run, "config.json", name)))
     return trm__fail(err, TRM_E_INPUT, path, "is no run directory: it has no config.json");
@@ -73,13 +73,13 @@ void trm__run_abandon(trm__run *run) {
 
 /* -- config.json --------------------------------------------------------------------------------------------------- */
 
-static json_t *model_json(const trm__run_config *config) {
+static json_t *config_model_json(const trm__run_config *config) {
   size_t count;
   const trm_option *table = trm_model_options(&count);
   return trm__options_to_json(table, count, &config->model);
 }
 
-static json_t *train_json(const trm__run_config *config) {
+static json_t *config_train_json(const trm__run_config *config) {
   size_t count;
   const trm_option *table = trm_train_options(&count);
   return trm__options_to_json(table, count, &config->train);
@@ -91,23 +91,23 @@ trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm
                                (json_int_t)config->micro_batch, "isa", config->isa, "train_crc32",
                                (json_int_t)config->train_crc, "valid_crc32", (json_int_t)config->valid_crc);
   json_t *root = json_pack("{s:i,s:s,s:o,s:o,s:o,s:o}", "format", TRM__RUN_FORMAT, "trm", trm_version(), "model",
-                           model_json(config), "train", train_json(config), "task", trm__task_to_json(&config->task),
-                           "resolved", resolved);
+                           config_model_json(config), "train", config_train_json(config), "task",
+                           trm__task_to_json(&config->task), "resolved", resolved);
   if (!root) return trm__fail_memory(err, run->path, 0);
   trm_status status = trm__json_save(root, trm__run_path(run, "config.json", path), err);
   json_decref(root);
   return status;
 }
 
-static trm_status read_section(const json_t *root, const char *key, const trm_option *table, size_t count, void *config,
-                               const char *path, trm_error *err) {
+static trm_status config_read_section(const json_t *root, const char *key, const trm_option *table, size_t count,
+                                      void *config, const char *path, trm_error *err) {
   const json_t *section = json_object_get(root, key);
   if (!json_is_object(section)) return trm__fail(err, TRM_E_INPUT, path, "has no object \"%s\"", key);
   trm_options_default(table, count, config);
   return trm__options_from_json(table, count, config, section, 0, path, err);
 }
 
-static trm_status read_resolved(const json_t *root, trm__run_config *config, const char *path, trm_error *err) {
+static trm_status config_read_resolved(const json_t *root, trm__run_config *config, const char *path, trm_error *err) {
   const json_t *resolved = json_object_get(root, "resolved");
   const char *isa = "";
   int64_t train_crc = 0, valid_crc = 0;
@@ -135,42 +135,43 @@ trm_status trm__run_load(const trm__run *run, trm__run_config *config, trm_error
   if (!status && format != TRM__RUN_FORMAT)
     status = trm__fail(err, TRM_E_INPUT, path, "the run directory has format %lld, this version of trm reads %d",
                        (long long)format, TRM__RUN_FORMAT);
-  if (!status) status = read_section(root, "model", model, models, &config->model, path, err);
-  if (!status) status = read_section(root, "train", train, trains, &config->train, path, err);
+  if (!status) status = config_read_section(root, "model", model, models, &config->model, path, err);
+  if (!status) status = config_read_section(root, "train", train, trains, &config->train, path, err);
   if (!status) status = trm__task_from_json(&config->task, json_object_get(root, "task"), path, err);
-  if (!status) status = read_resolved(root, config, path, err);
+  if (!status) status = config_read_resolved(root, config, path, err);
   if (!status) snprintf(config->train.run, sizeof config->train.run, "%s", run->path);
   json_decref(root);
   return status;
 }
 
-static int add_to_crc(const char *text, size_t size, void *crc) {
+static int crc_add(const char *text, size_t size, void *crc) {
   *(uint32_t *)crc = trm__crc32(*(uint32_t *)crc, text, size);
   return 0;
 }
 
 uint32_t trm__json_crc32(const json_t *json) {
   uint32_t crc = 0;
-  json_dump_callback(json, add_to_crc, &crc, JSON_COMPACT | JSON_SORT_KEYS);
+  json_dump_callback(json, crc_add, &crc, JSON_COMPACT | JSON_SORT_KEYS);
   return crc;
 }
 
 uint32_t trm__run_config_crc(const trm__run_config *config) {
   static const char *const left_out[] = {"data",   "valid",       "run",       "init_from",
                                          "memory", "micro_batch", "log_every", "epochs"};
-  json_t *root = json_pack("{s:o,s:o,s:I}", "model", model_json(config), "train", train_json(config), "micro_batch",
-                           (json_int_t)config->micro_batch);
+  json_t *root = json_pack("{s:o,s:o,s:I}", "model", config_model_json(config), "train", config_train_json(config),
+                           "micro_batch", (json_int_t)config->micro_batch);
   json_t *train = json_object_get(root, "train");
   for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++) json_object_del(train, left_out[i]);
-  for (size_t i = 0; i < sizeof changeable / sizeof *changeable; i++) json_object_del(train, changeable[i]);
+  for (size_t i = 0; i < sizeof changeable_options / sizeof *changeable_options; i++)
+    json_object_del(train, changeable_options[i]);
   uint32_t crc = trm__json_crc32(root);
   json_decref(root);
   return crc;
 }
 
-static int may_change(const char *name) {
-  for (size_t i = 0; i < sizeof changeable / sizeof *changeable; i++)
-    if (strcmp(changeable[i], name) == 0) return 1;
+static int option_may_change(const char *name) {
+  for (size_t i = 0; i < sizeof changeable_options / sizeof *changeable_options; i++)
+    if (strcmp(changeable_options[i], name) == 0) return 1;
   return 0;
 }
 
@@ -179,7 +180,7 @@ trm_status trm__run_override(trm__run_config *config, const char *const *pairs, 
   const trm_option *table = trm_train_options(&options);
   for (size_t i = 0; i < count; i++) {
     const trm_option *option = trm__option_find(table, options, pairs[2 * i]);
-    if (option && !may_change(option->name))
+    if (option && !option_may_change(option->name))
       return trm__fail(err, TRM_E_USAGE, pairs[2 * i],
                        "cannot change when a run is resumed (steps, max_minutes, save_every, keep, eval_every, "
                        "patience and stop_at can)");

@@ -1,8 +1,8 @@
 /* A run directory:
  *     config.json          what reproduces the run (below)
  *     lock                 held by the trainer that works on it
- *     metrics.jsonl        one JSON object a line (metrics.h)
- *     events.out.tfevents.* the same for TensorBoard (tensorboard.h)
+ *     metrics.jsonl        one JSON object a line (record/metrics.h)
+ *     events.out.tfevents.* the same for TensorBoard (record/tensorboard.h)
  *     checkpoints/step-N/  everything that a bit-exact resume needs (checkpoint.h)
  *     best.safetensors     the EMA with the best exact accuracy on the validation data
  *     last.safetensors     the EMA at the end, or where the run was stopped last
@@ -43,7 +43,7 @@ void trm__run_close(trm__run *run);
 void trm__run_abandon(trm__run *run);
 
 /* folder/name into buffer [TRM__RUN_PATH], which holds every path of a run (run.path is checked when it is set). */
-const char *trm__join(const char *folder, const char *name, char *buffer);
+const char *trm__run_join(const char *folder, const char *name, char *buffer);
 const char *trm__run_path(const trm__run *run, const char *name, char *buffer);
 
 trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm_error *err);

@@ -74,7 +74,7 @@ static void one(const sizes *s) {
   CHECK_OK(trm__trainer_open(&trainer, &job, &err), err);
   CHECK_OK(runtime->backend->synchronize(runtime->backend, &err), err);
   emulate_watch(count, &seen);
-  CHECK_OK(trm__trainer_enqueue(&trainer, &err), err);
+  CHECK_OK(trm__update_enqueue(&trainer, &err), err);
   CHECK_OK(runtime->backend->synchronize(runtime->backend, &err), err);
   emulate_watch(NULL, NULL);
   print(s, &seen);

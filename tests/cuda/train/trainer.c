@@ -92,7 +92,7 @@ static void run(bench *b) {
   trm_error err = {0};
   for (int i = 0; i < UPDATES; i++) {
     offer(&b->trainer, i);
-    CHECK_OK(trm__trainer_update(&b->trainer, &b->seen[i], &err), err);
+    CHECK_OK(trm__update_run(&b->trainer, &b->seen[i], &err), err);
   }
 }
 

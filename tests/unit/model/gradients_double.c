@@ -1,6 +1,6 @@
 /* Gradients of a training step against central differences, in double on the plain C kernels, for every kind of
  * network. Each tensor is moved along random directions and at single numbers. With one recursion cycle the carry is
- * constant, as in the backward pass, so the differences see exactly what the gradient claims; that earlier cycles carry
+ * constant, as in the backward pass, so the differences see exactly what the gradient claims; that earlier cycles have
  * no gradient is tested by itself. */
 #include "support/model_fixture.h"
 

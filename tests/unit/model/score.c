@@ -5,7 +5,7 @@
 
 static void test_counts(void **state) {
   (void)state;
-  trm__metrics m = {0}, part = {0};
+  trm__score m = {0}, part = {0};
   const trm__example_stats stats[] = {
       {.lm_loss = 0.5, .halt_loss = 0.25, .q_halt = 1, .labelled = 10, .right = 10, .exact = 1},
       {.lm_loss = 1.5, .halt_loss = 0.5, .q_halt = 2, .labelled = 10, .right = 7, .exact = 0},
@@ -13,44 +13,44 @@ static void test_counts(void **state) {
       {.lm_loss = 0, .halt_loss = 0, .q_halt = 0, .labelled = 0, .right = 0, .exact = 1},
       {.lm_loss = 2, .halt_loss = 1, .q_halt = -3, .labelled = 6, .right = 1, .exact = 0},
   };
-  for (int i = 0; i < 5; i++) trm__metrics_add(i < 2 ? &m : &part, &stats[i], i + 1, 0);
-  trm__metrics_merge(&m, &part);
+  for (int i = 0; i < 5; i++) trm__score_add(i < 2 ? &m : &part, &stats[i], i + 1, 0);
+  trm__score_merge(&m, &part);
   assert_int_equal(m.examples, 5);
   assert_int_equal(m.said_right_is_right, 1);
   assert_int_equal(m.said_right_is_wrong, 1);
   assert_int_equal(m.said_wrong_is_right, 2); /* a logit equal to the threshold says wrong */
   assert_int_equal(m.said_wrong_is_wrong, 1);
-  assert_true(trm__metrics_exact_accuracy(&m) == 3.0 / 5);
-  assert_true(trm__metrics_token_accuracy(&m) == 22.0 / 30);
-  assert_true(trm__metrics_mean_steps(&m) == 3);
-  assert_true(trm__metrics_mean_lm_loss(&m) == 1);
-  assert_true(trm__metrics_mean_halt_loss(&m) == 0.4);
-  assert_true(trm__metrics_right_precision(&m) == 0.5);
-  assert_true(trm__metrics_right_recall(&m) == 1.0 / 3);
-  assert_true(trm__metrics_wrong_precision(&m) == 1.0 / 3);
-  assert_true(trm__metrics_wrong_recall(&m) == 0.5);
+  assert_true(trm__score_exact_accuracy(&m) == 3.0 / 5);
+  assert_true(trm__score_token_accuracy(&m) == 22.0 / 30);
+  assert_true(trm__score_mean_steps(&m) == 3);
+  assert_true(trm__score_mean_lm_loss(&m) == 1);
+  assert_true(trm__score_mean_halt_loss(&m) == 0.4);
+  assert_true(trm__score_right_precision(&m) == 0.5);
+  assert_true(trm__score_right_recall(&m) == 1.0 / 3);
+  assert_true(trm__score_wrong_precision(&m) == 1.0 / 3);
+  assert_true(trm__score_wrong_recall(&m) == 0.5);
 }
 
 static void test_threshold(void **state) {
   (void)state;
-  trm__metrics m = {0};
+  trm__score m = {0};
   trm__example_stats s = {.q_halt = 1, .labelled = 1, .right = 1, .exact = 1};
-  trm__metrics_add(&m, &s, 1, 1.5);
-  trm__metrics_add(&m, &s, 1, 0.5);
+  trm__score_add(&m, &s, 1, 1.5);
+  trm__score_add(&m, &s, 1, 0.5);
   s.q_halt = NAN;
-  trm__metrics_add(&m, &s, 1, 0);
+  trm__score_add(&m, &s, 1, 0);
   assert_int_equal(m.said_wrong_is_right, 2);
   assert_int_equal(m.said_right_is_right, 1);
 }
 
 static void test_nothing_counted(void **state) {
   (void)state;
-  trm__metrics m = {0};
-  assert_true(isnan(trm__metrics_exact_accuracy(&m)));
-  assert_true(isnan(trm__metrics_token_accuracy(&m)));
-  assert_true(isnan(trm__metrics_mean_steps(&m)));
-  assert_true(isnan(trm__metrics_right_precision(&m)));
-  assert_true(isnan(trm__metrics_wrong_recall(&m)));
+  trm__score m = {0};
+  assert_true(isnan(trm__score_exact_accuracy(&m)));
+  assert_true(isnan(trm__score_token_accuracy(&m)));
+  assert_true(isnan(trm__score_mean_steps(&m)));
+  assert_true(isnan(trm__score_right_precision(&m)));
+  assert_true(isnan(trm__score_wrong_recall(&m)));
 }
 
 static void test_wilson(void **state) {

@@ -122,16 +122,16 @@ static void follow(int kind, const trm_train_config *train) {
   int halted = 0, count = 0;
   for (int update = 1; update <= UPDATES; update++) {
     offer(&dev.trainer, update);
-    CHECK_OK(trm__trainer_enqueue(&dev.trainer, &err), err);
+    CHECK_OK(trm__update_enqueue(&dev.trainer, &err), err);
     memset(dev.trainer.offer.inputs, -1, 16); /* may be written again at once */
     if (update > 1 && update < UPDATES) continue;
-    CHECK_OK(trm__trainer_collect(&dev.trainer, &count, &err), err);
+    CHECK_OK(trm__update_collect(&dev.trainer, &count, &err), err);
     assert_int_equal(count, update == 1 ? 1 : UPDATES - 1);
     for (int i = 0; i < count; i++) {
       trm__update one;
       offer(&cpu.trainer, (int)cpu.trainer.step + 1);
-      CHECK_OK(trm__trainer_update(&cpu.trainer, &one, &err), err);
-      trm__done here = trm__trainer_done(&cpu.trainer, 0), there = trm__trainer_done(&dev.trainer, i);
+      CHECK_OK(trm__update_run(&cpu.trainer, &one, &err), err);
+      trm__done here = trm__update_done(&cpu.trainer, 0), there = trm__update_done(&dev.trainer, i);
       same_done(&here, &there);
       for (int k = 0; k < here.slots; k++) halted += here.halted[k];
     }
@@ -186,8 +186,8 @@ static void test_cycles_record_again(void **state) {
     int n, T;
     offer(&cpu.trainer, update);
     offer(&dev.trainer, update);
-    CHECK_OK(trm__trainer_update(&cpu.trainer, &one, &err), err);
-    CHECK_OK(trm__trainer_update(&dev.trainer, &two, &err), err);
+    CHECK_OK(trm__update_run(&cpu.trainer, &one, &err), err);
+    CHECK_OK(trm__update_run(&dev.trainer, &two, &err), err);
     assert_memory_equal(&one, &two, sizeof one);
     trm__network_cycles(dev.trainer.net, &n, &T);
     assert_int_equal(T, update <= 3 ? 1 : 2);
@@ -208,21 +208,21 @@ static void test_full_queue(void **state) {
   open_bench(&dev, RECORDED, &train);
   for (int round = 0; round < 2; round++) {
     for (int i = 1; i <= TRM__QUEUE; i++) {
-      assert_false(trm__trainer_is_full(&dev.trainer));
+      assert_false(trm__update_queue_full(&dev.trainer));
       offer(&dev.trainer, i);
-      CHECK_OK(trm__trainer_enqueue(&dev.trainer, &err), err);
+      CHECK_OK(trm__update_enqueue(&dev.trainer, &err), err);
     }
-    assert_true(trm__trainer_is_full(&dev.trainer));
-    CHECK_FAILS(trm__trainer_enqueue(&dev.trainer, &err), TRM_E_USAGE, err, "must be collected");
-    CHECK_OK(trm__trainer_collect(&dev.trainer, &count, &err), err);
+    assert_true(trm__update_queue_full(&dev.trainer));
+    CHECK_FAILS(trm__update_enqueue(&dev.trainer, &err), TRM_E_USAGE, err, "must be collected");
+    CHECK_OK(trm__update_collect(&dev.trainer, &count, &err), err);
     assert_int_equal(count, TRM__QUEUE);
     for (int i = 0; i < count; i++) {
-      trm__done done = trm__trainer_done(&dev.trainer, i);
+      trm__done done = trm__update_done(&dev.trainer, i);
       assert_int_equal(done.step, round * TRM__QUEUE + i + 1);
       assert_true(isfinite(done.update.loss) && done.update.loss > 0);
     }
   }
-  CHECK_OK(trm__trainer_collect(&dev.trainer, &count, &err), err); /* nothing is fine too */
+  CHECK_OK(trm__update_collect(&dev.trainer, &count, &err), err); /* nothing is fine too */
   assert_int_equal(count, 0);
   close_bench(&dev);
 }
@@ -238,7 +238,7 @@ static void test_diverged_late(void **state) {
   trm__update update;
   for (int i = 1; i <= 3; i++) {
     offer(&cpu.trainer, i);
-    CHECK_OK(trm__trainer_update(&cpu.trainer, &update, &err), err);
+    CHECK_OK(trm__update_run(&cpu.trainer, &update, &err), err);
     most = fmax(most, update.loss);
   }
   train.max_loss = most * 1.01;
@@ -254,13 +254,13 @@ static void test_diverged_late(void **state) {
         dev.rig.runtime->backend->copy(dev.rig.runtime->backend, view.q_bias, &wild, sizeof wild, TRM__COPY_TO_DEVICE);
         trm__trainer_prepare(&dev.trainer);
       }
-      CHECK_OK(trm__trainer_enqueue(&dev.trainer, &err), err);
+      CHECK_OK(trm__update_enqueue(&dev.trainer, &err), err);
     }
-    CHECK_FAILS(trm__trainer_collect(&dev.trainer, &count, &err), TRM_E_DIVERGED, err, "at update 4 ");
+    CHECK_FAILS(trm__update_collect(&dev.trainer, &count, &err), TRM_E_DIVERGED, err, "at update 4 ");
     assert_non_null(strstr(err.message, "the loss is "));
     assert_int_equal(count, 3);
     assert_int_equal(dev.trainer.step, 3);
-    assert_int_equal(trm__trainer_done(&dev.trainer, 2).step, 3);
+    assert_int_equal(trm__update_done(&dev.trainer, 2).step, 3);
     size_t n = cpu.trainer.params.trained * sizeof(trm__real);
     same_array(&cpu.trainer, cpu.trainer.optimizer.m, &dev.trainer, dev.trainer.optimizer.m, n);
     same_array(&cpu.trainer, cpu.trainer.ema, &dev.trainer, dev.trainer.ema, n);
@@ -278,23 +278,23 @@ static void check_memory_plan(trm_train_config train) {
   size_t before = trm__mem_used();
   open_bench(&b, ON_DEVICE, &train);
   trm__trainer *t = &b.trainer;
-  trm__memory_job job = {
+  trm__plan_job job = {
       .model = &t->model, .params = &t->params, .train = &train, .backend = t->backend, .local_batch = 6};
   size_t weights = t->backend->weights_bytes(t->backend, &t->params.dims, 1, 4);
-  trm__bytes predicted = trm__memory_predict(&job, 4);
+  trm__bytes predicted = trm__plan_predict(&job, 4);
   assert_true(b.rig.device->asked + weights <= predicted.device);
   assert_true(predicted.device <= b.rig.device->asked + weights + 2048);
   assert_true(predicted.host > 0 && predicted.host + weights <= trm__mem_used() - before);
   int micro = 0;
   train.micro_batch = 0;
-  CHECK_OK(trm__memory_plan(&job, &micro, &err), err);
+  CHECK_OK(trm__plan_micro_batch(&job, &micro, &err), err);
   assert_int_equal(micro, 6);
   job.already = (size_t)1 << 40; /* of the host: no matter */
-  CHECK_OK(trm__memory_plan(&job, &micro, &err), err);
+  CHECK_OK(trm__plan_micro_batch(&job, &micro, &err), err);
   assert_int_equal(micro, 6);
-  assert_true(trm__memory_predict(&job, 4).host >= (size_t)1 << 40);
+  assert_true(trm__plan_predict(&job, 4).host >= (size_t)1 << 40);
   b.rig.device->used = DEVICE_BYTES - 1000;
-  CHECK_FAILS(trm__memory_plan(&job, &micro, &err), TRM_E_MEMORY, err, "one example at a time");
+  CHECK_FAILS(trm__plan_micro_batch(&job, &micro, &err), TRM_E_MEMORY, err, "one example at a time");
   close_bench(&b);
 }
 

@@ -214,7 +214,7 @@ static trm__update update(bench *b, int step, int examples) {
   trm__update result;
   trm_error err = {0};
   for (int i = 0; i < b->trainer.carry.slots.count; i++) offer_one(&b->trainer, i, (step * 31 + i) % examples);
-  CHECK_OK(trm__trainer_update(&b->trainer, &result, &err), err);
+  CHECK_OK(trm__update_run(&b->trainer, &result, &err), err);
   return result;
 }
 
@@ -227,11 +227,11 @@ static void test_slices(void **state) {
     bench whole, part;
     open_bench(&whole, &methods[i], 1, 6, 6, 20);
     update(&whole, 0, 50);
-    const trm__carry *c = &whole.trainer.carry;
+    const trm__train_slots *c = &whole.trainer.carry;
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
       open_bench(&part, &methods[i], 3, 6, sizes[k], 20);
       update(&part, 0, 50);
-      const trm__carry *p = &part.trainer.carry;
+      const trm__train_slots *p = &part.trainer.carry;
       assert_memory_equal(c->y, p->y, 6 * c->slot_bytes);
       assert_memory_equal(c->z, p->z, (size_t)(methods[i].latents * 6) * c->slot_bytes);
       assert_memory_equal(whole.trainer.stats, part.trainer.stats, 6 * sizeof *part.trainer.stats);
@@ -258,7 +258,7 @@ static void test_starts(void **state) {
       const uint64_t names[] = {index, index + 1, index + 2};
       const trm__network_noise noise = {m.start_noise, 7, names, 0};
       memset(t->carry.slots.halted, 1, 3);
-      trm__carry_refill(&t->carry, t->net, 3, 2, t->start, &noise);
+      trm__train_slots_refill(&t->carry, t->net, 3, 2, t->start, &noise);
       double squares = 0;
       for (size_t k = 0; k < 3; k++) {
         for (size_t j = 0; j < 3 * n; j++) {

@@ -72,7 +72,7 @@ static void open_rank(rank *r, world *w, int number, int size, const trm_dataset
     model.damping = 0.1;
   }
   model.num_puzzle_identifiers = trm_dataset_describe(data).identifiers;
-  *r = (rank){.comm = {{.name = "threads", .rank = number, .size = size}, w}, .data = data};
+  *r = (rank){.comm = {{.rank = number, .size = size}, w}, .data = data};
   r->comm.comm.all_reduce_sum = sum_ranks;
   r->comm.comm.all_gather = gather_ranks;
   r->runtime = tiny_runtime(1);
@@ -103,7 +103,7 @@ static void *run_rank(void *context) {
   const trm__slots *slots = &t->carry.slots;
   for (int i = 0; i < UPDATES && !r->status; i++) {
     r->status = trm__loader_next(r->loader, slots->halted, t->offer.inputs, t->offer.labels, t->offer.ids, &r->error);
-    if (!r->status) r->status = trm__trainer_update(t, &r->update[i], &r->error);
+    if (!r->status) r->status = trm__update_run(t, &r->update[i], &r->error);
     for (int k = 0; k < slots->count; k++) r->halted[i] += slots->halted[k];
   }
   return NULL;

@@ -9,7 +9,7 @@
 
 #include "base/rng.h"
 #include "model/file/model_file.h"
-#include "train/trainer.h"
+#include "train/update.h"
 
 static inline trm_runtime *tiny_runtime(int threads) {
   trm_error err = {0};

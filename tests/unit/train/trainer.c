@@ -3,6 +3,7 @@
 #include "unit/train/support.h"
 
 #include "data/dataset.h"
+#include "train/init_from.h"
 #include "train/plan.h"
 
 typedef struct bench {
@@ -52,7 +53,7 @@ static void run(bench *b, int steps, trm__update *last) {
   trm_error err = {0};
   for (int i = 0; i < steps; i++) {
     offer(&b->trainer, i);
-    CHECK_OK(trm__trainer_update(&b->trainer, last, &err), err);
+    CHECK_OK(trm__update_run(&b->trainer, last, &err), err);
   }
 }
 
@@ -140,7 +141,7 @@ static void test_learns(void **state) {
   for (int i = 0; i < 60; i++) {
     memset(b.trainer.carry.slots.halted, 1, 4);
     offer(&b.trainer, 0);
-    CHECK_OK(trm__trainer_update(&b.trainer, &last, &err), err);
+    CHECK_OK(trm__update_run(&b.trainer, &last, &err), err);
   }
   if (!(last.lm_loss < 0.5 * first.lm_loss)) fail_msg("loss went from %g to %g", first.lm_loss, last.lm_loss);
   assert_true(b.trainer.puzzle[0] != 0);
@@ -156,7 +157,7 @@ static void check_diverged(bench *b, const char *text) {
   memcpy(before, b->trainer.weights, bytes);
   memset(b->trainer.carry.slots.halted, 1, (size_t)b->trainer.carry.slots.count);
   offer(&b->trainer, 3);
-  CHECK_FAILS(trm__trainer_update(&b->trainer, &update, &err), TRM_E_DIVERGED, err, text);
+  CHECK_FAILS(trm__update_run(&b->trainer, &update, &err), TRM_E_DIVERGED, err, text);
   assert_memory_equal(before, b->trainer.weights, bytes);
   assert_int_equal(b->trainer.step, step);
   assert_int_equal(b->trainer.state->t, step);
@@ -186,7 +187,7 @@ static void test_diverged(void **state) {
 
 static void init_from(trm__trainer *t, const char *path) {
   trm_error err = {0};
-  CHECK_OK(trm__trainer_init_from(t, path, &err), err);
+  CHECK_OK(trm__init_from(t, path, &err), err);
 }
 
 static void test_init_from(void **state) {
@@ -222,12 +223,12 @@ static void test_init_from(void **state) {
   b.trainer.params.item[2].rows++; /* as if this run had one token more */
   trm__real *before = trm__calloc(t->params.trained, sizeof *before);
   memcpy(before, t->weights, t->params.trained * sizeof *before);
-  CHECK_FAILS(trm__trainer_init_from(t, path, &err), TRM_E_INPUT, err, t->params.item[2].name);
+  CHECK_FAILS(trm__init_from(t, path, &err), TRM_E_INPUT, err, t->params.item[2].name);
   assert_memory_equal(before, t->weights, t->params.trained * sizeof *before);
   b.trainer.params.item[2].rows--;
   strcpy(t->params.item[4].name, "inner.something");
-  CHECK_FAILS(trm__trainer_init_from(t, path, &err), TRM_E_INPUT, err, "inner.something");
-  CHECK_FAILS(trm__trainer_init_from(t, "nowhere.safetensors", &err), TRM_E_IO, err, "nowhere.safetensors");
+  CHECK_FAILS(trm__init_from(t, path, &err), TRM_E_INPUT, err, "inner.something");
+  CHECK_FAILS(trm__init_from(t, "nowhere.safetensors", &err), TRM_E_IO, err, "nowhere.safetensors");
   trm__free(before);
   close_bench(&b);
   check_remove(dir);
@@ -269,25 +270,25 @@ static void test_plan(void **state) {
   trm__params params;
   CHECK_OK(trm__params_open(&params, &model, &err), err);
   train.batch = 100;
-  trm__memory_job job = {
+  trm__plan_job job = {
       .model = &model, .params = &params, .train = &train, .backend = runtime->backend, .local_batch = 100};
   int micro = 0;
   train.micro_batch = 7;
-  CHECK_OK(trm__memory_plan(&job, &micro, &err), err);
+  CHECK_OK(trm__plan_micro_batch(&job, &micro, &err), err);
   assert_int_equal(micro, 7);
   train.micro_batch = 1000;
-  CHECK_OK(trm__memory_plan(&job, &micro, &err), err);
+  CHECK_OK(trm__plan_micro_batch(&job, &micro, &err), err);
   assert_int_equal(micro, 100);
   train.micro_batch = 0;
-  CHECK_OK(trm__memory_plan(&job, &micro, &err), err);
+  CHECK_OK(trm__plan_micro_batch(&job, &micro, &err), err);
   assert_int_equal(micro, 100); /* tiny: all of it fits anywhere */
-  size_t one = trm__memory_predict(&job, 1).host, all = trm__memory_predict(&job, 100).host;
+  size_t one = trm__plan_predict(&job, 1).host, all = trm__plan_predict(&job, 100).host;
   train.memory = (int64_t)((one + (all - one) / 3) >> 20);
-  CHECK_OK(trm__memory_plan(&job, &micro, &err), err);
-  assert_true(micro > 1 && micro < 50 && trm__memory_predict(&job, micro).host <= (size_t)train.memory << 20);
+  CHECK_OK(trm__plan_micro_batch(&job, &micro, &err), err);
+  assert_true(micro > 1 && micro < 50 && trm__plan_predict(&job, micro).host <= (size_t)train.memory << 20);
   assert_true(100 % micro == 0 || 100 / micro + 1 == (100 + micro - 1) / micro);
   train.memory = 1;
-  CHECK_FAILS(trm__memory_plan(&job, &micro, &err), TRM_E_MEMORY, err, "one example at a time");
+  CHECK_FAILS(trm__plan_micro_batch(&job, &micro, &err), TRM_E_MEMORY, err, "one example at a time");
   assert_true(trm__memory_available() > 1 << 20);
   trm__params_close(&params);
   trm_runtime_close(&runtime);

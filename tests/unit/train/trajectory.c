@@ -7,7 +7,7 @@
 #include "base/text/json.h"
 #include "base/text/options.h"
 #include "model/file/model_file.h"
-#include "train/trainer.h"
+#include "train/update.h"
 
 typedef struct golden {
   json_t *meta;
@@ -182,7 +182,7 @@ static void follow(const char *set, int micro_batch, int steps, double tolerance
   for (int step = 0; step < steps; step++) {
     trm__update update;
     offer(&g, step);
-    CHECK_OK(trm__trainer_update(&g.trainer, &update, &err), err);
+    CHECK_OK(trm__update_run(&g.trainer, &update, &err), err);
     compare_step(&g, step, &update, tolerance);
   }
   for (int i = 0; i < g.trainer.params.count && steps == 12; i++) {

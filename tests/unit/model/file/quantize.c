@@ -5,7 +5,8 @@
 #include <math.h>
 
 #include "base/os/file.h"
-#include "model/file/quantize.h"
+#include "model/file/int8.h"
+#include "model/file/model_file.h"
 
 typedef struct pair {
   char dir[64];
@@ -47,7 +48,7 @@ static void rows_keep_their_largest(void **state) {
     int8_t q[N];
     double scale, size = pow(10, 8 * trm__rng_unit(&rng) - 4), largest = 0;
     for (int k = 0; k < N; k++) x[k] = (trm__real)(size * trm__rng_normal(&rng));
-    trm__quantize_row(q, &scale, x, N);
+    trm__int8_row(q, &scale, x, N);
     for (int k = 0; k < N; k++) {
       largest = fmax(largest, fabs((double)x[k]));
       if (!(fabs(q[k] * scale - (double)x[k]) <= 0.5001 * scale)) fail_msg("%g became %g", (double)x[k], q[k] * scale);
@@ -57,7 +58,7 @@ static void rows_keep_their_largest(void **state) {
   trm__real zeros[3] = {0, (trm__real)1e-31, (trm__real)-1e-32};
   int8_t q[3] = {1, 1, 1};
   double scale = 1;
-  trm__quantize_row(q, &scale, zeros, 3);
+  trm__int8_row(q, &scale, zeros, 3);
   assert_true(scale == 0 && !q[0] && !q[1] && !q[2]);
 }
 

@@ -1,0 +1,27 @@
+/* A model file written again with changes, which is what trm_model_convert and trm_model_quantize do. Opened, a rewrite
+ * lists the file's metadata and every tensor with its bytes as they are; the caller changes entries, and saves. */
+#ifndef TRM_MODEL_FILE_REWRITE_H
+#define TRM_MODEL_FILE_REWRITE_H
+
+#include "model/file/model_file.h"
+
+typedef struct trm__rewrite {
+  const trm_model *model; /* borrowed */
+  json_t *metadata;       /* a copy of the file's */
+  trm__st_source *source; /* [count], in the file's order; room for twice as many */
+  size_t count;
+  trm__weight_set weights; /* the file's, after trm__rewrite_read; sources may point into it */
+} trm__rewrite;
+
+/* trm__rewrite_close after a failure too. */
+trm_status trm__rewrite_open(trm__rewrite *rewrite, const trm_model *model, trm_error *err);
+void trm__rewrite_close(trm__rewrite *rewrite);
+
+/* Sets an entry of the metadata. */
+trm_status trm__rewrite_set(trm__rewrite *rewrite, const char *key, const char *text, trm_error *err);
+/* Reads all weights. */
+trm_status trm__rewrite_read(trm__rewrite *rewrite, trm_error *err);
+/* Atomic. */
+trm_status trm__rewrite_save(const trm__rewrite *rewrite, const char *path, trm_error *err);
+
+#endif
