@@ -9,12 +9,12 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/status.h"
+#include "base/text/numbers.h"
 
 /* Blocks from here on are mapped. Address sanitizers know nothing of mappings: they get all blocks from malloc. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -107,10 +107,10 @@ char *trm__format(const char *format, ...) {
   va_list args, again;
   va_start(args, format);
   va_copy(again, args);
-  int length = vsnprintf(NULL, 0, format, args);
+  int length = trm__vprint(NULL, 0, format, args);
   va_end(args);
   char *text = length < 0 ? NULL : mem_allocate((size_t)length + 1);
-  if (text) vsnprintf(text, (size_t)length + 1, format, again);
+  if (text) trm__vprint(text, (size_t)length + 1, format, again);
   va_end(again);
   return text;
 }

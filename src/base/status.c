@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text/numbers.h"
+
 const char *trm_status_name(trm_status status) {
   static const char *const names[] = {"ok",   "usage",       "input",    "memory",  "io",
                                       "busy", "unsupported", "diverged", "stopped", "internal"};
@@ -16,7 +18,7 @@ const char *trm_status_name(trm_status status) {
 
 static void error_fill(trm_error *err, trm_status code, const char *where, const char *format, va_list args) {
   char message[sizeof err->message]; /* an argument may point into *err: build aside, then copy */
-  vsnprintf(message, sizeof message, format, args);
+  trm__vprint(message, sizeof message, format, args);
   err->code = code;
   if (where != err->where) snprintf(err->where, sizeof err->where, "%s", where ? where : "");
   memcpy(err->message, message, sizeof message);

@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <trm/train.h>
 
-#define FIELD(name) offsetof(trm_train_config, name)
-#define TEXT(name) offsetof(trm_train_config, name), sizeof((trm_train_config *)0)->name
+#define FIELD(name) .offset = offsetof(trm_train_config, name)
+#define TEXT(name) .offset = offsetof(trm_train_config, name), sizeof((trm_train_config *)0)->name
 #define MANY 9e15 /* whole numbers that a double holds exactly */
 
 /* name, type, offset, size, default, min, max, choices, metavar, group, help */

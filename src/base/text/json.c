@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/os/file.h"
 #include "base/status.h"
-#include "base/text/options_internal.h"
+#include "base/text/numbers.h"
 
 #define MAX_DEPTH 64
 
