@@ -135,7 +135,6 @@ void cli_progress_clear(cli_progress *progress);
 /* A trm_progress_fn over a cli_progress. */
 int cli_progress_fraction(void *progress, double fraction, const char *what);
 
-double cli_seconds(void);
 const char *cli_duration(double seconds, char text[32]);  /* "3:12", "1:02:33" */
 const char *cli_thousands(int64_t number, char text[32]); /* "5,028,866" */
 const char *cli_percent(double fraction, char text[32]);  /* "97.1 %", "-" for NaN */

@@ -127,19 +127,25 @@ int cli_columns(FILE *file) {
   return size.ws_col;
 }
 
+static double output_seconds(void) {
+  struct timespec t;
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 cli_progress cli_progress_open(int quiet) {
   const char *term = getenv("TERM");
   int live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
-  return (cli_progress){.live = live, .quiet = quiet, .last = live ? 0 : cli_seconds(), .every = live ? 0.1 : 5};
+  return (cli_progress){.live = live, .quiet = quiet, .last = live ? 0 : output_seconds(), .every = live ? 0.1 : 5};
 }
 
 int cli_progress_due(const cli_progress *p) {
-  return !p->quiet && cli_seconds() - p->last >= p->every;
+  return !p->quiet && output_seconds() - p->last >= p->every;
 }
 
 void cli_progress_show(cli_progress *p, const char *line) {
   if (p->quiet) return;
-  p->last = cli_seconds();
+  p->last = output_seconds();
   if (p->live) {
     fprintf(stderr, "\r%.*s\033[K", cli_columns(stderr) - 1, line);
     (void)fflush(stderr);
@@ -170,12 +176,6 @@ int cli_progress_fraction(void *progress, double fraction, const char *what) {
 }
 
 /* -- numbers ------------------------------------------------------------------------------------------------------- */
-
-double cli_seconds(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 const char *cli_duration(double seconds, char text[32]) {
   if (!(seconds >= 0 && seconds < 1e9)) return strcpy(text, "-");

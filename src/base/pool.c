@@ -47,6 +47,13 @@ struct worker {
   pthread_t thread;
 };
 
+/* What holds while the pool works:
+ *  1. fn, context and the shares' ends are written only while the gate is closed and no worker is inside.
+ *  2. A worker reads them only inside: between the exchange that counts it in and the subtraction that counts it out.
+ *  3. Each run has a number other than the last one's, and a worker enters a number at most once.
+ *  4. trm__pool_run returns only when the gate is closed and nobody is inside; so its context may lie on the stack.
+ *  5. Who is about to sleep says so (sleeping, caller_sleeps) before its last look at the gate, and who changes the
+ * gate looks for sleepers after the change: at least one of the two sees the other, and no wake-up is lost. */
 struct trm__pool {
   int threads, spins;
   int started; /* threads to join */

@@ -1,5 +1,5 @@
-/* Reading, mapping and atomic writing of whole files. A writer collects small writes in a buffer, counts size and CRC
- * of what passes through it, and owns a temporary file beside its target until commit renames it. */
+/* Reading, mapping and atomic writing of whole files. A writer collects small writes in a buffer, computes the CRC of
+ * what passes through it, and owns a temporary file beside its target until commit renames it. */
 #include "base/os/file.h"
 
 #include <errno.h>
@@ -100,8 +100,7 @@ void trm__map_close(trm__map *map) {
 struct trm__writer {
   int fd, failed;
   uint32_t crc;
-  uint64_t size; /* bytes accepted */
-  size_t held;   /* of them in buffer */
+  size_t held; /* bytes in buffer */
   char *path, *temporary;
   unsigned char buffer[BUFFER];
 };
@@ -177,7 +176,6 @@ trm_status trm__writer_write(trm__writer *w, const void *data, size_t size, trm_
   if (w->failed) return trm__fail(err, TRM_E_IO, w->path, "an earlier write failed");
   if (size == 0) return TRM_OK;
   w->crc = trm__crc32(w->crc, data, size);
-  w->size += size;
   if (size > BUFFER - w->held) {
     trm_status status = writer_flush(w, err);
     if (status) return status;
@@ -194,10 +192,6 @@ trm_status trm__writer_write(trm__writer *w, const void *data, size_t size, trm_
 
 uint32_t trm__writer_crc(const trm__writer *w) {
   return w->crc;
-}
-
-uint64_t trm__writer_size(const trm__writer *w) {
-  return w->size;
 }
 
 static trm_status writer_finish(trm__writer *w, trm_error *err) {
