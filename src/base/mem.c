@@ -16,7 +16,8 @@
 #include "base/status.h"
 #include "base/text/numbers.h"
 
-/* Blocks of this size and more are mapped. Address sanitizers know nothing of mappings: they get all blocks from malloc. */
+/* Blocks of this size and more are mapped. Address sanitizers know nothing of mappings: they get all blocks from
+ * malloc. */
 #if defined(__SANITIZE_ADDRESS__)
 #define MAPPED_BYTES SIZE_MAX
 #elif defined(__has_feature)

@@ -1,6 +1,6 @@
 /* Numbers as text, the same whatever locale the program around the library has set: with a decimal point, never
- * grouped. Everything that the library writes into files and messages or reads from them goes through here; printf and
- * strtod would use a decimal comma in half of Europe, and the other half could not read the file. */
+ * grouped. What the library writes into files and messages, and what it reads, goes through here: printf and strtod
+ * follow the locale, and one with a decimal comma would make files that others cannot read. */
 #ifndef TRM_BASE_TEXT_NUMBERS_H
 #define TRM_BASE_TEXT_NUMBERS_H
 
