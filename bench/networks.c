@@ -7,6 +7,7 @@
 #include <trm/train.h>
 
 #include "base/mem.h"
+#include "base/os/machine.h"
 #include "base/rng.h"
 #include "bench.h"
 #include "cases.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/os/machine.h"
 #include "base/status.h"
 
 trm_runtime_config trm_runtime_config_default(void) {

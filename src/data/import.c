@@ -15,18 +15,18 @@
 
 #define TEXT(name, meta, group, help)                                                                                  \
   {                                                                                                                    \
-#name, TRM_OPT_STRING, offsetof(trm_import_config, name), sizeof(((trm_import_config *)0)->name), NULL, 0, 0,      \
-        NULL, meta, group, help                                                                                        \
+#name, TRM_OPT_STRING, .offset = offsetof(trm_import_config, name), sizeof(((trm_import_config *)0)->name), NULL,  \
+                           0, 0, NULL, meta, group, help                                                               \
   }
 #define COUNT(name, initial, max, help)                                                                                \
-  { #name, TRM_OPT_INT, offsetof(trm_import_config, name), 0, initial, 0, max, NULL, "N", NULL, help }
+  { #name, TRM_OPT_INT, .offset = offsetof(trm_import_config, name), 0, initial, 0, max, NULL, "N", NULL, help }
 
 static const trm_option table[] = {
     TEXT(input, "FILE", "Import", "puzzles: .csv (source,question,answer,rating) or .jsonl"),
     TEXT(out, "DIR", NULL, "dataset directory to write; must not exist"),
     TEXT(test_input, "FILE", NULL, "puzzles of the test split; equivalent ones are left out of training"),
-    {"test_fraction", TRM_OPT_REAL, offsetof(trm_import_config, test_fraction), 0, "0.1", 0, 0.99, NULL, "F", NULL,
-     "share of the puzzles for the test split, without --test-input"},
+    {"test_fraction", TRM_OPT_REAL, .offset = offsetof(trm_import_config, test_fraction), 0, "0.1", 0, 0.99, NULL, "F",
+     NULL, "share of the puzzles for the test split, without --test-input"},
     TEXT(alphabet, "TEXT", NULL, "the task's symbols in the order of their tokens (inferred)"),
     COUNT(width, "0", 65536, "symbols of a row; 0: inferred"),
     COUNT(augment, "0", 1e5, "transformed copies of each training puzzle"),

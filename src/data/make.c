@@ -8,11 +8,11 @@
 #include "data/dataset.h"
 #include "task/sudoku/generate.h"
 
-#define FIELD(name) #name, TRM_OPT_INT, offsetof(trm_make_config, name), 0
+#define FIELD(name) #name, TRM_OPT_INT, .offset = offsetof(trm_make_config, name), 0
 
 static const trm_option table[] = {
-    {"out", TRM_OPT_STRING, offsetof(trm_make_config, out), sizeof(((trm_make_config *)0)->out), NULL, 0, 0, NULL,
-     "DIR", "Dataset", "directory to write; must not exist"},
+    {"out", TRM_OPT_STRING, .offset = offsetof(trm_make_config, out), sizeof(((trm_make_config *)0)->out), NULL, 0, 0,
+     NULL, "DIR", "Dataset", "directory to write; must not exist"},
     {FIELD(size), "9", 4, 16, NULL, "N", NULL, "side of the grid: 4, 6, 9 or 16"},
     {FIELD(train), "1000", 0, 1e8, NULL, "N", NULL, "puzzles to train on"},
     {FIELD(test), "1000", 0, 1e8, NULL, "N", NULL, "puzzles to test on, none equivalent to one to train on"},
@@ -21,7 +21,7 @@ static const trm_option table[] = {
     {FIELD(max_clues), "0", 0, 256, NULL, "N", NULL, "most clues; 0: any number"},
     {FIELD(min_guesses), "0", 0, 1e6, NULL, "N", NULL, "fewest guesses of the exact solver"},
     {FIELD(max_guesses), "-1", -1, 1e6, NULL, "N", NULL, "most guesses of the exact solver; -1: any number"},
-    {"minimal", TRM_OPT_BOOL, offsetof(trm_make_config, minimal), 0, "true", 0, 0, NULL, NULL, NULL,
+    {"minimal", TRM_OPT_BOOL, .offset = offsetof(trm_make_config, minimal), 0, "true", 0, 0, NULL, NULL, NULL,
      "only puzzles from which no clue can be removed"},
     {FIELD(seed), "0", 0, 9e15, NULL, "N", "Run", "the same seed gives the same puzzles at any number of threads"},
     {FIELD(threads), "0", 0, 1024, NULL, "N", NULL, "threads; 0: all cores"},
