@@ -74,12 +74,12 @@ static const char *origin_word(int origin) {
 }
 
 /* The run's time over that of its steps in full rounds: 1 wastes nothing. NaN when no round was full. */
-static double over_full(const trm_run *run) {
+static double over_full(const trm_solve_stats *run) {
   return run->full && run->steps ? run->seconds / ((double)run->steps * run->measured / (double)run->batch)
                                  : (double)NAN;
 }
 
-static void print_run(const trm_run *run) {
+static void print_run(const trm_solve_stats *run) {
   char a[32], b[32];
   printf("engine    %s puzzles at once (%s), %s steps in ", cli_thousands(run->batch, a), origin_word(run->origin),
          cli_thousands(run->steps, b));
@@ -106,7 +106,7 @@ static void print_text(const trm_eval_result *r, const trm_dataset_info *info, c
   print_bands(r, info->rating_name);
   print_halting(r);
   printf("\n");
-  print_run(&r->run);
+  print_run(&r->stats);
   printf("%s puzzles/s, %.1f s\n", cli_thousands((int64_t)((double)r->puzzles / fmax(r->seconds, 1e-9)), a),
          r->seconds);
 }
@@ -134,7 +134,7 @@ static json_t *halting_json(const trm_eval_result *r) {
                    (json_int_t)r->said_wrong_is_wrong);
 }
 
-static json_t *run_json(const trm_run *run) {
+static json_t *run_json(const trm_solve_stats *run) {
   json_t *costs = json_array();
   for (int i = 0; i < run->costs; i++)
     json_array_append_new(costs, json_pack("{s:I, s:o}", "batch", (json_int_t)run->cost[i].batch, "seconds",
@@ -161,7 +161,7 @@ static void print_json(const trm_eval_result *r, int interrupted, const trm_data
                 (json_int_t)solving.max_steps, "halt", solving.halt, "halting", halting_json(r), "rating_name",
                 info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", bands_json(r), "seconds",
                 cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)),
-                "engine", run_json(&r->run), "interrupted", interrupted, "dtype", dtype);
+                "engine", run_json(&r->stats), "interrupted", interrupted, "dtype", dtype);
   cli_json_print(o, 0);
 }
 

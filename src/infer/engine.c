@@ -86,7 +86,7 @@ static void enter(loop *l, int i) {
             ndim * sizeof *s->rows);
   }
   s->fresh[i] = 1;
-  s->run.puzzles++;
+  s->stats.puzzles++;
 }
 
 /* The next puzzle that is not cancelled enters slot i; 0 when none waits. */
@@ -163,11 +163,11 @@ static trm_status advance(loop *l, const trm__loss *loss, trm_error *err) {
     trm__network_scored_step(s->network, l->round, s->tokens, s->rows, s->labels, loss, s->y, s->z, s->logits, s->q,
                              s->scores);
   else trm__network_step(s->network, l->round, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
-  if (l->job->scored) be->copy(be, s->stats, s->scores, n * sizeof *s->stats, TRM__COPY_TO_HOST);
+  if (l->job->scored) be->copy(be, s->scores_host, s->scores, n * sizeof *s->scores_host, TRM__COPY_TO_HOST);
   be->copy(be, s->logits_host, s->logits, n * l->S * l->V * sizeof *s->logits, TRM__COPY_TO_HOST);
   be->copy(be, s->q_host, s->q, n * 2 * sizeof *s->q, TRM__COPY_TO_HOST);
-  s->run.rounds++;
-  s->run.computed += l->round;
+  s->stats.rounds++;
+  s->stats.computed += l->round;
   return be->synchronize(be, err);
 }
 
@@ -195,7 +195,7 @@ static void leave(loop *l, int i, int cancelled) {
   for (size_t p = 1; p < l->S; p++)
     if (!(confidence[p] >= solution.least)) solution.least = confidence[p];
   l->job->leave(l->job->context, s->slot[i].puzzle, s->answer, &solution,
-                l->job->scored && !cancelled ? &s->stats[i] : NULL);
+                l->job->scored && !cancelled ? &s->scores_host[i] : NULL);
   s->slot[i].puzzle = -1;
   l->left++;
 }
@@ -220,7 +220,7 @@ static int report(loop *l) {
   int stop = 0;
   for (int i = 0; i < l->round; i++) {
     s->slot[i].steps++;
-    s->run.steps++;
+    s->stats.steps++;
   }
   for (int i = 0; i < l->active; i++) {
     int answer = i < l->round && job->step && !stop ? tell(l, i) : TRM_STEP_ON;
@@ -239,16 +239,16 @@ static void settle(loop *l) {
   trm_solver *s = l->solver;
   l->largest = 0;
   l->width = trm__batch_choose(&s->costs, s->slots);
-  s->run.origin = s->costs.count ? TRM_BATCH_MEASURED : TRM_BATCH_USUAL;
+  s->stats.origin = s->costs.count ? TRM_BATCH_MEASURED : TRM_BATCH_USUAL;
 }
 
 /* The width of the first round. */
 static void begin(loop *l) {
   trm_solver *s = l->solver;
-  s->run = (trm_run){.origin = TRM_BATCH_GIVEN};
+  s->stats = (trm_solve_stats){.origin = TRM_BATCH_GIVEN};
   l->width = s->slots;
   if (s->config.batch) return;
-  s->run.origin = TRM_BATCH_MEASURED;
+  s->stats.origin = TRM_BATCH_MEASURED;
   l->largest = trm__batch_largest(l->job->puzzles, s->slots);
   l->width = trm__batch_next(&s->costs, l->largest);
   if (!l->width) settle(l);
@@ -257,11 +257,11 @@ static void begin(loop *l) {
 /* Learns from the time of the last round, and sets the width of the next. */
 static void measure(loop *l, double seconds) {
   trm_solver *s = l->solver;
-  trm_run *run = &s->run;
+  trm_solve_stats *stats = &s->stats;
   if (!l->largest) {
     if (l->round < l->width) return;
-    run->full++;
-    run->measured += (seconds - run->measured) / (double)run->full;
+    stats->full++;
+    stats->measured += (seconds - stats->measured) / (double)stats->full;
     return;
   }
   if (!s->backend->on_host && l->round == l->width && l->begun != l->width) {
@@ -274,18 +274,18 @@ static void measure(loop *l, double seconds) {
   else settle(l);
 }
 
-_Static_assert(TRM_RUN_COSTS >= TRM__BATCH_COSTS, "a run shows all measured costs");
+_Static_assert(TRM_SOLVE_COSTS >= TRM__BATCH_COSTS, "the statistics have room for all measured costs");
 
 static void conclude(loop *l, double start) {
   trm_solver *s = l->solver;
-  trm_run *run = &s->run;
-  run->batch = l->width;
-  if (!s->config.batch) run->predicted = trm__batch_predict(&s->costs, l->width);
-  for (run->costs = 0; run->costs < s->costs.count; run->costs++) {
-    run->cost[run->costs].batch = s->costs.at[run->costs].batch;
-    run->cost[run->costs].seconds = s->costs.at[run->costs].seconds;
+  trm_solve_stats *stats = &s->stats;
+  stats->batch = l->width;
+  if (!s->config.batch) stats->predicted = trm__batch_predict(&s->costs, l->width);
+  for (stats->costs = 0; stats->costs < s->costs.count; stats->costs++) {
+    stats->cost[stats->costs].batch = s->costs.at[stats->costs].batch;
+    stats->cost[stats->costs].seconds = s->costs.at[stats->costs].seconds;
   }
-  run->seconds = trm__clock() - start;
+  stats->seconds = trm__clock() - start;
 }
 
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err) {

@@ -36,7 +36,7 @@ struct trm_solver {
   int slots;
   const trm_cancel *cancel; /* borrowed, NULL: none */
   trm__batch_costs costs;   /* of a step, measured in any call */
-  trm_run run;              /* the last call */
+  trm_solve_stats stats;    /* of the last call */
   trm__real *puzzle_rows;   /* [identifiers][emb_ndim] on the host, NULL without a prefix */
 
   /* on the device */
@@ -52,16 +52,16 @@ struct trm_solver {
   trm__example_stats *scores; /* [slots] */
 
   /* on the host */
-  trm__slot *slot;           /* [slots] */
-  uint8_t *fresh;            /* [slots]: starts with this step */
-  uint64_t *noise_name;      /* [slots]: of the puzzle's noise in this step; NULL without noise */
-  int32_t *token_host;       /* [S] of the puzzle that enters */
-  int32_t *label_host;       /* [S] */
-  int32_t *answer;           /* [S] of the puzzle that is reported */
-  float *confidence;         /* [S] */
-  trm__real *logits_host;    /* [slots][S][V] */
-  trm__real *q_host;         /* [slots][2] */
-  trm__example_stats *stats; /* [slots]: copy of scores */
+  trm__slot *slot;                 /* [slots] */
+  uint8_t *fresh;                  /* [slots]: starts with this step */
+  uint64_t *noise_name;            /* [slots]: of the puzzle's noise in this step; NULL without noise */
+  int32_t *token_host;             /* [S] of the puzzle that enters */
+  int32_t *label_host;             /* [S] */
+  int32_t *answer;                 /* [S] of the puzzle that is reported */
+  float *confidence;               /* [S] */
+  trm__real *logits_host;          /* [slots][S][V] */
+  trm__real *q_host;               /* [slots][2] */
+  trm__example_stats *scores_host; /* [slots]: copy of scores */
 };
 
 /* Where puzzles come from and where results go. Puzzles enter in ascending order and leave in any. */
@@ -87,7 +87,7 @@ trm_status trm__engine_check(const trm_solver *solver, int64_t puzzle, const int
                              trm_error *err);
 
 /* Runs the job to its end, or until step, progress or the solver's cancel marks stop it (TRM_E_STOPPED). What enters
- * was checked. Fills solver->run. */
+ * was checked. Fills solver->stats. */
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err);
 
 #endif

@@ -171,8 +171,8 @@ trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t 
   status = trm__engine_run(solver, &job, err);
   if (!status || status == TRM_E_STOPPED) {
     summarize(&e, n, &r);
-    r.run = trm_solver_last_run(solver);
-    r.seconds = r.run.seconds;
+    r.stats = trm_solver_last_stats(solver);
+    r.seconds = r.stats.seconds;
     *result = r;
   }
   trm__free(e.loss);

@@ -167,7 +167,7 @@ static trm_status open_buffers(trm_solver *s, trm_error *err) {
   s->confidence = host(S, sizeof *s->confidence, &failed);
   s->logits_host = host(logits, sizeof *s->logits_host, &failed);
   s->q_host = host(n * 2, sizeof *s->q_host, &failed);
-  s->stats = host(n, sizeof *s->stats, &failed);
+  s->scores_host = host(n, sizeof *s->scores_host, &failed);
   if (failed) return trm__backend_no_memory(s->backend, err, s->path, 2 * (state * act + logits * sizeof(trm__real)));
   return TRM_OK;
 }
@@ -245,8 +245,8 @@ void trm_solver_close(trm_solver **solver) {
                             s->logits, s->q, s->starts, s->scores, s->noise_index};
   for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
-  void *host_buffers[] = {s->slot,       s->fresh,       s->token_host, s->label_host, s->answer,
-                          s->confidence, s->logits_host, s->q_host,     s->stats,      s->puzzle_rows,
+  void *host_buffers[] = {s->slot,       s->fresh,       s->token_host, s->label_host,  s->answer,
+                          s->confidence, s->logits_host, s->q_host,     s->scores_host, s->puzzle_rows,
                           s->path,       s->task_text,   s->noise_name};
   for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
   trm__params_close(&s->params);
@@ -258,8 +258,8 @@ const trm_model_config *trm_solver_model_config(const trm_solver *solver) {
   return &solver->model;
 }
 
-trm_run trm_solver_last_run(const trm_solver *solver) {
-  return solver->run;
+trm_solve_stats trm_solver_last_stats(const trm_solver *solver) {
+  return solver->stats;
 }
 
 /* -- solving arrays ------------------------------------------------------------------------------------------------ */

@@ -106,10 +106,10 @@ static void no_empty_slot_is_computed(void **state) {
     setup t;
     trm_error err = {0};
     open_setup(&t, batches[b]);
-    assert_int_equal(trm_solver_last_run(t.solver).rounds, 0);
+    assert_int_equal(trm_solver_last_stats(t.solver).rounds, 0);
     CHECK_OK(solve(&t, NULL, NULL, &err), err);
     assert_int_equal(check_all(), 0);
-    trm_run run = trm_solver_last_run(t.solver);
+    trm_solve_stats run = trm_solver_last_stats(t.solver);
     assert_int_equal(run.puzzles, N);
     assert_int_equal(run.steps, sum_steps());
     assert_int_equal(run.computed, run.steps);
@@ -141,7 +141,7 @@ static void a_width_that_shrinks_parks_puzzles(void **state) {
       (trm__batch_costs){.count = 4, .at = {{1, 6, 1.1e-12}, {2, 6, 2e-12}, {4, 6, 4.4e-12}, {8, 5, 8.8e-12}}};
   CHECK_OK(solve(&t, NULL, NULL, &err), err);
   assert_int_equal(check_all(), 0);
-  trm_run run = trm_solver_last_run(t.solver);
+  trm_solve_stats run = trm_solver_last_stats(t.solver);
   assert_int_equal(run.batch, 2);
   assert_int_equal(run.origin, TRM_BATCH_MEASURED);
   assert_int_equal(run.computed, run.steps);
@@ -150,7 +150,7 @@ static void a_width_that_shrinks_parks_puzzles(void **state) {
   assert_true(run.predicted == 2e-12 && run.measured > run.predicted);
   /* The costs stay known: the next call begins with the choice. */
   CHECK_OK(solve(&t, NULL, NULL, &err), err);
-  run = trm_solver_last_run(t.solver);
+  run = trm_solver_last_stats(t.solver);
   assert_true(run.batch == 2 && run.rounds <= run.full + STEPS);
   close_setup(&t);
 }
@@ -205,7 +205,7 @@ static void memory_is_taken_for_the_puzzles_expected(void **state) {
     used[i] = trm__mem_used() - before;
     /* More than expected may come all the same. */
     CHECK_OK(trm_solve(solver, N, inputs, identifiers, answers, solutions, NULL, NULL, &err), err);
-    assert_int_equal(trm_solver_last_run(solver).computed, sum_steps());
+    assert_int_equal(trm_solver_last_stats(solver).computed, sum_steps());
     trm_solver_close(&solver);
   }
   assert_true(used[0] < used[1] && used[1] == used[2]);
@@ -256,7 +256,7 @@ static void cancel_in_each_step(const setup *t, canceller c) {
       int last = c.step == expected.steps[c.puzzle]; /* too late: it is done */
       assert_int_equal(check_all(), !last);
       assert_int_equal(solutions[c.puzzle].steps, c.step);
-      trm_run run = trm_solver_last_run(t->solver);
+      trm_solve_stats run = trm_solver_last_stats(t->solver);
       assert_int_equal(run.computed, sum_steps());
     }
   }
@@ -302,11 +302,11 @@ static void puzzles_cancelled_before_the_call_take_no_step(void **state) {
   CHECK_OK(solve(&t, NULL, NULL, &err), err);
   assert_int_equal(check_all(), 5);
   for (int i = 0; i < 5; i++) assert_int_equal(solutions[marks[i]].steps, 0);
-  assert_int_equal(trm_solver_last_run(t.solver).puzzles, N - 5);
+  assert_int_equal(trm_solver_last_stats(t.solver).puzzles, N - 5);
   for (int i = 0; i < N; i++) trm_cancel_puzzle(cancel, i);
   CHECK_OK(solve(&t, NULL, NULL, &err), err);
   assert_int_equal(check_all(), N);
-  assert_int_equal(trm_solver_last_run(t.solver).rounds, 0);
+  assert_int_equal(trm_solver_last_stats(t.solver).rounds, 0);
   trm_cancel_reset(cancel);
   trm_cancel_all(cancel);
   CHECK_FAILS(solve(&t, NULL, NULL, &err), TRM_E_STOPPED, err, "0 of 37");
@@ -349,7 +349,7 @@ static void a_stopped_run_keeps_what_it_has(void **state) {
       s.calls = 0;
       trm_status status = solve(&t, stop_later, &s, &err);
       int cancelled = check_all();
-      assert_int_equal(trm_solver_last_run(t.solver).steps, sum_steps());
+      assert_int_equal(trm_solver_last_stats(t.solver).steps, sum_steps());
       assert_int_equal(status, cancelled ? TRM_E_STOPPED : TRM_OK);
       if (s.calls < s.stop_at) break;
     }
