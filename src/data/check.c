@@ -29,7 +29,7 @@ typedef struct checker {
   trm_error *err;
 } checker;
 
-static trm_status open_split(checker *c, int split) {
+static trm_status checker_open_split(checker *c, int split) {
   char *file = trm__format("%s/%s/dataset.json", c->path, split_names[split]);
   if (!file) return trm__fail_memory(c->err, c->path, strlen(c->path) + 32);
   int present = c->is_directory ? trm__path_exists(file) : split == TRAIN;
@@ -37,11 +37,11 @@ static trm_status open_split(checker *c, int split) {
   return present ? trm_dataset_open(&c->dataset[split], c->path, split_names[split], NULL, c->err) : TRM_OK;
 }
 
-static trm_status open_all(checker *c) {
+static trm_status checker_open(checker *c) {
   size_t examples = 0, cells = 0;
   c->is_directory = trm__path_is_dir(c->path);
   for (int s = 0; s < SPLITS; s++) {
-    trm_status status = open_split(c, s);
+    trm_status status = checker_open_split(c, s);
     if (status) return status;
     if (!c->dataset[s]) continue;
     const trm_dataset_info *info = &c->dataset[s]->info;
@@ -66,7 +66,7 @@ static trm_status open_all(checker *c) {
   return TRM_OK;
 }
 
-static void note(checker *c, int split, int64_t example, const char *where, const char *message) {
+static void checker_note(checker *c, int split, int64_t example, const char *where, const char *message) {
   if (c->report.first_problem[0] != '\0') return;
   snprintf(c->report.first_problem, sizeof c->report.first_problem, "%s%sexample %lld: %.60s%s%.120s",
            c->is_directory ? split_names[split] : "", c->is_directory ? ", " : "", (long long)example + 1, where,
@@ -74,39 +74,40 @@ static void note(checker *c, int split, int64_t example, const char *where, cons
 }
 
 /* Whether question and answer keep the rules. */
-static int check_rules(checker *c, int split, int64_t example, const int32_t *question, const int32_t *answer) {
+static int checker_judge(checker *c, int split, int64_t example, const int32_t *question, const int32_t *answer) {
   const trm_task *task = &c->dataset[split]->info.task;
   trm_error problem = {0};
   trm_status status = trm_task_check_question(task, question, &problem);
   if (status) {
     c->report.bad_questions++;
-    note(c, split, example, problem.where, problem.message);
+    checker_note(c, split, example, problem.where, problem.message);
   }
   trm_task_verdict verdict = trm_task_judge(task, question, answer);
   if (!verdict.keeps_clues || !verdict.keeps_rules) {
     c->report.bad_answers++;
-    note(c, split, example, "", verdict.keeps_clues ? "the answer breaks the rules" : "the answer changes a clue");
+    checker_note(c, split, example, "",
+                 verdict.keeps_clues ? "the answer breaks the rules" : "the answer changes a clue");
   }
   return !status;
 }
 
-static void solve(checker *c, int split, int64_t example, const int32_t *question) {
+static void checker_solve(checker *c, int split, int64_t example, const int32_t *question) {
   const trm_task *task = &c->dataset[split]->info.task;
   uint8_t cells[256];
   trm__sudoku_cells(question, (size_t)task->width * (size_t)task->height, cells);
   trm_sudoku_result result = trm_sudoku_solve(task->width, cells, 2, NULL);
   if (result.solutions > 1) {
     c->report.not_unique++;
-    note(c, split, example, "", "the question has more than one solution");
+    checker_note(c, split, example, "", "the question has more than one solution");
   } else if (result.solutions == 0 && result.complete) {
     c->report.bad_questions++;
-    note(c, split, example, "", "the question has no solution");
+    checker_note(c, split, example, "", "the question has no solution");
   }
   c->guesses += (double)result.guesses;
   c->solved++;
 }
 
-static void check_example(checker *c, int split, int64_t group, int64_t example, int first) {
+static void checker_add_example(checker *c, int split, int64_t group, int64_t example, int first) {
   const trm_dataset *d = c->dataset[split];
   size_t cells = (size_t)d->info.seq_len;
   int32_t *question = c->tokens, *answer = c->tokens + cells;
@@ -116,14 +117,14 @@ static void check_example(checker *c, int split, int64_t group, int64_t example,
   if (d->info.has_ratings && isfinite(rating)) c->ratings += rating, c->rated++;
   for (size_t i = 0; i < cells; i++)
     if (answer[i] == -100) answer[i] = 0;
-  int good = check_rules(c, split, example, question, answer);
-  if (sudoku && first && good) solve(c, split, example, question);
+  int good = checker_judge(c, split, example, question, answer);
+  if (sudoku && first && good) checker_solve(c, split, example, question);
   if (sudoku && !first) return;
   uint64_t key = trm__question_key(&d->info.task, question, cells);
   c->keyed[c->keys++] = (trm__keyed){.key = key, .place = (uint32_t)group, .split = (uint32_t)split};
 }
 
-static trm_status check_split(checker *c, int split) {
+static trm_status checker_add_split(checker *c, int split) {
   const trm_dataset *d = c->dataset[split];
   for (int64_t g = 0; g < d->info.groups; g++) {
     int64_t begin = d->puzzle_indices[d->group_indices[g]], end = d->puzzle_indices[d->group_indices[g + 1]];
@@ -132,7 +133,7 @@ static trm_status check_split(checker *c, int split) {
           c->progress(c->context, (double)c->done / (double)c->total, "checking puzzles") != 0)
         return trm__fail(c->err, TRM_E_STOPPED, c->path, "stopped after %lld of %lld examples", (long long)c->done,
                          (long long)c->total);
-      check_example(c, split, g, i, i == begin);
+      checker_add_example(c, split, g, i, i == begin);
     }
   }
   return TRM_OK;
@@ -147,7 +148,8 @@ static void count_run(checker *c, const trm__keyed *run, size_t count) {
     if (run[i].split == TEST && run[0].split == TRAIN) {
       c->report.shared++;
       const trm_dataset *d = c->dataset[TEST];
-      note(c, TEST, d->puzzle_indices[d->group_indices[run[i].place]], "", "is equivalent to a training puzzle");
+      checker_note(c, TEST, d->puzzle_indices[d->group_indices[run[i].place]], "",
+                   "is equivalent to a training puzzle");
     }
   }
 }
@@ -164,9 +166,9 @@ static void compare_puzzles(checker *c) {
 trm_status trm_data_check(const char *path, trm_check_report *report, trm_progress_fn progress, void *context,
                           trm_error *err) {
   checker c = {.path = path, .progress = progress, .context = context, .err = err};
-  trm_status status = open_all(&c);
+  trm_status status = checker_open(&c);
   for (int s = 0; s < SPLITS && !status; s++)
-    if (c.dataset[s]) status = check_split(&c, s);
+    if (c.dataset[s]) status = checker_add_split(&c, s);
   if (!status) {
     compare_puzzles(&c);
     c.report.mean_guesses = c.solved > 0 ? c.guesses / (double)c.solved : (double)NAN;

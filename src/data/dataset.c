@@ -27,7 +27,7 @@ void trm_dataset_close(trm_dataset **dataset) {
   *dataset = NULL;
 }
 
-static void count_up(trm_dataset *d, int64_t group_size) {
+static void dataset_set_indices(trm_dataset *d, int64_t group_size) {
   for (int64_t p = 0; p <= d->info.puzzles; p++) d->puzzle_indices[p] = p;
   for (int64_t g = 0; g <= d->info.groups; g++) {
     int64_t first = g * group_size;
@@ -59,7 +59,7 @@ trm_status trm__dataset_adopt(trm_dataset **out, const trm_task *task, int64_t e
     trm_dataset_close(&d);
     return trm__fail_memory(err, "dataset", (size_t)examples * 20);
   }
-  count_up(d, group_size);
+  dataset_set_indices(d, group_size);
   d->inputs = inputs;
   d->labels = labels;
   d->ratings = ratings;
@@ -103,7 +103,7 @@ trm_dataset_info trm_dataset_describe(const trm_dataset *dataset) {
   return dataset->info;
 }
 
-static int64_t puzzle_of(const trm_dataset *d, int64_t example) {
+static int64_t dataset_puzzle_of(const trm_dataset *d, int64_t example) {
   int64_t low = 0, high = d->info.puzzles; /* puzzle_indices[low] <= example < puzzle_indices[high] */
   while (high - low > 1) {
     int64_t middle = low + (high - low) / 2;
@@ -113,7 +113,7 @@ static int64_t puzzle_of(const trm_dataset *d, int64_t example) {
   return low;
 }
 
-static int32_t token_at(const uint8_t *narrow, const int32_t *wide, size_t at) {
+static int32_t dataset_token(const uint8_t *narrow, const int32_t *wide, size_t at) {
   return narrow ? narrow[at] : wide[at];
 }
 
@@ -121,11 +121,11 @@ void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs,
                          double *rating) {
   const trm_dataset *d = dataset;
   size_t cells = (size_t)d->info.seq_len, first = (size_t)i * cells;
-  for (size_t k = 0; inputs && k < cells; k++) inputs[k] = token_at(d->inputs, d->inputs32, first + k);
+  for (size_t k = 0; inputs && k < cells; k++) inputs[k] = dataset_token(d->inputs, d->inputs32, first + k);
   for (size_t k = 0; labels && k < cells; k++) {
-    int32_t label = token_at(d->labels, d->labels32, first + k);
+    int32_t label = dataset_token(d->labels, d->labels32, first + k);
     labels[k] = label == d->ignore_label_id ? -100 : label;
   }
-  if (identifier) *identifier = d->identifiers[puzzle_of(d, i)];
+  if (identifier) *identifier = d->identifiers[dataset_puzzle_of(d, i)];
   if (rating) *rating = d->ratings ? d->ratings[i] : (double)NAN;
 }

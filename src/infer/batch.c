@@ -31,14 +31,14 @@ int trm__batch_largest(long long puzzles, int slots) {
   return largest;
 }
 
-static double each(const trm__batch_cost *cost) {
+static double cost_each(const trm__batch_cost *cost) {
   return cost->seconds / cost->batch;
 }
 
-static const trm__batch_cost *cheapest(const trm__batch_costs *costs, int slots) {
+static const trm__batch_cost *cost_least(const trm__batch_costs *costs, int slots) {
   const trm__batch_cost *least = 0;
   for (int i = 0; i < costs->count && costs->at[i].batch <= slots; i++)
-    if (!least || each(&costs->at[i]) < each(least)) least = &costs->at[i];
+    if (!least || cost_each(&costs->at[i]) < cost_each(least)) least = &costs->at[i];
   return least;
 }
 
@@ -46,12 +46,14 @@ int trm__batch_next(const trm__batch_costs *costs, int largest) {
   if (largest < 1) return 0;
   if (!costs->count) return 1;
   const trm__batch_cost *last = &costs->at[costs->count - 1];
-  double least = each(cheapest(costs, last->batch));
-  int enough = costs->count > 1 && each(last) < BETTER * each(last - 1) ? FEW : last->seconds < SHORT ? MANY : SAMPLES;
+  double least = cost_each(cost_least(costs, last->batch));
+  int enough = costs->count > 1 && cost_each(last) < BETTER * cost_each(last - 1) ? FEW
+               : last->seconds < SHORT                                            ? MANY
+                                                                                  : SAMPLES;
   double most = costs->thorough ? HUGE_VAL : least;
-  if (last->batch > largest || each(last) > HOPELESS * most) return 0;
+  if (last->batch > largest || cost_each(last) > HOPELESS * most) return 0;
   if (last->samples < enough) return last->batch;
-  if (last->batch > largest / 2 || costs->count == TRM__BATCH_COSTS || each(last) > WORSE * most) return 0;
+  if (last->batch > largest / 2 || costs->count == TRM__BATCH_COSTS || cost_each(last) > WORSE * most) return 0;
   return 2 * last->seconds <= LONGEST_STEP ? 2 * last->batch : 0;
 }
 
@@ -70,10 +72,10 @@ void trm__batch_record(trm__batch_costs *costs, int batch, double seconds) {
 }
 
 int trm__batch_choose(const trm__batch_costs *costs, int slots) {
-  const trm__batch_cost *least = cheapest(costs, slots);
+  const trm__batch_cost *least = cost_least(costs, slots);
   if (!least) return slots < USUAL ? slots : USUAL;
   for (int i = 0; i < costs->count; i++)
-    if (each(&costs->at[i]) <= NEARLY * each(least)) return costs->at[i].batch;
+    if (cost_each(&costs->at[i]) <= NEARLY * cost_each(least)) return costs->at[i].batch;
   return least->batch;
 }
 
@@ -82,8 +84,8 @@ double trm__batch_predict(const trm__batch_costs *costs, int batch) {
   int n = costs->count, i = 0;
   if (!n || batch < 1) return 0;
   while (i < n && at[i].batch < batch) i++;
-  if (i == n) return each(&at[n - 1]) * batch;
-  if (i == 0 || at[i].batch == batch) return each(&at[i]) * batch;
+  if (i == n) return cost_each(&at[n - 1]) * batch;
+  if (i == 0 || at[i].batch == batch) return cost_each(&at[i]) * batch;
   double part = (double)(batch - at[i - 1].batch) / (at[i].batch - at[i - 1].batch);
   return at[i - 1].seconds + part * (at[i].seconds - at[i - 1].seconds);
 }

@@ -16,22 +16,22 @@
 #define NOISE_STEPS 17 /* bits of a noise's name that hold the step: more than the largest max_steps */
 
 /* Stablemax (SPEC.md, Losses). */
-static double stable(double a) {
+static double stablemax(double a) {
   return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
 }
 
 /* logits [S][V] -> the first largest token of each position and its probability. */
-static void read_answer(const trm__real *logits, int S, int V, int32_t *answer, float *confidence) {
+static void engine_read_answer(const trm__real *logits, int S, int V, int32_t *answer, float *confidence) {
   for (int s = 0; s < S; s++) {
     const trm__real *row = logits + (size_t)s * (size_t)V;
     int best = 0;
-    double sum = stable((double)row[0]);
+    double sum = stablemax((double)row[0]);
     for (int v = 1; v < V; v++) {
       if (row[v] > row[best]) best = v;
-      sum += stable((double)row[v]);
+      sum += stablemax((double)row[v]);
     }
     answer[s] = best;
-    confidence[s] = (float)(stable((double)row[best]) / sum);
+    confidence[s] = (float)(stablemax((double)row[best]) / sum);
   }
 }
 
@@ -64,45 +64,45 @@ typedef struct loop {
   int64_t next, left; /* next puzzle to enter; puzzles that left */
 } loop;
 
-static int is_cancelled(const loop *l, int64_t puzzle) {
+static int engine_is_cancelled(const loop *l, int64_t puzzle) {
   const trm_cancel *c = l->solver->cancel;
   return c && puzzle < c->puzzles && atomic_load(&c->puzzle[puzzle]);
 }
 
-static void copy_in(trm__backend *be, void *to, const void *from, size_t bytes) {
+static void engine_copy_in(trm__backend *be, void *to, const void *from, size_t bytes) {
   be->copy(be, to, from, bytes, TRM__COPY_TO_DEVICE);
 }
 
-static void enter(loop *l, int i) {
+static void engine_enter(loop *l, int i) {
   trm_solver *s = l->solver;
   trm__slot *slot = &s->slot[i];
   *slot = (trm__slot){.puzzle = l->next++};
   l->job->enter(l->job->context, slot->puzzle, s->token_host, s->label_host, &slot->identifier);
-  copy_in(s->backend, s->tokens + (size_t)i * l->S, s->token_host, l->S * sizeof *s->tokens);
-  if (l->job->scored) copy_in(s->backend, s->labels + (size_t)i * l->S, s->label_host, l->S * sizeof *s->labels);
+  engine_copy_in(s->backend, s->tokens + (size_t)i * l->S, s->token_host, l->S * sizeof *s->tokens);
+  if (l->job->scored) engine_copy_in(s->backend, s->labels + (size_t)i * l->S, s->label_host, l->S * sizeof *s->labels);
   if (s->rows) {
     size_t ndim = (size_t)s->params.dims.emb_ndim;
-    copy_in(s->backend, s->rows + (size_t)i * ndim, s->puzzle_rows + (size_t)slot->identifier * ndim,
-            ndim * sizeof *s->rows);
+    engine_copy_in(s->backend, s->rows + (size_t)i * ndim, s->puzzle_rows + (size_t)slot->identifier * ndim,
+                   ndim * sizeof *s->rows);
   }
   s->fresh[i] = 1;
   s->stats.puzzles++;
 }
 
 /* The next puzzle that is not cancelled enters slot i; 0 when none waits. */
-static int enter_next(loop *l, int i) {
+static int engine_enter_next(loop *l, int i) {
   const trm__job *job = l->job;
-  for (; l->next < job->puzzles && is_cancelled(l, l->next); l->next++, l->left++) {
+  for (; l->next < job->puzzles && engine_is_cancelled(l, l->next); l->next++, l->left++) {
     const trm_solution solution = {.cancelled = 1};
     job->leave(job->context, l->next, NULL, &solution, NULL);
   }
   if (l->next >= job->puzzles) return 0;
-  enter(l, i);
+  engine_enter(l, i);
   return 1;
 }
 
 /* The state of slot `from` goes to slot `to`. */
-static void move(loop *l, int to, int from) {
+static void engine_move(loop *l, int to, int from) {
   trm_solver *s = l->solver;
   trm__backend *be = s->backend;
   size_t t = (size_t)to, f = (size_t)from, ndim = (size_t)s->params.dims.emb_ndim, S = l->S;
@@ -115,50 +115,50 @@ static void move(loop *l, int to, int from) {
 }
 
 /* Gives the places of those that left to those that wait - parked ones first - and closes the gaps. */
-static void fill(loop *l) {
+static void engine_fill(loop *l) {
   trm_solver *s = l->solver;
   memset(s->fresh, 0, (size_t)s->slots);
   for (int i = 0; i < l->active;) {
     if (s->slot[i].puzzle >= 0) i++;
-    else if (l->active <= l->width && enter_next(l, i)) i++;
-    else if (--l->active > i) move(l, i, l->active);
+    else if (l->active <= l->width && engine_enter_next(l, i)) i++;
+    else if (--l->active > i) engine_move(l, i, l->active);
   }
-  while (l->active < l->width && enter_next(l, l->active)) l->active++;
+  while (l->active < l->width && engine_enter_next(l, l->active)) l->active++;
 }
 
 /* -- one round: a step for each of the first slots ----------------------------------------------------------------- */
 
 /* Noise of this round, which is named by the puzzle and its step: a place in a batch changes nothing. The start's
  * numbers come first, then those of the latent cycles. */
-static trm__network_noise noise_at(const trm_solver *s, double sigma, uint64_t offset) {
+static trm__network_noise engine_noise(const trm_solver *s, double sigma, uint64_t offset) {
   return (trm__network_noise){sigma, (uint64_t)s->config.seed, s->noise_index, offset};
 }
 
-static void name_noise(const loop *l) {
+static void engine_name_noise(const loop *l) {
   trm_solver *s = l->solver;
   if (!s->noise_index) return;
   for (int i = 0; i < l->round; i++)
     s->noise_name[i] = (uint64_t)s->slot[i].puzzle << NOISE_STEPS | (uint64_t)s->slot[i].steps;
-  copy_in(s->backend, s->noise_index, s->noise_name, (size_t)l->round * sizeof *s->noise_index);
+  engine_copy_in(s->backend, s->noise_index, s->noise_name, (size_t)l->round * sizeof *s->noise_index);
 }
 
 /* Those that enter begin at the start, and all get their noise. */
-static void prepare_round(const loop *l) {
+static void engine_prepare(const loop *l) {
   trm_solver *s = l->solver;
-  trm__network_noise start = noise_at(s, s->config.start_noise, 0);
-  trm__network_noise cycles = noise_at(s, s->config.latent_noise, trm__network_noise_numbers(s->network));
-  name_noise(l);
-  copy_in(s->backend, s->starts, s->fresh, (size_t)l->round * sizeof *s->starts);
+  trm__network_noise start = engine_noise(s, s->config.start_noise, 0);
+  trm__network_noise cycles = engine_noise(s, s->config.latent_noise, trm__network_noise_numbers(s->network));
+  engine_name_noise(l);
+  engine_copy_in(s->backend, s->starts, s->fresh, (size_t)l->round * sizeof *s->starts);
   trm__network_refill_latent(s->network, l->round, s->starts, s->start, 0, &start, s->y, s->z);
   trm__network_set_noise(s->network, &cycles);
 }
 
-static trm_status advance(loop *l, const trm__loss *loss, trm_error *err) {
+static trm_status engine_advance(loop *l, const trm__loss *loss, trm_error *err) {
   trm_solver *s = l->solver;
   trm__backend *be = s->backend;
   l->round = l->active < l->width ? l->active : l->width;
   size_t n = (size_t)l->round;
-  prepare_round(l);
+  engine_prepare(l);
   if (l->job->scored)
     trm__network_scored_step(s->network, l->round, s->tokens, s->rows, s->labels, loss, s->y, s->z, s->logits, s->q,
                              s->scores);
@@ -171,23 +171,23 @@ static trm_status advance(loop *l, const trm__loss *loss, trm_error *err) {
   return be->synchronize(be, err);
 }
 
-static int is_halted(const trm_solver *s, int i) {
+static int engine_is_halted(const trm_solver *s, int i) {
   return s->config.halt && (double)s->q_host[2 * i] > s->config.halt_threshold;
 }
 
-static int is_last(const trm_solver *s, int i) {
-  return is_halted(s, i) || s->slot[i].steps >= s->config.max_steps;
+static int engine_is_last(const trm_solver *s, int i) {
+  return engine_is_halted(s, i) || s->slot[i].steps >= s->config.max_steps;
 }
 
 /* The puzzle in slot i leaves with the answer of its last step. The heads' results of parked slots are still there: a
  * round writes only those of the slots that it computes. */
-static void leave(loop *l, int i, int cancelled) {
+static void engine_leave(loop *l, int i, int cancelled) {
   trm_solver *s = l->solver;
   const float *confidence = s->confidence;
   double q = (double)s->q_host[2 * i];
-  read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
+  engine_read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
   trm_solution solution = {.steps = s->slot[i].steps,
-                           .halted = !cancelled && is_halted(s, i),
+                           .halted = !cancelled && engine_is_halted(s, i),
                            .cancelled = cancelled,
                            .q = (float)q,
                            .confidence = (float)(1 / (1 + exp(-q))),
@@ -201,20 +201,20 @@ static void leave(loop *l, int i, int cancelled) {
 }
 
 /* Tells the watcher about slot i's step; returns his answer. */
-static int tell(loop *l, int i) {
+static int engine_tell(loop *l, int i) {
   trm_solver *s = l->solver;
-  read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
+  engine_read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
   trm_step step = {.puzzle = s->slot[i].puzzle,
                    .step = s->slot[i].steps,
                    .answer = s->answer,
                    .confidence = s->confidence,
                    .q = (float)s->q_host[2 * i],
-                   .halted = is_last(s, i)};
+                   .halted = engine_is_last(s, i)};
   return l->job->step(l->job->step_context, &step);
 }
 
 /* After a round: tells the watchers, and lets those leave that are done or cancelled. Non-zero: stop. */
-static int report(loop *l) {
+static int engine_report(loop *l) {
   trm_solver *s = l->solver;
   const trm__job *job = l->job;
   int stop = 0;
@@ -223,10 +223,10 @@ static int report(loop *l) {
     s->stats.steps++;
   }
   for (int i = 0; i < l->active; i++) {
-    int answer = i < l->round && job->step && !stop ? tell(l, i) : TRM_STEP_ON;
+    int answer = i < l->round && job->step && !stop ? engine_tell(l, i) : TRM_STEP_ON;
     stop |= answer != TRM_STEP_ON && answer != TRM_STEP_CANCEL;
-    if (i < l->round && is_last(s, i)) leave(l, i, 0);
-    else if (answer == TRM_STEP_CANCEL || is_cancelled(l, s->slot[i].puzzle)) leave(l, i, 1);
+    if (i < l->round && engine_is_last(s, i)) engine_leave(l, i, 0);
+    else if (answer == TRM_STEP_CANCEL || engine_is_cancelled(l, s->slot[i].puzzle)) engine_leave(l, i, 1);
   }
   if (!stop && job->progress)
     stop = job->progress(job->progress_context, (double)l->left / (double)job->puzzles, "solving");
@@ -235,7 +235,7 @@ static int report(loop *l) {
 
 /* -- how many puzzles a round computes ----------------------------------------------------------------------------- */
 
-static void settle(loop *l) {
+static void engine_settle_width(loop *l) {
   trm_solver *s = l->solver;
   l->largest = 0;
   l->width = trm__batch_choose(&s->costs, s->slots);
@@ -243,7 +243,7 @@ static void settle(loop *l) {
 }
 
 /* The width of the first round. */
-static void begin(loop *l) {
+static void engine_begin(loop *l) {
   trm_solver *s = l->solver;
   s->stats = (trm_solve_stats){.origin = TRM_BATCH_GIVEN};
   l->width = s->slots;
@@ -251,11 +251,11 @@ static void begin(loop *l) {
   s->stats.origin = TRM_BATCH_MEASURED;
   l->largest = trm__batch_largest(l->job->puzzles, s->slots);
   l->width = trm__batch_next(&s->costs, l->largest);
-  if (!l->width) settle(l);
+  if (!l->width) engine_settle_width(l);
 }
 
 /* Learns from the time of the last round, and sets the width of the next. */
-static void measure(loop *l, double seconds) {
+static void engine_measure(loop *l, double seconds) {
   trm_solver *s = l->solver;
   trm_solve_stats *stats = &s->stats;
   if (!l->largest) {
@@ -271,12 +271,12 @@ static void measure(loop *l, double seconds) {
   if (l->round == l->width) trm__batch_record(&s->costs, l->round, seconds);
   int next = l->round == l->width ? trm__batch_next(&s->costs, l->largest) : 0;
   if (next) l->width = next;
-  else settle(l);
+  else engine_settle_width(l);
 }
 
 _Static_assert(TRM_SOLVE_COSTS >= TRM__BATCH_COSTS, "the statistics have room for all measured costs");
 
-static void conclude(loop *l, double start) {
+static void engine_conclude(loop *l, double start) {
   trm_solver *s = l->solver;
   trm_solve_stats *stats = &s->stats;
   stats->batch = l->width;
@@ -295,20 +295,20 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   l.state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
   trm_status status = TRM_OK;
   double start = trm__clock();
-  begin(&l);
+  engine_begin(&l);
   int stop = solver->cancel && atomic_load(&solver->cancel->all);
-  if (!stop) fill(&l);
+  if (!stop) engine_fill(&l);
   while (!stop && l.active > 0) {
     double before = trm__clock();
-    if ((status = advance(&l, &loss, err))) break;
-    measure(&l, trm__clock() - before);
-    stop = report(&l);
-    if (!stop) fill(&l);
+    if ((status = engine_advance(&l, &loss, err))) break;
+    engine_measure(&l, trm__clock() - before);
+    stop = engine_report(&l);
+    if (!stop) engine_fill(&l);
   }
   int64_t finished = l.left;
   for (int i = 0; i < l.active && stop; i++)
-    if (solver->slot[i].puzzle >= 0) leave(&l, i, 1);
-  conclude(&l, start);
+    if (solver->slot[i].puzzle >= 0) engine_leave(&l, i, 1);
+  engine_conclude(&l, start);
   if (status || finished == job->puzzles) return status;
   return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld of %lld puzzles", (long long)finished,
                    (long long)job->puzzles);

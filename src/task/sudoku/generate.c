@@ -37,7 +37,7 @@ void trm__puzzles_free(trm__puzzles *puzzles) {
   *puzzles = (trm__puzzles){0};
 }
 
-static trm_status check(const trm__generate_config *c, trm_error *err) {
+static trm_status generator_check(const trm__generate_config *c, trm_error *err) {
   int64_t cells = (int64_t)c->size * c->size;
   if (!trm__sudoku_geometry_of(c->size))
     return trm__fail(err, TRM_E_USAGE, "size", "%d is not a size of Sudoku: choose 4, 6, 9 or 16", c->size);
@@ -53,7 +53,7 @@ static trm_status check(const trm__generate_config *c, trm_error *err) {
   return TRM_OK;
 }
 
-static trm_status allocate(generator *g, trm_error *err) {
+static trm_status generator_allocate(generator *g, trm_error *err) {
   size_t cells = (size_t)g->config.size * (size_t)g->config.size, count = (size_t)g->config.count;
   size_t set = 64,
          slots = DIG_TASKS * DIG_ATTEMPTS > ISLANDS * ISLAND_ROOM ? DIG_TASKS * DIG_ATTEMPTS : ISLANDS * ISLAND_ROOM;
@@ -81,7 +81,7 @@ static int remember(generator *g, uint64_t invariant) {
   return 1;
 }
 
-static int64_t merge(generator *g) {
+static int64_t generator_merge(generator *g) {
   size_t cells = (size_t)g->config.size * (size_t)g->config.size;
   int64_t before = g->out.count;
   for (int t = 0; t < g->tasks; t++)
@@ -95,7 +95,7 @@ static int64_t merge(generator *g) {
   return g->out.count - before;
 }
 
-static void work(void *context, int task, int worker) {
+static void generator_work(void *context, int task, int worker) {
   (void)worker;
   generator *g = context;
   trm__puzzle *slots = &g->slots[task * g->per_task];
@@ -116,35 +116,36 @@ static int island_room(const generator *g) {
   return share < ISLAND_ROOM ? (int)share : ISLAND_ROOM;
 }
 
-static void set_phase(generator *g, int breeding) {
+static void generator_set_phase(generator *g, int breeding) {
   g->breeding = breeding;
   g->next = 0;
   g->tasks = breeding ? ISLANDS : DIG_TASKS;
   g->per_task = breeding ? island_room(g) : g->config.size > 9 ? 1 : DIG_ATTEMPTS;
 }
 
-static trm_status stop(const generator *g, trm_error *err) {
+static trm_status generator_fail_scarce(const generator *g, trm_error *err) {
   return trm__fail(err, TRM_E_INPUT, "generator",
                    "found only %lld of %lld puzzles that differ by more than symmetry; ask for fewer, or for a wider "
                    "range of clues or guesses",
                    (long long)g->out.count, (long long)g->config.count);
 }
 
-static trm_status run(generator *g, trm__pool *pool, trm_progress_fn progress, void *context, trm_error *err) {
+static trm_status generator_run(generator *g, trm__pool *pool, trm_progress_fn progress, void *context,
+                                trm_error *err) {
   int64_t stalled = 0;
-  set_phase(g, 0);
+  generator_set_phase(g, 0);
   while (g->out.count < g->config.count) {
-    trm__pool_run(pool, g->tasks, work, g);
-    int64_t units = g->breeding ? g->tasks : (int64_t)g->tasks * g->per_task, fresh = merge(g);
+    trm__pool_run(pool, g->tasks, generator_work, g);
+    int64_t units = g->breeding ? g->tasks : (int64_t)g->tasks * g->per_task, fresh = generator_merge(g);
     g->next += units;
     stalled = fresh ? 0 : stalled + units;
     if (progress && progress(context, (double)g->out.count / (double)g->config.count, "generating"))
       return trm__fail(err, TRM_E_STOPPED, NULL, "stopped while generating");
     int scarce =
         g->config.min_guesses > 0 && g->next >= PROBE / (g->config.size > 9 ? 16 : 1) && g->out.count * 20 < g->next;
-    if (!g->breeding && scarce) set_phase(g, 1), stalled = 0;
+    if (!g->breeding && scarce) generator_set_phase(g, 1), stalled = 0;
     else if (stalled >= (g->breeding ? ISLAND_STALL : g->config.size > 9 ? DIG_STALL / 64 : DIG_STALL))
-      return stop(g, err);
+      return generator_fail_scarce(g, err);
   }
   return TRM_OK;
 }
@@ -153,11 +154,11 @@ trm_status trm__generate(trm__puzzles *out, const trm__generate_config *config, 
                          trm_error *err) {
   generator g = {.config = *config};
   trm__pool *pool = NULL;
-  trm_status status = check(config, err);
+  trm_status status = generator_check(config, err);
   if (status) return status;
-  if ((status = allocate(&g, err))) goto done;
+  if ((status = generator_allocate(&g, err))) goto done;
   if ((status = trm__pool_open(&pool, config->threads, err))) goto done;
-  if ((status = run(&g, pool, progress, context, err))) goto done;
+  if ((status = generator_run(&g, pool, progress, context, err))) goto done;
   *out = g.out;
   g.out = (trm__puzzles){0};
 done:
