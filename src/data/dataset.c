@@ -1,4 +1,4 @@
-/* The dataset handle: making one around arrays, describing it, reading examples, and choosing the reader by path. */
+/* The dataset in memory: making one around arrays, describing it and reading examples. */
 #include "data/dataset.h"
 
 #include <math.h>
@@ -6,11 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/os/file.h"
 #include "base/status.h"
-#include "data/format/dataset_dir.h"
-#include "data/format/rows.h"
-#include "task/task.h"
 
 void trm_dataset_close(trm_dataset **dataset) {
   if (!dataset || !*dataset) return;
@@ -82,21 +78,6 @@ trm_status trm__dataset_new(trm_dataset **out, const trm_task *task, int64_t exa
     trm__free(ratings);
   }
   return status;
-}
-
-trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *split, const trm_task *task,
-                            trm_error *err) {
-  if (task) {
-    trm_status status = trm__task_check(task, "task", err);
-    if (status) return status;
-  }
-  if (trm__path_is_dir(path)) return trm__dataset_read(out, path, split ? split : "train", task, err);
-  if (!trm__path_exists(path))
-    return trm__fail(err, TRM_E_IO, path, "does not exist, expected a dataset directory or a .csv or .jsonl file");
-  if (!trm__rows_is_file_name(path))
-    return trm__fail(err, TRM_E_INPUT, path, "unknown kind of file, expected a dataset directory, .csv or .jsonl");
-  trm__rows_hint hint = {.task = task};
-  return trm__rows_open(out, path, &hint, err);
 }
 
 trm_dataset_info trm_dataset_describe(const trm_dataset *dataset) {

@@ -8,8 +8,8 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/status.h"
-#include "data/dataset.h"
-#include "data/format/rows.h"
+#include "data/format/dataset_dir.h"
+#include "data/format/rows_open.h"
 #include "task/augment.h"
 #include "task/keys.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "data/dataset.h"
+#include "data/format/dataset_dir.h"
 #include "task/sudoku/generate.h"
 
 static const trm_option make_options[] = {

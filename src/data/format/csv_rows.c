@@ -1,5 +1,6 @@
-/* Puzzles in CSV files: source,question,answer,rating. A header line may name the columns in any order; without one
- * they are taken by position. */
+/* From CSV records to rows: the first record says which column is what, by its names or by how many there are. */
+#include "data/format/csv_rows.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
@@ -9,7 +10,6 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "data/format/csv.h"
-#include "data/format/rows.h"
 
 typedef struct columns {
   int question, answer, rating; /* indices of fields; -1: absent */
@@ -50,7 +50,7 @@ static int csv_read_header(const trm__csv *csv, columns *found) {
   return 1;
 }
 
-/* question,answer | question,answer,rating | source,question,answer | source,question,answer,rating */
+/* The orders of data/format/csv_rows.h. */
 static columns csv_columns_by_position(const trm__csv *csv) {
   columns c = {0, 1, -1, "rating"};
   int source = csv->count >= 4 || (csv->count == 3 && csv->field[1].length == csv->field[2].length);

@@ -1,5 +1,7 @@
 /* Writing a dataset directory. All files go into OUT.tmp-PID, each synced; only the last rename makes OUT, so a
  * failure, a full disk or a kill leaves OUT as it was. */
+#include "data/format/dataset_dir.h"
+
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -10,7 +12,6 @@
 #include "base/os/file.h"
 #include "base/status.h"
 #include "base/text/json.h"
-#include "data/dataset.h"
 #include "data/format/npy.h"
 #include "task/task.h"
 

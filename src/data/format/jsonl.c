@@ -1,5 +1,6 @@
-/* Puzzles in JSON Lines: one object a line, {"question": ..., "answer": ..., "rating": 12}. A grid is a text, an array
- * of texts (rows), an array of whole numbers 0..254, or an array of such arrays (rows). */
+/* From JSON Lines to rows: each line is parsed by itself, and its grids are flattened into cells. */
+#include "data/format/jsonl.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +9,6 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/text/json.h"
-#include "data/format/rows.h"
 #include "task/task.h"
 
 #define LINE_LIMIT ((size_t)8 << 20)
