@@ -14,13 +14,21 @@
 enum { TRAIN, TEST, SPLITS };
 static const char *const split_names[SPLITS] = {"train", "test"};
 
+/* Where puzzles of one class were met. */
+typedef struct met {
+  int64_t group; /* the last one */
+  uint8_t split; /* the last one's */
+  uint8_t first_split;
+} met;
+
 typedef struct checker {
   const char *path;
   int is_directory;
   trm_dataset *dataset[SPLITS]; /* NULL: absent */
-  trm__keyed *keyed;            /* place: group */
-  size_t keys;
-  int32_t *tokens; /* [2][seq_len] */
+  trm__classes classes;         /* of puzzles that are the same */
+  met *met;                     /* [classes] */
+  int64_t first_shared;         /* example of the test split, when report.shared is not 0 */
+  int32_t *tokens;              /* [2][seq_len] */
   trm_check_report report;
   double guesses, ratings;
   int64_t solved, rated, done, total;
@@ -60,10 +68,10 @@ static trm_status checker_open(checker *c) {
        c->dataset[TRAIN]->info.vocab_size != c->dataset[TEST]->info.vocab_size))
     return trm__fail(c->err, TRM_E_INPUT, c->path,
                      "train and test differ in seq_len or vocab_size, expected equal ones");
-  c->keyed = trm__calloc(examples, sizeof *c->keyed);
+  c->met = trm__calloc(examples, sizeof *c->met);
   c->tokens = trm__calloc(2 * cells, sizeof *c->tokens);
-  if (!c->keyed || !c->tokens) return trm__fail_memory(c->err, c->path, examples * sizeof *c->keyed);
-  return TRM_OK;
+  if (!c->met || !c->tokens) return trm__fail_memory(c->err, c->path, examples * sizeof *c->met);
+  return trm__classes_open(&c->classes, examples, c->err);
 }
 
 static void checker_note(checker *c, int split, int64_t example, const char *where, const char *message) {
@@ -107,6 +115,25 @@ static void checker_solve(checker *c, int split, int64_t example, const int32_t 
   c->solved++;
 }
 
+/* Counts a puzzle that is the same as one of an earlier group. Groups come in order, those of the training split first.
+ */
+static void checker_compare(checker *c, int split, int64_t group, uint64_t key) {
+  const trm_dataset *d = c->dataset[split];
+  uint32_t before = c->classes.count, class = trm__classes_add(&c->classes, key);
+  met *m = &c->met[class];
+  if (class == before) {
+    *m = (met){.group = group, .split = (uint8_t)split, .first_split = (uint8_t)split};
+    return;
+  }
+  if (m->split == split && m->group == group) return;
+  if (m->split == split) c->report.duplicates++;
+  if (split == TEST && m->first_split == TRAIN) {
+    if (c->report.shared++ == 0) c->first_shared = d->puzzle_indices[d->group_indices[group]];
+  }
+  m->group = group;
+  m->split = (uint8_t)split;
+}
+
 static void checker_add_example(checker *c, int split, int64_t group, int64_t example, int first) {
   const trm_dataset *d = c->dataset[split];
   size_t cells = (size_t)d->info.seq_len;
@@ -120,8 +147,7 @@ static void checker_add_example(checker *c, int split, int64_t group, int64_t ex
   int good = checker_judge(c, split, example, question, answer);
   if (sudoku && first && good) checker_solve(c, split, example, question);
   if (sudoku && !first) return;
-  uint64_t key = trm__question_key(&d->info.task, question, cells);
-  c->keyed[c->keys++] = (trm__keyed){.key = key, .place = (uint32_t)group, .split = (uint32_t)split};
+  checker_compare(c, split, group, trm__question_key(&d->info.task, question, cells));
 }
 
 static trm_status checker_add_split(checker *c, int split) {
@@ -139,30 +165,6 @@ static trm_status checker_add_split(checker *c, int split) {
   return TRM_OK;
 }
 
-/* keyed is sorted: one run of equal keys, train before test, groups in order. */
-static void count_run(checker *c, const trm__keyed *run, size_t count) {
-  for (size_t i = 1; i < count; i++) {
-    int new_group = run[i].split != run[i - 1].split || run[i].place != run[i - 1].place;
-    if (!new_group) continue;
-    if (run[i].split == run[i - 1].split) c->report.duplicates++;
-    if (run[i].split == TEST && run[0].split == TRAIN) {
-      c->report.shared++;
-      const trm_dataset *d = c->dataset[TEST];
-      checker_note(c, TEST, d->puzzle_indices[d->group_indices[run[i].place]], "",
-                   "is equivalent to a training puzzle");
-    }
-  }
-}
-
-static void compare_puzzles(checker *c) {
-  trm__keyed_sort(c->keyed, c->keys);
-  for (size_t begin = 0, end; begin < c->keys; begin = end) {
-    for (end = begin + 1; end < c->keys && c->keyed[end].key == c->keyed[begin].key; end++) {
-    }
-    count_run(c, c->keyed + begin, end - begin);
-  }
-}
-
 trm_status trm_data_check(const char *path, trm_check_report *report, trm_progress_fn progress, void *context,
                           trm_error *err) {
   checker c = {.path = path, .progress = progress, .context = context, .err = err};
@@ -170,14 +172,15 @@ trm_status trm_data_check(const char *path, trm_check_report *report, trm_progre
   for (int s = 0; s < SPLITS && !status; s++)
     if (c.dataset[s]) status = checker_add_split(&c, s);
   if (!status) {
-    compare_puzzles(&c);
+    if (c.report.shared > 0) checker_note(&c, TEST, c.first_shared, "", "is equivalent to a training puzzle");
     c.report.mean_guesses = c.solved > 0 ? c.guesses / (double)c.solved : (double)NAN;
     c.report.mean_rating = c.rated > 0 ? c.ratings / (double)c.rated : (double)NAN;
     *report = c.report;
     if (progress) (void)progress(context, 1, "done");
   }
   for (int s = 0; s < SPLITS; s++) trm_dataset_close(&c.dataset[s]);
-  trm__free(c.keyed);
+  trm__classes_close(&c.classes);
+  trm__free(c.met);
   trm__free(c.tokens);
   return status;
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/status.h"
+#include "task/keys.h"
 
 enum {
   DIG_TASKS = 64,    /* tasks of a batch of digging */
@@ -21,10 +22,9 @@ enum {
 typedef struct generator {
   trm__generate_config config;
   trm__puzzles out;
-  uint64_t *set; /* open addressing, 0 is free */
-  size_t set_mask;
-  trm__puzzle *slots; /* [tasks][per task] of the batch at work */
-  int *used;          /* [tasks] */
+  trm__classes classes; /* of the puzzles in out */
+  trm__puzzle *slots;   /* [tasks][per task] of the batch at work */
+  int *used;            /* [tasks] */
   int tasks, per_task;
   int breeding;
   int64_t next; /* attempt or island that the next batch begins with */
@@ -55,39 +55,27 @@ static trm_status generator_check(const trm__generate_config *c, trm_error *err)
 
 static trm_status generator_allocate(generator *g, trm_error *err) {
   size_t cells = (size_t)g->config.size * (size_t)g->config.size, count = (size_t)g->config.count;
-  size_t set = 64,
-         slots = DIG_TASKS * DIG_ATTEMPTS > ISLANDS * ISLAND_ROOM ? DIG_TASKS * DIG_ATTEMPTS : ISLANDS * ISLAND_ROOM;
-  while (set < 2 * count) set *= 2;
+  size_t slots = DIG_TASKS * DIG_ATTEMPTS > ISLANDS * ISLAND_ROOM ? DIG_TASKS * DIG_ATTEMPTS : ISLANDS * ISLAND_ROOM;
   g->out.size = g->config.size;
   g->out.questions = trm__calloc(count, cells);
   g->out.answers = trm__calloc(count, cells);
   g->out.guesses = trm__calloc(count, sizeof *g->out.guesses);
-  g->set = trm__calloc(set, sizeof *g->set);
-  g->set_mask = set - 1;
   g->slots = trm__calloc(slots, sizeof *g->slots);
   g->used = trm__calloc(DIG_TASKS, sizeof *g->used);
-  if (!g->out.questions || !g->out.answers || !g->out.guesses || !g->set || !g->slots || !g->used)
-    return trm__fail_memory(err, "puzzles", count * (2 * cells + 20) + slots * sizeof *g->slots);
-  return TRM_OK;
+  if (!g->out.questions || !g->out.answers || !g->out.guesses || !g->slots || !g->used)
+    return trm__fail_memory(err, "puzzles", count * (2 * cells + 4) + slots * sizeof *g->slots);
+  return trm__classes_open(&g->classes, count, err);
 }
 
-/* 1 when the invariant is new. */
-static int remember(generator *g, uint64_t invariant) {
-  uint64_t key = invariant ? invariant : 1;
-  size_t at = (size_t)key & g->set_mask;
-  for (; g->set[at]; at = (at + 1) & g->set_mask)
-    if (g->set[at] == key) return 0;
-  g->set[at] = key;
-  return 1;
-}
-
+/* Moves the new puzzles of the batch to out, in the order of the tasks; returns how many there were. */
 static int64_t generator_merge(generator *g) {
   size_t cells = (size_t)g->config.size * (size_t)g->config.size;
   int64_t before = g->out.count;
   for (int t = 0; t < g->tasks; t++)
     for (int k = 0; k < g->used[t] && g->out.count < g->config.count; k++) {
       const trm__puzzle *puzzle = &g->slots[t * g->per_task + k];
-      if (!remember(g, puzzle->invariant)) continue;
+      uint32_t class = trm__classes_add(&g->classes, puzzle->invariant);
+      if (class < g->out.count) continue; /* met before */
       memcpy(g->out.questions + (size_t)g->out.count * cells, puzzle->question, cells);
       memcpy(g->out.answers + (size_t)g->out.count * cells, puzzle->answer, cells);
       g->out.guesses[g->out.count++] = (int32_t)puzzle->guesses;
@@ -164,7 +152,7 @@ trm_status trm__generate(trm__puzzles *out, const trm__generate_config *config, 
 done:
   trm__pool_close(&pool);
   trm__puzzles_free(&g.out);
-  trm__free(g.set);
+  trm__classes_close(&g.classes);
   trm__free(g.slots);
   trm__free(g.used);
   return status;
