@@ -144,7 +144,7 @@ static trm_status evaluate_check_examples(const trm_solver *solver, const trm_da
   for (int64_t i = 0; i < n; i++) {
     int32_t identifier = 0;
     trm_dataset_example(dataset, i, solver->token_host, NULL, &identifier, NULL);
-    trm_status status = trm__engine_check(solver, i, solver->token_host, identifier, err);
+    trm_status status = trm__engine_check_puzzle(solver, i, solver->token_host, identifier, err);
     if (status) return status;
   }
   return TRM_OK;

@@ -297,7 +297,8 @@ trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const
   if (n < 0) return trm__fail(err, TRM_E_USAGE, "trm_solve", "%lld puzzles", (long long)n);
   arrays a = {(size_t)solver->model.seq_len, inputs, identifiers, answers, solutions};
   for (int64_t i = 0; i < n; i++) {
-    trm_status status = trm__engine_check(solver, i, inputs + (size_t)i * a.S, identifiers ? identifiers[i] : 0, err);
+    trm_status status =
+        trm__engine_check_puzzle(solver, i, inputs + (size_t)i * a.S, identifiers ? identifiers[i] : 0, err);
     if (status) return status;
   }
   solver_array_clear(&a, n);
