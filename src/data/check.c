@@ -1,6 +1,6 @@
 /* Checking data: every question against its task's rules, every answer against its question, Sudoku also for a single
  * solution, and the splits for puzzles that are the same. Copies of a puzzle inside its group are not duplicates; of
- * them only the first is solved and compared. */
+ * a Sudoku's only the first is solved and compared. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -23,6 +23,7 @@ void trm_dataset_close(trm_dataset **dataset) {
   *dataset = NULL;
 }
 
+/* Each example is a puzzle, and group_size puzzles are a group. */
 static void dataset_set_indices(trm_dataset *d, int64_t group_size) {
   for (int64_t p = 0; p <= d->info.puzzles; p++) d->puzzle_indices[p] = p;
   for (int64_t g = 0; g <= d->info.groups; g++) {

@@ -220,7 +220,7 @@ static trm_status import_leave_out_test(import *im) {
   return status;
 }
 
-/* Copies example i of source to place at of d, as image number image of it (0: itself). */
+/* Example `at` of d becomes example i of source, or its random image number `image` when that is not 0. */
 static void import_put(const import *im, trm_dataset *d, int64_t at, const trm_dataset *source, uint32_t i,
                        int64_t image, int32_t *tokens) {
   size_t cells = (size_t)d->info.seq_len;
@@ -237,7 +237,9 @@ static void import_put(const import *im, trm_dataset *d, int64_t at, const trm_d
   }
 }
 
-/* The classes whose mark is test, a group each, every example followed by its images. */
+/* The dataset of the classes with class_is_test == test: a class is a group, and its examples are followed by their
+ * images.
+ */
 static trm_status import_gather(import *im, trm_dataset **out, int test, int64_t images) {
   const trm_dataset *source = im->source;
   size_t cells = (size_t)source->info.seq_len;

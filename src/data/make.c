@@ -110,7 +110,7 @@ const trm_option *trm_make_options(size_t *count) {
   return make_options;
 }
 
-/* Generating is all but the last hundredth of the work. */
+/* Generating is counted as 0.99 of the work. */
 typedef struct phase {
   trm_progress_fn fn;
   void *context;
@@ -130,7 +130,7 @@ static void make_put_example(trm_dataset *set, int64_t i, size_t cells, const ui
   set->ratings[i] = (double)guesses;
 }
 
-/* Copy k of a puzzle: a random image, rated by itself because the solver's luck differs. */
+/* Copy k of a puzzle: a random image, rated by itself because the solver guesses differently. */
 static void make_put_image(trm_dataset *set, int64_t i, const trm__sudoku_geometry *geometry, trm__rng *rng,
                            const uint8_t *question, const uint8_t *answer) {
   uint8_t image[TRM__SUDOKU_CELLS], solved[TRM__SUDOKU_CELLS];

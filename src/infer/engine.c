@@ -15,7 +15,7 @@
 #define NOISE_STEP_BITS                                                                                                \
   17 /* low bits of a noise stream's index that hold the step: 2^17 is over the largest max_steps */
 
-/* Stablemax (SPEC.md, Losses). */
+/* Stablemax (docs/spec.md, Losses). */
 static double stablemax(double a) {
   return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
 }
@@ -256,7 +256,7 @@ static void engine_measure(trm__engine *e, double seconds) {
     return;
   }
   if (!s->backend->on_host && e->round == e->width && e->warm != e->width) {
-    e->warm = e->width; /* kernels are loaded at their first use, and this may have been it */
+    e->warm = e->width; /* a device loads kernels at their first use, which this round may have been */
     return;
   }
   if (e->round == e->width) trm__batch_record(&s->costs, e->round, seconds);

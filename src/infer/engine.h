@@ -25,14 +25,14 @@ typedef struct trm__job {
   /* Fills tokens [S], labels [S] (only when scored) and the identifier of a puzzle that enters a slot. */
   void (*enter)(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier);
   /* A puzzle's last step: its answer, and its loss and metrics when scored (else NULL). Of a cancelled puzzle the
-   * answer so far (NULL before its first step) and no stats. When the run stops, only puzzles that took a step are
-   * told. */
+   * answer so far (NULL before its first step) and no stats. When the run stops, it is called only
+   * for puzzles that took a step. */
   void (*leave)(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
                 const trm__example_stats *stats);
   int scored;
-  trm_step_fn step; /* NULL: nobody watches */
+  trm_step_fn step; /* NULL: none */
   void *step_context;
-  trm_progress_fn progress; /* after every round; NULL: nobody watches */
+  trm_progress_fn progress; /* after every round; NULL: none */
   void *progress_context;
 } trm__job;
 
@@ -65,8 +65,7 @@ struct trm_cancel {
 };
 
 struct trm_solver {
-  trm_runtime *runtime; /* borrowed */
-  trm__backend *backend;
+  trm__backend *backend; /* of the runtime, borrowed */
   trm_solver_config config;
   trm_model_config model;
   trm__params params;
@@ -94,7 +93,7 @@ struct trm_solver {
 
   /* on the host */
   trm__slot *slot;                 /* [slots] */
-  uint8_t *fresh;                  /* [slots]: starts with this step */
+  uint8_t *fresh;                  /* [slots]: 1 where the puzzle has just entered */
   uint64_t *noise_name;            /* [slots]: of the puzzle's noise in this step; NULL without noise */
   int32_t *token_host;             /* [S] of the puzzle that enters */
   int32_t *label_host;             /* [S] */

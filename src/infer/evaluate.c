@@ -93,7 +93,8 @@ static void evaluate_count_band(trm_eval_result *result, double rating, int exac
 typedef struct evaluation {
   const trm_dataset *dataset;
   trm__metrics metrics;
-  double *loss; /* [puzzles], 0 until finished: summed in their order, so that the sum does not depend on the batch */
+  double *loss; /* [puzzles], 0 until finished; added up in the order of the puzzles, so that the sum does not depend on
+                   the batch */
   double threshold;
   trm_eval_result *result;
 } evaluation;

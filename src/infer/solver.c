@@ -8,10 +8,10 @@
 #include "infer/engine.h"
 #include "model/file/model_file.h"
 
-/* When the batch is left open, the engine chooses among sizes up to this many: what fits in this much memory, at most
- * MOST_SLOTS. More does not help: one puzzle already keeps the arithmetic units busy, a few more hide what is serial in
- * a step. A device needs many puzzles to be busy; they may take this part of its free memory. */
-#define SLOT_MEMORY ((size_t)256 << 20)
+/* When the configuration leaves the batch open, there are as many slots as fit in SLOT_MEMORY, at most MOST_SLOTS. More
+ * do not help: one puzzle already keeps the arithmetic units busy, a few more hide what is serial in a step. A device
+ * needs many puzzles to be busy: up to DEVICE_SLOTS, in 1 / DEVICE_PART of its free memory. */
+#define SLOT_MEMORY ((size_t)256 << 20) /* bytes */
 #define MOST_SLOTS 32
 #define DEVICE_SLOTS 1024
 #define DEVICE_PART 8
@@ -172,8 +172,7 @@ static trm_status solver_open_buffers(trm_solver *s, trm_error *err) {
   return TRM_OK;
 }
 
-/* From the set to the network. On the host the set itself is prepared; a device gets a copy for as long as that takes.
- */
+/* Prepares the network's weights from the set. A device needs a copy of the set for as long as that takes. */
 static trm_status solver_prepare(trm_solver *s, const trm__weight_set *set, trm_error *err) {
   trm__backend *be = s->backend;
   int on_host = be->on_host;
@@ -188,7 +187,7 @@ static trm_status solver_prepare(trm_solver *s, const trm__weight_set *set, trm_
   return status;
 }
 
-/* The network with the model's weights in it; the whole set is only needed until they are prepared. */
+/* Opens the network and puts the model's weights into it. Of the weight set only the puzzle rows are kept. */
 static trm_status solver_open_network(trm_solver *s, const trm_model *model, trm_error *err) {
   trm__weight_set set = {0};
   trm__network_plan plan = {.max_batch = s->slots};
@@ -212,7 +211,6 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   if (status) return status;
   s = trm__calloc(1, sizeof *s);
   if (!s) return trm__fail_memory(err, model->path, sizeof *s);
-  s->runtime = runtime;
   s->backend = runtime->backend;
   s->costs.thorough = !runtime->backend->on_host;
   s->config = *config;
@@ -286,7 +284,7 @@ static void solver_array_leave(void *context, int64_t puzzle, const int32_t *ans
   if (a->solutions) a->solutions[puzzle] = *solution;
 }
 
-/* What stands when the call is stopped before a puzzle's first step. */
+/* What the caller finds for a puzzle when the call is stopped before its first step. */
 static void solver_array_clear(const arrays *a, int64_t n) {
   if (a->answers != a->inputs && n) memcpy(a->answers, a->inputs, (size_t)n * a->S * sizeof *a->answers);
   for (int64_t i = 0; i < n && a->solutions; i++) a->solutions[i] = (trm_solution){.cancelled = 1};

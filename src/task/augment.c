@@ -6,7 +6,7 @@
 #include "task/maze/maze.h"
 #include "task/sudoku/sudoku.h"
 
-/* Token of a value: 1 is the blank, v + 1 is v. */
+/* Tokens of a Sudoku: 1 is the blank, v + 1 the value v. */
 enum { BLANK = 1 };
 
 static const trm__sudoku_geometry *augment_geometry(const trm_task *task) {

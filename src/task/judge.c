@@ -19,7 +19,8 @@ static int sudoku_unit(const trm_task *task, int kind, int row, int column) {
   return row / task->box_height * (task->width / task->box_width) + column / task->box_width;
 }
 
-/* The first cell (row-major) whose digit already stands in a unit of its, or -1; *kind tells which unit. */
+/* The first cell in row-major order whose digit stands earlier in the same row, column or box (*kind: 0, 1, 2), or -1.
+ */
 static int sudoku_clash(const trm_task *task, const int32_t *tokens, int *kind) {
   uint32_t seen[units][16] = {{0}};
   int size = task->width;
@@ -72,8 +73,8 @@ static int maze_find_one(const int32_t *cells, int count, int32_t token) {
   return at;
 }
 
-/* Marks in reached [cells] what S reaches through cells equal to walkable (and G); returns whether G is among them.
- * queue: [cells]. */
+/* Marks in reached [cells] the walkable cells that can be reached from start; returns whether G is beside one of them
+ * or beside start. queue: [cells], room to work in. */
 static int maze_reach(const trm_task *task, const int32_t *cells, int start, int32_t walkable, uint8_t *reached,
                       int *queue) {
   int width = task->width, height = task->height, head = 0, tail = 0, goal = 0;
@@ -95,7 +96,8 @@ static int maze_reach(const trm_task *task, const int32_t *cells, int start, int
   return goal;
 }
 
-/* -1 without memory; 0 or 1: whether walkable cells join S and G, and none of them lies apart when together is 1. */
+/* 1 when walkable cells join S and G and, with together set, all of them can be reached from S; otherwise 0, and -1
+ * without memory. */
 static int maze_joined(const trm_task *task, const int32_t *cells, int32_t walkable, int together) {
   int count = task->width * task->height, start = maze_find_one(cells, count, TRM__MAZE_START);
   if (start < 0 || maze_find_one(cells, count, TRM__MAZE_GOAL) < 0) return 0;

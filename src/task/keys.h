@@ -1,6 +1,6 @@
 /* When two puzzles are the same: Sudoku up to the symmetries of the grid, every other task by the exact question.
  * Making, importing and checking data tell puzzles apart here and nowhere else. Keys are 64-bit hashes; a collision
- * counts as equality, so two different puzzles may be taken for the same, but never the other way round. */
+ * counts as equality, so two different puzzles may be taken for the same, but never one puzzle for two. */
 #ifndef TRM_TASK_KEYS_H
 #define TRM_TASK_KEYS_H
 
@@ -28,7 +28,7 @@ trm_status trm__classes_open(trm__classes *classes, size_t most, trm_error *err)
 void trm__classes_close(trm__classes *classes); /* also of a zeroed struct */
 /* The class of a key. A new one, whose number is the count before, when the key was not met yet. */
 uint32_t trm__classes_add(trm__classes *classes, uint64_t key);
-/* The same of a key that may not have been met: then -1, and nothing is added. */
+/* The class of a key, or -1 when it was not met. */
 int64_t trm__classes_find(const trm__classes *classes, uint64_t key);
 
 #endif

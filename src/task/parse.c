@@ -45,12 +45,12 @@ static size_t parse_decoration(const char *p, size_t left) {
   return 0;
 }
 
-/* Every symbol is a cell, all decoration is skipped. *found counts cells, also beyond those wanted. */
+/* Every symbol but the space is a cell, decoration is skipped. *found counts cells, also beyond those wanted. */
 static trm_status parse_marked(const cursor *c, size_t *found, trm_error *err) {
   size_t cells = 0;
   for (size_t at = 0; at < c->length;) {
     unsigned char byte = (unsigned char)c->text[at];
-    int is_space = byte == ' ' && c->task->kind == TRM_TASK_SUDOKU; /* a blank only in the other reading */
+    int is_space = byte == ' ' && c->task->kind == TRM_TASK_SUDOKU; /* a blank in parse_columns alone */
     if (c->map[byte] >= 0 && !is_space) {
       if (cells < c->cells) c->tokens[cells] = c->map[byte];
       cells++;

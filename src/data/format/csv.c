@@ -1,5 +1,5 @@
 /* The CSV reader: one pass over bytes in memory. Fields point into the file, only quoted fields that hold "" are
- * copied.*/
+ * copied. */
 #include "data/format/csv.h"
 
 #include <inttypes.h>

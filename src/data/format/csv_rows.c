@@ -67,7 +67,8 @@ static trm_status csv_fail_record(const trm__csv *csv, const trm__csv_field *fie
   return trm__fail(err, TRM_E_INPUT, where, "%s", message);
 }
 
-/* A field's cells: itself, or a copy without line ends when it has several lines. *width: length of its first line. */
+/* A field's cells: its text, or a copy without line ends when it has several lines; *width is the length of the first
+ * line, or 0. */
 static trm_status csv_cells(const trm__csv_field *field, plain_text *copy, int which, const uint8_t **cells,
                             size_t *length, size_t *width, trm_error *err) {
   *cells = (const uint8_t *)field->text;

@@ -1,6 +1,6 @@
 /* Reading a dataset directory: dataset.json first, then the arrays of each set, mapped and checked against it and
- * against each other, then copied one after the other into the dataset. Nothing that a file claims is believed before
- * the bytes that it claims have been seen. */
+ * against each other, then copied one after the other into the dataset. No count that a file
+ * states is used before the bytes that it counts have been found. */
 #include "data/format/dataset_dir.h"
 
 #include <inttypes.h>
@@ -160,7 +160,7 @@ static trm_status dataset_check_offsets(const reader *r, const set *s, int a, in
   return TRM_OK;
 }
 
-/* Numbers of 0..limit-1, or `also` (0: no other). */
+/* All elements are in 0..limit-1 or equal to `also` (0: no other value is allowed). */
 static trm_status dataset_check_range(const reader *r, const set *s, int a, int64_t limit, int64_t also) {
   const trm__npy *npy = &s->npy[a];
   for (size_t i = 0; i < npy->count; i++) {

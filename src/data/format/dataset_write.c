@@ -123,7 +123,7 @@ trm_status trm__dataset_can_write(const char *out, trm_error *err) {
   return trm__fail(err, TRM_E_USAGE, out, "exists and is not empty, expected a new name (or remove it first)");
 }
 
-/* When only the sync after the renaming fails, the new directory goes too: a failure leaves nothing. */
+/* A failure leaves nothing: when the renaming succeeds but the sync after it fails, the new directory is removed. */
 static trm_status dataset_move(const char *temporary, const char *path, trm_error *err) {
   trm_status status = trm__rename(temporary, path, err);
   if (status && !trm__path_exists(temporary)) (void)trm__dir_remove(path, NULL);

@@ -17,7 +17,7 @@
 typedef struct grid {
   uint8_t *cells; /* [TRM__SEQ_LIMIT], or of the whole file's bytes when those are fewer */
   size_t length, width;
-  int numbers, texts; /* which kinds of cell it has */
+  int numbers, texts; /* 1 where it has cells of the kind */
 } grid;
 
 static trm_status jsonl_fail(const trm__rows *rows, uint64_t line, const char *key, trm_error *err,
@@ -124,7 +124,7 @@ static trm_status jsonl_add_object(trm__rows *rows, uint64_t line, const json_t 
   return trm__rows_add(rows, question->cells, question->length, answer->cells, answer->length, rating, place, err);
 }
 
-/* The parser counts lines from the text's start; the message should count from the file's. */
+/* The parser saw one line of the file and calls it line 1; the message should say which it is in the file. */
 static void jsonl_move_place(const trm__rows *rows, uint64_t line, trm_error *err) {
   size_t prefix = strlen(rows->path);
   if (!err || strncmp(err->where, rows->path, prefix) != 0 || strncmp(err->where + prefix, ":1:", 3) != 0) return;

@@ -236,7 +236,7 @@ double trm__npy_real(const trm__npy *npy, size_t i) {
   return value;
 }
 
-trm_status trm__npy_write_header(trm__writer *w, trm__npy_type type, int rank, const int64_t *shape, trm_error *err) {
+static trm_status npy_write_header(trm__writer *w, trm__npy_type type, int rank, const int64_t *shape, trm_error *err) {
   char text[256], dims[128];
   size_t used = 0;
   dims[0] = '\0';
@@ -267,7 +267,7 @@ trm_status trm__npy_write(const char *path, trm__npy_type type, int rank, const 
       return trm__fail(err, TRM_E_INTERNAL, path, "the array's size overflows");
   trm__writer *w = NULL;
   trm_status status = trm__writer_open(&w, path, err);
-  if (!status) status = trm__npy_write_header(w, type, rank, shape, err);
+  if (!status) status = npy_write_header(w, type, rank, shape, err);
   if (!status) status = trm__writer_write(w, data, bytes, err);
   if (!status) return trm__writer_commit(&w, err);
   trm__writer_abort(&w);

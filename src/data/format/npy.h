@@ -44,8 +44,6 @@ size_t trm__npy_item(trm__npy_type type);            /* bytes of an element */
 int64_t trm__npy_int(const trm__npy *npy, size_t i); /* integer types */
 double trm__npy_real(const trm__npy *npy, size_t i); /* any type */
 
-/* Writes the header; the elements follow through trm__writer_write. */
-trm_status trm__npy_write_header(trm__writer *w, trm__npy_type type, int rank, const int64_t *shape, trm_error *err);
 /* A whole array as a file, atomically. data: elements in the machine's (little endian) order. */
 trm_status trm__npy_write(const char *path, trm__npy_type type, int rank, const int64_t *shape, const void *data,
                           trm_error *err);

@@ -53,7 +53,7 @@ static trm_status rows_check_symbols(const trm__rows *rows, const trm__rows_plac
   return TRM_OK;
 }
 
-/* Grows one array to the new capacity, keeping the old one on failure. */
+/* array: the address of the pointer. 0 without memory, when the array stays as it was. */
 static int rows_grow(void *array, size_t capacity, size_t size) {
   void **p = array, *larger;
   size_t bytes;

@@ -7,7 +7,7 @@
 
 #include "data/dataset.h"
 
-/* What the caller knows beforehand. */
+/* What the caller knows of the task. */
 typedef struct trm__rows_hint {
   const trm_task *task; /* or NULL */
   const char *alphabet; /* or NULL or "": inferred; ignored with a task */

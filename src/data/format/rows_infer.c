@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "task/task.h"
 
-#define PROBE 100 /* answers looked at */
+#define PROBE 100 /* answers that are judged */
 
 typedef struct symbols {
   uint8_t question[256], answer[256]; /* 1 where the symbol occurs */
@@ -19,7 +19,7 @@ static void infer_mark(const uint8_t *cells, size_t count, uint8_t seen[256]) {
   for (size_t i = 0; i < count; i++) seen[cells[i]] = 1;
 }
 
-/* Token of a symbol or number under a Sudoku's reading; -1: none. */
+/* The token of a symbol or number if the puzzle is a Sudoku; -1: none. */
 static int infer_sudoku_token(const trm__rows *rows, const trm_task *task, const int16_t map[256], int symbol) {
   if (!rows->numbers) return map[symbol];
   return symbol <= task->width ? symbol + 1 : -1;

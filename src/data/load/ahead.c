@@ -1,5 +1,5 @@
-/* The ring: batches taken .. built - 1 (mod depth) are ready; the taker holds the one before `taken` until its next
- * call. */
+/* The ring of depth + 1 buffers; batch n is in buffer n mod (depth + 1). Batches taken .. built - 1 are ready, and
+ * batch taken - 1 stays with the taker until its next call. */
 #include "data/load/ahead.h"
 
 #include <pthread.h>

@@ -1,8 +1,9 @@
 /* The training loader. Epoch e visits the groups in a permutation drawn from stream (seed, order, e); each visit draws
  * its puzzle and the order of its examples from a stream of its own. So a position is three numbers (epoch, place in
  * it, batches so far), from which everything else is computed again. Choosing candidates is a walk over a few integers;
- * only the rows that are taken are built, each by itself, in the pool's threads. Where who takes what is not known yet,
- * a thread walks ahead and builds all rows (data/load/ahead.h). */
+ * only the rows that are taken are built, each by itself, in the pool's threads. For a device, where
+ * the host does not know which slots take their candidates, a thread walks ahead and builds all rows
+ * (data/load/ahead.h). */
 #include "data/load/loader.h"
 
 #include <inttypes.h>
@@ -17,7 +18,7 @@
 #include "data/load/ahead.h"
 #include "task/augment.h"
 
-#define VISITS ((uint64_t)1 << 63) /* indices of order streams: epochs below, visits of groups from here */
+#define VISITS ((uint64_t)1 << 63) /* indices of the order streams: below it epochs, from it on visits of groups */
 #define CHUNK 16                   /* rows a task */
 
 typedef struct position {
@@ -28,7 +29,7 @@ struct trm__loader {
   const trm_dataset *dataset;
   trm__loader_config config;
   trm__pool *pool;    /* NULL: build in the calling thread */
-  position at;        /* of the walk; with batches built ahead the ring's thread has it */
+  position at;        /* of the walk; used by the thread of `ahead` alone while that runs */
   position given;     /* after the last batch that was given out */
   trm__ahead *ahead;  /* NULL: not started */
   int64_t ordered;    /* the epoch that order holds; -1: none */
@@ -37,7 +38,7 @@ struct trm__loader {
   int64_t *candidate; /* [batch] examples */
 };
 
-/* What the tasks of one batch share. */
+/* What the pool's tasks of one batch share. */
 typedef struct job {
   const trm__loader *loader;
   const uint8_t *take; /* NULL: all */
@@ -98,7 +99,7 @@ static void loader_order_groups(trm__loader *l) {
   l->ordered = l->at.epoch;
 }
 
-/* Puts up to room examples of a puzzle of the next group in random order; returns how many. */
+/* Writes up to room examples of one puzzle of the next group, in random order; returns how many. */
 static int loader_visit_group(trm__loader *l, int64_t *examples, int room) {
   const trm_dataset *d = l->dataset;
   loader_order_groups(l);
@@ -155,7 +156,7 @@ static void loader_build(trm__loader *l, const uint8_t *take, int32_t *inputs, i
   l->at.batches++;
 }
 
-/* In the ring's thread. */
+/* Runs in the thread of `ahead`. */
 static trm_status loader_build_ahead(void *context, trm__batch *to, trm_error *err) {
   trm__loader *l = context;
   (void)err;

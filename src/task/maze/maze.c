@@ -1,6 +1,6 @@
 /* Mazes: labels by breadth-first search in the order that the published set was labelled with, and the symmetries of a
- * square. A symmetry of the answer would break ties between shortest paths another way, so whoever turns a maze labels
- * it again. */
+ * square. A symmetry of the answer would break ties between shortest paths another way, so the image of a maze
+ * is labelled again. */
 #include "task/maze/maze.h"
 
 static int maze_find_ends(int cells, const int32_t *inputs, int *start, int *goal) {

@@ -12,7 +12,7 @@
 enum {
   DIG_TASKS = 64,    /* tasks of a batch of digging */
   DIG_ATTEMPTS = 16, /* attempts a task */
-  PROBE = 1024,      /* attempts after which digging must have given 5 % */
+  PROBE = 1024,      /* attempts after which digging goes on only if 5 % of them gave a puzzle */
   ISLANDS = 8,       /* of a batch of breeding */
   ISLAND_ROOM = 48,  /* puzzles that one island may give */
   ISLAND_STALL = 48, /* islands in a row without a new puzzle before it gives up */
@@ -98,7 +98,7 @@ static void generator_work(void *context, int task, int worker) {
   }
 }
 
-/* A few wanted puzzles come from as many islands as a batch has anyway. */
+/* Puzzles that one island may give. When few are wanted, each island of a batch gives its share. */
 static int island_room(const generator *g) {
   int64_t share = (g->config.count + ISLANDS - 1) / ISLANDS;
   return share < ISLAND_ROOM ? (int)share : ISLAND_ROOM;

@@ -13,7 +13,7 @@ void trm__generate_grid(const trm__sudoku_geometry *geometry, trm__rng *rng, uin
   const uint8_t blank[TRM__SUDOKU_CELLS] = {0};
   uint16_t candidates[TRM__SUDOKU_CELLS];
   trm__sudoku_candidates(geometry, blank, candidates);
-  /* A start that leads nowhere costs more than another start. */
+  /* Starting anew costs less than a search that has gone astray. */
   trm__sudoku_limits limits = {.solutions = 1, .guesses = 4 * geometry->cells, .rng = rng};
   while (trm__sudoku_search(geometry, candidates, &limits, cells).solutions == 0) continue;
 }

@@ -1,8 +1,8 @@
 /* Hard puzzles by breeding. Random minimal puzzles are rarely hard, but a hard one's neighbours, some clues removed and
  * others put in until the solution is unique again, often are (the vicinity search by which the known hardest puzzles
- * were collected). An island starts from its own random puzzles, keeps the hardest few, and gives out what is wanted.
- * Islands share nothing: that makes them parallel, repeatable, and unrelated to each other. Hardness is the mean of
- * guesses over some images of the puzzle, because the count for one labelling is partly luck. */
+ * were collected). An island starts from its own random puzzles, keeps the hardest few as parents, and collects what is
+ * wanted. Islands share nothing: that makes them parallel, repeatable, and unrelated to each other. Hardness is the
+ * mean of guesses over some images of the puzzle, because the count for one image is partly luck. */
 #include <string.h>
 
 #include "task/sudoku/generate.h"
@@ -14,7 +14,7 @@ enum {
   CHILDREN = 8,    /* of a family */
   MOST_OUT = 2,    /* clues that a family exchanges */
   SOLUTIONS = 256, /* at most, of a puzzle without its last clue */
-  IMAGES = 3       /* labellings that hardness is averaged over */
+  IMAGES = 3       /* random images that hardness is averaged over */
 };
 
 typedef struct parent {
@@ -92,7 +92,7 @@ static void island_keep_parent(island *w, const trm__puzzle *puzzle, double hard
   w->parent[at] = (parent){hardness, *puzzle};
 }
 
-/* Puzzles that may have needless clues get as many as are wanted at least; 0 when the rating fails. */
+/* Adds clues up to min_clues to a puzzle that need not be minimal; 0 when the rating fails. */
 static int island_add_spare_clues(island *w, trm__puzzle *puzzle) {
   const trm__sudoku_geometry *g = w->geometry;
   if (w->config->minimal || puzzle->clues >= w->config->min_clues) return 1;
@@ -106,7 +106,8 @@ static int island_add_spare_clues(island *w, trm__puzzle *puzzle) {
   return trm__generate_rate(g, puzzle);
 }
 
-/* Rates a puzzle under several labellings, gives out the first image if it is wanted, and keeps a hard one. */
+/* Rates some random images of a puzzle, adds the first image to the puzzles found when it is wanted, and keeps the
+ * puzzle as a parent when it is among the hardest. */
 static void island_judge(island *w, trm__puzzle *puzzle) {
   puzzle->invariant = trm_sudoku_invariant(w->geometry->size, puzzle->question);
   if (island_knows(w, puzzle->invariant)) return;
@@ -126,7 +127,7 @@ static void island_judge(island *w, trm__puzzle *puzzle) {
   island_keep_parent(w, puzzle, hardness <= most ? hardness : 2 * most - hardness);
 }
 
-/* The least count of guesses at which a child, before its needless clues are gone, is worth going on with. */
+/* A child with fewer guesses than this, counted before its needless clues are removed, is dropped. */
 static int64_t island_least_guesses(const island *w) {
   double least = w->parents < PARENTS ? 0 : w->parent[PARENTS - 1].hardness;
   return (int64_t)(0.5 * (least < (double)w->config->min_guesses ? least : (double)w->config->min_guesses));
@@ -142,7 +143,8 @@ static void island_seed(island *w) {
   }
 }
 
-/* A family: some clues of a parent out, all but one put in at random, and each child another last clue. */
+/* A family: takes some clues out of a parent and adds all but one again at random; each child then gets another last
+ * clue, one that makes its solution unique. */
 static void island_breed(island *w) {
   uint32_t ending[TRM__SUDOKU_CELLS * TRM__SUDOKU_MAX];
   uint32_t a = trm__rng_below(&w->rng, (uint32_t)w->parents), b = trm__rng_below(&w->rng, (uint32_t)w->parents);

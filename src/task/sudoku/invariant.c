@@ -37,7 +37,7 @@ static int invariant_find_clues(const trm__sudoku_geometry *g, const uint8_t *ce
   return count;
 }
 
-/* Clues learn from their line, box and value nodes, and those from their clues. */
+/* Clues take in the colours of their line, box and value nodes, and those the colours of their clues. */
 static void refine_clues(colours *now, const clue *clues, int count, uint64_t kind) {
   colours next = {0};
   for (int i = 0; i < count; i++) {
@@ -56,7 +56,8 @@ static void refine_clues(colours *now, const clue *clues, int count, uint64_t ki
   }
 }
 
-/* Chutes learn from their lines, and lines and boxes from their chutes; that ties empty lines and boxes in as well. */
+/* Chutes take in the colours of their lines, and lines and boxes those of their chutes, so that empty lines and boxes
+ * count as well. */
 static void refine_chutes(const trm__sudoku_geometry *g, colours *now, uint64_t kind) {
   const int height[2] = {g->box_height, g->box_width};
   for (int d = 0; d < 2; d++) {

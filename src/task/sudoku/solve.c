@@ -22,7 +22,7 @@ typedef struct search {
   trm__sudoku_outcome out;
   uint8_t *solution;
   int queued;
-  uint8_t queue[TRM__SUDOKU_CELLS]; /* cells with one candidate that their peers have not heard of */
+  uint8_t queue[TRM__SUDOKU_CELLS]; /* solved cells whose value their peers may still have as a candidate */
 } search;
 
 static trm__sudoku_geometry geometries[4];
@@ -99,7 +99,8 @@ static inline int sudoku_settle(search *s, grid *g, int i) {
   return 1;
 }
 
-/* Tells the peers of solved cells: one by one when there are few, otherwise in one pass over all cells. */
+/* Removes the values of solved cells from their peers: cell by cell when few are queued, otherwise in one pass over the
+ * grid. 0 on contradiction. */
 static inline int sudoku_drain_queue(search *s, grid *g, int bw, int bh) {
   const trm__sudoku_geometry *t = s->geometry;
   while (s->queued > 0) {
@@ -228,7 +229,7 @@ static int sudoku_propagate(search *s, grid *g) {
   return ok;
 }
 
-/* For each value, the cells with two and with three candidates that hold it. */
+/* For each value, the cells that have it among two candidates, and among three. */
 typedef struct tight {
   uint64_t two[TRM__SUDOKU_MAX][TRM__SUDOKU_WORDS], three[TRM__SUDOKU_MAX][TRM__SUDOKU_WORDS];
 } tight;
@@ -249,8 +250,8 @@ static inline int count_tight(const tight *near, const trm__sudoku_geometry *t, 
   return sum;
 }
 
-/* The open cell with the fewest candidates; among equals, the one that is tied to most others that are nearly solved.
- */
+/* The open cell with the fewest candidates; among equals, the one that most cells with two or three candidates share a
+ * value and a unit with. */
 static int choose_cell(const search *s, const grid *g) {
   const trm__sudoku_geometry *t = s->geometry;
   uint8_t fewest_cells[TRM__SUDOKU_CELLS];
