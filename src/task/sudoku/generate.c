@@ -99,7 +99,7 @@ static void generator_work(void *context, int task, int worker) {
 }
 
 /* Puzzles that one island may give. When few are wanted, each island of a batch gives its share. */
-static int island_room(const generator *g) {
+static int generator_island_room(const generator *g) {
   int64_t share = (g->config.count + ISLANDS - 1) / ISLANDS;
   return share < ISLAND_ROOM ? (int)share : ISLAND_ROOM;
 }
@@ -108,7 +108,7 @@ static void generator_set_phase(generator *g, int breeding) {
   g->breeding = breeding;
   g->next = 0;
   g->tasks = breeding ? ISLANDS : DIG_TASKS;
-  g->per_task = breeding ? island_room(g) : g->config.size > 9 ? 1 : DIG_ATTEMPTS;
+  g->per_task = breeding ? generator_island_room(g) : g->config.size > 9 ? 1 : DIG_ATTEMPTS;
 }
 
 static trm_status generator_fail_scarce(const generator *g, trm_error *err) {

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "property/puzzles.h"
+#include "support/puzzles.h"
 #include "task/sudoku/generate.h"
 
 static trm__generate_config wanted(int size, int64_t count) {
