@@ -74,12 +74,12 @@ static const char *eval_origin(int origin) {
 }
 
 /* The run's time over that of its steps in full rounds: 1 wastes nothing. NaN when no round was full. */
-static double eval_over_full(const trm_run *run) {
+static double eval_over_full(const trm_solve_stats *run) {
   return run->full && run->steps ? run->seconds / ((double)run->steps * run->measured / (double)run->batch)
                                  : (double)NAN;
 }
 
-static void eval_print_engine(const trm_run *run) {
+static void eval_print_engine(const trm_solve_stats *run) {
   char a[32], b[32];
   printf("engine    %s puzzles at once (%s), %s steps in ", cli_thousands(run->batch, a), eval_origin(run->origin),
          cli_thousands(run->steps, b));
@@ -106,7 +106,7 @@ static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, c
   eval_print_bands(r, info->rating_name);
   eval_print_halting(r);
   printf("\n");
-  eval_print_engine(&r->run);
+  eval_print_engine(&r->stats);
   printf("%s puzzles/s, %.1f s\n", cli_thousands((int64_t)((double)r->puzzles / fmax(r->seconds, 1e-9)), a),
          r->seconds);
 }
@@ -134,7 +134,7 @@ static json_t *eval_halting_json(const trm_eval_result *r) {
                    (json_int_t)r->said_wrong_is_wrong);
 }
 
-static json_t *eval_engine_json(const trm_run *run) {
+static json_t *eval_engine_json(const trm_solve_stats *run) {
   json_t *costs = json_array();
   for (int i = 0; i < run->costs; i++)
     json_array_append_new(costs, json_pack("{s:I, s:o}", "batch", (json_int_t)run->cost[i].batch, "seconds",
@@ -161,7 +161,7 @@ static void eval_print_json(const trm_eval_result *r, int interrupted, const trm
       eval_config.halt, "halting", eval_halting_json(r), "rating_name",
       info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", eval_bands_json(r), "seconds",
       cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine",
-      eval_engine_json(&r->run), "interrupted", interrupted, "dtype", dtype);
+      eval_engine_json(&r->stats), "interrupted", interrupted, "dtype", dtype);
   cli_json_print(o, 0);
 }
 
