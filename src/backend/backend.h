@@ -2,7 +2,7 @@
  * (src/model) is written once over this table; a backend fuses inside a block as it likes.
  *
  * Buffers live on the backend's device unless a comment says host. trm__act is storage of activations (state, gradients
- * of the state): act_bytes(dims) bytes a number, the layout in each comment; code above the backend only offsets such
+ * of the state): act_bytes(dims) bytes an element, the layout in each comment; code above the backend only offsets such
  * pointers by whole numbers of elements. Weights, gradients of weights and optimizer state are trm__real. Shapes use
  * SPEC.md's letters.
  *
@@ -37,7 +37,7 @@ typedef struct trm__dims {
   int layers;
   int mixer;            /* 1: mixer layers, 0: attention layers */
   int inner_d, inner_l; /* I(D), I(L) (mixer only) */
-  int emb_ndim;         /* numbers of a puzzle row, 0: none; at most P*D */
+  int emb_ndim;         /* elements of a puzzle row, 0: none; at most P*D */
   trm__positions positions;
   trm__activation activation;
   double eps, rope_theta;
@@ -116,14 +116,13 @@ struct trm__backend {
   /* Why alloc gave NULL for `what`, and what helps: fills err, never TRM_OK. NULL: nothing to add. */
   trm_status (*no_memory)(trm__backend *be, trm_error *err, const char *what, size_t bytes);
   trm_status (*synchronize)(trm__backend *be, trm_error *err);        /* waits; reports a device fault */
-  size_t (*act_bytes)(const trm__backend *be, const trm__dims *dims); /* of one activation number */
-  /* Conversion between activation storage on the device and trm__real on the host, n numbers. */
+  size_t (*act_bytes)(const trm__backend *be, const trm__dims *dims); /* of one activation */
+  /* Conversion between activation storage on the device and trm__real on the host, n elements. */
   void (*act_read)(trm__backend *be, const trm__dims *dims, trm__real *to, const trm__act *from, size_t n);
   void (*act_write)(trm__backend *be, const trm__dims *dims, trm__act *to, const trm__real *from, size_t n);
 
   /* -- recording: all operations between begin and end are kept, not carried out; only those whose arguments are on the
-   *    device or the same each time may be called (no copies from or to the host). NULL where nothing is gained. -----
-   */
+   *    device or the same each time may be called (no copies from or to the host). NULL where nothing is gained. -- */
   trm_status (*record_begin)(trm__backend *be, trm_error *err);
   trm_status (*record_end)(trm__backend *be, trm__recording **out, trm_error *err);
   void (*replay)(trm__backend *be, trm__recording *recording);
@@ -211,7 +210,7 @@ struct trm__backend {
 
   /* -- optimizers: all do nothing in an update that diverged ------------------------------------------------------- */
   void (*dense)(trm__backend *be, const trm__update_state *state, const trm__dense *run, int runs);
-  /* One matrix [rows][cols]; momentum buffer m; scratch muon_scratch(rows, cols) numbers; ema as in trm__dense. */
+  /* One matrix [rows][cols]; momentum buffer m; scratch muon_scratch(rows, cols) elements; ema as in trm__dense. */
   size_t (*muon_scratch)(trm__backend *be, int rows, int cols);
   void (*muon)(trm__backend *be, const trm__update_state *state, trm__real *p, trm__real *m, trm__real *ema,
                const trm__real *g, int rows, int cols, double lr, double momentum, double weight_decay,
