@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <trm/error.h>
+#include <trm/model.h>
+#include <trm/train.h>
 
 #include "base/pool.h"
 #include "kernels/kernels.h"
@@ -25,12 +27,9 @@ typedef unsigned char trm__act;
 
 #define TRM__MAX_LAYERS 64
 
-/* Of [g; u] = W_gate_up v. SILU: silu(g) * u. RMS_GATE ("Speed is Confidence", arXiv 2601.19085): sigmoid(g) * rms(g *
- * u), the norm over the inner width: silu(g) * u * r with r = 1/sqrt(mean((g u)^2) + eps), one r a row (mixer: a
- * channel). */
-typedef enum trm__activation { TRM__SILU, TRM__RMS_GATE } trm__activation;
-typedef enum trm__positions { TRM__POS_NONE, TRM__POS_ROPE, TRM__POS_LEARNED } trm__positions;
-
+/* What trm_activation means for [g; u] = W_gate_up v. SILU: silu(g) * u. RMS_GATE ("Speed is Confidence", arXiv
+ * 2601.19085): sigmoid(g) * rms(g * u), the norm over the inner width: silu(g) * u * r with r = 1/sqrt(mean((g u)^2) +
+ * eps), one r a row (mixer: a channel). */
 typedef struct trm__dims {
   int S, P, L, D, V;   /* tokens, prefix, positions L = P + S, hidden size, vocabulary */
   int heads, head_dim; /* attention; 0 with the mixer */
@@ -38,8 +37,8 @@ typedef struct trm__dims {
   int mixer;            /* 1: mixer layers, 0: attention layers */
   int inner_d, inner_l; /* I(D), I(L) (mixer only) */
   int emb_ndim;         /* elements of a puzzle row, 0: none; at most P*D */
-  trm__positions positions;
-  trm__activation activation;
+  trm_pos_encodings positions;
+  trm_activation activation;
   double eps, rope_theta;
   int bf16; /* forward type bfloat16 */
   int int8; /* the layers' products in int8, everything else in fp32; solving only */
@@ -66,9 +65,8 @@ typedef struct trm__weights_view {
  */
 typedef struct trm__weights trm__weights;
 
-typedef enum trm__loss_kind { TRM__LOSS_STABLEMAX, TRM__LOSS_SOFTMAX } trm__loss_kind;
 typedef struct trm__loss {
-  trm__loss_kind kind;
+  trm_loss_type kind;
   double label_smoothing; /* eps: (1-eps) nll(label) + eps * mean over V of nll */
   double halt_weight;     /* 0.5 in the original */
   double grad_scale;      /* 1 / global batch */

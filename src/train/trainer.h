@@ -146,7 +146,7 @@ trm_status trm__trainer_update(trm__trainer *trainer, trm__update *out, trm_erro
 
 /* The puzzle rows of b examples (ids: device) into trainer->rows; an identifier out of range reads zeros. */
 void trm__trainer_gather(trm__trainer *trainer, const int32_t *ids, int b);
-trm__loss_kind trm__trainer_loss(const trm__trainer *trainer);
+trm_loss_type trm__trainer_loss(const trm__trainer *trainer);
 
 /* A device array seen from the host: the array itself where that is the same memory, so that saving needs no second
  * copy, otherwise a copy. NULL without memory. Each borrowed array must be returned (NULL is accepted); changed = 1

@@ -9,8 +9,8 @@ static int emb_ndim(const trm__trainer *t) {
   return t->params.puzzle ? t->params.dims.emb_ndim : 0;
 }
 
-trm__loss_kind trm__trainer_loss(const trm__trainer *trainer) {
-  return trainer->config.loss == TRM_LOSS_SOFTMAX ? TRM__LOSS_SOFTMAX : TRM__LOSS_STABLEMAX;
+trm_loss_type trm__trainer_loss(const trm__trainer *trainer) {
+  return (trm_loss_type)trainer->config.loss;
 }
 
 static trm__update_rule rule_of(const trm__trainer *t) {

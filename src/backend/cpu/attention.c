@@ -112,8 +112,8 @@ static void attention_qkv_task(void *context, int task, int worker) {
 }
 
 /* Scores and weighted values in bf16 where the kernels have it and the forward type is no wider. */
-static trm__type attention_type(const trm__backend *be, const trm__dims *s) {
-  return (s->bf16 || s->int8) && be->kernels->product[TRM__BF16] ? TRM__BF16 : TRM__F32;
+static trm_dtype attention_type(const trm__backend *be, const trm__dims *s) {
+  return (s->bf16 || s->int8) && be->kernels->product[TRM_BFLOAT16] ? TRM_BFLOAT16 : TRM_FLOAT32;
 }
 
 /* The head of one task: its place in qkv and att. */

@@ -52,7 +52,7 @@ typedef struct trm__cpu_layer {
 struct trm__weights {
   trm__dims dims;
   int training, max_batch;
-  const trm__product *product; /* of the layers; the heads' is TRM__F32 */
+  const trm__product *product; /* of the layers; the heads' is TRM_FLOAT32 */
   trm__arena arena;            /* everything below */
   trm__real *embed;            /* [V][D] */
   trm__real *embed_pos;        /* [L][D] or NULL */
@@ -109,7 +109,7 @@ const trm__product *trm__cpu_layer_product(const trm__backend *be, const trm__di
 int trm__cpu_panels(const trm__backend *be, int n, int gate); /* panels of pack_b */
 
 /* Rows a [rows][k], ld apart, as left operand: where they lie, or packed into `to`, which takes
- * trm__cpu_left_size words (none for TRM__F32). */
+ * trm__cpu_left_size words (none for TRM_FLOAT32). */
 size_t trm__cpu_left_size(const trm__product *product, int rows, int k);
 trm__left trm__cpu_left(const trm__product *product, trm__real *to, const trm__real *a, ptrdiff_t ld, int rows, int k);
 

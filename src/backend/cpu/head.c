@@ -45,7 +45,7 @@ static void head_forward_task(void *context, int task, int worker) {
   trm__real *logits = job->logits + ((size_t)example * (size_t)s->S + (size_t)r.begin) * (size_t)s->V;
   trm__gemm g = trm__cpu_product_f32(job->be, r.count, s->V, s->D, y, s->D, job->w->lm_head.forward, logits, s->V);
   g.round = s->bf16;
-  job->be->kernels->product[TRM__F32]->gemm(&g);
+  job->be->kernels->product[TRM_FLOAT32]->gemm(&g);
   if (task % strips == 0) head_q_forward(job, example);
 }
 
@@ -62,7 +62,7 @@ static void head_state_task(void *context, int task, int worker) {
   if (prefix) memset(d, 0, prefix * sizeof *d);
   trm__gemm g =
       trm__cpu_product_f32(job->be, s->S, s->D, s->V, dlogits, s->V, job->w->lm_head.backward, d + prefix, s->D);
-  job->be->kernels->product[TRM__F32]->gemm(&g);
+  job->be->kernels->product[TRM_FLOAT32]->gemm(&g);
   for (size_t j = 0; j < D; j++) d[j] += dq[0] * job->w->q_weight[j] + dq[1] * job->w->q_weight[D + j];
 }
 

@@ -21,8 +21,8 @@ typedef struct score {
   double s, slope, log;
 } score;
 
-static score loss_score_of(trm__loss_kind kind, double a, double max) {
-  if (kind == TRM__LOSS_SOFTMAX) {
+static score loss_score_of(trm_loss_type kind, double a, double max) {
+  if (kind == TRM_LOSS_SOFTMAX) {
     double e = exp(a - max);
     return (score){e, e, a - max};
   }
@@ -44,7 +44,7 @@ static double loss_of_token(const loss_job *job, const trm__real *a, int label, 
   for (int k = 0; d && k < V; k++) {
     score s = loss_score_of(job->loss->kind, (double)a[k], max);
     double weight = (k == label ? 1 - smooth : 0) + smooth / V;
-    double relative = job->loss->kind == TRM__LOSS_SOFTMAX ? 1 : s.slope / s.s; /* exp may be zero */
+    double relative = job->loss->kind == TRM_LOSS_SOFTMAX ? 1 : s.slope / s.s; /* exp may be zero */
     d[k] = (trm__real)(scale * (s.slope / sum - weight * relative));
   }
   return log(sum) - (1 - smooth) * label_log - (smooth > 0 ? smooth * mean_log : 0);

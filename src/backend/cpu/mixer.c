@@ -29,7 +29,7 @@ static trm__left mixer_left(const trm__weights *w, const trm__matrix *matrix) {
   return (trm__left){matrix->forward, words, 1, matrix->forward + matrix->rows * words};
 }
 static trm__left mixer_left_transposed(const trm__weights *w, const trm__matrix *matrix) {
-  if (w->product->type == TRM__F32) return (trm__left){matrix->backward, matrix->rows, 1, NULL};
+  if (w->product->type == TRM_FLOAT32) return (trm__left){matrix->backward, matrix->rows, 1, NULL};
   return (trm__left){matrix->backward, 1, matrix->cols, NULL};
 }
 
@@ -92,7 +92,7 @@ static void mixer_gate_up(const mixer_job *job, const mixer_strip *q, trm__real 
 }
 
 static int mixer_rms_gated(const trm__weights *w) {
-  return w->dims.activation == TRM__RMS_GATE;
+  return w->dims.activation == TRM_ACT_RMS_GATE;
 }
 
 /* -- forward ---------------------------------------------------------------------------------------------------- */

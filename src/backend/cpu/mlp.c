@@ -50,7 +50,7 @@ static void mlp_gate_up(const mlp_job *job, trm__real *words, const trm__real *i
 }
 
 static int mlp_rms_gated(const trm__weights *w) {
-  return w->dims.activation == TRM__RMS_GATE;
+  return w->dims.activation == TRM_ACT_RMS_GATE;
 }
 
 /* Size of a strip's left operand, the widest, in words. */

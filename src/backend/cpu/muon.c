@@ -24,7 +24,7 @@ typedef struct muon_job {
 } muon_job;
 
 static void muon_plan(trm__backend *be, int rows, int cols, trm__arena *arena, muon_job *job) {
-  const trm__product *f32 = be->kernels->product[TRM__F32];
+  const trm__product *f32 = be->kernels->product[TRM_FLOAT32];
   int r = trm__min_int(rows, cols), c = trm__max_int(rows, cols);
   size_t size = (size_t)r * (size_t)c, square = (size_t)r * (size_t)r;
   size_t packed = f32->packed_size(r, c, 0), transposed = f32->packed_size(c, r, 0);
@@ -46,8 +46,8 @@ size_t trm__cpu_muon_scratch(trm__backend *be, int rows, int cols) {
 static void muon_pack_task(void *context, int task, int worker) {
   (void)worker;
   const muon_job *job = context;
-  job->be->kernels->product[TRM__F32]->pack_b(job->packed, job->pack_from, job->pack_rs, job->pack_cs, job->product.k,
-                                              job->product.n, 0, task, task + 1);
+  job->be->kernels->product[TRM_FLOAT32]->pack_b(job->packed, job->pack_from, job->pack_rs, job->pack_cs,
+                                                 job->product.k, job->product.n, 0, task, task + 1);
 }
 
 static void muon_product_task(void *context, int task, int worker) {
@@ -57,7 +57,7 @@ static void muon_product_task(void *context, int task, int worker) {
   trm__range r = trm__cpu_row_range(job->be, g.m, trm__cpu_row_tasks(job->be, g.m), task);
   g.m0 = r.begin;
   g.m1 = r.begin + r.count;
-  job->be->kernels->product[TRM__F32]->gemm(&g);
+  job->be->kernels->product[TRM_FLOAT32]->gemm(&g);
 }
 
 /* to [m][n] = (or +=) a [m][k] times B(p, j) = b[p*b_rs + j*b_cs]. */

@@ -16,7 +16,7 @@ static void weights_plan_channel(trm__arena *arena, const trm__product *product,
 static void weights_plan_mixer(trm__arena *arena, const trm__product *product, trm__matrix *matrix, int rows, int cols,
                                int training) {
   *matrix = (trm__matrix){.rows = rows, .cols = cols};
-  int scales = product->type == TRM__INT8;
+  int scales = product->type == TRM_INT8;
   matrix->forward = trm__cpu_take(arena, (size_t)rows * (size_t)(trm__words(product, cols) + scales));
   if (training) matrix->backward = trm__cpu_take(arena, (size_t)trm__words(product, rows) * (size_t)cols);
 }
@@ -50,11 +50,11 @@ static void weights_plan(const trm__backend *be, trm__weights *w) {
   const trm__dims *s = &w->dims;
   trm__arena *arena = &w->arena;
   w->embed = trm__cpu_take(arena, (size_t)s->V * (size_t)s->D);
-  if (s->positions == TRM__POS_LEARNED) w->embed_pos = trm__cpu_take(arena, (size_t)s->L * (size_t)s->D);
+  if (s->positions == TRM_POS_LEARNED) w->embed_pos = trm__cpu_take(arena, (size_t)s->L * (size_t)s->D);
   w->q_weight = trm__cpu_take(arena, 2 * (size_t)s->D);
   w->q_bias = trm__cpu_take(arena, 2);
-  weights_plan_channel(arena, be->kernels->product[TRM__F32], &w->lm_head, s->V, s->D, 0, w->training);
-  if (!s->mixer && s->positions == TRM__POS_ROPE) {
+  weights_plan_channel(arena, be->kernels->product[TRM_FLOAT32], &w->lm_head, s->V, s->D, 0, w->training);
+  if (!s->mixer && s->positions == TRM_POS_ROPE) {
     size_t angles = (size_t)s->L * (size_t)(s->head_dim / 2);
     w->cosines = trm__cpu_take(arena, angles);
     w->sines = trm__cpu_take(arena, angles);
@@ -137,7 +137,7 @@ static void weights_fill_packed(const trm__backend *be, const trm__weights *w, c
                                 trm__real *to, const trm__real *from, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n,
                                 int gate) {
   product->pack_b(to, from, b_rs, b_cs, k, n, gate, 0, trm__cpu_panels(be, n, gate));
-  if (w->dims.bf16 && product->type == TRM__F32) be->kernels->round_bf16(to, to, product->packed_size(k, n, gate));
+  if (w->dims.bf16 && product->type == TRM_FLOAT32) be->kernels->round_bf16(to, to, product->packed_size(k, n, gate));
 }
 
 static void weights_fill_channel(const trm__backend *be, const trm__weights *w, const trm__product *product,
@@ -151,7 +151,7 @@ static void weights_fill_mixer(const trm__backend *be, const trm__weights *w, tr
                                const trm__real *from) {
   const trm__product *product = w->product;
   size_t rows = (size_t)matrix->rows, cols = (size_t)matrix->cols;
-  if (product->type != TRM__F32) {
+  if (product->type != TRM_FLOAT32) {
     int words = trm__words(product, matrix->cols);
     product->pack_a(matrix->forward, words, matrix->forward + matrix->rows * words, from, matrix->cols, matrix->rows,
                     matrix->cols);
@@ -171,7 +171,7 @@ static void weights_fill_ends(const trm__backend *be, trm__weights *w, const trm
   if (w->embed_pos) weights_fill_plain(be, w, w->embed_pos, master->embed_pos, (size_t)s->L * (size_t)s->D);
   weights_fill_plain(be, w, w->q_weight, master->q_weight, 2 * (size_t)s->D);
   weights_fill_plain(be, w, w->q_bias, master->q_bias, 2);
-  weights_fill_channel(be, w, be->kernels->product[TRM__F32], &w->lm_head, master->lm_head);
+  weights_fill_channel(be, w, be->kernels->product[TRM_FLOAT32], &w->lm_head, master->lm_head);
 }
 
 typedef struct weights_job {

@@ -14,7 +14,7 @@ static gpu_gated_saved_buffers gpu_gated_lay_out(trm__arena *arena, const trm__w
   gpu_gated_saved_buffers p = {0};
   if (!recompute) p.gu = trm__gpu_take_acts(arena, w, rows * 2 * (size_t)inner);
   p.inv = trm__gpu_take_floats(arena, rows);
-  if (w->dims.activation == TRM__RMS_GATE) p.scale = trm__gpu_take_floats(arena, rows);
+  if (w->dims.activation == TRM_ACT_RMS_GATE) p.scale = trm__gpu_take_floats(arena, rows);
   return p;
 }
 
@@ -58,7 +58,7 @@ int trm__gpu_gated_backward_chunk(const trm__weights *w, int each, int inner, in
 void trm__gpu_gated_plan_forward(trm__gpu_gated *gated, const trm__weights *w, trm__arena *scratch, int examples) {
   size_t rows = (size_t)examples * (size_t)gated->each, inner = (size_t)gated->inner;
   gated->act = trm__gpu_take_acts(scratch, w, rows * inner);
-  if (w->dims.activation != TRM__RMS_GATE) return;
+  if (w->dims.activation != TRM_ACT_RMS_GATE) return;
   gated->squares = trm__gpu_take_floats(scratch, rows * (inner / 64));
   float *scale = trm__gpu_take_floats(scratch, rows);
   if (!gated->scale) gated->scale = scale;
@@ -105,7 +105,7 @@ void trm__gpu_gated_forward(trm__gpu *gpu, const trm__weights *w, const trm__gpu
 }
 
 void trm__gpu_gated_backward(trm__gpu *gpu, const trm__weights *w, const trm__gpu_gated *gated, trm__cuda_product p) {
-  if (w->dims.activation == TRM__RMS_GATE) {
+  if (w->dims.activation == TRM_ACT_RMS_GATE) {
     p.c = gated->act;
     p.c_ld = gated->inner;
     p.c_batch = (ptrdiff_t)p.m * gated->inner;

@@ -18,16 +18,15 @@
 #include "kernels/cuda/cuda.h"
 
 /* Bytes between two products of a block going forward: half of a data centre card's L2 cache. With 97 positions of 512
- * numbers that is 86 or 87 examples, whose MLP makes 132 tiles of 128 x 256 in its second product and six times as many
- * in its first, as many as such a card has multiprocessors. A constant, so that bits do not depend on the card's size.
+ * elements that is 86 or 87 examples, whose MLP makes 132 tiles of 128 x 256 in its second product and six times as
+ * many in its first, as many as such a card has multiprocessors. A constant, so that bits do not depend on the card's
+ * size.
  */
 #define TRM__GPU_FORWARD_BYTES ((size_t)25 << 20)
 /* Scratch of a chunk going backward: 256 examples of a mixer with 97 positions, 512 channels and 512 activations, whose
- * kernels are bound by memory: 1.3 GB a chunk, half of it the gates and ups read and their gradients and activations
- * written, half of it these read again by three products; at 3 TB/s 1.4 ms for a layer and 768 examples. Chunks of 16
- * would keep what is read again in the L2 cache and save 60 % of that, but make 48 times seven kernels of a wave or
- * less, and 48 times two gradients' partial sums: some 60 us each time, 2.9 ms. Sizes between would save nothing, since
- * a cache that is read in the order it was written in has lost the beginning of what is larger. */
+ * kernels are bound by memory. Chunks small enough for the L2 cache would read less, but make so many more launches,
+ * each of a wave or less, and partial sums of gradients that they lose; sizes between gain nothing, since a cache that
+ * is read in the order it was written in has lost the beginning of what is larger (docs/performance.md, CUDA). */
 #define TRM__GPU_BACKWARD_BYTES ((size_t)384 << 20)
 #define TRM__GPU_ALIGN 256 /* bytes, of every device buffer */
 
@@ -155,8 +154,8 @@ struct trm__weights {
   int lt;                               /* cuBLASLt may make products */
   int solves;                           /* whole recursion cycles are one kernel */
   int mixes;                            /* mixers are one kernel going forward */
-  trm__cuda_type type;
-  size_t width;     /* bytes of a number of that type */
+  trm_dtype type;
+  size_t width;     /* bytes of an element */
   trm__arena arena; /* of device memory: everything below */
   float *embed;     /* [V][D]; this and the next four are fp32 copies */
   float *embed_pos; /* [L][D] or NULL */

@@ -6,7 +6,7 @@ void trm__gpu_ends_needs(const trm__weights *w, trm__gpu_needs *needs) {
   for (int b = 1; b <= w->max_batch; b++) {
     trm__gpu_grow(&needs->work, trm__cuda_heads_scratch(b, s->S, s->D, s->V));
     if (w->training)
-      trm__gpu_grow(&needs->work, trm__cuda_embed_scratch(b, s->S, s->P, s->D, s->V, s->positions == TRM__POS_LEARNED));
+      trm__gpu_grow(&needs->work, trm__cuda_embed_scratch(b, s->S, s->P, s->D, s->V, s->positions == TRM_POS_LEARNED));
   }
 }
 
@@ -49,7 +49,7 @@ void trm__gpu_embed_backward(trm__backend *be, trm__weights *w, int b, const int
 
 static void gpu_heads_add_loss(trm__cuda_heads *to, const trm__heads *h) {
   to->labels = h->labels;
-  to->softmax = h->loss.kind == TRM__LOSS_SOFTMAX;
+  to->softmax = h->loss.kind == TRM_LOSS_SOFTMAX;
   to->label_smoothing = h->loss.label_smoothing;
   to->halt_weight = h->loss.halt_weight;
   to->grad_scale = h->loss.grad_scale;

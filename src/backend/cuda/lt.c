@@ -233,7 +233,7 @@ static size_t lt_rows(const trm__cuda_product *p) {
   return (size_t)p->batches * (size_t)p->m;
 }
 
-/* The product alone, rows of n numbers after each other. NULL: no room for it. */
+/* The product alone, rows of n elements after each other. NULL: no room for it. */
 static lt_target lt_dense_target(const trm__cuda_product *p, void *to, int f32, int transposed) {
   int fits_room = lt_rows(p) * (size_t)p->n * (f32 ? 4 : 2) <= p->room_bytes;
   return (lt_target){.to = to          ? to
@@ -290,7 +290,7 @@ static int lt_residual_norm(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda
 static int lt_multiply(trm__cuda_provider *provider, trm__cuda_queue *q, const trm__cuda_product *p) {
   trm__gpu_lt *lt = (trm__gpu_lt *)provider;
   if (q->fault) return 1;
-  if (p->type != TRM__CUDA_BF16 || !(lt->products & 1 << p->epilogue)) return 0;
+  if (p->type != TRM_BFLOAT16 || !(lt->products & 1 << p->epilogue)) return 0;
   lt_target stored = {p->c, NULL, p->c_ld, p->c_batch, 0, 0};
   switch (p->epilogue) {
   case TRM__CUDA_STORE:
@@ -314,7 +314,7 @@ static int lt_weight_gradient(trm__cuda_provider *provider, trm__cuda_queue *q, 
                               float *partial, float *to, int interleaved) {
   trm__gpu_lt *lt = (trm__gpu_lt *)provider;
   if (q->fault) return 1;
-  if (p->type != TRM__CUDA_BF16 || p->batches > 1 || !(lt->products & 1 << TRM__CUDA_PARTIAL)) return 0;
+  if (p->type != TRM_BFLOAT16 || p->batches > 1 || !(lt->products & 1 << TRM__CUDA_PARTIAL)) return 0;
   int direct = !interleaved && lt_aligned(to, 0, 4);
   lt_target t = {.to = direct ? to : partial, .addend = direct ? to : NULL, .ld = p->n, .f32 = 1};
   if (!lt_product(lt, q, p, &t)) return 0;
@@ -392,5 +392,5 @@ void trm__gpu_lt_needs(const trm__weights *w, trm__gpu_needs *needs, int each, i
   if (!w->lt) return;
   size_t rows = (size_t)examples * (size_t)each;
   trm__gpu_grow(&needs->room, rows * 2 * (size_t)inner * w->width);
-  if (w->dims.activation == TRM__RMS_GATE) trm__gpu_grow(&needs->room, rows * (size_t)out * sizeof(float));
+  if (w->dims.activation == TRM_ACT_RMS_GATE) trm__gpu_grow(&needs->room, rows * (size_t)out * sizeof(float));
 }

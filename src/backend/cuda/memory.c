@@ -187,7 +187,7 @@ static float float_of_bf16(uint16_t half) {
   return x;
 }
 
-/* The narrow numbers lie in the second half of `to` until each is widened, first to last. */
+/* The narrow elements lie in the second half of `to` until each is widened, first to last. */
 void trm__gpu_act_read(trm__backend *be, const trm__dims *dims, trm__real *to, const trm__act *from, size_t n) {
   trm__gpu *gpu = trm__gpu_of(be);
   if (!n) return;

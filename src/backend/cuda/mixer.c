@@ -89,7 +89,7 @@ static void gpu_mixer_forward_fused(trm__gpu *gpu, const trm__weights *w, const 
                        .gate_up_ld = layer->mix_in.ld,
                        .down_ld = layer->mix_out.ld,
                        .eps = s->eps,
-                       .rms_gate = s->activation == TRM__RMS_GATE,
+                       .rms_gate = s->activation == TRM_ACT_RMS_GATE,
                        .gu = gated->gu,
                        .inv = gated->inv,
                        .scale = gated->scale};

@@ -13,7 +13,7 @@ static trm__cuda_solve gpu_solve_of(const trm__weights *w, int b, int n, int T) 
                            .layers = s->layers,
                            .n = n,
                            .T = T,
-                           .rms_gate = s->activation == TRM__RMS_GATE,
+                           .rms_gate = s->activation == TRM_ACT_RMS_GATE,
                            .eps = s->eps};
   for (int i = 0; i < s->layers && i < TRM__CUDA_SOLVE_LAYERS; i++) {
     solve.layer[i].mix_in = w->layer[i].mix_in.forward;

@@ -1,7 +1,7 @@
 /* A training update's bookkeeping and the optimizers: kernels that read their rates from device memory. */
 #include "backend/cuda/gpu.h"
 
-/* Scratch of a norm over n numbers. What opening planned is enough for most; a longer array gets more, except while
+/* Scratch of a norm over n elements. What opening planned is enough for most; a longer array gets more, except while
  * recording, where nothing may be allocated. */
 static double *gpu_norm_scratch(trm__gpu *gpu, size_t n) {
   size_t need = trm__cuda_norm_scratch(n);

@@ -48,14 +48,14 @@ static void gpu_plan_scratch(trm__weights *w) {
 }
 
 static size_t gpu_angle_count(const trm__dims *s) {
-  return !s->mixer && s->positions == TRM__POS_ROPE ? (size_t)s->L * (size_t)(s->head_dim / 2) : 0;
+  return !s->mixer && s->positions == TRM_POS_ROPE ? (size_t)s->L * (size_t)(s->head_dim / 2) : 0;
 }
 
 static void gpu_plan_weights(trm__weights *w) {
   const trm__dims *s = &w->dims;
   size_t D = (size_t)s->D;
   w->embed = trm__gpu_take_floats(&w->arena, (size_t)s->V * D);
-  if (s->positions == TRM__POS_LEARNED) w->embed_pos = trm__gpu_take_floats(&w->arena, (size_t)s->L * D);
+  if (s->positions == TRM_POS_LEARNED) w->embed_pos = trm__gpu_take_floats(&w->arena, (size_t)s->L * D);
   w->lm_head = trm__gpu_take_floats(&w->arena, (size_t)s->V * D);
   w->q_weight = trm__gpu_take_floats(&w->arena, 2 * D);
   w->q_bias = trm__gpu_take_floats(&w->arena, 2);
@@ -74,7 +74,7 @@ static trm__weights gpu_describe_weights(const trm__gpu *gpu, const trm__dims *d
                     .forward_bytes = gpu->forward_bytes,
                     .backward_bytes = gpu->backward_bytes,
                     .lt = gpu->lt && dims->bf16,
-                    .type = dims->bf16 ? TRM__CUDA_BF16 : TRM__CUDA_F32,
+                    .type = dims->bf16 ? TRM_BFLOAT16 : TRM_FLOAT32,
                     .width = dims->bf16 ? 2 : 4};
   w.solves = trm__gpu_solves(gpu, &w);
   w.mixes = trm__gpu_mixes(gpu, &w);
@@ -93,8 +93,8 @@ static trm_status gpu_check_dims(const trm__dims *s, trm_error *err) {
                      s->D);
   if (!s->mixer && (s->head_dim % 8 || s->head_dim > 128))
     return trm__fail(err, TRM_E_UNSUPPORTED, "num_heads",
-                     "%d heads of %d numbers; cuda needs a multiple of 8 up to 128 (the cpu takes any)", s->heads,
-                     s->head_dim);
+                     "%d heads of width %d; cuda needs a width that is a multiple of 8 up to 128 (the cpu takes any)",
+                     s->heads, s->head_dim);
   int inner = s->inner_d % 64 ? s->inner_d : s->mixer && s->inner_l % 64 ? s->inner_l : 0;
   if (inner)
     return trm__fail(err, TRM_E_UNSUPPORTED, "expansion",

@@ -2,7 +2,7 @@
  * softmax with the maximum taken out, the mean of the values. The backward pass computes the row's weights again. */
 #include "kernels/ref/ref.h"
 
-/* An odd last number of a head is left as it is. */
+/* An odd last element of a head is left as it is. */
 void trm__ref_rope(trm__real *x, ptrdiff_t ld, const trm__real *cosines, const trm__real *sines, int rows, int heads,
                    int head_dim, int inverse, int round) {
   int half = head_dim / 2;

@@ -1,5 +1,5 @@
 /* Matrix products: B packed into panels of NR columns, A read where it lies, a tile of MR x NR sums at a time, and the
- * epilogue applied to the tile before it is stored. Each sum is one chain over p ascending. The number types differ in
+ * epilogue applied to the tile before it is stored. Each sum is one chain over p ascending. The data types differ in
  * how a tile's sums are made (`tile_fn`) and in how numbers become words (product.c); everything else is the same. */
 #include "kernels/ref/ref.h"
 

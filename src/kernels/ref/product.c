@@ -1,5 +1,5 @@
-/* How numbers become the words of a matrix product's operands, one family of functions a number type. A packer walks
- * over the columns of a panel (column_of) and writes k numbers of each, as many to a word as the type has. */
+/* How numbers become the words of a matrix product's operands, one family of functions a data type. A packer walks
+ * over the columns of a panel (ref_panel_column) and writes k elements of each, as many to a word as the type has. */
 #include "kernels/ref/ref.h"
 
 enum { NR = TRM__REF_NR };
@@ -23,7 +23,8 @@ static int ref_panel_column(int panel, int j, int n, int gate) {
   return column < n ? column : -1;
 }
 
-/* -- TRM__F32 ------------------------------------------------------------------------------------------------------ */
+/* -- TRM_FLOAT32 ------------------------------------------------------------------------------------------------------
+ */
 
 static size_t ref_size_f32(int k, int n, int gate) {
   return (size_t)k * ref_panels(n, gate) * NR;
@@ -45,7 +46,7 @@ static void ref_spread_f32(trm__real *words, int width, const trm__real *x, ptrd
     for (int j = 0; j < width; j++) words[(size_t)p * (size_t)width + (size_t)j] = j < cols ? x[p * ld + j] : 0;
 }
 
-const trm__product trm__ref_f32 = {.type = TRM__F32,
+const trm__product trm__ref_f32 = {.type = TRM_FLOAT32,
                                    .unit = 1,
                                    .packed_size = ref_size_f32,
                                    .pack_b = ref_pack_b_f32,
@@ -53,7 +54,8 @@ const trm__product trm__ref_f32 = {.type = TRM__F32,
                                    .gemm = trm__ref_gemm};
 
 #ifndef TRM_DOUBLE
-/* -- TRM__BF16 ----------------------------------------------------------------------------------------------------- */
+/* -- TRM_BFLOAT16 -----------------------------------------------------------------------------------------------------
+ */
 
 static uint32_t ref_bits_of(float x) {
   uint32_t bits;
@@ -99,7 +101,7 @@ static void ref_spread_bf16(trm__real *words, int width, const trm__real *x, ptr
       ref_put_pair(words + j, j < cols ? x[j] : 0, j < cols && 2 * p + 1 < rows ? x[ld + j] : 0);
 }
 
-const trm__product trm__ref_bf16 = {.type = TRM__BF16,
+const trm__product trm__ref_bf16 = {.type = TRM_BFLOAT16,
                                     .unit = 2,
                                     .packed_size = ref_size_bf16,
                                     .pack_b = ref_pack_b_bf16,
@@ -107,9 +109,9 @@ const trm__product trm__ref_bf16 = {.type = TRM__BF16,
                                     .spread = ref_spread_bf16,
                                     .gemm = trm__ref_gemm_bf16};
 
-/* -- TRM__INT8 ----------------------------------------------------------------------------------------------------- */
+/* -- TRM_INT8 ----------------------------------------------------------------------------------------------------- */
 
-/* One row of A or column of B: its scale, and k numbers of four to a word, words stride apart. */
+/* One row of A or column of B: its scale, and k elements of four to a word, words stride apart. */
 static trm__real ref_quantize(trm__real *words, ptrdiff_t stride, const trm__real *x, ptrdiff_t step, int k) {
   uint32_t largest = 0; /* of the bits of |x|: their order is that of the numbers, and NaN comes last */
   for (int p = 0; p < k; p++) {
@@ -153,7 +155,7 @@ static void ref_pack_a_int8(trm__real *words, ptrdiff_t pitch, trm__real *scale,
   for (int r = 0; r < rows; r++) scale[r] = ref_quantize(words + r * pitch, 1, a + r * ld, 1, k);
 }
 
-const trm__product trm__ref_int8 = {.type = TRM__INT8,
+const trm__product trm__ref_int8 = {.type = TRM_INT8,
                                     .unit = 4,
                                     .packed_size = ref_size_int8,
                                     .pack_b = ref_pack_b_int8,

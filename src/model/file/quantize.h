@@ -7,7 +7,7 @@
 /* After a weight's name: the name of its scales. */
 #define TRM__SCALE_SUFFIX "_scale"
 
-/* x [n], finite -> q [n] in -127..127 and the scale, q * scale being near x (kernels.h, TRM__INT8). */
+/* x [n], finite -> q [n] in -127..127 and the scale, q * scale being near x (kernels.h, TRM_INT8). */
 void trm__quantize_row(int8_t *q, double *scale, const trm__real *x, size_t n);
 
 /* A parameter that the file holds as I8: TRM_E_INPUT unless its scales are there and everything is in range. */
