@@ -2,7 +2,7 @@
  *
  * A warp owns an eighth of the inner width and streams its weights through two stages of shared memory. Channels are
  * the rows of its products, so that the sums of the first are, after the gate, the operand of the second without
- * leaving registers; the warps' parts are solve_added at the end. */
+ * leaving registers; the warps' parts are added at the end. */
 #ifndef TRM_KERNELS_CUDA_SOLVE_MIXER_CUH
 #define TRM_KERNELS_CUDA_SOLVE_MIXER_CUH
 

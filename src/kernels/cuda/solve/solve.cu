@@ -5,7 +5,7 @@
  *
  * A layer is three phases: mixer (mixer.cuh), and gate and down of the channel MLP (mlp.cuh).
  *
- * The channel MLP's norm runs over columns of many items: `down` stores the state before it, solve_rounded, and the sum
+ * The channel MLP's norm runs over columns of many items: `down` stores the state before it, rounded, and the sum
  * of squares of each 32 columns; whoever reads the state applies the norm. Weights do not depend on the phase before,
  * so a block asks for those of its first item between arriving at the barrier and waiting there.
  *
