@@ -301,7 +301,7 @@ const char *trm__engine_check(const trm_solver *solver) {
 
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err) {
   const trm__dims *d = &solver->params.dims;
-  const trm__loss loss = {.kind = TRM__LOSS_STABLEMAX, .halt_weight = 0.5, .grad_scale = 1};
+  const trm__loss loss = {.kind = TRM_LOSS_STABLEMAX, .halt_weight = 0.5, .grad_scale = 1};
   trm__engine *e = &solver->engine;
   *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
   e->state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);

@@ -299,10 +299,10 @@ trm_status trm_model_config_check(const trm_model_config *config, trm_error *err
 
 /* Positions are only turned inside attention, so rotary positions mean nothing to the mixer; the original accepts them
  * there and so does trm. */
-static trm__positions positions_of(const trm_model_config *c) {
-  if (c->pos_encodings == TRM_POS_LEARNED) return TRM__POS_LEARNED;
-  if (c->pos_encodings == TRM_POS_ROPE && !c->mlp_t) return TRM__POS_ROPE;
-  return TRM__POS_NONE;
+static trm_pos_encodings positions_of(const trm_model_config *c) {
+  if (c->pos_encodings == TRM_POS_LEARNED) return TRM_POS_LEARNED;
+  if (c->pos_encodings == TRM_POS_ROPE && !c->mlp_t) return TRM_POS_ROPE;
+  return TRM_POS_NONE;
 }
 
 trm__dims trm__dims_from_config(const trm_model_config *c) {
@@ -321,7 +321,7 @@ trm__dims trm__dims_from_config(const trm_model_config *c) {
   d.inner_l = d.mixer ? (int)inner_width(c->expansion, d.L) : 0;
   d.emb_ndim = (int)c->puzzle_emb_ndim;
   d.positions = positions_of(c);
-  d.activation = c->activation == TRM_ACT_RMS_GATE ? TRM__RMS_GATE : TRM__SILU;
+  d.activation = (trm_activation)c->activation;
   d.eps = c->rms_norm_eps;
   d.rope_theta = c->rope_theta;
   d.bf16 = c->forward_dtype == TRM_BFLOAT16;
@@ -334,7 +334,7 @@ int64_t trm_model_config_parameters(const trm_model_config *config) {
   int64_t D = d.D, L = d.L;
   int64_t mix = d.mixer ? 3 * (int64_t)d.inner_l * L : 4 * D * D;
   int64_t mlp = 3 * (int64_t)d.inner_d * D;
-  int64_t positions = d.positions == TRM__POS_LEARNED ? L * D : 0;
+  int64_t positions = d.positions == TRM_POS_LEARNED ? L * D : 0;
   return d.layers * (mix + mlp) + 2 * (int64_t)d.V * D + positions + 2 * D + 2;
 }
 
