@@ -52,7 +52,6 @@ set(CPACK_PACKAGE_CONTACT "the trm authors <trm@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Tiny Recursion Models: train, evaluate and solve")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
-set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON) # a package needs no tests
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
