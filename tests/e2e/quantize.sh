@@ -40,6 +40,9 @@ except FileNotFoundError: data = open("run/last.safetensors", "rb").read()
 n = struct.unpack("<Q", data[:8])[0]
 header = json.loads(data[8 : 8 + n])
 body = bytearray(data[8 + n :])
+for key in "trm.sha256", "trm.format": del header["__metadata__"][key] # a file of format 1, without checksum
+text = json.dumps(header).encode()
+text += b" " * (-len(text) % 8)
 for name, t in header.items():
     if ".mlp." not in name: continue
     rows, cols = t["shape"]
@@ -49,7 +52,7 @@ for name, t in header.items():
         for r in range(rows): struct.pack_into("<f", body, begin + 4 * r * cols, 3e4)
     else:
         struct.pack_into(f"<{cols}f", body, begin + 4 * cols * (rows // 2), *[0.0] * cols)
-open("spoiled.safetensors", "wb").write(data[: 8 + n] + bytes(body))
+open("spoiled.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + bytes(body))
 PY
 run 1 "$TRM" quantize spoiled.safetensors -o spoiled-int8.safetensors --data six.csv --json --quiet
 json 'not v["written"] and v["before"]["exact"] > 0 and v["points_lost"] > 0.5'

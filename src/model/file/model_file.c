@@ -12,10 +12,12 @@
 #include "base/status.h"
 #include "base/text/json.h"
 #include "base/text/options.h"
+#include "model/file/checksum.h"
 #include "model/file/int8.h"
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
+#define FORMAT "2"
 #define VERSION TEXT(TRM_VERSION_MAJOR) "." TEXT(TRM_VERSION_MINOR) "." TEXT(TRM_VERSION_PATCH)
 
 /* -- opening ----------------------------------------------------------------------------------------------------- */
@@ -40,6 +42,22 @@ static trm_status model_check_version(const trm_model *m, trm_error *err) {
     return trm__fail(err, TRM_E_INPUT, m->path, "was written by trm %.40s; this is %s, which cannot read it", text,
                      VERSION);
   return TRM_OK;
+}
+
+/* A file of format 2 must have its checksum; one of format 1 may. */
+static trm_status model_check_sum(const trm_model *m, trm_error *err) {
+  const char *format = trm_model_get_metadata(m, "trm.format"), *recorded = trm_model_get_checksum(m);
+  char sum[TRM__SHA256_HEX];
+  if (format && strcmp(format, FORMAT) != 0 && strcmp(format, "1") != 0)
+    return trm__fail(err, TRM_E_INPUT, m->path,
+                     "trm.format is \"%.40s\", expected 1 or " FORMAT ": a newer trm wrote it", format);
+  if (!recorded && format && strcmp(format, FORMAT) == 0)
+    return trm__fail(err, TRM_E_INPUT, m->path, "damaged: its checksum (trm.sha256) is missing; get it again");
+  if (!recorded) return TRM_OK;
+  trm_status status = trm__model_checksum_of(sum, &m->st, m->path, err);
+  if (status || strcmp(sum, recorded) == 0) return status;
+  return trm__fail(err, TRM_E_INPUT, m->path, "damaged: its checksum is %s, recorded is %.64s; get it again", sum,
+                   recorded);
 }
 
 static trm_status model_read_config(trm_model *m, trm_error *err) {
@@ -120,6 +138,7 @@ static trm_status model_check_tensors(trm_model *m, trm_error *err) {
 
 static trm_status model_check(trm_model *m, trm_error *err) {
   trm_status status = model_check_version(m, err);
+  if (!status) status = model_check_sum(m, err);
   if (!status) status = model_check_variant(m, err);
   if (!status) status = model_read_config(m, err);
   if (!status) status = model_check_tensors(m, err);
@@ -174,6 +193,10 @@ const trm_model_config *trm_model_get_config(const trm_model *model) {
 
 const char *trm_model_get_metadata(const trm_model *model, const char *key) {
   return json_string_value(json_object_get(model->st.metadata, key));
+}
+
+const char *trm_model_get_checksum(const trm_model *model) {
+  return trm_model_get_metadata(model, "trm.sha256");
 }
 
 const char *trm_model_metadata_key(const trm_model *model, size_t index) {
@@ -235,6 +258,15 @@ static json_t *metadata_compose(const trm__model_write *what) {
   return NULL;
 }
 
+trm_status trm__model_write_file(const char *path, json_t *metadata, const trm__st_source *tensors, size_t count,
+                                 uint32_t *crc, trm_error *err) {
+  char sum[TRM__SHA256_HEX];
+  if (metadata_set(metadata, "trm.format", FORMAT)) return trm__fail_memory(err, path, 4096);
+  trm_status status = trm__model_checksum(sum, metadata, tensors, count, path, err);
+  if (!status && metadata_set(metadata, "trm.sha256", sum)) status = trm__fail_memory(err, path, 4096);
+  return status ? status : trm__st_write(path, metadata, tensors, count, crc, err);
+}
+
 trm_status trm__model_save(const char *path, const trm__model_write *what, uint32_t *crc, trm_error *err) {
   const trm__params *params = what->params;
   size_t count = (size_t)params->count;
@@ -254,7 +286,7 @@ trm_status trm__model_save(const char *path, const trm__model_write *what, uint3
                                  .data = trm__weight_set_tensor(what->weights, params, i),
                                  .data_is_real = 1};
   }
-  status = trm__st_write(path, metadata, source, count, crc, err);
+  status = trm__model_write_file(path, metadata, source, count, crc, err);
 done:
   json_decref(metadata);
   trm__free(source);

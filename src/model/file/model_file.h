@@ -1,12 +1,13 @@
 /* Model files: a weight set and its configuration as safetensors with metadata (include/trm/model.h).
  *
- * Metadata: "trm.config" (JSON with every key of trm_model_options), "trm.version" (who wrote it), "trm.variant" ("raw"
- * or "ema"), optionally "trm.task", "trm.card" (JSON: what the model was trained on and how well it solves),
- * "trm.quantized_from" and provenance. Tensors: those of the parameter table
- * (model/params.h) under the original's names, F32 or BF16, and no others.
- * Int8 weights: any matrix of a layer, NAME [out][in], may be I8 with numbers from -127 to 127 instead; then there is
- * NAME_scale [out], F64 and 0 or more, and weight [i][j] is NAME[i][j] * NAME_scale[i], rounded to fp32. (F64, so that
- * 127 * scale is exactly the row's largest number, and quantizing the row again gives the same scale.) */
+ * Metadata: "trm.format" (2; files without it are of format 1), "trm.config" (JSON, below), "trm.version" (who wrote
+ * it), "trm.variant" ("raw" or "ema"), "trm.sha256" (64 digits: model/file/checksum.h says over which bytes),
+ * optionally "trm.task", "trm.card" (JSON: what the model was trained on and how well it solves), "trm.quantized_from"
+ * and provenance. Format 2 is format 1 with a checksum, which is compared when the file is opened. Tensors: those of
+ * the parameter table (model/params.h) under the original's names, F32 or BF16, and no others. Int8 weights: any matrix
+ * of a layer, NAME [out][in], may be I8 with numbers from -127 to 127 instead; then there is NAME_scale [out], F64 and
+ * 0 or more, and weight [i][j] is NAME[i][j] * NAME_scale[i], rounded to fp32. (F64, so that 127 * scale is exactly the
+ * row's largest number, and quantizing the row again gives the same scale.) */
 #ifndef TRM_MODEL_FILE_MODEL_FILE_H
 #define TRM_MODEL_FILE_MODEL_FILE_H
 
@@ -48,5 +49,9 @@ typedef struct trm__model_write {
   trm__st_dtype dtype;
 } trm__model_write;
 trm_status trm__model_save(const char *path, const trm__model_write *what, uint32_t *crc, trm_error *err);
+
+/* What every model goes through that is written: sets format and checksum in metadata, then as trm__st_write. */
+trm_status trm__model_write_file(const char *path, json_t *metadata, const trm__st_source *tensors, size_t count,
+                                 uint32_t *crc, trm_error *err);
 
 #endif

@@ -151,6 +151,8 @@ static void check_refused(const pair *p, const change *c) {
     if (c->dtype != TRM__ST_F64) to->dtype = c->dtype;
   }
   assert_non_null(bytes);
+  json_object_del(st.metadata, "trm.sha256"); /* which would notice it first */
+  json_object_del(st.metadata, "trm.format");
   CHECK_OK(trm__st_write(path_of(p, "c"), st.metadata, source, count, NULL, &err), err);
   trm__st_close(&st);
   free(bytes);
