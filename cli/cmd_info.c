@@ -92,14 +92,15 @@ static void print_json(const trm_model *model, const char *path) {
   const char *variant = trm_model_get_metadata(model, "trm.variant");
   const char *version = trm_model_get_metadata(model, "trm.version");
   char id[13];
-  json_t *o = json_pack(
-      "{s:o, s:o, s:o, s:o, s:s*, s:s*, s:o, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o}", "model", cli_path(path),
-      "bytes", json_integer((json_int_t)file_bytes(path)), "id", text_or_null(model_id(model, id)), "sha256",
-      text_or_null(trm_model_get_checksum(model)), "variant", variant, "version", version, "task", task_json(model),
-      "parameters", (json_int_t)trm_model_config_parameters(config), "positions",
-      (json_int_t)trm_model_config_positions(config), "prefix", (json_int_t)trm_model_config_prefix(config), "flop",
-      "call", cli_real(cost.call), "step", cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
-      trm__options_to_json(table, count, config), "provenance", provenance_json(model));
+  json_t *o = json_pack("{s:o, s:o, s:o, s:o, s:s*, s:s*, s:s, s:o, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o}",
+                        "model", cli_path(path), "bytes", json_integer((json_int_t)file_bytes(path)), "id",
+                        text_or_null(model_id(model, id)), "sha256", text_or_null(trm_model_get_checksum(model)),
+                        "variant", variant, "version", version, "loss", trm_model_get_loss(model), "task",
+                        task_json(model), "parameters", (json_int_t)trm_model_config_parameters(config), "positions",
+                        (json_int_t)trm_model_config_positions(config), "prefix",
+                        (json_int_t)trm_model_config_prefix(config), "flop", "call", cli_real(cost.call), "step",
+                        cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
+                        trm__options_to_json(table, count, config), "provenance", provenance_json(model));
   json_t *card = card_json(model, path);
   if (o) json_object_set_new(o, "card", card ? card : json_null());
   if (o && opt.tensors) json_object_set_new(o, "tensors", tensors_json(model));
@@ -213,6 +214,7 @@ static void print_text(const trm_model *model, const char *path) {
          (long long)trm_model_config_prefix(c), (long long)c->seq_len);
   printf("recursion   T = %lld recursions of n = %lld latent cycles, at most %lld steps\n", (long long)c->H_cycles,
          (long long)c->L_cycles, (long long)c->halt_max_steps);
+  printf("loss        %s, also of its probabilities\n", trm_model_get_loss(model));
   printf("parameters  %s\n", cli_thousands(trm_model_config_parameters(c), b));
   printf("cost        %.4g GFLOP a call, %.4g a step, %.4g a training step\n", cost.call / 1e9, cost.step / 1e9,
          cost.training_step / 1e9);

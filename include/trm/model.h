@@ -71,6 +71,9 @@ void trm_model_close(trm_model **model); /* accepts NULL; clears the pointer */
 
 const trm_model_config *trm_model_get_config(const trm_model *model);        /* valid while the model is open */
 const char *trm_model_get_metadata(const trm_model *model, const char *key); /* NULL when absent; same lifetime */
+/* What the model was trained with, and so what its probabilities and its loss are computed with: "stablemax" (also of
+ * files that do not say) or "softmax"; same lifetime. */
+const char *trm_model_get_loss(const trm_model *model);
 /* SHA-256 over all that an answer depends on, compared when the file was opened: 64 hexadecimal digits, of which the
  * first 12 serve as the model's id; same lifetime. NULL: the file has none (the first files of trm 0.1.0). */
 const char *trm_model_get_checksum(const trm_model *model);

@@ -50,7 +50,7 @@ typedef struct trm_step {
   int64_t puzzle;          /* index in the call */
   int step;                /* 1-based */
   const int32_t *answer;   /* [S] argmax tokens */
-  const float *confidence; /* [S] probability of the argmax token (stablemax as in training) */
+  const float *confidence; /* [S] probability of the argmax token, by the model's own loss */
   float q;                 /* halting logit */
   int halted;              /* this was its last step */
 } trm_step;

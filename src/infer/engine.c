@@ -15,23 +15,24 @@
 
 #define NOISE_STEPS 17 /* bits of a noise's name that hold the step: more than the largest max_steps */
 
-/* Stablemax (docs/spec.md, Losses). */
-static double stable(double a) {
+/* What a logit weighs among the row's, of which max is the largest (docs/spec.md, Losses). */
+static double score_logit(trm__loss_kind loss, double a, double max) {
+  if (loss == TRM__LOSS_SOFTMAX) return exp(a - max);
   return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
 }
 
-/* logits [S][V] -> the first largest token of each position and its probability. */
-static void read_answer(const trm__real *logits, int S, int V, int32_t *answer, float *confidence) {
-  for (int s = 0; s < S; s++) {
-    const trm__real *row = logits + (size_t)s * (size_t)V;
-    int best = 0;
-    double sum = stable((double)row[0]);
-    for (int v = 1; v < V; v++) {
+/* The logits of slot i, [S][V] -> the first largest token of each position and its probability. */
+static void read_answer(trm_solver *s, int i) {
+  size_t S = (size_t)s->params.dims.S, V = (size_t)s->params.dims.V;
+  for (size_t p = 0; p < S; p++) {
+    const trm__real *row = s->logits_host + ((size_t)i * S + p) * V;
+    size_t best = 0;
+    double sum = 0;
+    for (size_t v = 1; v < V; v++)
       if (row[v] > row[best]) best = v;
-      sum += stable((double)row[v]);
-    }
-    answer[s] = best;
-    confidence[s] = (float)(stable((double)row[best]) / sum);
+    for (size_t v = 0; v < V; v++) sum += score_logit(s->loss, (double)row[v], (double)row[best]);
+    s->answer[p] = (int32_t)best;
+    s->confidence[p] = (float)(score_logit(s->loss, (double)row[best], (double)row[best]) / sum);
   }
 }
 
@@ -185,7 +186,7 @@ static void leave(loop *l, int i, int cancelled) {
   trm_solver *s = l->solver;
   const float *confidence = s->confidence;
   double q = (double)s->q_host[2 * i];
-  read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
+  read_answer(s, i);
   trm_solution solution = {.steps = s->slot[i].steps,
                            .halted = !cancelled && is_halted(s, i),
                            .cancelled = cancelled,
@@ -203,7 +204,7 @@ static void leave(loop *l, int i, int cancelled) {
 /* Tells the watcher about slot i's step; returns his answer. */
 static int tell(loop *l, int i) {
   trm_solver *s = l->solver;
-  read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
+  read_answer(s, i);
   trm_step step = {.puzzle = s->slot[i].puzzle,
                    .step = s->slot[i].steps,
                    .answer = s->answer,
@@ -290,7 +291,7 @@ static void conclude(loop *l, double start) {
 
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err) {
   const trm__dims *d = &solver->params.dims;
-  const trm__loss loss = {.kind = TRM__LOSS_STABLEMAX, .halt_weight = 0.5, .grad_scale = 1};
+  const trm__loss loss = {.kind = solver->loss, .halt_weight = 0.5, .grad_scale = 1};
   loop l = {.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
   l.state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
   trm_status status = TRM_OK;

@@ -90,6 +90,18 @@ static trm_status model_check_variant(const trm_model *m, trm_error *err) {
   return trm__fail(err, TRM_E_INPUT, m->path, "trm.variant is \"%.40s\", expected \"raw\" or \"ema\"", text);
 }
 
+static const char *const losses[] = {[TRM__LOSS_STABLEMAX] = "stablemax", [TRM__LOSS_SOFTMAX] = "softmax"};
+
+static trm_status model_read_loss(trm_model *m, trm_error *err) {
+  const char *text = trm_model_get_metadata(m, "trm.loss");
+  for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+    if (text && strcmp(text, losses[i]) != 0) continue;
+    m->loss = (trm__loss_kind)i; /* without the key the first */
+    return TRM_OK;
+  }
+  return trm__fail(err, TRM_E_INPUT, m->path, "trm.loss is \"%.40s\", expected \"stablemax\" or \"softmax\"", text);
+}
+
 static trm_status model_check_finite(const trm_model *m, const trm__st_tensor *t, trm_error *err) {
   int narrow = t->dtype == TRM__ST_BF16;
   for (size_t i = 0; i < t->elements; i++) {
@@ -140,6 +152,7 @@ static trm_status model_check(trm_model *m, trm_error *err) {
   trm_status status = model_check_version(m, err);
   if (!status) status = model_check_sum(m, err);
   if (!status) status = model_check_variant(m, err);
+  if (!status) status = model_read_loss(m, err);
   if (!status) status = model_read_config(m, err);
   if (!status) status = model_check_tensors(m, err);
   return status;
@@ -199,6 +212,10 @@ const char *trm_model_get_checksum(const trm_model *model) {
   return trm_model_get_metadata(model, "trm.sha256");
 }
 
+const char *trm_model_get_loss(const trm_model *model) {
+  return losses[model->loss];
+}
+
 const char *trm_model_metadata_key(const trm_model *model, size_t index) {
   json_t *metadata = model->st.metadata;
   void *at = json_object_iter(metadata);
@@ -250,6 +267,7 @@ static json_t *metadata_compose(const trm__model_write *what) {
   if (!failed) failed = metadata_set(metadata, "trm.config", text);
   if (!failed) failed = metadata_set(metadata, "trm.version", VERSION);
   if (!failed) failed = metadata_set(metadata, "trm.variant", what->variant);
+  if (!failed) failed = metadata_set(metadata, "trm.loss", losses[what->loss]);
   if (!failed && what->task) failed = metadata_set(metadata, "trm.task", what->task);
   if (!failed && what->provenance) failed = json_object_update_missing(metadata, (json_t *)(uintptr_t)what->provenance);
   free(text);

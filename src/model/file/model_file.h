@@ -14,6 +14,7 @@
 #include <jansson.h>
 #include <trm/model.h>
 
+#include "backend/backend.h"
 #include "model/file/safetensors.h"
 #include "model/params.h"
 
@@ -22,6 +23,7 @@ struct trm_model {
   trm__safetensors st;
   trm_model_config config;
   trm__params params;
+  trm__loss_kind loss;
   int quantized; /* some weights are I8 */
 };
 
@@ -38,8 +40,8 @@ trm_status trm__card_compact(char **out, const char *text, trm_error *err);
 /* Reads the file's weights into a set opened for model->params. */
 void trm__model_read(const trm_model *model, trm__weight_set *set);
 
-/* Writes config (trm.config), version, variant ("raw" or "ema"), task (trm.task: JSON text, NULL: none) and provenance
- * (an object of strings, NULL: none). dtype F32 or BF16. Atomic. */
+/* Writes config (trm.config), version, variant ("raw" or "ema"), task (trm.task: JSON text, NULL: none), loss and
+ * provenance (an object of strings, NULL: none). dtype F32 or BF16. Atomic. */
 typedef struct trm__model_write {
   const trm_model_config *config;
   const trm__params *params;
@@ -47,6 +49,7 @@ typedef struct trm__model_write {
   const char *variant, *task;
   const json_t *provenance;
   trm__st_dtype dtype;
+  trm__loss_kind loss;
 } trm__model_write;
 trm_status trm__model_save(const char *path, const trm__model_write *what, uint32_t *crc, trm_error *err);
 

@@ -14,7 +14,13 @@ typedef struct saved {
 
 static trm_status save(saved *s, trm__st_dtype dtype, trm_error *err) {
   json_t *provenance = json_pack("{s:s, s:s}", "trm.data", "a folder", "trm.variant", "not this");
-  trm__model_write what = {&s->config, &s->params, &s->set, "ema", "{\"kind\":\"sudoku\"}", provenance, dtype};
+  trm__model_write what = {.config = &s->config,
+                           .params = &s->params,
+                           .weights = &s->set,
+                           .variant = "ema",
+                           .task = "{\"kind\":\"sudoku\"}",
+                           .provenance = provenance,
+                           .dtype = dtype};
   uint32_t crc;
   trm_status status = trm__model_save(s->path, &what, &crc, err);
   json_decref(provenance);
@@ -62,6 +68,7 @@ static void test_round_trip(void **state) {
   assert_string_equal(trm_model_get_metadata(m, "trm.task"), "{\"kind\":\"sudoku\"}");
   assert_string_equal(trm_model_get_metadata(m, "trm.version"), trm_version());
   assert_string_equal(trm_model_get_metadata(m, "trm.data"), "a folder");
+  assert_string_equal(trm_model_get_loss(m), "stablemax");
   assert_null(trm_model_get_metadata(m, "trm.nothing"));
   assert_int_equal(trm_model_tensors(m), (size_t)s.params.count);
   trm_tensor_info info = trm_model_tensor(m, 0);
@@ -172,6 +179,7 @@ static void test_refusals(void **state) {
       {.key = "trm.version", .dtype = TRM__ST_F32, .why = "trm.version"},
       {.key = "trm.variant", .dtype = TRM__ST_F32, .why = "trm.variant"},
       {.key = "trm.variant", .value = "half", .dtype = TRM__ST_F32, .why = "half"},
+      {.key = "trm.loss", .value = "hinge", .dtype = TRM__ST_F32, .why = "hinge"},
       {.key = "trm.version", .value = "99.0.0", .dtype = TRM__ST_F32, .why = "99.0.0"},
       {.key = "trm.version", .value = "new", .dtype = TRM__ST_F32, .why = "new"},
       {.key = "trm.config", .value = "{", .dtype = TRM__ST_F32},
@@ -225,7 +233,8 @@ static void test_other_configs(void **state) {
   for (size_t i = 0; i < 3; i++) {
     trm_model_config c = s.config;
     c.L_layers = 1 + heads[i];
-    trm__model_write what = {&c, &params, &s.set, "raw", NULL, NULL, TRM__ST_F32};
+    trm__model_write what = {
+        .config = &c, .params = &params, .weights = &s.set, .variant = "raw", .dtype = TRM__ST_F32};
     CHECK_OK(trm__model_save(s.path, &what, NULL, &err), err);
     CHECK_FAILS(trm_model_open(&m, s.path, &err), TRM_E_INPUT, err, NULL);
   }
