@@ -53,6 +53,12 @@ typedef struct measurement {
   double points; /* percentage points lost */
 } measurement;
 
+static int stopped(const cli_command *self, const char *what) {
+  trm_error error = {.code = TRM_E_STOPPED};
+  (void)snprintf(error.message, sizeof error.message, "%.200s; nothing is written", what);
+  return cli_error(self, &error);
+}
+
 static int evaluate(const cli_command *self, trm_runtime *runtime, const trm_model *model, const char *what,
                     trm_eval_result *result) {
   trm_solver *solver = NULL;
@@ -70,7 +76,8 @@ static int evaluate(const cli_command *self, trm_runtime *runtime, const trm_mod
   cli_progress_clear(&progress);
   trm_dataset_close(&dataset);
   trm_solver_close(&solver);
-  return status ? cli_error(self, &error) : CLI_CONTINUE;
+  if (!status) return CLI_CONTINUE;
+  return status == TRM_E_STOPPED ? stopped(self, error.message) : cli_error(self, &error);
 }
 
 /* Both models on the same puzzles. */
@@ -133,6 +140,7 @@ static int quantize(const cli_command *self, const trm_model *model) {
   (void)snprintf(draft, sizeof draft, "%s.draft-%ld", opt.out, (long)getpid());
   if (trm_model_quantize(model, draft, &error)) return cli_error(self, &error);
   int code = opt.data[0] ? measure(self, model, draft, &m) : CLI_CONTINUE;
+  if (code == CLI_CONTINUE && cli_interrupted()) code = stopped(self, "stopped");
   int refused = code == CLI_CONTINUE && !opt.force && m.points > opt.max_loss;
   if (code == CLI_CONTINUE && !refused && rename(draft, opt.out)) {
     cli_warn(self, "%s: %s", opt.out, strerror(errno));
@@ -165,7 +173,7 @@ const cli_command cli_quantize = {
         "--max-loss percentage points of exact accuracy. To try int8 without a file: trm eval --dtype int8.",
     .examples = "trm quantize runs/9x9 -o 9x9-int8.safetensors --data puzzles\ntrm solve --model 9x9-int8.safetensors "
                 "puzzles.txt\n",
-    .exits = "1\tnothing was written: too much accuracy would be lost\n",
+    .exits = "1\tnothing was written: too much accuracy would be lost, or a signal stopped it\n",
     .tables = tables,
     .run = run,
 };

@@ -11,7 +11,7 @@ static const struct {
   const char *meaning;
 } exit_codes[] = {
     {0, "done; for solve: every puzzle is solved"},
-    {1, "for solve: at least one puzzle is not solved"},
+    {1, "for solve: at least one puzzle is not solved; a command that a signal stopped before its end"},
     {2, "usage: an unknown command, option or value"},
     {3, "bad input: a file, puzzle, dataset, model or run directory that cannot be used as it is, or that the "
         "operating system refuses to read or write"},
@@ -213,7 +213,11 @@ static void man_overview(const char *prefix, FILE *file) {
                  : "trm trains small networks that solve puzzles by applying one two-layer network to its own answer "
                    "again and again, measures them on puzzles they have not seen, and solves puzzles with every "
                    "step shown.\n\nResults go to standard output and messages to standard error. With --json, "
-                   "standard output holds JSON and nothing else.");
+                   "standard output holds JSON and nothing else.\n\nSIGINT and SIGTERM stop train, eval, solve, "
+                   "quantize, data make, data import and data check between two steps of their work. They say so and "
+                   "end with exit code 1: eval and solve with the results of what is finished, the others without "
+                   "having written anything. Train saves, and its exit code is 0. A second signal ends them at once, "
+                   "as the first does any other command; a file is then the old one or the new one, never half of it.");
   fputs(".SH COMMANDS\n", file);
   for (const cli_command *const *c = cli_commands; *c; c++) {
     if (strncmp((*c)->name, prefix, strlen(prefix)) != 0) continue;
