@@ -65,6 +65,24 @@ refuse 2 'exists; --force' "$TRM" quantize run -o small.safetensors
 run 0 "$TRM" quantize run -o small.safetensors --force --quiet
 run 0 "$TRM" quantize spoiled.safetensors -o spoiled-int8.safetensors --quiet
 
+# -- a folder in place of a file: the same words with --force, and for convert; nothing is touched --
+mkdir folder
+for command in quantize convert; do
+  refuse 2 'folder is a folder; name a file in it' "$TRM" $command run -o folder
+  refuse 2 'folder is a folder; name a file in it' "$TRM" $command run -o folder --force
+  refuse 2 'folder is a folder' "$TRM" $command absent -o folder --force
+done
+[ -z "$(ls -A folder)" ] || fail "something was written into the folder"
+
+# -- a run that has no model yet, and a folder that is no run --
+mkdir young
+cp run/config.json young/
+for command in "info young" "eval young six.csv" "solve --model young 4.322314...33.4." "quantize young -o x" "convert young -o x"; do
+  # shellcheck disable=SC2086 # several words
+  refuse 3 'young: the run has no model yet; train longer: trm train --resume young' "$TRM" $command
+done
+refuse 3 'folder: a folder without best.safetensors or last.safetensors' "$TRM" info folder
+
 # -- refusals --
 refuse 2 'no file to write' "$TRM" quantize run
 refuse 2 'int8 weights already' "$TRM" quantize small.safetensors -o again.safetensors
