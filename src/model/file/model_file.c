@@ -191,13 +191,13 @@ trm_status trm__model_parse(trm_model **out, const void *data, size_t size, cons
 }
 
 void trm_model_close(trm_model **model) {
-  trm_model *m = *model;
-  *model = NULL;
+  trm_model *m = model ? *model : NULL;
   if (!m) return;
   trm__params_close(&m->params);
   trm__st_close(&m->st);
   trm__free(m->path);
   trm__free(m);
+  *model = NULL;
 }
 
 const trm_model_config *trm_model_get_config(const trm_model *model) {
