@@ -13,6 +13,8 @@
 
 #define FIELD(name, type) #name, type, offsetof(trm_model_config, name), 0
 
+/* The default of an entry that is added is what the model files without it mean (model/file/model_file.h): it must be
+ * what trm did before, and cannot be changed later. */
 static const trm_option table[] = {
     {FIELD(seq_len, TRM_OPT_INT), "81", 1, 65536, NULL, "N", "Model", "tokens of a puzzle (set from the data)"},
     {FIELD(vocab_size, TRM_OPT_INT), "11", 2, 65536, NULL, "N", NULL, "different tokens (set from the data)"},

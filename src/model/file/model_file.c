@@ -60,6 +60,26 @@ static trm_status model_check_sum(const trm_model *m, trm_error *err) {
                    recorded);
 }
 
+/* The configuration's keys of format 1 (model_file.h). */
+static const char *const required[] = {"seq_len",
+                                       "vocab_size",
+                                       "num_puzzle_identifiers",
+                                       "puzzle_emb_ndim",
+                                       "puzzle_emb_len",
+                                       "hidden_size",
+                                       "num_heads",
+                                       "L_layers",
+                                       "H_cycles",
+                                       "L_cycles",
+                                       "expansion",
+                                       "mlp_t",
+                                       "pos_encodings",
+                                       "rms_norm_eps",
+                                       "rope_theta",
+                                       "halt_max_steps",
+                                       "halt_exploration_prob",
+                                       "forward_dtype"};
+
 static trm_status model_read_config(trm_model *m, trm_error *err) {
   const char *text;
   json_t *object = NULL;
@@ -72,9 +92,9 @@ static trm_status model_read_config(trm_model *m, trm_error *err) {
   m->config = trm_model_config_default();
   status = trm__json_parse(&object, text, strlen(text), where, err);
   if (!status) status = trm__options_from_json(table, count, &m->config, object, 0, where, err);
-  for (size_t i = 0; i < count && !status; i++)
-    if (!json_object_get(object, table[i].name))
-      status = trm__fail(err, TRM_E_INPUT, where, "has no \"%s\"", table[i].name);
+  for (size_t i = 0; i < sizeof required / sizeof *required && !status; i++)
+    if (!json_object_get(object, required[i]))
+      status = trm__fail(err, TRM_E_INPUT, where, "has no \"%s\"", required[i]);
   json_decref(object);
   if (status) return status;
   trm_error reason;

@@ -1,13 +1,26 @@
 /* Model files: a weight set and its configuration as safetensors with metadata (include/trm/model.h).
  *
- * Metadata: "trm.format" (2; files without it are of format 1), "trm.config" (JSON, below), "trm.version" (who wrote
- * it), "trm.variant" ("raw" or "ema"), "trm.sha256" (64 digits: model/file/checksum.h says over which bytes),
- * optionally "trm.task", "trm.card" (JSON: what the model was trained on and how well it solves), "trm.quantized_from"
- * and provenance. Format 2 is format 1 with a checksum, which is compared when the file is opened. Tensors: those of
- * the parameter table (model/params.h) under the original's names, F32 or BF16, and no others. Int8 weights: any matrix
- * of a layer, NAME [out][in], may be I8 with numbers from -127 to 127 instead; then there is NAME_scale [out], F64 and
- * 0 or more, and weight [i][j] is NAME[i][j] * NAME_scale[i], rounded to fp32. (F64, so that 127 * scale is exactly the
- * row's largest number, and quantizing the row again gives the same scale.) */
+ * Metadata, all strings:
+ *   trm.format    "2"; files without it are of format 1, which is the same without a checksum
+ *   trm.sha256    64 digits, compared when the file is opened; model/file/checksum.h says over which bytes
+ *   trm.version   who wrote it
+ *   trm.variant   "raw" or "ema"
+ *   trm.config    JSON with the keys of trm_model_options
+ *   trm.loss      "stablemax" or "softmax": what a cell's probabilities are made of; stablemax when absent
+ *   trm.task, trm.card (JSON: what the model was trained on and how well it solves), trm.quantized_from, provenance:
+ *                 optional
+ *
+ * Of trm.config those keys are required that format 1 began with:
+ *   seq_len vocab_size num_puzzle_identifiers puzzle_emb_ndim puzzle_emb_len hidden_size num_heads L_layers H_cycles
+ *   L_cycles expansion mlp_t pos_encodings rms_norm_eps rope_theta halt_max_steps halt_exploration_prob forward_dtype
+ * A key that came later (damping, activation) may be absent, and then has its default, which for this reason is what
+ * files without it mean and never changes. An unknown key is refused: it would change what is computed.
+ *
+ * Tensors: those of the parameter table (model/params.h) under the original's names, F32 or BF16, and no others.
+ *
+ * Int8 weights: any matrix of a layer, NAME [out][in], may be I8 with numbers from -127 to 127 instead; then there is
+ * NAME_scale [out], F64 and 0 or more, and weight [i][j] is NAME[i][j] * NAME_scale[i], rounded to fp32. (F64, so that
+ * 127 * scale is exactly the row's largest number, and quantizing the row again gives the same scale.) */
 #ifndef TRM_MODEL_FILE_MODEL_FILE_H
 #define TRM_MODEL_FILE_MODEL_FILE_H
 

@@ -34,6 +34,8 @@ static void open_saved(saved *s, trm__st_dtype dtype) {
   s->config = fixture_config(1, TRM_POS_LEARNED, 1);
   s->config.expansion = 1.0 / 3;
   s->config.forward_dtype = TRM_BFLOAT16;
+  s->config.damping = 0.25; /* no key has its default that a file may lack */
+  s->config.activation = TRM_ACT_RMS_GATE;
   CHECK_OK(trm__params_open(&s->params, &s->config, &err), err);
   CHECK_OK(trm__weight_set_open(&s->set, &s->params, &err), err);
   trm__weight_set_init(&s->set, &s->params, 3);
@@ -197,6 +199,50 @@ static void test_refusals(void **state) {
   close_saved(&s);
 }
 
+/* The file without one key of its configuration: those that format 1 began with are required, later ones have the
+ * default that a file without them means. What a future version adds is one of the latter. */
+static void test_absent_keys(void **state) {
+  (void)state;
+  static const char *const later[] = {"damping", "activation"};
+  saved s;
+  open_saved(&s, TRM__ST_F32);
+  size_t count, absent = 0;
+  const trm_option *table = trm_model_options(&count);
+  trm_model_config usual = trm_model_config_default();
+  for (size_t i = 0; i < count; i++) {
+    trm_error err;
+    trm_model *m = NULL;
+    trm__safetensors st;
+    trm__st_source source[32];
+    CHECK_OK(trm__st_open(&st, s.path, &err), err);
+    for (size_t k = 0; k < st.count; k++) source[k] = trm__st_source_of(&st.tensor[k]);
+    json_t *config = json_loads(json_string_value(json_object_get(st.metadata, "trm.config")), 0, NULL);
+    assert_int_equal(json_object_del(config, table[i].name), 0);
+    char *text = json_dumps(config, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    json_object_set_new(st.metadata, "trm.config", json_string(text));
+    const char *path = check_path(s.dir, "short.safetensors");
+    CHECK_OK(trm__model_write_file(path, st.metadata, source, st.count, NULL, &err), err);
+    free(text);
+    json_decref(config);
+    trm__st_close(&st);
+    int optional = 0;
+    for (size_t k = 0; k < sizeof later / sizeof *later; k++) optional |= strcmp(table[i].name, later[k]) == 0;
+    if (optional) {
+      char wanted[64], found[64];
+      CHECK_OK(trm_model_open(&m, path, &err), err);
+      trm_options_get(table, count, &usual, table[i].name, wanted, sizeof wanted);
+      trm_options_get(table, count, trm_model_get_config(m), table[i].name, found, sizeof found);
+      assert_string_equal(found, wanted);
+      absent++;
+    } else {
+      CHECK_FAILS(trm_model_open(&m, path, &err), TRM_E_INPUT, err, table[i].name);
+    }
+    trm_model_close(&m);
+  }
+  assert_int_equal(absent, 2);
+  close_saved(&s);
+}
+
 /* A tensor more than the configuration has. */
 static void test_extra_tensor(void **state) {
   (void)state;
@@ -308,6 +354,7 @@ int main(void) {
       cmocka_unit_test(test_round_trip),
       cmocka_unit_test(test_bf16),
       cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_absent_keys),
       cmocka_unit_test(test_extra_tensor),
       cmocka_unit_test(test_other_configs),
       cmocka_unit_test(test_truncated),
