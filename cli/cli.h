@@ -108,6 +108,9 @@ void cli_print_help(const cli_command *command, FILE *file);
 
 /* -- messages (ui/output.c) ---------------------------------------------------------------------------------------- */
 
+/* The one place that says how a program ends: a command that a signal stopped gives CLI_UNSOLVED, what it was asked for
+ * is not there. (trm train was asked to save, and gives CLI_OK.) */
+int cli_exit_code(trm_status status);
 /* "trm NAME: where: message" on standard error, one line; returns the exit code of the status. */
 int cli_error(const cli_command *command, const trm_error *error);
 /* The same from words; returns CLI_USAGE. */

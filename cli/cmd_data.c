@@ -141,11 +141,7 @@ static int64_t data_problems(const trm_check_report *r) {
 static int data_finish(const cli_command *self, trm_status status, const trm_error *error, const char *out,
                        cli_progress *progress) {
   cli_progress_clear(progress);
-  if (status) {
-    int code = cli_error(self, error);
-    return status == TRM_E_STOPPED ? CLI_UNSOLVED : code;
-  }
-  return data_describe(self, out);
+  return status ? cli_error(self, error) : data_describe(self, out);
 }
 
 static int data_run_make(const cli_command *self, int argc, char **argv) {
@@ -168,16 +164,28 @@ static int data_run_make(const cli_command *self, int argc, char **argv) {
 
 #define CHECKED_IMPORT 100000 /* examples; beyond it the user has to ask */
 
+static int data_progress_stop(void *context, double fraction, const char *what) {
+  (void)context, (void)fraction, (void)what;
+  return cli_interrupted();
+}
+
 /* A question with two solutions teaches nothing sure: say so once the data is written. */
-static void data_warn_about(const cli_command *self, const char *out) {
+static int data_warn_about(const cli_command *self, const char *out) {
   trm_check_report r = {0};
   trm_dataset *dataset = NULL;
-  if (trm_dataset_open(&dataset, out, "train", NULL, NULL)) return;
+  if (trm_dataset_open(&dataset, out, "train", NULL, NULL)) return CLI_OK;
   int64_t examples = trm_dataset_describe(dataset).examples;
   trm_dataset_close(&dataset);
-  if (examples > CHECKED_IMPORT || trm_data_check(out, &r, NULL, NULL, NULL) || !data_problems(&r)) return;
-  cli_warn(self, "%s; problems in all: %lld ('trm data check %s' tells them apart)", r.first_problem,
-           (long long)data_problems(&r), out);
+  if (examples > CHECKED_IMPORT) return CLI_OK;
+  trm_status status = trm_data_check(out, &r, data_progress_stop, NULL, NULL);
+  if (status == TRM_E_STOPPED) {
+    cli_warn(self, "stopped: %s is written, but its puzzles are not checked; see 'trm data check %s'", out, out);
+    return cli_exit_code(status);
+  }
+  if (!status && data_problems(&r))
+    cli_warn(self, "%s; problems in all: %lld ('trm data check %s' tells them apart)", r.first_problem,
+             (long long)data_problems(&r), out);
+  return CLI_OK;
 }
 
 static int data_run_import(const cli_command *self, int argc, char **argv) {
@@ -193,7 +201,7 @@ static int data_run_import(const cli_command *self, int argc, char **argv) {
     cli_catch_signals();
     trm_status status = trm_data_import(&data_importing, cli_progress_fraction, &progress, &error);
     code = data_finish(self, status, &error, data_importing.out, &progress);
-    if (code == CLI_OK) data_warn_about(self, data_importing.out);
+    if (code == CLI_OK) code = data_warn_about(self, data_importing.out);
   }
   cli_arguments_free(&a);
   return code;
@@ -238,10 +246,7 @@ static int data_check(const cli_command *self, const char *path) {
   cli_catch_signals();
   trm_status status = trm_data_check(path, &report, cli_progress_fraction, &progress, &error);
   cli_progress_clear(&progress);
-  if (status) {
-    int code = cli_error(self, &error);
-    return status == TRM_E_STOPPED ? CLI_UNSOLVED : code;
-  }
+  if (status) return cli_error(self, &error);
   (opt.json ? data_print_check_json : data_print_check)(&report);
   return data_problems(&report) ? cli_bad_input(self, "%s: %s", path, report.first_problem) : CLI_OK;
 }
@@ -268,7 +273,7 @@ const cli_command cli_data_make = {
         "training puzzle under the symmetries of Sudoku. The same seed makes the same puzzles.",
     .examples = "trm data make --size 6 --train 10000 --test 1000 --out data/6x6\n"
                 "trm data make --size 9 --train 1000 --test 99 --min-guesses 9 --out data/9x9\n",
-    .exits = "0\tmade\n1\tinterrupted; nothing is written\n",
+    .exits = "0\tmade\n1\tstopped by a signal; nothing is written\n",
     .tables = data_make_tables,
     .run = data_run_make,
 };
@@ -283,7 +288,8 @@ const cli_command cli_data_import = {
         "unless given; Sudoku, mazes and ARC grids are recognised.",
     .examples = "trm data import puzzles.csv --out data/mine\n"
                 "trm data import words.jsonl --alphabet .abcdefgh --width 8 --out data/words\n",
-    .exits = "0\timported\n1\tinterrupted; nothing is written\n",
+    .exits = "0\timported\n1\tstopped by a signal: nothing is written, or (which it says) the data is, but was not "
+             "checked\n",
     .tables = data_import_tables,
     .run = data_run_import,
 };
@@ -309,7 +315,8 @@ const cli_command cli_data_check = {
         "has one solution, and no puzzle of the test split is equivalent to one of the training split. The "
         "exit code is 3 when a problem is found.",
     .examples = "trm data check data/6x6\n",
-    .exits = "3\tthe dataset cannot be read, or has problems\n",
+    .exits =
+        "1\tstopped by a signal; nothing is said about the dataset\n3\tthe dataset cannot be read, or has problems\n",
     .tables = data_report_tables,
     .run = data_run_check,
 };

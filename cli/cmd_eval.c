@@ -214,7 +214,7 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
   if (opt.json) eval_print_json(&result, status == TRM_E_STOPPED, &info, path, data, dtype);
   else eval_print(&result, &info, path, data, dtype);
   if (status) cli_warn(self, "%s; the result is about those", error.message);
-  code = status ? CLI_UNSOLVED : CLI_OK;
+  code = cli_exit_code(status);
 done:
   trm_dataset_close(&dataset);
   trm_solver_close(&solver);

@@ -53,6 +53,12 @@ typedef struct measurement {
   double points; /* percentage points lost */
 } measurement;
 
+static int quantize_stopped(const cli_command *self, const char *what) {
+  trm_error error = {.code = TRM_E_STOPPED};
+  (void)snprintf(error.message, sizeof error.message, "%.200s; nothing is written", what);
+  return cli_error(self, &error);
+}
+
 static int quantize_evaluate(const cli_command *self, trm_runtime *runtime, const trm_model *model, const char *what,
                              trm_eval_result *result) {
   trm_solver *solver = NULL;
@@ -70,7 +76,8 @@ static int quantize_evaluate(const cli_command *self, trm_runtime *runtime, cons
   cli_progress_clear(&progress);
   trm_dataset_close(&dataset);
   trm_solver_close(&solver);
-  return status ? cli_error(self, &error) : CLI_CONTINUE;
+  if (!status) return CLI_CONTINUE;
+  return status == TRM_E_STOPPED ? quantize_stopped(self, error.message) : cli_error(self, &error);
 }
 
 /* Both models on the same puzzles. */
@@ -128,11 +135,11 @@ static int quantize_write(const cli_command *self, const trm_model *model) {
   measurement m;
   char draft[1100];
   memset(&m, 0, sizeof m);
-  if (!opt.force && access(opt.out, F_OK) == 0) return cli_usage(self, "%s exists; --force replaces it", opt.out);
   cli_catch_signals(); /* so that the draft is removed */
   (void)snprintf(draft, sizeof draft, "%s.draft-%ld", opt.out, (long)getpid());
   if (trm_model_quantize(model, draft, &error)) return cli_error(self, &error);
   int code = opt.data[0] ? quantize_measure(self, model, draft, &m) : CLI_CONTINUE;
+  if (code == CLI_CONTINUE && cli_interrupted()) code = quantize_stopped(self, "stopped");
   int refused = code == CLI_CONTINUE && !opt.force && m.points > opt.max_loss;
   if (code == CLI_CONTINUE && !refused && rename(draft, opt.out)) {
     cli_warn(self, "%s: %s", opt.out, strerror(errno));
@@ -149,7 +156,7 @@ static int quantize_write(const cli_command *self, const trm_model *model) {
 }
 
 static int quantize_run(const cli_command *self, int argc, char **argv) {
-  return cli_rewrite(self, argc, argv, opt.out, quantize_write);
+  return cli_rewrite(self, argc, argv, opt.out, &opt.force, quantize_write);
 }
 
 const cli_command cli_quantize = {
@@ -165,7 +172,7 @@ const cli_command cli_quantize = {
         "--max-loss percentage points of exact accuracy. To try int8 without a file: trm eval --dtype int8.",
     .examples = "trm quantize runs/9x9 -o 9x9-int8.safetensors --data puzzles\ntrm solve --model 9x9-int8.safetensors "
                 "puzzles.txt\n",
-    .exits = "1\tnothing was written: too much accuracy would be lost\n",
+    .exits = "1\tnothing was written: too much accuracy would be lost, or a signal stopped it\n",
     .tables = quantize_tables,
     .run = quantize_run,
 };

@@ -4,6 +4,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/puzzles.h"
@@ -88,6 +89,18 @@ static int models_open_installed(const cli_command *command, char path[PATH], si
                    places);
 }
 
+/* A folder in which no model was found. */
+static int refuse_folder(const cli_command *command, const char *path) {
+  char config[1200];
+  (void)snprintf(config, sizeof config, "%s/config.json", path);
+  if (access(config, F_OK) == 0)
+    return cli_bad_input(command, "%s: the run has no model yet; train longer: trm train --resume %s", path, path);
+  return cli_bad_input(command,
+                       "%s: a folder without best.safetensors or last.safetensors, expected a run directory or a model "
+                       "file",
+                       path);
+}
+
 int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model) {
   trm_error error = {0};
   if (!path[0]) return models_open_installed(command, path, cells ? cells : SUDOKU_CELLS, model);
@@ -99,10 +112,22 @@ int cli_model_open(const cli_command *command, char path[1100], size_t cells, tr
     (void)snprintf(path, 1100, "%.1099s", file);
     break;
   }
+  struct stat info;
+  if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return refuse_folder(command, path);
   return trm_model_open(model, path, &error) ? cli_error(command, &error) : CLI_CONTINUE;
 }
 
-int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
+/* Before any work: the file to write is named, no folder, and not there unless it may be replaced. */
+static int check_output(const cli_command *self, const char *out, int force) {
+  struct stat info;
+  if (!out[0]) return cli_usage(self, "no file to write; give -o FILE");
+  if (stat(out, &info) != 0) return CLI_CONTINUE;
+  if (S_ISDIR(info.st_mode))
+    return cli_usage(self, "%s is a folder; name a file in it: -o %s/model.safetensors", out, out);
+  return force ? CLI_CONTINUE : cli_usage(self, "%s exists; --force replaces it", out);
+}
+
+int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out, const int *force,
                 int (*write)(const cli_command *self, const trm_model *model)) {
   cli_arguments a;
   trm_model *model = NULL;
@@ -110,7 +135,7 @@ int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a model file");
-  if (code == CLI_CONTINUE && !out[0]) code = cli_usage(self, "no file to write; give -o FILE");
+  if (code == CLI_CONTINUE) code = check_output(self, out, *force);
   if (code == CLI_CONTINUE) {
     (void)snprintf(path, sizeof path, "%s", a.positional[0]);
     code = cli_model_open(self, path, 0, &model);

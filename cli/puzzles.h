@@ -36,9 +36,9 @@ size_t cli_puzzles_cells(const cli_puzzles *puzzles);
 /* The model at path, or with "" an installed one for puzzles of this many cells (models.c says where it is looked for).
  * path receives its name. */
 int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model);
-/* A command that reads one model file and writes another: its arguments, then write with the model. out: where parsing
- * puts -o FILE. */
-int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
+/* A command that reads one model file and writes another: its arguments, then write with the model. out, force: where
+ * parsing puts -o FILE and --force; both are checked before the model is opened. */
+int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out, const int *force,
                 int (*write)(const cli_command *self, const trm_model *model));
 
 #endif

@@ -11,7 +11,7 @@ static const struct {
   const char *meaning;
 } exit_codes[] = {
     {0, "done; for solve: every puzzle is solved"},
-    {1, "for solve: at least one puzzle is not solved"},
+    {1, "for solve: at least one puzzle is not solved; a command that a signal stopped before its end"},
     {2, "usage: an unknown command, option or value"},
     {3, "bad input: a file, puzzle, dataset, model or run directory that cannot be used as it is, or that the "
         "operating system refuses to read or write"},

@@ -22,11 +22,12 @@ static void output_line(const char *prefix, const char *name, const char *text) 
   fprintf(stderr, "%s\n", cli_plain(line));
 }
 
-static int output_exit_code(trm_status status) {
+int cli_exit_code(trm_status status) {
   switch (status) {
   case TRM_OK:
-  case TRM_E_STOPPED:
     return CLI_OK;
+  case TRM_E_STOPPED:
+    return CLI_UNSOLVED;
   case TRM_E_USAGE:
     return CLI_USAGE;
   case TRM_E_INPUT:
@@ -56,7 +57,7 @@ int cli_error(const cli_command *command, const trm_error *error) {
   }
   (void)snprintf(text, sizeof text, "%s%s%s", where, where[0] ? ": " : "", error->message);
   output_line("trm ", command->name, text);
-  return output_exit_code(error->code);
+  return cli_exit_code(error->code);
 }
 
 static void output_format(const cli_command *command, const char *kind, const char *format, va_list arguments) {

@@ -37,7 +37,11 @@ static void man_overview(FILE *file, const char *group) {
                  : "trm trains small networks that solve puzzles by applying one two-layer network to its own answer "
                    "again and again, measures them on puzzles they have not seen, and solves puzzles with every "
                    "step shown.\n\nResults go to standard output and messages to standard error. With --json, "
-                   "standard output holds JSON and nothing else.");
+                   "standard output holds JSON and nothing else.\n\nSIGINT and SIGTERM stop train, eval, solve, "
+                   "quantize, data make, data import and data check between two steps of their work. They say so and "
+                   "end with exit code 1: eval and solve with the results of what is finished, the others without "
+                   "having written anything. Train saves, and its exit code is 0. A second signal ends them at once, "
+                   "as the first does any other command; a file is then the old one or the new one, never half of it.");
   fputs(".SH COMMANDS\n", file);
   for (const cli_command *const *c = cli_commands; *c; c++) {
     if (!cli_command_tail(*c, group)) continue;

@@ -60,7 +60,7 @@ typedef struct trm_dataset_info {
  * with a task inferred when NULL. Wholly checked. */
 trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *split, const trm_task *task,
                             trm_error *err);
-void trm_dataset_close(trm_dataset **dataset);
+void trm_dataset_close(trm_dataset **dataset); /* accepts NULL; clears the pointer */
 trm_dataset_info trm_dataset_describe(const trm_dataset *dataset);
 /* Example i: inputs and labels [seq_len], labels -100 where not scored. NULL outputs are skipped. */
 void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs, int32_t *labels, int32_t *identifier,

@@ -1,6 +1,6 @@
 /* Model configuration and model files. A model is a configuration plus one set of fp32 weights; on disk it is one
- * .safetensors file with the configuration as JSON in its metadata (keys trm.config, trm.version, trm.task,
- * trm.variant) and the original implementation's tensor names from "inner." on. */
+ * .safetensors file with the configuration as JSON in its metadata (trm.config; docs/spec.md lists all keys) and the
+ * original implementation's tensor names from "inner." on. */
 #ifndef TRM_MODEL_H
 #define TRM_MODEL_H
 
@@ -61,7 +61,8 @@ typedef struct trm_model_cost {
 } trm_model_cost;
 trm_model_cost trm_model_config_cost(const trm_model_config *config);
 
-/* A model file, mapped read-only and wholly checked: header, offsets, overlaps, shapes, types, configuration. */
+/* A model file, mapped read-only and wholly checked: header, offsets, overlaps, checksum, shapes, types, configuration.
+ */
 typedef struct trm_model trm_model;
 
 /* TRM_E_IO when it cannot be read, TRM_E_INPUT with file and tensor when it is not a trm model. */
@@ -70,6 +71,12 @@ void trm_model_close(trm_model **model); /* accepts NULL; clears the pointer */
 
 const trm_model_config *trm_model_get_config(const trm_model *model);        /* valid while the model is open */
 const char *trm_model_get_metadata(const trm_model *model, const char *key); /* NULL when absent; same lifetime */
+/* What the model was trained with, and so what its probabilities and its loss are computed with: "stablemax" (also of
+ * files that do not say) or "softmax"; same lifetime. */
+const char *trm_model_get_loss(const trm_model *model);
+/* SHA-256 over all that an answer depends on, compared when the file was opened: 64 hexadecimal digits, of which the
+ * first 12 serve as the model's id; same lifetime. NULL: the file has none (the first files of trm 0.1.0). */
+const char *trm_model_get_checksum(const trm_model *model);
 /* The keys of the metadata in the file's order; NULL from the last on. */
 const char *trm_model_metadata_key(const trm_model *model, size_t index);
 

@@ -39,7 +39,7 @@ typedef struct trm_solver trm_solver;
 /* runtime is borrowed; the model's weights are copied, so it may be closed. */
 trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
                            const trm_solver_config *config, trm_error *err);
-void trm_solver_close(trm_solver **solver);
+void trm_solver_close(trm_solver **solver); /* accepts NULL; clears the pointer */
 const trm_model_config *trm_solver_model_config(const trm_solver *solver);
 /* The model's task from its metadata; inferred from shapes when the file has none. */
 trm_status trm_model_task(const trm_model *model, trm_task *task, trm_error *err);
@@ -50,7 +50,7 @@ typedef struct trm_step {
   int64_t puzzle;          /* index in the call */
   int step;                /* 1-based */
   const int32_t *answer;   /* [S] argmax tokens */
-  const float *confidence; /* [S] probability of the argmax token (stablemax as in training) */
+  const float *confidence; /* [S] probability of the argmax token, by the model's own loss */
   float q;                 /* halting logit */
   int halted;              /* this was its last step */
 } trm_step;

@@ -15,23 +15,24 @@
 #define NOISE_STEP_BITS                                                                                                \
   17 /* low bits of a noise stream's index that hold the step: 2^17 is over the largest max_steps */
 
-/* Stablemax (docs/spec.md, Losses). */
-static double stablemax(double a) {
+/* What a logit weighs among the row's, of which max is the largest (docs/spec.md, Losses). */
+static double engine_score_logit(trm_loss_type loss, double a, double max) {
+  if (loss == TRM_LOSS_SOFTMAX) return exp(a - max);
   return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
 }
 
-/* logits [S][V] -> the first largest token of each position and its probability. */
-static void engine_read_answer(const trm__real *logits, int S, int V, int32_t *answer, float *confidence) {
-  for (int s = 0; s < S; s++) {
-    const trm__real *row = logits + (size_t)s * (size_t)V;
-    int best = 0;
-    double sum = stablemax((double)row[0]);
-    for (int v = 1; v < V; v++) {
+/* The logits of slot i, [S][V] -> the first largest token of each position and its probability. */
+static void engine_read_answer(trm_solver *s, int i) {
+  size_t S = (size_t)s->params.dims.S, V = (size_t)s->params.dims.V;
+  for (size_t p = 0; p < S; p++) {
+    const trm__real *row = s->logits_host + ((size_t)i * S + p) * V;
+    size_t best = 0;
+    double sum = 0;
+    for (size_t v = 1; v < V; v++)
       if (row[v] > row[best]) best = v;
-      sum += stablemax((double)row[v]);
-    }
-    answer[s] = best;
-    confidence[s] = (float)(stablemax((double)row[best]) / sum);
+    for (size_t v = 0; v < V; v++) sum += engine_score_logit(s->loss, (double)row[v], (double)row[best]);
+    s->answer[p] = (int32_t)best;
+    s->confidence[p] = (float)(engine_score_logit(s->loss, (double)row[best], (double)row[best]) / sum);
   }
 }
 
@@ -175,7 +176,7 @@ static void engine_leave(trm__engine *e, int i, int cancelled) {
   trm_solver *s = e->solver;
   const float *confidence = s->confidence;
   double q = (double)s->q_host[2 * i];
-  engine_read_answer(s->logits_host + (size_t)i * e->S * e->V, (int)e->S, (int)e->V, s->answer, s->confidence);
+  engine_read_answer(s, i);
   trm_solution solution = {.steps = s->slot[i].steps,
                            .halted = !cancelled && engine_is_halted(s, i),
                            .cancelled = cancelled,
@@ -193,7 +194,7 @@ static void engine_leave(trm__engine *e, int i, int cancelled) {
 /* Shows the step callback what slot i's step gave; returns what it answers. */
 static int engine_tell(trm__engine *e, int i) {
   trm_solver *s = e->solver;
-  engine_read_answer(s->logits_host + (size_t)i * e->S * e->V, (int)e->S, (int)e->V, s->answer, s->confidence);
+  engine_read_answer(s, i);
   trm_step step = {.puzzle = s->slot[i].puzzle,
                    .step = s->slot[i].steps,
                    .answer = s->answer,
@@ -301,7 +302,7 @@ const char *trm__engine_check(const trm_solver *solver) {
 
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err) {
   const trm__dims *d = &solver->params.dims;
-  const trm__loss loss = {.kind = TRM_LOSS_STABLEMAX, .halt_weight = 0.5, .grad_scale = 1};
+  const trm__loss loss = {.kind = solver->loss, .halt_weight = 0.5, .grad_scale = 1};
   trm__engine *e = &solver->engine;
   *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
   e->state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);

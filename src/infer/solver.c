@@ -216,6 +216,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   s->costs.thorough = !runtime->backend->on_host;
   s->config = *config;
   s->model = *trm_model_get_config(model);
+  s->loss = model->loss;
   if (config->dtype != TRM_SOLVE_MODEL) s->model.forward_dtype = config->dtype - TRM_SOLVE_FLOAT32 + TRM_FLOAT32;
   if (config->damping >= 0) s->model.damping = config->damping;
   if (!s->config.max_steps) s->config.max_steps = s->model.halt_max_steps;

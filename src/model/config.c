@@ -13,7 +13,8 @@
 
 #define FIELD(name) offsetof(trm_model_config, name)
 
-/* Synonyms are the names that descriptions of the method use. */
+/* Synonyms are the names that descriptions of the method use. The default of an entry that is added is what the model
+ * files without it mean (model/file/model_file.h): it must be what trm did before, and cannot be changed later. */
 static const trm_option table[] = {
     {.name = "seq_len",
      .type = TRM_OPT_INT,

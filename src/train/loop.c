@@ -290,6 +290,25 @@ static void run_remove_leftovers(const trm__run *run) {
   trm__dir_list_free(names, count);
 }
 
+/* The best model so far must be whole, since the run may end with it. One that is gone is sought anew. */
+static trm_status loop_check_best(trm__session *s, trm_error *err) {
+  char path[TRM__RUN_PATH];
+  trm_model *model = NULL;
+  trm_error why;
+  if (!s->history.best_step) return TRM_OK;
+  trm__run_path(&s->run, "best.safetensors", path);
+  if (!trm__path_exists(path)) {
+    trm__log_write(&s->runtime->log, TRM_LOG_WARN, "%s is gone: the next validation writes it anew", path);
+    s->history.best_step = 0;
+    s->history.best_exact = (double)NAN;
+    return TRM_OK;
+  }
+  trm_status status = trm_model_open(&model, path, &why);
+  trm_model_close(&model);
+  if (!status) return TRM_OK;
+  return trm__fail(err, status, path, "%.800s - or remove it, and the run goes on without its best model", why.message);
+}
+
 static trm_status loop_restore(trm__session *s, trm_error *err) {
   trm__checkpoint c = loop_checkpoint(s);
   trm_status status = trm__checkpoint_load(&c, s->checkpoint, err);
@@ -319,6 +338,7 @@ trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *c
   status = trm__session_open(&s, err);
   if (!status) status = trm__session_check_data(&s, &before, err);
   if (!status) status = loop_restore(&s, err);
+  if (!status) status = loop_check_best(&s, err);
   if (!status && count) status = trm__run_save(&s.run, &s.config, err);
   if (status) goto done;
   if (count) s.history.finished = s.trainer.step >= s.config.updates; /* new limits may let a finished run go on */

@@ -40,6 +40,9 @@ except FileNotFoundError: data = open("run/last.safetensors", "rb").read()
 n = struct.unpack("<Q", data[:8])[0]
 header = json.loads(data[8 : 8 + n])
 body = bytearray(data[8 + n :])
+for key in "trm.sha256", "trm.format": del header["__metadata__"][key] # a file of format 1, without checksum
+text = json.dumps(header).encode()
+text += b" " * (-len(text) % 8)
 for name, t in header.items():
     if ".mlp." not in name: continue
     rows, cols = t["shape"]
@@ -49,7 +52,7 @@ for name, t in header.items():
         for r in range(rows): struct.pack_into("<f", body, begin + 4 * r * cols, 3e4)
     else:
         struct.pack_into(f"<{cols}f", body, begin + 4 * cols * (rows // 2), *[0.0] * cols)
-open("spoiled.safetensors", "wb").write(data[: 8 + n] + bytes(body))
+open("spoiled.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + bytes(body))
 PY
 run 1 "$TRM" quantize spoiled.safetensors -o spoiled-int8.safetensors --data six.csv --json --quiet
 json 'not v["written"] and v["before"]["exact"] > 0 and v["points_lost"] > 0.5'
@@ -61,6 +64,24 @@ rm spoiled-int8.safetensors
 refuse 2 'exists; --force' "$TRM" quantize run -o small.safetensors
 run 0 "$TRM" quantize run -o small.safetensors --force --quiet
 run 0 "$TRM" quantize spoiled.safetensors -o spoiled-int8.safetensors --quiet
+
+# -- a folder in place of a file: the same words with --force, and for convert; nothing is touched --
+mkdir folder
+for command in quantize convert; do
+  refuse 2 'folder is a folder; name a file in it' "$TRM" $command run -o folder
+  refuse 2 'folder is a folder; name a file in it' "$TRM" $command run -o folder --force
+  refuse 2 'folder is a folder' "$TRM" $command absent -o folder --force
+done
+[ -z "$(ls -A folder)" ] || fail "something was written into the folder"
+
+# -- a run that has no model yet, and a folder that is no run --
+mkdir young
+cp run/config.json young/
+for command in "info young" "eval young six.csv" "solve --model young 4.322314...33.4." "quantize young -o x" "convert young -o x"; do
+  # shellcheck disable=SC2086 # several words
+  refuse 3 'young: the run has no model yet; train longer: trm train --resume young' "$TRM" $command
+done
+refuse 3 'folder: a folder without best.safetensors or last.safetensors' "$TRM" info folder
 
 # -- refusals --
 refuse 2 'no file to write' "$TRM" quantize run

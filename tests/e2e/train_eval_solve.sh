@@ -45,6 +45,29 @@ run 2 "$TRM" train six.csv --run refused $tiny --steps 9 --cycles-schedule 0:9x1
 grep -q 'L_cycles is' err || fail "the schedule's error does not name L_cycles"
 [ ! -e refused ] || fail "a refused run left a directory"
 
+# -- a model trained with softmax is judged by it, in every copy: the loss of a puzzle is that of its cells' confidences --
+# shellcheck disable=SC2086
+run 0 "$TRM" train six.csv --run soft $tiny --steps 400 --loss softmax --quiet
+run 0 "$TRM" quantize soft -o soft8.safetensors --quiet
+run 0 "$TRM" convert soft -o soft16.safetensors --dtype bfloat16
+head -2 six.csv >one.csv
+for model in soft soft/checkpoints/step-400/model.safetensors soft8.safetensors soft16.safetensors; do
+  run 0 "$TRM" info "$model" --json
+  json 'v["loss"] == "softmax"'
+done
+for model in soft run; do
+  run 0 "$TRM" eval $model one.csv --json --quiet --max-steps 16
+  cp out one.json
+  run 0 "$TRM" solve --model $model --no-halt --max-steps 16 --explain --json 4.322314...33.4.
+  json 'v["answer"] == "4132231414233241" and (lambda loss, math: abs(loss + sum(map(math.log, v["cell_confidence"])) / 16) < 1e-5)(json.load(open("one.json"))["lm_loss"], __import__("math"))'
+done
+run 0 "$TRM" eval soft six.csv --json --quiet
+json 'v["exact"] == 6 and v["lm_loss"] < 0.01'
+run 0 "$TRM" info soft
+says '^loss +softmax'
+run 0 "$TRM" info run
+says '^loss +stablemax'
+
 # -- evaluate --
 run 0 "$TRM" eval run/best.safetensors six.csv
 says '^exact +[0-9.]+ % '

@@ -12,10 +12,12 @@
 #include "base/status.h"
 #include "base/text/json.h"
 #include "base/text/options.h"
+#include "model/file/checksum.h"
 #include "model/file/int8.h"
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
+#define FORMAT "2"
 #define VERSION TEXT(TRM_VERSION_MAJOR) "." TEXT(TRM_VERSION_MINOR) "." TEXT(TRM_VERSION_PATCH)
 
 /* -- opening ----------------------------------------------------------------------------------------------------- */
@@ -42,6 +44,42 @@ static trm_status model_check_version(const trm_model *m, trm_error *err) {
   return TRM_OK;
 }
 
+/* A file of format 2 must have its checksum; one of format 1 may. */
+static trm_status model_check_sum(const trm_model *m, trm_error *err) {
+  const char *format = trm_model_get_metadata(m, "trm.format"), *recorded = trm_model_get_checksum(m);
+  char sum[TRM__SHA256_HEX];
+  if (format && strcmp(format, FORMAT) != 0 && strcmp(format, "1") != 0)
+    return trm__fail(err, TRM_E_INPUT, m->path,
+                     "trm.format is \"%.40s\", expected 1 or " FORMAT ": a newer trm wrote it", format);
+  if (!recorded && format && strcmp(format, FORMAT) == 0)
+    return trm__fail(err, TRM_E_INPUT, m->path, "damaged: its checksum (trm.sha256) is missing; get it again");
+  if (!recorded) return TRM_OK;
+  trm_status status = trm__model_checksum_of(sum, &m->st, m->path, err);
+  if (status || strcmp(sum, recorded) == 0) return status;
+  return trm__fail(err, TRM_E_INPUT, m->path, "damaged: its checksum is %s, recorded is %.64s; get it again", sum,
+                   recorded);
+}
+
+/* The configuration's keys of format 1 (model_file.h). */
+static const char *const required[] = {"seq_len",
+                                       "vocab_size",
+                                       "num_puzzle_identifiers",
+                                       "puzzle_emb_ndim",
+                                       "puzzle_emb_len",
+                                       "hidden_size",
+                                       "num_heads",
+                                       "L_layers",
+                                       "H_cycles",
+                                       "L_cycles",
+                                       "expansion",
+                                       "mlp_t",
+                                       "pos_encodings",
+                                       "rms_norm_eps",
+                                       "rope_theta",
+                                       "halt_max_steps",
+                                       "halt_exploration_prob",
+                                       "forward_dtype"};
+
 static trm_status model_read_config(trm_model *m, trm_error *err) {
   const char *text;
   json_t *object = NULL;
@@ -54,9 +92,9 @@ static trm_status model_read_config(trm_model *m, trm_error *err) {
   m->config = trm_model_config_default();
   status = trm__json_parse(&object, text, strlen(text), where, err);
   if (!status) status = trm__options_from_json(table, count, &m->config, object, 0, where, err);
-  for (size_t i = 0; i < count && !status; i++)
-    if (!json_object_get(object, table[i].name))
-      status = trm__fail(err, TRM_E_INPUT, where, "has no \"%s\"", table[i].name);
+  for (size_t i = 0; i < sizeof required / sizeof *required && !status; i++)
+    if (!json_object_get(object, required[i]))
+      status = trm__fail(err, TRM_E_INPUT, where, "has no \"%s\"", required[i]);
   json_decref(object);
   if (status) return status;
   trm_error reason;
@@ -70,6 +108,18 @@ static trm_status model_check_variant(const trm_model *m, trm_error *err) {
   trm_status status = model_require_key(m, "trm.variant", &text, err);
   if (status || strcmp(text, "raw") == 0 || strcmp(text, "ema") == 0) return status;
   return trm__fail(err, TRM_E_INPUT, m->path, "trm.variant is \"%.40s\", expected \"raw\" or \"ema\"", text);
+}
+
+static const char *const losses[] = {[TRM_LOSS_STABLEMAX] = "stablemax", [TRM_LOSS_SOFTMAX] = "softmax"};
+
+static trm_status model_read_loss(trm_model *m, trm_error *err) {
+  const char *text = trm_model_get_metadata(m, "trm.loss");
+  for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+    if (text && strcmp(text, losses[i]) != 0) continue;
+    m->loss = (trm_loss_type)i; /* without the key the first */
+    return TRM_OK;
+  }
+  return trm__fail(err, TRM_E_INPUT, m->path, "trm.loss is \"%.40s\", expected \"stablemax\" or \"softmax\"", text);
 }
 
 static trm_status model_check_finite(const trm_model *m, const trm__st_tensor *t, trm_error *err) {
@@ -120,7 +170,9 @@ static trm_status model_check_tensors(trm_model *m, trm_error *err) {
 
 static trm_status model_check(trm_model *m, trm_error *err) {
   trm_status status = model_check_version(m, err);
+  if (!status) status = model_check_sum(m, err);
   if (!status) status = model_check_variant(m, err);
+  if (!status) status = model_read_loss(m, err);
   if (!status) status = model_read_config(m, err);
   if (!status) status = model_check_tensors(m, err);
   return status;
@@ -159,13 +211,13 @@ trm_status trm__model_parse(trm_model **out, const void *data, size_t size, cons
 }
 
 void trm_model_close(trm_model **model) {
-  trm_model *m = *model;
-  *model = NULL;
+  trm_model *m = model ? *model : NULL;
   if (!m) return;
   trm__params_close(&m->params);
   trm__st_close(&m->st);
   trm__free(m->path);
   trm__free(m);
+  *model = NULL;
 }
 
 const trm_model_config *trm_model_get_config(const trm_model *model) {
@@ -174,6 +226,14 @@ const trm_model_config *trm_model_get_config(const trm_model *model) {
 
 const char *trm_model_get_metadata(const trm_model *model, const char *key) {
   return json_string_value(json_object_get(model->st.metadata, key));
+}
+
+const char *trm_model_get_checksum(const trm_model *model) {
+  return trm_model_get_metadata(model, "trm.sha256");
+}
+
+const char *trm_model_get_loss(const trm_model *model) {
+  return losses[model->loss];
 }
 
 const char *trm_model_metadata_key(const trm_model *model, size_t index) {
@@ -227,12 +287,22 @@ static json_t *metadata_compose(const trm__model_write *what) {
   if (!failed) failed = metadata_set(metadata, "trm.config", text);
   if (!failed) failed = metadata_set(metadata, "trm.version", VERSION);
   if (!failed) failed = metadata_set(metadata, "trm.variant", what->variant);
+  if (!failed) failed = metadata_set(metadata, "trm.loss", losses[what->loss]);
   if (!failed && what->task) failed = metadata_set(metadata, "trm.task", what->task);
   if (!failed && what->provenance) failed = json_object_update_missing(metadata, (json_t *)(uintptr_t)what->provenance);
   free(text);
   if (!failed) return metadata;
   json_decref(metadata);
   return NULL;
+}
+
+trm_status trm__model_write_file(const char *path, json_t *metadata, const trm__st_source *tensors, size_t count,
+                                 uint32_t *crc, trm_error *err) {
+  char sum[TRM__SHA256_HEX];
+  if (metadata_set(metadata, "trm.format", FORMAT)) return trm__fail_memory(err, path, 4096);
+  trm_status status = trm__model_checksum(sum, metadata, tensors, count, path, err);
+  if (!status && metadata_set(metadata, "trm.sha256", sum)) status = trm__fail_memory(err, path, 4096);
+  return status ? status : trm__st_write(path, metadata, tensors, count, crc, err);
 }
 
 trm_status trm__model_save(const char *path, const trm__model_write *what, uint32_t *crc, trm_error *err) {
@@ -254,7 +324,7 @@ trm_status trm__model_save(const char *path, const trm__model_write *what, uint3
                                  .data = trm__weight_set_tensor(what->weights, params, i),
                                  .data_is_real = 1};
   }
-  status = trm__st_write(path, metadata, source, count, crc, err);
+  status = trm__model_write_file(path, metadata, source, count, crc, err);
 done:
   json_decref(metadata);
   trm__free(source);

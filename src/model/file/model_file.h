@@ -1,9 +1,23 @@
 /* Model files: a weight set and its configuration as safetensors with metadata (include/trm/model.h).
  *
- * Metadata: "trm.config" (JSON with every key of trm_model_options), "trm.version" (who wrote it), "trm.variant" ("raw"
- * or "ema"), optionally "trm.task", "trm.card" (JSON: what the model was trained on and how well it solves),
- * "trm.quantized_from" and provenance. Tensors: those of the parameter table
- * (model/params.h) under the original's names, F32 or BF16, and no others.
+ * Metadata, all strings:
+ *   trm.format    "2"; files without it are of format 1, which is the same without a checksum
+ *   trm.sha256    64 digits, compared when the file is opened; model/file/checksum.h says over which bytes
+ *   trm.version   who wrote it
+ *   trm.variant   "raw" or "ema"
+ *   trm.config    JSON with the keys of trm_model_options
+ *   trm.loss      "stablemax" or "softmax": what a cell's probabilities are made of; stablemax when absent
+ *   trm.task, trm.card (JSON: what the model was trained on and how well it solves), trm.quantized_from, provenance:
+ *                 optional
+ *
+ * Of trm.config those keys are required that format 1 began with:
+ *   seq_len vocab_size num_puzzle_identifiers puzzle_emb_ndim puzzle_emb_len hidden_size num_heads L_layers H_cycles
+ *   L_cycles expansion mlp_t pos_encodings rms_norm_eps rope_theta halt_max_steps halt_exploration_prob forward_dtype
+ * A key that came later (damping, activation) may be absent, and then has its default, which for this reason is what
+ * files without it mean and never changes. An unknown key is refused: it would change what is computed.
+ *
+ * Tensors: those of the parameter table (model/params.h) under the original's names, F32 or BF16, and no others.
+ *
  * Int8 weights: any matrix of a layer, NAME [out][in], may be I8 with numbers from -127 to 127 instead; then there is
  * NAME_scale [out], F64 and 0 or more, and weight [i][j] is NAME[i][j] * NAME_scale[i], rounded to fp32. (F64, so that
  * 127 * scale is exactly the row's largest number, and quantizing the row again gives the same scale.) */
@@ -13,6 +27,7 @@
 #include <jansson.h>
 #include <trm/model.h>
 
+#include "backend/backend.h"
 #include "model/file/safetensors.h"
 #include "model/params.h"
 
@@ -21,6 +36,7 @@ struct trm_model {
   trm__safetensors st;
   trm_model_config config;
   trm__params params;
+  trm_loss_type loss;
   int quantized; /* some weights are I8 */
 };
 
@@ -37,8 +53,8 @@ trm_status trm__card_compact(char **out, const char *text, trm_error *err);
 /* Reads the file's weights into a set opened for model->params. */
 void trm__model_read(const trm_model *model, trm__weight_set *set);
 
-/* Writes config (trm.config), version, variant ("raw" or "ema"), task (trm.task: JSON text, NULL: none) and provenance
- * (an object of strings, NULL: none). dtype F32 or BF16. Atomic. */
+/* Writes config (trm.config), version, variant ("raw" or "ema"), task (trm.task: JSON text, NULL: none), loss and
+ * provenance (an object of strings, NULL: none). dtype F32 or BF16. Atomic. */
 typedef struct trm__model_write {
   const trm_model_config *config;
   const trm__params *params;
@@ -46,7 +62,12 @@ typedef struct trm__model_write {
   const char *variant, *task;
   const json_t *provenance;
   trm__st_dtype dtype;
+  trm_loss_type loss;
 } trm__model_write;
 trm_status trm__model_save(const char *path, const trm__model_write *what, uint32_t *crc, trm_error *err);
+
+/* What every model goes through that is written: sets format and checksum in metadata, then as trm__st_write. */
+trm_status trm__model_write_file(const char *path, json_t *metadata, const trm__st_source *tensors, size_t count,
+                                 uint32_t *crc, trm_error *err);
 
 #endif

@@ -32,5 +32,5 @@ trm_status trm__rewrite_read(trm__rewrite *rewrite, trm_error *err) {
 }
 
 trm_status trm__rewrite_save(const trm__rewrite *rewrite, const char *path, trm_error *err) {
-  return trm__st_write(path, rewrite->metadata, rewrite->source, rewrite->count, NULL, err);
+  return trm__model_write_file(path, rewrite->metadata, rewrite->source, rewrite->count, NULL, err);
 }

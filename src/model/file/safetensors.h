@@ -70,6 +70,10 @@ typedef struct trm__st_source {
   int data_is_real; /* 1: trm__real numbers to convert; 0: bytes of dtype */
 } trm__st_source;
 trm__st_source trm__st_source_of(const trm__st_tensor *tensor); /* its bytes as they are */
+/* Its bytes as the file will hold them, in pieces, until take fails. */
+typedef trm_status (*trm__st_take)(void *context, const void *data, size_t size, trm_error *err);
+trm_status trm__st_source_read(const trm__st_source *source, trm__st_take take, void *context, trm_error *err);
+size_t trm__st_source_bytes(const trm__st_source *source);
 /* Atomic; metadata: object of strings or NULL. crc (NULL: skip) receives the file's CRC-32. */
 trm_status trm__st_write(const char *path, const json_t *metadata, const trm__st_source *tensors, size_t count,
                          uint32_t *crc, trm_error *err);

@@ -117,7 +117,7 @@ static char *header_compose(const json_t *metadata, const trm__st_source *tensor
   if (!header) return NULL;
   if (metadata && json_object_set(header, "__metadata__", (json_t *)(uintptr_t)metadata)) goto done;
   for (size_t i = 0; i < count; i++) {
-    size_t end = at + source_elements(&tensors[i]) * trm__st_dtype_size(tensors[i].dtype);
+    size_t end = at + trm__st_source_bytes(&tensors[i]);
     if (json_object_set_new(header, tensors[i].name, source_describe(&tensors[i], at, end))) goto done;
     at = end;
   }
@@ -135,7 +135,7 @@ done:
   return padded;
 }
 
-static trm_status source_write_converted(trm__writer *w, const trm__st_source *t, trm_error *err) {
+static trm_status source_convert(const trm__st_source *t, trm__st_take take, void *context, trm_error *err) {
   enum { CHUNK = 4096 };
   float wide[CHUNK];
   uint16_t narrow[CHUNK];
@@ -147,22 +147,29 @@ static trm_status source_write_converted(trm__writer *w, const trm__st_source *t
     for (size_t i = 0; i < n; i++) wide[i] = (float)from[i];
     if (t->dtype == TRM__ST_BF16)
       for (size_t i = 0; i < n; i++) narrow[i] = float_to_bf16(wide[i]);
-    status = t->dtype == TRM__ST_BF16 ? trm__writer_write(w, narrow, n * sizeof *narrow, err)
-                                      : trm__writer_write(w, wide, n * sizeof *wide, err);
+    status = t->dtype == TRM__ST_BF16 ? take(context, narrow, n * sizeof *narrow, err)
+                                      : take(context, wide, n * sizeof *wide, err);
     from += n;
     left -= n;
   }
   return status;
 }
 
-static trm_status source_write(trm__writer *w, const trm__st_source *t, trm_error *err) {
-  size_t bytes = source_elements(t) * trm__st_dtype_size(t->dtype);
-  if (!t->data_is_real) return bytes ? trm__writer_write(w, t->data, bytes, err) : TRM_OK;
-  if (t->dtype == TRM__ST_F32 && sizeof(trm__real) == sizeof(float))
-    return bytes ? trm__writer_write(w, t->data, bytes, err) : TRM_OK;
-  if (t->dtype == TRM__ST_F32 || t->dtype == TRM__ST_BF16) return source_write_converted(w, t, err);
+size_t trm__st_source_bytes(const trm__st_source *t) {
+  return source_elements(t) * trm__st_dtype_size(t->dtype);
+}
+
+trm_status trm__st_source_read(const trm__st_source *t, trm__st_take take, void *context, trm_error *err) {
+  size_t bytes = trm__st_source_bytes(t);
+  int as_they_are = !t->data_is_real || (t->dtype == TRM__ST_F32 && sizeof(trm__real) == sizeof(float));
+  if (as_they_are) return bytes ? take(context, t->data, bytes, err) : TRM_OK;
+  if (t->dtype == TRM__ST_F32 || t->dtype == TRM__ST_BF16) return source_convert(t, take, context, err);
   return trm__fail(err, TRM_E_INTERNAL, t->name, "numbers can be written as F32 or BF16, not as %s",
                    trm__st_dtype_name(t->dtype));
+}
+
+static trm_status take_to_file(void *writer, const void *data, size_t size, trm_error *err) {
+  return trm__writer_write(writer, data, size, err);
 }
 
 trm_status trm__st_write(const char *path, const json_t *metadata, const trm__st_source *tensors, size_t count,
@@ -175,7 +182,7 @@ trm_status trm__st_write(const char *path, const json_t *metadata, const trm__st
   trm_status status = trm__writer_open(&w, path, err);
   if (!status) status = trm__writer_write(w, &prefix, sizeof prefix, err);
   if (!status) status = trm__writer_write(w, header, length, err);
-  for (size_t i = 0; i < count && !status; i++) status = source_write(w, &tensors[i], err);
+  for (size_t i = 0; i < count && !status; i++) status = trm__st_source_read(&tensors[i], take_to_file, w, err);
   if (!status && crc) *crc = trm__writer_crc(w);
   if (!status) status = trm__writer_commit(&w, err);
   else trm__writer_abort(&w);

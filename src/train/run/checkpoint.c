@@ -13,6 +13,7 @@
 #include "base/text/json.h"
 #include "task/task.h"
 #include "train/run/checkpoint_internal.h"
+#include "train/update.h"
 
 const char *const trm__checkpoint_file[TRM__CHECKPOINT_FILES] = {"model.safetensors", "optimizer.safetensors",
                                                                  "carry.safetensors"};
@@ -88,7 +89,8 @@ static trm_status checkpoint_save_model(const trm__checkpoint *c, const char *pa
                            .variant = variant,
                            .task = text,
                            .provenance = origin,
-                           .dtype = TRM__ST_F32};
+                           .dtype = TRM__ST_F32,
+                           .loss = trm__update_loss_kind(c->trainer)};
   status = text && origin ? trm__model_save(path, &what, crc, err) : trm__fail_memory(err, path, 0);
   free(text);
   json_decref(task);

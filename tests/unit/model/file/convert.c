@@ -25,8 +25,14 @@ static void open_source(source *s, int mixer, int positions) {
   s->f.config.forward_dtype = TRM_BFLOAT16;
   fixture_weights(&s->f, 4);
   json_t *provenance = json_pack("{s:s}", "trm.data", "six.csv");
-  trm__model_write what = {&s->f.config,          &s->f.params, &s->f.set,  "ema",
-                           "{\"kind\":\"grid\"}", provenance,   TRM__ST_F32};
+  trm__model_write what = {.config = &s->f.config,
+                           .params = &s->f.params,
+                           .weights = &s->f.set,
+                           .variant = "ema",
+                           .task = "{\"kind\":\"grid\"}",
+                           .provenance = provenance,
+                           .dtype = TRM__ST_F32,
+                           .loss = TRM_LOSS_SOFTMAX};
   CHECK_OK(trm__model_save(path_of(s, "a"), &what, NULL, &err), err);
   CHECK_OK(trm_model_open(&s->model, path_of(s, "a"), &err), err);
   json_decref(provenance);
@@ -70,6 +76,7 @@ static long long size_of(const char *path) {
 static void check_metadata(const trm_model *model) {
   assert_string_equal(trm_model_get_metadata(model, "trm.variant"), "ema");
   assert_string_equal(trm_model_get_metadata(model, "trm.task"), "{\"kind\":\"grid\"}");
+  assert_string_equal(trm_model_get_loss(model), "softmax");
   assert_string_equal(trm_model_get_metadata(model, "trm.data"), "six.csv");
   assert_int_equal(trm_model_get_config(model)->forward_dtype, TRM_BFLOAT16);
 }

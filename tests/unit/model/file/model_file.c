@@ -14,7 +14,13 @@ typedef struct saved {
 
 static trm_status save(saved *s, trm__st_dtype dtype, trm_error *err) {
   json_t *provenance = json_pack("{s:s, s:s}", "trm.data", "a folder", "trm.variant", "not this");
-  trm__model_write what = {&s->config, &s->params, &s->set, "ema", "{\"kind\":\"sudoku\"}", provenance, dtype};
+  trm__model_write what = {.config = &s->config,
+                           .params = &s->params,
+                           .weights = &s->set,
+                           .variant = "ema",
+                           .task = "{\"kind\":\"sudoku\"}",
+                           .provenance = provenance,
+                           .dtype = dtype};
   uint32_t crc;
   trm_status status = trm__model_save(s->path, &what, &crc, err);
   json_decref(provenance);
@@ -28,6 +34,8 @@ static void open_saved(saved *s, trm__st_dtype dtype) {
   s->config = fixture_config(1, TRM_POS_LEARNED, 1);
   s->config.expansion = 1.0 / 3;
   s->config.forward_dtype = TRM_BFLOAT16;
+  s->config.damping = 0.25; /* no key has its default that a file may lack */
+  s->config.activation = TRM_ACT_RMS_GATE;
   CHECK_OK(trm__params_open(&s->params, &s->config, &err), err);
   CHECK_OK(trm__weight_set_open(&s->set, &s->params, &err), err);
   trm__weight_set_init(&s->set, &s->params, 3);
@@ -62,6 +70,7 @@ static void test_round_trip(void **state) {
   assert_string_equal(trm_model_get_metadata(m, "trm.task"), "{\"kind\":\"sudoku\"}");
   assert_string_equal(trm_model_get_metadata(m, "trm.version"), trm_version());
   assert_string_equal(trm_model_get_metadata(m, "trm.data"), "a folder");
+  assert_string_equal(trm_model_get_loss(m), "stablemax");
   assert_null(trm_model_get_metadata(m, "trm.nothing"));
   assert_int_equal(trm_model_tensors(m), (size_t)s.params.count);
   trm_tensor_info info = trm_model_tensor(m, 0);
@@ -106,6 +115,12 @@ static void test_bf16(void **state) {
   close_saved(&s);
 }
 
+/* Without checksum, so that what it would notice first is noticed by what comes after it. */
+static void drop_checksum(json_t *metadata) {
+  json_object_del(metadata, "trm.sha256");
+  json_object_del(metadata, "trm.format");
+}
+
 /* -- refusals: the good file, changed ----------------------------------------------------------------------------- */
 
 typedef struct rewrite {
@@ -125,6 +140,7 @@ static void check_refused(const saved *s, const rewrite *r) {
   float *poisoned = NULL;
   CHECK_OK(trm__st_open(&st, s->path, &err), err);
   json_t *metadata = json_deep_copy(st.metadata);
+  drop_checksum(metadata);
   if (r->key && r->value) json_object_set_new(metadata, r->key, json_string(r->value));
   if (r->key && !r->value) json_object_del(metadata, r->key);
   size_t count = 0;
@@ -165,6 +181,7 @@ static void test_refusals(void **state) {
       {.key = "trm.version", .dtype = TRM__ST_F32, .why = "trm.version"},
       {.key = "trm.variant", .dtype = TRM__ST_F32, .why = "trm.variant"},
       {.key = "trm.variant", .value = "half", .dtype = TRM__ST_F32, .why = "half"},
+      {.key = "trm.loss", .value = "hinge", .dtype = TRM__ST_F32, .why = "hinge"},
       {.key = "trm.version", .value = "99.0.0", .dtype = TRM__ST_F32, .why = "99.0.0"},
       {.key = "trm.version", .value = "new", .dtype = TRM__ST_F32, .why = "new"},
       {.key = "trm.config", .value = "{", .dtype = TRM__ST_F32},
@@ -179,6 +196,50 @@ static void test_refusals(void **state) {
       {.tensor = "inner.L_level.layers.1.mlp.down_proj.weight", .poison = 1, .dtype = TRM__ST_F32, .why = "not finite"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_refused(&s, &cases[i]);
+  close_saved(&s);
+}
+
+/* The file without one key of its configuration: those that format 1 began with are required, later ones have the
+ * default that a file without them means. What a future version adds is one of the latter. */
+static void test_absent_keys(void **state) {
+  (void)state;
+  static const char *const later[] = {"damping", "activation"};
+  saved s;
+  open_saved(&s, TRM__ST_F32);
+  size_t count, absent = 0;
+  const trm_option *table = trm_model_options(&count);
+  trm_model_config usual = trm_model_config_default();
+  for (size_t i = 0; i < count; i++) {
+    trm_error err;
+    trm_model *m = NULL;
+    trm__safetensors st;
+    trm__st_source source[32];
+    CHECK_OK(trm__st_open(&st, s.path, &err), err);
+    for (size_t k = 0; k < st.count; k++) source[k] = trm__st_source_of(&st.tensor[k]);
+    json_t *config = json_loads(json_string_value(json_object_get(st.metadata, "trm.config")), 0, NULL);
+    assert_int_equal(json_object_del(config, table[i].name), 0);
+    char *text = json_dumps(config, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    json_object_set_new(st.metadata, "trm.config", json_string(text));
+    const char *path = check_path(s.dir, "short.safetensors");
+    CHECK_OK(trm__model_write_file(path, st.metadata, source, st.count, NULL, &err), err);
+    free(text);
+    json_decref(config);
+    trm__st_close(&st);
+    int optional = 0;
+    for (size_t k = 0; k < sizeof later / sizeof *later; k++) optional |= strcmp(table[i].name, later[k]) == 0;
+    if (optional) {
+      char wanted[64], found[64];
+      CHECK_OK(trm_model_open(&m, path, &err), err);
+      trm_options_get(table, count, &usual, table[i].name, wanted, sizeof wanted);
+      trm_options_get(table, count, trm_model_get_config(m), table[i].name, found, sizeof found);
+      assert_string_equal(found, wanted);
+      absent++;
+    } else {
+      CHECK_FAILS(trm_model_open(&m, path, &err), TRM_E_INPUT, err, table[i].name);
+    }
+    trm_model_close(&m);
+  }
+  assert_int_equal(absent, 2);
   close_saved(&s);
 }
 
@@ -198,6 +259,7 @@ static void test_extra_tensor(void **state) {
   }
   source[st.count] = (trm__st_source){.name = "extra", .dtype = TRM__ST_U8, .rank = 1, .shape = {3}, .data = "abc"};
   const char *path = check_path(s.dir, "extra.safetensors");
+  drop_checksum(st.metadata);
   CHECK_OK(trm__st_write(path, st.metadata, source, st.count + 1, NULL, &err), err);
   trm__st_close(&st);
   trm_model *m = NULL;
@@ -217,7 +279,8 @@ static void test_other_configs(void **state) {
   for (size_t i = 0; i < 3; i++) {
     trm_model_config c = s.config;
     c.L_layers = 1 + heads[i];
-    trm__model_write what = {&c, &params, &s.set, "raw", NULL, NULL, TRM__ST_F32};
+    trm__model_write what = {
+        .config = &c, .params = &params, .weights = &s.set, .variant = "raw", .dtype = TRM__ST_F32};
     CHECK_OK(trm__model_save(s.path, &what, NULL, &err), err);
     CHECK_FAILS(trm_model_open(&m, s.path, &err), TRM_E_INPUT, err, NULL);
   }
@@ -291,6 +354,7 @@ int main(void) {
       cmocka_unit_test(test_round_trip),
       cmocka_unit_test(test_bf16),
       cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_absent_keys),
       cmocka_unit_test(test_extra_tensor),
       cmocka_unit_test(test_other_configs),
       cmocka_unit_test(test_truncated),
