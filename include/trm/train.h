@@ -91,8 +91,9 @@ typedef struct trm_train_result {
   int64_t micro_batch;
 } trm_train_result;
 
-/* Starts a run: the directory must not hold one. model's shape fields (seq_len, vocab_size, num_puzzle_identifiers) are
- * taken from the data. TRM_E_DIVERGED names the last good checkpoint, which is untouched. */
+/* Starts a run: the directory must not hold one, nor other files of the names that a run uses. model's shape fields
+ * (seq_len, vocab_size, num_puzzle_identifiers) are taken from the data. TRM_E_DIVERGED names the last good checkpoint,
+ * which is untouched. */
 trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config,
                            trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 

@@ -167,6 +167,14 @@ listing >after
 cmp before after || fail "something was written"
 
 # -- run directories --
+mkdir foreign && echo mine >foreign/notes.txt && echo mine >foreign/events.out.tfevents.1.host
+# shellcheck disable=SC2086
+refuse 2 'foreign: holds events.out.tfevents.1.host' "$TRM" train six.csv --run foreign $tiny --steps 2 --quiet
+[ "$(ls foreign)" = $'events.out.tfevents.1.host\nnotes.txt' ] || fail "a refused run changed its folder: $(ls foreign)"
+rm foreign/events.out.tfevents.1.host
+# shellcheck disable=SC2086
+run 0 "$TRM" train six.csv --run foreign $tiny --steps 2 --quiet
+grep -q mine foreign/notes.txt || fail "a run touched a file that is not its own"
 refuse 3 'no-run' "$TRM" train --resume no-run
 cp -r run old
 python3 - <<'PY'

@@ -1,10 +1,15 @@
 /* Run directories and their config.json. */
 #include "train/run/directory.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/os/file.h"
 #include "base/status.h"
 #include "base/text/json.h"
@@ -34,19 +39,108 @@ static trm_status run_set_path(trm__run *run, const char *path, trm_error *err) 
   return TRM_OK;
 }
 
-trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
+/* -- what others have in the folder -------------------------------------------------------------------------------- */
+
+/* Whether a run keeps a file of this name, so that a new one may not begin where there is one. */
+static int run_is_record(const char *name) {
+  static const char model[] = ".safetensors";
+  size_t length = strlen(name), ending = sizeof model - 1;
+  return strcmp(name, "config.json") == 0 || strcmp(name, "metrics.jsonl") == 0 || strcmp(name, "checkpoints") == 0 ||
+         strncmp(name, "events.out.tfevents.", 20) == 0 ||
+         (length > ending && strcmp(name + length - ending, model) == 0);
+}
+
+/* TRM_E_USAGE when the folder holds a run or the records of somebody else. */
+static trm_status run_check_free(const trm__run *run, trm_error *err) {
+  char **names;
+  size_t count;
+  trm_status status = trm__dir_list(run->path, &names, &count, err);
+  if (status) return status;
+  const char *found = NULL;
+  for (size_t i = 0; i < count; i++)
+    if (run_is_record(names[i]) && (!found || strcmp(names[i], "config.json") == 0)) found = names[i];
+  if (found && strcmp(found, "config.json") == 0)
+    status = trm__fail(err, TRM_E_USAGE, run->path,
+                       "already holds a run (config.json); go on with it by --resume, or name another folder");
+  else if (found)
+    status = trm__fail(err, TRM_E_USAGE, run->path,
+                       "holds %.300s, which a new run would write to; move it away, or name another folder", found);
+  trm__dir_list_free(names, count);
+  return status;
+}
+
+/* A lock file holds a process id and a line's end, or nothing yet; one with anything else is somebody's own. */
+static trm_status run_check_lock(const char *path, trm_error *err) {
+  char *text = NULL;
+  size_t size = 0;
+  struct stat info;
+  if (lstat(path, &info) != 0) return TRM_OK;
+  int own = S_ISREG(info.st_mode) && info.st_size < 32;
+  trm_status status = own ? trm__file_read(path, 32, &text, &size, err) : TRM_OK;
+  if (status) return status;
+  own = own && strspn(text, "0123456789\n") == size;
+  trm__free(text);
+  if (own) return TRM_OK;
+  return trm__fail(err, TRM_E_USAGE, path,
+                   "was not written by a run, which keeps its lock there; move it away, or name another folder");
+}
+
+/* The process id in NAME.PID.COUNT.tmp, as base/os/file.c names what it is writing, where NAME is a file of a run; 0
+ * for other names. */
+static long leftover_process(const char *name) {
+  static const char *const files[] = {"config.json", "best.safetensors", "last.safetensors"};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    size_t length = strlen(files[i]);
+    if (strncmp(name, files[i], length) != 0 || name[length] != '.') continue;
+    const char *pid = name + length + 1, *count = pid + strspn(pid, "0123456789") + 1;
+    if (count - pid < 2 || count - pid > 11 || count[-1] != '.') return 0;
+    size_t digits = strspn(count, "0123456789");
+    return digits && strcmp(count + digits, ".tmp") == 0 ? strtol(pid, NULL, 10) : 0;
+  }
+  return 0;
+}
+
+/* This process writes nothing here yet: what has its number is of an earlier one. */
+static int process_is_gone(long pid) {
+  return pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
+}
+
+/* Called with the lock held. */
+static trm_status run_remove_leftovers(const trm__run *run, trm_error *err) {
+  char **names, path[TRM__RUN_PATH];
+  size_t count;
+  trm_status status = trm__dir_list(run->path, &names, &count, err);
+  if (status) return status;
+  for (size_t i = 0; i < count; i++) {
+    long pid = leftover_process(names[i]);
+    if (pid > 0 && process_is_gone(pid) && *trm__run_path(run, names[i], path)) unlink(path);
+  }
+  trm__dir_list_free(names, count);
+  return TRM_OK;
+}
+
+/* -- opening ------------------------------------------------------------------------------------------------------- */
+
+static trm_status run_lock(trm__run *run, trm_error *err) {
   char name[TRM__RUN_PATH];
+  trm__run_path(run, "lock", name);
+  trm_status status = run_check_lock(name, err);
+  if (status) return status;
+  run->lock_created = !trm__path_exists(name);
+  return trm__lock_open(&run->lock, name, err);
+}
+
+trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
   trm_status status = run_set_path(run, path, err);
   if (status) return status;
   run->created = !trm__path_exists(run->path);
   status = trm__dir_make(run->path, err);
-  if (!status) status = trm__lock_open(&run->lock, trm__run_path(run, "lock", name), err);
+  if (!status) status = run_lock(run, err);
   if (status) return status;
-  if (trm__path_exists(trm__run_path(run, "config.json", name))) {
-    trm__lock_close(&run->lock);
-    return trm__fail(err, TRM_E_USAGE, path, "already holds a run; go on with it by --resume, or name another");
-  }
-  return TRM_OK;
+  status = run_check_free(run, err);
+  if (!status) status = run_remove_leftovers(run, err);
+  if (status) trm__run_abandon(run);
+  return status;
 }
 
 trm_status trm__run_open(trm__run *run, const char *path, trm_error *err) {
@@ -55,7 +149,8 @@ trm_status trm__run_open(trm__run *run, const char *path, trm_error *err) {
   if (status) return status;
   if (!trm__path_exists(trm__run_path(run, "config.json", name)))
     return trm__fail(err, TRM_E_INPUT, path, "is no run directory: it has no config.json");
-  return trm__lock_open(&run->lock, trm__run_path(run, "lock", name), err);
+  status = run_lock(run, err);
+  return status ? status : run_remove_leftovers(run, err);
 }
 
 void trm__run_close(trm__run *run) {
@@ -66,7 +161,7 @@ void trm__run_close(trm__run *run) {
 void trm__run_abandon(trm__run *run) {
   char name[TRM__RUN_PATH];
   if (run->lock < 0) return;
-  if (run->created) unlink(trm__run_path(run, "lock", name));
+  if (run->lock_created) unlink(trm__run_path(run, "lock", name));
   trm__run_close(run);
   if (run->created) rmdir(run->path);
 }

@@ -23,6 +23,7 @@ typedef struct trm__run {
   char path[1024];
   int lock;    /* descriptor, -1: none */
   int created; /* 1: the directory was made by trm__run_create */
+  int lock_created;
 } trm__run;
 
 typedef struct trm__run_config {
@@ -34,9 +35,11 @@ typedef struct trm__run_config {
   uint32_t train_crc, valid_crc;
 } trm__run_config;
 
-/* Makes and locks the directory. TRM_E_BUSY when another trainer holds it, TRM_E_USAGE when it already holds a run. */
+/* Makes and locks the directory. TRM_E_BUSY when another trainer holds it; TRM_E_USAGE when it already holds a run, or
+ * a file of a name that a run writes to: what a run did not make it never touches. Other files may be there. */
 trm_status trm__run_create(trm__run *run, const char *path, trm_error *err);
-/* Locks an existing run. TRM_E_INPUT when there is none. */
+/* Locks an existing run. TRM_E_INPUT when there is none. Both remove the unfinished files of processes that are gone.
+ */
 trm_status trm__run_open(trm__run *run, const char *path, trm_error *err);
 void trm__run_close(trm__run *run);
 /* Instead of close, when starting failed before config.json was written: removes what create made. */
