@@ -293,7 +293,7 @@ static trm_status loop_restore(trm__session *s, trm_error *err) {
 
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
                             trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
-  trm__session s = {.runtime = runtime, .run.lock = -1};
+  trm__session s = {.runtime = runtime, .run.lock = -1, .resumed = 1};
   trm__run_config before;
   trm__history_init(&s.history);
   trm__mem_reset_peak();

@@ -11,6 +11,24 @@
 
 #define LOADER_AHEAD 3 /* batches built while a device works */
 
+/* Validation data of another kind than the training data. A run from before this was checked may go on: its validation
+ * reads zeros for identifiers that are not in the puzzle embedding. */
+static trm_status session_check_valid(const trm__session *s, trm_error *err) {
+  const trm_train_config *c = &s->config.train;
+  trm_dataset_info info = trm_dataset_describe(s->data);
+  trm_error why = {0};
+  trm__dataset_fit fit = {.seq_len = info.seq_len, .vocab_size = info.vocab_size, .alphabet = "", .whose = c->data};
+  trm_status status = trm__dataset_check_fit(s->valid, &fit, c->valid, err);
+  if (status) return status;
+  if (s->config.model.puzzle_emb_ndim > 0) fit.identifiers = info.identifiers;
+  fit.alphabet = info.task.alphabet;
+  if (!s->resumed) return trm__dataset_check_fit(s->valid, &fit, c->valid, err);
+  if (trm__dataset_check_fit(s->valid, &fit, c->valid, &why))
+    trm__log_write(&s->runtime->log, TRM_LOG_WARN, "%s: %s; validation goes on as this run began it", why.where,
+                   why.message);
+  return TRM_OK;
+}
+
 static trm_status session_open_data(trm__session *s, trm_error *err) {
   const trm_train_config *c = &s->config.train;
   if (!c->data[0]) return trm__fail(err, TRM_E_USAGE, "--data", "training data must be named");
@@ -22,13 +40,8 @@ static trm_status session_open_data(trm__session *s, trm_error *err) {
   if (!c->valid[0]) return TRM_OK;
   status = trm_dataset_open(&s->valid, c->valid, "test", &info.task, err);
   if (status) return status;
-  trm_dataset_info valid = trm_dataset_describe(s->valid);
-  if (valid.examples == 0) return trm__fail(err, TRM_E_INPUT, c->valid, "holds no examples");
-  if (valid.seq_len != info.seq_len || valid.vocab_size != info.vocab_size)
-    return trm__fail(err, TRM_E_INPUT, c->valid,
-                     "has %" PRId64 " tokens a puzzle of %" PRId64 " kinds, the training data %" PRId64 " of %" PRId64,
-                     valid.seq_len, valid.vocab_size, info.seq_len, info.vocab_size);
-  return TRM_OK;
+  if (trm_dataset_describe(s->valid).examples == 0) return trm__fail(err, TRM_E_INPUT, c->valid, "holds no examples");
+  return session_check_valid(s, err);
 }
 
 /* Updates in the whole run (docs/spec.md, Run length). */
@@ -119,7 +132,7 @@ void trm__session_close(trm__session *s) {
 
 /* -- the data's checksums ------------------------------------------------------------------------------------------ */
 
-static uint32_t session_data_crc(const trm_dataset *d) {
+uint32_t trm__session_data_crc(const trm_dataset *d) {
   size_t tokens = (size_t)(d->info.examples * d->info.seq_len);
   uint32_t crc = 0;
   if (d->inputs) crc = trm__crc32(crc, d->inputs, tokens);
@@ -132,14 +145,14 @@ static uint32_t session_data_crc(const trm_dataset *d) {
 }
 
 void trm__session_note_data(trm__session *s) {
-  s->config.train_crc = session_data_crc(s->data);
-  s->config.valid_crc = s->valid ? session_data_crc(s->valid) : 0;
+  s->config.train_crc = trm__session_data_crc(s->data);
+  s->config.valid_crc = s->valid ? trm__session_data_crc(s->valid) : 0;
 }
 
 trm_status trm__session_check_data(const trm__session *s, const trm__run_config *before, trm_error *err) {
-  if (session_data_crc(s->data) != before->train_crc)
+  if (trm__session_data_crc(s->data) != before->train_crc)
     return trm__fail(err, TRM_E_INPUT, s->config.train.data, "is not the data that this run was started with");
-  if (s->valid && session_data_crc(s->valid) != before->valid_crc)
+  if (s->valid && trm__session_data_crc(s->valid) != before->valid_crc)
     return trm__fail(err, TRM_E_INPUT, s->config.train.valid, "is not the data that this run was started with");
   return TRM_OK;
 }

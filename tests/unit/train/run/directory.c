@@ -6,6 +6,8 @@
 
 #include "base/text/json.h"
 #include "base/text/options.h"
+#include "data/dataset.h"
+#include "train/session.h"
 
 typedef struct bench {
   char dir[64], run[100];
@@ -272,6 +274,67 @@ static void test_refusals(void **state) {
   close_bench(&b);
 }
 
+/* The data set at dir/NAME: 4x4 puzzles with identifiers below so many. */
+static void write_identified(const bench *b, const char *name, int identifiers, const char *alphabet, char *path) {
+  trm_error err = {0};
+  trm_dataset *train = NULL, *test = NULL, **part[] = {&train, &test};
+  char from[200];
+  snprintf(from, sizeof from, "%s/data", b->dir);
+  snprintf(path, 300, "%s/%s", b->dir, name);
+  CHECK_OK(trm_dataset_open(&train, from, "train", NULL, &err), err);
+  CHECK_OK(trm_dataset_open(&test, from, "test", NULL, &err), err);
+  for (int i = 0; i < 2; i++) {
+    trm_dataset *d = *part[i];
+    d->info.identifiers = identifiers;
+    strcpy(d->info.task.alphabet, alphabet);
+    for (int64_t k = 0; k < d->info.puzzles; k++) d->identifiers[k] = (int32_t)(k % identifiers);
+  }
+  CHECK_OK(trm__dataset_write(path, train, test, &err), err);
+  trm_dataset_close(&train);
+  trm_dataset_close(&test);
+}
+
+/* Validation refuses what evaluation would: identifiers that the puzzle embedding has no row for, and other symbols. A
+ * run that began before that was checked goes on, with a warning. */
+static void test_validation_that_does_not_fit(void **state) {
+  (void)state;
+  bench b;
+  trm_error err = {0};
+  char few[300], many[300], letters[300];
+  open_bench(&b);
+  write_identified(&b, "few", 2, ".1234", few);
+  write_identified(&b, "many", 3, ".1234", many);
+  write_identified(&b, "letters", 2, ".abcd", letters);
+  b.train.steps = 2;
+  strcpy(b.train.data, few);
+  strcpy(b.train.valid, many);
+  CHECK_FAILS(start(&b, NULL, NULL, &err), TRM_E_INPUT, err, "3 puzzle identifiers");
+  assert_non_null(strstr(err.where, "many"));
+  strcpy(b.train.valid, letters);
+  CHECK_FAILS(start(&b, NULL, NULL, &err), TRM_E_INPUT, err, "alphabet");
+  assert_false(trm__path_exists(b.run));
+  strcpy(b.train.valid, many); /* no row to be missing without a puzzle embedding */
+  b.model.puzzle_emb_ndim = b.model.puzzle_emb_len = 0;
+  CHECK_OK(start(&b, NULL, NULL, &err), err);
+  check_remove(b.run);
+  b.model = tiny_model();
+  strcpy(b.train.valid, few);
+  CHECK_OK(start(&b, NULL, NULL, &err), err);
+  /* What the old run had: the data that its config.json names and sums, with more identifiers than it trains on. */
+  json_t *json = NULL;
+  CHECK_OK(trm__json_load(&json, check_path(b.run, "config.json"), 1 << 20, &err), err);
+  trm_dataset *d = NULL;
+  CHECK_OK(trm_dataset_open(&d, many, "test", NULL, &err), err);
+  json_object_set_new(json_object_get(json, "train"), "valid", json_string(many));
+  json_object_set_new(json_object_get(json, "resolved"), "valid_crc32", json_integer(trm__session_data_crc(d)));
+  CHECK_OK(trm__json_save(json, check_path(b.run, "config.json"), &err), err);
+  trm_dataset_close(&d);
+  json_decref(json);
+  CHECK_OK(resume(&b, &err), err);
+  assert_non_null(strstr(b.log, "3 puzzle identifiers"));
+  close_bench(&b);
+}
+
 static void test_other_versions(void **state) {
   (void)state;
   bench b;
@@ -519,14 +582,23 @@ static void test_allocations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_whole_run),       cmocka_unit_test(test_config_reproduces),
-      cmocka_unit_test(test_stop_and_resume), cmocka_unit_test(test_time_limit),
-      cmocka_unit_test(test_patience),        cmocka_unit_test(test_busy),
-      cmocka_unit_test(test_refusals),        cmocka_unit_test(test_other_versions),
-      cmocka_unit_test(test_other_data),      cmocka_unit_test(test_damaged),
-      cmocka_unit_test(test_damaged_state),   cmocka_unit_test(test_all_damaged),
-      cmocka_unit_test(test_full_disk),       cmocka_unit_test(test_diverged),
-      cmocka_unit_test(test_memory),          cmocka_unit_test(test_allocations),
+      cmocka_unit_test(test_whole_run),
+      cmocka_unit_test(test_config_reproduces),
+      cmocka_unit_test(test_stop_and_resume),
+      cmocka_unit_test(test_time_limit),
+      cmocka_unit_test(test_patience),
+      cmocka_unit_test(test_busy),
+      cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_other_versions),
+      cmocka_unit_test(test_other_data),
+      cmocka_unit_test(test_damaged),
+      cmocka_unit_test(test_damaged_state),
+      cmocka_unit_test(test_all_damaged),
+      cmocka_unit_test(test_full_disk),
+      cmocka_unit_test(test_diverged),
+      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_allocations),
+      cmocka_unit_test(test_validation_that_does_not_fit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
