@@ -16,9 +16,32 @@
 #include "base/text/options.h"
 #include "task/task.h"
 
+/* Lists of options: names between spaces. */
+
 /* What resume may change: nothing here alters the updates that are still to come, except how many. */
-static const char *const changeable_options[] = {"steps",      "max_minutes", "save_every", "keep",
-                                                 "eval_every", "patience",    "stop_at"};
+static const char changeable_options[] = "steps max_minutes save_every keep eval_every patience stop_at";
+
+/* Neither decides what is computed: paths, what is planned or recorded, and a length that "steps" says. */
+static const char left_out_options[] = "data valid run init_from memory micro_batch log_every epochs";
+
+/* What there was when the first run directories were written. A later option is part of the checksum only where it
+ * differs from its default, so that a run from before it goes on. This list never changes. */
+static const char first_options[] =
+    "seq_len vocab_size num_puzzle_identifiers puzzle_emb_ndim puzzle_emb_len hidden_size num_heads L_layers H_cycles "
+    "L_cycles damping expansion activation mlp_t pos_encodings rms_norm_eps rope_theta halt_max_steps "
+    "halt_exploration_prob forward_dtype "
+    "frozen seed batch recompute augment optimizer lr lr_min_ratio beta1 beta2 weight_decay lr_warmup_steps muon_lr "
+    "muon_momentum muon_weight_decay puzzle_emb_lr puzzle_emb_weight_decay ema_decay ema_from clip loss "
+    "label_smoothing halt_weight step_decay max_loss latents cycles_schedule start_noise latent_noise eval_limit";
+
+static int list_has(const char *list, const char *name) {
+  size_t length = strlen(name), n;
+  for (const char *p = list; *p; p += n + (p[n] == ' ')) {
+    n = strcspn(p, " ");
+    if (n == length && strncmp(p, name, n) == 0) return 1;
+  }
+  return 0;
+}
 
 const char *trm__run_join(const char *folder, const char *name, char *buffer) {
   if (snprintf(buffer, TRM__RUN_PATH, "%s/%s", folder, name) >= TRM__RUN_PATH) buffer[0] = 0;
@@ -250,24 +273,31 @@ uint32_t trm__json_crc32(const json_t *json) {
   return crc;
 }
 
+json_t *trm__run_summed_options(const trm_option *table, size_t count, const void *config, const void *defaults) {
+  json_t *all = trm__options_to_json(table, count, config), *usual = trm__options_to_json(table, count, defaults);
+  for (size_t i = 0; i < count; i++) {
+    const char *name = table[i].name;
+    int later = !list_has(first_options, name);
+    int unchanged = json_equal(json_object_get(all, name), json_object_get(usual, name));
+    if (list_has(left_out_options, name) || list_has(changeable_options, name) || (later && unchanged))
+      json_object_del(all, name);
+  }
+  json_decref(usual);
+  return all;
+}
+
 uint32_t trm__run_config_crc(const trm__run_config *config) {
-  static const char *const left_out[] = {"data",   "valid",       "run",       "init_from",
-                                         "memory", "micro_batch", "log_every", "epochs"};
-  json_t *root = json_pack("{s:o,s:o,s:I}", "model", config_model_json(config), "train", config_train_json(config),
-                           "micro_batch", (json_int_t)config->micro_batch);
-  json_t *train = json_object_get(root, "train");
-  for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++) json_object_del(train, left_out[i]);
-  for (size_t i = 0; i < sizeof changeable_options / sizeof *changeable_options; i++)
-    json_object_del(train, changeable_options[i]);
+  size_t models, trains;
+  const trm_option *model = trm_model_options(&models), *train = trm_train_options(&trains);
+  const trm_model_config usual_model = trm_model_config_default();
+  const trm_train_config usual_train = trm_train_config_default();
+  json_t *root =
+      json_pack("{s:o,s:o,s:I}", "model", trm__run_summed_options(model, models, &config->model, &usual_model), "train",
+                trm__run_summed_options(train, trains, &config->train, &usual_train), "micro_batch",
+                (json_int_t)config->micro_batch);
   uint32_t crc = trm__json_crc32(root);
   json_decref(root);
   return crc;
-}
-
-static int option_may_change(const char *name) {
-  for (size_t i = 0; i < sizeof changeable_options / sizeof *changeable_options; i++)
-    if (strcmp(changeable_options[i], name) == 0) return 1;
-  return 0;
 }
 
 trm_status trm__run_override(trm__run_config *config, const char *const *pairs, size_t count, trm_error *err) {
@@ -275,7 +305,7 @@ trm_status trm__run_override(trm__run_config *config, const char *const *pairs, 
   const trm_option *table = trm_train_options(&options);
   for (size_t i = 0; i < count; i++) {
     const trm_option *option = trm__option_find(table, options, pairs[2 * i]);
-    if (option && !option_may_change(option->name))
+    if (option && !list_has(changeable_options, option->name))
       return trm__fail(err, TRM_E_USAGE, pairs[2 * i],
                        "cannot change when a run is resumed (steps, max_minutes, save_every, keep, eval_every, "
                        "patience and stop_at can)");

@@ -57,6 +57,10 @@ trm_status trm__run_load(const trm__run *run, trm__run_config *config, trm_error
  * is resumed. */
 uint32_t trm__run_config_crc(const trm__run_config *config);
 
+/* What that sum is of, for one table and the struct of its defaults: without options younger than run directories where
+ * they have their default, so that a run is resumed by later versions too. NULL without memory. */
+json_t *trm__run_summed_options(const trm_option *table, size_t count, const void *config, const void *defaults);
+
 /* CRC-32 of the compact text with sorted keys. */
 uint32_t trm__json_crc32(const json_t *json);
 
