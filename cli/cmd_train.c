@@ -7,6 +7,7 @@
 #include <trm/train.h>
 
 #include "cli/cli.h"
+#include "cli/train_options.h"
 #include "cli/ui/grid.h"
 
 static struct {
@@ -108,12 +109,14 @@ static void choose_run(void) {
   }
 }
 
-/* The model's shape is fixed once a run has begun. CLI_CONTINUE or a usage error. */
-static int refuse_model_options(const cli_command *self, const cli_arguments *a) {
+/* The model's shape is fixed once a run has begun, and so is what its preset set. CLI_CONTINUE or a usage error. (Of
+ * the training options the library says which may change.) */
+static int refuse_fixed_options(const cli_command *self, const cli_arguments *a) {
   trm_error error = {.code = TRM_E_USAGE};
   for (size_t i = 0; i < a->givens; i++) {
-    if (a->given[i].table->config != &model) continue;
-    (void)snprintf(error.where, sizeof error.where, "%s", a->given[i].option->name);
+    const cli_given *g = &a->given[i];
+    if (!g->option || (g->table->config != &model && strcmp(g->option->name, "preset") != 0)) continue;
+    (void)snprintf(error.where, sizeof error.where, "%s", g->option->name);
     (void)snprintf(error.message, sizeof error.message, "cannot change when a run is resumed");
     return cli_error(self, &error);
   }
@@ -128,7 +131,7 @@ static int configure(const cli_command *self, int argc, char **argv, cli_argumen
   if (preset && trm_preset_apply(preset, &model, &train, &error)) return cli_error(self, &error);
   int code = cli_parse(self, argc, argv, a);
   if (code == CLI_CONTINUE) code = cli_expect(self, a, 0, opt.resume[0] ? 0 : 1, "a dataset");
-  if (code == CLI_CONTINUE && opt.resume[0]) return refuse_model_options(self, a);
+  if (code == CLI_CONTINUE && opt.resume[0]) return refuse_fixed_options(self, a);
   if (code != CLI_CONTINUE) return code;
   if (a->positionals && train.data[0]) return cli_usage(self, "%s: --data names a dataset already", a->positional[0]);
   char data[sizeof train.data];
@@ -148,7 +151,7 @@ static int configure(const cli_command *self, int argc, char **argv, cli_argumen
   }
   (void)snprintf(train.data, sizeof train.data, "%s", data);
   if (!train.run[0]) choose_run();
-  return CLI_CONTINUE;
+  return cli_train_options(self, a, &model, &train);
 }
 
 /* -- while it runs ------------------------------------------------------------------------------------------------- */
@@ -219,7 +222,10 @@ static void print_text(const trm_train_result *r, const char *run, int stopped) 
   if (stopped) printf("  trm train --resume %s\n", run);
   if (r->model[0]) printf("  trm eval %s %s\n  trm solve --model %s --explain PUZZLE\n", r->model, data, r->model);
   printf("  trm plot %s -o curves.svg\n", run);
-  if (!stopped) printf("  trm train --resume %s --steps %lld\n", run, 2 * (long long)r->step);
+  if (stopped) return;
+  printf("  trm train --resume %s --steps %lld", run, 2 * (long long)r->step);
+  if (train.lr_min_ratio < 1) printf(" --schedule-steps %lld", 2 * (long long)r->step); /* else at the least rate */
+  printf("\n");
 }
 
 static int conclude(const cli_command *self, trm_status status, const trm_error *error, const trm_train_result *r,
@@ -292,7 +298,11 @@ const cli_command cli_train = {
         "exact accuracy on the validation data.\n\n"
         "SIGINT and SIGTERM finish the step, save and end with exit code 0; a second signal ends at once. A run that "
         "was stopped or killed goes on with --resume, which gives the same bits as a run that was never stopped; "
-        "--steps, --max-minutes, --save-every, --keep and --eval-every may be changed then.",
+        "--steps, --schedule-steps, --max-minutes, --save-every, --keep, --eval-every, --patience and --stop-at may be "
+        "changed then. More --steps leave the learning rate's schedule as it was: after its end the rate stays at its "
+        "least, unless --schedule-steps makes it longer too.\n\n"
+        "An option given beside a preset wins over the preset's value, --epochs over its steps. One that would have no "
+        "effect, such as --muon-lr with another optimizer or --patience without --valid, is refused.",
     .examples = "trm train data/4x4 --run runs/4x4\n"
                 "trm train data/6x6 --preset sudoku-6x6 --valid data/6x6 --eval-every 100\n"
                 "trm train train.csv --preset sudoku-mlp --batch 8 --steps 100\n"

@@ -28,7 +28,8 @@ typedef struct trm_train_config {
   int recompute;              /* keep only block inputs for the backward pass */
   int64_t steps;              /* updates; 0: from epochs */
   int64_t epochs;
-  double max_minutes; /* 0: no limit; stops like SIGTERM: saved, resumable */
+  int64_t schedule_steps; /* updates over which the rate decays and cycles grow; 0: those of the run as it begins */
+  double max_minutes;     /* 0: no limit; stops like SIGTERM: saved, resumable */
   int augment;
   int optimizer; /* trm_optimizer */
   double lr, lr_min_ratio, beta1, beta2, weight_decay;
@@ -98,8 +99,9 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
                            trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 
 /* Goes on from the newest whole checkpoint of a run directory; the rest is as if it had never stopped. overrides: count
- * pairs "name", "text", "name", "text", ... of values that may change (steps, max_minutes, save_every, keep,
- * eval_every, patience, stop_at); NULL with count 0. */
+ * pairs "name", "text", "name", "text", ... of values that may change (steps, schedule_steps, max_minutes, save_every,
+ * keep, eval_every, patience, stop_at); NULL with count 0. Another number of steps alone leaves the schedule, and so
+ * the rate of every update, as it was. */
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
                             trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 

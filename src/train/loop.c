@@ -225,6 +225,7 @@ static trm_status loop_run(trm__session *s, trm_train_fn fn, void *context, trm_
   trm_status status = trm__recorder_open(&s->recorder, &s->run, s->trainer.step, &s->runtime->log, err);
   if (status) return status;
   s->recorder_open = 1;
+  trm__session_announce(s);
   s->before = s->history.seconds;
   s->began = trm__clock();
   status = loop_updates(s, fn, context, err);
@@ -259,6 +260,7 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
   if (!status) status = path_make_absolute(c->data, sizeof c->data, "--data", err);
   if (!status) status = path_make_absolute(c->valid, sizeof c->valid, "--valid", err);
   if (!status) status = path_make_absolute(c->init_from, sizeof c->init_from, "--init-from", err);
+  if (!status) status = trm__run_check_validation(c, NULL, err);
   if (!status) status = trm__run_create(&s.run, c->run, err);
   if (status) goto done;
   status = trm__session_open(&s, err);
@@ -282,13 +284,8 @@ static trm_status loop_restore(trm__session *s, trm_error *err) {
   trm_status status = trm__checkpoint_load(&c, s->checkpoint, err);
   if (status) return status;
   s->saved = s->trainer.step;
-  const trm__log *log = &s->runtime->log;
-  if (s->checkpoint[0]) {
-    trm__log_write(log, TRM_LOG_INFO, "resuming from %s", s->checkpoint);
-    return TRM_OK;
-  }
-  trm__log_write(log, TRM_LOG_INFO, "%s: no checkpoint yet, starting from the beginning", s->run.path);
-  return s->config.train.init_from[0] ? trm__init_from(&s->trainer, s->config.train.init_from, err) : TRM_OK;
+  return !s->checkpoint[0] && s->config.train.init_from[0] ? trm__init_from(&s->trainer, s->config.train.init_from, err)
+                                                           : TRM_OK;
 }
 
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,

@@ -51,19 +51,41 @@ static trm_status session_count_updates(trm__session *s, trm_error *err) {
   double mean = (double)info.examples / (double)info.puzzles;
   s->config.updates =
       c->steps ? c->steps : (int64_t)((double)c->epochs * (double)info.groups * mean / (double)c->batch);
-  if (s->config.updates > 0) return TRM_OK;
-  return trm__fail(err, TRM_E_USAGE, "--epochs",
-                   "%" PRId64 " epochs of %" PRId64 " groups are less than one batch of %" PRId64, c->epochs,
-                   info.groups, c->batch);
+  if (s->config.updates < 1)
+    return trm__fail(err, TRM_E_USAGE, "--epochs",
+                     "%" PRId64 " epochs of %" PRId64 " groups are less than one batch of %" PRId64, c->epochs,
+                     info.groups, c->batch);
+  if (!s->config.schedule) s->config.schedule = c->schedule_steps ? c->schedule_steps : s->config.updates;
+  if (s->config.updates > s->config.schedule && s->config.schedule > c->lr_warmup_steps && c->lr_min_ratio == 0)
+    return trm__fail(err, TRM_E_USAGE, "--steps",
+                     "%" PRId64 " updates, but the schedule ends at update %" PRId64
+                     " with a rate of 0, and nothing is learned after it; --schedule-steps N makes it longer, and the "
+                     "rate rise again",
+                     s->config.updates, s->config.schedule);
+  return TRM_OK;
 }
 
-static void session_log_plan(trm__session *s) {
+/* A run that goes on beyond its schedule: what becomes of the rate. */
+static void session_log_schedule(const trm__session *s) {
+  const trm_train_config *c = &s->config.train;
+  if (s->config.updates <= s->config.schedule || (c->lr_min_ratio == 1 && !c->cycles_schedule[0])) return;
+  trm__log_write(&s->runtime->log, TRM_LOG_WARN,
+                 "%" PRId64 " updates, the schedule ends at %" PRId64
+                 ": after it the rate stays at %g times its largest; --schedule-steps N makes the schedule longer",
+                 s->config.updates, s->config.schedule, c->lr_min_ratio);
+}
+
+void trm__session_announce(const trm__session *s) {
   const trm__backend *be = s->runtime->backend;
+  const trm__log *log = &s->runtime->log;
   char device[64] = "";
+  if (s->resumed && s->checkpoint[0]) trm__log_write(log, TRM_LOG_INFO, "resuming from %s", s->checkpoint);
+  else if (s->resumed)
+    trm__log_write(log, TRM_LOG_INFO, "%s: no checkpoint yet, starting from the beginning", s->run.path);
   if (!be->on_host) snprintf(device, sizeof device, ", %zu MiB on %s", s->predicted.device >> 20, be->name);
-  trm__log_write(&s->runtime->log, TRM_LOG_INFO,
-                 "micro-batch %" PRId64 " of batch %" PRId64 ", %zu MiB of memory predicted%s", s->config.micro_batch,
-                 s->config.train.batch, s->predicted.host >> 20, device);
+  trm__log_write(log, TRM_LOG_INFO, "micro-batch %" PRId64 " of batch %" PRId64 ", %zu MiB of memory predicted%s",
+                 s->config.micro_batch, s->config.train.batch, s->predicted.host >> 20, device);
+  session_log_schedule(s);
 }
 
 static trm_status session_plan_memory(trm__session *s, trm_error *err) {
@@ -82,7 +104,6 @@ static trm_status session_plan_memory(trm__session *s, trm_error *err) {
   if (!status) {
     s->config.micro_batch = micro_batch;
     s->predicted = trm__plan_predict(&job, micro_batch);
-    session_log_plan(s);
   }
   trm__params_close(&params);
   return status;
@@ -105,7 +126,7 @@ trm_status trm__session_open(trm__session *s, trm_error *err) {
                                  .comm = s->comm,
                                  .model = &s->config.model,
                                  .train = &s->config.train,
-                                 .updates = s->config.updates,
+                                 .updates = s->config.schedule,
                                  .micro_batch = (int)s->config.micro_batch};
   status = trm__trainer_open(&s->trainer, &trainer, err);
   if (status) return status;

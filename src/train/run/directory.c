@@ -18,8 +18,9 @@
 
 /* Lists of options: names between spaces. */
 
-/* What resume may change: nothing here alters the updates that are still to come, except how many. */
-static const char changeable_options[] = "steps max_minutes save_every keep eval_every patience stop_at";
+/* What resume may change: nothing here alters the updates that are still to come, except how many; and schedule_steps,
+ * which is there to alter their rates. */
+static const char changeable_options[] = "steps schedule_steps max_minutes save_every keep eval_every patience stop_at";
 
 /* Neither decides what is computed: paths, what is planned or recorded, and a length that "steps" says. */
 static const char left_out_options[] = "data valid run init_from memory micro_batch log_every epochs";
@@ -205,9 +206,10 @@ static json_t *config_train_json(const trm__run_config *config) {
 
 trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm_error *err) {
   char path[TRM__RUN_PATH];
-  json_t *resolved = json_pack("{s:I,s:I,s:s,s:I,s:I}", "steps", (json_int_t)config->updates, "micro_batch",
-                               (json_int_t)config->micro_batch, "isa", config->isa, "train_crc32",
-                               (json_int_t)config->train_crc, "valid_crc32", (json_int_t)config->valid_crc);
+  json_t *resolved =
+      json_pack("{s:I,s:I,s:I,s:s,s:I,s:I}", "steps", (json_int_t)config->updates, "schedule_steps",
+                (json_int_t)config->schedule, "micro_batch", (json_int_t)config->micro_batch, "isa", config->isa,
+                "train_crc32", (json_int_t)config->train_crc, "valid_crc32", (json_int_t)config->valid_crc);
   json_t *root = json_pack("{s:i,s:s,s:o,s:o,s:o,s:o}", "format", TRM__RUN_FORMAT, "trm", trm_version(), "model",
                            config_model_json(config), "train", config_train_json(config), "task",
                            trm__task_to_json(&config->task), "resolved", resolved);
@@ -230,6 +232,9 @@ static trm_status config_read_resolved(const json_t *root, trm__run_config *conf
   const char *isa = "";
   int64_t train_crc = 0, valid_crc = 0;
   trm_status status = trm__json_int(resolved, "steps", 1, INT64_MAX, &config->updates, path, err);
+  config->schedule = config->updates;
+  if (!status && json_object_get(resolved, "schedule_steps"))
+    status = trm__json_int(resolved, "schedule_steps", 1, INT64_MAX, &config->schedule, path, err);
   if (!status) status = trm__json_int(resolved, "micro_batch", 1, 1 << 20, &config->micro_batch, path, err);
   if (!status) status = trm__json_string(resolved, "isa", &isa, path, err);
   if (!status) status = trm__json_int(resolved, "train_crc32", 0, UINT32_MAX, &train_crc, path, err);
@@ -300,6 +305,21 @@ uint32_t trm__run_config_crc(const trm__run_config *config) {
   return crc;
 }
 
+trm_status trm__run_check_validation(const trm_train_config *c, const char *name, trm_error *err) {
+  const struct {
+    const char *name;
+    int given;
+  } item[] = {{"eval_every", c->eval_every > 0},
+              {"eval_limit", c->eval_limit > 0},
+              {"patience", c->patience > 0},
+              {"stop_at", c->stop_at > 0}};
+  for (size_t i = 0; !c->valid[0] && i < sizeof item / sizeof *item; i++)
+    if (item[i].given && (!name || strcmp(name, item[i].name) == 0))
+      return trm__fail(err, TRM_E_USAGE, item[i].name,
+                       "has no effect without validation data; name some with --valid, or leave it out");
+  return TRM_OK;
+}
+
 trm_status trm__run_override(trm__run_config *config, const char *const *pairs, size_t count, trm_error *err) {
   size_t options;
   const trm_option *table = trm_train_options(&options);
@@ -307,10 +327,12 @@ trm_status trm__run_override(trm__run_config *config, const char *const *pairs, 
     const trm_option *option = trm__option_find(table, options, pairs[2 * i]);
     if (option && !list_has(changeable_options, option->name))
       return trm__fail(err, TRM_E_USAGE, pairs[2 * i],
-                       "cannot change when a run is resumed (steps, max_minutes, save_every, keep, eval_every, "
-                       "patience and stop_at can)");
+                       "cannot change when a run is resumed (steps, schedule_steps, max_minutes, save_every, keep, "
+                       "eval_every, patience and stop_at can)");
     trm_status status = trm_options_set(table, options, &config->train, pairs[2 * i], pairs[2 * i + 1], err);
+    if (!status) status = trm__run_check_validation(&config->train, option->name, err);
     if (status) return status;
+    if (strcmp(option->name, "schedule_steps") == 0) config->schedule = 0;
   }
   return TRM_OK;
 }
