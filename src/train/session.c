@@ -137,7 +137,7 @@ trm_status trm__session_open(trm__session *s, trm_error *err) {
                                .ahead = s->runtime->backend->on_host ? 0 : LOADER_AHEAD,
                                .seed = (uint64_t)s->config.train.seed,
                                .augment = s->config.train.augment,
-                               .threads = trm_runtime_describe(s->runtime).threads};
+                               .pool = s->runtime->pool};
   return trm__loader_open(&s->loader, s->data, &loader, err);
 }
 

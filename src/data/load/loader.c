@@ -27,7 +27,6 @@ typedef struct position {
 struct trm__loader {
   const trm_dataset *dataset;
   trm__loader_config config;
-  trm__pool *pool;    /* NULL: build in the calling thread */
   position at;        /* of the walk; with batches built ahead the ring's thread has it */
   position given;     /* after the last batch that was given out */
   trm__ahead *ahead;  /* NULL: not started */
@@ -71,7 +70,6 @@ trm_status trm__loader_open(trm__loader **out, const trm_dataset *dataset, const
   trm_status status = TRM_OK;
   if (!l->order || !l->shuffled || !l->candidate)
     status = trm__fail_memory(err, "loader", (groups + largest) * 4 + (size_t)config->batch * 8);
-  if (!status && config->threads > 0) status = trm__pool_open(&l->pool, config->threads, err);
   if (!status) *out = l;
   else trm__loader_close(&l);
   return status;
@@ -81,7 +79,6 @@ void trm__loader_close(trm__loader **loader) {
   if (!loader || !*loader) return;
   trm__loader *l = *loader;
   trm__ahead_close(&l->ahead);
-  trm__pool_close(&l->pool);
   trm__free(l->order);
   trm__free(l->shuffled);
   trm__free(l->candidate);
@@ -149,7 +146,7 @@ static void build(trm__loader *l, const uint8_t *take, int32_t *inputs, int32_t 
   int batch = l->config.batch, tasks = (l->config.count + CHUNK - 1) / CHUNK;
   for (int filled = 0; filled < batch;) filled += visit_group(l, l->candidate + filled, batch - filled);
   job j = {l, take, inputs, labels, ids};
-  if (l->pool) trm__pool_run(l->pool, tasks, build_rows, &j);
+  if (l->config.pool) trm__pool_run(l->config.pool, tasks, build_rows, &j);
   else
     for (int task = 0; task < tasks; task++) build_rows(&j, task, 0);
   l->at.batches++;

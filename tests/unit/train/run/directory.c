@@ -202,6 +202,37 @@ static void test_time_limit(void **state) {
   close_bench(&b);
 }
 
+/* -- threads ------------------------------------------------------------------------------------------------------- */
+
+static size_t threads_now(void) {
+  trm_error err = {0};
+  char **names;
+  size_t count;
+  CHECK_OK(trm__dir_list("/proc/self/task", &names, &count, &err), err);
+  trm__dir_list_free(names, count);
+  return count;
+}
+
+static int keep_threads(void *context, const trm_train_progress *progress) {
+  (void)progress;
+  *(size_t *)context = threads_now();
+  return 0;
+}
+
+/* Training computes on the runtime's threads and opens none beside them. */
+static void test_threads(void **state) {
+  (void)state;
+  bench b;
+  trm_error err = {0};
+  size_t before, during = 0;
+  open_bench(&b);
+  before = threads_now();
+  assert_true(before >= 2); /* this one, and the runtime's second */
+  CHECK_OK(start(&b, keep_threads, &during, &err), err);
+  assert_int_equal(during, before);
+  close_bench(&b);
+}
+
 /* The accuracy of an untrained model does not improve, so patience ends the run at its third evaluation. */
 static void test_patience(void **state) {
   (void)state;
@@ -582,23 +613,15 @@ static void test_allocations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_whole_run),
-      cmocka_unit_test(test_config_reproduces),
-      cmocka_unit_test(test_stop_and_resume),
-      cmocka_unit_test(test_time_limit),
-      cmocka_unit_test(test_patience),
-      cmocka_unit_test(test_busy),
-      cmocka_unit_test(test_refusals),
-      cmocka_unit_test(test_other_versions),
-      cmocka_unit_test(test_other_data),
-      cmocka_unit_test(test_damaged),
-      cmocka_unit_test(test_damaged_state),
-      cmocka_unit_test(test_all_damaged),
-      cmocka_unit_test(test_full_disk),
-      cmocka_unit_test(test_diverged),
-      cmocka_unit_test(test_memory),
-      cmocka_unit_test(test_allocations),
-      cmocka_unit_test(test_validation_that_does_not_fit),
+      cmocka_unit_test(test_whole_run),       cmocka_unit_test(test_config_reproduces),
+      cmocka_unit_test(test_stop_and_resume), cmocka_unit_test(test_time_limit),
+      cmocka_unit_test(test_patience),        cmocka_unit_test(test_busy),
+      cmocka_unit_test(test_refusals),        cmocka_unit_test(test_other_versions),
+      cmocka_unit_test(test_other_data),      cmocka_unit_test(test_damaged),
+      cmocka_unit_test(test_damaged_state),   cmocka_unit_test(test_all_damaged),
+      cmocka_unit_test(test_full_disk),       cmocka_unit_test(test_diverged),
+      cmocka_unit_test(test_memory),          cmocka_unit_test(test_allocations),
+      cmocka_unit_test(test_threads),         cmocka_unit_test(test_validation_that_does_not_fit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
