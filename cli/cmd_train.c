@@ -197,12 +197,14 @@ static int on_step(void *context, const trm_train_progress *p) {
 /* -- afterwards ---------------------------------------------------------------------------------------------------- */
 
 static void print_json(const trm_train_result *r, const char *run, int stopped) {
-  cli_json_print(json_pack("{s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "run", cli_path(run), "step",
-                           (json_int_t)r->step, "stopped", stopped, "best_exact", cli_real(r->best_exact), "best_step",
+  cli_json_print(json_pack("{s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "run",
+                           cli_path(run), "step", (json_int_t)r->step, "updates", (json_int_t)r->updates, "stopped",
+                           stopped, "best_exact", cli_real(r->best_exact), "best_step",
                            r->best_step > 0 ? json_integer(r->best_step) : json_null(), "seconds", cli_real(r->seconds),
-                           "model", cli_path(r->model), "checkpoint", cli_path(r->checkpoint), "micro_batch",
-                           (json_int_t)r->micro_batch, "peak_bytes", json_integer((json_int_t)r->peak_bytes),
-                           "predicted_bytes", json_integer((json_int_t)r->predicted_bytes), "resident_bytes",
+                           "run_seconds", cli_real(r->run_seconds), "model", cli_path(r->model), "checkpoint",
+                           cli_path(r->checkpoint), "micro_batch", (json_int_t)r->micro_batch, "peak_bytes",
+                           json_integer((json_int_t)r->peak_bytes), "predicted_bytes",
+                           json_integer((json_int_t)r->predicted_bytes), "resident_bytes",
                            r->resident_bytes ? json_integer((json_int_t)r->resident_bytes) : json_null()),
                  0);
 }
@@ -210,12 +212,18 @@ static void print_json(const trm_train_result *r, const char *run, int stopped) 
 static void print_text(const trm_train_result *r, const char *run, int stopped) {
   char a[32], b[32], c[32];
   const char *data = train.valid[0] ? train.valid : train.data[0] ? train.data : "DATA";
-  printf("%s after %s steps, %s in this session\n", stopped ? "stopped and saved" : "trained",
-         cli_thousands(r->step, a), cli_duration(r->seconds, b));
+  printf("%s after %s steps",
+         !r->updates ? "already finished"
+         : stopped   ? "stopped and saved"
+                     : "trained",
+         cli_thousands(r->step, a));
+  if (r->updates) printf(", %s in this session", cli_duration(r->seconds, b));
+  if (r->updates < r->step) printf(", %s in all", cli_duration(r->run_seconds, c));
+  printf("\n");
   if (isfinite(r->best_exact))
     printf("best exact accuracy on the validation data: %s at step %s\n", cli_percent(r->best_exact, a),
            cli_thousands(r->best_step, b));
-  printf("memory: %s at most, %s predicted, %s with the program itself; micro-batch %lld\n",
+  printf("memory: %s allocated at most, %s predicted; %s of the process resident at most; micro-batch %lld\n",
          cli_bytes((double)r->peak_bytes, a), cli_bytes((double)r->predicted_bytes, b),
          r->resident_bytes ? cli_bytes((double)r->resident_bytes, c) : "-", (long long)r->micro_batch);
   printf("model: %s\n\nnext:\n", r->model[0] ? r->model : "none yet");

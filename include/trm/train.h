@@ -72,8 +72,8 @@ typedef struct trm_train_progress {
   double exact_accuracy, token_accuracy; /* over examples that halted in the recent updates */
   double mean_steps;                     /* to halt */
   double lr, grad_norm;
-  double examples_per_second, seconds, seconds_left;
-  int evaluated; /* 1: the validation fields are new */
+  double examples_per_second, seconds, seconds_left; /* seconds: of the run so far, earlier calls included */
+  int evaluated;                                     /* 1: the validation fields are new */
   double valid_exact, valid_token, best_exact;
   int64_t best_step;
 } trm_train_progress;
@@ -81,14 +81,16 @@ typedef struct trm_train_progress {
 typedef int (*trm_train_fn)(void *context, const trm_train_progress *progress);
 
 typedef struct trm_train_result {
-  int64_t step;
+  int64_t step;      /* the run's last update */
+  int64_t updates;   /* done in this call; 0: it was finished before */
   double best_exact; /* NaN without validation */
   int64_t best_step;
-  double seconds;
+  double seconds, run_seconds;          /* of this call; of the run, earlier calls included */
   char model[1100];                     /* best.safetensors, or the last EMA */
   char checkpoint[1100];                /* newest whole one */
-  uint64_t predicted_bytes, peak_bytes; /* memory of this process's library allocations */
-  uint64_t resident_bytes;              /* the most that the whole process ever had in memory; 0: unknown */
+  uint64_t predicted_bytes, peak_bytes; /* what the library allocated at most: as predicted, as it was */
+  uint64_t resident_bytes;              /* the most of the whole process that ever was in memory, which can be less, as
+                                         * not all that is allocated is used; 0: unknown */
   int64_t micro_batch;
 } trm_train_result;
 

@@ -211,7 +211,9 @@ static void loop_result(trm__session *s, trm_train_result *result) {
   *result = (trm_train_result){.step = s->trainer.step,
                                .best_exact = s->history.best_exact,
                                .best_step = s->history.best_step,
-                               .seconds = loop_seconds(s),
+                               .updates = s->trainer.step - s->first,
+                               .seconds = trm__clock() - s->began,
+                               .run_seconds = loop_seconds(s),
                                .predicted_bytes = s->predicted.host,
                                .peak_bytes = trm__mem_peak(),
                                .resident_bytes = trm__memory_resident_peak(),
@@ -302,6 +304,9 @@ trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *c
   status = trm__session_open(&s, err);
   if (!status) status = trm__session_check_data(&s, &before, err);
   if (!status) status = loop_restore(&s, err);
+  if (!status && s.config.updates != before.updates && s.config.updates < s.trainer.step)
+    status = trm__fail(err, TRM_E_USAGE, "--steps", "%" PRId64 " updates, but the run has done %" PRId64 " already",
+                       s.config.updates, s.trainer.step);
   if (!status && count) status = trm__run_save(&s.run, &s.config, err);
   if (status) goto done;
   if (count) s.history.finished = s.trainer.step >= s.config.updates; /* new limits may let a finished run go on */

@@ -13,6 +13,13 @@ json 'v["step"] == 30 and v["stopped"] is False'
 "$TRM" info whole/last.safetensors --json >/dev/null || fail "last.safetensors"
 cmp whole/last.safetensors parts/last.safetensors || fail "resumed weights differ"
 
+# -- what the summary says: of this session, of the whole run, and of one that was finished --
+run 0 "$TRM" train --resume parts --quiet
+says '^already finished after 30 steps, [0-9:]+ in all$'
+says '^memory: [0-9.]+ .B allocated at most, [0-9.]+ .B predicted; [0-9.]+ .B of the process resident at most; micro-batch 12$'
+run 0 "$TRM" train --resume parts --quiet --json
+json 'v["updates"] == 0 and v["step"] == 30 and v["seconds"] < v["run_seconds"]'
+
 # -- more updates than the run began with: its rate goes on from where it ended, and that is said --
 run 0 "$TRM" train --resume whole --steps 33 --quiet
 [ "$(wc -l <err)" = 1 ] && grep -q 'warning: 33 updates, the schedule ends at 30.*--schedule-steps' err || fail "longer: $(cat err)"

@@ -3,6 +3,7 @@
 #include "unit/train/support.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "base/text/json.h"
 #include "base/text/options.h"
@@ -230,6 +231,36 @@ static void test_threads(void **state) {
   assert_true(before >= 2); /* this one, and the runtime's second */
   CHECK_OK(start(&b, keep_threads, &during, &err), err);
   assert_int_equal(during, before);
+  close_bench(&b);
+}
+
+/* -- time ---------------------------------------------------------------------------------------------------------- */
+
+static int sleep_and_stop(void *context, const trm_train_progress *progress) {
+  const struct timespec fifth = {0, 200000000};
+  nanosleep(&fifth, NULL);
+  return progress->step == *(int64_t *)context;
+}
+
+/* A call counts its own time and updates; the run's time has those of earlier calls too. */
+static void test_seconds(void **state) {
+  (void)state;
+  bench b;
+  trm_error err = {0};
+  int64_t stop_at = 3;
+  open_bench(&b);
+  CHECK_FAILS(start(&b, sleep_and_stop, &stop_at, &err), TRM_E_STOPPED, err, NULL);
+  assert_int_equal(b.result.updates, 3);
+  assert_true(b.result.seconds >= 0.6 && fabs(b.result.run_seconds - b.result.seconds) < 0.01);
+  CHECK_OK(resume(&b, &err), err);
+  assert_int_equal(b.result.updates, 9);
+  assert_true(b.result.run_seconds - b.result.seconds >= 0.59);
+  double whole = b.result.run_seconds;
+  CHECK_OK(resume(&b, &err), err); /* it is finished: nothing is done, and nothing claimed */
+  assert_int_equal(b.result.updates, 0);
+  assert_int_equal(b.result.step, 12);
+  double earlier = b.result.run_seconds - b.result.seconds;
+  assert_true(earlier >= 0.59 && earlier <= whole + 0.01);
   close_bench(&b);
 }
 
@@ -613,15 +644,25 @@ static void test_allocations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_whole_run),       cmocka_unit_test(test_config_reproduces),
-      cmocka_unit_test(test_stop_and_resume), cmocka_unit_test(test_time_limit),
-      cmocka_unit_test(test_patience),        cmocka_unit_test(test_busy),
-      cmocka_unit_test(test_refusals),        cmocka_unit_test(test_other_versions),
-      cmocka_unit_test(test_other_data),      cmocka_unit_test(test_damaged),
-      cmocka_unit_test(test_damaged_state),   cmocka_unit_test(test_all_damaged),
-      cmocka_unit_test(test_full_disk),       cmocka_unit_test(test_diverged),
-      cmocka_unit_test(test_memory),          cmocka_unit_test(test_allocations),
-      cmocka_unit_test(test_threads),         cmocka_unit_test(test_validation_that_does_not_fit),
+      cmocka_unit_test(test_whole_run),
+      cmocka_unit_test(test_config_reproduces),
+      cmocka_unit_test(test_stop_and_resume),
+      cmocka_unit_test(test_time_limit),
+      cmocka_unit_test(test_patience),
+      cmocka_unit_test(test_busy),
+      cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_other_versions),
+      cmocka_unit_test(test_other_data),
+      cmocka_unit_test(test_damaged),
+      cmocka_unit_test(test_damaged_state),
+      cmocka_unit_test(test_all_damaged),
+      cmocka_unit_test(test_full_disk),
+      cmocka_unit_test(test_diverged),
+      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_allocations),
+      cmocka_unit_test(test_threads),
+      cmocka_unit_test(test_seconds),
+      cmocka_unit_test(test_validation_that_does_not_fit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,8 @@ static void test_shorter(void **state) {
   b.stop_at = 0;
   CHECK_OK(resume(&b, shorter, 1, &err), err);
   assert_int_equal(b.result.step, 9);
+  const char *less[] = {"steps", "8"};
+  CHECK_FAILS(resume(&b, less, 1, &err), TRM_E_USAGE, err, "has done 9 already");
   check_rates(&b, 1, 9, UPDATES);
   close_bench(&b);
 }
