@@ -1,7 +1,6 @@
 /* trm convert: a model file with its numbers in another type, or with a card. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/puzzles.h"
 
@@ -53,7 +52,6 @@ static int convert(const cli_command *self, const trm_model *model) {
   trm_error error = {0};
   trm_model_conversion what = trm_model_conversion_default();
   char *card = NULL;
-  if (!opt.force && access(opt.out, F_OK) == 0) return cli_usage(self, "%s exists; --force replaces it", opt.out);
   int code = opt.card[0] ? read_card(self, &card) : CLI_CONTINUE;
   what.weights = opt.dtype;
   what.card = card;
@@ -68,7 +66,7 @@ static int convert(const cli_command *self, const trm_model *model) {
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-  return cli_rewrite(self, argc, argv, opt.out, convert);
+  return cli_rewrite(self, argc, argv, opt.out, &opt.force, convert);
 }
 
 const cli_command cli_convert = {

@@ -128,7 +128,6 @@ static int quantize(const cli_command *self, const trm_model *model) {
   measurement m;
   char draft[1100];
   memset(&m, 0, sizeof m);
-  if (!opt.force && access(opt.out, F_OK) == 0) return cli_usage(self, "%s exists; --force replaces it", opt.out);
   cli_catch_signals(); /* so that the draft is removed */
   (void)snprintf(draft, sizeof draft, "%s.draft-%ld", opt.out, (long)getpid());
   if (trm_model_quantize(model, draft, &error)) return cli_error(self, &error);
@@ -149,7 +148,7 @@ static int quantize(const cli_command *self, const trm_model *model) {
 }
 
 static int run(const cli_command *self, int argc, char **argv) {
-  return cli_rewrite(self, argc, argv, opt.out, quantize);
+  return cli_rewrite(self, argc, argv, opt.out, &opt.force, quantize);
 }
 
 const cli_command cli_quantize = {

@@ -84,8 +84,8 @@ static int choose_preset(const cli_command *self, const char *path) {
   if (!name) train.augment = 0;
   (void)snprintf(opt.preset, sizeof opt.preset, "%s", name ? name : "");
   if (!opt.quiet)
-    cli_note("%s: preset %s%s", cli_task_text(&info.task, text), name ? name : "sudoku-6x6",
-             name ? "" : " without augmentation");
+    cli_note_ahead("%s: preset %s%s", cli_task_text(&info.task, text), name ? name : "sudoku-6x6",
+                   name ? "" : " without augmentation");
   return CLI_CONTINUE;
 }
 
@@ -274,7 +274,7 @@ static int resume(const cli_command *self, trm_runtime *runtime, const cli_argum
 static int start(const cli_command *self, trm_runtime *runtime, watch *w) {
   trm_error error = {0};
   trm_train_result result = {0};
-  if (!w->line.quiet) cli_note("run %s, data %s", train.run, train.data);
+  if (!w->line.quiet) cli_note_ahead("run %s, data %s", train.run, train.data);
   trm_status status = trm_train_start(runtime, &model, &train, on_step, w, &result, &error);
   cli_progress_clear(&w->line);
   return conclude(self, status, &error, &result, train.run);

@@ -37,8 +37,8 @@ size_t cli_puzzles_cells(const cli_puzzles *puzzles);
  * path receives its name. */
 int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model);
 /* A command that reads one model file and writes another: its arguments, then write with the model. out: where parsing
- * puts -o FILE. */
-int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
+ * puts -o FILE; force: where it puts --force. */
+int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out, const int *force,
                 int (*write)(const cli_command *self, const trm_model *model));
 
 #endif

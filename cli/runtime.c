@@ -1,6 +1,7 @@
 /* The machine as the user wants it used: threads and kernels from options and environment, log lines to standard error,
  * and signals. */
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +10,31 @@
 static const cli_command *logging;
 static int only_warnings;
 
+/* What cli_note_ahead was given and has not appeared yet: lines. */
+static char ahead[4096];
+
+void cli_note_ahead(const char *format, ...) {
+  size_t used = strlen(ahead);
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(ahead + used, sizeof ahead - used - 1, format, arguments);
+  va_end(arguments);
+  (void)strcat(ahead, "\n");
+}
+
+static void show_ahead(void) {
+  for (char *line = ahead; *line;) {
+    size_t length = strcspn(line, "\n");
+    cli_note("%.*s", (int)length, line);
+    line += length + (line[length] == '\n');
+  }
+  ahead[0] = 0;
+}
+
 static void log_line(void *context, trm_log_level level, const char *line) {
   (void)context;
   if (level == TRM_LOG_DEBUG || (only_warnings && level == TRM_LOG_INFO)) return;
+  if (level == TRM_LOG_INFO) show_ahead();
   cli_note("%s%s%s%s", level <= TRM_LOG_WARN ? "trm " : "", level <= TRM_LOG_WARN ? logging->name : "",
            level == TRM_LOG_ERROR  ? ": "
            : level == TRM_LOG_WARN ? ": warning: "

@@ -59,7 +59,7 @@ trm_status trm__dataset_check_fit(const trm_dataset *dataset, const trm__dataset
 /* Writes the directory out, whole or not at all: under a temporary name beside it, synced, then renamed. Either split
  * may be NULL. TRM_E_USAGE when out exists and is not an empty directory. */
 trm_status trm__dataset_write(const char *out, const trm_dataset *train, const trm_dataset *test, trm_error *err);
-/* Tells the same early, before the work of making the data. */
+/* Tells early, before the work of making the data, what would be refused, and whether a folder can be made there. */
 trm_status trm__dataset_can_write(const char *out, trm_error *err);
 
 #endif

@@ -163,6 +163,23 @@ refuse 2 'full' "$TRM" data import six.csv --out full --quiet
 refuse 2 'full' "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 4 --test 2 --out full --quiet
 # shellcheck disable=SC2086
 refuse 2 'already holds a run' "$TRM" train six.csv --run run $tiny --steps 2 --quiet
+# Nothing is announced before it is checked: the refusal is the only line, without --quiet too, and comes before the work.
+# shellcheck disable=SC2086
+refuse 2 'already holds a run' "$TRM" train six.csv --run run $tiny --steps 2
+# shellcheck disable=SC2086
+refuse 3 'nowhere' "$TRM" train six.csv --run new --valid nowhere.csv $tiny --steps 2
+refuse 2 'cannot change' "$TRM" train --resume run --lr 1
+for out in full /proc/x; do # 100,000 minimal puzzles would take minutes
+  refuse '[23]' "$out" timeout 20 "$TRM" data make --size 9 --train 100000 --test 2 --out $out
+  refuse '[23]' "$out" "$TRM" data import six.csv --out $out
+done
+refuse 2 'full/file exists; --force' "$TRM" quantize "$model" -o full/file --data six.csv
+refuse 3 'nowhere/x: nothing can be written in folder nowhere' "$TRM" quantize "$model" -o nowhere/x --data six.csv
+refuse 2 'full/file exists; --force' "$TRM" convert no-model.safetensors -o full/file
+refuse 3 'full: is a folder' "$TRM" convert "$model" -o full --force
+ln -s nothing dangling
+refuse 2 'dangling exists; --force' "$TRM" convert "$model" -o dangling
+rm dangling
 listing >after
 cmp before after || fail "something was written"
 
