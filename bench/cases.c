@@ -13,7 +13,7 @@ const int forward_type_count = sizeof forward_types / sizeof *forward_types;
 
 int case_has_type(const bench *b, const forward_type *type) {
   if (b->device) return type->type == TYPE_BFLOAT16;
-  return type->type != TYPE_INT8 || b->kernels->product[TRM__INT8];
+  return type->type != TYPE_INT8 || b->kernels->product[TRM_INT8];
 }
 
 const network_case *network_cases_of(const bench *b, int *count) {

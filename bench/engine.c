@@ -225,7 +225,7 @@ static trm_status bench_many(bench *b, engine_job *j, trm_error *err) {
       open_solver(b, j, &solver, j->puzzles == PUZZLES && !b->device ? 0 : j->batch, MOST_STEPS, 1, err);
   if (status) return status;
   double seconds = solve(j, solver, j->puzzles, 0, err), step = 0, steps = (double)steps_taken(j, j->puzzles);
-  j->batch = trm_solver_last_run(solver).batch;
+  j->batch = trm_solver_last_stats(solver).batch;
   trm_solver_close(&solver);
   status = seconds < 0 ? err->code : step_of_full_batch(b, j, &step, err);
   if (status) return status;

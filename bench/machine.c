@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/os/machine.h"
 #include "bench.h"
 #include "onednn.h"
 

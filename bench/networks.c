@@ -7,6 +7,7 @@
 #include <trm/train.h>
 
 #include "base/mem.h"
+#include "base/os/machine.h"
 #include "base/rng.h"
 #include "bench.h"
 #include "cases.h"
@@ -111,7 +112,7 @@ static trm_status state_open(network_state *s, const bench *b, trm_runtime *runt
 
 static double state_seconds(void *context, int runs) {
   network_state *s = context;
-  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / s->batch, 0};
+  const trm__loss loss = {TRM_LOSS_STABLEMAX, 0, 0.5, 1.0 / s->batch, 0};
   double start = s->now();
   for (int r = 0; r < runs; r++) {
     if (s->training)

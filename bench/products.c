@@ -32,11 +32,11 @@ static void operands_close(operands *o) {
 }
 
 /* 0 when the type has no such product: gradients are not computed in int8. */
-static int operands_open(operands *o, const trm__kernels *kernels, trm__type type, const product_case *c) {
+static int operands_open(operands *o, const trm__kernels *kernels, trm_dtype type, const product_case *c) {
   const trm__product *p = kernels->product[type];
   int gate = c->shape->epilogue == TRM__EPI_GATE_N, words = p ? trm__words(p, c->k) : 0;
   *o = (operands){.product = p};
-  if (!p || (type == TRM__INT8 && strstr(c->shape->name, "gradient"))) return 0;
+  if (!p || (type == TRM_INT8 && strstr(c->shape->name, "gradient"))) return 0;
   o->gemm = case_gemm(c->shape, c->batch, c->a, NULL, c->out, c->out);
   o->gemm.k = words;
   size_t size = p->packed_size(c->k, c->n, gate);
@@ -46,7 +46,7 @@ static int operands_open(operands *o, const trm__kernels *kernels, trm__type typ
   if (gate) panels = (c->n / 2 + kernels->nr / 2 - 1) / (kernels->nr / 2);
   p->pack_b(o->b, c->b, c->n, 1, c->k, c->n, gate, 0, panels);
   o->gemm.b = o->b;
-  if (type == TRM__F32) return 1;
+  if (type == TRM_FLOAT32) return 1;
   o->a = numbers((size_t)c->m * (size_t)words, 0, 0);
   o->scale = numbers((size_t)c->m, 1, 1);
   o->gemm.a = o->a;
@@ -69,7 +69,7 @@ static double product_seconds(void *context, int runs) {
 }
 
 /* Contestants: ours, the ceiling, plain C, and oneDNN where it has the type. */
-static void measure_product(bench *b, trm__type type, const product_case *c) {
+static void measure_product(bench *b, trm_dtype type, const product_case *c) {
   double operations = 2.0 * c->m * c->n * c->k;
   operands ours, plain;
   if (!operands_open(&ours, b->kernels, type, c)) return;
@@ -90,7 +90,7 @@ static void measure_product(bench *b, trm__type type, const product_case *c) {
   r.type = type_name((number_type)type);
   r.threads = 1;
   r.rate = 1e-9 * results[0].rate;
-  r.unit = type == TRM__INT8 ? "GOP/s" : "GFLOP/s";
+  r.unit = type == TRM_INT8 ? "GOP/s" : "GFLOP/s";
   r.share = results[1].relative;
   if (at_plain) r.plain_c = results[at_plain].relative;
   if (at_peer) r.onednn = results[at_peer].relative;
@@ -100,7 +100,7 @@ static void measure_product(bench *b, trm__type type, const product_case *c) {
   operands_close(&plain);
 }
 
-static void bench_product(bench *b, trm__type type, const gemm_case *shape, int batch) {
+static void bench_product(bench *b, trm_dtype type, const gemm_case *shape, int batch) {
   product_case c = {.shape = shape, .batch = batch, .m = case_size(shape->m, batch), .n = shape->n};
   c.k = case_size(shape->k, batch);
   c.a = numbers((size_t)c.m * (size_t)c.k, -1, 1);
@@ -130,7 +130,7 @@ static double head_seconds(void *context, int runs) {
 }
 
 /* Operations: two products of rows x rows x head_dim forward, five backward (the weights are computed again). */
-static void bench_head(bench *b, trm__type type, int rows, int backward) {
+static void bench_head(bench *b, trm_dtype type, int rows, int backward) {
   size_t n = (size_t)rows * HEAD_DIM;
   trm__real *x[8];
   for (int i = 0; i < 8; i++) x[i] = numbers(n, -1, 1);
@@ -176,18 +176,18 @@ static void bench_head(bench *b, trm__type type, int rows, int backward) {
 void bench_products(bench *b) {
   table_section(&b->table, "products of the networks (rows x columns x sum)",
                 onednn_version() ? "ours with epilogue, oneDNN's bare; operands packed beforehand" : "NO oneDNN");
-  for (int type = 0; type < TRM__TYPES; type++) {
+  for (int type = 0; type < TRM__DTYPES; type++) {
     if (!b->kernels->product[type]) continue;
     for (int batch = 1; batch <= (b->mode == MODE_TINY ? 1 : 8); batch += 7) {
       for (int i = 0; i < GEMM_CASES; i++) {
         int varies = gemm_cases[i].m == CASE_ROWS || gemm_cases[i].k == CASE_ROWS;
-        if (batch == 1 || varies) bench_product(b, (trm__type)type, &gemm_cases[i], batch);
+        if (batch == 1 || varies) bench_product(b, (trm_dtype)type, &gemm_cases[i], batch);
       }
     }
-    if (type == TRM__INT8) continue; /* attention stays above int8 */
-    bench_head(b, (trm__type)type, POSITIONS, 0);
-    if (b->mode != MODE_TINY) bench_head(b, (trm__type)type, 916, 0);
+    if (type == TRM_INT8) continue; /* attention stays above int8 */
+    bench_head(b, (trm_dtype)type, POSITIONS, 0);
+    if (b->mode != MODE_TINY) bench_head(b, (trm_dtype)type, 916, 0);
   }
-  bench_head(b, TRM__F32, POSITIONS, 1);
-  if (b->mode != MODE_TINY) bench_head(b, TRM__F32, 916, 1);
+  bench_head(b, TRM_FLOAT32, POSITIONS, 1);
+  if (b->mode != MODE_TINY) bench_head(b, TRM_FLOAT32, 916, 1);
 }

@@ -35,22 +35,22 @@ typedef struct stream {
 static const trm__adam adam = {.lr = 1e-4, .beta1 = 0.9, .beta2 = 0.95, .weight_decay = 1, .eps = 1e-8, .t = 10};
 
 static void pack(const stream *s) {
-  const trm__product *p = s->kernels->product[TRM__F32];
+  const trm__product *p = s->kernels->product[TRM_FLOAT32];
   p->pack_b(s->x[0], s->x[1], s->cols, 1, s->rows, s->cols, 0, 0, (s->cols + s->kernels->nr - 1) / s->kernels->nr);
 }
 static void pack_transposed(const stream *s) {
-  const trm__product *p = s->kernels->product[TRM__F32];
+  const trm__product *p = s->kernels->product[TRM_FLOAT32];
   p->pack_b(s->x[0], s->x[1], 1, s->rows, s->rows, s->cols, 0, 0, (s->cols + s->kernels->nr - 1) / s->kernels->nr);
 }
-static void pack_rows(const stream *s, trm__type type) {
+static void pack_rows(const stream *s, trm_dtype type) {
   const trm__product *p = s->kernels->product[type];
   if (p) p->pack_a(s->x[0], trm__words(p, s->cols), s->x[2], s->x[1], s->cols, s->rows, s->cols);
 }
 static void pack_rows_bf16(const stream *s) {
-  pack_rows(s, TRM__BF16);
+  pack_rows(s, TRM_BFLOAT16);
 }
 static void pack_rows_int8(const stream *s) {
-  pack_rows(s, TRM__INT8);
+  pack_rows(s, TRM_INT8);
 }
 static void swiglu_backward(const stream *s) {
   s->kernels->swiglu_backward(s->x[0], s->x[1], s->x[2], s->x[3], s->rows, s->cols);
@@ -96,24 +96,24 @@ static const struct {
   void (*fn)(const stream *);
   int rows, cols;
   double bytes;
-  trm__type type;
+  trm_dtype type;
 } cases[] = {
-    {"pack B", pack, HIDDEN, 3072, 8, TRM__F32},
-    {"pack B, transposed", pack_transposed, HIDDEN, 3072, 8, TRM__F32},
-    {"pack rows to bf16", pack_rows_bf16, POSITIONS, HIDDEN, 6, TRM__BF16},
-    {"pack rows to int8", pack_rows_int8, POSITIONS, HIDDEN, 5, TRM__INT8},
-    {"gate backward", swiglu_backward, POSITIONS, 1536, 24, TRM__F32},
-    {"norm of rows", rms_rows, POSITIONS, HIDDEN, 12, TRM__F32},
-    {"norm of rows, rounded", rms_rows_round, POSITIONS, HIDDEN, 12, TRM__F32},
-    {"norm of rows, backward", rms_rows_backward, POSITIONS, HIDDEN, 20, TRM__F32},
-    {"norm of columns", rms_cols, POSITIONS, HIDDEN, 12, TRM__F32},
-    {"norm of columns, backward", rms_cols_backward, POSITIONS, HIDDEN, 20, TRM__F32},
-    {"inject", inject, POSITIONS, HIDDEN, 16, TRM__F32},
-    {"sum of squares", sum_squares, POSITIONS, HIDDEN, 4, TRM__F32},
-    {"rotary positions", rope, POSITIONS, 1024, 8, TRM__F32},
-    {"Adam-atan2", adam_atan2, 1024, 1024, 28, TRM__F32},
-    {"AdamW", adamw, 1024, 1024, 28, TRM__F32},
-    {"EMA", ema, 1024, 1024, 12, TRM__F32},
+    {"pack B", pack, HIDDEN, 3072, 8, TRM_FLOAT32},
+    {"pack B, transposed", pack_transposed, HIDDEN, 3072, 8, TRM_FLOAT32},
+    {"pack rows to bf16", pack_rows_bf16, POSITIONS, HIDDEN, 6, TRM_BFLOAT16},
+    {"pack rows to int8", pack_rows_int8, POSITIONS, HIDDEN, 5, TRM_INT8},
+    {"gate backward", swiglu_backward, POSITIONS, 1536, 24, TRM_FLOAT32},
+    {"norm of rows", rms_rows, POSITIONS, HIDDEN, 12, TRM_FLOAT32},
+    {"norm of rows, rounded", rms_rows_round, POSITIONS, HIDDEN, 12, TRM_FLOAT32},
+    {"norm of rows, backward", rms_rows_backward, POSITIONS, HIDDEN, 20, TRM_FLOAT32},
+    {"norm of columns", rms_cols, POSITIONS, HIDDEN, 12, TRM_FLOAT32},
+    {"norm of columns, backward", rms_cols_backward, POSITIONS, HIDDEN, 20, TRM_FLOAT32},
+    {"inject", inject, POSITIONS, HIDDEN, 16, TRM_FLOAT32},
+    {"sum of squares", sum_squares, POSITIONS, HIDDEN, 4, TRM_FLOAT32},
+    {"rotary positions", rope, POSITIONS, 1024, 8, TRM_FLOAT32},
+    {"Adam-atan2", adam_atan2, 1024, 1024, 28, TRM_FLOAT32},
+    {"AdamW", adamw, 1024, 1024, 28, TRM_FLOAT32},
+    {"EMA", ema, 1024, 1024, 12, TRM_FLOAT32},
 };
 
 static double stream_seconds(void *context, int runs) {

@@ -36,9 +36,9 @@ struct cli_command {
   int (*run)(const cli_command *self, int argc, char **argv); /* argv[0]: the first argument after the name */
 };
 
+/* cmd_*.c; their table is in commands.h. */
 extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_train, cli_eval, cli_solve,
     cli_info, cli_quantize, cli_convert, cli_plot, cli_doctor;
-extern const cli_command *const cli_commands[]; /* in the order of --help, ends with NULL */
 
 /* -- options that several commands have ---------------------------------------------------------------------------- */
 
@@ -101,17 +101,12 @@ void cli_arguments_free(cli_arguments *arguments);
 /* CLI_CONTINUE when between least and most positional arguments were given. names: for the message. */
 int cli_expect(const cli_command *command, const cli_arguments *arguments, size_t least, size_t most,
                const char *names);
-/* The entry of names (ends with NULL) that is nearest to name, or NULL when none is near. */
-const char *cli_nearest(const char *const *names, const char *name);
 
-/* -- help and man pages (help.c) ----------------------------------------------------------------------------------- */
+/* -- help (ui/help.c) ---------------------------------------------------------------------------------------------- */
 
-void cli_print_overview(FILE *file);
-void cli_print_data_overview(FILE *file);
 void cli_print_help(const cli_command *command, FILE *file);
-int cli_print_man(const char *page, FILE *file); /* "trm", "data", "solve", "data make"; 0, or -1 for no such page */
 
-/* -- messages (output.c) ------------------------------------------------------------------------------------------- */
+/* -- messages (ui/output.c) ---------------------------------------------------------------------------------------- */
 
 /* "trm NAME: where: message" on standard error, one line; returns the exit code of the status. */
 int cli_error(const cli_command *command, const trm_error *error);
@@ -143,7 +138,6 @@ void cli_progress_clear(cli_progress *progress);
 /* A trm_progress_fn over a cli_progress. */
 int cli_progress_fraction(void *progress, double fraction, const char *what);
 
-double cli_seconds(void);
 const char *cli_duration(double seconds, char text[32]);  /* "3:12", "1:02:33" */
 const char *cli_thousands(int64_t number, char text[32]); /* "5,028,866" */
 const char *cli_percent(double fraction, char text[32]);  /* "97.1 %", "-" for NaN */
@@ -164,9 +158,13 @@ int cli_runtime_open(const cli_command *command, trm_runtime **runtime, const ch
 /* threads, or TRM_THREADS where that is 0. */
 int cli_threads(const cli_command *command, int64_t threads, int64_t *out);
 
+/* -- signals (signals.c) ------------------------------------------------------------------------------------------- */
+
 /* SIGINT and SIGTERM set this; a second one ends the program at once. */
 void cli_catch_signals(void);
 int cli_interrupted(void);
+
+/* -- memory (ui/output.c) ------------------------------------------------------------------------------------------ */
 
 void *cli_alloc(size_t count, size_t size); /* zeroed; ends the program with CLI_FAULT without memory */
 void *cli_grow(void *p, size_t count, size_t size);

@@ -9,7 +9,7 @@ static struct {
   int dtype, force;
 } opt;
 
-static const trm_option own[] = {
+static const trm_option convert_options[] = {
     CLI_OUT_OPTION(.group = "Convert", .help = "model file to write (also -o FILE)"),
     {.name = "dtype",
      .type = TRM_OPT_ENUM,
@@ -27,15 +27,15 @@ static const trm_option own[] = {
     {.name = "force", .type = TRM_OPT_BOOL, FIELD(force), .help = "replace FILE"},
 };
 
-static size_t tables(cli_table t[CLI_TABLES]) {
-  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+static size_t convert_tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){convert_options, sizeof convert_options / sizeof *convert_options, &opt};
   return 1;
 }
 
 enum { CARD_LIMIT = 64 << 10 };
 
 /* The card's text in *text (free). */
-static int read_card(const cli_command *self, char **text) {
+static int convert_read_card(const cli_command *self, char **text) {
   FILE *file = fopen(opt.card, "rb");
   if (!file) return cli_bad_input(self, "%s: cannot be opened", opt.card);
   *text = cli_alloc(CARD_LIMIT + 2, 1);
@@ -48,11 +48,11 @@ static int read_card(const cli_command *self, char **text) {
   return CLI_CONTINUE;
 }
 
-static int convert(const cli_command *self, const trm_model *model) {
+static int convert_write(const cli_command *self, const trm_model *model) {
   trm_error error = {0};
   trm_model_conversion what = trm_model_conversion_default();
   char *card = NULL;
-  int code = opt.card[0] ? read_card(self, &card) : CLI_CONTINUE;
+  int code = opt.card[0] ? convert_read_card(self, &card) : CLI_CONTINUE;
   what.weights = opt.dtype;
   what.card = card;
   if (code == CLI_CONTINUE) code = CLI_OK;
@@ -65,8 +65,8 @@ static int convert(const cli_command *self, const trm_model *model) {
   return code;
 }
 
-static int run(const cli_command *self, int argc, char **argv) {
-  return cli_rewrite(self, argc, argv, opt.out, &opt.force, convert);
+static int convert_run(const cli_command *self, int argc, char **argv) {
+  return cli_rewrite(self, argc, argv, opt.out, &opt.force, convert_write);
 }
 
 const cli_command cli_convert = {
@@ -82,6 +82,6 @@ const cli_command cli_convert = {
         "info prints it.",
     .examples = "trm convert runs/9x9 -o 9x9.safetensors --dtype bfloat16\ntrm convert 9x9.safetensors -o "
                 "models/9x9.safetensors --card 9x9.json\n",
-    .tables = tables,
-    .run = run,
+    .tables = convert_tables,
+    .run = convert_run,
 };

@@ -10,53 +10,53 @@ static struct {
   int json, quiet;
   int64_t threads;
 } opt;
-static trm_make_config making;
-static trm_import_config importing;
+static trm_make_config data_making;
+static trm_import_config data_importing;
 
-static const trm_option reporting[] = {
+static const trm_option data_options[] = {
     CLI_JSON_OPTION(.group = "Output", .help = "print one JSON object"),
     CLI_QUIET_OPTION,
 };
-#define REPORTING (sizeof reporting / sizeof *reporting)
+#define REPORTING (sizeof data_options / sizeof *data_options)
 
-static size_t report_tables(cli_table t[CLI_TABLES]) {
-  t[0] = (cli_table){reporting, REPORTING, &opt};
+static size_t data_report_tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){data_options, REPORTING, &opt};
   return 1;
 }
 
-static size_t make_tables(cli_table t[CLI_TABLES]) {
+static size_t data_make_tables(cli_table t[CLI_TABLES]) {
   t[0].items = trm_make_options(&t[0].count);
-  t[0].config = &making;
-  t[1] = (cli_table){reporting, REPORTING, &opt};
+  t[0].config = &data_making;
+  t[1] = (cli_table){data_options, REPORTING, &opt};
   return 2;
 }
 
-static size_t import_tables(cli_table t[CLI_TABLES]) {
+static size_t data_import_tables(cli_table t[CLI_TABLES]) {
   t[0].items = trm_import_options(&t[0].count);
-  t[0].config = &importing;
-  t[1] = (cli_table){reporting, REPORTING, &opt};
+  t[0].config = &data_importing;
+  t[1] = (cli_table){data_options, REPORTING, &opt};
   return 2;
 }
 
 /* -- info ---------------------------------------------------------------------------------------------------------- */
 
-static int is_table(const char *path) {
+static int data_is_file(const char *path) {
   const char *dot = strrchr(path, '.');
   return dot && (!strcmp(dot, ".csv") || !strcmp(dot, ".jsonl"));
 }
 
-static json_t *split_json(const trm_dataset_info *d) {
+static json_t *data_split_json(const trm_dataset_info *d) {
   return json_pack("{s:I, s:I, s:I, s:I, s:o}", "examples", (json_int_t)d->examples, "puzzles", (json_int_t)d->puzzles,
                    "groups", (json_int_t)d->groups, "identifiers", (json_int_t)d->identifiers, "ratings",
                    d->has_ratings ? json_string(d->rating_name) : json_null());
 }
 
-static json_t *task_json(const trm_dataset_info *d) {
+static json_t *data_task_json(const trm_dataset_info *d) {
   return json_pack("{s:s, s:i, s:i, s:s}", "kind", cli_task_word(d->task.kind), "width", d->task.width, "height",
                    d->task.height, "alphabet", d->task.alphabet);
 }
 
-static void print_split(const char *split, const trm_dataset_info *d) {
+static void data_print_split(const char *split, const trm_dataset_info *d) {
   char a[32], b[32], c[32], e[32];
   printf("%-8s %12s %12s %12s %12s", split, cli_thousands(d->examples, a), cli_thousands(d->puzzles, b),
          cli_thousands(d->groups, c), cli_thousands(d->identifiers, e));
@@ -64,7 +64,7 @@ static void print_split(const char *split, const trm_dataset_info *d) {
 }
 
 /* The first question as one line, to look at and to solve; malloc'd, NULL where the data has none or without memory. */
-static char *first_question(const trm_dataset *dataset, const trm_dataset_info *d) {
+static char *data_first_question(const trm_dataset *dataset, const trm_dataset_info *d) {
   if (!d->examples || d->seq_len != (int64_t)d->task.width * d->task.height) return NULL;
   int32_t *tokens = malloc((size_t)d->seq_len * sizeof *tokens);
   char *text = malloc((size_t)d->seq_len + 1);
@@ -79,12 +79,12 @@ static char *first_question(const trm_dataset *dataset, const trm_dataset_info *
 }
 
 /* What the path holds: both splits of a directory, or one file. */
-static int describe(const cli_command *self, const char *path) {
+static int data_describe(const cli_command *self, const char *path) {
   static const char *const splits[] = {"train", "test"};
   json_t *json = json_object(), *parts = json_object();
   trm_error error = {0}, first = {0};
   char text[96];
-  int found = 0, file = is_table(path);
+  int found = 0, file = data_is_file(path);
   for (int i = 0; i < (file ? 1 : 2); i++) {
     trm_dataset *dataset = NULL;
     if (trm_dataset_open(&dataset, path, splits[i], NULL, &error)) {
@@ -92,7 +92,7 @@ static int describe(const cli_command *self, const char *path) {
       continue;
     }
     trm_dataset_info d = trm_dataset_describe(dataset);
-    char *question = first_question(dataset, &d);
+    char *question = data_first_question(dataset, &d);
     trm_dataset_close(&dataset);
     if (!found++ && !opt.json) {
       printf("data      %s\ntask      %s, symbols \"%s\"\nshape     %lld tokens of a vocabulary of %lld\n\n", path,
@@ -100,14 +100,14 @@ static int describe(const cli_command *self, const char *path) {
       printf("%-8s %12s %12s %12s %12s   %s\n", "split", "examples", "puzzles", "groups", "identifiers", "rating");
     }
     if (opt.json) {
-      json_object_set_new(json, "task", task_json(&d));
+      json_object_set_new(json, "task", data_task_json(&d));
       json_object_set_new(json, "seq_len", json_integer(d.seq_len));
       json_object_set_new(json, "vocab_size", json_integer(d.vocab_size));
-      json_t *part = split_json(&d);
+      json_t *part = data_split_json(&d);
       if (question) json_object_set_new(part, "first_question", json_string(question));
       json_object_set_new(parts, file ? "file" : splits[i], part);
     } else {
-      print_split(file ? "file" : splits[i], &d);
+      data_print_split(file ? "file" : splits[i], &d);
     }
     free(question);
   }
@@ -121,46 +121,46 @@ static int describe(const cli_command *self, const char *path) {
   return found ? CLI_OK : cli_error(self, &first);
 }
 
-static int run_info(const cli_command *self, int argc, char **argv) {
+static int data_run_info(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a dataset");
-  if (code == CLI_CONTINUE) code = describe(self, a.positional[0]);
+  if (code == CLI_CONTINUE) code = data_describe(self, a.positional[0]);
   cli_arguments_free(&a);
   return code;
 }
 
 /* What makes a dataset unfit for use. */
-static int64_t problems(const trm_check_report *r) {
+static int64_t data_problems(const trm_check_report *r) {
   return r->bad_questions + r->bad_answers + r->not_unique + r->shared;
 }
 
 /* -- make and import ----------------------------------------------------------------------------------------------- */
 
-static int finish_data(const cli_command *self, trm_status status, const trm_error *error, const char *out,
+static int data_finish(const cli_command *self, trm_status status, const trm_error *error, const char *out,
                        cli_progress *progress) {
   cli_progress_clear(progress);
   if (status) {
     int code = cli_error(self, error);
     return status == TRM_E_STOPPED ? CLI_UNSOLVED : code;
   }
-  return describe(self, out);
+  return data_describe(self, out);
 }
 
-static int run_make(const cli_command *self, int argc, char **argv) {
+static int data_run_make(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   trm_error error = {0};
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 0, 0, "no argument but options");
-  if (code == CLI_CONTINUE && !making.out[0]) code = cli_usage(self, "--out DIR is needed");
-  if (code == CLI_CONTINUE) code = cli_threads(self, making.threads, &making.threads);
+  if (code == CLI_CONTINUE && !data_making.out[0]) code = cli_usage(self, "--out DIR is needed");
+  if (code == CLI_CONTINUE) code = cli_threads(self, data_making.threads, &data_making.threads);
   if (code == CLI_CONTINUE) {
     cli_progress progress = cli_progress_open(opt.quiet);
     cli_catch_signals();
-    trm_status status = trm_data_make(&making, cli_progress_fraction, &progress, &error);
-    code = finish_data(self, status, &error, making.out, &progress);
+    trm_status status = trm_data_make(&data_making, cli_progress_fraction, &progress, &error);
+    code = data_finish(self, status, &error, data_making.out, &progress);
   }
   cli_arguments_free(&a);
   return code;
@@ -169,31 +169,31 @@ static int run_make(const cli_command *self, int argc, char **argv) {
 #define CHECKED_IMPORT 100000 /* examples; beyond it the user has to ask */
 
 /* A question with two solutions teaches nothing sure: say so once the data is written. */
-static void warn_about(const cli_command *self, const char *out) {
+static void data_warn_about(const cli_command *self, const char *out) {
   trm_check_report r = {0};
   trm_dataset *dataset = NULL;
   if (trm_dataset_open(&dataset, out, "train", NULL, NULL)) return;
   int64_t examples = trm_dataset_describe(dataset).examples;
   trm_dataset_close(&dataset);
-  if (examples > CHECKED_IMPORT || trm_data_check(out, &r, NULL, NULL, NULL) || !problems(&r)) return;
+  if (examples > CHECKED_IMPORT || trm_data_check(out, &r, NULL, NULL, NULL) || !data_problems(&r)) return;
   cli_warn(self, "%s; problems in all: %lld ('trm data check %s' tells them apart)", r.first_problem,
-           (long long)problems(&r), out);
+           (long long)data_problems(&r), out);
 }
 
-static int run_import(const cli_command *self, int argc, char **argv) {
+static int data_run_import(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   trm_error error = {0};
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
-  if (code == CLI_CONTINUE) code = cli_expect(self, &a, importing.input[0] ? 0 : 1, 1, "a CSV or JSON Lines file");
-  if (code == CLI_CONTINUE && !importing.out[0]) code = cli_usage(self, "--out DIR is needed");
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, data_importing.input[0] ? 0 : 1, 1, "a CSV or JSON Lines file");
+  if (code == CLI_CONTINUE && !data_importing.out[0]) code = cli_usage(self, "--out DIR is needed");
   if (code == CLI_CONTINUE) {
     cli_progress progress = cli_progress_open(opt.quiet);
-    if (a.positionals) (void)snprintf(importing.input, sizeof importing.input, "%s", a.positional[0]);
+    if (a.positionals) (void)snprintf(data_importing.input, sizeof data_importing.input, "%s", a.positional[0]);
     cli_catch_signals();
-    trm_status status = trm_data_import(&importing, cli_progress_fraction, &progress, &error);
-    code = finish_data(self, status, &error, importing.out, &progress);
-    if (code == CLI_OK) warn_about(self, importing.out);
+    trm_status status = trm_data_import(&data_importing, cli_progress_fraction, &progress, &error);
+    code = data_finish(self, status, &error, data_importing.out, &progress);
+    if (code == CLI_OK) data_warn_about(self, data_importing.out);
   }
   cli_arguments_free(&a);
   return code;
@@ -201,7 +201,7 @@ static int run_import(const cli_command *self, int argc, char **argv) {
 
 /* -- check --------------------------------------------------------------------------------------------------------- */
 
-static void print_check(const trm_check_report *r) {
+static void data_print_check(const trm_check_report *r) {
   const struct {
     const char *what;
     int64_t number;
@@ -218,20 +218,20 @@ static void print_check(const trm_check_report *r) {
     printf("%-46s %12s\n", line[i].what, cli_thousands(line[i].number, a));
   if (isfinite(r->mean_guesses)) printf("%-46s %12.1f\n", "mean guesses of the exact solver", r->mean_guesses);
   if (isfinite(r->mean_rating)) printf("%-46s %12.1f\n", "mean rating that the data states", r->mean_rating);
-  puts(problems(r) ? "\nproblems were found" : "\nno problem was found");
+  puts(data_problems(r) ? "\nproblems were found" : "\nno problem was found");
 }
 
-static void print_check_json(const trm_check_report *r) {
+static void data_print_check_json(const trm_check_report *r) {
   cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:b}", "examples",
                            (json_int_t)r->examples, "puzzles", (json_int_t)r->puzzles, "groups", (json_int_t)r->groups,
                            "bad_questions", (json_int_t)r->bad_questions, "bad_answers", (json_int_t)r->bad_answers,
                            "not_unique", (json_int_t)r->not_unique, "duplicates", (json_int_t)r->duplicates, "shared",
                            (json_int_t)r->shared, "mean_guesses", cli_real(r->mean_guesses), "mean_rating",
-                           cli_real(r->mean_rating), "first_problem", r->first_problem, "ok", problems(r) == 0),
+                           cli_real(r->mean_rating), "first_problem", r->first_problem, "ok", data_problems(r) == 0),
                  0);
 }
 
-static int check(const cli_command *self, const char *path) {
+static int data_check(const cli_command *self, const char *path) {
   trm_error error = {0};
   trm_check_report report = {0};
   cli_progress progress = cli_progress_open(opt.quiet);
@@ -242,16 +242,16 @@ static int check(const cli_command *self, const char *path) {
     int code = cli_error(self, &error);
     return status == TRM_E_STOPPED ? CLI_UNSOLVED : code;
   }
-  (opt.json ? print_check_json : print_check)(&report);
-  return problems(&report) ? cli_bad_input(self, "%s: %s", path, report.first_problem) : CLI_OK;
+  (opt.json ? data_print_check_json : data_print_check)(&report);
+  return data_problems(&report) ? cli_bad_input(self, "%s: %s", path, report.first_problem) : CLI_OK;
 }
 
-static int run_check(const cli_command *self, int argc, char **argv) {
+static int data_run_check(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a dataset");
-  if (code == CLI_CONTINUE) code = check(self, a.positional[0]);
+  if (code == CLI_CONTINUE) code = data_check(self, a.positional[0]);
   cli_arguments_free(&a);
   return code;
 }
@@ -269,8 +269,8 @@ const cli_command cli_data_make = {
     .examples = "trm data make --size 6 --train 10000 --test 1000 --out data/6x6\n"
                 "trm data make --size 9 --train 1000 --test 99 --min-guesses 9 --out data/9x9\n",
     .exits = "0\tmade\n1\tinterrupted; nothing is written\n",
-    .tables = make_tables,
-    .run = run_make,
+    .tables = data_make_tables,
+    .run = data_run_make,
 };
 
 const cli_command cli_data_import = {
@@ -284,8 +284,8 @@ const cli_command cli_data_import = {
     .examples = "trm data import puzzles.csv --out data/mine\n"
                 "trm data import words.jsonl --alphabet .abcdefgh --width 8 --out data/words\n",
     .exits = "0\timported\n1\tinterrupted; nothing is written\n",
-    .tables = import_tables,
-    .run = run_import,
+    .tables = data_import_tables,
+    .run = data_run_import,
 };
 
 const cli_command cli_data_info = {
@@ -296,8 +296,8 @@ const cli_command cli_data_info = {
         "Shows the task, shape and size of a dataset directory's splits, or of a CSV or JSON Lines file. The "
         "files are checked completely.",
     .examples = "trm data info data/6x6\ntrm data info puzzles.csv --json\n",
-    .tables = report_tables,
-    .run = run_info,
+    .tables = data_report_tables,
+    .run = data_run_info,
 };
 
 const cli_command cli_data_check = {
@@ -310,6 +310,6 @@ const cli_command cli_data_check = {
         "exit code is 3 when a problem is found.",
     .examples = "trm data check data/6x6\n",
     .exits = "3\tthe dataset cannot be read, or has problems\n",
-    .tables = report_tables,
-    .run = run_check,
+    .tables = data_report_tables,
+    .run = data_run_check,
 };

@@ -13,14 +13,14 @@ static struct {
   int64_t threads;
 } opt;
 
-static const trm_option own[] = {
+static const trm_option doctor_options[] = {
     CLI_JSON_OPTION(.group = "Doctor", .help = "print one JSON object"),
     CLI_DEVICE_OPTION,
     CLI_THREADS_OPTION(.help = "computing threads to report on; 0: all cores"),
 };
 
-static size_t tables(cli_table t[CLI_TABLES]) {
-  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+static size_t doctor_tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){doctor_options, sizeof doctor_options / sizeof *doctor_options, &opt};
   return 1;
 }
 
@@ -30,7 +30,7 @@ static size_t tables(cli_table t[CLI_TABLES]) {
  * /usr/include. */
 static const struct {
   const char *what, *command, *file, *package;
-} needs[] = {
+} doctor_needs[] = {
     {"C compiler", "gcc", NULL, "gcc"},
     {"CMake", "cmake", NULL, "cmake"},
     {"Ninja", "ninja", NULL, "ninja-build"},
@@ -40,9 +40,9 @@ static const struct {
     {"clang (fuzzers)", "clang", NULL, "clang"},
     {"man", "man", NULL, "man-db"},
 };
-#define NEEDS (sizeof needs / sizeof *needs)
+#define NEEDS (sizeof doctor_needs / sizeof *doctor_needs)
 
-static int in_path(const char *command) {
+static int doctor_in_path(const char *command) {
   const char *path = getenv("PATH");
   char file[1024];
   while (path && *path) {
@@ -54,24 +54,24 @@ static int in_path(const char *command) {
   return 0;
 }
 
-static int is_present(size_t i) {
+static int doctor_is_present(size_t i) {
   char file[256];
-  if (needs[i].command) return in_path(needs[i].command);
-  (void)snprintf(file, sizeof file, "/usr/include/%s", needs[i].file);
+  if (doctor_needs[i].command) return doctor_in_path(doctor_needs[i].command);
+  (void)snprintf(file, sizeof file, "/usr/include/%s", doctor_needs[i].file);
   if (access(file, R_OK) == 0) return 1;
-  (void)snprintf(file, sizeof file, "/usr/local/include/%s", needs[i].file);
+  (void)snprintf(file, sizeof file, "/usr/local/include/%s", doctor_needs[i].file);
   return access(file, R_OK) == 0;
 }
 
 /* "sudo apt-get install a b", or "" when nothing is missing. */
-static const char *install_command(char *text, size_t size) {
-  const char *tool = in_path("apt-get") ? "apt-get install" : in_path("dnf") ? "dnf install" : "install";
+static const char *doctor_install_command(char *text, size_t size) {
+  const char *tool = doctor_in_path("apt-get") ? "apt-get install" : doctor_in_path("dnf") ? "dnf install" : "install";
   text[0] = 0;
   for (size_t i = 0; i < NEEDS; i++) {
-    if (is_present(i)) continue;
+    if (doctor_is_present(i)) continue;
     size_t used = strlen(text);
     if (!used) used = (size_t)snprintf(text, size, "%s%s", geteuid() ? "sudo " : "", tool);
-    if (used < size) (void)snprintf(text + used, size - used, " %s", needs[i].package);
+    if (used < size) (void)snprintf(text + used, size - used, " %s", doctor_needs[i].package);
   }
   return text;
 }
@@ -79,7 +79,7 @@ static const char *install_command(char *text, size_t size) {
 /* -- the machine --------------------------------------------------------------------------------------------------- */
 
 /* The value of "key: value" in a file of /proc, or "". */
-static const char *proc_value(const char *path, const char *key, char *text, size_t size) {
+static const char *doctor_proc_value(const char *path, const char *key, char *text, size_t size) {
   char line[512];
   FILE *file = fopen(path, "r");
   text[0] = 0;
@@ -95,9 +95,9 @@ static const char *proc_value(const char *path, const char *key, char *text, siz
   return text;
 }
 
-static double proc_bytes(const char *path, const char *key) {
+static double doctor_proc_bytes(const char *path, const char *key) {
   char text[64];
-  return 1024 * strtod(proc_value(path, key, text, sizeof text), NULL);
+  return 1024 * strtod(doctor_proc_value(path, key, text, sizeof text), NULL);
 }
 
 #define CARDS 16
@@ -113,7 +113,7 @@ typedef struct machine {
   int missing;
 } machine;
 
-static int examine(const cli_command *self, machine *m) {
+static int doctor_examine(const cli_command *self, machine *m) {
   trm_runtime *runtime = NULL;
   struct statvfs disk;
   memset(m, 0, sizeof *m);
@@ -124,16 +124,16 @@ static int examine(const cli_command *self, machine *m) {
   m->cards = trm_devices(m->card, CARDS, &m->no_cards);
   if (m->cards > CARDS) m->cards = CARDS;
   (void)uname(&m->system);
-  (void)proc_value("/proc/cpuinfo", "model name", m->cpu, sizeof m->cpu);
-  m->memory = proc_bytes("/proc/meminfo", "MemTotal");
-  m->memory_free = proc_bytes("/proc/meminfo", "MemAvailable");
+  (void)doctor_proc_value("/proc/cpuinfo", "model name", m->cpu, sizeof m->cpu);
+  m->memory = doctor_proc_bytes("/proc/meminfo", "MemTotal");
+  m->memory_free = doctor_proc_bytes("/proc/meminfo", "MemAvailable");
   if (statvfs(".", &disk) == 0) m->disk_free = (double)disk.f_bavail * (double)disk.f_frsize;
-  for (size_t i = 0; i < NEEDS; i++) m->missing += !is_present(i);
-  (void)install_command(m->install, sizeof m->install);
+  for (size_t i = 0; i < NEEDS; i++) m->missing += !doctor_is_present(i);
+  (void)doctor_install_command(m->install, sizeof m->install);
   return CLI_CONTINUE;
 }
 
-static const char *built_with(void) {
+static const char *doctor_compiler(void) {
 #if defined(__clang__)
   return "clang " __clang_version__;
 #else
@@ -141,7 +141,7 @@ static const char *built_with(void) {
 #endif
 }
 
-static void print_cards(const machine *m) {
+static void doctor_print_cards(const machine *m) {
   char memory[32];
   if (!m->cards) printf("cards     none: %s\n", m->no_cards.message);
   for (int i = 0; i < m->cards; i++) {
@@ -155,7 +155,7 @@ static void print_cards(const machine *m) {
            m->card[0].driver / 1000, m->card[0].driver % 1000 / 10);
 }
 
-static json_t *json_cards(const machine *m) {
+static json_t *doctor_cards_json(const machine *m) {
   json_t *list = json_array();
   for (int i = 0; i < m->cards; i++) {
     const trm_device_info *card = &m->card[i];
@@ -167,53 +167,53 @@ static json_t *json_cards(const machine *m) {
   return list;
 }
 
-static void print_text(const machine *m) {
+static void doctor_print(const machine *m) {
   char a[32], b[32];
   int color = cli_color(stdout);
-  printf("trm       %s, built with %s\n", trm_version(), built_with());
+  printf("trm       %s, built with %s\n", trm_version(), doctor_compiler());
   printf("system    %s %s, %s\n", m->system.sysname, m->system.release, m->system.machine);
   printf("cpu       %s\n", m->cpu[0] ? m->cpu : "unknown");
   printf("cores     %d usable, %d computing thread%s\n", m->runtime.cores, m->runtime.threads,
          m->runtime.threads == 1 ? "" : "s");
   printf("kernels   %s in use; this machine runs: %s\n", m->runtime.isa, m->runtime.available);
   printf("device    %s\n", m->runtime.device);
-  print_cards(m);
+  doctor_print_cards(m);
   printf("memory    %s, %s available\n", cli_bytes(m->memory, a), cli_bytes(m->memory_free, b));
   printf("disk      %s free here\n\n", cli_bytes(m->disk_free, a));
   for (size_t i = 0; i < NEEDS; i++) {
-    int present = is_present(i);
+    int present = doctor_is_present(i);
     printf("%s%s%s  %s\n", color ? present ? "\033[32m" : "\033[31m" : "", present ? "found  " : "missing",
-           color ? "\033[0m" : "", needs[i].what);
+           color ? "\033[0m" : "", doctor_needs[i].what);
   }
   if (m->missing) printf("\nSolving and training work without these; to build and test, run:\n  %s\n", m->install);
   else puts("\nNothing is missing.");
 }
 
-static void print_json(const machine *m) {
+static void doctor_print_json(const machine *m) {
   json_t *list = json_array();
   for (size_t i = 0; i < NEEDS; i++)
-    json_array_append_new(
-        list, json_pack("{s:s, s:s, s:b}", "name", needs[i].what, "package", needs[i].package, "found", is_present(i)));
+    json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "name", doctor_needs[i].what, "package",
+                                          doctor_needs[i].package, "found", doctor_is_present(i)));
   cli_json_print(json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s}",
-                           "version", trm_version(), "compiler", built_with(), "system", m->system.sysname, "machine",
-                           m->system.machine, "cpu", m->cpu, "cores", m->runtime.cores, "threads", m->runtime.threads,
-                           "isa", m->runtime.isa, "isa_available", m->runtime.available, "device", m->runtime.device,
-                           "cards", json_cards(m), "no_cards", m->no_cards.message, "memory_bytes",
-                           json_integer((json_int_t)m->memory), "memory_available_bytes",
+                           "version", trm_version(), "compiler", doctor_compiler(), "system", m->system.sysname,
+                           "machine", m->system.machine, "cpu", m->cpu, "cores", m->runtime.cores, "threads",
+                           m->runtime.threads, "isa", m->runtime.isa, "isa_available", m->runtime.available, "device",
+                           m->runtime.device, "cards", doctor_cards_json(m), "no_cards", m->no_cards.message,
+                           "memory_bytes", json_integer((json_int_t)m->memory), "memory_available_bytes",
                            json_integer((json_int_t)m->memory_free), "disk_free_bytes",
                            json_integer((json_int_t)m->disk_free), "needs", list, "install", m->install),
                  0);
 }
 
-static int run(const cli_command *self, int argc, char **argv) {
+static int doctor_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   machine m;
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 0, 0, "no argument");
-  if (code == CLI_CONTINUE) code = examine(self, &m);
+  if (code == CLI_CONTINUE) code = doctor_examine(self, &m);
   if (code == CLI_CONTINUE) {
-    (opt.json ? print_json : print_text)(&m);
+    (opt.json ? doctor_print_json : doctor_print)(&m);
     code = CLI_OK;
   }
   cli_arguments_free(&a);
@@ -228,6 +228,6 @@ const cli_command cli_doctor = {
         "Shows cores, kernels, cards, memory and disk as trm sees them, the compiler it was built with, and which "
         "programs and libraries for building and testing are missing, with the command that installs them.",
     .examples = "trm doctor\nTRM_ISA=ref trm doctor --json\n",
-    .tables = tables,
-    .run = run,
+    .tables = doctor_tables,
+    .run = doctor_run,
 };

@@ -10,9 +10,9 @@ static struct {
   int64_t limit, threads;
   int json, quiet;
 } opt;
-static trm_solver_config solving;
+static trm_solver_config eval_config;
 
-static const trm_option own[] = {
+static const trm_option eval_options[] = {
     CLI_SPLIT_OPTION(.group = "Evaluate"),
     CLI_LIMIT_OPTION,
     CLI_JSON_OPTION(.help = "print one JSON object; accuracies are fractions of 1"),
@@ -22,7 +22,7 @@ static const trm_option own[] = {
 };
 
 /* The solver's table, but without halting unless asked, as the field reports accuracy. */
-static size_t tables(cli_table t[CLI_TABLES]) {
+static size_t eval_tables(cli_table t[CLI_TABLES]) {
   static trm_option items[16];
   size_t count;
   const trm_option *table = trm_solver_options(&count);
@@ -32,33 +32,33 @@ static size_t tables(cli_table t[CLI_TABLES]) {
     items[i].default_text = "false";
     items[i].help = "let a puzzle stop at the halting head's word instead of taking all steps";
   }
-  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
-  t[1] = (cli_table){items, count, &solving};
+  t[0] = (cli_table){eval_options, sizeof eval_options / sizeof *eval_options, &opt};
+  t[1] = (cli_table){items, count, &eval_config};
   return 2;
 }
 
 /* -- for people ---------------------------------------------------------------------------------------------------- */
 
-static void band_text(const trm_eval_band *band, char text[48]) {
+static void eval_band_text(const trm_eval_band *band, char text[48]) {
   if (!isfinite(band->high)) (void)snprintf(text, 48, "over %g", band->low - 1);
   else if (band->low == band->high) (void)snprintf(text, 48, "%g", band->low);
   else (void)snprintf(text, 48, "%g-%g", band->low, band->high);
 }
 
-static void print_bands(const trm_eval_result *r, const char *rating_name) {
+static void eval_print_bands(const trm_eval_result *r, const char *rating_name) {
   char a[48], b[32], c[32];
   if (!r->bands) return;
   printf("\n%-12s %9s %9s %9s\n", rating_name[0] ? rating_name : "rating", "puzzles", "exact", "accuracy");
   for (int i = 0; i < r->bands; i++) {
     const trm_eval_band *band = &r->band[i];
     if (!band->puzzles) continue;
-    band_text(band, a);
+    eval_band_text(band, a);
     printf("%-12s %9s ", a, cli_thousands(band->puzzles, b));
     printf("%9s %9s\n", cli_thousands(band->exact, b), cli_percent((double)band->exact / (double)band->puzzles, c));
   }
 }
 
-static void print_halting(const trm_eval_result *r) {
+static void eval_print_halting(const trm_eval_result *r) {
   char a[32];
   printf("\n%-12s %11s %11s %9s\n", "halting head", "says right", "says wrong", "recall");
   printf("%-12s %11lld %11lld %9s\n", "is right", (long long)r->said_right_is_right, (long long)r->said_wrong_is_right,
@@ -69,51 +69,51 @@ static void print_halting(const trm_eval_result *r) {
   printf("%11s\n", cli_percent(r->wrong_precision, a));
 }
 
-static const char *origin_word(int origin) {
+static const char *eval_origin(int origin) {
   return origin == TRM_BATCH_GIVEN ? "given" : origin == TRM_BATCH_MEASURED ? "measured" : "usual";
 }
 
 /* The run's time over that of its steps in full rounds: 1 wastes nothing. NaN when no round was full. */
-static double over_full(const trm_run *run) {
+static double eval_over_full(const trm_solve_stats *run) {
   return run->full && run->steps ? run->seconds / ((double)run->steps * run->measured / (double)run->batch)
                                  : (double)NAN;
 }
 
-static void print_run(const trm_run *run) {
+static void eval_print_engine(const trm_solve_stats *run) {
   char a[32], b[32];
-  printf("engine    %s puzzles at once (%s), %s steps in ", cli_thousands(run->batch, a), origin_word(run->origin),
+  printf("engine    %s puzzles at once (%s), %s steps in ", cli_thousands(run->batch, a), eval_origin(run->origin),
          cli_thousands(run->steps, b));
   printf("%s rounds", cli_thousands(run->rounds, a));
   if (run->full) printf(", %.3g ms a full round", 1e3 * run->measured);
   if (run->full && run->predicted > 0) printf(" (%.3g ms predicted)", 1e3 * run->predicted);
-  if (run->full) printf(", %.2f of their cost", over_full(run));
+  if (run->full) printf(", %.2f of their cost", eval_over_full(run));
   printf("\n");
 }
 
-static void print_text(const trm_eval_result *r, const trm_dataset_info *info, const char *model, const char *data,
+static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, const char *model, const char *data,
                        const char *dtype) {
   char a[32], b[32], c[64], d[96];
   printf("model     %s, computed in %s\n", model, dtype);
   printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a), cli_task_text(&info->task, d));
-  printf("steps     %s%lld%s\n\n", solving.halt ? "halting, at most " : "", (long long)solving.max_steps,
-         solving.halt ? "" : ", without halting");
+  printf("steps     %s%lld%s\n\n", eval_config.halt ? "halting, at most " : "", (long long)eval_config.max_steps,
+         eval_config.halt ? "" : ", without halting");
   printf("exact     %-8s %s of %s puzzles", cli_percent(r->exact_accuracy, c), cli_thousands(r->exact, a),
          cli_thousands(r->puzzles, b));
   printf(", 95 %% interval %.1f to %.1f %%\n", 100 * r->interval_low, 100 * r->interval_high);
   printf("tokens    %-8s %s of %s cells\n", cli_percent(r->token_accuracy, c), cli_thousands(r->right_tokens, a),
          cli_thousands(r->tokens, b));
   if (r->puzzles) printf("steps     %-8.2f on average\n", r->mean_steps);
-  print_bands(r, info->rating_name);
-  print_halting(r);
+  eval_print_bands(r, info->rating_name);
+  eval_print_halting(r);
   printf("\n");
-  print_run(&r->run);
+  eval_print_engine(&r->stats);
   printf("%s puzzles/s, %.1f s\n", cli_thousands((int64_t)((double)r->puzzles / fmax(r->seconds, 1e-9)), a),
          r->seconds);
 }
 
 /* -- for programs -------------------------------------------------------------------------------------------------- */
 
-static json_t *bands_json(const trm_eval_result *r) {
+static json_t *eval_bands_json(const trm_eval_result *r) {
   json_t *bands = json_array();
   for (int i = 0; i < r->bands; i++) {
     const trm_eval_band *b = &r->band[i];
@@ -125,7 +125,7 @@ static json_t *bands_json(const trm_eval_result *r) {
   return bands;
 }
 
-static json_t *halting_json(const trm_eval_result *r) {
+static json_t *eval_halting_json(const trm_eval_result *r) {
   return json_pack("{s:{s:o, s:o}, s:{s:o, s:o}, s:I, s:I, s:I, s:I}", "right", "precision",
                    cli_real(r->halt_precision), "recall", cli_real(r->halt_recall), "wrong", "precision",
                    cli_real(r->wrong_precision), "recall", cli_real(r->wrong_recall), "said_right_is_right",
@@ -134,39 +134,39 @@ static json_t *halting_json(const trm_eval_result *r) {
                    (json_int_t)r->said_wrong_is_wrong);
 }
 
-static json_t *run_json(const trm_run *run) {
+static json_t *eval_engine_json(const trm_solve_stats *run) {
   json_t *costs = json_array();
   for (int i = 0; i < run->costs; i++)
     json_array_append_new(costs, json_pack("{s:I, s:o}", "batch", (json_int_t)run->cost[i].batch, "seconds",
                                            cli_real(run->cost[i].seconds)));
   return json_pack("{s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "batch", (json_int_t)run->batch,
-                   "batch_origin", origin_word(run->origin), "puzzles", (json_int_t)run->puzzles, "steps",
+                   "batch_origin", eval_origin(run->origin), "puzzles", (json_int_t)run->puzzles, "steps",
                    (json_int_t)run->steps, "computed", (json_int_t)run->computed, "rounds", (json_int_t)run->rounds,
                    "full_rounds", (json_int_t)run->full, "predicted_round_seconds",
                    run->predicted > 0 ? cli_real(run->predicted) : json_null(), "measured_round_seconds",
-                   run->full ? cli_real(run->measured) : json_null(), "cost_over_full_rounds", cli_real(over_full(run)),
-                   "measured_batches", costs);
+                   run->full ? cli_real(run->measured) : json_null(), "cost_over_full_rounds",
+                   cli_real(eval_over_full(run)), "measured_batches", costs);
 }
 
-static void print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info, const char *model,
-                       const char *data, const char *dtype) {
-  json_t *o =
-      json_pack("{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, "
-                "s:o, s:b, s:s}",
-                "model", cli_path(model), "data", cli_path(data), "task", cli_task_word(info->task.kind), "puzzles",
-                (json_int_t)r->puzzles, "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
-                (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
-                cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high),
-                "mean_steps", cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps",
-                (json_int_t)solving.max_steps, "halt", solving.halt, "halting", halting_json(r), "rating_name",
-                info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", bands_json(r), "seconds",
-                cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)),
-                "engine", run_json(&r->run), "interrupted", interrupted, "dtype", dtype);
+static void eval_print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info, const char *model,
+                            const char *data, const char *dtype) {
+  json_t *o = json_pack(
+      "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, "
+      "s:o, s:b, s:s}",
+      "model", cli_path(model), "data", cli_path(data), "task", cli_task_word(info->task.kind), "puzzles",
+      (json_int_t)r->puzzles, "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
+      (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
+      cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high), "mean_steps",
+      cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps", (json_int_t)eval_config.max_steps, "halt",
+      eval_config.halt, "halting", eval_halting_json(r), "rating_name",
+      info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", eval_bands_json(r), "seconds",
+      cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine",
+      eval_engine_json(&r->stats), "interrupted", interrupted, "dtype", dtype);
   cli_json_print(o, 0);
 }
 
 /* Cells of the dataset's puzzles, to choose an installed model by. */
-static int count_cells(const cli_command *self, const char *data, size_t *cells) {
+static int eval_count_cells(const cli_command *self, const char *data, size_t *cells) {
   trm_dataset *dataset = NULL;
   trm_error error = {0};
   if (trm_dataset_open(&dataset, data, opt.split, NULL, &error)) return cli_error(self, &error);
@@ -176,7 +176,7 @@ static int count_cells(const cli_command *self, const char *data, size_t *cells)
 }
 
 /* model_path "": an installed model. */
-static int evaluate(const cli_command *self, const char *model_path, const char *data) {
+static int eval_model(const cli_command *self, const char *model_path, const char *data) {
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
   trm_solver *solver = NULL;
@@ -188,16 +188,16 @@ static int evaluate(const cli_command *self, const char *model_path, const char 
   cli_progress progress = cli_progress_open(opt.quiet);
   size_t cells = 0;
   (void)snprintf(path, sizeof path, "%s", model_path);
-  int code = path[0] ? CLI_CONTINUE : count_cells(self, data, &cells);
+  int code = path[0] ? CLI_CONTINUE : eval_count_cells(self, data, &cells);
   if (code == CLI_CONTINUE) code = cli_model_open(self, path, cells, &model);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
   if (code != CLI_CONTINUE) goto done;
-  if (trm_solver_open(&solver, runtime, model, &solving, &error) || trm_solver_task(solver, &task, &error) ||
+  if (trm_solver_open(&solver, runtime, model, &eval_config, &error) || trm_solver_task(solver, &task, &error) ||
       trm_dataset_open(&dataset, data, opt.split, &task, &error)) {
     code = cli_error(self, &error);
     goto done;
   }
-  if (!solving.max_steps) solving.max_steps = trm_solver_model_config(solver)->halt_max_steps;
+  if (!eval_config.max_steps) eval_config.max_steps = trm_solver_model_config(solver)->halt_max_steps;
   cli_catch_signals();
   trm_status status = trm_evaluate(solver, dataset, opt.limit, &result, cli_progress_fraction, &progress, &error);
   cli_progress_clear(&progress);
@@ -211,8 +211,8 @@ static int evaluate(const cli_command *self, const char *model_path, const char 
   size_t count;
   const trm_option *table = trm_model_options(&count);
   (void)trm_options_get(table, count, trm_solver_model_config(solver), "forward_dtype", dtype, sizeof dtype);
-  if (opt.json) print_json(&result, status == TRM_E_STOPPED, &info, path, data, dtype);
-  else print_text(&result, &info, path, data, dtype);
+  if (opt.json) eval_print_json(&result, status == TRM_E_STOPPED, &info, path, data, dtype);
+  else eval_print(&result, &info, path, data, dtype);
   if (status) cli_warn(self, "%s; the result is about those", error.message);
   code = status ? CLI_UNSOLVED : CLI_OK;
 done:
@@ -223,13 +223,13 @@ done:
   return code;
 }
 
-static int run(const cli_command *self, int argc, char **argv) {
+static int eval_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 2, "a model and a dataset");
   int named = a.positionals == 2;
-  if (code == CLI_CONTINUE) code = evaluate(self, named ? a.positional[0] : "", a.positional[named]);
+  if (code == CLI_CONTINUE) code = eval_model(self, named ? a.positional[0] : "", a.positional[named]);
   cli_arguments_free(&a);
   return code;
 }
@@ -254,6 +254,6 @@ const cli_command cli_eval = {
     .examples = "trm eval runs/4x4 data/4x4\n"
                 "trm eval runs/9x9/best.safetensors hard.csv --halt --json\n",
     .exits = "0\tevaluated\n1\tinterrupted; the result is about the puzzles finished until then\n",
-    .tables = tables,
-    .run = run,
+    .tables = eval_tables,
+    .run = eval_run,
 };

@@ -8,32 +8,32 @@
 
 static struct { int tensors, json; } opt;
 
-static const trm_option own[] = {
+static const trm_option info_options[] = {
     {.name = "tensors", .type = TRM_OPT_BOOL, FIELD(tensors), .group = "Info", .help = "list every tensor"},
     CLI_JSON_OPTION(.help = "print one JSON object"),
 };
 
-static size_t tables(cli_table t[CLI_TABLES]) {
-  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+static size_t info_tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){info_options, sizeof info_options / sizeof *info_options, &opt};
   return 1;
 }
 
 /* -- what the file says -------------------------------------------------------------------------------------------- */
 
-static double file_bytes(const char *path) {
+static double info_file_bytes(const char *path) {
   struct stat info;
   return stat(path, &info) == 0 ? (double)info.st_size : 0;
 }
 
 /* The task of the metadata as parsed JSON, or null. */
-static json_t *task_json(const trm_model *model) {
+static json_t *info_task_json(const trm_model *model) {
   const char *text = trm_model_get_metadata(model, "trm.task");
   json_t *task = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
   return task ? task : json_null();
 }
 
 /* The card of the metadata, else the file NAME.json beside NAME.safetensors; NULL without one. */
-static json_t *card_json(const trm_model *model, const char *path) {
+static json_t *info_card_json(const trm_model *model, const char *path) {
   const char *text = trm_model_get_metadata(model, "trm.card"), *end = strrchr(path, '.');
   char file[1200];
   json_t *card = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
@@ -47,7 +47,7 @@ static json_t *card_json(const trm_model *model, const char *path) {
 }
 
 /* Metadata beside what is shown elsewhere: where the model comes from. */
-static json_t *provenance_json(const trm_model *model) {
+static json_t *info_provenance_json(const trm_model *model) {
   static const char *const shown[] = {"trm.config", "trm.task", "trm.variant", "trm.version", "trm.card"};
   json_t *provenance = json_object();
   const char *key;
@@ -59,7 +59,7 @@ static json_t *provenance_json(const trm_model *model) {
   return provenance;
 }
 
-static json_t *tensors_json(const trm_model *model) {
+static json_t *info_tensors_json(const trm_model *model) {
   json_t *list = json_array();
   for (size_t i = 0; i < trm_model_tensors(model); i++) {
     trm_tensor_info t = trm_model_tensor(model, i);
@@ -71,7 +71,7 @@ static json_t *tensors_json(const trm_model *model) {
   return list;
 }
 
-static void print_json(const trm_model *model, const char *path) {
+static void info_print_json(const trm_model *model, const char *path) {
   size_t count;
   const trm_option *table = trm_model_options(&count);
   const trm_model_config *config = trm_model_get_config(model);
@@ -80,40 +80,40 @@ static void print_json(const trm_model *model, const char *path) {
   const char *version = trm_model_get_metadata(model, "trm.version");
   json_t *o = json_pack(
       "{s:o, s:o, s:s*, s:s*, s:o, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o}", "model", cli_path(path), "bytes",
-      json_integer((json_int_t)file_bytes(path)), "variant", variant, "version", version, "task", task_json(model),
-      "parameters", (json_int_t)trm_model_config_parameters(config), "positions",
+      json_integer((json_int_t)info_file_bytes(path)), "variant", variant, "version", version, "task",
+      info_task_json(model), "parameters", (json_int_t)trm_model_config_parameters(config), "positions",
       (json_int_t)trm_model_config_positions(config), "prefix", (json_int_t)trm_model_config_prefix(config), "flop",
       "call", cli_real(cost.call), "step", cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
-      trm__options_to_json(table, count, config), "provenance", provenance_json(model));
-  json_t *card = card_json(model, path);
+      trm__options_to_json(table, count, config), "provenance", info_provenance_json(model));
+  json_t *card = info_card_json(model, path);
   if (o) json_object_set_new(o, "card", card ? card : json_null());
-  if (o && opt.tensors) json_object_set_new(o, "tensors", tensors_json(model));
+  if (o && opt.tensors) json_object_set_new(o, "tensors", info_tensors_json(model));
   cli_json_print(o, 0);
 }
 
 /* A text of the file's, at most a line. */
-static void print_foreign(const char *format, const char *text) {
+static void info_print_foreign(const char *format, const char *text) {
   char line[400];
   (void)snprintf(line, sizeof line, "%s", text);
   printf(format, cli_plain(line));
 }
 
-static void print_task(const trm_model *model) {
-  json_t *task = task_json(model);
+static void info_print_task(const trm_model *model) {
+  json_t *task = info_task_json(model);
   const char *kind = json_string_value(json_object_get(task, "kind"));
   const char *alphabet = json_string_value(json_object_get(task, "alphabet"));
   if (kind) {
-    print_foreign("task        %s", kind);
+    info_print_foreign("task        %s", kind);
     printf(" %dx%d", (int)json_integer_value(json_object_get(task, "width")),
            (int)json_integer_value(json_object_get(task, "height")));
-    print_foreign(", symbols \"%s\"\n", alphabet ? alphabet : "");
+    info_print_foreign(", symbols \"%s\"\n", alphabet ? alphabet : "");
   } else {
     puts("task        not named in the file");
   }
   json_decref(task);
 }
 
-static void print_config(const trm_model_config *config) {
+static void info_print_config(const trm_model_config *config) {
   size_t count;
   const trm_option *table = trm_model_options(&count);
   char text[80];
@@ -124,7 +124,7 @@ static void print_config(const trm_model_config *config) {
   }
 }
 
-static void print_tensors(const trm_model *model) {
+static void info_print_tensors(const trm_model *model) {
   puts("\ntensors:");
   for (size_t i = 0; i < trm_model_tensors(model); i++) {
     trm_tensor_info t = trm_model_tensor(model, i);
@@ -132,7 +132,7 @@ static void print_tensors(const trm_model *model) {
     for (int d = 0; d < t.rank; d++)
       (void)snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%s%lld", d ? " x " : "",
                      (long long)t.shape[d]);
-    print_foreign("  %-48s", t.name);
+    info_print_foreign("  %-48s", t.name);
     printf(" %-5s %s\n", t.dtype, shape);
   }
 }
@@ -140,14 +140,14 @@ static void print_tensors(const trm_model *model) {
 /* -- the card ------------------------------------------------------------------------------------------------------ */
 
 /* One value on one line; objects inside lists as well. */
-static void print_value(const json_t *value) {
+static void info_print_value(const json_t *value) {
   char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-  print_foreign("%s\n", json_is_string(value) ? json_string_value(value) : text ? text : "");
+  info_print_foreign("%s\n", json_is_string(value) ? json_string_value(value) : text ? text : "");
   free(text);
 }
 
 /* "0-10  571 puzzles, 540 exact, 94.6 %" */
-static void print_bands(const json_t *bands, int indent) {
+static void info_print_bands(const json_t *bands, int indent) {
   char a[32], b[32], c[32], range[64];
   size_t i;
   json_t *band;
@@ -164,33 +164,33 @@ static void print_bands(const json_t *bands, int indent) {
   }
 }
 
-static void print_card(const json_t *card, int indent) {
+static void info_print_card(const json_t *card, int indent) {
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)(uintptr_t)card, key, value) {
     printf("%*s", indent, "");
-    print_foreign("%-16s ", key);
+    info_print_foreign("%-16s ", key);
     if (json_is_object(value) && indent < 8) {
       printf("\n");
-      print_card(value, indent + 2);
+      info_print_card(value, indent + 2);
     } else if (json_is_array(value) && json_is_object(json_array_get(value, 0)) && !strcmp(key, "bands")) {
       printf("\n");
-      print_bands(value, indent + 2);
+      info_print_bands(value, indent + 2);
     } else {
-      print_value(value);
+      info_print_value(value);
     }
   }
 }
 
-static void print_text(const trm_model *model, const char *path) {
+static void info_print(const trm_model *model, const char *path) {
   const trm_model_config *c = trm_model_get_config(model);
   trm_model_cost cost = trm_model_config_cost(c);
   const char *variant = trm_model_get_metadata(model, "trm.variant"), *key;
   const char *version = trm_model_get_metadata(model, "trm.version");
   char a[32], b[32];
-  printf("model       %s, %s", path, cli_bytes(file_bytes(path), a));
-  print_foreign(variant ? ", %s\n" : "%s\n", variant ? variant : "");
-  print_task(model);
+  printf("model       %s, %s", path, cli_bytes(info_file_bytes(path), a));
+  info_print_foreign(variant ? ", %s\n" : "%s\n", variant ? variant : "");
+  info_print_task(model);
   printf("network     %lld %s layer%s, width %lld, %lld + %lld positions\n", (long long)c->L_layers,
          c->mlp_t ? "mixer" : "attention", c->L_layers == 1 ? "" : "s", (long long)c->hidden_size,
          (long long)trm_model_config_prefix(c), (long long)c->seq_len);
@@ -199,24 +199,24 @@ static void print_text(const trm_model *model, const char *path) {
   printf("parameters  %s\n", cli_thousands(trm_model_config_parameters(c), b));
   printf("cost        %.4g GFLOP a call, %.4g a step, %.4g a training step\n", cost.call / 1e9, cost.step / 1e9,
          cost.training_step / 1e9);
-  json_t *provenance = provenance_json(model), *value;
-  if (version) print_foreign("written by  trm %s\n", version);
+  json_t *provenance = info_provenance_json(model), *value;
+  if (version) info_print_foreign("written by  trm %s\n", version);
   json_object_foreach(provenance, key, value) {
-    print_foreign("%-11s ", key);
-    print_foreign("%s\n", json_string_value(value));
+    info_print_foreign("%-11s ", key);
+    info_print_foreign("%s\n", json_string_value(value));
   }
   json_decref(provenance);
-  json_t *card = card_json(model, path);
+  json_t *card = info_card_json(model, path);
   if (card) {
     puts("\ncard:");
-    print_card(card, 2);
+    info_print_card(card, 2);
   }
   json_decref(card);
-  print_config(c);
-  if (opt.tensors) print_tensors(model);
+  info_print_config(c);
+  if (opt.tensors) info_print_tensors(model);
 }
 
-static int run(const cli_command *self, int argc, char **argv) {
+static int info_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   trm_model *model = NULL;
   char path[1100] = "";
@@ -228,7 +228,7 @@ static int run(const cli_command *self, int argc, char **argv) {
     code = cli_model_open(self, path, 0, &model);
   }
   if (code == CLI_CONTINUE) {
-    (opt.json ? print_json : print_text)(model, path);
+    (opt.json ? info_print_json : info_print)(model, path);
     code = CLI_OK;
   }
   trm_model_close(&model);
@@ -247,6 +247,6 @@ const cli_command cli_info = {
                    "A model's card says what it was trained on, how, and how accurate it is; it is in the file (trm "
                    "convert --card) or beside it as NAME.json.",
     .examples = "trm info runs/4x4\ntrm info best.safetensors --tensors --json\n",
-    .tables = tables,
-    .run = run,
+    .tables = info_tables,
+    .run = info_run,
 };

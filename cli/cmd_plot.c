@@ -6,16 +6,16 @@
 
 static struct { char out[1024]; } opt;
 
-static const trm_option own[] = {
+static const trm_option plot_options[] = {
     CLI_OUT_OPTION(.default_text = "curves.svg", .group = "Plot", .help = "SVG picture to write (also -o FILE)"),
 };
 
-static size_t tables(cli_table t[CLI_TABLES]) {
-  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+static size_t plot_tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){plot_options, sizeof plot_options / sizeof *plot_options, &opt};
   return 1;
 }
 
-static int run(const cli_command *self, int argc, char **argv) {
+static int plot_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   trm_error error = {0};
   cli_defaults(self);
@@ -40,6 +40,6 @@ const cli_command cli_plot = {
     .description = "Draws loss, accuracies, steps to halt and learning rate of the runs' metrics.jsonl over their "
                    "updates, in one picture that any browser shows.",
     .examples = "trm plot runs/4x4 -o curves.svg\ntrm plot runs/a runs/b runs/c -o compare.svg\n",
-    .tables = tables,
-    .run = run,
+    .tables = plot_tables,
+    .run = plot_run,
 };

@@ -14,7 +14,7 @@ static struct {
   int force, json, quiet;
 } opt;
 
-static const trm_option own[] = {
+static const trm_option quantize_options[] = {
     CLI_OUT_OPTION(.group = "Quantize", .help = "model file to write (also -o FILE)"),
     {.name = "force", .type = TRM_OPT_BOOL, FIELD(force), .help = "replace FILE, and write it whatever is lost"},
     {.name = "data",
@@ -41,8 +41,8 @@ static const trm_option own[] = {
     CLI_QUIET_OPTION,
 };
 
-static size_t tables(cli_table t[CLI_TABLES]) {
-  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+static size_t quantize_tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){quantize_options, sizeof quantize_options / sizeof *quantize_options, &opt};
   return 1;
 }
 
@@ -53,8 +53,8 @@ typedef struct measurement {
   double points; /* percentage points lost */
 } measurement;
 
-static int evaluate(const cli_command *self, trm_runtime *runtime, const trm_model *model, const char *what,
-                    trm_eval_result *result) {
+static int quantize_evaluate(const cli_command *self, trm_runtime *runtime, const trm_model *model, const char *what,
+                             trm_eval_result *result) {
   trm_solver *solver = NULL;
   trm_dataset *dataset = NULL;
   trm_task task;
@@ -74,47 +74,47 @@ static int evaluate(const cli_command *self, trm_runtime *runtime, const trm_mod
 }
 
 /* Both models on the same puzzles. */
-static int measure(const cli_command *self, const trm_model *model, const char *written, measurement *m) {
+static int quantize_measure(const cli_command *self, const trm_model *model, const char *written, measurement *m) {
   trm_runtime *runtime = NULL;
   trm_model *quantized = NULL;
   trm_error error = {0};
   int code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
-  if (code == CLI_CONTINUE) code = evaluate(self, runtime, model, "the original", &m->before);
+  if (code == CLI_CONTINUE) code = quantize_evaluate(self, runtime, model, "the original", &m->before);
   if (code == CLI_CONTINUE && trm_model_open(&quantized, written, &error)) code = cli_error(self, &error);
-  if (code == CLI_CONTINUE) code = evaluate(self, runtime, quantized, "int8", &m->after);
+  if (code == CLI_CONTINUE) code = quantize_evaluate(self, runtime, quantized, "int8", &m->after);
   m->points = 100 * (m->before.exact_accuracy - m->after.exact_accuracy);
   trm_model_close(&quantized);
   trm_runtime_close(&runtime);
   return code;
 }
 
-static json_t *side_json(const trm_eval_result *r) {
+static json_t *quantize_side_json(const trm_eval_result *r) {
   return json_pack("{s:I, s:I, s:o, s:[o,o], s:o, s:o}", "puzzles", (json_int_t)r->puzzles, "exact",
                    (json_int_t)r->exact, "exact_accuracy", cli_real(r->exact_accuracy), "interval",
                    cli_real(r->interval_low), cli_real(r->interval_high), "token_accuracy", cli_real(r->token_accuracy),
                    "seconds", cli_real(r->seconds));
 }
 
-static void print_side(const char *name, const trm_eval_result *r) {
+static void quantize_print_side(const char *name, const trm_eval_result *r) {
   char a[32], b[32], c[32];
   printf("%-9s %s exact, %s of %s puzzles, %.1f s\n", name, cli_percent(r->exact_accuracy, a),
          cli_thousands(r->exact, b), cli_thousands(r->puzzles, c), r->seconds);
 }
 
-static void report(const measurement *m, int written) {
+static void quantize_report(const measurement *m, int written) {
   if (opt.json) {
     json_t *o = json_pack("{s:o, s:b}", "model", cli_path(opt.out), "written", written);
     if (opt.data[0]) {
-      json_object_set_new(o, "before", side_json(&m->before));
-      json_object_set_new(o, "after", side_json(&m->after));
+      json_object_set_new(o, "before", quantize_side_json(&m->before));
+      json_object_set_new(o, "after", quantize_side_json(&m->after));
       json_object_set_new(o, "points_lost", cli_real(m->points));
     }
     cli_json_print(o, 0);
     return;
   }
   if (opt.data[0]) {
-    print_side("original", &m->before);
-    print_side("int8", &m->after);
+    quantize_print_side("original", &m->before);
+    quantize_print_side("int8", &m->after);
     printf("lost      %.2f points\n", m->points);
   }
   if (written) printf("%s\n", opt.out);
@@ -123,7 +123,7 @@ static void report(const measurement *m, int written) {
 /* -- the command --------------------------------------------------------------------------------------------------- */
 
 /* Writes next to the wanted file, measures that, and only then puts it in place. */
-static int quantize(const cli_command *self, const trm_model *model) {
+static int quantize_write(const cli_command *self, const trm_model *model) {
   trm_error error = {0};
   measurement m;
   char draft[1100];
@@ -131,7 +131,7 @@ static int quantize(const cli_command *self, const trm_model *model) {
   cli_catch_signals(); /* so that the draft is removed */
   (void)snprintf(draft, sizeof draft, "%s.draft-%ld", opt.out, (long)getpid());
   if (trm_model_quantize(model, draft, &error)) return cli_error(self, &error);
-  int code = opt.data[0] ? measure(self, model, draft, &m) : CLI_CONTINUE;
+  int code = opt.data[0] ? quantize_measure(self, model, draft, &m) : CLI_CONTINUE;
   int refused = code == CLI_CONTINUE && !opt.force && m.points > opt.max_loss;
   if (code == CLI_CONTINUE && !refused && rename(draft, opt.out)) {
     cli_warn(self, "%s: %s", opt.out, strerror(errno));
@@ -139,7 +139,7 @@ static int quantize(const cli_command *self, const trm_model *model) {
   }
   if (code != CLI_CONTINUE || refused) (void)unlink(draft);
   if (code != CLI_CONTINUE) return code;
-  report(&m, !refused);
+  quantize_report(&m, !refused);
   if (refused)
     cli_warn(self,
              "nothing written: %.2f points of exact accuracy are lost, more than %g; --max-loss or --force allow it",
@@ -147,8 +147,8 @@ static int quantize(const cli_command *self, const trm_model *model) {
   return refused ? CLI_UNSOLVED : CLI_OK;
 }
 
-static int run(const cli_command *self, int argc, char **argv) {
-  return cli_rewrite(self, argc, argv, opt.out, &opt.force, quantize);
+static int quantize_run(const cli_command *self, int argc, char **argv) {
+  return cli_rewrite(self, argc, argv, opt.out, &opt.force, quantize_write);
 }
 
 const cli_command cli_quantize = {
@@ -165,6 +165,6 @@ const cli_command cli_quantize = {
     .examples = "trm quantize runs/9x9 -o 9x9-int8.safetensors --data puzzles\ntrm solve --model 9x9-int8.safetensors "
                 "puzzles.txt\n",
     .exits = "1\tnothing was written: too much accuracy would be lost\n",
-    .tables = tables,
-    .run = run,
+    .tables = quantize_tables,
+    .run = quantize_run,
 };

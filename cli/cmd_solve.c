@@ -13,9 +13,9 @@ static struct {
   int explain, json;
   int64_t identifier, threads;
 } opt;
-static trm_solver_config solving;
+static trm_solver_config solve_config;
 
-static const trm_option own[] = {
+static const trm_option solve_options[] = {
     {.name = "model",
      .type = TRM_OPT_STRING,
      FIELD(model),
@@ -39,10 +39,10 @@ static const trm_option own[] = {
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
 
-static size_t tables(cli_table t[CLI_TABLES]) {
-  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+static size_t solve_tables(cli_table t[CLI_TABLES]) {
+  t[0] = (cli_table){solve_options, sizeof solve_options / sizeof *solve_options, &opt};
   t[1].items = trm_solver_options(&t[1].count);
-  t[1].config = &solving;
+  t[1].config = &solve_config;
   return 2;
 }
 
@@ -83,7 +83,7 @@ typedef struct session {
   int64_t steps;
 } session;
 
-static void record(trace *t, size_t S, const trm_step *step) {
+static void trace_add(trace *t, size_t S, const trm_step *step) {
   if (t->count == t->room) {
     t->room = 2 * t->room + 16;
     t->step = cli_grow(t->step, t->room, sizeof *t->step);
@@ -98,7 +98,7 @@ static void record(trace *t, size_t S, const trm_step *step) {
     if (!(s->confidence[i] >= s->least)) s->least = s->confidence[i];
 }
 
-static void forget(trace *t) {
+static void trace_clear(trace *t) {
   for (size_t i = 0; i < t->count; i++) {
     free(t->step[i].answer);
     free(t->step[i].confidence);
@@ -107,22 +107,22 @@ static void forget(trace *t) {
 }
 
 /* A puzzle is solved when its rules and clues say so; where trm knows no rules, when the halting head says so. */
-static int is_solved(const result *r) {
-  if (r->verdict.keeps_rules < 0) return r->solution.q > solving.halt_threshold;
+static int solve_is_right(const result *r) {
+  if (r->verdict.keeps_rules < 0) return r->solution.q > solve_config.halt_threshold;
   return r->verdict.keeps_rules > 0 && r->verdict.keeps_clues;
 }
 
 /* -- for people ---------------------------------------------------------------------------------------------------- */
 
-static const char *ending(const trm_solution *s) {
+static const char *solve_ending(const trm_solution *s) {
   return s->cancelled ? "interrupted" : s->halted ? "halted" : "step limit";
 }
 
-static void print_verdict(const result *r) {
+static void solve_print_verdict(const result *r) {
   char a[32], b[32];
   const char *on = cli_color(stdout) ? r->solved ? "\033[1;32m" : "\033[1;31m" : "", *off = *on ? "\033[0m" : "";
   printf("%s%s%s after %d step%s (%s), confidence %s, least certain cell %s\n", on, r->solved ? "solved" : "not solved",
-         off, r->solution.steps, r->solution.steps == 1 ? "" : "s", ending(&r->solution),
+         off, r->solution.steps, r->solution.steps == 1 ? "" : "s", solve_ending(&r->solution),
          cli_percent((double)r->solution.confidence, a), cli_percent((double)r->solution.least, b));
   if (r->verdict.keeps_rules >= 0)
     printf("rules %s, clues %s\n", r->verdict.keeps_rules ? "kept" : "broken",
@@ -130,7 +130,7 @@ static void print_verdict(const result *r) {
   else printf("trm knows no rules of this task; the halting head says %s\n", r->solved ? "right" : "wrong");
 }
 
-static void print_line(const session *s, const result *r) {
+static void solve_print_line(const session *s, const result *r) {
   char *text = cli_alloc(s->S + 1, 1), a[32];
   trm_task_render(&s->task, r->answer, text);
   printf("%s  %-10s  %2d step%s  %s%s\n", text, r->solved ? "solved" : "not solved", r->solution.steps,
@@ -139,16 +139,16 @@ static void print_line(const session *s, const result *r) {
   free(text);
 }
 
-static void print_grid(const session *s, const result *r) {
+static void solve_print_grid(const session *s, const result *r) {
   cli_grid grid;
   cli_grid_style style = {.question = r->question, .color = cli_color(stdout)};
   if (cli_grid_open(&grid, &s->task, r->answer, &style)) cli_grids_print(stdout, &grid, NULL, 1, cli_columns(stdout));
-  else print_line(s, r);
+  else solve_print_line(s, r);
   cli_grid_close(&grid);
 }
 
 /* Every step beside the one before; the question comes first, so step 1 marks what was filled in. */
-static void print_steps(const session *s, const result *r) {
+static void solve_print_steps(const session *s, const result *r) {
   const trace *t = &s->trace;
   int n = (int)t->count + 1, color = cli_color(stdout);
   cli_grid *grid = cli_alloc((size_t)n, sizeof *grid);
@@ -170,9 +170,10 @@ static void print_steps(const session *s, const result *r) {
   if (fits) {
     cli_grids_print(stdout, grid, caption, n, cli_columns(stdout));
     printf("\n%s; the puzzle halts when q > %g\n\n",
-           color ? "\033[1;32mgreen\033[0m: changed in this step" : "*: changed in this step", solving.halt_threshold);
+           color ? "\033[1;32mgreen\033[0m: changed in this step" : "*: changed in this step",
+           solve_config.halt_threshold);
   } else {
-    print_line(s, r);
+    solve_print_line(s, r);
   }
   for (int i = 0; i < n; i++) {
     cli_grid_close(&grid[i]);
@@ -182,23 +183,23 @@ static void print_steps(const session *s, const result *r) {
   free(caption);
 }
 
-static void print_text(const session *s, const result *r, int alone) {
+static void solve_print(const session *s, const result *r, int alone) {
   if (!alone && !opt.explain) {
-    print_line(s, r);
+    solve_print_line(s, r);
     return;
   }
   if (!alone) printf("%s%s:\n\n", r->number ? "\n" : "", r->where);
-  if (opt.explain) print_steps(s, r);
+  if (opt.explain) solve_print_steps(s, r);
   else {
-    print_grid(s, r);
+    solve_print_grid(s, r);
     fputc('\n', stdout);
   }
-  print_verdict(r);
+  solve_print_verdict(r);
 }
 
 /* -- for programs -------------------------------------------------------------------------------------------------- */
 
-static json_t *render(const session *s, const int32_t *tokens) {
+static json_t *solve_cells_json(const session *s, const int32_t *tokens) {
   char *text = cli_alloc(s->S + 1, 1);
   json_t *array = NULL;
   if (s->task.alphabet[0]) {
@@ -212,28 +213,28 @@ static json_t *render(const session *s, const int32_t *tokens) {
   return array;
 }
 
-static json_t *changed_cells(const session *s, const int32_t *before, const int32_t *now) {
+static json_t *solve_changed_json(const session *s, const int32_t *before, const int32_t *now) {
   json_t *cells = json_array();
   for (size_t i = 0; i < s->S; i++)
     if (before[i] != now[i]) json_array_append_new(cells, json_integer((json_int_t)i));
   return cells;
 }
 
-static json_t *trace_json(const session *s, const result *r) {
+static json_t *solve_trace_json(const session *s, const result *r) {
   json_t *steps = json_array();
   const int32_t *before = r->question;
   for (size_t i = 0; i < s->trace.count; i++) {
     const trace_step *step = &s->trace.step[i];
-    json_array_append_new(steps,
-                          json_pack("{s:i, s:o, s:o, s:o, s:o}", "step", step->step, "answer", render(s, step->answer),
-                                    "changed", changed_cells(s, before, step->answer), "q", cli_real((double)step->q),
-                                    "least_confidence", cli_real((double)step->least)));
+    json_array_append_new(steps, json_pack("{s:i, s:o, s:o, s:o, s:o}", "step", step->step, "answer",
+                                           solve_cells_json(s, step->answer), "changed",
+                                           solve_changed_json(s, before, step->answer), "q", cli_real((double)step->q),
+                                           "least_confidence", cli_real((double)step->least)));
     before = step->answer;
   }
   return steps;
 }
 
-static json_t *cell_confidence(const session *s) {
+static json_t *solve_confidence_json(const session *s) {
   json_t *cells = json_array();
   if (!s->trace.count) return json_null();
   const trace_step *last = &s->trace.step[s->trace.count - 1];
@@ -241,18 +242,18 @@ static json_t *cell_confidence(const session *s) {
   return cells;
 }
 
-static void print_json(const session *s, const result *r) {
+static void solve_print_json(const session *s, const result *r) {
   json_t *rules = r->verdict.keeps_rules < 0 ? json_null() : json_boolean(r->verdict.keeps_rules);
-  json_t *o =
-      json_pack("{s:I, s:s, s:s, s:o, s:o, s:b, s:o, s:b, s:i, s:b, s:b, s:o, s:o, s:o}", "puzzle",
-                (json_int_t)r->number, "where", r->where, "task", cli_task_word(s->task.kind), "question",
-                render(s, r->question), "answer", render(s, r->answer), "solved", r->solved, "keeps_rules", rules,
-                "keeps_clues", r->verdict.keeps_clues, "steps", r->solution.steps, "halted", r->solution.halted,
-                "interrupted", r->solution.cancelled, "q", cli_real((double)r->solution.q), "confidence",
-                cli_real((double)r->solution.confidence), "least_confidence", cli_real((double)r->solution.least));
+  json_t *o = json_pack("{s:I, s:s, s:s, s:o, s:o, s:b, s:o, s:b, s:i, s:b, s:b, s:o, s:o, s:o}", "puzzle",
+                        (json_int_t)r->number, "where", r->where, "task", cli_task_word(s->task.kind), "question",
+                        solve_cells_json(s, r->question), "answer", solve_cells_json(s, r->answer), "solved", r->solved,
+                        "keeps_rules", rules, "keeps_clues", r->verdict.keeps_clues, "steps", r->solution.steps,
+                        "halted", r->solution.halted, "interrupted", r->solution.cancelled, "q",
+                        cli_real((double)r->solution.q), "confidence", cli_real((double)r->solution.confidence),
+                        "least_confidence", cli_real((double)r->solution.least));
   if (opt.explain && o) {
-    json_object_set_new(o, "trace", trace_json(s, r));
-    json_object_set_new(o, "cell_confidence", cell_confidence(s));
+    json_object_set_new(o, "trace", solve_trace_json(s, r));
+    json_object_set_new(o, "cell_confidence", solve_confidence_json(s));
   }
   cli_json_print(o, 1);
 }
@@ -260,7 +261,7 @@ static void print_json(const session *s, const result *r) {
 /* -- solving ------------------------------------------------------------------------------------------------------- */
 
 /* Sudoku: an exact solver knows whether the question has one solution. */
-static void warn_unless_unique(const session *s, const int32_t *question, const char *where) {
+static void solve_warn_unless_unique(const session *s, const int32_t *question, const char *where) {
   uint8_t cells[256];
   if (s->task.kind != TRM_TASK_SUDOKU || s->task.width > 9) return; /* 16x16 with few clues may take forever */
   for (size_t i = 0; i < s->S; i++) cells[i] = (uint8_t)(question[i] > 1 ? question[i] - 1 : 0);
@@ -269,7 +270,7 @@ static void warn_unless_unique(const session *s, const int32_t *question, const 
   if (r.solutions > 1) cli_warn(s->command, "%s: the puzzle has more than one solution", where);
 }
 
-static void print_next(session *s) {
+static void solve_print_next(session *s) {
   size_t i = s->next++;
   result r = {.question = s->puzzles->tokens + (s->first + i) * s->S,
               .answer = s->answers + i * s->S,
@@ -277,23 +278,23 @@ static void print_next(session *s) {
               .number = s->first + i,
               .solution = s->solutions[i]};
   if (!r.solution.steps || cli_stdout_broken()) return;
-  warn_unless_unique(s, r.question, r.where);
+  solve_warn_unless_unique(s, r.question, r.where);
   r.verdict = trm_task_judge(&s->task, r.question, r.answer);
-  r.solved = is_solved(&r);
+  r.solved = solve_is_right(&r);
   s->solved += (size_t)r.solved;
   s->steps += r.solution.steps;
   s->total++;
   s->cut += r.solution.cancelled != 0;
-  if (opt.json) print_json(s, &r);
-  else print_text(s, &r, s->puzzles->count == 1);
+  if (opt.json) solve_print_json(s, &r);
+  else solve_print(s, &r, s->puzzles->count == 1);
   (void)fflush(stdout);
 }
 
 /* Answers are printed in the order of the puzzles, as soon as those before are there. */
-static int on_step(void *context, const trm_step *step) {
+static int solve_on_step(void *context, const trm_step *step) {
   session *s = context;
-  if (opt.explain) record(&s->trace, s->S, step);
-  while (s->next < s->count && !s->solutions[s->next].cancelled) print_next(s);
+  if (opt.explain) trace_add(&s->trace, s->S, step);
+  while (s->next < s->count && !s->solutions[s->next].cancelled) solve_print_next(s);
   return cli_interrupted() || cli_stdout_broken() ? TRM_STEP_STOP : TRM_STEP_ON;
 }
 
@@ -302,15 +303,15 @@ static int solve_some(session *s, size_t first, size_t count) {
   s->first = first;
   s->count = count;
   s->next = 0;
-  forget(&s->trace);
+  trace_clear(&s->trace);
   trm_status status = trm_solve(s->solver, (int64_t)count, s->puzzles->tokens + first * s->S, s->identifiers,
-                                s->answers, s->solutions, on_step, s, &error);
+                                s->answers, s->solutions, solve_on_step, s, &error);
   if (status && status != TRM_E_STOPPED) return cli_error(s->command, &error);
-  while (s->next < count) print_next(s);
+  while (s->next < count) solve_print_next(s);
   return CLI_CONTINUE;
 }
 
-static void print_summary(const session *s) {
+static void solve_print_summary(const session *s) {
   char steps[32];
   (void)snprintf(steps, sizeof steps, "%.1f", (double)s->steps / (double)(s->total ? s->total : 1));
   printf("\nsolved %zu of %zu puzzles, %s steps on average\n", s->solved, s->total, steps);
@@ -328,13 +329,13 @@ static int solve_all(session *s) {
     int code = solve_some(s, i, count - i < chunk ? count - i : chunk);
     if (code != CLI_CONTINUE) return code;
   }
-  if (count > 1 && !opt.json) print_summary(s);
+  if (count > 1 && !opt.json) solve_print_summary(s);
   if (cli_interrupted() && s->total - s->cut < count)
     cli_warn(s->command, "interrupted: %zu of %zu puzzles finished, %zu begun", s->total - s->cut, count, s->cut);
   return s->solved == count ? CLI_OK : CLI_UNSOLVED;
 }
 
-static int check_identifier(const cli_command *self, const trm_model *model) {
+static int solve_check_identifier(const cli_command *self, const trm_model *model) {
   const trm_model_config *m = trm_model_get_config(model);
   if (!opt.identifier) return CLI_CONTINUE;
   if (!m->puzzle_emb_ndim)
@@ -344,14 +345,14 @@ static int check_identifier(const cli_command *self, const trm_model *model) {
                    (long long)m->num_puzzle_identifiers - 1);
 }
 
-static int solve(const cli_command *self, const cli_arguments *a, cli_puzzles *puzzles) {
+static int solve_with_model(const cli_command *self, const cli_arguments *a, cli_puzzles *puzzles) {
   session s = {.command = self, .puzzles = puzzles};
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
   trm_error error = {0};
   int code = cli_puzzles_read(self, a->positional, a->positionals, puzzles);
   if (code == CLI_CONTINUE) code = cli_model_open(self, opt.model, cli_puzzles_cells(puzzles), &model);
-  if (code == CLI_CONTINUE) code = check_identifier(self, model);
+  if (code == CLI_CONTINUE) code = solve_check_identifier(self, model);
   if (code != CLI_CONTINUE) goto done;
   if (trm_model_task(model, &s.task, &error)) {
     code = cli_error(self, &error);
@@ -360,15 +361,15 @@ static int solve(const cli_command *self, const cli_arguments *a, cli_puzzles *p
   code = cli_puzzles_parse(self, &s.task, puzzles);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
   if (code != CLI_CONTINUE) goto done;
-  solving.puzzles = opt.explain ? 1 : (int64_t)puzzles->count;
-  if (trm_solver_open(&s.solver, runtime, model, &solving, &error)) {
+  solve_config.puzzles = opt.explain ? 1 : (int64_t)puzzles->count;
+  if (trm_solver_open(&s.solver, runtime, model, &solve_config, &error)) {
     code = cli_error(self, &error);
     goto done;
   }
   s.S = (size_t)trm_solver_model_config(s.solver)->seq_len;
   code = solve_all(&s);
 done:
-  forget(&s.trace);
+  trace_clear(&s.trace);
   free(s.trace.step);
   free(s.answers);
   free(s.solutions);
@@ -379,12 +380,12 @@ done:
   return code;
 }
 
-static int run(const cli_command *self, int argc, char **argv) {
+static int solve_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   cli_puzzles puzzles = {0};
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
-  if (code == CLI_CONTINUE) code = solve(self, &a, &puzzles);
+  if (code == CLI_CONTINUE) code = solve_with_model(self, &a, &puzzles);
   cli_puzzles_close(&puzzles);
   cli_arguments_free(&a);
   return code;
@@ -412,6 +413,6 @@ const cli_command cli_solve = {
                 "trm solve --model runs/9x9 puzzles.txt --json\n"
                 "trm solve --model runs/9x9/best.safetensors --explain < puzzle.txt\n",
     .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved, or interrupted by a signal\n",
-    .tables = tables,
-    .run = run,
+    .tables = solve_tables,
+    .run = solve_run,
 };

@@ -15,11 +15,11 @@ static struct {
   int64_t threads;
   int json, quiet;
 } opt;
-static trm_model_config model;
-static trm_train_config train;
+static trm_model_config train_model;
+static trm_train_config train_config;
 
 /* The presets' names as help text, which the library's table of recipes knows. */
-static const char *preset_help(void) {
+static const char *train_preset_help(void) {
   static char text[512];
   int used = snprintf(text, sizeof text, "named recipe, other options change it:");
   for (size_t i = 0; i < trm_presets() && used < (int)sizeof text; i++)
@@ -28,8 +28,8 @@ static const char *preset_help(void) {
   return text;
 }
 
-static size_t tables(cli_table t[CLI_TABLES]) {
-  static trm_option own[] = {
+static size_t train_tables(cli_table t[CLI_TABLES]) {
+  static trm_option options[] = {
       {.name = "preset",
        .type = TRM_OPT_STRING,
        FIELD(preset),
@@ -47,19 +47,19 @@ static size_t tables(cli_table t[CLI_TABLES]) {
       CLI_JSON_OPTION(.help = "print the summary as one JSON object"),
       CLI_QUIET_OPTION,
   };
-  own[0].help = preset_help();
-  t[0] = (cli_table){own, sizeof own / sizeof *own, &opt};
+  options[0].help = train_preset_help();
+  t[0] = (cli_table){options, sizeof options / sizeof *options, &opt};
   t[1].items = trm_train_options(&t[1].count);
-  t[1].config = &train;
+  t[1].config = &train_config;
   t[2].items = trm_model_options(&t[2].count);
-  t[2].config = &model;
+  t[2].config = &train_model;
   return 3;
 }
 
 /* -- what to train ------------------------------------------------------------------------------------------------- */
 
 /* The last preset for this kind of puzzle and number of cells: the table ends with those for CPUs. */
-static const char *fitting_preset(const trm_dataset_info *data) {
+static const char *train_fitting_preset(const trm_dataset_info *data) {
   const char *fitting = NULL, *word = cli_task_word(data->task.kind);
   for (size_t i = 0; i < trm_presets(); i++) {
     trm_model_config m;
@@ -72,16 +72,16 @@ static const char *fitting_preset(const trm_dataset_info *data) {
 }
 
 /* Without --preset: the recipe that fits the data, and for unknown tasks a small one without augmentation. */
-static int choose_preset(const cli_command *self, const char *path) {
+static int train_choose_preset(const cli_command *self, const char *path) {
   trm_dataset *dataset = NULL;
   trm_error error = {0};
   char text[96];
   if (trm_dataset_open(&dataset, path, "train", NULL, &error)) return cli_error(self, &error);
   trm_dataset_info info = trm_dataset_describe(dataset);
   trm_dataset_close(&dataset);
-  const char *name = fitting_preset(&info);
-  if (trm_preset_apply(name ? name : "sudoku-6x6", &model, &train, &error)) return cli_error(self, &error);
-  if (!name) train.augment = 0;
+  const char *name = train_fitting_preset(&info);
+  if (trm_preset_apply(name ? name : "sudoku-6x6", &train_model, &train_config, &error)) return cli_error(self, &error);
+  if (!name) train_config.augment = 0;
   (void)snprintf(opt.preset, sizeof opt.preset, "%s", name ? name : "");
   if (!opt.quiet)
     cli_note_ahead("%s: preset %s%s", cli_task_text(&info.task, text), name ? name : "sudoku-6x6",
@@ -90,7 +90,7 @@ static int choose_preset(const cli_command *self, const char *path) {
 }
 
 /* The value of --name among the arguments, wherever it stands; NULL when absent. */
-static const char *peek(int argc, char **argv, const char *name) {
+static const char *train_peek(int argc, char **argv, const char *name) {
   size_t length = strlen(name);
   for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
     if (strncmp(argv[i], name, length) != 0) continue;
@@ -101,21 +101,21 @@ static const char *peek(int argc, char **argv, const char *name) {
 }
 
 /* runs/PRESET-1, or the first number that is free. */
-static void choose_run(void) {
+static void train_choose_run(void) {
   struct stat info;
   for (int i = 1; i < 100000; i++) {
-    (void)snprintf(train.run, sizeof train.run, "runs/%s-%d", opt.preset[0] ? opt.preset : "run", i);
-    if (stat(train.run, &info) != 0) return;
+    (void)snprintf(train_config.run, sizeof train_config.run, "runs/%s-%d", opt.preset[0] ? opt.preset : "run", i);
+    if (stat(train_config.run, &info) != 0) return;
   }
 }
 
 /* The model's shape is fixed once a run has begun, and so is what its preset set. CLI_CONTINUE or a usage error. (Of
  * the training options the library says which may change.) */
-static int refuse_fixed_options(const cli_command *self, const cli_arguments *a) {
+static int train_refuse_fixed_options(const cli_command *self, const cli_arguments *a) {
   trm_error error = {.code = TRM_E_USAGE};
   for (size_t i = 0; i < a->givens; i++) {
     const cli_given *g = &a->given[i];
-    if (!g->option || (g->table->config != &model && strcmp(g->option->name, "preset") != 0)) continue;
+    if (!g->option || (g->table->config != &train_model && strcmp(g->option->name, "preset") != 0)) continue;
     (void)snprintf(error.where, sizeof error.where, "%s", g->option->name);
     (void)snprintf(error.message, sizeof error.message, "cannot change when a run is resumed");
     return cli_error(self, &error);
@@ -124,23 +124,24 @@ static int refuse_fixed_options(const cli_command *self, const cli_arguments *a)
 }
 
 /* Arguments are read twice: what they set must win over the preset, and without --preset the data decides on it. */
-static int configure(const cli_command *self, int argc, char **argv, cli_arguments *a) {
+static int train_configure(const cli_command *self, int argc, char **argv, cli_arguments *a) {
   trm_error error = {0};
-  const char *preset = peek(argc, argv, "--preset");
+  const char *preset = train_peek(argc, argv, "--preset");
   cli_defaults(self);
-  if (preset && trm_preset_apply(preset, &model, &train, &error)) return cli_error(self, &error);
+  if (preset && trm_preset_apply(preset, &train_model, &train_config, &error)) return cli_error(self, &error);
   int code = cli_parse(self, argc, argv, a);
   if (code == CLI_CONTINUE) code = cli_expect(self, a, 0, opt.resume[0] ? 0 : 1, "a dataset");
-  if (code == CLI_CONTINUE && opt.resume[0]) return refuse_fixed_options(self, a);
+  if (code == CLI_CONTINUE && opt.resume[0]) return train_refuse_fixed_options(self, a);
   if (code != CLI_CONTINUE) return code;
-  if (a->positionals && train.data[0]) return cli_usage(self, "%s: --data names a dataset already", a->positional[0]);
-  char data[sizeof train.data];
+  if (a->positionals && train_config.data[0])
+    return cli_usage(self, "%s: --data names a dataset already", a->positional[0]);
+  char data[sizeof train_config.data];
   if (a->positionals && strlen(a->positional[0]) >= sizeof data)
     return cli_bad_input(self, "the dataset's path is too long");
-  (void)snprintf(data, sizeof data, "%s", a->positionals ? a->positional[0] : train.data);
+  (void)snprintf(data, sizeof data, "%s", a->positionals ? a->positional[0] : train_config.data);
   if (!data[0]) return cli_usage(self, "expected a dataset; usage: trm %s %s", self->name, self->synopsis);
   if (!preset) {
-    code = choose_preset(self, data);
+    code = train_choose_preset(self, data);
     if (code != CLI_CONTINUE) return code;
     cli_arguments_free(a);
     char chosen[sizeof opt.preset];
@@ -149,9 +150,9 @@ static int configure(const cli_command *self, int argc, char **argv, cli_argumen
     if (code != CLI_CONTINUE) return code;
     (void)snprintf(opt.preset, sizeof opt.preset, "%s", chosen);
   }
-  (void)snprintf(train.data, sizeof train.data, "%s", data);
-  if (!train.run[0]) choose_run();
-  return cli_train_options(self, a, &model, &train);
+  (void)snprintf(train_config.data, sizeof train_config.data, "%s", data);
+  if (!train_config.run[0]) train_choose_run();
+  return cli_train_options(self, a, &train_model, &train_config);
 }
 
 /* -- while it runs ------------------------------------------------------------------------------------------------- */
@@ -161,33 +162,33 @@ typedef struct watch {
   int64_t step;
 } watch;
 
-static const char *number(double value, int digits, char text[32]) {
+static const char *train_number(double value, int digits, char text[32]) {
   if (isfinite(value)) (void)snprintf(text, 32, "%.*f", digits, value);
   else (void)strcpy(text, "-");
   return text;
 }
 
-static void print_evaluation(const trm_train_progress *p) {
+static void train_print_evaluation(const trm_train_progress *p) {
   char a[32], b[32], c[32];
   cli_note("step %lld: validation exact %s, tokens %s; best %s at step %lld", (long long)p->step,
            cli_percent(p->valid_exact, a), cli_percent(p->valid_token, b), cli_percent(p->best_exact, c),
            (long long)p->best_step);
 }
 
-static int on_step(void *context, const trm_train_progress *p) {
+static int train_on_step(void *context, const trm_train_progress *p) {
   watch *w = context;
   char line[200], loss[32], exact[32], steps[32], rate[32], left[32];
   w->step = p->step;
-  if (p->evaluated && !w->line.quiet) print_evaluation(p);
+  if (p->evaluated && !w->line.quiet) train_print_evaluation(p);
   if (cli_progress_due(&w->line) || (w->line.live && p->step == p->steps)) {
     (void)snprintf(line, sizeof line, "step %lld/%lld  loss %s  exact %s  halt %s  %s ex/s  %s left",
-                   (long long)p->step, (long long)p->steps, number(p->loss, 3, loss),
-                   cli_percent(p->exact_accuracy, exact), number(p->mean_steps, 1, steps),
-                   number(p->examples_per_second,
-                          p->examples_per_second < 10    ? 2
-                          : p->examples_per_second < 100 ? 1
-                                                         : 0,
-                          rate),
+                   (long long)p->step, (long long)p->steps, train_number(p->loss, 3, loss),
+                   cli_percent(p->exact_accuracy, exact), train_number(p->mean_steps, 1, steps),
+                   train_number(p->examples_per_second,
+                                p->examples_per_second < 10    ? 2
+                                : p->examples_per_second < 100 ? 1
+                                                               : 0,
+                                rate),
                    cli_duration(p->seconds_left, left));
     cli_progress_show(&w->line, line);
   }
@@ -196,7 +197,7 @@ static int on_step(void *context, const trm_train_progress *p) {
 
 /* -- afterwards ---------------------------------------------------------------------------------------------------- */
 
-static void print_json(const trm_train_result *r, const char *run, int stopped) {
+static void train_print_json(const trm_train_result *r, const char *run, int stopped) {
   cli_json_print(json_pack("{s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "run",
                            cli_path(run), "step", (json_int_t)r->step, "updates", (json_int_t)r->updates, "stopped",
                            stopped, "best_exact", cli_real(r->best_exact), "best_step",
@@ -209,9 +210,9 @@ static void print_json(const trm_train_result *r, const char *run, int stopped) 
                  0);
 }
 
-static void print_text(const trm_train_result *r, const char *run, int stopped) {
+static void train_print(const trm_train_result *r, const char *run, int stopped) {
   char a[32], b[32], c[32];
-  const char *data = train.valid[0] ? train.valid : train.data[0] ? train.data : "DATA";
+  const char *data = train_config.valid[0] ? train_config.valid : train_config.data[0] ? train_config.data : "DATA";
   printf("%s after %s steps",
          !r->updates ? "already finished"
          : stopped   ? "stopped and saved"
@@ -232,19 +233,20 @@ static void print_text(const trm_train_result *r, const char *run, int stopped) 
   printf("  trm plot %s -o curves.svg\n", run);
   if (stopped) return;
   printf("  trm train --resume %s --steps %lld", run, 2 * (long long)r->step);
-  if (train.lr_min_ratio < 1) printf(" --schedule-steps %lld", 2 * (long long)r->step); /* else at the least rate */
+  if (train_config.lr_min_ratio < 1)
+    printf(" --schedule-steps %lld", 2 * (long long)r->step); /* else at the least rate */
   printf("\n");
 }
 
-static int conclude(const cli_command *self, trm_status status, const trm_error *error, const trm_train_result *r,
-                    const char *run) {
+static int train_conclude(const cli_command *self, trm_status status, const trm_error *error, const trm_train_result *r,
+                          const char *run) {
   if (status && status != TRM_E_STOPPED) return cli_error(self, error);
-  (opt.json ? print_json : print_text)(r, run, status == TRM_E_STOPPED);
+  (opt.json ? train_print_json : train_print)(r, run, status == TRM_E_STOPPED);
   return CLI_OK;
 }
 
 /* The options given beside --resume, as names and texts. */
-static size_t overrides(const cli_arguments *a, const char **names_and_texts) {
+static size_t train_overrides(const cli_arguments *a, const char **names_and_texts) {
   size_t count = 0;
   for (size_t i = 0; i < a->givens; i++) {
     const cli_given *g = &a->given[i];
@@ -259,36 +261,36 @@ static size_t overrides(const cli_arguments *a, const char **names_and_texts) {
   return count;
 }
 
-static int resume(const cli_command *self, trm_runtime *runtime, const cli_arguments *a, watch *w) {
+static int train_resume(const cli_command *self, trm_runtime *runtime, const cli_arguments *a, watch *w) {
   trm_error error = {0};
   trm_train_result result = {0};
   const char **changes = cli_alloc(2 * a->givens + 1, sizeof *changes);
-  size_t count = overrides(a, changes);
-  trm_status status = trm_train_resume(runtime, opt.resume, changes, count, on_step, w, &result, &error);
+  size_t count = train_overrides(a, changes);
+  trm_status status = trm_train_resume(runtime, opt.resume, changes, count, train_on_step, w, &result, &error);
   cli_progress_clear(&w->line);
   for (size_t i = 0; i < count; i++) free((char *)(uintptr_t)changes[2 * i + 1]);
   free(changes);
-  return conclude(self, status, &error, &result, opt.resume);
+  return train_conclude(self, status, &error, &result, opt.resume);
 }
 
-static int start(const cli_command *self, trm_runtime *runtime, watch *w) {
+static int train_start(const cli_command *self, trm_runtime *runtime, watch *w) {
   trm_error error = {0};
   trm_train_result result = {0};
-  if (!w->line.quiet) cli_note_ahead("run %s, data %s", train.run, train.data);
-  trm_status status = trm_train_start(runtime, &model, &train, on_step, w, &result, &error);
+  if (!w->line.quiet) cli_note_ahead("run %s, data %s", train_config.run, train_config.data);
+  trm_status status = trm_train_start(runtime, &train_model, &train_config, train_on_step, w, &result, &error);
   cli_progress_clear(&w->line);
-  return conclude(self, status, &error, &result, train.run);
+  return train_conclude(self, status, &error, &result, train_config.run);
 }
 
-static int run(const cli_command *self, int argc, char **argv) {
+static int train_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a = {0};
   trm_runtime *runtime = NULL;
-  int code = configure(self, argc, argv, &a);
+  int code = train_configure(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
   if (code == CLI_CONTINUE) {
     watch w = {.line = cli_progress_open(opt.quiet)};
     cli_catch_signals();
-    code = opt.resume[0] ? resume(self, runtime, &a, &w) : start(self, runtime, &w);
+    code = opt.resume[0] ? train_resume(self, runtime, &a, &w) : train_start(self, runtime, &w);
   }
   trm_runtime_close(&runtime);
   cli_arguments_free(&a);
@@ -318,6 +320,6 @@ const cli_command cli_train = {
     .exits = "0\ttrained, or stopped by a signal and saved\n4\tfault: no memory, training diverged (the last good "
              "checkpoint "
              "is named and untouched), or a defect of trm\n",
-    .tables = tables,
-    .run = run,
+    .tables = train_tables,
+    .run = train_run,
 };

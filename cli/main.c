@@ -1,4 +1,5 @@
-/* trm: the program. Dispatches to a subcommand and makes sure that what was printed arrived. */
+/* trm: the program. Dispatches to a subcommand and makes sure that what was printed arrived. It never calls setlocale,
+ * so what it prints has decimal points everywhere. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -6,11 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
-
-const cli_command *const cli_commands[] = {
-    &cli_data_make, &cli_data_import, &cli_data_info, &cli_data_check, &cli_train,  &cli_eval, &cli_solve,
-    &cli_info,      &cli_quantize,    &cli_convert,   &cli_plot,       &cli_doctor, NULL};
+#include "base/text/nearest.h"
+#include "cli/commands.h"
 
 /* A closed standard stream must not become the next file that is opened. The substitutes fail on use. */
 static void guard_streams(void) {
@@ -18,39 +16,40 @@ static void guard_streams(void) {
     if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd) _exit(CLI_FAULT);
 }
 
-/* The command whose name is the first words of argv; *used: how many. */
-static const cli_command *find(int argc, char **argv, int *used) {
-  for (const cli_command *const *c = cli_commands; *c; c++) {
-    const char *space = strchr((*c)->name, ' ');
-    size_t first = space ? (size_t)(space - (*c)->name) : strlen((*c)->name);
-    if (strlen(argv[0]) != first || strncmp(argv[0], (*c)->name, first) != 0) continue;
-    if (space && (argc < 2 || strcmp(argv[1], space + 1) != 0)) continue;
-    *used = space ? 2 : 1;
-    return *c;
-  }
-  return NULL;
-}
-
 static int is_help(const char *word) {
   return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
 }
 
-static int unknown(const char *prefix, const char *word, const char *const *names) {
-  const char *nearest = cli_nearest(names, word);
-  if (nearest) cli_note("trm: %s%s: unknown command; did you mean %s%s?", prefix, word, prefix, nearest);
-  else cli_note("trm: %s%s: unknown command; 'trm --help' lists them", prefix, word);
+/* word stands where a command of the group was expected ("": of all). */
+static int refuse_command(const char *group, const char *word) {
+  trm__nearest nearest = trm__nearest_to(word);
+  const char *space = *group ? " " : "";
+  for (const cli_command *const *c = cli_commands; *c; c++) {
+    const char *tail = cli_command_tail(*c, group);
+    if (tail) trm__nearest_offer(&nearest, tail, strcspn(tail, " "));
+  }
+  trm__nearest_offer(&nearest, "help", 4);
+  if (nearest.name[0])
+    cli_note("trm: %s%s%s: unknown command; did you mean %s%s%s?", group, space, word, group, space, nearest.name);
+  else cli_note("trm: %s%s%s: unknown command; 'trm%s%s --help' lists them", group, space, word, space, group);
   return CLI_USAGE;
 }
 
+/* trm data alone, with a word that is none of its commands, or with help. */
 static int run_data(int argc, char **argv) {
-  static const char *const names[] = {"make", "import", "info", "check", NULL};
-  if (argc < 2) {
-    cli_note("trm data: expected make, import, info or check; 'trm data --help' says more");
-    return CLI_USAGE;
+  if (argc >= 2 && !is_help(argv[1])) return refuse_command("data", argv[1]);
+  if (argc >= 2) {
+    cli_print_data_overview(stdout);
+    return CLI_OK;
   }
-  if (!is_help(argv[1])) return unknown("data ", argv[1], names);
-  cli_print_data_overview(stdout);
-  return CLI_OK;
+  char names[200] = "";
+  for (const cli_command *const *c = cli_commands; *c; c++) {
+    const char *tail = cli_command_tail(*c, "data"), *next = c[1] ? cli_command_tail(c[1], "data") : NULL;
+    size_t used = strlen(names);
+    if (tail) (void)snprintf(names + used, sizeof names - used, "%s%s", used ? next ? ", " : " or " : "", tail);
+  }
+  cli_note("trm data: expected %s; 'trm data --help' says more", names);
+  return CLI_USAGE;
 }
 
 /* trm help [COMMAND], and trm help --man PAGE for those who build the man pages. */
@@ -67,19 +66,18 @@ static int run_help(int argc, char **argv) {
     cli_print_overview(stdout);
     return CLI_OK;
   }
-  const cli_command *command = find(argc - 1, argv + 1, &used);
-  if (command) cli_print_help(command, stdout);
-  else if (!strcmp(argv[1], "data"))
-    return argc > 2 ? run_data(argc - 1, argv + 1) : (cli_print_data_overview(stdout), CLI_OK);
-  else {
-    cli_note("trm help: %s: unknown command; 'trm --help' lists them", argv[1]);
-    return CLI_USAGE;
+  const cli_command *command = cli_command_find(argc - 1, argv + 1, &used);
+  if (command) {
+    cli_print_help(command, stdout);
+    return CLI_OK;
   }
+  if (strcmp(argv[1], "data") != 0) return refuse_command("", argv[1]);
+  if (argc > 2) return run_data(argc - 1, argv + 1);
+  cli_print_data_overview(stdout);
   return CLI_OK;
 }
 
-static int run(int argc, char **argv) {
-  static const char *const names[] = {"data", "train", "eval", "solve", "info", "plot", "doctor", "help", NULL};
+static int run_program(int argc, char **argv) {
   int used;
   if (argc < 1) {
     cli_print_overview(stderr);
@@ -90,19 +88,19 @@ static int run(int argc, char **argv) {
     return CLI_OK;
   }
   if (is_help(argv[0])) return run_help(argc, argv);
-  const cli_command *command = find(argc, argv, &used);
+  const cli_command *command = cli_command_find(argc, argv, &used);
   if (command) return command->run(command, argc - used, argv + used);
   if (!strcmp(argv[0], "data")) return run_data(argc, argv);
   if (argv[0][0] == '-') {
     cli_note("trm: %s: unknown option; 'trm --help' lists the commands", argv[0]);
     return CLI_USAGE;
   }
-  return unknown("", argv[0], names);
+  return refuse_command("", argv[0]);
 }
 
 int main(int argc, char **argv) {
   guard_streams();
   (void)signal(SIGPIPE, SIG_IGN);
   (void)signal(SIGXFSZ, SIG_IGN); /* over the file size limit, writes fail with a message instead */
-  return cli_finish(run(argc - 1, argv + 1));
+  return cli_finish(run_program(argc - 1, argv + 1));
 }

@@ -15,7 +15,7 @@
 enum { FOLDERS = 3, PATH = 1100 };
 
 /* The program's own folder; "" when it is unknown. */
-static void program_folder(char folder[PATH]) {
+static void models_program_folder(char folder[PATH]) {
   ssize_t length = readlink("/proc/self/exe", folder, PATH - 1);
   folder[length > 0 ? length : 0] = 0;
   char *slash = strrchr(folder, '/');
@@ -23,7 +23,7 @@ static void program_folder(char folder[PATH]) {
 }
 
 /* The source tree of the build folder that the program lies in, from CMake's own notes; "" for an installed program. */
-static void source_folder(const char *program, char folder[PATH]) {
+static void models_source_folder(const char *program, char folder[PATH]) {
   static const char key[] = "CMAKE_HOME_DIRECTORY:INTERNAL=";
   char line[PATH + sizeof key];
   folder[0] = 0;
@@ -35,20 +35,20 @@ static void source_folder(const char *program, char folder[PATH]) {
   if (file) (void)fclose(file);
 }
 
-static size_t model_folders(char folders[FOLDERS][PATH + 32]) {
+static size_t models_folders(char folders[FOLDERS][PATH + 32]) {
   char program[PATH], source[PATH];
   const char *named = getenv("TRM_MODELS");
   size_t count = 0;
   if (named && *named) (void)snprintf(folders[count++], PATH + 32, "%s", named);
-  program_folder(program);
+  models_program_folder(program);
   if (!program[0]) return count;
   (void)snprintf(folders[count++], PATH + 32, "%s/../share/trm/models", program);
-  source_folder(program, source);
+  models_source_folder(program, source);
   if (source[0]) (void)snprintf(folders[count++], PATH + 32, "%s/models", source);
   return count;
 }
 
-static int open_fitting(const char *file, char path[PATH], size_t cells, trm_model **model) {
+static int models_open_fitting(const char *file, char path[PATH], size_t cells, trm_model **model) {
   if (access(file, R_OK) != 0 || trm_model_open(model, file, NULL)) return 0;
   if ((size_t)trm_model_get_config(*model)->seq_len != cells) trm_model_close(model);
   if (*model) (void)snprintf(path, PATH, "%.1099s", file);
@@ -56,26 +56,27 @@ static int open_fitting(const char *file, char path[PATH], size_t cells, trm_mod
 }
 
 /* The first model in the folder for so many cells; *seen: how many files there are. */
-static int search_folder(const char *folder, char path[PATH], size_t cells, trm_model **model, size_t *seen) {
+static int models_search(const char *folder, char path[PATH], size_t cells, trm_model **model, size_t *seen) {
   char pattern[PATH + 64];
   glob_t found;
   (void)snprintf(pattern, sizeof pattern, "%.1130s/%s", folder, SUDOKU_MODEL);
-  if (cells == SUDOKU_CELLS && open_fitting(pattern, path, cells, model)) return 1;
+  if (cells == SUDOKU_CELLS && models_open_fitting(pattern, path, cells, model)) return 1;
   (void)snprintf(pattern, sizeof pattern, "%.1130s/*.safetensors", folder);
   memset(&found, 0, sizeof found);
   if (glob(pattern, 0, NULL, &found) == 0) {
     *seen += found.gl_pathc;
-    for (size_t i = 0; i < found.gl_pathc && !*model; i++) (void)open_fitting(found.gl_pathv[i], path, cells, model);
+    for (size_t i = 0; i < found.gl_pathc && !*model; i++)
+      (void)models_open_fitting(found.gl_pathv[i], path, cells, model);
   }
   globfree(&found);
   return *model != NULL;
 }
 
-static int open_installed(const cli_command *command, char path[PATH], size_t cells, trm_model **model) {
+static int models_open_installed(const cli_command *command, char path[PATH], size_t cells, trm_model **model) {
   char folders[FOLDERS][PATH + 32], places[4 * PATH] = "";
-  size_t count = model_folders(folders), seen = 0;
+  size_t count = models_folders(folders), seen = 0;
   for (size_t i = 0; i < count; i++) {
-    if (search_folder(folders[i], path, cells, model, &seen)) return CLI_CONTINUE;
+    if (models_search(folders[i], path, cells, model, &seen)) return CLI_CONTINUE;
     size_t used = strlen(places);
     (void)snprintf(places + used, sizeof places - used, "%s%s", i ? ", " : "", folders[i]);
   }
@@ -91,7 +92,7 @@ static int open_installed(const cli_command *command, char path[PATH], size_t ce
 
 int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model) {
   trm_error error = {0};
-  if (!path[0]) return open_installed(command, path, cells ? cells : SUDOKU_CELLS, model);
+  if (!path[0]) return models_open_installed(command, path, cells ? cells : SUDOKU_CELLS, model);
   static const char *const names[] = {"best.safetensors", "last.safetensors"};
   for (size_t i = 0; i < 2; i++) { /* a run directory stands for its best model */
     char file[1200];
@@ -105,7 +106,7 @@ int cli_model_open(const cli_command *command, char path[1100], size_t cells, tr
 
 /* Whether a file may be written at path: asked before anything is read, computed or said. A link counts as what exists
  * here, wherever it leads. CLI_CONTINUE or an exit code. */
-static int may_write(const cli_command *self, const char *path, int force) {
+static int models_may_write(const cli_command *self, const char *path, int force) {
   struct stat info;
   char folder[1100];
   if (lstat(path, &info) == 0 && !force) return cli_usage(self, "%s exists; --force replaces it", path);
@@ -127,7 +128,7 @@ int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a model file");
   if (code == CLI_CONTINUE && !out[0]) code = cli_usage(self, "no file to write; give -o FILE");
-  if (code == CLI_CONTINUE) code = may_write(self, out, *force);
+  if (code == CLI_CONTINUE) code = models_may_write(self, out, *force);
   if (code == CLI_CONTINUE) {
     (void)snprintf(path, sizeof path, "%s", a.positional[0]);
     code = cli_model_open(self, path, 0, &model);

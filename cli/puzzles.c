@@ -11,7 +11,7 @@
 
 /* -- texts --------------------------------------------------------------------------------------------------------- */
 
-static int read_stream(const cli_command *command, FILE *file, cli_text *text) {
+static int puzzles_read_stream(const cli_command *command, FILE *file, cli_text *text) {
   size_t room = 0, got;
   do {
     if (text->size + 65536 > room) text->data = cli_grow(text->data, room = 2 * room + 65536, 1);
@@ -25,36 +25,36 @@ static int read_stream(const cli_command *command, FILE *file, cli_text *text) {
   return CLI_CONTINUE;
 }
 
-static int read_file(const cli_command *command, const char *path, cli_text *text) {
+static int puzzles_read_file(const cli_command *command, const char *path, cli_text *text) {
   FILE *file = fopen(path, "rb");
   if (!file) return cli_bad_input(command, "%s: cannot open: %s", path, strerror(errno));
   text->where = cli_copy_text(path, strlen(path));
   text->is_file = 1;
-  int code = read_stream(command, file, text);
+  int code = puzzles_read_stream(command, file, text);
   (void)fclose(file);
   return code;
 }
 
 /* A word that looks like a path: a slash, or an ending of a few small letters. */
-static int looks_like_path(const char *word) {
+static int puzzles_is_path(const char *word) {
   const char *dot = strrchr(word, '.');
   if (strchr(word, '/')) return 1;
   if (!dot || dot == word || strlen(dot) < 3 || strlen(dot) > 6) return 0;
   return strspn(dot + 1, "abcdefghijklmnopqrstuvwxyz") == strlen(dot + 1);
 }
 
-static int read_word(const cli_command *command, const char *word, size_t number, cli_text *text) {
+static int puzzles_read_word(const cli_command *command, const char *word, size_t number, cli_text *text) {
   struct stat info;
   if (!strcmp(word, "-")) {
     text->where = cli_copy_text("standard input", 14);
     text->is_file = 1;
-    return read_stream(command, stdin, text);
+    return puzzles_read_stream(command, stdin, text);
   }
   if (stat(word, &info) == 0) {
     if (S_ISDIR(info.st_mode)) return cli_bad_input(command, "%s: is a directory, expected a file of puzzles", word);
-    return read_file(command, word, text);
+    return puzzles_read_file(command, word, text);
   }
-  if (looks_like_path(word)) return cli_bad_input(command, "%s: cannot open: %s", word, strerror(errno));
+  if (puzzles_is_path(word)) return cli_bad_input(command, "%s: cannot open: %s", word, strerror(errno));
   char where[40];
   (void)snprintf(where, sizeof where, "argument %zu", number);
   text->where = cli_copy_text(where, strlen(where));
@@ -72,7 +72,7 @@ int cli_puzzles_read(const cli_command *command, const char *const *words, size_
   puzzles->texts = count ? count : 1;
   puzzles->text = cli_alloc(puzzles->texts, sizeof *puzzles->text);
   for (size_t i = 0; i < puzzles->texts; i++) {
-    int code = read_word(command, words[i], i + 1, &puzzles->text[i]);
+    int code = puzzles_read_word(command, words[i], i + 1, &puzzles->text[i]);
     if (code != CLI_CONTINUE) return code;
   }
   return CLI_CONTINUE;
@@ -93,7 +93,7 @@ void cli_puzzles_close(cli_puzzles *puzzles) {
 /* -- lines --------------------------------------------------------------------------------------------------------- */
 
 /* The line at *at without its end; *at moves behind it. */
-static const char *next_line(const cli_text *text, size_t *at, size_t *length) {
+static const char *puzzles_next_line(const cli_text *text, size_t *at, size_t *length) {
   const char *line = text->data + *at, *end = memchr(line, '\n', text->size - *at);
   *length = end ? (size_t)(end - line) : text->size - *at;
   *at += *length + (end != NULL);
@@ -101,7 +101,7 @@ static const char *next_line(const cli_text *text, size_t *at, size_t *length) {
   return line;
 }
 
-static int is_empty(const char *line, size_t length) {
+static int puzzles_is_empty(const char *line, size_t length) {
   for (size_t i = 0; i < length; i++)
     if (line[i] != ' ' && line[i] != '\t') return 0;
   return 1;
@@ -112,9 +112,9 @@ size_t cli_puzzles_cells(const cli_puzzles *puzzles) {
   if (!puzzles->texts) return 0;
   const cli_text *text = &puzzles->text[0];
   while (at < text->size) {
-    const char *line = next_line(text, &at, &length);
+    const char *line = puzzles_next_line(text, &at, &length);
     size_t cells = 0;
-    if (is_empty(line, length) && total) break;
+    if (puzzles_is_empty(line, length) && total) break;
     for (size_t i = 0; i < length; i++) cells += !memchr(" \t|-+=,", line[i], 7);
     if (!best) best = cells; /* a whole puzzle on the first line */
     total += cells;
@@ -125,7 +125,7 @@ size_t cli_puzzles_cells(const cli_puzzles *puzzles) {
 /* -- parsing ------------------------------------------------------------------------------------------------------- */
 
 /* Where in its file the library's "line 2, column 5" of one puzzle lies. */
-static void place(char *where, size_t size, const cli_text *text, size_t first_line, const trm_error *error) {
+static void puzzles_place(char *where, size_t size, const cli_text *text, size_t first_line, const trm_error *error) {
   unsigned long line, column;
   if (sscanf(error->where, "line %lu, column %lu", &line, &column) == 2) {
     if (text->is_file) (void)snprintf(where, size, "%s:%zu:%lu", text->where, first_line + line - 1, column);
@@ -137,8 +137,8 @@ static void place(char *where, size_t size, const cli_text *text, size_t first_l
   }
 }
 
-static int add(const cli_command *command, const trm_task *task, cli_puzzles *puzzles, const cli_text *text,
-               const char *data, size_t length, size_t line) {
+static int puzzles_add(const cli_command *command, const trm_task *task, cli_puzzles *puzzles, const cli_text *text,
+                       const char *data, size_t length, size_t line) {
   size_t S = (size_t)task->width * (size_t)task->height, n = puzzles->count;
   trm_error error = {0};
   if ((n & (n - 1)) == 0) { /* room doubles */
@@ -149,7 +149,7 @@ static int add(const cli_command *command, const trm_task *task, cli_puzzles *pu
   char where[700];
   int32_t *tokens = puzzles->tokens + n * S;
   int parsed = !trm_task_parse(task, data, length, tokens, &error);
-  place(where, sizeof where, text, line, &error);
+  puzzles_place(where, sizeof where, text, line, &error);
   if (!parsed) return cli_bad_input(command, "%s: %s", where, error.message);
   if (trm_task_check_question(task, tokens, &error))
     return cli_bad_input(command, "%s, %s: %s", where, error.where, error.message);
@@ -159,49 +159,53 @@ static int add(const cli_command *command, const trm_task *task, cli_puzzles *pu
 }
 
 /* 1 when one line alone is a puzzle. */
-static int line_is_puzzle(const trm_task *task, const char *line, size_t length) {
+static int puzzles_is_line(const trm_task *task, const char *line, size_t length) {
   int32_t *tokens = cli_alloc((size_t)task->width * (size_t)task->height, sizeof *tokens);
   int whole = !trm_task_parse(task, line, length, tokens, NULL);
   free(tokens);
   return whole;
 }
 
-static int parse_lines(const cli_command *command, const trm_task *task, cli_puzzles *puzzles, const cli_text *text) {
+static int puzzles_parse_lines(const cli_command *command, const trm_task *task, cli_puzzles *puzzles,
+                               const cli_text *text) {
   size_t length, number = 1;
   for (size_t at = 0; at < text->size; number++) {
-    const char *line = next_line(text, &at, &length);
-    if (!length || (task->kind == TRM_TASK_SUDOKU && is_empty(line, length))) continue;
-    int code = add(command, task, puzzles, text, line, length, number);
+    const char *line = puzzles_next_line(text, &at, &length);
+    if (!length || (task->kind == TRM_TASK_SUDOKU && puzzles_is_empty(line, length))) continue;
+    int code = puzzles_add(command, task, puzzles, text, line, length, number);
     if (code != CLI_CONTINUE) return code;
   }
   return CLI_CONTINUE;
 }
 
-static int parse_grids(const cli_command *command, const trm_task *task, cli_puzzles *puzzles, const cli_text *text) {
+static int puzzles_parse_grids(const cli_command *command, const trm_task *task, cli_puzzles *puzzles,
+                               const cli_text *text) {
   size_t length, number = 1;
   for (size_t at = 0; at < text->size;) {
     size_t begin = at, first = number, size = 0;
     while (at < text->size) {
-      const char *line = next_line(text, &at, &length);
+      const char *line = puzzles_next_line(text, &at, &length);
       number++;
       if (!length) break;
       size = (size_t)(line - text->data) + length - begin;
     }
     if (!size) continue;
-    int code = add(command, task, puzzles, text, text->data + begin, size, first);
+    int code = puzzles_add(command, task, puzzles, text, text->data + begin, size, first);
     if (code != CLI_CONTINUE) return code;
   }
   return CLI_CONTINUE;
 }
 
-static int parse_text(const cli_command *command, const trm_task *task, cli_puzzles *puzzles, const cli_text *text) {
+static int puzzles_parse_text(const cli_command *command, const trm_task *task, cli_puzzles *puzzles,
+                              const cli_text *text) {
   size_t at = 0, length = 0, before = puzzles->count;
   const char *line = "";
-  while (at < text->size && !length) line = next_line(text, &at, &length);
-  int many = task->height == 1 || line_is_puzzle(task, line, length);
+  while (at < text->size && !length) line = puzzles_next_line(text, &at, &length);
+  int many = task->height == 1 || puzzles_is_line(task, line, length);
   /* A first line much too long for a row was meant as a whole puzzle: say what is wrong with it as such. */
   if (length > 3 * (size_t)task->width + 8) many = 1;
-  int code = many ? parse_lines(command, task, puzzles, text) : parse_grids(command, task, puzzles, text);
+  int code =
+      many ? puzzles_parse_lines(command, task, puzzles, text) : puzzles_parse_grids(command, task, puzzles, text);
   if (code != CLI_CONTINUE) return code;
   if (puzzles->count == before)
     return cli_bad_input(command, "%s: no puzzle in it, expected %d x %d cells", text->where, task->width,
@@ -209,13 +213,14 @@ static int parse_text(const cli_command *command, const trm_task *task, cli_puzz
   return CLI_CONTINUE;
 }
 
-static int has_ending(const char *path, const char *ending) {
+static int puzzles_has_ending(const char *path, const char *ending) {
   size_t length = strlen(path), n = strlen(ending);
   return length > n && !strcmp(path + length - n, ending);
 }
 
 /* The questions of a .csv or .jsonl file. */
-static int parse_table(const cli_command *command, const trm_task *task, cli_puzzles *puzzles, const cli_text *text) {
+static int puzzles_parse_table(const cli_command *command, const trm_task *task, cli_puzzles *puzzles,
+                               const cli_text *text) {
   trm_dataset *dataset = NULL;
   trm_error error = {0};
   size_t S = (size_t)task->width * (size_t)task->height;
@@ -242,8 +247,9 @@ static int parse_table(const cli_command *command, const trm_task *task, cli_puz
 int cli_puzzles_parse(const cli_command *command, const trm_task *task, cli_puzzles *puzzles) {
   for (size_t i = 0; i < puzzles->texts; i++) {
     const cli_text *text = &puzzles->text[i];
-    int table = text->is_file && (has_ending(text->where, ".csv") || has_ending(text->where, ".jsonl"));
-    int code = table ? parse_table(command, task, puzzles, text) : parse_text(command, task, puzzles, text);
+    int table = text->is_file && (puzzles_has_ending(text->where, ".csv") || puzzles_has_ending(text->where, ".jsonl"));
+    int code =
+        table ? puzzles_parse_table(command, task, puzzles, text) : puzzles_parse_text(command, task, puzzles, text);
     if (code != CLI_CONTINUE) return code;
   }
   return CLI_CONTINUE;

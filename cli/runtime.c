@@ -1,41 +1,40 @@
-/* The machine as the user wants it used: threads and kernels from options and environment, log lines to standard error,
- * and signals. */
-#include <signal.h>
+/* The machine as the user wants it used: threads, device and kernels from options and environment; the library's log.
+ */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
-static const cli_command *logging;
-static int only_warnings;
+static const cli_command *runtime_user;
+static int runtime_warns_only;
 
 /* What cli_note_ahead was given and has not appeared yet: lines. */
-static char ahead[4096];
+static char runtime_ahead[4096];
 
 void cli_note_ahead(const char *format, ...) {
-  size_t used = strlen(ahead);
+  size_t used = strlen(runtime_ahead);
   va_list arguments;
   va_start(arguments, format);
-  (void)vsnprintf(ahead + used, sizeof ahead - used - 1, format, arguments);
+  (void)vsnprintf(runtime_ahead + used, sizeof runtime_ahead - used - 1, format, arguments);
   va_end(arguments);
-  (void)strcat(ahead, "\n");
+  (void)strcat(runtime_ahead, "\n");
 }
 
-static void show_ahead(void) {
-  for (char *line = ahead; *line;) {
+static void runtime_show_ahead(void) {
+  for (char *line = runtime_ahead; *line;) {
     size_t length = strcspn(line, "\n");
     cli_note("%.*s", (int)length, line);
     line += length + (line[length] == '\n');
   }
-  ahead[0] = 0;
+  runtime_ahead[0] = 0;
 }
 
-static void log_line(void *context, trm_log_level level, const char *line) {
+static void runtime_log(void *context, trm_log_level level, const char *line) {
   (void)context;
-  if (level == TRM_LOG_DEBUG || (only_warnings && level == TRM_LOG_INFO)) return;
-  if (level == TRM_LOG_INFO) show_ahead();
-  cli_note("%s%s%s%s", level <= TRM_LOG_WARN ? "trm " : "", level <= TRM_LOG_WARN ? logging->name : "",
+  if (level == TRM_LOG_DEBUG || (runtime_warns_only && level == TRM_LOG_INFO)) return;
+  if (level == TRM_LOG_INFO) runtime_show_ahead();
+  cli_note("%s%s%s%s", level <= TRM_LOG_WARN ? "trm " : "", level <= TRM_LOG_WARN ? runtime_user->name : "",
            level == TRM_LOG_ERROR  ? ": "
            : level == TRM_LOG_WARN ? ": warning: "
                                    : "",
@@ -63,37 +62,14 @@ int cli_runtime_open(const cli_command *command, trm_runtime **runtime, const ch
   const char *isa = getenv("TRM_ISA"), *usual = getenv("TRM_DEVICE");
   int from_environment = !device[0] && usual && *usual;
   if (from_environment) device = usual;
-  logging = command;
-  only_warnings = quiet;
+  runtime_user = command;
+  runtime_warns_only = quiet;
   config.threads = (int)threads;
   config.isa = isa && *isa ? isa : NULL;
   config.device = *device ? device : NULL;
-  config.log = log_line;
+  config.log = runtime_log;
   if (!trm_runtime_open(runtime, &config, &error)) return CLI_CONTINUE;
   if (config.isa && !strcmp(error.where, "isa")) (void)snprintf(error.where, sizeof error.where, "TRM_ISA");
   if (from_environment && !strcmp(error.where, "device")) (void)snprintf(error.where, sizeof error.where, "TRM_DEVICE");
   return cli_error(command, &error);
-}
-
-/* -- signals ------------------------------------------------------------------------------------------------------- */
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number) {
-  (void)number;
-  interrupted = 1;
-  (void)signal(SIGINT, SIG_DFL);
-  (void)signal(SIGTERM, SIG_DFL);
-}
-
-void cli_catch_signals(void) {
-  struct sigaction action = {.sa_handler = on_signal};
-  (void)sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
-  (void)sigaction(SIGINT, &action, NULL);
-  (void)sigaction(SIGTERM, &action, NULL);
-}
-
-int cli_interrupted(void) {
-  return interrupted;
 }

@@ -1,10 +1,13 @@
 # The CUDA toolkit: nvcc >= 12, its headers and libcudart_static. Sets TRM_CUDA_FOUND and trm_cuda_objects, one object a
-# .cu file below src/kernels/cuda. Custom commands rather than CMake's CUDA language: files differ in the architectures they are
-# for, the assembler's report is kept beside each object (tools/check_cuda_spills reads it), and a missing or broken
-# toolkit is one status line, not an error.
-set(TRM_CUDA AUTO CACHE STRING "kernels for NVIDIA GPUs: AUTO (when nvcc >= 12 is there), ON or OFF")
+# .cu file below src/kernels/cuda. Custom commands rather than CMake's CUDA language: files differ in the architectures
+# they are for, and the assembler's report is kept beside each object (tools/check_cuda_spills reads it). Only a build that
+# asks for CUDA has it: the kernels take many times as long to compile as everything else.
+option(TRM_CUDA "kernels for NVIDIA GPUs; needs nvcc >= 12" OFF)
+option(TRM_CUDA_LINES "line numbers in CUDA kernels, for compute-sanitizer; they name the source folder" OFF)
 set(TRM_CUDA_ARCHS "80;90" CACHE STRING "compute capabilities that kernels are compiled for; the last also as PTX")
-set_property(CACHE TRM_CUDA PROPERTY STRINGS AUTO ON OFF)
+if(TRM_CUDA STREQUAL "AUTO") # a build folder of version 0.1.0 may say so
+  set_property(CACHE TRM_CUDA PROPERTY VALUE OFF)
+endif()
 set(TRM_CUDA_FOUND OFF)
 set(trm_cuda_objects)
 set(trm_cuda_reports)
@@ -67,11 +70,18 @@ function(trm_cuda_compile source)
     list(GET TRM_CUDA_ARCHS -1 last)
     list(APPEND archs -gencode arch=compute_${last},code=compute_${last})
   endif()
+  list(TRANSFORM trm_prefix_map PREPEND -Xcompiler= OUTPUT_VARIABLE flags)
+  if(TRM_WERROR)
+    list(APPEND flags -Werror all-warnings -Xcompiler=-Werror)
+  endif()
+  if(TRM_CUDA_LINES)
+    list(APPEND flags -lineinfo)
+  endif()
   set(to ${CMAKE_BINARY_DIR}/cuda/${name})
   add_custom_command(OUTPUT ${to}.o BYPRODUCTS ${to}.ptxas
     COMMAND ${CMAKE_SOURCE_DIR}/tools/compile_cuda ${to}.ptxas ${TRM_NVCC} -c ${source} -o ${to}.o -MD -MF ${to}.d
-      -O3 -std=c++17 -lineinfo ${archs} -Xptxas -v -Werror all-warnings -Wno-deprecated-gpu-targets
-      -Xcompiler=-Wall,-Wextra,-Wshadow,-Werror,-fPIC,-fno-exceptions,-fno-threadsafe-statics,-fno-strict-aliasing
+      -O3 -std=c++17 ${flags} ${archs} -Xptxas -v -Wno-deprecated-gpu-targets
+      -Xcompiler=-Wall,-Wextra,-Wshadow,-fPIC,-fno-exceptions,-fno-threadsafe-statics,-fno-strict-aliasing
       -I${CMAKE_SOURCE_DIR}/src -I${CMAKE_SOURCE_DIR}/include
     DEPENDS ${source} ${CMAKE_SOURCE_DIR}/tools/compile_cuda DEPFILE ${to}.d
     COMMENT "Building CUDA object ${name}.o" VERBATIM)
@@ -79,19 +89,22 @@ function(trm_cuda_compile source)
   set(trm_cuda_reports ${trm_cuda_reports} ${to}.ptxas PARENT_SCOPE)
 endfunction()
 
-set(why "TRM_CUDA is OFF")
-if(TRM_CUDA STREQUAL "AUTO" AND (TRM_SANITIZE OR TRM_FUZZ))
-  set(why "TRM_CUDA is AUTO, and this build is for a sanitizer")
-elseif(TRM_CUDA STREQUAL "AUTO" AND CMAKE_CROSSCOMPILING)
-  set(why "TRM_CUDA is AUTO, and this is a cross build")
-elseif(TRM_CUDA)
-  trm_cuda_find(why)
-endif()
-if(why AND NOT TRM_CUDA STREQUAL "AUTO" AND TRM_CUDA)
-  message(FATAL_ERROR "TRM_CUDA is ${TRM_CUDA}: ${why}")
-elseif(why)
-  message(STATUS "CUDA: left out (${why})")
+# trm_cuda_runtime_into(library): adds libcudart_static.a to a static library, so that who links it needs no toolkit and
+# nothing installed names one. NVIDIA's licence lists the file among those that may be passed on inside a program.
+function(trm_cuda_runtime_into library)
+  add_custom_command(TARGET ${library} POST_BUILD VERBATIM
+    COMMAND ${CMAKE_COMMAND} -DAR=${CMAKE_AR} -DARCHIVE=$<TARGET_FILE:${library}> -DADDED=${TRM_CUDART}
+      -P ${CMAKE_SOURCE_DIR}/cmake/merge_archives.cmake)
+  target_link_libraries(${library} INTERFACE dl rt)
+endfunction()
+
+if(NOT TRM_CUDA)
+  message(STATUS "CUDA: left out (make CUDA=1, or -DTRM_CUDA=ON, builds kernels for NVIDIA GPUs)")
 else()
+  trm_cuda_find(why)
+  if(why)
+    message(FATAL_ERROR "TRM_CUDA is ON: ${why}; make CUDA=0, or -DTRM_CUDA=OFF, builds without")
+  endif()
   set(TRM_CUDA_FOUND ON)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/cuda/*.cu)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/cuda)

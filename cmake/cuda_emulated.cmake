@@ -19,7 +19,8 @@ add_library(trm_cuda_emulated_flags INTERFACE)
 target_include_directories(trm_cuda_emulated_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src ${emulate_dir})
 target_compile_definitions(trm_cuda_emulated_flags INTERFACE _GNU_SOURCE TRM_EMULATE)
 target_compile_options(trm_cuda_emulated_flags INTERFACE
-  -std=c++17 -Wall -Wextra -Wshadow -Wno-unknown-pragmas -Werror -fno-math-errno -ffp-contract=off -fno-exceptions)
+  -std=c++17 -Wall -Wextra -Wshadow -Wno-unknown-pragmas $<$<BOOL:${TRM_WERROR}>:-Werror>
+  -fno-math-errno -ffp-contract=off -fno-exceptions ${trm_prefix_map})
 if(TRM_SANITIZE)
   target_compile_options(trm_cuda_emulated_flags INTERFACE -fsanitize=${TRM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
 endif()

@@ -8,6 +8,12 @@ if(TARGET trm)
 endif()
 install(TARGETS trm_shared trm_static EXPORT trmTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+# --strip takes symbols from programs and shared libraries; the archive's debug information goes by hand.
+install(CODE "
+  if(CMAKE_INSTALL_DO_STRIP)
+    execute_process(COMMAND \"${CMAKE_STRIP}\" --strip-debug
+      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/$<TARGET_FILE_NAME:trm_static>\" COMMAND_ERROR_IS_FATAL ANY)
+  endif()")
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/trm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 file(GLOB man1 CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/man/*.1)
 file(GLOB man3 CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/man/*.3)
@@ -32,8 +38,8 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/trmConfigVersion.cmake COMP
 install(FILES ${CMAKE_BINARY_DIR}/trmConfig.cmake ${CMAKE_BINARY_DIR}/trmConfigVersion.cmake DESTINATION ${package_dir})
 
 set(pc_cuda)
-if(TRM_CUDA_FOUND) # the static library needs it
-  set(pc_cuda "${TRM_CUDART} -ldl -lrt ")
+if(TRM_CUDA_FOUND) # the static library holds CUDA's runtime, which needs these
+  set(pc_cuda "-ldl -lrt ")
 endif()
 file(RELATIVE_PATH pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/trm.pc.in ${CMAKE_BINARY_DIR}/trm.pc @ONLY)

@@ -14,11 +14,22 @@ struct config {
 };
 
 static const trm_option table[] = {
-    {"whole", TRM_OPT_INT, offsetof(struct config, whole), 0, "1", 0, 100, NULL, NULL, NULL, "a"},
-    {"real", TRM_OPT_REAL, offsetof(struct config, real), 0, "0.5", 0, 0, NULL, NULL, NULL, "b"},
-    {"flag", TRM_OPT_BOOL, offsetof(struct config, flag), 0, NULL, 0, 0, NULL, NULL, NULL, "c"},
-    {"choice", TRM_OPT_ENUM, offsetof(struct config, choice), 0, "one", 0, 0, "one|two", NULL, NULL, "d"},
-    {"text", TRM_OPT_STRING, offsetof(struct config, text), 16, NULL, 0, 0, NULL, NULL, NULL, "e"},
+    {.name = "whole",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(struct config, whole),
+     .default_text = "1",
+     .min = 0,
+     .max = 100,
+     .help = "a"},
+    {.name = "real", .type = TRM_OPT_REAL, .offset = offsetof(struct config, real), .default_text = "0.5", .help = "b"},
+    {.name = "flag", .type = TRM_OPT_BOOL, .offset = offsetof(struct config, flag), .help = "c"},
+    {.name = "choice",
+     .type = TRM_OPT_ENUM,
+     .offset = offsetof(struct config, choice),
+     .default_text = "one",
+     .choices = "one|two",
+     .help = "d"},
+    {.name = "text", .type = TRM_OPT_STRING, .offset = offsetof(struct config, text), .size = 16, .help = "e"},
 };
 #define COUNT (sizeof table / sizeof table[0])
 

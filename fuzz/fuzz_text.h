@@ -7,7 +7,8 @@
 
 #include "base/mem.h"
 #include "data/dataset.h"
-#include "data/format/rows.h"
+#include "data/format/csv_rows.h"
+#include "data/format/jsonl.h"
 #include "task/task.h"
 
 static inline void check_dataset(const trm_dataset *d) {

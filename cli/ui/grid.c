@@ -12,13 +12,13 @@
 #define CAPTION_LINES 2
 
 /* Token as one character. */
-static char symbol(const trm_task *task, int32_t token) {
+static char grid_symbol(const trm_task *task, int32_t token) {
   int32_t known = (int32_t)strlen(task->alphabet);
   if (token == 0) return '_';
   return token > 0 && token <= known ? task->alphabet[token - 1] : '?';
 }
 
-static int is_clue(const trm_task *task, const int32_t *question, int cell) {
+static int grid_is_clue(const trm_task *task, const int32_t *question, int cell) {
   return task->kind == TRM_TASK_SUDOKU && question && question[cell] >= 2;
 }
 
@@ -29,36 +29,36 @@ typedef struct painter {
   int cell_width;
 } painter;
 
-static char *put(char *p, const char *text) {
+static char *grid_put(char *p, const char *text) {
   size_t length = strlen(text);
   memcpy(p, text, length + 1);
   return p + length;
 }
 
-static char *put_cell(char *p, const painter *paint, int cell) {
+static char *grid_put_cell(char *p, const painter *paint, int cell) {
   const cli_grid_style *style = paint->style;
   int changed = style->previous && style->previous[cell] != paint->tokens[cell];
-  char text[2] = {symbol(paint->task, paint->tokens[cell]), 0};
+  char text[2] = {grid_symbol(paint->task, paint->tokens[cell]), 0};
   if (paint->cell_width > 1) *p++ = changed && !style->color ? '*' : ' ';
-  if (!style->color) return put(p, text);
-  const char *on = changed ? "\033[1;32m" : is_clue(paint->task, style->question, cell) ? "\033[1m" : "";
-  p = put(p, on);
-  p = put(p, text);
-  return *on ? put(p, "\033[0m") : p;
+  if (!style->color) return grid_put(p, text);
+  const char *on = changed ? "\033[1;32m" : grid_is_clue(paint->task, style->question, cell) ? "\033[1m" : "";
+  p = grid_put(p, on);
+  p = grid_put(p, text);
+  return *on ? grid_put(p, "\033[0m") : p;
 }
 
-static char *paint_row(const painter *paint, int row) {
+static char *grid_paint_row(const painter *paint, int row) {
   const trm_task *task = paint->task;
   char *line = cli_alloc((size_t)task->width * 20 + 1, 1), *p = line;
   for (int c = 0; c < task->width; c++) {
-    if (task->box_width && c && c % task->box_width == 0) p = put(p, " |");
-    p = put_cell(p, paint, row * task->width + c);
+    if (task->box_width && c && c % task->box_width == 0) p = grid_put(p, " |");
+    p = grid_put_cell(p, paint, row * task->width + c);
   }
   return line;
 }
 
 /* Between two bands of boxes: a plus sign under each bar. */
-static char *paint_rule(const trm_task *task, int width) {
+static char *grid_paint_rule(const trm_task *task, int width) {
   char *line = cli_alloc((size_t)width + 1, 1);
   memset(line, '-', (size_t)width);
   line[0] = ' ';
@@ -76,8 +76,8 @@ int cli_grid_open(cli_grid *grid, const trm_task *task, const int32_t *tokens, c
   grid->width = task->width * paint.cell_width;
   if (task->box_width) grid->width += 2 * (task->width / task->box_width - 1);
   for (int row = 0; row < task->height; row++) {
-    if (bands && row && row % task->box_height == 0) grid->line[grid->lines++] = paint_rule(task, grid->width);
-    grid->line[grid->lines++] = paint_row(&paint, row);
+    if (bands && row && row % task->box_height == 0) grid->line[grid->lines++] = grid_paint_rule(task, grid->width);
+    grid->line[grid->lines++] = grid_paint_row(&paint, row);
   }
   return 1;
 }
@@ -88,18 +88,18 @@ void cli_grid_close(cli_grid *grid) {
 }
 
 /* Line number `line` of a text, and its length. */
-static const char *text_line(const char *text, int line, int *length) {
+static const char *grid_caption_line(const char *text, int line, int *length) {
   while (line-- > 0 && text) text = strchr(text, '\n') ? strchr(text, '\n') + 1 : NULL;
   *length = text ? (int)strcspn(text, "\n") : 0;
   return text ? text : "";
 }
 
 /* One row of grids. The captions' lines stand above, shorter ones filled up. */
-static void print_row(FILE *file, const cli_grid *grids, char *const *captions, int count, int width) {
+static void grid_print_row(FILE *file, const cli_grid *grids, char *const *captions, int count, int width) {
   for (int line = 0; line < CAPTION_LINES && captions; line++) {
     for (int g = 0; g < count; g++) {
       int length, last = g + 1 == count;
-      const char *text = text_line(captions[g], line, &length);
+      const char *text = grid_caption_line(captions[g], line, &length);
       fprintf(file, "%.*s%*s", length, text, last ? 0 : width - length + GAP, last ? "\n" : "");
     }
   }
@@ -116,7 +116,7 @@ void cli_grids_print(FILE *file, const cli_grid *grids, char *const *captions, i
   for (int i = 0; i < count; i++) {
     if (grids[i].width > width) width = grids[i].width;
     for (int line = 0; line < CAPTION_LINES && captions; line++) {
-      (void)text_line(captions[i], line, &length);
+      (void)grid_caption_line(captions[i], line, &length);
       if (length > width) width = length;
     }
   }
@@ -124,7 +124,7 @@ void cli_grids_print(FILE *file, const cli_grid *grids, char *const *captions, i
   if (in_row < 1) in_row = 1;
   for (int i = 0; i < count; i += in_row) {
     int n = count - i < in_row ? count - i : in_row;
-    print_row(file, grids + i, captions ? captions + i : NULL, n, width);
+    grid_print_row(file, grids + i, captions ? captions + i : NULL, n, width);
     if (i + n < count) fputc('\n', file);
   }
 }

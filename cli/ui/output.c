@@ -12,17 +12,17 @@
 #include "cli/cli.h"
 
 /* The progress line now on the screen, so that a message does not land behind it. */
-static cli_progress *visible;
+static cli_progress *output_progress;
 
 /* A message is one line whatever a file name or a hostile file put into it. */
-static void put_line(const char *prefix, const char *name, const char *text) {
+static void output_line(const char *prefix, const char *name, const char *text) {
   char line[2048];
   (void)snprintf(line, sizeof line, "%s%s%s%s", prefix, name, *prefix ? ": " : "", text);
-  if (visible) cli_progress_clear(visible);
+  if (output_progress) cli_progress_clear(output_progress);
   fprintf(stderr, "%s\n", cli_plain(line));
 }
 
-static int exit_code(trm_status status) {
+static int output_exit_code(trm_status status) {
   switch (status) {
   case TRM_OK:
   case TRM_E_STOPPED:
@@ -55,21 +55,21 @@ int cli_error(const cli_command *command, const trm_error *error) {
     break;
   }
   (void)snprintf(text, sizeof text, "%s%s%s", where, where[0] ? ": " : "", error->message);
-  put_line("trm ", command->name, text);
-  return exit_code(error->code);
+  output_line("trm ", command->name, text);
+  return output_exit_code(error->code);
 }
 
-static void format_line(const cli_command *command, const char *kind, const char *format, va_list arguments) {
+static void output_format(const cli_command *command, const char *kind, const char *format, va_list arguments) {
   char text[1900];
   int used = snprintf(text, sizeof text, "%s", kind);
   (void)vsnprintf(text + used, sizeof text - (size_t)used, format, arguments);
-  put_line(command ? "trm " : "", command ? command->name : "", text);
+  output_line(command ? "trm " : "", command ? command->name : "", text);
 }
 
 int cli_usage(const cli_command *command, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  format_line(command, "", format, arguments);
+  output_format(command, "", format, arguments);
   va_end(arguments);
   return CLI_USAGE;
 }
@@ -77,7 +77,7 @@ int cli_usage(const cli_command *command, const char *format, ...) {
 int cli_bad_input(const cli_command *command, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  format_line(command, "", format, arguments);
+  output_format(command, "", format, arguments);
   va_end(arguments);
   return CLI_INPUT;
 }
@@ -85,14 +85,14 @@ int cli_bad_input(const cli_command *command, const char *format, ...) {
 void cli_warn(const cli_command *command, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  format_line(command, "warning: ", format, arguments);
+  output_format(command, "warning: ", format, arguments);
   va_end(arguments);
 }
 
 void cli_note(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  format_line(NULL, "", format, arguments);
+  output_format(NULL, "", format, arguments);
   va_end(arguments);
 }
 
@@ -127,24 +127,30 @@ int cli_columns(FILE *file) {
   return size.ws_col;
 }
 
+static double output_seconds(void) {
+  struct timespec t;
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 cli_progress cli_progress_open(int quiet) {
   const char *term = getenv("TERM");
   int live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
-  return (cli_progress){.live = live, .quiet = quiet, .last = live ? 0 : cli_seconds(), .every = live ? 0.1 : 5};
+  return (cli_progress){.live = live, .quiet = quiet, .last = live ? 0 : output_seconds(), .every = live ? 0.1 : 5};
 }
 
 int cli_progress_due(const cli_progress *p) {
-  return !p->quiet && cli_seconds() - p->last >= p->every;
+  return !p->quiet && output_seconds() - p->last >= p->every;
 }
 
 void cli_progress_show(cli_progress *p, const char *line) {
   if (p->quiet) return;
-  p->last = cli_seconds();
+  p->last = output_seconds();
   if (p->live) {
     fprintf(stderr, "\r%.*s\033[K", cli_columns(stderr) - 1, line);
     (void)fflush(stderr);
     p->shown = 1;
-    visible = p;
+    output_progress = p;
   } else {
     fprintf(stderr, "%s\n", line);
   }
@@ -153,7 +159,7 @@ void cli_progress_show(cli_progress *p, const char *line) {
 void cli_progress_clear(cli_progress *p) {
   if (p->live && p->shown) fputs("\r\033[K", stderr);
   p->shown = 0;
-  visible = NULL;
+  output_progress = NULL;
 }
 
 int cli_progress_fraction(void *progress, double fraction, const char *what) {
@@ -170,12 +176,6 @@ int cli_progress_fraction(void *progress, double fraction, const char *what) {
 }
 
 /* -- numbers ------------------------------------------------------------------------------------------------------- */
-
-double cli_seconds(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 const char *cli_duration(double seconds, char text[32]) {
   if (!(seconds >= 0 && seconds < 1e9)) return strcpy(text, "-");
@@ -248,18 +248,18 @@ void cli_json_print(json_t *value, int one_line) {
 
 /* -- memory -------------------------------------------------------------------------------------------------------- */
 
-static void *check(void *p) {
+static void *output_memory(void *p) {
   if (p) return p;
   cli_note("trm: out of memory");
   exit(CLI_FAULT);
 }
 
 void *cli_alloc(size_t count, size_t size) {
-  return check(calloc(count ? count : 1, size ? size : 1));
+  return output_memory(calloc(count ? count : 1, size ? size : 1));
 }
 
 void *cli_grow(void *p, size_t count, size_t size) {
-  return check(size && count > SIZE_MAX / size ? NULL : realloc(p, count * size + 1));
+  return output_memory(size && count > SIZE_MAX / size ? NULL : realloc(p, count * size + 1));
 }
 
 char *cli_copy_text(const char *text, size_t length) {

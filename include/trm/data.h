@@ -62,7 +62,7 @@ trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *spl
                             trm_error *err);
 void trm_dataset_close(trm_dataset **dataset);
 trm_dataset_info trm_dataset_describe(const trm_dataset *dataset);
-/* Example i: tokens [seq_len] (labels: -100 where not scored). ids: puzzle identifier. NULL outputs are skipped. */
+/* Example i: inputs and labels [seq_len], labels -100 where not scored. NULL outputs are skipped. */
 void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs, int32_t *labels, int32_t *identifier,
                          double *rating);
 
@@ -89,7 +89,7 @@ typedef struct trm_import_config {
   char test_input[1024];       /* a second file for the test split; "" : take test_fraction */
   double test_fraction;
   char alphabet[256]; /* "" : inferred */
-  int64_t width;      /* "" rows of this many symbols; 0: square, or one row */
+  int64_t width;      /* symbols of a row; 0: inferred */
   int64_t augment, seed;
   int64_t limit; /* 0: all */
 } trm_import_config;

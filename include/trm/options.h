@@ -29,13 +29,15 @@ typedef struct trm_option {
   const char *metavar;      /* what --help shows for the value ("N", "FILE"); NULL: from the type */
   const char *group;        /* heading in --help; NULL: same as the entry before */
   const char *help;         /* one line, no full stop */
+  const char *synonyms; /* other names that are accepted, "first|second"; one with a '!' before it is a flag with the
+                           opposite meaning; NULL: none */
 } trm_option;
 
 /* Fills every field of the table in config (a struct the table describes) with its default. */
 void trm_options_default(const trm_option *table, size_t count, void *config);
 
-/* Sets one field from text, accepting the name with '_' or '-'. TRM_E_USAGE for an unknown name (the message names
- * the nearest known one), a malformed value or one out of range. */
+/* Sets one field from text, accepting name or synonym with '_' or '-'. TRM_E_USAGE for an unknown name (the message
+ * names the nearest known one), a malformed value or one out of range. */
 trm_status trm_options_set(const trm_option *table, size_t count, void *config, const char *name, const char *text,
                            trm_error *err);
 

@@ -92,11 +92,11 @@ trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const
 /* What the last call of a solver did and what it cost. */
 typedef enum trm_batch_origin {
   TRM_BATCH_GIVEN,   /* by the configuration */
-  TRM_BATCH_USUAL,   /* the job was too small to measure */
+  TRM_BATCH_USUAL,   /* a fixed size, as the job was too small to measure */
   TRM_BATCH_MEASURED /* chosen from measured steps */
 } trm_batch_origin;
-#define TRM_RUN_COSTS 16
-typedef struct trm_run {
+#define TRM_SOLVE_COSTS 16
+typedef struct trm_solve_stats {
   int64_t puzzles;  /* that took a step */
   int64_t steps;    /* supervision steps taken, summed over puzzles */
   int64_t computed; /* supervision steps computed; equal to steps, as no empty slot is ever computed */
@@ -105,15 +105,15 @@ typedef struct trm_run {
   int64_t batch;    /* puzzles a round */
   int origin;       /* trm_batch_origin */
   double seconds;
-  double predicted,
-      measured; /* seconds of a round of batch puzzles: when it was chosen, mean of the full; 0: unknown */
-  int costs;    /* sizes measured so far, in this call or an earlier one */
+  double predicted; /* seconds of a round of batch puzzles, when batch was chosen; 0: unknown */
+  double measured;  /* their mean in the full rounds; 0: unknown */
+  int costs;        /* sizes measured so far, in this call or an earlier one */
   struct {
     int64_t batch;
     double seconds; /* the least that a round of batch puzzles took */
-  } cost[TRM_RUN_COSTS];
-} trm_run;
-trm_run trm_solver_last_run(const trm_solver *solver); /* zeros before the first call */
+  } cost[TRM_SOLVE_COSTS];
+} trm_solve_stats;
+trm_solve_stats trm_solver_last_stats(const trm_solver *solver); /* zeros before the first call */
 
 #define TRM_EVAL_BANDS 6
 typedef struct trm_eval_band {
@@ -134,7 +134,7 @@ typedef struct trm_eval_result {
   int bands;                            /* 0 without ratings */
   trm_eval_band band[TRM_EVAL_BANDS];
   double seconds;
-  trm_run run;
+  trm_solve_stats stats;
 } trm_eval_result;
 
 /* Solves every example of the dataset. limit 0: all. progress is called after every round of steps. TRM_E_INPUT when

@@ -2,7 +2,7 @@
  * (src/model) is written once over this table; a backend fuses inside a block as it likes.
  *
  * Buffers live on the backend's device unless a comment says host. trm__act is storage of activations (state, gradients
- * of the state): act_bytes(dims) bytes a number, the layout in each comment; code above the backend only offsets such
+ * of the state): act_bytes(dims) bytes an element, the layout in each comment; code above the backend only offsets such
  * pointers by whole numbers of elements. Weights, gradients of weights and optimizer state are trm__real. Shapes use
  * the letters of docs/spec.md, Symbols.
  *
@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <trm/error.h>
+#include <trm/model.h>
+#include <trm/train.h>
 
 #include "base/pool.h"
 #include "kernels/kernels.h"
@@ -25,21 +27,18 @@ typedef unsigned char trm__act;
 
 #define TRM__MAX_LAYERS 64
 
-/* Of [g; u] = W_gate_up v. SILU: silu(g) * u. RMS_GATE ("Speed is Confidence", arXiv 2601.19085): sigmoid(g) * rms(g *
- * u), the norm over the inner width: silu(g) * u * r with r = 1/sqrt(mean((g u)^2) + eps), one r a row (mixer: a
- * channel). */
-typedef enum trm__activation { TRM__SILU, TRM__RMS_GATE } trm__activation;
-typedef enum trm__positions { TRM__POS_NONE, TRM__POS_ROPE, TRM__POS_LEARNED } trm__positions;
-
+/* What trm_activation means for [g; u] = W_gate_up v. SILU: silu(g) * u. RMS_GATE ("Speed is Confidence", arXiv
+ * 2601.19085): sigmoid(g) * rms(g * u), the norm over the inner width: silu(g) * u * r with r = 1/sqrt(mean((g u)^2) +
+ * eps), one r a row (mixer: a channel). */
 typedef struct trm__dims {
   int S, P, L, D, V;   /* tokens, prefix, positions L = P + S, hidden size, vocabulary */
   int heads, head_dim; /* attention; 0 with the mixer */
   int layers;
   int mixer;            /* 1: mixer layers, 0: attention layers */
   int inner_d, inner_l; /* I(D), I(L) (mixer only) */
-  int emb_ndim;         /* numbers of a puzzle row, 0: none; at most P*D */
-  trm__positions positions;
-  trm__activation activation;
+  int emb_ndim;         /* elements of a puzzle row, 0: none; at most P*D */
+  trm_pos_encodings positions;
+  trm_activation activation;
   double eps, rope_theta;
   int bf16; /* forward type bfloat16 */
   int int8; /* the layers' products in int8, everything else in fp32; solving only */
@@ -66,9 +65,8 @@ typedef struct trm__weights_view {
  */
 typedef struct trm__weights trm__weights;
 
-typedef enum trm__loss_kind { TRM__LOSS_STABLEMAX, TRM__LOSS_SOFTMAX } trm__loss_kind;
 typedef struct trm__loss {
-  trm__loss_kind kind;
+  trm_loss_type kind;
   double label_smoothing; /* eps: (1-eps) nll(label) + eps * mean over V of nll */
   double halt_weight;     /* 0.5 in the original */
   double grad_scale;      /* 1 / global batch */
@@ -116,14 +114,13 @@ struct trm__backend {
   /* Why alloc gave NULL for `what`, and what helps: fills err, never TRM_OK. NULL: nothing to add. */
   trm_status (*no_memory)(trm__backend *be, trm_error *err, const char *what, size_t bytes);
   trm_status (*synchronize)(trm__backend *be, trm_error *err);        /* waits; reports a device fault */
-  size_t (*act_bytes)(const trm__backend *be, const trm__dims *dims); /* of one activation number */
-  /* Conversion between activation storage on the device and trm__real on the host, n numbers. */
+  size_t (*act_bytes)(const trm__backend *be, const trm__dims *dims); /* of one activation */
+  /* Conversion between activation storage on the device and trm__real on the host, n elements. */
   void (*act_read)(trm__backend *be, const trm__dims *dims, trm__real *to, const trm__act *from, size_t n);
   void (*act_write)(trm__backend *be, const trm__dims *dims, trm__act *to, const trm__real *from, size_t n);
 
   /* -- recording: all operations between begin and end are kept, not carried out; only those whose arguments are on the
-   *    device or the same each time may be called (no copies from or to the host). NULL where nothing is gained. -----
-   */
+   *    device or the same each time may be called (no copies from or to the host). NULL where nothing is gained. -- */
   trm_status (*record_begin)(trm__backend *be, trm_error *err);
   trm_status (*record_end)(trm__backend *be, trm__recording **out, trm_error *err);
   void (*replay)(trm__backend *be, trm__recording *recording);
@@ -211,7 +208,7 @@ struct trm__backend {
 
   /* -- optimizers: all do nothing in an update that diverged ------------------------------------------------------- */
   void (*dense)(trm__backend *be, const trm__update_state *state, const trm__dense *run, int runs);
-  /* One matrix [rows][cols]; momentum buffer m; scratch muon_scratch(rows, cols) numbers; ema as in trm__dense. */
+  /* One matrix [rows][cols]; momentum buffer m; scratch muon_scratch(rows, cols) elements; ema as in trm__dense. */
   size_t (*muon_scratch)(trm__backend *be, int rows, int cols);
   void (*muon)(trm__backend *be, const trm__update_state *state, trm__real *p, trm__real *m, trm__real *ema,
                const trm__real *g, int rows, int cols, double lr, double momentum, double weight_decay,

@@ -13,15 +13,15 @@ trm_status trm__backend_cuda(trm__backend **out, const char *name, trm_error *er
   (void)out;
   return trm__fail(
       err, TRM_E_UNSUPPORTED, "device",
-      "'%s' needs a build with CUDA and this one has none; install the CUDA toolkit (nvcc 12 or newer) and "
-      "build again, or use --device cpu",
+      "'%s' needs a build with CUDA and this one has none; install the CUDA toolkit (nvcc 12 or newer) and build "
+      "with 'make CUDA=1', or use --device cpu",
       name);
 }
 
 int trm__cuda_devices(struct trm_device_info *list, int most, trm_error *why) {
   (void)list, (void)most;
   trm__fail(why, TRM_E_UNSUPPORTED, "device",
-            "this build has no CUDA; install the CUDA toolkit (nvcc 12 or newer) and build again");
+            "this build has no CUDA; install the CUDA toolkit (nvcc 12 or newer) and build with 'make CUDA=1'");
   return 0;
 }
 #endif

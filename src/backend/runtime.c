@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/os/machine.h"
 #include "base/status.h"
 
 trm_runtime_config trm_runtime_config_default(void) {
@@ -12,7 +13,7 @@ trm_runtime_config trm_runtime_config_default(void) {
 }
 
 /* One of the names of kernels, whether or not this machine can run them. */
-static int is_isa(const char *name) {
+static int runtime_knows_isa(const char *name) {
   size_t length = strlen(name);
   for (const char *known = trm__kernels_names(); *known && length > 0;) {
     size_t word = strcspn(known, " ");
@@ -22,10 +23,10 @@ static int is_isa(const char *name) {
   return 0;
 }
 
-static trm_status choose_kernels(trm_runtime *runtime, const char *isa, trm_error *err) {
+static trm_status runtime_choose_kernels(trm_runtime *runtime, const char *isa, trm_error *err) {
   runtime->kernels = trm__kernels_get(isa);
   if (runtime->kernels) return TRM_OK;
-  if (is_isa(isa))
+  if (runtime_knows_isa(isa))
     return trm__fail(err, TRM_E_UNSUPPORTED, "isa", "this machine cannot run '%s' kernels; it runs: %s", isa,
                      trm__kernels_available());
   return trm__fail(err, TRM_E_USAGE, "isa", "unknown instruction set '%s'; this machine runs: auto %s", isa,
@@ -40,7 +41,7 @@ trm_status trm_runtime_open(trm_runtime **out, const trm_runtime_config *config,
   trm_runtime *runtime = trm__calloc(1, sizeof *runtime);
   if (!runtime) return trm__fail_memory(err, "runtime", sizeof *runtime);
   runtime->log = (trm__log){config->log, config->log_context};
-  trm_status status = choose_kernels(runtime, config->isa, err);
+  trm_status status = runtime_choose_kernels(runtime, config->isa, err);
   if (!status) status = trm__pool_open(&runtime->pool, config->threads, err);
   if (!status) status = trm__backend_open(&runtime->backend, config->device, runtime->kernels, runtime->pool, err);
   if (status) {

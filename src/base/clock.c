@@ -3,16 +3,16 @@
 
 #include <time.h>
 
-static double seconds(clockid_t clock) {
+static double clock_seconds(clockid_t clock) {
   struct timespec t = {0};
   clock_gettime(clock, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 double trm__clock(void) {
-  return seconds(CLOCK_MONOTONIC);
+  return clock_seconds(CLOCK_MONOTONIC);
 }
 
 double trm__wall_clock(void) {
-  return seconds(CLOCK_REALTIME);
+  return clock_seconds(CLOCK_REALTIME);
 }

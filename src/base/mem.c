@@ -9,14 +9,15 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/status.h"
+#include "base/text/numbers.h"
 
-/* Blocks from here on are mapped. Address sanitizers know nothing of mappings: they get all blocks from malloc. */
+/* Blocks of this size and more are mapped. Address sanitizers know nothing of mappings: they get all blocks from
+ * malloc. */
 #if defined(__SANITIZE_ADDRESS__)
 #define MAPPED_BYTES SIZE_MAX
 #elif defined(__has_feature)
@@ -28,25 +29,25 @@
 #define MAPPED_BYTES ((size_t)2 << 20) /* the size of a huge page */
 #endif
 
-static atomic_size_t used_bytes, peak_bytes;
-static atomic_size_t counted, failing; /* allocations since trm__mem_fail_at; which of them fails, 0 for none */
+static atomic_size_t mem_used, mem_peak;
+static atomic_size_t mem_counted, mem_failing; /* allocations since trm__mem_fail_at; which of them fails, 0 for none */
 
 int trm__mul_size(size_t a, size_t b, size_t *product) {
   return !__builtin_mul_overflow(a, b, product);
 }
 
-static size_t *size_of(void *p) {
+static size_t *mem_size(void *p) {
   return (size_t *)(void *)((unsigned char *)p - TRM__ALIGN);
 }
 
-static void count_up(size_t bytes) {
-  size_t now = atomic_fetch_add(&used_bytes, bytes) + bytes;
-  size_t peak = atomic_load(&peak_bytes);
-  while (now > peak && !atomic_compare_exchange_weak(&peak_bytes, &peak, now)) {
+static void mem_count_up(size_t bytes) {
+  size_t now = atomic_fetch_add(&mem_used, bytes) + bytes;
+  size_t peak = atomic_load(&mem_peak);
+  while (now > peak && !atomic_compare_exchange_weak(&mem_peak, &peak, now)) {
   }
 }
 
-static void *map(size_t bytes) {
+static void *mem_map(size_t bytes) {
   void *raw = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) return NULL;
   (void)madvise(raw, bytes, MADV_HUGEPAGE); /* a wish: kernels without huge pages refuse it */
@@ -54,24 +55,24 @@ static void *map(size_t bytes) {
 }
 
 /* bytes uninitialised bytes (zeroed from MAPPED_BYTES on), or NULL. */
-static void *allocate(size_t bytes) {
-  size_t number = atomic_fetch_add(&counted, 1) + 1;
-  if (number == atomic_load(&failing)) return NULL;
+static void *mem_allocate(size_t bytes) {
+  size_t number = atomic_fetch_add(&mem_counted, 1) + 1;
+  if (number == atomic_load(&mem_failing)) return NULL;
   void *raw = NULL;
   if (bytes > (size_t)PTRDIFF_MAX - TRM__ALIGN) return NULL;
-  if (bytes >= MAPPED_BYTES) raw = map(bytes + TRM__ALIGN);
+  if (bytes >= MAPPED_BYTES) raw = mem_map(bytes + TRM__ALIGN);
   else if (posix_memalign(&raw, TRM__ALIGN, bytes + TRM__ALIGN)) raw = NULL;
   if (!raw) return NULL;
   void *p = (unsigned char *)raw + TRM__ALIGN;
-  *size_of(p) = bytes;
-  count_up(bytes);
+  *mem_size(p) = bytes;
+  mem_count_up(bytes);
   return p;
 }
 
 void *trm__calloc(size_t count, size_t size) {
   size_t bytes;
   if (!trm__mul_size(count, size, &bytes)) return NULL;
-  void *p = allocate(bytes);
+  void *p = mem_allocate(bytes);
   if (p && bytes < MAPPED_BYTES) memset(p, 0, bytes);
   return p;
 }
@@ -79,9 +80,9 @@ void *trm__calloc(size_t count, size_t size) {
 void *trm__realloc(void *p, size_t count, size_t size) {
   size_t bytes;
   if (!trm__mul_size(count, size, &bytes)) return NULL;
-  void *grown = allocate(bytes);
+  void *grown = mem_allocate(bytes);
   if (!grown || !p) return grown;
-  size_t old = *size_of(p);
+  size_t old = *mem_size(p);
   memcpy(grown, p, old < bytes ? old : bytes);
   trm__free(p);
   return grown;
@@ -89,16 +90,16 @@ void *trm__realloc(void *p, size_t count, size_t size) {
 
 void trm__free(void *p) {
   if (!p) return;
-  size_t bytes = *size_of(p);
+  size_t bytes = *mem_size(p);
   void *raw = (unsigned char *)p - TRM__ALIGN;
-  atomic_fetch_sub(&used_bytes, bytes);
+  atomic_fetch_sub(&mem_used, bytes);
   if (bytes >= MAPPED_BYTES) (void)munmap(raw, bytes + TRM__ALIGN);
   else free(raw);
 }
 
 char *trm__strdup(const char *s) {
   size_t bytes = strlen(s) + 1;
-  char *copy = allocate(bytes);
+  char *copy = mem_allocate(bytes);
   if (copy) memcpy(copy, s, bytes);
   return copy;
 }
@@ -107,29 +108,29 @@ char *trm__format(const char *format, ...) {
   va_list args, again;
   va_start(args, format);
   va_copy(again, args);
-  int length = vsnprintf(NULL, 0, format, args);
+  int length = trm__vprint(NULL, 0, format, args);
   va_end(args);
-  char *text = length < 0 ? NULL : allocate((size_t)length + 1);
-  if (text) vsnprintf(text, (size_t)length + 1, format, again);
+  char *text = length < 0 ? NULL : mem_allocate((size_t)length + 1);
+  if (text) trm__vprint(text, (size_t)length + 1, format, again);
   va_end(again);
   return text;
 }
 
 size_t trm__mem_used(void) {
-  return atomic_load(&used_bytes);
+  return atomic_load(&mem_used);
 }
 
 size_t trm__mem_peak(void) {
-  return atomic_load(&peak_bytes);
+  return atomic_load(&mem_peak);
 }
 
 void trm__mem_reset_peak(void) {
-  atomic_store(&peak_bytes, atomic_load(&used_bytes));
+  atomic_store(&mem_peak, atomic_load(&mem_used));
 }
 
 size_t trm__mem_fail_at(size_t countdown) {
-  size_t before = atomic_exchange(&counted, 0);
-  atomic_store(&failing, countdown);
+  size_t before = atomic_exchange(&mem_counted, 0);
+  atomic_store(&mem_failing, countdown);
   return before;
 }
 

@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/os/machine.h"
 #include "base/status.h"
 
 #define INSIDE 0x1fffu /* workers inside */
@@ -46,6 +47,13 @@ struct worker {
   pthread_t thread;
 };
 
+/* What holds while the pool works:
+ *  1. fn, context and the shares' ends are written only while the gate is closed and no worker is inside.
+ *  2. A worker reads them only inside: between the exchange that counts it in and the subtraction that counts it out.
+ *  3. Each run has a number other than the last one's, and a worker enters a number at most once.
+ *  4. trm__pool_run returns only when the gate is closed and nobody is inside; so its context may lie on the stack.
+ *  5. Who is about to sleep says so (sleeping, caller_sleeps) before its last look at the gate, and who changes the
+ * gate looks for sleepers after the change: at least one of the two sees the other, and no wake-up is lost. */
 struct trm__pool {
   int threads, spins;
   int started; /* threads to join */
@@ -64,11 +72,11 @@ struct frame {
   int worker;
   const struct frame *outer;
 };
-static _Thread_local const struct frame *frames;
+static _Thread_local const struct frame *pool_frames;
 
 /* -- waiting ------------------------------------------------------------------------------------------------------ */
 
-static void relax(void) {
+static void pool_relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -87,23 +95,23 @@ static void gate_wake(trm__pool *pool, int count, unsigned who) {
 
 /* Whether the gate was left by all / may be entered by one whose last run was `done`. */
 typedef int (*gate_test)(unsigned gate, unsigned done);
-static int is_left(unsigned gate, unsigned done) {
+static int gate_is_left(unsigned gate, unsigned done) {
   (void)done;
   return (gate & INSIDE) == 0;
 }
-static int can_enter(unsigned gate, unsigned done) {
+static int gate_can_enter(unsigned gate, unsigned done) {
   return (gate & OPEN) && gate / RUN_ONE != done;
 }
 
 /* Looks at the gate until test holds or the spinning time is over. */
-static int spin(const trm__pool *pool, gate_test test, unsigned done) {
+static int gate_spin(const trm__pool *pool, gate_test test, unsigned done) {
   if (test(atomic_load(&pool->gate), done)) return 1;
   if (!pool->spins) return 0;
   double begin = trm__clock(), now = begin;
   while (now - begin < SPIN_SECONDS) {
     for (int i = 0; i < RELAXES; i++) {
       if (test(atomic_load(&pool->gate), done) || atomic_load(&pool->stop)) return 1;
-      relax();
+      pool_relax();
     }
     now = trm__clock();
     if (now - begin > YIELD_SECONDS) sched_yield();
@@ -112,60 +120,60 @@ static int spin(const trm__pool *pool, gate_test test, unsigned done) {
 }
 
 /* Returns when there may be something to do. */
-static void wait_for_run(trm__pool *pool, unsigned done) {
-  if (spin(pool, can_enter, done)) return;
+static void worker_wait(trm__pool *pool, unsigned done) {
+  if (gate_spin(pool, gate_can_enter, done)) return;
   atomic_fetch_add(&pool->sleeping, 1); /* before the look at the gate; the caller opens it before its look here */
   unsigned gate;
-  while (!can_enter(gate = atomic_load(&pool->gate), done) && !atomic_load(&pool->stop))
+  while (!gate_can_enter(gate = atomic_load(&pool->gate), done) && !atomic_load(&pool->stop))
     gate_sleep(pool, gate, WORKERS);
   atomic_fetch_sub(&pool->sleeping, 1);
 }
 
-static void wait_until_left(trm__pool *pool) {
-  if (spin(pool, is_left, 0)) return;
+static void caller_wait(trm__pool *pool) {
+  if (gate_spin(pool, gate_is_left, 0)) return;
   atomic_store(&pool->caller_sleeps, 1); /* before the look at the gate; the last one leaves before its look here */
   unsigned gate;
-  while (!is_left(gate = atomic_load(&pool->gate), 0)) gate_sleep(pool, gate, CALLER);
+  while (!gate_is_left(gate = atomic_load(&pool->gate), 0)) gate_sleep(pool, gate, CALLER);
   atomic_store(&pool->caller_sleeps, 0);
 }
 
 /* -- working ------------------------------------------------------------------------------------------------------ */
 
-static void take_share(trm__pool *pool, struct worker *share, int worker) {
+static void worker_take_share(trm__pool *pool, struct worker *share, int worker) {
   while (atomic_load_explicit(&share->next, memory_order_relaxed) < share->end) {
     int task = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
     if (task < share->end) pool->fn(pool->context, task, worker);
   }
 }
 
-static void take_tasks(trm__pool *pool, int worker) {
-  const struct frame frame = {pool, worker, frames};
-  frames = &frame;
-  for (int i = worker; i < pool->threads; i++) take_share(pool, &pool->workers[i], worker);
-  for (int i = 0; i < worker; i++) take_share(pool, &pool->workers[i], worker);
-  frames = frame.outer;
+static void worker_take_tasks(trm__pool *pool, int worker) {
+  const struct frame frame = {pool, worker, pool_frames};
+  pool_frames = &frame;
+  for (int i = worker; i < pool->threads; i++) worker_take_share(pool, &pool->workers[i], worker);
+  for (int i = 0; i < worker; i++) worker_take_share(pool, &pool->workers[i], worker);
+  pool_frames = frame.outer;
 }
 
-static void *work(void *argument) {
+static void *worker_main(void *argument) {
   const struct worker *worker = argument;
   trm__pool *pool = worker->pool;
   unsigned done = 0; /* number of the last run; the first has 1 */
   while (!atomic_load(&pool->stop)) {
     unsigned gate = atomic_load(&pool->gate);
-    if (!can_enter(gate, done)) {
-      wait_for_run(pool, done);
+    if (!gate_can_enter(gate, done)) {
+      worker_wait(pool, done);
       continue;
     }
     if (!atomic_compare_exchange_strong(&pool->gate, &gate, gate + 1)) continue;
     done = gate / RUN_ONE;
-    take_tasks(pool, worker->number);
-    if (is_left(atomic_fetch_sub(&pool->gate, 1) - 1, 0) && atomic_load(&pool->caller_sleeps))
+    worker_take_tasks(pool, worker->number);
+    if (gate_is_left(atomic_fetch_sub(&pool->gate, 1) - 1, 0) && atomic_load(&pool->caller_sleeps))
       gate_wake(pool, 1, CALLER);
   }
   return NULL;
 }
 
-static void share_out(trm__pool *pool, int tasks) {
+static void pool_share_out(trm__pool *pool, int tasks) {
   for (int i = 0; i < pool->threads; i++) {
     struct worker *share = &pool->workers[i];
     atomic_store_explicit(&share->next, (int)((int64_t)tasks * i / pool->threads), memory_order_relaxed);
@@ -173,35 +181,35 @@ static void share_out(trm__pool *pool, int tasks) {
   }
 }
 
-static void run_shared(trm__pool *pool, int tasks) {
-  share_out(pool, tasks);
+static void pool_run_shared(trm__pool *pool, int tasks) {
+  pool_share_out(pool, tasks);
   atomic_store(&pool->gate, (atomic_load(&pool->gate) / RUN_ONE + 1) * RUN_ONE | OPEN);
   if (atomic_load(&pool->sleeping) > 0) gate_wake(pool, tasks - 1, WORKERS);
-  take_tasks(pool, 0);
+  worker_take_tasks(pool, 0);
   atomic_fetch_and(&pool->gate, ~OPEN);
-  wait_until_left(pool);
+  caller_wait(pool);
 }
 
-static void run_alone(const trm__pool *pool, int tasks, trm__task_fn fn, void *context, int worker) {
-  const struct frame frame = {pool, worker, frames};
-  frames = &frame;
+static void pool_run_alone(const trm__pool *pool, int tasks, trm__task_fn fn, void *context, int worker) {
+  const struct frame frame = {pool, worker, pool_frames};
+  pool_frames = &frame;
   for (int task = 0; task < tasks; task++) fn(context, task, worker);
-  frames = frame.outer;
+  pool_frames = frame.outer;
 }
 
 void trm__pool_run(trm__pool *pool, int tasks, trm__task_fn fn, void *context) {
-  for (const struct frame *f = frames; f; f = f->outer) {
+  for (const struct frame *f = pool_frames; f; f = f->outer) {
     if (f->pool != pool) continue;
-    run_alone(pool, tasks, fn, context, f->worker);
+    pool_run_alone(pool, tasks, fn, context, f->worker);
     return;
   }
   pthread_mutex_lock(&pool->turn);
   if (pool->threads == 1 || tasks <= 1) {
-    run_alone(pool, tasks, fn, context, 0);
+    pool_run_alone(pool, tasks, fn, context, 0);
   } else {
     pool->fn = fn;
     pool->context = context;
-    run_shared(pool, tasks);
+    pool_run_shared(pool, tasks);
   }
   pthread_mutex_unlock(&pool->turn);
 }
@@ -213,7 +221,7 @@ int trm__pool_threads(const trm__pool *pool) {
 /* -- opening and closing ------------------------------------------------------------------------------------------ */
 
 /* Workers take no signals, so that a program's handlers run in the threads that it made itself. */
-static trm_status start_workers(trm__pool *pool, trm_error *err) {
+static trm_status pool_start_workers(trm__pool *pool, trm_error *err) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -222,7 +230,7 @@ static trm_status start_workers(trm__pool *pool, trm_error *err) {
     struct worker *worker = &pool->workers[i];
     worker->pool = pool;
     worker->number = i;
-    failed = pthread_create(&worker->thread, NULL, work, worker);
+    failed = pthread_create(&worker->thread, NULL, worker_main, worker);
     if (!failed) pool->started = i;
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -242,7 +250,7 @@ trm_status trm__pool_open(trm__pool **out, int threads, trm_error *err) {
   pool->threads = threads;
   pool->spins = threads <= cores; /* with more threads than cores, spinning takes time from work */
   pool->workers = trm__calloc((size_t)threads, sizeof *pool->workers);
-  trm_status status = pool->workers ? start_workers(pool, err) : trm__fail_memory(err, "threads", (size_t)threads);
+  trm_status status = pool->workers ? pool_start_workers(pool, err) : trm__fail_memory(err, "threads", (size_t)threads);
   if (status) trm__pool_close(&pool);
   else *out = pool;
   return status;

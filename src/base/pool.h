@@ -9,7 +9,7 @@
 
 typedef struct trm__pool trm__pool;
 
-/* threads >= 1; 0: trm__cores(). */
+/* threads >= 1; 0: trm__cores() of base/os/machine.h. */
 trm_status trm__pool_open(trm__pool **out, int threads, trm_error *err);
 void trm__pool_close(trm__pool **pool);
 int trm__pool_threads(const trm__pool *pool);
@@ -18,11 +18,5 @@ int trm__pool_threads(const trm__pool *pool);
  * take turns; a run inside a task of the same pool is done by that task's worker alone. */
 typedef void (*trm__task_fn)(void *context, int task, int worker);
 void trm__pool_run(trm__pool *pool, int tasks, trm__task_fn fn, void *context);
-
-/* Cores this process may use: affinity mask and cgroup quota (rounded up), at least 1. */
-int trm__cores(void);
-
-/* The cgroup part of trm__cores, 0 without a quota. self: a file like /proc/self/cgroup; mount: like /sys/fs/cgroup. */
-int trm__cgroup_cores(const char *self, const char *mount);
 
 #endif

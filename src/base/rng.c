@@ -57,7 +57,7 @@ double trm__rng_unit(trm__rng *rng) {
   return (double)(trm__rng_u64(rng) >> 11) * 0x1p-53;
 }
 
-static double polynomial(const double c[8], double x) {
+static double rng_polynomial(const double c[8], double x) {
   double sum = c[7];
   for (int i = 6; i >= 0; i--) sum = sum * x + c[i];
   return sum;
@@ -102,26 +102,27 @@ double trm__normal_quantile(double p) {
   double q = p - 0.5;
   if (fabs(q) <= 0.425) {
     double r = 0.180625 - q * q;
-    return q * polynomial(a, r) / polynomial(b, r);
+    return q * rng_polynomial(a, r) / rng_polynomial(b, r);
   }
   double r = sqrt(-log(q < 0 ? p : 1 - p));
-  double x = r <= 5 ? polynomial(c, r - 1.6) / polynomial(d, r - 1.6) : polynomial(e, r - 5) / polynomial(f, r - 5);
+  double x = r <= 5 ? rng_polynomial(c, r - 1.6) / rng_polynomial(d, r - 1.6)
+                    : rng_polynomial(e, r - 5) / rng_polynomial(f, r - 5);
   return q < 0 ? -x : x;
 }
 
 /* Uniform strictly between 0 and 1: the middle of one of 2^52 equal parts. */
-static double open_unit(trm__rng *rng) {
+static double rng_open_unit(trm__rng *rng) {
   return ((double)(trm__rng_u64(rng) >> 12) + 0.5) * 0x1p-52;
 }
 
 double trm__rng_normal(trm__rng *rng) {
-  return trm__normal_quantile(open_unit(rng));
+  return trm__normal_quantile(rng_open_unit(rng));
 }
 
 double trm__rng_trunc_normal(trm__rng *rng, double std) {
   const double below = 0.022750131948179207;    /* probability under -2 */
   const double deviation = 0.87962566103423978; /* of the standard normal cut at -2 and 2 */
-  double x = trm__normal_quantile(below + (1 - 2 * below) * open_unit(rng));
+  double x = trm__normal_quantile(below + (1 - 2 * below) * rng_open_unit(rng));
   return fmin(2, fmax(-2, x)) * (std / deviation);
 }
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text/numbers.h"
+
 const char *trm_status_name(trm_status status) {
   static const char *const names[] = {"ok",   "usage",       "input",    "memory",  "io",
                                       "busy", "unsupported", "diverged", "stopped", "internal"};
@@ -14,9 +16,9 @@ const char *trm_status_name(trm_status status) {
   return i < sizeof names / sizeof names[0] ? names[i] : "unknown";
 }
 
-static void fill(trm_error *err, trm_status code, const char *where, const char *format, va_list args) {
+static void error_fill(trm_error *err, trm_status code, const char *where, const char *format, va_list args) {
   char message[sizeof err->message]; /* an argument may point into *err: build aside, then copy */
-  vsnprintf(message, sizeof message, format, args);
+  trm__vprint(message, sizeof message, format, args);
   err->code = code;
   if (where != err->where) snprintf(err->where, sizeof err->where, "%s", where ? where : "");
   memcpy(err->message, message, sizeof message);
@@ -26,7 +28,7 @@ trm_status trm__fail(trm_error *err, trm_status code, const char *where, const c
   if (!err) return code;
   va_list args;
   va_start(args, format);
-  fill(err, code, where, format, args);
+  error_fill(err, code, where, format, args);
   va_end(args);
   return code;
 }
@@ -36,7 +38,7 @@ trm_status trm__fail_errno(trm_error *err, const char *where, const char *format
   if (!err) return TRM_E_IO;
   va_list args;
   va_start(args, format);
-  fill(err, TRM_E_IO, where, format, args);
+  error_fill(err, TRM_E_IO, where, format, args);
   va_end(args);
   char text[128];
   const char *reason = strerror_r(number, text, sizeof text);

@@ -1,6 +1,6 @@
 /* Checking data: every question against its task's rules, every answer against its question, Sudoku also for a single
  * solution, and the splits for puzzles that are the same. Copies of a puzzle inside its group are not duplicates; of
- * them only the first is solved and compared. */
+ * a Sudoku's only the first is solved and compared. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,13 +14,21 @@
 enum { TRAIN, TEST, SPLITS };
 static const char *const split_names[SPLITS] = {"train", "test"};
 
+/* Where puzzles of one class were met. */
+typedef struct met {
+  int64_t group; /* the last one */
+  uint8_t split; /* the last one's */
+  uint8_t first_split;
+} met;
+
 typedef struct checker {
   const char *path;
   int is_directory;
   trm_dataset *dataset[SPLITS]; /* NULL: absent */
-  trm__keyed *keyed;            /* place: group */
-  size_t keys;
-  int32_t *tokens; /* [2][seq_len] */
+  trm__classes classes;         /* of puzzles that are the same */
+  met *met;                     /* [classes] */
+  int64_t first_shared;         /* example of the test split, when report.shared is not 0 */
+  int32_t *tokens;              /* [2][seq_len] */
   trm_check_report report;
   double guesses, ratings;
   int64_t solved, rated, done, total;
@@ -29,7 +37,7 @@ typedef struct checker {
   trm_error *err;
 } checker;
 
-static trm_status open_split(checker *c, int split) {
+static trm_status checker_open_split(checker *c, int split) {
   char *file = trm__format("%s/%s/dataset.json", c->path, split_names[split]);
   if (!file) return trm__fail_memory(c->err, c->path, strlen(c->path) + 32);
   int present = c->is_directory ? trm__path_exists(file) : split == TRAIN;
@@ -37,11 +45,11 @@ static trm_status open_split(checker *c, int split) {
   return present ? trm_dataset_open(&c->dataset[split], c->path, split_names[split], NULL, c->err) : TRM_OK;
 }
 
-static trm_status open_all(checker *c) {
+static trm_status checker_open(checker *c) {
   size_t examples = 0, cells = 0;
   c->is_directory = trm__path_is_dir(c->path);
   for (int s = 0; s < SPLITS; s++) {
-    trm_status status = open_split(c, s);
+    trm_status status = checker_open_split(c, s);
     if (status) return status;
     if (!c->dataset[s]) continue;
     const trm_dataset_info *info = &c->dataset[s]->info;
@@ -60,13 +68,13 @@ static trm_status open_all(checker *c) {
        c->dataset[TRAIN]->info.vocab_size != c->dataset[TEST]->info.vocab_size))
     return trm__fail(c->err, TRM_E_INPUT, c->path,
                      "train and test differ in seq_len or vocab_size, expected equal ones");
-  c->keyed = trm__calloc(examples, sizeof *c->keyed);
+  c->met = trm__calloc(examples, sizeof *c->met);
   c->tokens = trm__calloc(2 * cells, sizeof *c->tokens);
-  if (!c->keyed || !c->tokens) return trm__fail_memory(c->err, c->path, examples * sizeof *c->keyed);
-  return TRM_OK;
+  if (!c->met || !c->tokens) return trm__fail_memory(c->err, c->path, examples * sizeof *c->met);
+  return trm__classes_open(&c->classes, examples, c->err);
 }
 
-static void note(checker *c, int split, int64_t example, const char *where, const char *message) {
+static void checker_note(checker *c, int split, int64_t example, const char *where, const char *message) {
   if (c->report.first_problem[0] != '\0') return;
   snprintf(c->report.first_problem, sizeof c->report.first_problem, "%s%sexample %lld: %.60s%s%.120s",
            c->is_directory ? split_names[split] : "", c->is_directory ? ", " : "", (long long)example + 1, where,
@@ -74,39 +82,59 @@ static void note(checker *c, int split, int64_t example, const char *where, cons
 }
 
 /* Whether question and answer keep the rules. */
-static int check_rules(checker *c, int split, int64_t example, const int32_t *question, const int32_t *answer) {
+static int checker_judge(checker *c, int split, int64_t example, const int32_t *question, const int32_t *answer) {
   const trm_task *task = &c->dataset[split]->info.task;
   trm_error problem = {0};
   trm_status status = trm_task_check_question(task, question, &problem);
   if (status) {
     c->report.bad_questions++;
-    note(c, split, example, problem.where, problem.message);
+    checker_note(c, split, example, problem.where, problem.message);
   }
   trm_task_verdict verdict = trm_task_judge(task, question, answer);
   if (!verdict.keeps_clues || !verdict.keeps_rules) {
     c->report.bad_answers++;
-    note(c, split, example, "", verdict.keeps_clues ? "the answer breaks the rules" : "the answer changes a clue");
+    checker_note(c, split, example, "",
+                 verdict.keeps_clues ? "the answer breaks the rules" : "the answer changes a clue");
   }
   return !status;
 }
 
-static void solve(checker *c, int split, int64_t example, const int32_t *question) {
+static void checker_solve(checker *c, int split, int64_t example, const int32_t *question) {
   const trm_task *task = &c->dataset[split]->info.task;
   uint8_t cells[256];
   trm__sudoku_cells(question, (size_t)task->width * (size_t)task->height, cells);
   trm_sudoku_result result = trm_sudoku_solve(task->width, cells, 2, NULL);
   if (result.solutions > 1) {
     c->report.not_unique++;
-    note(c, split, example, "", "the question has more than one solution");
+    checker_note(c, split, example, "", "the question has more than one solution");
   } else if (result.solutions == 0 && result.complete) {
     c->report.bad_questions++;
-    note(c, split, example, "", "the question has no solution");
+    checker_note(c, split, example, "", "the question has no solution");
   }
   c->guesses += (double)result.guesses;
   c->solved++;
 }
 
-static void check_example(checker *c, int split, int64_t group, int64_t example, int first) {
+/* Counts a puzzle that is the same as one of an earlier group. Groups come in order, those of the training split first.
+ */
+static void checker_compare(checker *c, int split, int64_t group, uint64_t key) {
+  const trm_dataset *d = c->dataset[split];
+  uint32_t before = c->classes.count, class = trm__classes_add(&c->classes, key);
+  met *m = &c->met[class];
+  if (class == before) {
+    *m = (met){.group = group, .split = (uint8_t)split, .first_split = (uint8_t)split};
+    return;
+  }
+  if (m->split == split && m->group == group) return;
+  if (m->split == split) c->report.duplicates++;
+  if (split == TEST && m->first_split == TRAIN) {
+    if (c->report.shared++ == 0) c->first_shared = d->puzzle_indices[d->group_indices[group]];
+  }
+  m->group = group;
+  m->split = (uint8_t)split;
+}
+
+static void checker_add_example(checker *c, int split, int64_t group, int64_t example, int first) {
   const trm_dataset *d = c->dataset[split];
   size_t cells = (size_t)d->info.seq_len;
   int32_t *question = c->tokens, *answer = c->tokens + cells;
@@ -116,14 +144,13 @@ static void check_example(checker *c, int split, int64_t group, int64_t example,
   if (d->info.has_ratings && isfinite(rating)) c->ratings += rating, c->rated++;
   for (size_t i = 0; i < cells; i++)
     if (answer[i] == -100) answer[i] = 0;
-  int good = check_rules(c, split, example, question, answer);
-  if (sudoku && first && good) solve(c, split, example, question);
+  int good = checker_judge(c, split, example, question, answer);
+  if (sudoku && first && good) checker_solve(c, split, example, question);
   if (sudoku && !first) return;
-  uint64_t key = trm__question_key(&d->info.task, question, cells);
-  c->keyed[c->keys++] = (trm__keyed){.key = key, .place = (uint32_t)group, .split = (uint32_t)split};
+  checker_compare(c, split, group, trm__question_key(&d->info.task, question, cells));
 }
 
-static trm_status check_split(checker *c, int split) {
+static trm_status checker_add_split(checker *c, int split) {
   const trm_dataset *d = c->dataset[split];
   for (int64_t g = 0; g < d->info.groups; g++) {
     int64_t begin = d->puzzle_indices[d->group_indices[g]], end = d->puzzle_indices[d->group_indices[g + 1]];
@@ -132,50 +159,28 @@ static trm_status check_split(checker *c, int split) {
           c->progress(c->context, (double)c->done / (double)c->total, "checking puzzles") != 0)
         return trm__fail(c->err, TRM_E_STOPPED, c->path, "stopped after %lld of %lld examples", (long long)c->done,
                          (long long)c->total);
-      check_example(c, split, g, i, i == begin);
+      checker_add_example(c, split, g, i, i == begin);
     }
   }
   return TRM_OK;
 }
 
-/* keyed is sorted: one run of equal keys, train before test, groups in order. */
-static void count_run(checker *c, const trm__keyed *run, size_t count) {
-  for (size_t i = 1; i < count; i++) {
-    int new_group = run[i].split != run[i - 1].split || run[i].place != run[i - 1].place;
-    if (!new_group) continue;
-    if (run[i].split == run[i - 1].split) c->report.duplicates++;
-    if (run[i].split == TEST && run[0].split == TRAIN) {
-      c->report.shared++;
-      const trm_dataset *d = c->dataset[TEST];
-      note(c, TEST, d->puzzle_indices[d->group_indices[run[i].place]], "", "is equivalent to a training puzzle");
-    }
-  }
-}
-
-static void compare_puzzles(checker *c) {
-  trm__keyed_sort(c->keyed, c->keys);
-  for (size_t begin = 0, end; begin < c->keys; begin = end) {
-    for (end = begin + 1; end < c->keys && c->keyed[end].key == c->keyed[begin].key; end++) {
-    }
-    count_run(c, c->keyed + begin, end - begin);
-  }
-}
-
 trm_status trm_data_check(const char *path, trm_check_report *report, trm_progress_fn progress, void *context,
                           trm_error *err) {
   checker c = {.path = path, .progress = progress, .context = context, .err = err};
-  trm_status status = open_all(&c);
+  trm_status status = checker_open(&c);
   for (int s = 0; s < SPLITS && !status; s++)
-    if (c.dataset[s]) status = check_split(&c, s);
+    if (c.dataset[s]) status = checker_add_split(&c, s);
   if (!status) {
-    compare_puzzles(&c);
+    if (c.report.shared > 0) checker_note(&c, TEST, c.first_shared, "", "is equivalent to a training puzzle");
     c.report.mean_guesses = c.solved > 0 ? c.guesses / (double)c.solved : (double)NAN;
     c.report.mean_rating = c.rated > 0 ? c.ratings / (double)c.rated : (double)NAN;
     *report = c.report;
     if (progress) (void)progress(context, 1, "done");
   }
   for (int s = 0; s < SPLITS; s++) trm_dataset_close(&c.dataset[s]);
-  trm__free(c.keyed);
+  trm__classes_close(&c.classes);
+  trm__free(c.met);
   trm__free(c.tokens);
   return status;
 }

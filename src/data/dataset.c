@@ -1,4 +1,4 @@
-/* The dataset handle: making one around arrays, describing it, reading examples, and choosing the reader by path. */
+/* The dataset in memory: making one around arrays, describing it and reading examples. */
 #include "data/dataset.h"
 
 #include <inttypes.h>
@@ -7,11 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/os/file.h"
 #include "base/status.h"
-#include "data/format/dataset_dir.h"
-#include "data/format/rows.h"
-#include "task/task.h"
 
 void trm_dataset_close(trm_dataset **dataset) {
   if (!dataset || !*dataset) return;
@@ -28,7 +24,8 @@ void trm_dataset_close(trm_dataset **dataset) {
   *dataset = NULL;
 }
 
-static void count_up(trm_dataset *d, int64_t group_size) {
+/* Each example is a puzzle, and group_size puzzles are a group. */
+static void dataset_set_indices(trm_dataset *d, int64_t group_size) {
   for (int64_t p = 0; p <= d->info.puzzles; p++) d->puzzle_indices[p] = p;
   for (int64_t g = 0; g <= d->info.groups; g++) {
     int64_t first = g * group_size;
@@ -60,7 +57,7 @@ trm_status trm__dataset_adopt(trm_dataset **out, const trm_task *task, int64_t e
     trm_dataset_close(&d);
     return trm__fail_memory(err, "dataset", (size_t)examples * 20);
   }
-  count_up(d, group_size);
+  dataset_set_indices(d, group_size);
   d->inputs = inputs;
   d->labels = labels;
   d->ratings = ratings;
@@ -85,26 +82,11 @@ trm_status trm__dataset_new(trm_dataset **out, const trm_task *task, int64_t exa
   return status;
 }
 
-trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *split, const trm_task *task,
-                            trm_error *err) {
-  if (task) {
-    trm_status status = trm__task_check(task, "task", err);
-    if (status) return status;
-  }
-  if (trm__path_is_dir(path)) return trm__dataset_read(out, path, split ? split : "train", task, err);
-  if (!trm__path_exists(path))
-    return trm__fail(err, TRM_E_IO, path, "does not exist, expected a dataset directory or a .csv or .jsonl file");
-  if (!trm__rows_is_file_name(path))
-    return trm__fail(err, TRM_E_INPUT, path, "unknown kind of file, expected a dataset directory, .csv or .jsonl");
-  trm__rows_hint hint = {.task = task};
-  return trm__rows_open(out, path, &hint, err);
-}
-
 trm_dataset_info trm_dataset_describe(const trm_dataset *dataset) {
   return dataset->info;
 }
 
-static int64_t puzzle_of(const trm_dataset *d, int64_t example) {
+static int64_t dataset_puzzle_of(const trm_dataset *d, int64_t example) {
   int64_t low = 0, high = d->info.puzzles; /* puzzle_indices[low] <= example < puzzle_indices[high] */
   while (high - low > 1) {
     int64_t middle = low + (high - low) / 2;
@@ -114,7 +96,7 @@ static int64_t puzzle_of(const trm_dataset *d, int64_t example) {
   return low;
 }
 
-static int32_t token_at(const uint8_t *narrow, const int32_t *wide, size_t at) {
+static int32_t dataset_token(const uint8_t *narrow, const int32_t *wide, size_t at) {
   return narrow ? narrow[at] : wide[at];
 }
 
@@ -122,12 +104,12 @@ void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs,
                          double *rating) {
   const trm_dataset *d = dataset;
   size_t cells = (size_t)d->info.seq_len, first = (size_t)i * cells;
-  for (size_t k = 0; inputs && k < cells; k++) inputs[k] = token_at(d->inputs, d->inputs32, first + k);
+  for (size_t k = 0; inputs && k < cells; k++) inputs[k] = dataset_token(d->inputs, d->inputs32, first + k);
   for (size_t k = 0; labels && k < cells; k++) {
-    int32_t label = token_at(d->labels, d->labels32, first + k);
+    int32_t label = dataset_token(d->labels, d->labels32, first + k);
     labels[k] = label == d->ignore_label_id ? -100 : label;
   }
-  if (identifier) *identifier = d->identifiers[puzzle_of(d, i)];
+  if (identifier) *identifier = d->identifiers[dataset_puzzle_of(d, i)];
   if (rating) *rating = d->ratings ? d->ratings[i] : (double)NAN;
 }
 

@@ -1,17 +1,4 @@
-/* A dataset in memory: the arrays of one split, whatever file they came from; and writing them as a directory.
- *
- * A directory holds, as the original implementation writes it,
- *   identifiers.json                      names of the puzzle identifiers, ["<blank>"] when there are none
- *   task.json                             ours, optional: what the tokens mean (task.h), and "rating_name"
- *   {train,test}/dataset.json             pad_id, ignore_label_id (or null), blank_identifier_id, vocab_size, seq_len,
- *                                         num_puzzle_identifiers, total_groups, mean_puzzle_examples, total_puzzles
- *                                         (optional), sets
- *   {train,test}/SET__inputs.npy          [examples][seq_len], any integer type; likewise SET__labels.npy
- *   {train,test}/SET__puzzle_identifiers.npy [puzzles]
- *   {train,test}/SET__puzzle_indices.npy  [puzzles + 1], first example of each puzzle
- *   {train,test}/SET__group_indices.npy   [groups + 1], first puzzle of each group
- *   {train,test}/SET__ratings.npy         ours, optional: [examples] float64
- * Several sets are read as one after the other. Limits: an array 8 GiB, 2^31 - 1 examples, 65536 tokens a puzzle. */
+/* A dataset in memory: the arrays of one split, whatever file they came from. */
 #ifndef TRM_DATA_DATASET_H
 #define TRM_DATA_DATASET_H
 
@@ -55,11 +42,5 @@ typedef struct trm__dataset_fit {
 /* TRM_E_INPUT, naming where, when the puzzles are not of that kind. The one check behind evaluation and validation. */
 trm_status trm__dataset_check_fit(const trm_dataset *dataset, const trm__dataset_fit *fit, const char *where,
                                   trm_error *err);
-
-/* Writes the directory out, whole or not at all: under a temporary name beside it, synced, then renamed. Either split
- * may be NULL. TRM_E_USAGE when out exists and is not an empty directory. */
-trm_status trm__dataset_write(const char *out, const trm_dataset *train, const trm_dataset *test, trm_error *err);
-/* Tells early, before the work of making the data, what would be refused, and whether a folder can be made there. */
-trm_status trm__dataset_can_write(const char *out, trm_error *err);
 
 #endif

@@ -1,42 +1,90 @@
-/* Importing a text file as a dataset directory. Puzzles that are the same (keys.h) form one class; a class becomes one
- * group of the training split or goes to the test split as a whole, so that no puzzle is on both sides. */
+/* Importing a text file as a dataset directory. Puzzles that are the same form one class (task/keys.h); a class becomes
+ * one group of the training split or goes to the test split as a whole, so that no puzzle is on both sides. */
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/status.h"
-#include "data/dataset.h"
-#include "data/format/rows.h"
+#include "data/format/dataset_dir.h"
+#include "data/format/rows_open.h"
 #include "task/augment.h"
 #include "task/keys.h"
 
-#define TEXT(name, meta, group, help)                                                                                  \
-  {                                                                                                                    \
-#name, TRM_OPT_STRING, offsetof(trm_import_config, name), sizeof(((trm_import_config *)0)->name), NULL, 0, 0,      \
-        NULL, meta, group, help                                                                                        \
-  }
-#define COUNT(name, initial, max, help)                                                                                \
-  { #name, TRM_OPT_INT, offsetof(trm_import_config, name), 0, initial, 0, max, NULL, "N", NULL, help }
-
-static const trm_option table[] = {
-    TEXT(input, "FILE", "Import", "puzzles: .csv (source,question,answer,rating) or .jsonl"),
-    TEXT(out, "DIR", NULL, "dataset directory to write; must not exist"),
-    TEXT(test_input, "FILE", NULL, "puzzles of the test split; equivalent ones are left out of training"),
-    {"test_fraction", TRM_OPT_REAL, offsetof(trm_import_config, test_fraction), 0, "0.1", 0, 0.99, NULL, "F", NULL,
-     "share of the puzzles for the test split, without --test-input"},
-    TEXT(alphabet, "TEXT", NULL, "the task's symbols in the order of their tokens (inferred)"),
-    COUNT(width, "0", 65536, "symbols of a row; 0: inferred"),
-    COUNT(augment, "0", 1e5, "transformed copies of each training puzzle"),
-    COUNT(limit, "0", 2e9, "use only so many puzzles, drawn at random; 0: all"),
-    COUNT(seed, "0", 9e15, "seed of the split, the draw and the copies"),
+static const trm_option import_options[] = {
+    {.name = "input",
+     .type = TRM_OPT_STRING,
+     .offset = offsetof(trm_import_config, input),
+     .size = sizeof(((trm_import_config *)0)->input),
+     .metavar = "FILE",
+     .group = "Import",
+     .help = "puzzles: .csv (source,question,answer,rating) or .jsonl"},
+    {.name = "out",
+     .type = TRM_OPT_STRING,
+     .offset = offsetof(trm_import_config, out),
+     .size = sizeof(((trm_import_config *)0)->out),
+     .metavar = "DIR",
+     .help = "dataset directory to write; must not exist"},
+    {.name = "test_input",
+     .type = TRM_OPT_STRING,
+     .offset = offsetof(trm_import_config, test_input),
+     .size = sizeof(((trm_import_config *)0)->test_input),
+     .metavar = "FILE",
+     .help = "puzzles of the test split; equivalent ones are left out of training"},
+    {.name = "test_fraction",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_import_config, test_fraction),
+     .default_text = "0.1",
+     .min = 0,
+     .max = 0.99,
+     .metavar = "F",
+     .help = "share of the puzzles for the test split, without --test-input"},
+    {.name = "alphabet",
+     .type = TRM_OPT_STRING,
+     .offset = offsetof(trm_import_config, alphabet),
+     .size = sizeof(((trm_import_config *)0)->alphabet),
+     .metavar = "TEXT",
+     .help = "the task's symbols in the order of their tokens (inferred)"},
+    {.name = "width",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_import_config, width),
+     .default_text = "0",
+     .min = 0,
+     .max = 65536,
+     .metavar = "N",
+     .help = "symbols of a row; 0: inferred"},
+    {.name = "augment",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_import_config, augment),
+     .default_text = "0",
+     .min = 0,
+     .max = 1e5,
+     .metavar = "N",
+     .help = "transformed copies of each training puzzle"},
+    {.name = "limit",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_import_config, limit),
+     .default_text = "0",
+     .min = 0,
+     .max = 2e9,
+     .metavar = "N",
+     .help = "use only so many puzzles, drawn at random; 0: all"},
+    {.name = "seed",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_import_config, seed),
+     .default_text = "0",
+     .min = 0,
+     .max = 9e15,
+     .metavar = "N",
+     .help = "seed of the split, the draw and the copies"},
 };
 
 const trm_option *trm_import_options(size_t *count) {
-  *count = sizeof table / sizeof *table;
-  return table;
+  *count = sizeof import_options / sizeof *import_options;
+  return import_options;
 }
 
 /* The work in hand. Examples are numbers into source. */
@@ -46,132 +94,135 @@ typedef struct import {
   void *context;
   trm_error *err;
   trm_dataset *source, *test_source;
-  trm__keyed *keyed; /* [count] chosen examples, sorted by key */
+  trm__classes classes; /* numbered as they first appear in the file */
   size_t count;
-  uint32_t *class_start;  /* [classes + 1] into keyed */
-  uint32_t *class_order;  /* [classes] by first appearance in the file */
+  uint32_t *chosen;       /* [count] examples, those of a class together, each class in the file's order */
+  uint32_t *class_start;  /* [classes + 1] into chosen */
   uint8_t *class_is_test; /* [classes] */
-  uint32_t classes;
-  int64_t left_out; /* training examples equivalent to a test puzzle */
+  int64_t left_out;       /* training examples equivalent to a test puzzle */
 } import;
 
-static trm_status report(const import *im, double fraction, const char *what) {
+static trm_status import_report(const import *im, double fraction, const char *what) {
   if (!im->progress || im->progress(im->context, fraction, what) == 0) return TRM_OK;
   return trm__fail(im->err, TRM_E_STOPPED, im->config->input, "stopped before anything was written");
 }
 
-/* Keys of the given examples (places hold their numbers already). */
-static trm_status compute_keys(const import *im, const trm_dataset *d, trm__keyed *keyed, size_t count, double from,
-                               double to) {
+/* keys [count] of examples of d, which are numbered by example [count], or 0 to count - 1 when that is NULL. Progress
+ * goes from `from` to `to`. */
+static trm_status import_compute_keys(const import *im, const trm_dataset *d, const uint32_t *example, size_t count,
+                                      uint64_t *keys, double from, double to) {
   size_t cells = (size_t)d->info.seq_len;
   int32_t *tokens = trm__calloc(cells, sizeof *tokens);
   if (!tokens) return trm__fail_memory(im->err, im->config->input, cells * sizeof *tokens);
   trm_status status = TRM_OK;
   for (size_t i = 0; i < count && !status; i++) {
-    if (i % 1024 == 0) status = report(im, from + (to - from) * (double)i / (double)count, "comparing puzzles");
-    trm_dataset_example(d, keyed[i].place, tokens, NULL, NULL, NULL);
-    keyed[i].key = trm__question_key(&d->info.task, tokens, cells);
+    if (i % 1024 == 0) status = import_report(im, from + (to - from) * (double)i / (double)count, "comparing puzzles");
+    trm_dataset_example(d, example ? (int64_t)example[i] : (int64_t)i, tokens, NULL, NULL, NULL);
+    keys[i] = trm__question_key(&d->info.task, tokens, cells);
   }
   trm__free(tokens);
   return status;
 }
 
-/* All examples, or a random limit of them, as sorted keys. */
-static trm_status choose_examples(import *im) {
-  size_t total = (size_t)im->source->info.examples;
-  im->count = im->config->limit > 0 && (size_t)im->config->limit < total ? (size_t)im->config->limit : total;
-  uint32_t *numbers = trm__calloc(total, sizeof *numbers);
-  im->keyed = trm__calloc(im->count, sizeof *im->keyed);
-  if (!numbers || !im->keyed) {
-    trm__free(numbers);
-    return trm__fail_memory(im->err, im->config->input, total * (sizeof *numbers + sizeof *im->keyed));
-  }
-  for (size_t i = 0; i < total; i++) numbers[i] = (uint32_t)i;
-  trm__rng rng = trm__rng_make((uint64_t)im->config->seed, TRM__RNG_SPLIT, 0);
-  if (im->count < total) trm__rng_shuffle(&rng, numbers, (uint32_t)total);
-  for (size_t i = 0; i < im->count; i++) im->keyed[i].place = numbers[i];
-  trm__free(numbers);
-  trm_status status = compute_keys(im, im->source, im->keyed, im->count, 0.1, 0.6);
-  trm__keyed_sort(im->keyed, im->count);
-  return status;
+static int import_compare_examples(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return x < y ? -1 : x > y;
 }
 
-/* Runs of equal keys, ordered by the example that comes first in the file. */
-static trm_status find_classes(import *im) {
-  size_t n = im->count;
-  im->class_start = trm__calloc(n + 1, sizeof *im->class_start);
-  im->class_order = trm__calloc(n, sizeof *im->class_order);
-  im->class_is_test = trm__calloc(n, 1);
-  trm__keyed *first = trm__calloc(n, sizeof *first);
-  if (!im->class_start || !im->class_order || !im->class_is_test || !first) {
-    trm__free(first);
-    return trm__fail_memory(im->err, im->config->input, n * 25);
-  }
-  for (size_t i = 0; i < n; i++)
-    if (i == 0 || im->keyed[i].key != im->keyed[i - 1].key) {
-      first[im->classes] = (trm__keyed){.key = im->keyed[i].place, .place = im->classes};
-      im->class_start[im->classes++] = (uint32_t)i;
-    }
-  im->class_start[im->classes] = (uint32_t)n;
-  trm__keyed_sort(first, im->classes);
-  for (uint32_t c = 0; c < im->classes; c++) im->class_order[c] = first[c].place;
-  trm__free(first);
+/* All examples, or a random limit of them, in the file's order. */
+static trm_status import_choose_examples(import *im) {
+  size_t total = (size_t)im->source->info.examples;
+  im->count = im->config->limit > 0 && (size_t)im->config->limit < total ? (size_t)im->config->limit : total;
+  im->chosen = trm__calloc(total, sizeof *im->chosen);
+  if (!im->chosen) return trm__fail_memory(im->err, im->config->input, total * sizeof *im->chosen);
+  for (size_t i = 0; i < total; i++) im->chosen[i] = (uint32_t)i;
+  if (im->count == total) return TRM_OK;
+  trm__rng rng = trm__rng_make((uint64_t)im->config->seed, TRM__RNG_SPLIT, 0);
+  trm__rng_shuffle(&rng, im->chosen, (uint32_t)total);
+  qsort(im->chosen, im->count, sizeof *im->chosen, import_compare_examples);
   return TRM_OK;
 }
 
-static uint32_t class_size(const import *im, uint32_t c) {
+/* Sorts chosen by class, keeping the file's order within each: class_of [count], room [count]. */
+static void import_sort_by_class(import *im, const uint32_t *class_of, uint32_t *room) {
+  uint32_t *start = im->class_start; /* counts, one place ahead; then ends of what is placed; then starts */
+  for (size_t i = 0; i < im->count; i++) start[class_of[i] + 1]++;
+  for (uint32_t c = 0; c < im->classes.count; c++) start[c + 1] += start[c];
+  for (size_t i = im->count; i-- > 0;) room[--start[class_of[i] + 1]] = im->chosen[i];
+  memcpy(im->chosen, room, im->count * sizeof *room);
+  memmove(start, start + 1, im->classes.count * sizeof *start);
+  start[im->classes.count] = (uint32_t)im->count;
+}
+
+static trm_status import_find_classes(import *im) {
+  size_t n = im->count;
+  uint64_t *keys = trm__calloc(n, sizeof *keys);
+  uint32_t *class_of = trm__calloc(n, sizeof *class_of), *room = trm__calloc(n, sizeof *room);
+  im->class_start = trm__calloc(n + 1, sizeof *im->class_start);
+  im->class_is_test = trm__calloc(n, 1);
+  trm_status status = TRM_OK;
+  if (!keys || !class_of || !room || !im->class_start || !im->class_is_test)
+    status = trm__fail_memory(im->err, im->config->input, n * 21);
+  if (!status) status = trm__classes_open(&im->classes, n, im->err);
+  if (!status) status = import_compute_keys(im, im->source, im->chosen, n, keys, 0.1, 0.6);
+  for (size_t i = 0; i < n && !status; i++) class_of[i] = trm__classes_add(&im->classes, keys[i]);
+  if (!status) import_sort_by_class(im, class_of, room);
+  trm__free(keys);
+  trm__free(class_of);
+  trm__free(room);
+  return status;
+}
+
+static uint32_t import_class_size(const import *im, uint32_t c) {
   return im->class_start[c + 1] - im->class_start[c];
 }
 
 /* Random classes until the test split has its share; at least one class stays on each side. */
-static trm_status split_at_random(import *im) {
+static trm_status import_split_at_random(import *im) {
   double wanted = im->config->test_fraction * (double)im->count;
   size_t target = wanted > 0 && wanted < 1 ? 1 : (size_t)llround(wanted), taken = 0;
+  uint32_t classes = im->classes.count;
   if (target == 0) return TRM_OK;
-  if (im->classes < 2)
+  if (classes < 2)
     return trm__fail(
         im->err, TRM_E_INPUT, im->config->input,
         "all %zu puzzles are the same up to symmetry and cannot be split, expected --test-fraction 0 or more puzzles",
         im->count);
-  uint32_t *order = trm__calloc(im->classes, sizeof *order);
-  if (!order) return trm__fail_memory(im->err, im->config->input, im->classes * sizeof *order);
-  memcpy(order, im->class_order, im->classes * sizeof *order);
+  uint32_t *order = trm__calloc(classes, sizeof *order);
+  if (!order) return trm__fail_memory(im->err, im->config->input, classes * sizeof *order);
+  for (uint32_t c = 0; c < classes; c++) order[c] = c;
   trm__rng rng = trm__rng_make((uint64_t)im->config->seed, TRM__RNG_SPLIT, 1);
-  trm__rng_shuffle(&rng, order, im->classes);
-  for (uint32_t i = 0; i + 1 < im->classes && taken < target; i++) {
+  trm__rng_shuffle(&rng, order, classes);
+  for (uint32_t i = 0; i + 1 < classes && taken < target; i++) {
     im->class_is_test[order[i]] = 1;
-    taken += class_size(im, order[i]);
+    taken += import_class_size(im, order[i]);
   }
   trm__free(order);
   return TRM_OK;
 }
 
 /* Classes that also occur in the file of test puzzles go to neither side. */
-static trm_status leave_out_test(import *im) {
+static trm_status import_leave_out_test(import *im) {
   size_t count = (size_t)im->test_source->info.examples;
-  trm__keyed *test = trm__calloc(count, sizeof *test);
-  if (!test) return trm__fail_memory(im->err, im->config->test_input, count * sizeof *test);
-  for (size_t i = 0; i < count; i++) test[i].place = (uint32_t)i;
-  trm_status status = compute_keys(im, im->test_source, test, count, 0.6, 0.7);
-  trm__keyed_sort(test, count);
-  size_t at = 0;
-  for (uint32_t c = 0; c < im->classes && !status; c++) {
-    uint64_t key = im->keyed[im->class_start[c]].key;
-    while (at < count && test[at].key < key) at++;
-    if (at >= count || test[at].key != key) continue;
+  uint64_t *keys = trm__calloc(count, sizeof *keys);
+  if (!keys) return trm__fail_memory(im->err, im->config->test_input, count * sizeof *keys);
+  trm_status status = import_compute_keys(im, im->test_source, NULL, count, keys, 0.6, 0.7);
+  for (size_t i = 0; i < count && !status; i++) {
+    int64_t c = trm__classes_find(&im->classes, keys[i]);
+    if (c < 0 || im->class_is_test[c]) continue;
     im->class_is_test[c] = 1;
-    im->left_out += class_size(im, c);
+    im->left_out += import_class_size(im, (uint32_t)c);
   }
-  trm__free(test);
+  trm__free(keys);
   if (!status && im->left_out == (int64_t)im->count)
     return trm__fail(im->err, TRM_E_INPUT, im->config->input,
                      "every puzzle is equivalent to one of %.200s, expected others", im->config->test_input);
   return status;
 }
 
-/* Copies example i of source to place at of d, as image number image of it (0: itself). */
-static void put(const import *im, trm_dataset *d, int64_t at, const trm_dataset *source, uint32_t i, int64_t image,
-                int32_t *tokens) {
+/* Example `at` of d becomes example i of source, or its random image number `image` when that is not 0. */
+static void import_put(const import *im, trm_dataset *d, int64_t at, const trm_dataset *source, uint32_t i,
+                       int64_t image, int32_t *tokens) {
   size_t cells = (size_t)d->info.seq_len;
   int32_t *inputs = tokens, *labels = tokens + cells;
   trm_dataset_example(source, i, inputs, labels, NULL, d->ratings ? &d->ratings[at] : NULL);
@@ -186,13 +237,15 @@ static void put(const import *im, trm_dataset *d, int64_t at, const trm_dataset 
   }
 }
 
-/* The classes whose mark is test, a group each, every example followed by its images. */
-static trm_status gather(import *im, trm_dataset **out, int test, int64_t images) {
+/* The dataset of the classes with class_is_test == test: a class is a group, and its examples are followed by their
+ * images.
+ */
+static trm_status import_gather(import *im, trm_dataset **out, int test, int64_t images) {
   const trm_dataset *source = im->source;
   size_t cells = (size_t)source->info.seq_len;
   int64_t examples = 0, groups = 0, at = 0;
-  for (uint32_t c = 0; c < im->classes; c++)
-    if (im->class_is_test[c] == test) examples += class_size(im, c), groups++;
+  for (uint32_t c = 0; c < im->classes.count; c++)
+    if (im->class_is_test[c] == test) examples += import_class_size(im, c), groups++;
   if (examples > TRM__EXAMPLES_LIMIT / (images + 1))
     return trm__fail(im->err, TRM_E_USAGE, "--augment",
                      "%lld puzzles with %lld copies each, expected at most %d in all", (long long)examples,
@@ -202,12 +255,12 @@ static trm_status gather(import *im, trm_dataset **out, int test, int64_t images
   trm_status status = trm__dataset_new(out, &source->info.task, examples * (images + 1), 1,
                                        source->info.has_ratings ? source->info.rating_name : NULL, im->err);
   int64_t group = 0;
-  for (uint32_t k = 0; k < im->classes && !status; k++) {
-    uint32_t c = im->class_order[k];
-    if (k % 1024 == 0) status = report(im, 0.7 + 0.2 * k / im->classes, "building the arrays");
+  for (uint32_t c = 0; c < im->classes.count && !status; c++) {
+    if (c % 1024 == 0) status = import_report(im, 0.7 + 0.2 * c / im->classes.count, "building the arrays");
     if (im->class_is_test[c] != test || status) continue;
     for (uint32_t i = im->class_start[c]; i < im->class_start[c + 1]; i++)
-      for (int64_t image = 0; image <= images; image++) put(im, *out, at++, source, im->keyed[i].place, image, tokens);
+      for (int64_t image = 0; image <= images; image++)
+        import_put(im, *out, at++, source, im->chosen[i], image, tokens);
     (*out)->group_indices[++group] = at;
   }
   if (!status) (*out)->info.groups = groups;
@@ -215,7 +268,7 @@ static trm_status gather(import *im, trm_dataset **out, int test, int64_t images
   return status;
 }
 
-static trm_status check_config(const trm_import_config *c, trm_error *err) {
+static trm_status import_check_config(const trm_import_config *c, trm_error *err) {
   if (c->input[0] == '\0') return trm__fail(err, TRM_E_USAGE, "input", "no file to import, expected a .csv or .jsonl");
   if (!trm__rows_is_file_name(c->input))
     return trm__fail(err, TRM_E_INPUT, c->input, "unknown kind of file, expected .csv or .jsonl");
@@ -228,10 +281,10 @@ static trm_status check_config(const trm_import_config *c, trm_error *err) {
   return trm__dataset_can_write(c->out, err);
 }
 
-static trm_status read_inputs(import *im) {
+static trm_status import_read(import *im) {
   const trm_import_config *c = im->config;
   trm__rows_hint hint = {.alphabet = c->alphabet, .width = c->width};
-  trm_status status = report(im, 0, "reading");
+  trm_status status = import_report(im, 0, "reading");
   if (!status) status = trm__rows_open(&im->source, c->input, &hint, im->err);
   if (status) return status;
   if (c->augment > 0 && !trm__augment_known(&im->source->info.task))
@@ -240,16 +293,16 @@ static trm_status read_inputs(import *im) {
   return c->test_input[0] != '\0' ? trm__rows_open(&im->test_source, c->test_input, &same, im->err) : TRM_OK;
 }
 
-static trm_status write_out(import *im) {
+static trm_status import_write(import *im) {
   trm_dataset *train = NULL, *test = NULL;
   int any_test = 0;
-  for (uint32_t c = 0; c < im->classes; c++) any_test |= im->class_is_test[c];
-  trm_status status = gather(im, &train, 0, im->config->augment);
-  if (!status && !im->test_source && any_test) status = gather(im, &test, 1, 0);
+  for (uint32_t c = 0; c < im->classes.count; c++) any_test |= im->class_is_test[c];
+  trm_status status = import_gather(im, &train, 0, im->config->augment);
+  if (!status && !im->test_source && any_test) status = import_gather(im, &test, 1, 0);
   char what[96] = "writing";
   if (im->left_out > 0)
     snprintf(what, sizeof what, "writing; %lld puzzles equivalent to test puzzles left out", (long long)im->left_out);
-  if (!status) status = report(im, 0.9, what);
+  if (!status) status = import_report(im, 0.9, what);
   if (!status) status = trm__dataset_write(im->config->out, train, im->test_source ? im->test_source : test, im->err);
   trm_dataset_close(&train);
   trm_dataset_close(&test);
@@ -258,18 +311,18 @@ static trm_status write_out(import *im) {
 
 trm_status trm_data_import(const trm_import_config *config, trm_progress_fn progress, void *context, trm_error *err) {
 import im = {.config = config, .progress = progress, .context = context, .err = err };
-  trm_status status = check_config(config, err);
-  if (!status) status = read_inputs(&im);
-  if (!status) status = choose_examples(&im);
-  if (!status) status = find_classes(&im);
-  if (!status) status = im.test_source ? leave_out_test(&im) : split_at_random(&im);
-  if (!status) status = write_out(&im);
+  trm_status status = import_check_config(config, err);
+  if (!status) status = import_read(&im);
+  if (!status) status = import_choose_examples(&im);
+  if (!status) status = import_find_classes(&im);
+  if (!status) status = im.test_source ? import_leave_out_test(&im) : import_split_at_random(&im);
+  if (!status) status = import_write(&im);
   if (!status && progress) (void)progress(context, 1, "done");
   trm_dataset_close(&im.source);
   trm_dataset_close(&im.test_source);
-  trm__free(im.keyed);
+  trm__classes_close(&im.classes);
+  trm__free(im.chosen);
   trm__free(im.class_start);
-  trm__free(im.class_order);
   trm__free(im.class_is_test);
   return status;
 }

@@ -3,25 +3,26 @@
 
 #include <math.h>
 
-/* Times a size is tried. The least counts: whatever disturbs a step only makes it slower. FEW suffice when a size
- * already costs less than BETTER of the one before it a puzzle: the best is further up. */
+/* How often a size is timed. The least time counts, as a disturbance only makes a step slower. Costs are compared per
+ * puzzle. */
 #define SAMPLES 3
-#define FEW 1
-#define MANY 6 /* when a step takes less than SHORT, as whatever disturbs it then lasts longer than it */
-#define SHORT 5e-3
-#define BETTER 0.7
-/* A job tries a size when it fills so many steps of it. */
-#define STEPS_TO_FILL 4
-/* The smallest job that tries sizes, and the size of those that do not. */
-#define LEAST_PUZZLES 32
-#define USUAL 8
-/* Larger steps are not tried: what they still save is less than what waiting for them costs. */
-#define LONGEST_STEP 2.0 /* seconds */
-/* Larger sizes are not tried when one costs this much more a puzzle than the best before it: in one sample, or in all.
- */
-#define HOPELESS 1.8
-#define WORSE 1.1
-/* A smaller size is preferred when it costs this much more at most: answers come sooner and the caches are spared. */
+#define SAMPLES_SHORT 6 /* of a step that takes less than SHORT_STEP: a disturbance lasts longer than the step */
+#define SHORT_STEP 5e-3 /* seconds */
+#define CLEAR_GAIN 0.7
+#define SAMPLES_CLEAR                                                                                                  \
+  1 /* of a size that costs less than CLEAR_GAIN times the size before: a larger one follows anyway */
+
+#define LEAST_PUZZLES 32  /* the smallest job that tries sizes */
+#define UNMEASURED_SIZE 8 /* for smaller jobs */
+#define STEPS_TO_FILL 4   /* a size is tried when the job's puzzles fill so many steps of it */
+#define LONGEST_STEP 2.0  /* seconds: a longer step would save less than waiting for it costs */
+
+/* Larger sizes are given up when one costs this many times the best before it. */
+#define HOPELESS 1.8 /* after its first sample */
+#define WORSE 1.1    /* after all its samples */
+
+/* The smallest size that costs at most this many times the least is chosen: its answers come sooner and it spares the
+ * caches. */
 #define NEARLY 1.02
 
 int trm__batch_largest(long long puzzles, int slots) {
@@ -31,27 +32,31 @@ int trm__batch_largest(long long puzzles, int slots) {
   return largest;
 }
 
-static double each(const trm__batch_cost *cost) {
+/* Per puzzle. */
+static double cost_each(const trm__batch_cost *cost) {
   return cost->seconds / cost->batch;
 }
 
-static const trm__batch_cost *cheapest(const trm__batch_costs *costs, int slots) {
+static const trm__batch_cost *cost_least(const trm__batch_costs *costs, int slots) {
   const trm__batch_cost *least = 0;
   for (int i = 0; i < costs->count && costs->at[i].batch <= slots; i++)
-    if (!least || each(&costs->at[i]) < each(least)) least = &costs->at[i];
+    if (!least || cost_each(&costs->at[i]) < cost_each(least)) least = &costs->at[i];
   return least;
+}
+
+static int cost_samples(const trm__batch_costs *costs, const trm__batch_cost *last) {
+  if (costs->count > 1 && cost_each(last) < CLEAR_GAIN * cost_each(last - 1)) return SAMPLES_CLEAR;
+  return last->seconds < SHORT_STEP ? SAMPLES_SHORT : SAMPLES;
 }
 
 int trm__batch_next(const trm__batch_costs *costs, int largest) {
   if (largest < 1) return 0;
   if (!costs->count) return 1;
   const trm__batch_cost *last = &costs->at[costs->count - 1];
-  double least = each(cheapest(costs, last->batch));
-  int enough = costs->count > 1 && each(last) < BETTER * each(last - 1) ? FEW : last->seconds < SHORT ? MANY : SAMPLES;
-  double most = costs->thorough ? HUGE_VAL : least;
-  if (last->batch > largest || each(last) > HOPELESS * most) return 0;
-  if (last->samples < enough) return last->batch;
-  if (last->batch > largest / 2 || costs->count == TRM__BATCH_COSTS || each(last) > WORSE * most) return 0;
+  double best = costs->thorough ? HUGE_VAL : cost_each(cost_least(costs, last->batch));
+  if (last->batch > largest || cost_each(last) > HOPELESS * best) return 0;
+  if (last->samples < cost_samples(costs, last)) return last->batch;
+  if (last->batch > largest / 2 || costs->count == TRM__BATCH_COSTS || cost_each(last) > WORSE * best) return 0;
   return 2 * last->seconds <= LONGEST_STEP ? 2 * last->batch : 0;
 }
 
@@ -70,10 +75,10 @@ void trm__batch_record(trm__batch_costs *costs, int batch, double seconds) {
 }
 
 int trm__batch_choose(const trm__batch_costs *costs, int slots) {
-  const trm__batch_cost *least = cheapest(costs, slots);
-  if (!least) return slots < USUAL ? slots : USUAL;
+  const trm__batch_cost *least = cost_least(costs, slots);
+  if (!least) return slots < UNMEASURED_SIZE ? slots : UNMEASURED_SIZE;
   for (int i = 0; i < costs->count; i++)
-    if (each(&costs->at[i]) <= NEARLY * each(least)) return costs->at[i].batch;
+    if (cost_each(&costs->at[i]) <= NEARLY * cost_each(least)) return costs->at[i].batch;
   return least->batch;
 }
 
@@ -82,8 +87,8 @@ double trm__batch_predict(const trm__batch_costs *costs, int batch) {
   int n = costs->count, i = 0;
   if (!n || batch < 1) return 0;
   while (i < n && at[i].batch < batch) i++;
-  if (i == n) return each(&at[n - 1]) * batch;
-  if (i == 0 || at[i].batch == batch) return each(&at[i]) * batch;
+  if (i == n) return cost_each(&at[n - 1]) * batch;
+  if (i == 0 || at[i].batch == batch) return cost_each(&at[i]) * batch;
   double part = (double)(batch - at[i - 1].batch) / (at[i].batch - at[i - 1].batch);
   return at[i - 1].seconds + part * (at[i].seconds - at[i - 1].seconds);
 }

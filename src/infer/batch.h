@@ -12,9 +12,8 @@ typedef struct trm__batch_cost {
   double seconds;
 } trm__batch_cost;
 
-/* Ascending in batch. Zeroed: nothing is known. thorough: every size is tried however the costs rise and fall, as on a
- * device, where they do so with the shapes of tiles and how they fill its multiprocessors, where a step is short, and
- * where the sizes far up are the best ones. */
+/* Ascending in batch. Zeroed: nothing is known. thorough, for devices: every size is tried even after one that costs
+ * more, because there costs rise and fall with how a size fills the multiprocessors, and large sizes are the best. */
 typedef struct trm__batch_costs {
   int count, thorough;
   trm__batch_cost at[TRM__BATCH_COSTS];
@@ -25,7 +24,7 @@ typedef struct trm__batch_costs {
 int trm__batch_largest(long long puzzles, int slots);
 
 /* The size of the next step while sizes are tried: 1, 2, 4 and so on up to largest, each a few times. 0: nothing is
- * left to try, or a larger step would take so long that an answer or a signal had to wait for it. */
+ * left to try, or a larger step would keep answers and signals waiting for too long. */
 int trm__batch_next(const trm__batch_costs *costs, int largest);
 
 /* A step of batch puzzles took so long. Sizes may come in any order; what does not fit in the table is dropped. */

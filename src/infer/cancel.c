@@ -1,4 +1,4 @@
-/* Cancel marks (include/trm/solve.h): flags that any thread sets and the engine reads between two steps. */
+/* Cancel marks (include/trm/solve.h): flags that any thread may set and that the engine reads between two steps. */
 #include "base/mem.h"
 #include "base/status.h"
 #include "infer/engine.h"

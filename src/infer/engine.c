@@ -1,9 +1,8 @@
-/* The loop of the engine (infer/engine.h). Active slots are always the first ones, and a round computes the first
- * `width` of them at most, so that it computes exactly the puzzles at work: when one leaves and nobody waits, the last
- * active slot moves into its place. No sum in the network crosses examples, so a puzzle's result does not depend on its
- * slot, its neighbours or the width, and the width may change at any time: it grows while step times are measured
- * (infer/batch.h). When it shrinks afterwards, the active slots beyond it are parked until a place is free; nobody else
- * enters before. */
+/* The loop of the engine: its state and what always holds of it stand in infer/engine.h. A round computes exactly the
+ * puzzles at work: when one leaves and nobody waits, the last active slot moves into its place. No sum in the network
+ * crosses examples, so a puzzle's result does not depend on its slot, its neighbours or the width, and the width may
+ * change at any time: it grows while step times are measured (infer/batch.h), and shrinks when a smaller size turns out
+ * to be the best. */
 #include "infer/engine.h"
 
 #include <math.h>
@@ -13,30 +12,31 @@
 #include "base/clock.h"
 #include "base/status.h"
 
-#define NOISE_STEPS 17 /* bits of a noise's name that hold the step: more than the largest max_steps */
+#define NOISE_STEP_BITS                                                                                                \
+  17 /* low bits of a noise stream's index that hold the step: 2^17 is over the largest max_steps */
 
 /* Stablemax (docs/spec.md, Losses). */
-static double stable(double a) {
+static double stablemax(double a) {
   return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
 }
 
 /* logits [S][V] -> the first largest token of each position and its probability. */
-static void read_answer(const trm__real *logits, int S, int V, int32_t *answer, float *confidence) {
+static void engine_read_answer(const trm__real *logits, int S, int V, int32_t *answer, float *confidence) {
   for (int s = 0; s < S; s++) {
     const trm__real *row = logits + (size_t)s * (size_t)V;
     int best = 0;
-    double sum = stable((double)row[0]);
+    double sum = stablemax((double)row[0]);
     for (int v = 1; v < V; v++) {
       if (row[v] > row[best]) best = v;
-      sum += stable((double)row[v]);
+      sum += stablemax((double)row[v]);
     }
     answer[s] = best;
-    confidence[s] = (float)(stable((double)row[best]) / sum);
+    confidence[s] = (float)(stablemax((double)row[best]) / sum);
   }
 }
 
-trm_status trm__engine_check(const trm_solver *solver, int64_t puzzle, const int32_t *tokens, int32_t identifier,
-                             trm_error *err) {
+trm_status trm__engine_check_puzzle(const trm_solver *solver, int64_t puzzle, const int32_t *tokens, int32_t identifier,
+                                    trm_error *err) {
   const trm_model_config *m = &solver->model;
   char where[64];
   (void)snprintf(where, sizeof where, "puzzle %lld", (long long)puzzle);
@@ -52,263 +52,276 @@ trm_status trm__engine_check(const trm_solver *solver, int64_t puzzle, const int
 
 /* -- slots --------------------------------------------------------------------------------------------------------- */
 
-typedef struct loop {
-  trm_solver *solver;
-  const trm__job *job;
-  size_t S, V, state; /* tokens, vocabulary, bytes of one example's y */
-  int active;         /* occupied slots */
-  int width;          /* examples of a round at most */
-  int largest;        /* size up to which step times are still measured; 0: width is final */
-  int round;          /* examples of the last round */
-  int begun;          /* width of which a device has had its first round */
-  int64_t next, left; /* next puzzle to enter; puzzles that left */
-} loop;
-
-static int is_cancelled(const loop *l, int64_t puzzle) {
-  const trm_cancel *c = l->solver->cancel;
+static int engine_is_cancelled(const trm__engine *e, int64_t puzzle) {
+  const trm_cancel *c = e->solver->cancel;
   return c && puzzle < c->puzzles && atomic_load(&c->puzzle[puzzle]);
 }
 
-static void copy_in(trm__backend *be, void *to, const void *from, size_t bytes) {
+static void engine_copy_in(trm__backend *be, void *to, const void *from, size_t bytes) {
   be->copy(be, to, from, bytes, TRM__COPY_TO_DEVICE);
 }
 
-static void enter(loop *l, int i) {
-  trm_solver *s = l->solver;
+static void engine_enter(trm__engine *e, int i) {
+  trm_solver *s = e->solver;
   trm__slot *slot = &s->slot[i];
-  *slot = (trm__slot){.puzzle = l->next++};
-  l->job->enter(l->job->context, slot->puzzle, s->token_host, s->label_host, &slot->identifier);
-  copy_in(s->backend, s->tokens + (size_t)i * l->S, s->token_host, l->S * sizeof *s->tokens);
-  if (l->job->scored) copy_in(s->backend, s->labels + (size_t)i * l->S, s->label_host, l->S * sizeof *s->labels);
+  *slot = (trm__slot){.puzzle = e->next++};
+  e->job->enter(e->job->context, slot->puzzle, s->token_host, s->label_host, &slot->identifier);
+  engine_copy_in(s->backend, s->tokens + (size_t)i * e->S, s->token_host, e->S * sizeof *s->tokens);
+  if (e->job->scored) engine_copy_in(s->backend, s->labels + (size_t)i * e->S, s->label_host, e->S * sizeof *s->labels);
   if (s->rows) {
     size_t ndim = (size_t)s->params.dims.emb_ndim;
-    copy_in(s->backend, s->rows + (size_t)i * ndim, s->puzzle_rows + (size_t)slot->identifier * ndim,
-            ndim * sizeof *s->rows);
+    engine_copy_in(s->backend, s->rows + (size_t)i * ndim, s->puzzle_rows + (size_t)slot->identifier * ndim,
+                   ndim * sizeof *s->rows);
   }
   s->fresh[i] = 1;
-  s->run.puzzles++;
+  s->stats.puzzles++;
 }
 
 /* The next puzzle that is not cancelled enters slot i; 0 when none waits. */
-static int enter_next(loop *l, int i) {
-  const trm__job *job = l->job;
-  for (; l->next < job->puzzles && is_cancelled(l, l->next); l->next++, l->left++) {
+static int engine_enter_next(trm__engine *e, int i) {
+  const trm__job *job = e->job;
+  for (; e->next < job->puzzles && engine_is_cancelled(e, e->next); e->next++, e->left++) {
     const trm_solution solution = {.cancelled = 1};
-    job->leave(job->context, l->next, NULL, &solution, NULL);
+    job->leave(job->context, e->next, NULL, &solution, NULL);
   }
-  if (l->next >= job->puzzles) return 0;
-  enter(l, i);
+  if (e->next >= job->puzzles) return 0;
+  engine_enter(e, i);
   return 1;
 }
 
-/* The state of slot `from` goes to slot `to`. */
-static void move(loop *l, int to, int from) {
-  trm_solver *s = l->solver;
+/* The puzzle of slot `from` goes to slot `to`, with its state and, as it may be parked there, the results of its last
+ * step. */
+static void engine_move(trm__engine *e, int to, int from) {
+  trm_solver *s = e->solver;
   trm__backend *be = s->backend;
-  size_t t = (size_t)to, f = (size_t)from, ndim = (size_t)s->params.dims.emb_ndim, S = l->S;
+  size_t t = (size_t)to, f = (size_t)from, ndim = (size_t)s->params.dims.emb_ndim, S = e->S;
   s->slot[to] = s->slot[from];
-  be->copy(be, s->y + t * l->state, s->y + f * l->state, l->state, TRM__COPY_ON_DEVICE);
-  be->copy(be, s->z + t * l->state, s->z + f * l->state, l->state, TRM__COPY_ON_DEVICE);
+  be->copy(be, s->y + t * e->state, s->y + f * e->state, e->state, TRM__COPY_ON_DEVICE);
+  be->copy(be, s->z + t * e->state, s->z + f * e->state, e->state, TRM__COPY_ON_DEVICE);
   be->copy(be, s->tokens + t * S, s->tokens + f * S, S * sizeof *s->tokens, TRM__COPY_ON_DEVICE);
-  if (l->job->scored) be->copy(be, s->labels + t * S, s->labels + f * S, S * sizeof *s->labels, TRM__COPY_ON_DEVICE);
+  if (e->job->scored) be->copy(be, s->labels + t * S, s->labels + f * S, S * sizeof *s->labels, TRM__COPY_ON_DEVICE);
   if (s->rows) be->copy(be, s->rows + t * ndim, s->rows + f * ndim, ndim * sizeof *s->rows, TRM__COPY_ON_DEVICE);
+  memcpy(s->logits_host + t * S * e->V, s->logits_host + f * S * e->V, S * e->V * sizeof *s->logits_host);
+  memcpy(s->q_host + 2 * t, s->q_host + 2 * f, 2 * sizeof *s->q_host);
 }
 
-/* Gives the places of those that left to those that wait - parked ones first - and closes the gaps. */
-static void fill(loop *l) {
-  trm_solver *s = l->solver;
+/* Gives the places of puzzles that left to parked ones, then to new ones, and closes the gaps that remain. */
+static void engine_fill(trm__engine *e) {
+  trm_solver *s = e->solver;
   memset(s->fresh, 0, (size_t)s->slots);
-  for (int i = 0; i < l->active;) {
+  for (int i = 0; i < e->active;) {
     if (s->slot[i].puzzle >= 0) i++;
-    else if (l->active <= l->width && enter_next(l, i)) i++;
-    else if (--l->active > i) move(l, i, l->active);
+    else if (e->active <= e->width && engine_enter_next(e, i)) i++;
+    else if (--e->active > i) engine_move(e, i, e->active);
   }
-  while (l->active < l->width && enter_next(l, l->active)) l->active++;
+  while (e->active < e->width && engine_enter_next(e, e->active)) e->active++;
 }
 
 /* -- one round: a step for each of the first slots ----------------------------------------------------------------- */
 
-/* Noise of this round, which is named by the puzzle and its step: a place in a batch changes nothing. The start's
- * numbers come first, then those of the latent cycles. */
-static trm__network_noise noise_at(const trm_solver *s, double sigma, uint64_t offset) {
+/* The noise of a round. Its stream of random numbers is chosen by the puzzle and its step, so that a puzzle's slot
+ * changes nothing. The numbers for the start come first, then those of the latent cycles. */
+static trm__network_noise engine_noise(const trm_solver *s, double sigma, uint64_t offset) {
   return (trm__network_noise){sigma, (uint64_t)s->config.seed, s->noise_index, offset};
 }
 
-static void name_noise(const loop *l) {
-  trm_solver *s = l->solver;
+static void engine_name_noise(const trm__engine *e) {
+  trm_solver *s = e->solver;
   if (!s->noise_index) return;
-  for (int i = 0; i < l->round; i++)
-    s->noise_name[i] = (uint64_t)s->slot[i].puzzle << NOISE_STEPS | (uint64_t)s->slot[i].steps;
-  copy_in(s->backend, s->noise_index, s->noise_name, (size_t)l->round * sizeof *s->noise_index);
+  for (int i = 0; i < e->round; i++)
+    s->noise_name[i] = (uint64_t)s->slot[i].puzzle << NOISE_STEP_BITS | (uint64_t)s->slot[i].steps;
+  engine_copy_in(s->backend, s->noise_index, s->noise_name, (size_t)e->round * sizeof *s->noise_index);
 }
 
-/* Those that enter begin at the start, and all get their noise. */
-static void prepare_round(const loop *l) {
-  trm_solver *s = l->solver;
-  trm__network_noise start = noise_at(s, s->config.start_noise, 0);
-  trm__network_noise cycles = noise_at(s, s->config.latent_noise, trm__network_noise_numbers(s->network));
-  name_noise(l);
-  copy_in(s->backend, s->starts, s->fresh, (size_t)l->round * sizeof *s->starts);
-  trm__network_refill_latent(s->network, l->round, s->starts, s->start, 0, &start, s->y, s->z);
+/* Puzzles that entered get the start as their state, and all get their noise. */
+static void engine_prepare(const trm__engine *e) {
+  trm_solver *s = e->solver;
+  trm__network_noise start = engine_noise(s, s->config.start_noise, 0);
+  trm__network_noise cycles = engine_noise(s, s->config.latent_noise, trm__network_noise_numbers(s->network));
+  engine_name_noise(e);
+  engine_copy_in(s->backend, s->starts, s->fresh, (size_t)e->round * sizeof *s->starts);
+  trm__network_refill_latent(s->network, e->round, s->starts, s->start, 0, &start, s->y, s->z);
   trm__network_set_noise(s->network, &cycles);
 }
 
-static trm_status advance(loop *l, const trm__loss *loss, trm_error *err) {
-  trm_solver *s = l->solver;
+static trm_status engine_advance(trm__engine *e, const trm__loss *loss, trm_error *err) {
+  trm_solver *s = e->solver;
   trm__backend *be = s->backend;
-  l->round = l->active < l->width ? l->active : l->width;
-  size_t n = (size_t)l->round;
-  prepare_round(l);
-  if (l->job->scored)
-    trm__network_scored_step(s->network, l->round, s->tokens, s->rows, s->labels, loss, s->y, s->z, s->logits, s->q,
+  e->round = e->active < e->width ? e->active : e->width;
+  size_t n = (size_t)e->round;
+  engine_prepare(e);
+  if (e->job->scored)
+    trm__network_scored_step(s->network, e->round, s->tokens, s->rows, s->labels, loss, s->y, s->z, s->logits, s->q,
                              s->scores);
-  else trm__network_step(s->network, l->round, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
-  if (l->job->scored) be->copy(be, s->stats, s->scores, n * sizeof *s->stats, TRM__COPY_TO_HOST);
-  be->copy(be, s->logits_host, s->logits, n * l->S * l->V * sizeof *s->logits, TRM__COPY_TO_HOST);
+  else trm__network_step(s->network, e->round, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
+  if (e->job->scored) be->copy(be, s->scores_host, s->scores, n * sizeof *s->scores_host, TRM__COPY_TO_HOST);
+  be->copy(be, s->logits_host, s->logits, n * e->S * e->V * sizeof *s->logits, TRM__COPY_TO_HOST);
   be->copy(be, s->q_host, s->q, n * 2 * sizeof *s->q, TRM__COPY_TO_HOST);
-  s->run.rounds++;
-  s->run.computed += l->round;
+  s->stats.rounds++;
+  s->stats.computed += e->round;
   return be->synchronize(be, err);
 }
 
-static int is_halted(const trm_solver *s, int i) {
+static int engine_is_halted(const trm_solver *s, int i) {
   return s->config.halt && (double)s->q_host[2 * i] > s->config.halt_threshold;
 }
 
-static int is_last(const trm_solver *s, int i) {
-  return is_halted(s, i) || s->slot[i].steps >= s->config.max_steps;
+static int engine_is_last(const trm_solver *s, int i) {
+  return engine_is_halted(s, i) || s->slot[i].steps >= s->config.max_steps;
 }
 
-/* The puzzle in slot i leaves with the answer of its last step. The heads' results of parked slots are still there: a
- * round writes only those of the slots that it computes. */
-static void leave(loop *l, int i, int cancelled) {
-  trm_solver *s = l->solver;
+/* The puzzle in slot i leaves with the answer of its last step, which for a parked one was in an earlier round. */
+static void engine_leave(trm__engine *e, int i, int cancelled) {
+  trm_solver *s = e->solver;
   const float *confidence = s->confidence;
   double q = (double)s->q_host[2 * i];
-  read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
+  engine_read_answer(s->logits_host + (size_t)i * e->S * e->V, (int)e->S, (int)e->V, s->answer, s->confidence);
   trm_solution solution = {.steps = s->slot[i].steps,
-                           .halted = !cancelled && is_halted(s, i),
+                           .halted = !cancelled && engine_is_halted(s, i),
                            .cancelled = cancelled,
                            .q = (float)q,
                            .confidence = (float)(1 / (1 + exp(-q))),
                            .least = confidence[0]};
-  for (size_t p = 1; p < l->S; p++)
+  for (size_t p = 1; p < e->S; p++)
     if (!(confidence[p] >= solution.least)) solution.least = confidence[p];
-  l->job->leave(l->job->context, s->slot[i].puzzle, s->answer, &solution,
-                l->job->scored && !cancelled ? &s->stats[i] : NULL);
+  e->job->leave(e->job->context, s->slot[i].puzzle, s->answer, &solution,
+                e->job->scored && !cancelled ? &s->scores_host[i] : NULL);
   s->slot[i].puzzle = -1;
-  l->left++;
+  e->left++;
 }
 
-/* Tells the watcher about slot i's step; returns his answer. */
-static int tell(loop *l, int i) {
-  trm_solver *s = l->solver;
-  read_answer(s->logits_host + (size_t)i * l->S * l->V, (int)l->S, (int)l->V, s->answer, s->confidence);
+/* Shows the step callback what slot i's step gave; returns what it answers. */
+static int engine_tell(trm__engine *e, int i) {
+  trm_solver *s = e->solver;
+  engine_read_answer(s->logits_host + (size_t)i * e->S * e->V, (int)e->S, (int)e->V, s->answer, s->confidence);
   trm_step step = {.puzzle = s->slot[i].puzzle,
                    .step = s->slot[i].steps,
                    .answer = s->answer,
                    .confidence = s->confidence,
                    .q = (float)s->q_host[2 * i],
-                   .halted = is_last(s, i)};
-  return l->job->step(l->job->step_context, &step);
+                   .halted = engine_is_last(s, i)};
+  return e->job->step(e->job->step_context, &step);
 }
 
-/* After a round: tells the watchers, and lets those leave that are done or cancelled. Non-zero: stop. */
-static int report(loop *l) {
-  trm_solver *s = l->solver;
-  const trm__job *job = l->job;
+/* After a round: calls the callbacks, and lets the puzzles leave that are done or cancelled. Non-zero: stop. */
+static int engine_report(trm__engine *e) {
+  trm_solver *s = e->solver;
+  const trm__job *job = e->job;
   int stop = 0;
-  for (int i = 0; i < l->round; i++) {
+  for (int i = 0; i < e->round; i++) {
     s->slot[i].steps++;
-    s->run.steps++;
+    s->stats.steps++;
   }
-  for (int i = 0; i < l->active; i++) {
-    int answer = i < l->round && job->step && !stop ? tell(l, i) : TRM_STEP_ON;
+  for (int i = 0; i < e->active; i++) {
+    int answer = i < e->round && job->step && !stop ? engine_tell(e, i) : TRM_STEP_ON;
     stop |= answer != TRM_STEP_ON && answer != TRM_STEP_CANCEL;
-    if (i < l->round && is_last(s, i)) leave(l, i, 0);
-    else if (answer == TRM_STEP_CANCEL || is_cancelled(l, s->slot[i].puzzle)) leave(l, i, 1);
+    if (i < e->round && engine_is_last(s, i)) engine_leave(e, i, 0);
+    else if (answer == TRM_STEP_CANCEL || engine_is_cancelled(e, s->slot[i].puzzle)) engine_leave(e, i, 1);
   }
   if (!stop && job->progress)
-    stop = job->progress(job->progress_context, (double)l->left / (double)job->puzzles, "solving");
+    stop = job->progress(job->progress_context, (double)e->left / (double)job->puzzles, "solving");
   return stop || (s->cancel && atomic_load(&s->cancel->all));
 }
 
 /* -- how many puzzles a round computes ----------------------------------------------------------------------------- */
 
-static void settle(loop *l) {
-  trm_solver *s = l->solver;
-  l->largest = 0;
-  l->width = trm__batch_choose(&s->costs, s->slots);
-  s->run.origin = s->costs.count ? TRM_BATCH_MEASURED : TRM_BATCH_USUAL;
+/* Ends the search for a width. */
+static void engine_settle_width(trm__engine *e) {
+  trm_solver *s = e->solver;
+  e->largest = 0;
+  e->width = trm__batch_choose(&s->costs, s->slots);
+  s->stats.origin = s->costs.count ? TRM_BATCH_MEASURED : TRM_BATCH_USUAL;
 }
 
 /* The width of the first round. */
-static void begin(loop *l) {
-  trm_solver *s = l->solver;
-  s->run = (trm_run){.origin = TRM_BATCH_GIVEN};
-  l->width = s->slots;
+static void engine_begin(trm__engine *e) {
+  trm_solver *s = e->solver;
+  s->stats = (trm_solve_stats){.origin = TRM_BATCH_GIVEN};
+  e->width = s->slots;
   if (s->config.batch) return;
-  s->run.origin = TRM_BATCH_MEASURED;
-  l->largest = trm__batch_largest(l->job->puzzles, s->slots);
-  l->width = trm__batch_next(&s->costs, l->largest);
-  if (!l->width) settle(l);
+  s->stats.origin = TRM_BATCH_MEASURED;
+  e->largest = trm__batch_largest(e->job->puzzles, s->slots);
+  e->width = trm__batch_next(&s->costs, e->largest);
+  if (!e->width) engine_settle_width(e);
 }
 
 /* Learns from the time of the last round, and sets the width of the next. */
-static void measure(loop *l, double seconds) {
-  trm_solver *s = l->solver;
-  trm_run *run = &s->run;
-  if (!l->largest) {
-    if (l->round < l->width) return;
-    run->full++;
-    run->measured += (seconds - run->measured) / (double)run->full;
+static void engine_measure(trm__engine *e, double seconds) {
+  trm_solver *s = e->solver;
+  trm_solve_stats *stats = &s->stats;
+  if (!e->largest) {
+    if (e->round < e->width) return;
+    stats->full++;
+    stats->measured += (seconds - stats->measured) / (double)stats->full;
     return;
   }
-  if (!s->backend->on_host && l->round == l->width && l->begun != l->width) {
-    l->begun = l->width; /* kernels are loaded at their first use, and this may have been it */
+  if (!s->backend->on_host && e->round == e->width && e->warm != e->width) {
+    e->warm = e->width; /* a device loads kernels at their first use, which this round may have been */
     return;
   }
-  if (l->round == l->width) trm__batch_record(&s->costs, l->round, seconds);
-  int next = l->round == l->width ? trm__batch_next(&s->costs, l->largest) : 0;
-  if (next) l->width = next;
-  else settle(l);
+  if (e->round == e->width) trm__batch_record(&s->costs, e->round, seconds);
+  int next = e->round == e->width ? trm__batch_next(&s->costs, e->largest) : 0;
+  if (next) e->width = next;
+  else engine_settle_width(e);
 }
 
-_Static_assert(TRM_RUN_COSTS >= TRM__BATCH_COSTS, "a run shows all measured costs");
+_Static_assert(TRM_SOLVE_COSTS >= TRM__BATCH_COSTS, "the statistics have room for all measured costs");
 
-static void conclude(loop *l, double start) {
-  trm_solver *s = l->solver;
-  trm_run *run = &s->run;
-  run->batch = l->width;
-  if (!s->config.batch) run->predicted = trm__batch_predict(&s->costs, l->width);
-  for (run->costs = 0; run->costs < s->costs.count; run->costs++) {
-    run->cost[run->costs].batch = s->costs.at[run->costs].batch;
-    run->cost[run->costs].seconds = s->costs.at[run->costs].seconds;
+static void engine_conclude(trm__engine *e, double start) {
+  trm_solver *s = e->solver;
+  trm_solve_stats *stats = &s->stats;
+  stats->batch = e->width;
+  if (!s->config.batch) stats->predicted = trm__batch_predict(&s->costs, e->width);
+  for (stats->costs = 0; stats->costs < s->costs.count; stats->costs++) {
+    stats->cost[stats->costs].batch = s->costs.at[stats->costs].batch;
+    stats->cost[stats->costs].seconds = s->costs.at[stats->costs].seconds;
   }
-  run->seconds = trm__clock() - start;
+  stats->seconds = trm__clock() - start;
+}
+
+const char *trm__engine_check(const trm_solver *solver) {
+  const trm__engine *e = &solver->engine;
+  int64_t occupied = 0;
+  if (e->width < 1 || e->width > solver->slots) return "1: the width is outside the slots";
+  if (e->round < 1 || e->round > e->active || e->active > solver->slots)
+    return "1: a round of slots that are not active";
+  for (int i = 0; i < e->active; i++) {
+    const trm__slot *slot = &solver->slot[i];
+    if (slot->puzzle < 0) continue;
+    occupied++;
+    if (slot->puzzle >= e->next) return "2: a puzzle that has not entered";
+    for (int k = 0; k < i; k++)
+      if (solver->slot[k].puzzle == slot->puzzle) return "2: a puzzle in two slots";
+    if (slot->steps < 1 || slot->steps > solver->config.max_steps) return "4: a number of steps out of range";
+  }
+  if (e->left + occupied != e->next) return "3: puzzles that left and active ones are not those that entered";
+  if (solver->stats.computed != solver->stats.steps) return "5: a slot was computed without a puzzle";
+  return NULL;
 }
 
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err) {
   const trm__dims *d = &solver->params.dims;
-  const trm__loss loss = {.kind = TRM__LOSS_STABLEMAX, .halt_weight = 0.5, .grad_scale = 1};
-  loop l = {.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
-  l.state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
+  const trm__loss loss = {.kind = TRM_LOSS_STABLEMAX, .halt_weight = 0.5, .grad_scale = 1};
+  trm__engine *e = &solver->engine;
+  *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
+  e->state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
   trm_status status = TRM_OK;
   double start = trm__clock();
-  begin(&l);
+  engine_begin(e);
   int stop = solver->cancel && atomic_load(&solver->cancel->all);
-  if (!stop) fill(&l);
-  while (!stop && l.active > 0) {
+  if (!stop) engine_fill(e);
+  while (!stop && e->active > 0) {
     double before = trm__clock();
-    if ((status = advance(&l, &loss, err))) break;
-    measure(&l, trm__clock() - before);
-    stop = report(&l);
-    if (!stop) fill(&l);
+    if ((status = engine_advance(e, &loss, err))) break;
+    engine_measure(e, trm__clock() - before);
+    stop = engine_report(e);
+    if (!stop) engine_fill(e);
   }
-  int64_t finished = l.left;
-  for (int i = 0; i < l.active && stop; i++)
-    if (solver->slot[i].puzzle >= 0) leave(&l, i, 1);
-  conclude(&l, start);
+  int64_t finished = e->left;
+  for (int i = 0; i < e->active && stop; i++)
+    if (solver->slot[i].puzzle >= 0) engine_leave(e, i, 1);
+  engine_conclude(e, start);
+  e->job = NULL;
   if (status || finished == job->puzzles) return status;
   return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld of %lld puzzles", (long long)finished,
                    (long long)job->puzzles);

@@ -18,6 +18,46 @@ typedef struct trm__slot {
   int steps;
 } trm__slot;
 
+/* Where puzzles come from and where results go. Puzzles enter in ascending order and leave in any. */
+typedef struct trm__job {
+  int64_t puzzles;
+  void *context;
+  /* Fills tokens [S], labels [S] (only when scored) and the identifier of a puzzle that enters a slot. */
+  void (*enter)(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier);
+  /* A puzzle's last step: its answer, and its loss and metrics when scored (else NULL). Of a cancelled puzzle the
+   * answer so far (NULL before its first step) and no stats. When the run stops, it is called only
+   * for puzzles that took a step. */
+  void (*leave)(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
+                const trm__example_stats *stats);
+  int scored;
+  trm_step_fn step; /* NULL: none */
+  void *step_context;
+  trm_progress_fn progress; /* after every round; NULL: none */
+  void *progress_context;
+} trm__job;
+
+/* The state of one call. Puzzles are in the first `active` slots, and a round computes one step of the first `width` of
+ * them at most. Active slots beyond the width, which has shrunk then, are parked: they wait with what their last step
+ * gave until a place is free, and nobody else enters before. When the step or the progress callback is called,
+ *  1. 1 <= width <= slots, and the round that has just been computed was of the first `round` <= active <= slots;
+ *  2. active slots hold different puzzles below next, or none (-1) where one left after this round: those gaps are
+ *     closed before the next round;
+ *  3. every puzzle below next has either left or is in an active slot: next = left + puzzles in slots;
+ *  4. every puzzle in a slot has taken 1 to max_steps steps;
+ *  5. no slot was computed without a puzzle: stats.computed = stats.steps;
+ *  6. logits_host and q_host of an active slot are of its puzzle's last step, parked or not. */
+typedef struct trm__engine {
+  trm_solver *solver;
+  const trm__job *job;
+  size_t S, V, state; /* tokens, vocabulary, bytes of one example's y */
+  int active;         /* slots with a puzzle */
+  int width;          /* puzzles of a round at most */
+  int largest;        /* size up to which step times are still measured; 0: width is final */
+  int round;          /* puzzles of the last round */
+  int warm;           /* width whose first round, in which a device loads kernels, is over */
+  int64_t next, left; /* next puzzle to enter; puzzles that left */
+} trm__engine;
+
 struct trm_cancel {
   atomic_int all;
   int64_t puzzles;
@@ -25,8 +65,7 @@ struct trm_cancel {
 };
 
 struct trm_solver {
-  trm_runtime *runtime; /* borrowed */
-  trm__backend *backend;
+  trm__backend *backend; /* of the runtime, borrowed */
   trm_solver_config config;
   trm_model_config model;
   trm__params params;
@@ -36,7 +75,8 @@ struct trm_solver {
   int slots;
   const trm_cancel *cancel; /* borrowed, NULL: none */
   trm__batch_costs costs;   /* of a step, measured in any call */
-  trm_run run;              /* the last call */
+  trm_solve_stats stats;    /* of the last call */
+  trm__engine engine;       /* of the call at work */
   trm__real *puzzle_rows;   /* [identifiers][emb_ndim] on the host, NULL without a prefix */
 
   /* on the device */
@@ -52,42 +92,27 @@ struct trm_solver {
   trm__example_stats *scores; /* [slots] */
 
   /* on the host */
-  trm__slot *slot;           /* [slots] */
-  uint8_t *fresh;            /* [slots]: starts with this step */
-  uint64_t *noise_name;      /* [slots]: of the puzzle's noise in this step; NULL without noise */
-  int32_t *token_host;       /* [S] of the puzzle that enters */
-  int32_t *label_host;       /* [S] */
-  int32_t *answer;           /* [S] of the puzzle that is reported */
-  float *confidence;         /* [S] */
-  trm__real *logits_host;    /* [slots][S][V] */
-  trm__real *q_host;         /* [slots][2] */
-  trm__example_stats *stats; /* [slots]: copy of scores */
+  trm__slot *slot;                 /* [slots] */
+  uint8_t *fresh;                  /* [slots]: 1 where the puzzle has just entered */
+  uint64_t *noise_name;            /* [slots]: of the puzzle's noise in this step; NULL without noise */
+  int32_t *token_host;             /* [S] of the puzzle that enters */
+  int32_t *label_host;             /* [S] */
+  int32_t *answer;                 /* [S] of the puzzle that is reported */
+  float *confidence;               /* [S] */
+  trm__real *logits_host;          /* [slots][S][V] */
+  trm__real *q_host;               /* [slots][2] */
+  trm__example_stats *scores_host; /* [slots]: copy of scores */
 };
 
-/* Where puzzles come from and where results go. Puzzles enter in ascending order and leave in any. */
-typedef struct trm__job {
-  int64_t puzzles;
-  void *context;
-  /* Fills tokens [S], labels [S] (only when scored) and the identifier of a puzzle that enters a slot. */
-  void (*enter)(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier);
-  /* A puzzle's last step: its answer, and its loss and metrics when scored (else NULL). Of a cancelled puzzle the
-   * answer so far (NULL before its first step) and no stats. When the run stops, only puzzles that took a step are
-   * told. */
-  void (*leave)(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
-                const trm__example_stats *stats);
-  int scored;
-  trm_step_fn step; /* NULL: nobody watches */
-  void *step_context;
-  trm_progress_fn progress; /* after every round; NULL: nobody watches */
-  void *progress_context;
-} trm__job;
-
-/* tokens [S] in 0..V-1, identifier in 0..identifiers-1 (any when the model has no prefix). */
-trm_status trm__engine_check(const trm_solver *solver, int64_t puzzle, const int32_t *tokens, int32_t identifier,
-                             trm_error *err);
+/* TRM_E_INPUT unless tokens [S] are in 0..V-1 and identifier in 0..identifiers-1 (any when the model has no prefix). */
+trm_status trm__engine_check_puzzle(const trm_solver *solver, int64_t puzzle, const int32_t *tokens, int32_t identifier,
+                                    trm_error *err);
 
 /* Runs the job to its end, or until step, progress or the solver's cancel marks stop it (TRM_E_STOPPED). What enters
- * was checked. Fills solver->run. */
+ * was checked. Fills solver->stats. */
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err);
+
+/* For tests, from a step or progress callback: the first of the conditions 1 to 5 above that does not hold, or NULL. */
+const char *trm__engine_check(const trm_solver *solver);
 
 #endif

@@ -17,8 +17,8 @@
 /* -- the model's task ---------------------------------------------------------------------------------------------- */
 
 /* text: trm.task of the model file at path, or NULL. */
-static trm_status read_task(const trm_model_config *m, const char *text, const char *path, trm_task *task,
-                            trm_error *err) {
+static trm_status evaluate_read_task(const trm_model_config *m, const char *text, const char *path, trm_task *task,
+                                     trm_error *err) {
   if (!text) {
     *task = trm__task_infer(m->seq_len, m->vocab_size);
     return TRM_OK;
@@ -40,15 +40,15 @@ static trm_status read_task(const trm_model_config *m, const char *text, const c
 }
 
 trm_status trm_model_task(const trm_model *model, trm_task *task, trm_error *err) {
-  return read_task(&model->config, trm_model_get_metadata(model, "trm.task"), model->path ? model->path : "model", task,
-                   err);
+  return evaluate_read_task(&model->config, trm_model_get_metadata(model, "trm.task"),
+                            model->path ? model->path : "model", task, err);
 }
 
 trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *err) {
-  return read_task(&solver->model, solver->task_text, solver->path, task, err);
+  return evaluate_read_task(&solver->model, solver->task_text, solver->path, task, err);
 }
 
-static trm_status check_fit(const trm_solver *solver, const trm_dataset *dataset, trm_error *err) {
+static trm_status evaluate_check_fit(const trm_solver *solver, const trm_dataset *dataset, trm_error *err) {
   const trm_model_config *m = &solver->model;
   trm_task task;
   trm_status status = trm_solver_task(solver, &task, err);
@@ -63,16 +63,16 @@ static trm_status check_fit(const trm_solver *solver, const trm_dataset *dataset
 
 /* -- bands of rating ----------------------------------------------------------------------------------------------- */
 
-static const double band_high[TRM_EVAL_BANDS] = {0, 10, 25, 50, 100, INFINITY};
+static const double evaluate_band_high[TRM_EVAL_BANDS] = {0, 10, 25, 50, 100, INFINITY};
 
-static void open_bands(trm_eval_result *result) {
+static void evaluate_open_bands(trm_eval_result *result) {
   result->bands = TRM_EVAL_BANDS;
   for (int i = 0; i < TRM_EVAL_BANDS; i++)
-    result->band[i] = (trm_eval_band){.low = i ? band_high[i - 1] + 1 : 0, .high = band_high[i]};
+    result->band[i] = (trm_eval_band){.low = i ? evaluate_band_high[i - 1] + 1 : 0, .high = evaluate_band_high[i]};
 }
 
 /* A rating between two bands (10.5) belongs to the higher one; NaN to none. */
-static void count_band(trm_eval_result *result, double rating, int exact) {
+static void evaluate_count_band(trm_eval_result *result, double rating, int exact) {
   for (int i = 0; i < result->bands; i++) {
     if (!(rating <= result->band[i].high)) continue;
     result->band[i].puzzles++;
@@ -86,18 +86,19 @@ static void count_band(trm_eval_result *result, double rating, int exact) {
 typedef struct evaluation {
   const trm_dataset *dataset;
   trm__score metrics;
-  double *loss; /* [puzzles], 0 until finished: summed in their order, so that the sum does not depend on the batch */
+  double *loss; /* [puzzles], 0 until finished; added up in the order of the puzzles, so that the sum does not depend on
+                   the batch */
   double threshold;
   trm_eval_result *result;
 } evaluation;
 
-static void eval_enter(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier) {
+static void evaluate_enter(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier) {
   const evaluation *e = context;
   trm_dataset_example(e->dataset, puzzle, tokens, labels, identifier, NULL);
 }
 
-static void eval_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
-                       const trm__example_stats *stats) {
+static void evaluate_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
+                           const trm__example_stats *stats) {
   evaluation *e = context;
   (void)answer;
   if (solution->cancelled) return;
@@ -106,10 +107,10 @@ static void eval_leave(void *context, int64_t puzzle, const int32_t *answer, con
   if (!e->result->bands) return;
   double rating = 0;
   trm_dataset_example(e->dataset, puzzle, NULL, NULL, NULL, &rating);
-  count_band(e->result, rating, stats->exact != 0);
+  evaluate_count_band(e->result, rating, stats->exact != 0);
 }
 
-static void summarize(evaluation *e, int64_t n, trm_eval_result *r) {
+static void evaluate_summarize(evaluation *e, int64_t n, trm_eval_result *r) {
   trm__score *m = &e->metrics;
   m->lm_loss = 0;
   for (int64_t i = 0; i < n; i++) m->lm_loss += e->loss[i];
@@ -132,11 +133,12 @@ static void summarize(evaluation *e, int64_t n, trm_eval_result *r) {
   r->wrong_recall = trm__score_wrong_recall(m);
 }
 
-static trm_status check_examples(const trm_solver *solver, const trm_dataset *dataset, int64_t n, trm_error *err) {
+static trm_status evaluate_check_examples(const trm_solver *solver, const trm_dataset *dataset, int64_t n,
+                                          trm_error *err) {
   for (int64_t i = 0; i < n; i++) {
     int32_t identifier = 0;
     trm_dataset_example(dataset, i, solver->token_host, NULL, &identifier, NULL);
-    trm_status status = trm__engine_check(solver, i, solver->token_host, identifier, err);
+    trm_status status = trm__engine_check_puzzle(solver, i, solver->token_host, identifier, err);
     if (status) return status;
   }
   return TRM_OK;
@@ -148,24 +150,24 @@ trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t 
   int64_t n = limit > 0 && limit < info.examples ? limit : info.examples;
   trm_eval_result r = {0};
   evaluation e = {.dataset = dataset, .threshold = solver->config.halt_threshold, .result = &r};
-  trm_status status = check_fit(solver, dataset, err);
-  if (!status) status = check_examples(solver, dataset, n, err);
+  trm_status status = evaluate_check_fit(solver, dataset, err);
+  if (!status) status = evaluate_check_examples(solver, dataset, n, err);
   if (status) return status;
   e.loss = trm__calloc((size_t)n, sizeof *e.loss);
   if (!e.loss) return trm__fail_memory(err, "evaluation", (size_t)n * sizeof *e.loss);
-  if (info.has_ratings) open_bands(&r);
+  if (info.has_ratings) evaluate_open_bands(&r);
   trm__job job = {.puzzles = n,
                   .context = &e,
-                  .enter = eval_enter,
-                  .leave = eval_leave,
+                  .enter = evaluate_enter,
+                  .leave = evaluate_leave,
                   .scored = 1,
                   .progress = progress,
                   .progress_context = context};
   status = trm__engine_run(solver, &job, err);
   if (!status || status == TRM_E_STOPPED) {
-    summarize(&e, n, &r);
-    r.run = trm_solver_last_run(solver);
-    r.seconds = r.run.seconds;
+    evaluate_summarize(&e, n, &r);
+    r.stats = trm_solver_last_stats(solver);
+    r.seconds = r.stats.seconds;
     *result = r;
   }
   trm__free(e.loss);

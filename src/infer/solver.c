@@ -8,15 +8,15 @@
 #include "infer/engine.h"
 #include "model/file/model_file.h"
 
-/* When the batch is left open, the engine chooses among sizes up to this many: what fits in this much memory, at most
- * MOST_SLOTS. More does not help: one puzzle already keeps the arithmetic units busy, a few more hide what is serial in
- * a step. A device needs many puzzles to be busy; they may take this part of its free memory. */
-#define SLOT_MEMORY ((size_t)256 << 20)
+/* When the configuration leaves the batch open, there are as many slots as fit in SLOT_MEMORY, at most MOST_SLOTS. More
+ * do not help: one puzzle already keeps the arithmetic units busy, a few more hide what is serial in a step. A device
+ * needs many puzzles to be busy: up to DEVICE_SLOTS, in 1 / DEVICE_PART of its free memory. */
+#define SLOT_MEMORY ((size_t)256 << 20) /* bytes */
 #define MOST_SLOTS 32
 #define DEVICE_SLOTS 1024
 #define DEVICE_PART 8
 
-static const trm_option options[] = {
+static const trm_option solver_options[] = {
     {.name = "max_steps",
      .type = TRM_OPT_INT,
      .offset = offsetof(trm_solver_config, max_steps),
@@ -24,7 +24,8 @@ static const trm_option options[] = {
      .min = 0,
      .max = 100000,
      .group = "Solving",
-     .help = "supervision steps at most; 0: as many as in training"},
+     .help = "supervision steps at most; 0: as many as in training",
+     .synonyms = "supervision_steps|n_supervision"},
     {.name = "halt",
      .type = TRM_OPT_BOOL,
      .offset = offsetof(trm_solver_config, halt),
@@ -82,18 +83,18 @@ static const trm_option options[] = {
 };
 
 const trm_option *trm_solver_options(size_t *count) {
-  *count = sizeof options / sizeof *options;
-  return options;
+  *count = sizeof solver_options / sizeof *solver_options;
+  return solver_options;
 }
 
 trm_solver_config trm_solver_config_default(void) {
   trm_solver_config config;
   memset(&config, 0, sizeof config);
-  trm_options_default(options, sizeof options / sizeof *options, &config);
+  trm_options_default(solver_options, sizeof solver_options / sizeof *solver_options, &config);
   return config;
 }
 
-static trm_status check_config(const trm_solver_config *c, trm_error *err) {
+static trm_status solver_check_config(const trm_solver_config *c, trm_error *err) {
   if (c->max_steps < 0 || c->max_steps > 100000)
     return trm__fail(err, TRM_E_USAGE, "max_steps", "%lld, expected 0 to 100000", (long long)c->max_steps);
   if (c->batch < 0 || c->batch > 65536)
@@ -110,7 +111,7 @@ static trm_status check_config(const trm_solver_config *c, trm_error *err) {
   return TRM_OK;
 }
 
-static int slots_in_memory(const trm_solver *s) {
+static int solver_slots_in_memory(const trm_solver *s) {
   trm__backend *be = s->backend;
   size_t memory = be->memory_available ? be->memory_available(be) / DEVICE_PART : SLOT_MEMORY;
   for (int b = be->on_host ? MOST_SLOTS : DEVICE_SLOTS; b > 1; b /= 2) {
@@ -120,61 +121,60 @@ static int slots_in_memory(const trm_solver *s) {
   return 1;
 }
 
-static int choose_slots(const trm_solver *s) {
-  int slots = s->config.batch ? (int)s->config.batch : slots_in_memory(s);
+static int solver_choose_slots(const trm_solver *s) {
+  int slots = s->config.batch ? (int)s->config.batch : solver_slots_in_memory(s);
   return s->config.puzzles && s->config.puzzles < slots ? (int)s->config.puzzles : slots;
 }
 
 /* -- buffers ------------------------------------------------------------------------------------------------------- */
 
-static void *device(trm_solver *s, size_t count, size_t size, int *failed) {
+static void *solver_alloc_device(trm_solver *s, size_t count, size_t size, int *failed) {
   size_t bytes;
   void *p = trm__mul_size(count, size, &bytes) ? s->backend->alloc(s->backend, bytes) : NULL;
   if (!p) *failed = 1;
   return p;
 }
 
-static void *host(size_t count, size_t size, int *failed) {
+static void *solver_alloc_host(size_t count, size_t size, int *failed) {
   void *p = trm__calloc(count, size);
   if (!p) *failed = 1;
   return p;
 }
 
-static trm_status open_buffers(trm_solver *s, trm_error *err) {
+static trm_status solver_open_buffers(trm_solver *s, trm_error *err) {
   const trm__dims *d = &s->params.dims;
   size_t n = (size_t)s->slots, S = (size_t)d->S, logits = n * S * (size_t)d->V, ndim = (size_t)d->emb_ndim;
   size_t state = n * (size_t)d->L * (size_t)d->D, act = s->backend->act_bytes(s->backend, d);
   int failed = 0;
-  s->start = device(s, 2 * (size_t)d->D, sizeof *s->start, &failed);
-  s->y = device(s, state, act, &failed);
-  s->z = device(s, state, act, &failed);
-  if (s->params.puzzle) s->rows = device(s, n * ndim, sizeof *s->rows, &failed);
-  s->tokens = device(s, n * S, sizeof *s->tokens, &failed);
-  s->labels = device(s, n * S, sizeof *s->labels, &failed);
-  s->logits = device(s, logits, sizeof *s->logits, &failed);
-  s->q = device(s, n * 2, sizeof *s->q, &failed);
-  s->starts = device(s, n, sizeof *s->starts, &failed);
+  s->start = solver_alloc_device(s, 2 * (size_t)d->D, sizeof *s->start, &failed);
+  s->y = solver_alloc_device(s, state, act, &failed);
+  s->z = solver_alloc_device(s, state, act, &failed);
+  if (s->params.puzzle) s->rows = solver_alloc_device(s, n * ndim, sizeof *s->rows, &failed);
+  s->tokens = solver_alloc_device(s, n * S, sizeof *s->tokens, &failed);
+  s->labels = solver_alloc_device(s, n * S, sizeof *s->labels, &failed);
+  s->logits = solver_alloc_device(s, logits, sizeof *s->logits, &failed);
+  s->q = solver_alloc_device(s, n * 2, sizeof *s->q, &failed);
+  s->starts = solver_alloc_device(s, n, sizeof *s->starts, &failed);
   if (s->config.start_noise != 0 || s->config.latent_noise != 0) {
-    s->noise_index = device(s, n, sizeof *s->noise_index, &failed);
-    s->noise_name = host(n, sizeof *s->noise_name, &failed);
+    s->noise_index = solver_alloc_device(s, n, sizeof *s->noise_index, &failed);
+    s->noise_name = solver_alloc_host(n, sizeof *s->noise_name, &failed);
   }
-  s->scores = device(s, n, sizeof *s->scores, &failed);
-  s->slot = host(n, sizeof *s->slot, &failed);
-  s->fresh = host(n, sizeof *s->fresh, &failed);
-  s->token_host = host(S, sizeof *s->token_host, &failed);
-  s->label_host = host(S, sizeof *s->label_host, &failed);
-  s->answer = host(S, sizeof *s->answer, &failed);
-  s->confidence = host(S, sizeof *s->confidence, &failed);
-  s->logits_host = host(logits, sizeof *s->logits_host, &failed);
-  s->q_host = host(n * 2, sizeof *s->q_host, &failed);
-  s->stats = host(n, sizeof *s->stats, &failed);
+  s->scores = solver_alloc_device(s, n, sizeof *s->scores, &failed);
+  s->slot = solver_alloc_host(n, sizeof *s->slot, &failed);
+  s->fresh = solver_alloc_host(n, sizeof *s->fresh, &failed);
+  s->token_host = solver_alloc_host(S, sizeof *s->token_host, &failed);
+  s->label_host = solver_alloc_host(S, sizeof *s->label_host, &failed);
+  s->answer = solver_alloc_host(S, sizeof *s->answer, &failed);
+  s->confidence = solver_alloc_host(S, sizeof *s->confidence, &failed);
+  s->logits_host = solver_alloc_host(logits, sizeof *s->logits_host, &failed);
+  s->q_host = solver_alloc_host(n * 2, sizeof *s->q_host, &failed);
+  s->scores_host = solver_alloc_host(n, sizeof *s->scores_host, &failed);
   if (failed) return trm__backend_no_memory(s->backend, err, s->path, 2 * (state * act + logits * sizeof(trm__real)));
   return TRM_OK;
 }
 
-/* From the set to the network. On the host the set itself is prepared; a device gets a copy for as long as that takes.
- */
-static trm_status prepare(trm_solver *s, const trm__weight_set *set, trm_error *err) {
+/* Prepares the network's weights from the set. A device needs a copy of the set for as long as that takes. */
+static trm_status solver_prepare(trm_solver *s, const trm__weight_set *set, trm_error *err) {
   trm__backend *be = s->backend;
   int on_host = be->on_host;
   size_t bytes = s->params.trained * sizeof *set->flat;
@@ -188,15 +188,15 @@ static trm_status prepare(trm_solver *s, const trm__weight_set *set, trm_error *
   return status;
 }
 
-/* The network with the model's weights in it; the whole set is only needed until they are prepared. */
-static trm_status open_network(trm_solver *s, const trm_model *model, trm_error *err) {
+/* Opens the network and puts the model's weights into it. Of the weight set only the puzzle rows are kept. */
+static trm_status solver_open_network(trm_solver *s, const trm_model *model, trm_error *err) {
   trm__weight_set set = {0};
   trm__network_plan plan = {.max_batch = s->slots};
   trm_status status = trm__network_open(&s->network, &s->model, &s->params, s->backend, &plan, err);
   if (!status) status = trm__weight_set_open(&set, &s->params, err);
   if (status) return status;
   trm__model_read(model, &set);
-  status = prepare(s, &set, err);
+  status = solver_prepare(s, &set, err);
   if (!status) {
     s->puzzle_rows = set.puzzle;
     set.puzzle = NULL;
@@ -208,11 +208,10 @@ static trm_status open_network(trm_solver *s, const trm_model *model, trm_error 
 trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
                            const trm_solver_config *config, trm_error *err) {
   trm_solver *s = NULL;
-  trm_status status = check_config(config, err);
+  trm_status status = solver_check_config(config, err);
   if (status) return status;
   s = trm__calloc(1, sizeof *s);
   if (!s) return trm__fail_memory(err, model->path, sizeof *s);
-  s->runtime = runtime;
   s->backend = runtime->backend;
   s->costs.thorough = !runtime->backend->on_host;
   s->config = *config;
@@ -228,9 +227,9 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
     goto done;
   }
   if ((status = trm__params_open(&s->params, &s->model, err))) goto done;
-  s->slots = choose_slots(s);
-  if ((status = open_buffers(s, err))) goto done;
-  status = open_network(s, model, err);
+  s->slots = solver_choose_slots(s);
+  if ((status = solver_open_buffers(s, err))) goto done;
+  status = solver_open_network(s, model, err);
 done:
   if (status) trm_solver_close(&s);
   else *out = s;
@@ -245,8 +244,8 @@ void trm_solver_close(trm_solver **solver) {
                             s->logits, s->q, s->starts, s->scores, s->noise_index};
   for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
-  void *host_buffers[] = {s->slot,       s->fresh,       s->token_host, s->label_host, s->answer,
-                          s->confidence, s->logits_host, s->q_host,     s->stats,      s->puzzle_rows,
+  void *host_buffers[] = {s->slot,       s->fresh,       s->token_host, s->label_host,  s->answer,
+                          s->confidence, s->logits_host, s->q_host,     s->scores_host, s->puzzle_rows,
                           s->path,       s->task_text,   s->noise_name};
   for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
   trm__params_close(&s->params);
@@ -258,8 +257,8 @@ const trm_model_config *trm_solver_model_config(const trm_solver *solver) {
   return &solver->model;
 }
 
-trm_run trm_solver_last_run(const trm_solver *solver) {
-  return solver->run;
+trm_solve_stats trm_solver_last_stats(const trm_solver *solver) {
+  return solver->stats;
 }
 
 /* -- solving arrays ------------------------------------------------------------------------------------------------ */
@@ -271,23 +270,23 @@ typedef struct arrays {
   trm_solution *solutions;
 } arrays;
 
-static void array_enter(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier) {
+static void solver_array_enter(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier) {
   const arrays *a = context;
   (void)labels;
   memcpy(tokens, a->inputs + (size_t)puzzle * a->S, a->S * sizeof *tokens);
   *identifier = a->identifiers ? a->identifiers[puzzle] : 0;
 }
 
-static void array_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
-                        const trm__example_stats *stats) {
+static void solver_array_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
+                               const trm__example_stats *stats) {
   const arrays *a = context;
   (void)stats;
   if (answer) memcpy(a->answers + (size_t)puzzle * a->S, answer, a->S * sizeof *answer);
   if (a->solutions) a->solutions[puzzle] = *solution;
 }
 
-/* What stands when the call is stopped before a puzzle's first step. */
-static void array_clear(const arrays *a, int64_t n) {
+/* What the caller finds for a puzzle when the call is stopped before its first step. */
+static void solver_array_clear(const arrays *a, int64_t n) {
   if (a->answers != a->inputs && n) memcpy(a->answers, a->inputs, (size_t)n * a->S * sizeof *a->answers);
   for (int64_t i = 0; i < n && a->solutions; i++) a->solutions[i] = (trm_solution){.cancelled = 1};
 }
@@ -297,11 +296,16 @@ trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const
   if (n < 0) return trm__fail(err, TRM_E_USAGE, "trm_solve", "%lld puzzles", (long long)n);
   arrays a = {(size_t)solver->model.seq_len, inputs, identifiers, answers, solutions};
   for (int64_t i = 0; i < n; i++) {
-    trm_status status = trm__engine_check(solver, i, inputs + (size_t)i * a.S, identifiers ? identifiers[i] : 0, err);
+    trm_status status =
+        trm__engine_check_puzzle(solver, i, inputs + (size_t)i * a.S, identifiers ? identifiers[i] : 0, err);
     if (status) return status;
   }
-  array_clear(&a, n);
-  trm__job job = {
-      .puzzles = n, .context = &a, .enter = array_enter, .leave = array_leave, .step = step, .step_context = context};
+  solver_array_clear(&a, n);
+  trm__job job = {.puzzles = n,
+                  .context = &a,
+                  .enter = solver_array_enter,
+                  .leave = solver_array_leave,
+                  .step = step,
+                  .step_context = context};
   return trm__engine_run(solver, &job, err);
 }

@@ -13,6 +13,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <trm/model.h>
 
 #ifdef TRM_DOUBLE
 typedef double trm__real;
@@ -20,13 +21,12 @@ typedef double trm__real;
 typedef float trm__real;
 #endif
 
-/* Number types of a product's operands. Sums are fp32 (INT8: int32), results trm__real. */
-typedef enum trm__type {
-  TRM__F32,  /* trm__real itself */
-  TRM__BF16, /* numbers are rounded to bf16 when they are packed */
-  TRM__INT8, /* inference: q = nearest(x / scale) in -127..127, scale = max|x| / 127 of a row of A or a column of B */
-  TRM__TYPES
-} trm__type;
+/* A product is made for one trm_dtype of its operands; sums are fp32 (TRM_INT8: int32), results trm__real.
+ *   TRM_FLOAT32    operands are trm__real (double in the double build)
+ *   TRM_BFLOAT16   operands are rounded to bf16 when they are packed
+ *   TRM_INT8       inference alone: q = nearest(x / scale) in -127..127, scale = max|x| / 127 of a row of A or a column
+ *                  of B */
+#define TRM__DTYPES 3
 
 /* INT8: a row or column whose largest |x| is not above this is quantized to zeros (127 / max would overflow). */
 #define TRM__INT8_LEAST 1e-30F
@@ -46,7 +46,7 @@ typedef enum trm__epilogue {
 /* C[i][j] = sum over p of A(i,p) * B(p,j), i < m, j < n, p < k, for operands made of words: a word holds `unit`
  * neighbours of the sum (one fp32 number, two bf16, four int8), is as large as a trm__real and is kept in trm__real
  * arrays whatever it holds. k counts words.
- * A(i,p) = a[i*a_rs + p*a_cs]: TRM__F32 numbers where they lie, otherwise written by pack_a or spread.
+ * A(i,p) = a[i*a_rs + p*a_cs]: TRM_FLOAT32 numbers where they lie, otherwise written by pack_a or spread.
  * B packed by pack_b. C rows contiguous: c[i*c_rs + j].
  * Each sum runs over p ascending, in blocks whose size is a constant of the variant, so a result does not depend on
  * the ranges below. Only rows [m0, m1) and columns [n0, n1) are computed. n0 is a multiple of nr (of nr/2 with
@@ -69,25 +69,25 @@ typedef struct trm__gemm {
   int m0, m1, n0, n1;
 } trm__gemm;
 
-/* The matrix product of one number type. */
+/* The matrix product of one data type. */
 typedef struct trm__product {
-  trm__type type;
-  int unit; /* numbers in a word */
+  trm_dtype type;
+  int unit; /* elements in a word */
 
   /* Words that pack_b writes: panels of nr columns, each [ceil(k / unit)][nr] (INT8: followed by [nr] scales and [nr]
    * whole numbers that the variant subtracts from its sums). With gate the panels are ceil(n/2 / (nr/2)). */
   size_t (*packed_size)(int k, int n, int gate);
-  /* B(p,j) = b[p*b_rs + j*b_cs], k numbers by n, into panels, zero-padded. gate: panel q holds gate columns
+  /* B(p,j) = b[p*b_rs + j*b_cs], k elements by n, into panels, zero-padded. gate: panel q holds gate columns
    * q*nr/2.. and then up columns n/2 + q*nr/2.. . Only panels [p0, p1) are written. */
   void (*pack_b)(trm__real *packed, const trm__real *b, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n, int gate, int p0,
                  int p1);
-  /* Rows of k numbers, ld apart -> rows of ceil(k / unit) words, pitch apart; INT8 also scale [rows] (a row with an
-   * infinity or NaN: NaN). NULL for TRM__F32. */
+  /* Rows of k elements, ld apart -> rows of ceil(k / unit) words, pitch apart; INT8 also scale [rows] (a row with an
+   * infinity or NaN: NaN). NULL for TRM_FLOAT32. */
   void (*pack_a)(trm__real *words, ptrdiff_t pitch, trm__real *scale, const trm__real *a, ptrdiff_t ld, int rows,
                  int k);
-  /* Sums over rows (gradients of weights): x [rows][cols], ld apart -> [ceil(rows / unit)][width] words whose numbers
+  /* Sums over rows (gradients of weights): x [rows][cols], ld apart -> [ceil(rows / unit)][width] words whose elements
    * are neighbours down a column; what is beyond rows or cols is zero. With width nr this is one panel of pack_b;
-   * any width serves as A with a_rs = 1, a_cs = width. NULL for TRM__INT8. */
+   * any width serves as A with a_rs = 1, a_cs = width. NULL for TRM_INT8. */
   void (*spread)(trm__real *words, int width, const trm__real *x, ptrdiff_t ld, int rows, int cols);
   void (*gemm)(const trm__gemm *g);
 } trm__product;
@@ -99,7 +99,7 @@ static inline int trm__words(const trm__product *product, int k) {
 /* One attention head of one example. q, k, v: [rows][head_dim], row stride ld (they lie inside [L][3D] qkv); out and
  * the gradients likewise with their own strides. Not causal; softmax in fp32 (double in the double build). */
 typedef struct trm__attention {
-  trm__type type; /* of the forward products: TRM__F32, or TRM__BF16 where the table has it */
+  trm_dtype type; /* of the forward products: TRM_FLOAT32, or TRM_BFLOAT16 where the table has it */
   int rows, head_dim;
   trm__real scale; /* 1/sqrt(head_dim) */
   const trm__real *q, *k, *v;
@@ -110,7 +110,7 @@ typedef struct trm__attention {
   /* backward only: from dout (stride out_ld) to dq, dk, dv (stride ld), overwritten */
   const trm__real *dout;
   trm__real *dq, *dk, *dv;
-  trm__real *scratch; /* attention_scratch(rows, head_dim) numbers */
+  trm__real *scratch; /* attention_scratch(rows, head_dim) elements */
 } trm__attention;
 
 typedef struct trm__adam {
@@ -121,8 +121,9 @@ typedef struct trm__adam {
 typedef struct trm__kernels {
   const char *isa; /* "ref", "avx2", "avx512", ... (select.c lists them) */
   int mr, nr;      /* tile of the matrix products: mr is even, pack_b pads columns to nr */
-  /* By trm__type. TRM__F32 is always there, the others where they are faster (the double build has only TRM__F32). */
-  const trm__product *product[TRM__TYPES];
+  /* By trm_dtype. TRM_FLOAT32 is always there, the others where they are faster (the double build has only
+   * TRM_FLOAT32). */
+  const trm__product *product[TRM__DTYPES];
 
   /* Gate activation backward. gu [rows][2*cols] (gates then ups along the row, row stride 2*cols) and da [rows][cols]
    * -> dgu [rows][2*cols] (may be gu itself), and act [rows][cols] = silu(g)*u when act is not NULL (may be da). */
@@ -164,11 +165,11 @@ typedef struct trm__kernels {
    * inverse = 1 rotates back (the backward pass). */
   void (*rope)(trm__real *x, ptrdiff_t ld, const trm__real *cosines, const trm__real *sines, int rows, int heads,
                int head_dim, int inverse, int round);
-  size_t (*attention_scratch)(int rows, int head_dim); /* numbers, forward and backward */
+  size_t (*attention_scratch)(int rows, int head_dim); /* elements, forward and backward */
   void (*attention)(const trm__attention *a);
   void (*attention_backward)(const trm__attention *a);
 
-  /* Optimizers on n numbers, in place; g is not changed. Formulas: docs/spec.md, Optimizers; arithmetic in fp32. */
+  /* Optimizers on n elements, in place; g is not changed. Formulas: docs/spec.md, Optimizers; arithmetic in fp32. */
   void (*adam_atan2)(trm__real *p, trm__real *m, trm__real *v, const trm__real *g, size_t n, const trm__adam *c);
   void (*adamw)(trm__real *p, trm__real *m, trm__real *v, const trm__real *g, size_t n, const trm__adam *c);
   void (*sign_sgd)(trm__real *p, const trm__real *g, size_t n, double lr, double weight_decay);

@@ -66,7 +66,7 @@ typedef struct trm__slots {
   uint8_t *halted;          /* [count]: takes a new example before the next step */
 } trm__slots;
 
-/* What dense optimizers do to one run of numbers: the formula, its constants, and the EMA in the same pass. */
+/* What dense optimizers do to one run of elements: the formula, its constants, and the EMA in the same pass. */
 typedef enum trm__dense_kind { TRM__DENSE_ADAM_ATAN2, TRM__DENSE_ADAMW } trm__dense_kind;
 typedef struct trm__dense {
   trm__dense_kind kind;

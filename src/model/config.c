@@ -11,35 +11,152 @@
 #include "base/status.h"
 #include "model/params.h"
 
-#define FIELD(name, type) #name, type, offsetof(trm_model_config, name), 0
+#define FIELD(name) offsetof(trm_model_config, name)
 
+/* Synonyms are the names that descriptions of the method use. */
 static const trm_option table[] = {
-    {FIELD(seq_len, TRM_OPT_INT), "81", 1, 65536, NULL, "N", "Model", "tokens of a puzzle (set from the data)"},
-    {FIELD(vocab_size, TRM_OPT_INT), "11", 2, 65536, NULL, "N", NULL, "different tokens (set from the data)"},
-    {FIELD(num_puzzle_identifiers, TRM_OPT_INT), "1", 0, INT32_MAX, NULL, "N", NULL,
-     "rows of the puzzle embedding (set from the data)"},
-    {FIELD(puzzle_emb_ndim, TRM_OPT_INT), "512", 0, 1048576, NULL, "N", NULL,
-     "numbers in a row of the puzzle embedding; 0: none"},
-    {FIELD(puzzle_emb_len, TRM_OPT_INT), "16", 0, 65536, NULL, "N", NULL,
-     "prefix positions; 0: as many as the puzzle embedding needs"},
-    {FIELD(hidden_size, TRM_OPT_INT), "512", 1, 16384, NULL, "N", NULL, "numbers in a position's state"},
-    {FIELD(num_heads, TRM_OPT_INT), "8", 1, 1024, NULL, "N", NULL, "attention heads"},
-    {FIELD(L_layers, TRM_OPT_INT), "2", 1, TRM__MAX_LAYERS, NULL, "N", NULL, "layers of the network"},
-    {FIELD(H_cycles, TRM_OPT_INT), "3", 1, 1024, NULL, "N", NULL, "recursion cycles in a supervision step (T)"},
-    {FIELD(L_cycles, TRM_OPT_INT), "6", 1, 1024, NULL, "N", NULL, "latent cycles in a recursion (n)"},
-    {FIELD(damping, TRM_OPT_REAL), "0", 0, 0.999, NULL, "X", NULL, "part of the latent that each latent cycle keeps"},
-    {FIELD(expansion, TRM_OPT_REAL), "4", 0.0009765625, 64, NULL, "X", NULL, "inner width of an MLP over its width"},
-    {FIELD(activation, TRM_OPT_ENUM), "silu", 0, 0, "silu|rms_gate", NULL, NULL,
-     "of the MLPs; rms_gate: sigmoid(g) rms(g u) in place of silu(g) u"},
-    {FIELD(mlp_t, TRM_OPT_BOOL), "0", 0, 1, NULL, NULL, NULL, "mix positions with an MLP instead of attention"},
-    {FIELD(pos_encodings, TRM_OPT_ENUM), "rope", 0, 0, "none|rope|learned", NULL, NULL, "how positions are told apart"},
-    {FIELD(rms_norm_eps, TRM_OPT_REAL), "1e-05", 1e-30, 1, NULL, "X", NULL, "added to the mean square in a norm"},
-    {FIELD(rope_theta, TRM_OPT_REAL), "10000", 1, 1e12, NULL, "X", NULL, "base of the rotary angles"},
-    {FIELD(halt_max_steps, TRM_OPT_INT), "16", 1, 65536, NULL, "N", NULL, "supervision steps at most"},
-    {FIELD(halt_exploration_prob, TRM_OPT_REAL), "0.1", 0, 1, NULL, "X", NULL,
-     "how often training makes an example wait for a random step before it may halt"},
-    {FIELD(forward_dtype, TRM_OPT_ENUM), "float32", 0, 0, "float32|bfloat16|int8", NULL, NULL,
-     "type of the forward pass; int8: the layers' products alone, and only to solve"},
+    {.name = "seq_len",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(seq_len),
+     .default_text = "81",
+     .min = 1,
+     .max = 65536,
+     .group = "Model",
+     .help = "tokens of a puzzle (set from the data)",
+     .synonyms = "context_length"},
+    {.name = "vocab_size",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(vocab_size),
+     .default_text = "11",
+     .min = 2,
+     .max = 65536,
+     .help = "different tokens (set from the data)"},
+    {.name = "num_puzzle_identifiers",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(num_puzzle_identifiers),
+     .default_text = "1",
+     .min = 0,
+     .max = INT32_MAX,
+     .help = "rows of the puzzle embedding (set from the data)"},
+    {.name = "puzzle_emb_ndim",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(puzzle_emb_ndim),
+     .default_text = "512",
+     .min = 0,
+     .max = 1048576,
+     .help = "numbers in a row of the puzzle embedding; 0: none"},
+    {.name = "puzzle_emb_len",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(puzzle_emb_len),
+     .default_text = "16",
+     .min = 0,
+     .max = 65536,
+     .help = "prefix positions; 0: as many as the puzzle embedding needs"},
+    {.name = "hidden_size",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(hidden_size),
+     .default_text = "512",
+     .min = 1,
+     .max = 16384,
+     .help = "numbers in a position's state"},
+    {.name = "num_heads",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(num_heads),
+     .default_text = "8",
+     .min = 1,
+     .max = 1024,
+     .help = "attention heads"},
+    {.name = "L_layers",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(L_layers),
+     .default_text = "2",
+     .min = 1,
+     .max = TRM__MAX_LAYERS,
+     .help = "layers of the network",
+     .synonyms = "num_layers"},
+    {.name = "H_cycles",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(H_cycles),
+     .default_text = "3",
+     .min = 1,
+     .max = 1024,
+     .help = "recursion cycles in a supervision step (T)",
+     .synonyms = "recursion_cycles|h_cycles"},
+    {.name = "L_cycles",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(L_cycles),
+     .default_text = "6",
+     .min = 1,
+     .max = 1024,
+     .help = "latent cycles in a recursion (n)",
+     .synonyms = "latent_cycles|l_cycles|cycles"},
+    {.name = "damping",
+     .type = TRM_OPT_REAL,
+     .offset = FIELD(damping),
+     .default_text = "0",
+     .min = 0,
+     .max = 0.999,
+     .help = "part of the latent that each latent cycle keeps"},
+    {.name = "expansion",
+     .type = TRM_OPT_REAL,
+     .offset = FIELD(expansion),
+     .default_text = "4",
+     .min = 0.0009765625,
+     .max = 64,
+     .help = "inner width of an MLP over its width"},
+    {.name = "activation",
+     .type = TRM_OPT_ENUM,
+     .offset = FIELD(activation),
+     .default_text = "silu",
+     .choices = "silu|rms_gate",
+     .help = "of the MLPs; rms_gate: sigmoid(g) rms(g u) in place of silu(g) u"},
+    {.name = "mlp_t",
+     .type = TRM_OPT_BOOL,
+     .offset = FIELD(mlp_t),
+     .default_text = "0",
+     .help = "mix positions with an MLP instead of attention",
+     .synonyms = "!use_attention"},
+    {.name = "pos_encodings",
+     .type = TRM_OPT_ENUM,
+     .offset = FIELD(pos_encodings),
+     .default_text = "rope",
+     .choices = "none|rope|learned",
+     .help = "how positions are told apart"},
+    {.name = "rms_norm_eps",
+     .type = TRM_OPT_REAL,
+     .offset = FIELD(rms_norm_eps),
+     .default_text = "1e-05",
+     .min = 1e-30,
+     .max = 1,
+     .help = "added to the mean square in a norm"},
+    {.name = "rope_theta",
+     .type = TRM_OPT_REAL,
+     .offset = FIELD(rope_theta),
+     .default_text = "10000",
+     .min = 1,
+     .max = 1e12,
+     .help = "base of the rotary angles"},
+    {.name = "halt_max_steps",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(halt_max_steps),
+     .default_text = "16",
+     .min = 1,
+     .max = 65536,
+     .help = "supervision steps at most",
+     .synonyms = "supervision_steps|n_supervision|max_steps"},
+    {.name = "halt_exploration_prob",
+     .type = TRM_OPT_REAL,
+     .offset = FIELD(halt_exploration_prob),
+     .default_text = "0.1",
+     .min = 0,
+     .max = 1,
+     .help = "how often training makes an example wait for a random step before it may halt"},
+    {.name = "forward_dtype",
+     .type = TRM_OPT_ENUM,
+     .offset = FIELD(forward_dtype),
+     .default_text = "float32",
+     .choices = "float32|bfloat16|int8",
+     .help = "type of the forward pass; int8: the layers' products alone, and only to solve"},
 };
 
 const trm_option *trm_model_options(size_t *count) {
@@ -182,10 +299,10 @@ trm_status trm_model_config_check(const trm_model_config *config, trm_error *err
 
 /* Positions are only turned inside attention, so rotary positions mean nothing to the mixer; the original accepts them
  * there and so does trm. */
-static trm__positions positions_of(const trm_model_config *c) {
-  if (c->pos_encodings == TRM_POS_LEARNED) return TRM__POS_LEARNED;
-  if (c->pos_encodings == TRM_POS_ROPE && !c->mlp_t) return TRM__POS_ROPE;
-  return TRM__POS_NONE;
+static trm_pos_encodings positions_of(const trm_model_config *c) {
+  if (c->pos_encodings == TRM_POS_LEARNED) return TRM_POS_LEARNED;
+  if (c->pos_encodings == TRM_POS_ROPE && !c->mlp_t) return TRM_POS_ROPE;
+  return TRM_POS_NONE;
 }
 
 trm__dims trm__dims_from_config(const trm_model_config *c) {
@@ -204,7 +321,7 @@ trm__dims trm__dims_from_config(const trm_model_config *c) {
   d.inner_l = d.mixer ? (int)inner_width(c->expansion, d.L) : 0;
   d.emb_ndim = (int)c->puzzle_emb_ndim;
   d.positions = positions_of(c);
-  d.activation = c->activation == TRM_ACT_RMS_GATE ? TRM__RMS_GATE : TRM__SILU;
+  d.activation = (trm_activation)c->activation;
   d.eps = c->rms_norm_eps;
   d.rope_theta = c->rope_theta;
   d.bf16 = c->forward_dtype == TRM_BFLOAT16;
@@ -217,7 +334,7 @@ int64_t trm_model_config_parameters(const trm_model_config *config) {
   int64_t D = d.D, L = d.L;
   int64_t mix = d.mixer ? 3 * (int64_t)d.inner_l * L : 4 * D * D;
   int64_t mlp = 3 * (int64_t)d.inner_d * D;
-  int64_t positions = d.positions == TRM__POS_LEARNED ? L * D : 0;
+  int64_t positions = d.positions == TRM_POS_LEARNED ? L * D : 0;
   return d.layers * (mix + mlp) + 2 * (int64_t)d.V * D + positions + 2 * D + 2;
 }
 

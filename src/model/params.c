@@ -68,7 +68,7 @@ trm_status trm__params_open(trm__params *params, const trm_model_config *config,
   params_add(&p, TRM__PARAM_OTHER, 2, 0, 0, "q_head.bias")->init_value = -5;
   if (p.dims.emb_ndim > 0)
     params_add(&p, TRM__PARAM_PUZZLE, (int)config->num_puzzle_identifiers, p.dims.emb_ndim, 0, "puzzle_emb.weights");
-  if (p.dims.positions == TRM__POS_LEARNED)
+  if (p.dims.positions == TRM_POS_LEARNED)
     params_add(&p, TRM__PARAM_OTHER, p.dims.L, D, row, "embed_pos.embedding_weight");
   for (int i = 0; i < p.dims.layers; i++) params_add_layer(&p, i);
   *params = p;

@@ -6,10 +6,10 @@
 #include "task/maze/maze.h"
 #include "task/sudoku/sudoku.h"
 
-/* Token of a value: 1 is the blank, v + 1 is v. */
+/* Tokens of a Sudoku: 1 is the blank, v + 1 the value v. */
 enum { BLANK = 1 };
 
-static const trm__sudoku_geometry *sudoku_of(const trm_task *task) {
+static const trm__sudoku_geometry *augment_geometry(const trm_task *task) {
   if (task->kind != TRM_TASK_SUDOKU || task->width != task->height) return NULL;
   const trm__sudoku_geometry *g = trm__sudoku_geometry_of(task->width);
   return g && g->box_width == task->box_width && g->box_height == task->box_height ? g : NULL;
@@ -18,10 +18,10 @@ static const trm__sudoku_geometry *sudoku_of(const trm_task *task) {
 int trm__augment_known(const trm_task *task) {
   if (task->kind == TRM_TASK_MAZE)
     return task->width > 0 && task->height > 0 && task->width <= TRM__AUGMENT_MAX_MAZE / task->height;
-  return sudoku_of(task) != NULL;
+  return augment_geometry(task) != NULL;
 }
 
-static void transform_tokens(const trm__sudoku_symmetry *symmetry, int32_t *tokens) {
+static void augment_tokens(const trm__sudoku_symmetry *symmetry, int32_t *tokens) {
   int n = symmetry->size;
   int32_t from[TRM__SUDOKU_CELLS];
   memcpy(from, tokens, sizeof(from[0]) * (size_t)(n * n));
@@ -49,7 +49,7 @@ void trm__augment(const trm_task *task, trm__rng *rng, int32_t *inputs, int32_t 
     augment_maze(task, rng, inputs, labels);
     return;
   }
-  trm__sudoku_symmetry symmetry = trm__sudoku_symmetry_random(sudoku_of(task), rng);
-  transform_tokens(&symmetry, inputs);
-  transform_tokens(&symmetry, labels);
+  trm__sudoku_symmetry symmetry = trm__sudoku_symmetry_random(augment_geometry(task), rng);
+  augment_tokens(&symmetry, inputs);
+  augment_tokens(&symmetry, labels);
 }

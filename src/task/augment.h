@@ -16,7 +16,7 @@ int trm__augment_known(const trm_task *task);
 /* Replaces inputs and labels [width*height] by an image under a random symmetry of the task, drawn from rng.
  * Sudoku: values, rows, columns, bands, stacks and, where boxes are square, transposition; padding and labels of -100
  * move with their cells and keep their value. Maze: a symmetry of the rectangle, with the labels computed again by
- * trm__maze_label; a maze without a path is left alone. */
+ * trm__maze_label; a maze without a path stays as it is. */
 void trm__augment(const trm_task *task, trm__rng *rng, int32_t *inputs, int32_t *labels);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
+#include "task/maze/maze.h"
 #include "task/task.h"
 
 /* -- Sudoku: tokens 1 blank, 2.. digits -- */
@@ -12,13 +13,14 @@
 enum { units = 3 };
 static const char *const unit_names[units] = {"row", "column", "box"};
 
-static int unit_of(const trm_task *task, int kind, int row, int column) {
+static int sudoku_unit(const trm_task *task, int kind, int row, int column) {
   if (kind == 0) return row;
   if (kind == 1) return column;
   return row / task->box_height * (task->width / task->box_width) + column / task->box_width;
 }
 
-/* The first cell (row-major) whose digit already stands in a unit of its, or -1; *kind tells which unit. */
+/* The first cell in row-major order whose digit stands earlier in the same row, column or box (*kind: 0, 1, 2), or -1.
+ */
 static int sudoku_clash(const trm_task *task, const int32_t *tokens, int *kind) {
   uint32_t seen[units][16] = {{0}};
   int size = task->width;
@@ -26,7 +28,7 @@ static int sudoku_clash(const trm_task *task, const int32_t *tokens, int *kind) 
     int32_t digit = tokens[cell] - 2;
     if (digit < 0 || digit >= size) continue;
     for (int k = 0; k < units; k++) {
-      uint32_t *unit = &seen[k][unit_of(task, k, cell / size, cell % size)];
+      uint32_t *unit = &seen[k][sudoku_unit(task, k, cell / size, cell % size)];
       if (*unit & (1u << digit)) {
         *kind = k;
         return cell;
@@ -53,17 +55,15 @@ static trm_status check_sudoku(const trm_task *task, const int32_t *question, tr
   if (cell < 0) return TRM_OK;
   char where[64];
   int row = cell / task->width, column = cell % task->width;
-  int unit = unit_of(task, kind, row, column);
+  int unit = sudoku_unit(task, kind, row, column);
   snprintf(where, sizeof where, "row %d, column %d", row + 1, column + 1);
   return trm__fail(err, TRM_E_INPUT, where, "clue %c stands twice in %s %d, expected each digit at most once",
                    task->alphabet[question[cell] - 1], unit_names[kind], unit + 1);
 }
 
-/* -- mazes: tokens 1 wall, 2 free, 3 S, 4 G, 5 path -- */
+/* -- mazes -- */
 
-enum { WALL = 1, FREE = 2, START = 3, GOAL = 4, PATH = 5 };
-
-static int find_one(const int32_t *cells, int count, int32_t token) {
+static int maze_find_one(const int32_t *cells, int count, int32_t token) {
   int at = -1;
   for (int i = 0; i < count; i++)
     if (cells[i] == token) {
@@ -73,8 +73,8 @@ static int find_one(const int32_t *cells, int count, int32_t token) {
   return at;
 }
 
-/* Marks in reached [cells] what S reaches through cells equal to walkable (and G); returns whether G is among them.
- * queue: [cells]. */
+/* Marks in reached [cells] the walkable cells that can be reached from start; returns whether G is beside one of them
+ * or beside start. queue: [cells], room to work in. */
 static int maze_reach(const trm_task *task, const int32_t *cells, int start, int32_t walkable, uint8_t *reached,
                       int *queue) {
   int width = task->width, height = task->height, head = 0, tail = 0, goal = 0;
@@ -87,7 +87,7 @@ static int maze_reach(const trm_task *task, const int32_t *cells, int start, int
     for (int k = 0; k < 4; k++) {
       int to = next[k];
       if (to < 0 || reached[to]) continue;
-      if (cells[to] == GOAL) goal = 1;
+      if (cells[to] == TRM__MAZE_GOAL) goal = 1;
       if (cells[to] != walkable) continue;
       reached[to] = 1;
       queue[tail++] = to;
@@ -96,10 +96,11 @@ static int maze_reach(const trm_task *task, const int32_t *cells, int start, int
   return goal;
 }
 
-/* -1 without memory; 0 or 1: whether walkable cells join S and G, and none of them lies apart when together is 1. */
+/* 1 when walkable cells join S and G and, with together set, all of them can be reached from S; otherwise 0, and -1
+ * without memory. */
 static int maze_joined(const trm_task *task, const int32_t *cells, int32_t walkable, int together) {
-  int count = task->width * task->height, start = find_one(cells, count, START);
-  if (start < 0 || find_one(cells, count, GOAL) < 0) return 0;
+  int count = task->width * task->height, start = maze_find_one(cells, count, TRM__MAZE_START);
+  if (start < 0 || maze_find_one(cells, count, TRM__MAZE_GOAL) < 0) return 0;
   unsigned char *space = trm__calloc((size_t)count, sizeof(int) + 1);
   if (!space) return -1;
   uint8_t *reached = space + (size_t)count * sizeof(int);
@@ -113,11 +114,11 @@ static int maze_joined(const trm_task *task, const int32_t *cells, int32_t walka
 static trm_task_verdict judge_maze(const trm_task *task, const int32_t *question, const int32_t *answer) {
   trm_task_verdict verdict = {1, 1};
   for (int i = 0; i < task->width * task->height; i++) {
-    int free_cell = question[i] == FREE || question[i] == PATH;
-    int kept = free_cell ? answer[i] == FREE || answer[i] == PATH : answer[i] == question[i];
+    int free_cell = question[i] == TRM__MAZE_FREE || question[i] == TRM__MAZE_PATH;
+    int kept = free_cell ? answer[i] == TRM__MAZE_FREE || answer[i] == TRM__MAZE_PATH : answer[i] == question[i];
     if (!kept) verdict.keeps_clues = 0;
   }
-  verdict.keeps_rules = verdict.keeps_clues ? maze_joined(task, answer, PATH, 1) : 0;
+  verdict.keeps_rules = verdict.keeps_clues ? maze_joined(task, answer, TRM__MAZE_PATH, 1) : 0;
   return verdict;
 }
 
@@ -126,21 +127,21 @@ static trm_status check_maze(const trm_task *task, const int32_t *question, trm_
   const struct {
     int32_t token;
     const char *name;
-  } marks[] = {{START, "start (S)"}, {GOAL, "goal (G)"}};
+  } marks[] = {{TRM__MAZE_START, "start (S)"}, {TRM__MAZE_GOAL, "goal (G)"}};
   for (size_t k = 0; k < 2; k++) {
-    int at = find_one(question, count, marks[k].token);
+    int at = maze_find_one(question, count, marks[k].token);
     if (at < 0)
       return trm__fail(err, TRM_E_INPUT, "maze", "found %s %s, expected exactly one", at == -1 ? "no" : "more than one",
                        marks[k].name);
   }
   int path = 0;
-  while (path < count && question[path] != PATH) path++;
+  while (path < count && question[path] != TRM__MAZE_PATH) path++;
   if (path < count) {
     char where[64];
     snprintf(where, sizeof where, "row %d, column %d", path / task->width + 1, path % task->width + 1);
     return trm__fail(err, TRM_E_INPUT, where, "found a path mark (o) in a question, expected # space S G");
   }
-  int joined = maze_joined(task, question, FREE, 0);
+  int joined = maze_joined(task, question, TRM__MAZE_FREE, 0);
   if (joined < 0) return trm__fail_memory(err, "maze", (size_t)count * (sizeof(int) + 1));
   if (!joined) return trm__fail(err, TRM_E_INPUT, "maze", "no way leads from S to G, expected one");
   return TRM_OK;

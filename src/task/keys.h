@@ -1,5 +1,6 @@
-/* When two puzzles are the same: Sudoku by the invariant under its symmetries, every other task by the exact question.
- * Keys are 64-bit hashes; a collision counts as equality. */
+/* When two puzzles are the same: Sudoku up to the symmetries of the grid, every other task by the exact question.
+ * Making, importing and checking data tell puzzles apart here and nowhere else. Keys are 64-bit hashes; a collision
+ * counts as equality, so two different puzzles may be taken for the same, but never one puzzle for two. */
 #ifndef TRM_TASK_KEYS_H
 #define TRM_TASK_KEYS_H
 
@@ -7,17 +8,27 @@
 #include <stdint.h>
 #include <trm/data.h>
 
+/* Equal for puzzles that are the same. tokens [cells]: the question. Of a Sudoku it is trm_sudoku_invariant. */
 uint64_t trm__question_key(const trm_task *task, const int32_t *tokens, size_t cells);
 
 /* Tokens of a Sudoku as the solver's cells: 0 blank (and padding), 1.. values. */
 void trm__sudoku_cells(const int32_t *tokens, size_t count, uint8_t *cells);
 
-/* A question of a dataset, for sorting: equal keys come together, in order of their place. */
-typedef struct trm__keyed {
-  uint64_t key;
-  uint32_t place; /* the caller's: an example or a group */
-  uint32_t split; /* 0 or 1 */
-} trm__keyed;
-void trm__keyed_sort(trm__keyed *items, size_t count); /* by key, split, place */
+/* Puzzles that are the same form a class. Classes are numbered 0, 1, 2, ... in the order in which they are first met.
+ */
+typedef struct trm__classes {
+  uint32_t count;
+  size_t mask;      /* slots - 1; the slots are a hash table with open addressing, at most half full */
+  uint64_t *key;    /* [slots] */
+  uint32_t *number; /* [slots] the class + 1; 0: free */
+} trm__classes;
+
+/* Room for `most` classes. */
+trm_status trm__classes_open(trm__classes *classes, size_t most, trm_error *err);
+void trm__classes_close(trm__classes *classes); /* also of a zeroed struct */
+/* The class of a key. A new one, whose number is the count before, when the key was not met yet. */
+uint32_t trm__classes_add(trm__classes *classes, uint64_t key);
+/* The class of a key, or -1 when it was not met. */
+int64_t trm__classes_find(const trm__classes *classes, uint64_t key);
 
 #endif

@@ -8,36 +8,37 @@
 #include "base/status.h"
 #include "base/text/json.h"
 
-static const char *const kind_names[] = {"generic", "sudoku", "maze", "arc"};
+static const char *const task_kind_names[] = {"generic", "sudoku", "maze", "arc"};
 static const char sudoku_symbols[] = ".123456789ABCDEFG";
 static const char maze_symbols[] = "# SGo";
 static const char arc_symbols[] = "|0123456789"; /* the end-of-grid mark, then colours */
 static const char plain_symbols[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-static trm_task make(trm_task_kind kind, int width, int height, const char *alphabet, size_t symbols) {
+static trm_task task_make(trm_task_kind kind, int width, int height, const char *alphabet, size_t symbols) {
   trm_task task = {.kind = kind, .width = width, .height = height, .vocab_size = (int)symbols + 1};
   if (symbols < sizeof task.alphabet) memcpy(task.alphabet, alphabet, symbols);
   return task;
 }
 
 trm_task trm_task_sudoku(int size) {
-  trm_task task = make(TRM_TASK_SUDOKU, size, size, sudoku_symbols, size >= 0 && size <= 16 ? (size_t)size + 1 : 0);
+  trm_task task =
+      task_make(TRM_TASK_SUDOKU, size, size, sudoku_symbols, size >= 0 && size <= 16 ? (size_t)size + 1 : 0);
   task.box_width = size == 4 ? 2 : size == 16 ? 4 : 3;
   task.box_height = size / task.box_width;
   return task;
 }
 
 trm_task trm_task_maze(void) {
-  return make(TRM_TASK_MAZE, 30, 30, maze_symbols, 5);
+  return task_make(TRM_TASK_MAZE, 30, 30, maze_symbols, 5);
 }
 
 trm_task trm__task_arc(void) {
-  return make(TRM_TASK_ARC, 30, 30, arc_symbols, 11);
+  return task_make(TRM_TASK_ARC, 30, 30, arc_symbols, 11);
 }
 
 trm_task trm__task_generic(int64_t seq_len, int64_t width, int64_t vocab_size, const char *alphabet) {
   size_t symbols = strlen(alphabet);
-  trm_task task = make(TRM_TASK_GENERIC, (int)seq_len, 1, alphabet, symbols);
+  trm_task task = task_make(TRM_TASK_GENERIC, (int)seq_len, 1, alphabet, symbols);
   task.vocab_size = (int)vocab_size;
   if (width == 0)
     for (int64_t side = 2; side * side <= seq_len; side++)
@@ -62,7 +63,7 @@ trm_task trm__task_infer(int64_t seq_len, int64_t vocab_size) {
 }
 
 const char *trm__task_kind_name(trm_task_kind kind) {
-  return (unsigned)kind < sizeof kind_names / sizeof *kind_names ? kind_names[kind] : "unknown";
+  return (unsigned)kind < sizeof task_kind_names / sizeof *task_kind_names ? task_kind_names[kind] : "unknown";
 }
 
 void trm__task_symbols(const trm_task *task, int16_t map[256]) {
@@ -98,7 +99,7 @@ void trm_task_render(const trm_task *task, const int32_t *tokens, char *text) {
 
 /* -- consistency and JSON -- */
 
-static trm_status check_alphabet(const trm_task *task, const char *where, trm_error *err) {
+static trm_status task_check_alphabet(const trm_task *task, const char *where, trm_error *err) {
   size_t symbols = strnlen(task->alphabet, sizeof task->alphabet);
   if (symbols == sizeof task->alphabet) return trm__fail(err, TRM_E_INPUT, where, "alphabet has no end");
   for (size_t i = 0; i < symbols; i++) {
@@ -114,7 +115,7 @@ static trm_status check_alphabet(const trm_task *task, const char *where, trm_er
   return TRM_OK;
 }
 
-static trm_status check_kind(const trm_task *task, const char *where, trm_error *err) {
+static trm_status task_check_kind(const trm_task *task, const char *where, trm_error *err) {
   trm_task same = *task;
   const char *what = NULL;
   switch (task->kind) {
@@ -146,7 +147,7 @@ static trm_status check_kind(const trm_task *task, const char *where, trm_error 
   if (!what) return TRM_OK;
   return trm__fail(err, TRM_E_INPUT, where,
                    "%s does not fit kind %s: expected width %d, height %d, boxes %dx%d, vocab_size %d, alphabet \"%s\"",
-                   what, kind_names[task->kind], same.width, same.height, same.box_width, same.box_height,
+                   what, task_kind_names[task->kind], same.width, same.height, same.box_width, same.box_height,
                    same.vocab_size, same.alphabet);
 }
 
@@ -157,8 +158,8 @@ trm_status trm__task_check(const trm_task *task, const char *where, trm_error *e
   if (task->vocab_size < 2 || task->vocab_size > TRM__VOCAB_LIMIT)
     return trm__fail(err, TRM_E_INPUT, where, "vocab_size: found %d, expected 2 to %d", task->vocab_size,
                      TRM__VOCAB_LIMIT);
-  trm_status status = check_alphabet(task, where, err);
-  return status ? status : check_kind(task, where, err);
+  trm_status status = task_check_alphabet(task, where, err);
+  return status ? status : task_check_kind(task, where, err);
 }
 
 json_t *trm__task_to_json(const trm_task *task) {
@@ -167,12 +168,12 @@ json_t *trm__task_to_json(const trm_task *task) {
                    task->vocab_size, "alphabet", task->alphabet);
 }
 
-static trm_status read_kind(trm_task *task, const json_t *json, const char *where, trm_error *err) {
+static trm_status task_read_kind(trm_task *task, const json_t *json, const char *where, trm_error *err) {
   const char *name = NULL;
   trm_status status = trm__json_string(json, "kind", &name, where, err);
   if (status) return status;
-  for (size_t i = 0; i < sizeof kind_names / sizeof *kind_names; i++)
-    if (strcmp(name, kind_names[i]) == 0) {
+  for (size_t i = 0; i < sizeof task_kind_names / sizeof *task_kind_names; i++)
+    if (strcmp(name, task_kind_names[i]) == 0) {
       task->kind = (trm_task_kind)i;
       return TRM_OK;
     }
@@ -183,7 +184,7 @@ trm_status trm__task_from_json(trm_task *out, const json_t *json, const char *wh
   trm_task task = {0};
   if (!json_is_object(json))
     return trm__fail(err, TRM_E_INPUT, where, "expected a JSON object that describes the task");
-  trm_status status = read_kind(&task, json, where, err);
+  trm_status status = task_read_kind(&task, json, where, err);
   if (status) return status;
   const struct {
     const char *key;

@@ -32,7 +32,7 @@ trm_status trm__task_check(const trm_task *task, const char *where, trm_error *e
 
 const char *trm__task_kind_name(trm_task_kind kind);
 
-/* map[byte] is the token of a symbol, Sudoku's other notations for a blank and lower case included, or -1. */
+/* map[byte]: the token of a symbol, or -1. Sudoku's other notations for a blank and its letters in lower case count. */
 void trm__task_symbols(const trm_task *task, int16_t map[256]);
 /* What a cell may hold, for messages: "1-9 or a blank (. 0 _ *)". */
 void trm__task_expected(const trm_task *task, char *text, size_t size);

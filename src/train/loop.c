@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/os/file.h"
+#include "base/os/machine.h"
 #include "base/status.h"
 #include "train/init_from.h"
 #include "train/session.h"

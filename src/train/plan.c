@@ -1,77 +1,11 @@
 /* Predicting and fitting memory. The prediction asks each part for its own bytes, so it follows the allocations. */
 #include "train/plan.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/mem.h"
+#include "base/os/machine.h"
 #include "base/status.h"
 #include "train/trainer.h"
 
 #define UNLIMITED UINT64_MAX
-
-/* The number in the first line of a file, UNLIMITED when absent or "max". */
-static uint64_t read_number(const char *path) {
-  char line[64] = "";
-  FILE *file = fopen(path, "re");
-  if (!file) return UNLIMITED;
-  char *got = fgets(line, sizeof line, file);
-  fclose(file);
-  char *end;
-  unsigned long long value = got ? strtoull(line, &end, 10) : 0;
-  return !got || end == line ? UNLIMITED : (uint64_t)value;
-}
-
-/* The number of KiB behind a name and a colon in a file like /proc/meminfo, in bytes; UNLIMITED when absent. */
-static uint64_t read_named(const char *path, const char *name) {
-  char line[256];
-  size_t length = strlen(name);
-  unsigned long long kib = 0;
-  int found = 0;
-  FILE *file = fopen(path, "re");
-  while (file && !found && fgets(line, sizeof line, file))
-    found = strncmp(line, name, length) == 0 && sscanf(line + length, ": %llu", &kib) == 1;
-  if (file) fclose(file);
-  return found ? (uint64_t)kib << 10 : UNLIMITED;
-}
-
-uint64_t trm__memory_resident_peak(void) {
-  uint64_t peak = read_named("/proc/self/status", "VmHWM");
-  return peak == UNLIMITED ? 0 : peak;
-}
-
-static uint64_t room(uint64_t limit, uint64_t used) {
-  if (limit == UNLIMITED || used == UNLIMITED) return UNLIMITED;
-  return used < limit ? limit - used : 0;
-}
-
-/* The room in every cgroup from this process's own up to the root. */
-static uint64_t cgroup_available(void) {
-  char line[512], path[640], own[512] = "";
-  FILE *file = fopen("/proc/self/cgroup", "re");
-  while (file && fgets(line, sizeof line, file))
-    if (strncmp(line, "0::", 3) == 0) snprintf(own, sizeof own, "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
-  if (file) fclose(file);
-  uint64_t least = room(read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-                        read_number("/sys/fs/cgroup/memory/memory.usage_in_bytes"));
-  for (;;) {
-    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", own);
-    uint64_t limit = read_number(path);
-    snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.current", own);
-    uint64_t here = room(limit, read_number(path));
-    if (here < least) least = here;
-    char *slash = strrchr(own, '/');
-    if (!slash) return least;
-    *slash = 0;
-  }
-}
-
-uint64_t trm__memory_available(void) {
-  uint64_t system = read_named("/proc/meminfo", "MemAvailable"), cgroup = cgroup_available();
-  uint64_t least = system < cgroup ? system : cgroup;
-  return least == UNLIMITED ? 0 : least;
-}
 
 trm__bytes trm__plan_predict(const trm__plan_job *job, int micro_batch) {
   trm__network_plan plan = trm__trainer_network(job->train, micro_batch);

@@ -1,4 +1,4 @@
-/* Memory of a training run: what it will allocate, what the machine has, and the largest slice of the batch that
+/* Memory of a training run: what it will allocate, and the largest slice of the batch that
  * fits. */
 #ifndef TRM_TRAIN_PLAN_H
 #define TRM_TRAIN_PLAN_H
@@ -6,14 +6,6 @@
 #include <trm/train.h>
 
 #include "train/trainer.h"
-
-/* Bytes this process may still take: the smallest of the system's available memory and the room left in its cgroup
- * (versions 1 and 2). 0 when nothing can be found out. */
-uint64_t trm__memory_available(void);
-
-/* The most memory that this process ever had resident (Linux: VmHWM), program and libraries included; 0 when it cannot
- * be found out. */
-uint64_t trm__memory_resident_peak(void);
 
 typedef struct trm__plan_job {
   const trm_model_config *model;

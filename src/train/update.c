@@ -5,8 +5,8 @@
 
 #include "base/status.h"
 
-trm__loss_kind trm__update_loss_kind(const trm__trainer *trainer) {
-  return trainer->config.loss == TRM_LOSS_SOFTMAX ? TRM__LOSS_SOFTMAX : TRM__LOSS_STABLEMAX;
+trm_loss_type trm__update_loss_kind(const trm__trainer *trainer) {
+  return (trm_loss_type)trainer->config.loss;
 }
 
 static trm__update_rule update_rule(const trm__trainer *t) {

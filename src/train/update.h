@@ -58,6 +58,6 @@ trm_status trm__update_run(trm__trainer *trainer, trm__update *out, trm_error *e
 
 /* The puzzle rows of b examples (ids: device) into trainer->rows; an identifier out of range reads zeros. */
 void trm__update_gather(trm__trainer *trainer, const int32_t *ids, int b);
-trm__loss_kind trm__update_loss_kind(const trm__trainer *trainer);
+trm_loss_type trm__update_loss_kind(const trm__trainer *trainer);
 
 #endif

@@ -32,7 +32,7 @@ static inline void device_multiprocessors(int count) { /* a card has as many as 
 }
 #endif
 
-static const trm__cuda_type both_types[] = {TRM__CUDA_F32, TRM__CUDA_BF16};
+static const trm_dtype both_types[] = {TRM_FLOAT32, TRM_BFLOAT16};
 enum { TYPES = 2 };
 
 /* -- the device ---------------------------------------------------------------------------------------------------- */
@@ -66,16 +66,16 @@ static inline void device_finish(const trm__cuda_queue *q) {
 
 /* -- numbers ------------------------------------------------------------------------------------------------------- */
 
-static inline size_t type_bytes(trm__cuda_type type) {
-  return type == TRM__CUDA_BF16 ? 2 : 4;
+static inline size_t type_bytes(trm_dtype type) {
+  return type == TRM_BFLOAT16 ? 2 : 4;
 }
 
-static inline float rounded(float x, trm__cuda_type type) {
-  return type == TRM__CUDA_BF16 ? to_bf16(x) : x;
+static inline float rounded(float x, trm_dtype type) {
+  return type == TRM_BFLOAT16 ? to_bf16(x) : x;
 }
 
-static inline void put_number(void *to, trm__cuda_type type, size_t i, float x) {
-  if (type == TRM__CUDA_F32) {
+static inline void put_number(void *to, trm_dtype type, size_t i, float x) {
+  if (type == TRM_FLOAT32) {
     ((float *)to)[i] = x;
     return;
   }
@@ -85,8 +85,8 @@ static inline void put_number(void *to, trm__cuda_type type, size_t i, float x) 
   ((uint16_t *)to)[i] = (uint16_t)(bits >> 16);
 }
 
-static inline float get_number(const void *from, trm__cuda_type type, size_t i) {
-  if (type == TRM__CUDA_F32) return ((const float *)from)[i];
+static inline float get_number(const void *from, trm_dtype type, size_t i) {
+  if (type == TRM_FLOAT32) return ((const float *)from)[i];
   uint32_t bits = (uint32_t)((const uint16_t *)from)[i] << 16;
   float x;
   memcpy(&x, &bits, sizeof x);
@@ -107,7 +107,7 @@ enum { GUARD = 256, BUFFERS = 256 };
 typedef struct buffer {
   unsigned char *at, *device;
   size_t bytes, n; /* n: numbers of the type, for get_at and set_at */
-  trm__cuda_type type;
+  trm_dtype type;
   size_t before, behind; /* bytes of the guards on both copies */
 } buffer;
 
@@ -193,7 +193,7 @@ static inline void *device_of(const void *here) {
 #define THERE(here) ((__typeof__(here))device_of(here))
 
 /* n numbers of a type, all NaN. */
-static inline buffer buffer_numbers(trm__cuda_type type, size_t n) {
+static inline buffer buffer_numbers(trm_dtype type, size_t n) {
   buffer b = buffer_new(n * type_bytes(type));
   b.type = type;
   b.n = n;
@@ -216,7 +216,7 @@ static inline int untouched_at(const buffer *b, size_t i) {
 }
 
 /* n numbers, rounded to the type, on both sides. */
-static inline buffer buffer_of(trm__cuda_type type, const float *x, size_t n) {
+static inline buffer buffer_of(trm_dtype type, const float *x, size_t n) {
   buffer b = buffer_numbers(type, n);
   for (size_t i = 0; i < n; i++) set_at(&b, i, x[i]);
   buffer_push(&b);
@@ -230,7 +230,7 @@ static inline void buffer_read(const buffer *b, float *to) {
 }
 
 /* n random numbers that the type can hold: in the buffer, and as floats in `same` unless NULL. */
-static inline buffer buffer_filled(trm__cuda_type type, size_t n, float *same, size_t offset) {
+static inline buffer buffer_filled(trm_dtype type, size_t n, float *same, size_t offset) {
   buffer b = buffer_at(n * type_bytes(type), offset);
   for (size_t i = 0; i < n; i++) {
     put_number(b.at, type, i, random_real());
@@ -251,7 +251,7 @@ static inline buffer buffer_floats(const float *from, size_t n) {
 }
 
 /* n normal numbers times `deviation`, rounded to the type. */
-static inline float *random_normals(trm__cuda_type type, size_t n, float deviation, uint64_t seed) {
+static inline float *random_normals(trm_dtype type, size_t n, float deviation, uint64_t seed) {
   float *x = floats(n);
   trm__rng rng = trm__rng_make(seed, TRM__RNG_TEST, 0);
   for (size_t i = 0; i < n; i++) x[i] = rounded(deviation * (float)trm__rng_normal(&rng), type);
@@ -262,9 +262,9 @@ static inline float *random_normals(trm__cuda_type type, size_t n, float deviati
 
 /* Compares with numbers that were not rounded yet: within `relative` of the value and `absolute`, and half a unit in
  * the last place of bf16 more. */
-static inline void check_numbers(const buffer *b, trm__cuda_type type, const float *want, size_t n, double relative,
+static inline void check_numbers(const buffer *b, trm_dtype type, const float *want, size_t n, double relative,
                                  double absolute, const char *what) {
-  double unit = type == TRM__CUDA_BF16 ? 0x1p-8 : 0;
+  double unit = type == TRM_BFLOAT16 ? 0x1p-8 : 0;
   for (size_t i = 0; i < n; i++) {
     double size = fabs((double)want[i]);
     CHECK_CLOSE((double)get_number(b->at, type, i), (double)want[i], size * (relative + unit) + absolute, "%s [%zu]",
@@ -287,10 +287,10 @@ static inline void check_distance(const float *x, const double *reference, size_
 /* A number of the type whose formula has no room for another order: in emulation the same bits (any NaN for NaN); a
  * card may fuse a product and a sum, or round a double function another way in its last place: `size`, of the largest
  * term, says how much that is. */
-static inline int same_number(float got, float want, trm__cuda_type type, double size) {
+static inline int same_number(float got, float want, trm_dtype type, double size) {
   if (isnan(want)) return isnan(got);
   if (got == want) return 1;
-  return !EMULATED && fabs((double)got - (double)want) <= size * (type == TRM__CUDA_BF16 ? 0x1p-7 : 0x1p-22);
+  return !EMULATED && fabs((double)got - (double)want) <= size * (type == TRM_BFLOAT16 ? 0x1p-7 : 0x1p-22);
 }
 
 /* Carries launch(context) out twice from the same bytes of the outputs, as on cards of two sizes; in emulation in two

@@ -15,6 +15,10 @@ listing() { find . -not -name out -not -name err -not -name before -not -name af
 refuse 2 '^trm: sovle: unknown command; did you mean solve\?$' "$TRM" sovle
 refuse 2 '^trm: frobnicate: unknown command' "$TRM" frobnicate
 refuse 2 'data mkae: unknown command; did you mean data make\?' "$TRM" data mkae
+refuse 2 '^trm: quantise: unknown command; did you mean quantize\?$' "$TRM" quantise
+refuse 2 '^trm: convrt: unknown command; did you mean convert\?$' "$TRM" help convrt
+refuse 2 '^trm data: expected make, import, info or check; ' "$TRM" data
+refuse 2 '^trm train: --n-supervison: unknown option; did you mean --n-supervision\?$' "$TRM" train six.csv --n-supervison 8
 refuse 2 '^trm train: --bacth: unknown option; did you mean --batch\?$' "$TRM" train six.csv --bacth 8
 refuse 2 'did you mean --hidden-size\?' "$TRM" train six.csv --hiden_size=8
 refuse 2 'did you mean --explain' "$TRM" solve --explan $good

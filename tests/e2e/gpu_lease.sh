@@ -105,7 +105,7 @@ CARD=hung in_time 6 --out hung --runs hung-runs
 results hung '"train" not in r'
 
 # Interrupted anywhere, it keeps what it has.
-for at in "Nothing is missing" "sudoku-mlp: unfused$"; do
+for at in "^disk " "sudoku-mlp: unfused$"; do
   rm -rf stopped
   mkdir stopped
   card/gpu_run lease sudoku-mlp --tiny --python none --out stopped --runs stopped-runs >stopped.log 2>&1 &

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs to a temporary place and uses what is there as a stranger would: a ten-line program built with pkg-config and
-# with CMake's find_package, against the shared and the static library; and looks at what the shared library shows.
+# with CMake's find_package, against the shared and the static library; and looks at what the shared library shows, how large
+# everything is, and that nothing names a folder of the machine that built it.
 set -eu
 if [ -n "${TRM_SANITIZE:-}" ]; then
   echo "a library built for a sanitizer is not for installing"
@@ -13,7 +14,8 @@ fail() {
   exit 1
 }
 
-DESTDIR=$work/stage cmake --install "$TRM_BUILD_DIR" --prefix /opt/trm >"$work/log" || fail "cmake --install: $(tail -3 "$work/log")"
+DESTDIR=$work/stage cmake --install "$TRM_BUILD_DIR" --prefix /opt/trm --strip >"$work/log" ||
+  fail "cmake --install: $(tail -3 "$work/log")"
 mv "$work/stage/opt/trm" "$work/moved" # what is installed may be moved
 prefix=$work/moved
 libdir=$(dirname "$(find "$prefix" -name libtrm.so)")
@@ -21,6 +23,33 @@ for file in "$libdir/libtrm.so.0" "$libdir/libtrm.a" "$libdir/pkgconfig/trm.pc" 
   "$prefix/include/trm/trm.h" "$prefix/bin/trm"; do
   [ -e "$file" ] || fail "$file is not installed"
 done
+# Bytes at most, without kernels for GPUs; debug information alone is several times as much.
+most() {
+  [ "$(stat -L -c %s "$2")" -le "$1" ] || fail "$2 has $(stat -L -c %s "$2") bytes, more than $1"
+}
+if ! grep -qE '^TRM_CUDA:[A-Z]+=(ON|1)$' "$TRM_BUILD_DIR/CMakeCache.txt"; then
+  most 1000000 "$prefix/bin/trm"
+  most 1000000 "$libdir/libtrm.so"
+  most 1500000 "$libdir/libtrm.a"
+fi
+for file in "$prefix/bin/trm" "$libdir/libtrm.so" "$libdir/libtrm.a"; do
+  ! readelf -SW "$file" | grep -q '\.debug_' || fail "$file has debug information"
+done
+
+# nowhere FOLDER: no file names it or what is in it.
+nowhere() {
+  local named
+  named=$(grep -rlF -e "$1" "$prefix" || true)
+  [ -z "$named" ] || fail "$1 is named in $named"
+}
+nowhere "$TRM_BUILD_DIR"
+nowhere "$TRM_SOURCE_DIR/src"
+nowhere "$TRM_SOURCE_DIR/cli"
+nowhere "$TRM_SOURCE_DIR/include"
+nowhere /opt/trm
+toolkit=$(awk -F= '/^TRM_CUDART:/ { print $2 }' "$TRM_BUILD_DIR/CMakeCache.txt")
+[ -z "$toolkit" ] || nowhere "${toolkit%/lib*}/"
+
 readelf -d "$libdir/libtrm.so" | grep -q 'soname: \[libtrm.so.0\]' || fail "soname is not libtrm.so.0"
 strangers=$(nm -D --defined-only "$libdir/libtrm.so" | awk '{print $3}' | grep -v '^trm_[^_]' || true)
 [ -z "$strangers" ] || fail "the library shows more than its public names: $strangers"
@@ -64,6 +93,14 @@ cc -std=c17 -o "$work/static" "$work/use.c" $(pkg-config --cflags trm) "$libdir/
   $(pkg-config --static --libs-only-other trm) $(pkg-config --static --libs-only-l trm | sed 's/-ltrm//') || fail "static library"
 "$work/static" || fail "program of the static library"
 
+# Where only the archive is there, pkg-config --static alone says what a program needs.
+cp -r "$prefix" "$work/archive"
+rm "$work/archive/${libdir#"$prefix"/}"/libtrm.so*
+# shellcheck disable=SC2046
+PKG_CONFIG_PATH=$work/archive/${libdir#"$prefix"/}/pkgconfig sh -c 'cc -std=c17 -o "$0" "$1" $(pkg-config --cflags --libs --static trm)' \
+  "$work/alone" "$work/use.c" || fail "pkg-config --static"
+"$work/alone" || fail "program of pkg-config --static"
+
 mkdir "$work/project"
 cp "$work/use.c" "$work/project"
 cat >"$work/project/CMakeLists.txt" <<'CMAKE'
@@ -75,7 +112,9 @@ target_link_libraries(use_shared trm::trm)
 add_executable(use_static use.c)
 target_link_libraries(use_static trm::static)
 CMAKE
-cmake -S "$work/project" -B "$work/project/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" &&
-  cmake --build "$work/project/build" >>"$work/log" || fail "find_package: $(tail -5 "$work/log")"
-"$work/project/build/use_shared" && "$work/project/build/use_static" || fail "programs of find_package"
+{ cmake -S "$work/project" -B "$work/project/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" &&
+  cmake --build "$work/project/build"; } >"$work/log" || fail "find_package: $(tail -5 "$work/log")"
+for program in use_shared use_static; do
+  "$work/project/build/$program" || fail "$program of find_package"
+done
 echo "installed library works through pkg-config, CMake and statically"

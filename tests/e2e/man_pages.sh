@@ -22,26 +22,16 @@ fi
 run 0 "$TRM" --help
 [ "$(wc -l <out)" -le 24 ] || fail "--help does not fit a screen"
 awk 'length > 80 { exit 1 }' out || fail "--help is wider than 80 columns"
+commands=0
 while read -r name; do
+  commands=$((commands + 1))
   # shellcheck disable=SC2086 # the name is one or two words
   run 0 "$TRM" $name --help
   says "^usage: trm $name"
   says '^Examples:'
   awk 'length > 80 { exit 1 }' out || fail "$name --help is wider than 80 columns"
-done <<'NAMES'
-data make
-data import
-data info
-data check
-train
-eval
-solve
-info
-quantize
-convert
-plot
-doctor
-NAMES
+done < <(sed -n 's/^\\fBtrm\\-\(.*\)\\fR(1)$/\1/p' "$TRM_SOURCE_DIR/man/trm.1" | sed 's/\\-/ /g')
+[ "$commands" -ge 12 ] || fail "man/trm.1 lists $commands commands"
 run 0 "$TRM" --version
 says '^trm [0-9]+\.[0-9]+\.[0-9]+$'
 done_testing

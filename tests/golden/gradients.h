@@ -51,7 +51,7 @@ static void reach_step(golden_set *g, bench *b, int k) {
 static void run_gradient_step(golden_set *g, bench *b, int k) {
   const trm__params *params = &b->s->params;
   size_t B = (size_t)b->B;
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / b->B, 0};
+  trm__loss loss = {TRM_LOSS_STABLEMAX, 0, 0.5, 1.0 / b->B, 0};
   trm__real *grads = device_bytes(params->trained * sizeof *grads);
   trm__real *drows = b->ndim ? device_bytes(B * b->ndim * sizeof *drows) : NULL;
   trm__example_stats *stats = device_bytes(B * sizeof *stats);

@@ -27,7 +27,7 @@ static trm__real *reals(size_t n) {
 static trm__real *product(const machine *m, const trm__real *x, int rows, const trm__real *w, int n, int k,
                           trm__real *act) {
   const trm__kernels *kernels = m->kernels;
-  const trm__product *f32 = kernels->product[TRM__F32];
+  const trm__product *f32 = kernels->product[TRM_FLOAT32];
   int gate = act != NULL, half = gate ? kernels->nr / 2 : kernels->nr, columns = gate ? n / 2 : n;
   trm__real *packed = reals(f32->packed_size(k, n, gate)), *out = reals((size_t)rows * (size_t)n);
   f32->pack_b(packed, w, 1, k, k, n, gate, 0, (columns + half - 1) / half);
@@ -82,7 +82,7 @@ static void attention_parts(golden_set *g, const machine *m, const trm__dims *d,
   trm__real *qkv = product(m, h, d->L, w->mix_in, 3 * d->D, d->D, NULL);
   trm__real *mixed = reals((size_t)d->L * (size_t)d->D);
   compare_part(g, "self_attn.qkv_proj", qkv, 3 * d->D);
-  if (d->positions == TRM__POS_ROPE) turn(m, d, qkv);
+  if (d->positions == TRM_POS_ROPE) turn(m, d, qkv);
   trm__real *scratch = reals(kernels->attention_scratch(d->L, d->head_dim));
   for (int head = 0; head < d->heads; head++) {
     trm__real *q = qkv + head * d->head_dim;

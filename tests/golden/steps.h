@@ -176,7 +176,7 @@ static void compare_token_losses(golden_set *g, bench *b, int bf16, int k, const
 
 static void compare_losses(golden_set *g, bench *b, int bf16, int k) {
   char name[KEY];
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1, 0};
+  trm__loss loss = {TRM_LOSS_STABLEMAX, 0, 0.5, 1, 0};
   trm__example_stats *stats = must(calloc((size_t)b->B, sizeof *stats));
   double lm = 0, halt = 0, both;
   if (b->labels) {

@@ -115,7 +115,7 @@ static void record_slot(trajectory *t, int k, int i) {
 
 static void run_update(trajectory *t, int k) {
   bench *b = &t->b;
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1.0 / t->B, 0};
+  trm__loss loss = {TRM_LOSS_STABLEMAX, 0, 0.5, 1.0 / t->B, 0};
   take_candidates(t, k);
   b->m->backend->zero(b->m->backend, t->o.g, t->s->params.trained * sizeof(trm__real));
   trm__network_prepare(b->net, t->o.p);

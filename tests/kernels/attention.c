@@ -28,7 +28,7 @@ static void weights_of(double *w, const trm__attention *a, int i) {
 
 /* What bf16 operands may do to a result of order 1: queries, keys, weights and values are rounded to 8 bits each. */
 static double error_of(const trm__attention *a, double fp32) {
-  return a->type == TRM__BF16 ? 0.03 : fp32;
+  return a->type == TRM_BFLOAT16 ? 0.03 : fp32;
 }
 
 static void check_forward(const trm__kernels *kernels, const trm__attention *a) {
@@ -82,7 +82,7 @@ static void check_backward(const trm__kernels *kernels, const trm__attention *a)
   free(w);
 }
 
-static void run_case(const trm__kernels *kernels, const heads *h, trm__type type) {
+static void run_case(const trm__kernels *kernels, const heads *h, trm_dtype type) {
   size_t in = span(h->rows, h->ld, h->head_dim), out = span(h->rows, h->out_ld, h->head_dim);
   guarded buffers[8];
   for (int i = 0; i < 8; i++) buffers[i] = guarded_filled(i == 3 || i == 4 ? out : in, FILL_UNIT);
@@ -113,8 +113,8 @@ static void test_attention(void **state) {
   (void)state;
   for (int v = 0; variant(v); v++) {
     for (int i = 0; i < CASES; i++) {
-      run_case(variant(v), &cases[i], TRM__F32);
-      if (variant(v)->product[TRM__BF16]) run_case(variant(v), &cases[i], TRM__BF16);
+      run_case(variant(v), &cases[i], TRM_FLOAT32);
+      if (variant(v)->product[TRM_BFLOAT16]) run_case(variant(v), &cases[i], TRM_BFLOAT16);
     }
   }
 }
@@ -158,8 +158,8 @@ static void test_long_rows(void **state) {
   (void)state;
   for (int v = 1; variant(v); v++) {
     heads h = {916, 16, 16, 16};
-    run_case(variant(v), &h, TRM__F32);
-    if (variant(v)->product[TRM__BF16]) run_case(variant(v), &h, TRM__BF16);
+    run_case(variant(v), &h, TRM_FLOAT32);
+    if (variant(v)->product[TRM_BFLOAT16]) run_case(variant(v), &h, TRM_BFLOAT16);
   }
 }
 

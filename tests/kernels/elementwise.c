@@ -58,16 +58,16 @@ static void test_silu_limits(void **state) {
     float b[2 * N + 4], act[N + 2], one = 1;
     for (int i = 0; i < N; i++) b[i] = gates[i], b[N + 2 + i] = 1;
     b[N] = NAN, b[N + 1] = INFINITY, b[2 * N + 2] = 1, b[2 * N + 3] = 1;
-    guarded packed = guarded_new(kernels->product[TRM__F32]->packed_size(1, 2 * N + 4, 1));
-    kernels->product[TRM__F32]->pack_b(packed.x, b, 2 * N + 4, 1, 1, 2 * N + 4, 1, 0,
-                                       (int)(packed.n / (size_t)kernels->nr));
+    guarded packed = guarded_new(kernels->product[TRM_FLOAT32]->packed_size(1, 2 * N + 4, 1));
+    kernels->product[TRM_FLOAT32]->pack_b(packed.x, b, 2 * N + 4, 1, 1, 2 * N + 4, 1, 0,
+                                          (int)(packed.n / (size_t)kernels->nr));
     trm__gemm g = {.m = 1, .n = 2 * N + 4, .k = 1, .a = &one, .a_rs = 1, .a_cs = 1, .b = packed.x};
     g.epilogue = TRM__EPI_GATE_N;
     g.act = act;
     g.act_rs = N + 2;
     g.m1 = 1;
     g.n1 = N + 2;
-    kernels->product[TRM__F32]->gemm(&g);
+    kernels->product[TRM_FLOAT32]->gemm(&g);
     for (int i = 0; i < N; i++) {
       double want = gates[i] / (1 + exp(-(double)gates[i]));
       CHECK_CLOSE(act[i], want, fabs(want) * 4e-7 + 1e-36, "%s silu(%g)", kernels->isa, (double)gates[i]);

@@ -19,7 +19,7 @@ enum { B_ROWS, B_COLUMNS, B_STRIDED, B_LAYOUTS };
 
 typedef struct problem {
   shape s; /* in numbers */
-  trm__type type;
+  trm_dtype type;
   int a_layout, b_layout, with_c, round;
   int scaled; /* RESIDUAL: 1 rows, 2 columns, 3 both */
   trm__epilogue epilogue;
@@ -46,16 +46,16 @@ static int panels(const trm__kernels *kernels, const problem *p) {
 }
 
 /* What k numbers, step apart, become as a row of A or a column of B; the scale. */
-static float hold(double *held, ptrdiff_t held_step, const float *x, ptrdiff_t step, int k, trm__type type) {
+static float hold(double *held, ptrdiff_t held_step, const float *x, ptrdiff_t step, int k, trm_dtype type) {
   float max = 0;
   int nan = 0;
   for (int i = 0; i < k; i++) {
     float y = x[i * step];
-    held[i * held_step] = type == TRM__BF16 ? to_bf16(y) : y;
+    held[i * held_step] = type == TRM_BFLOAT16 ? to_bf16(y) : y;
     if (!isfinite(y)) nan = 1;
     else if (fabsf(y) > max) max = fabsf(y);
   }
-  if (type != TRM__INT8) return 1;
+  if (type != TRM_INT8) return 1;
   float factor = max > 1e-30F ? 127 / max : 0;
   for (int i = 0; i < k; i++) held[i * held_step] = nan ? 0 : nearbyintf(x[i * step] * factor);
   return nan ? NAN : max > 1e-30F ? max / 127 : 0;
@@ -65,7 +65,7 @@ static float hold(double *held, ptrdiff_t held_step, const float *x, ptrdiff_t s
 static void make_words(setup *s, const problem *p) {
   int m = p->s.m, k = p->s.k, words = trm__words(s->product, k), pitch = words + 2;
   guarded rows = guarded_new((size_t)(m - 1) * (size_t)pitch + (size_t)words);
-  s->a_scale = guarded_new(p->type == TRM__INT8 ? (size_t)m : 0);
+  s->a_scale = guarded_new(p->type == TRM_INT8 ? (size_t)m : 0);
   if (s->product->pack_a) s->product->pack_a(rows.x, pitch, s->a_scale.x, s->a.x, k, m, k);
   for (int i = 0; i < m && !s->product->pack_a; i++)
     memcpy(rows.x + i * pitch, s->a.x + i * k, (size_t)k * sizeof(float));
@@ -88,7 +88,7 @@ static void make_panels(setup *s, const trm__kernels *kernels, const problem *p)
     for (int j = 0; j < n; j++) b.x[q * rs + j * cs] = s->b.x[q * n + j];
   }
   s->packed = guarded_new(s->product->packed_size(k, n, gate));
-  size_t tail = p->type == TRM__INT8 ? 2 : 0;
+  size_t tail = p->type == TRM_INT8 ? 2 : 0;
   assert_int_equal(s->packed.n,
                    (size_t)(panels(kernels, p) * kernels->nr) * ((size_t)trm__words(s->product, k) + tail));
   s->product->pack_b(s->packed.x, b.x, rs, cs, k, n, gate, 0, panels(kernels, p));
@@ -160,15 +160,15 @@ static double product_at(const setup *s, const problem *p, int i, int j, double 
     if (fabs(a) < 0x1p-126 || fabs(b) < 0x1p-126) flushed += fabs(a * b);
   }
   *error = 0;
-  if (p->type == TRM__INT8) return (float)sum * (s->a_scale.x[i] * s->b_scale[j]);
-  if (p->a_kind != FILL_WHOLE) *error = size * (p->s.k + 2) * (p->type == TRM__BF16 ? 0x1p-23 : 0x1p-24);
-  if (p->a_kind != FILL_WHOLE) *error += p->type == TRM__BF16 ? flushed + p->s.k * 0x1p-126 : 1e-44 * p->s.k;
+  if (p->type == TRM_INT8) return (float)sum * (s->a_scale.x[i] * s->b_scale[j]);
+  if (p->a_kind != FILL_WHOLE) *error = size * (p->s.k + 2) * (p->type == TRM_BFLOAT16 ? 0x1p-23 : 0x1p-24);
+  if (p->a_kind != FILL_WHOLE) *error += p->type == TRM_BFLOAT16 ? flushed + p->s.k * 0x1p-126 : 1e-44 * p->s.k;
   return sum;
 }
 
 /* The error with that of the epilogue, which may also turn over one bf16 step where the value is rounded. */
 static double bound(const problem *p, double error, double value) {
-  int exact = p->a_kind == FILL_WHOLE || p->type == TRM__INT8;
+  int exact = p->a_kind == FILL_WHOLE || p->type == TRM_INT8;
   return error + fabs(value) * (p->round && !exact ? 0x1p-7 : 0x1p-23);
 }
 
@@ -263,7 +263,7 @@ static void run_problem(const problem *p) {
     check_untouched(p, &s, c.x, act.x);
     check_ranges(kernels, p, &s, c.x, act.x);
     if (v == 0) plain = guarded_copy(s.c.x, s.c.n);
-    for (size_t e = 0; e < s.c.n && p->type == TRM__INT8; e++) {
+    for (size_t e = 0; e < s.c.n && p->type == TRM_INT8; e++) {
       if (memcmp(plain.x + e, s.c.x + e, sizeof(float)) != 0 && !(isnan(plain.x[e]) && isnan(s.c.x[e])))
         fail_msg("%s: not the bits of plain C at %zu", kernels->isa, e);
     }
@@ -282,11 +282,11 @@ static void run_even(problem p) {
 
 static void test_layouts_and_epilogues(void **state) {
   (void)state;
-  for (int type = 0; type < TRM__TYPES; type++) {
+  for (int type = 0; type < TRM__DTYPES; type++) {
     for (int i = 0; i < SHAPES; i++) {
       for (int epilogue = 0; epilogue <= TRM__EPI_GATE_M; epilogue++) {
         for (int a = 0; a < (type ? 1 : A_LAYOUTS); a++) {
-          problem p = {.s = shapes[i], .type = (trm__type)type, .a_layout = a, .with_c = 1};
+          problem p = {.s = shapes[i], .type = (trm_dtype)type, .a_layout = a, .with_c = 1};
           if (type) p.a_layout = random_below(A_LAYOUTS);
           p.b_layout = random_below(B_LAYOUTS);
           p.epilogue = (trm__epilogue)epilogue;
@@ -303,7 +303,7 @@ static void test_random_shapes(void **state) {
   (void)state;
   for (int i = 0; i < 100; i++) {
     problem p = {.with_c = 1, .b_layout = random_below(B_LAYOUTS), .a_layout = random_below(A_LAYOUTS)};
-    p.type = (trm__type)random_below(TRM__TYPES);
+    p.type = (trm_dtype)random_below(TRM__DTYPES);
     p.epilogue = (trm__epilogue)random_below(TRM__EPI_GATE_M + 1);
     p.round = random_below(2);
     if (p.epilogue == TRM__EPI_RESIDUAL) p.scaled = random_below(4);
@@ -315,9 +315,9 @@ static void test_random_shapes(void **state) {
 /* Factors of rows and columns, in every type. */
 static void test_scaled_residuals(void **state) {
   (void)state;
-  for (int type = 0; type < TRM__TYPES; type++) {
+  for (int type = 0; type < TRM__DTYPES; type++) {
     for (int i = 0; i < SHAPES; i++) {
-      problem p = {.s = shapes[i], .type = (trm__type)type, .with_c = 1, .epilogue = TRM__EPI_RESIDUAL};
+      problem p = {.s = shapes[i], .type = (trm_dtype)type, .with_c = 1, .epilogue = TRM__EPI_RESIDUAL};
       p.scaled = 1 + i % 3;
       p.round = i % 2;
       run_problem(&p);
@@ -328,10 +328,10 @@ static void test_scaled_residuals(void **state) {
 /* Whole numbers make every sum exact, so that what is left to differ is the rounding: none. */
 static void test_rounding(void **state) {
   (void)state;
-  for (int type = 0; type < TRM__TYPES; type++) {
+  for (int type = 0; type < TRM__DTYPES; type++) {
     for (int i = 0; i < SHAPES; i++) {
       for (int epilogue = 0; epilogue <= TRM__EPI_GATE_M; epilogue++) {
-        problem p = {.s = shapes[i], .type = (trm__type)type, .b_layout = B_COLUMNS, .with_c = 1, .round = 1};
+        problem p = {.s = shapes[i], .type = (trm_dtype)type, .b_layout = B_COLUMNS, .with_c = 1, .round = 1};
         p.epilogue = (trm__epilogue)epilogue;
         p.a_kind = p.b_kind = FILL_WHOLE;
         run_even(p);
@@ -348,10 +348,10 @@ static void test_magnitudes(void **state) {
       {FILL_UNIT, FILL_TINY},        {FILL_LARGEST, FILL_SMALL}, {FILL_SMALL, FILL_LARGEST},
       {FILL_WIDE, FILL_UNIT},        {FILL_UNIT, FILL_WIDE},     {FILL_SUBNORMAL, FILL_UNIT},
       {FILL_LARGEST, FILL_SUBNORMAL}};
-  for (int type = 0; type < TRM__TYPES; type++) {
+  for (int type = 0; type < TRM__DTYPES; type++) {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
       for (int epilogue = 0; epilogue <= TRM__EPI_RESIDUAL; epilogue++) {
-        problem p = {.s = {17, 35, 299}, .type = (trm__type)type, .b_layout = (int)i % B_LAYOUTS, .with_c = 1};
+        problem p = {.s = {17, 35, 299}, .type = (trm_dtype)type, .b_layout = (int)i % B_LAYOUTS, .with_c = 1};
         p.epilogue = (trm__epilogue)epilogue;
         p.a_kind = kinds[i][0], p.b_kind = kinds[i][1];
         run_problem(&p);
@@ -363,7 +363,7 @@ static void test_magnitudes(void **state) {
 /* Scales that overflow together: the same infinities and NaN as plain C. */
 static void test_int8_overflow(void **state) {
   (void)state;
-  problem p = {.s = {9, 33, 45}, .type = TRM__INT8, .with_c = 1, .a_kind = FILL_LARGEST, .b_kind = FILL_LARGEST};
+  problem p = {.s = {9, 33, 45}, .type = TRM_INT8, .with_c = 1, .a_kind = FILL_LARGEST, .b_kind = FILL_LARGEST};
   run_problem(&p);
 }
 
@@ -375,7 +375,7 @@ static void test_caches(void **state) {
   trm__caches machine = trm__caches_used;
   assert_true(machine.l1 >= 8192 && machine.l2 >= machine.l1);
   for (int i = 0; variant(i / 6); i++) {
-    problem p = {.s = {61, 600, 700}, .type = (trm__type)(i / 2 % 3), .with_c = 1};
+    problem p = {.s = {61, 600, 700}, .type = (trm_dtype)(i / 2 % 3), .with_c = 1};
     p.a_layout = i % 2 ? A_COLUMNS : A_ROWS;
     p.epilogue = i % 2 ? TRM__EPI_ADD : TRM__EPI_STORE;
     if (!variant(i / 6)->product[p.type]) continue;
@@ -400,8 +400,8 @@ static void test_caches(void **state) {
 static void test_residual_in_place(void **state) {
   (void)state;
   for (int v = 0; variant(v); v++) {
-    for (int type = 0; type < TRM__TYPES; type++) {
-      problem p = {.s = {31, 45, 70}, .type = (trm__type)type, .with_c = 1, .round = 1, .epilogue = TRM__EPI_RESIDUAL};
+    for (int type = 0; type < TRM__DTYPES; type++) {
+      problem p = {.s = {31, 45, 70}, .type = (trm_dtype)type, .with_c = 1, .round = 1, .epilogue = TRM__EPI_RESIDUAL};
       if (!variant(v)->product[type]) continue;
       setup s = setup_new(variant(v), &p);
       s.product->gemm(&s.g);
@@ -432,7 +432,7 @@ static void check_special(const trm__kernels *kernels, const problem *p) {
     for (int j = 0; j < n; j++) {
       float x = s.c.x[i * s.g.c_rs + j];
       if (i == 7 || j == n - 1) assert_true(isnan(x));
-      else if (i == 9 || j == 3) assert_true(p->type == TRM__INT8 ? isnan(x) : !isfinite(x));
+      else if (i == 9 || j == 3) assert_true(p->type == TRM_INT8 ? isnan(x) : !isfinite(x));
       else assert_true(isfinite(x));
     }
   }
@@ -442,8 +442,8 @@ static void check_special(const trm__kernels *kernels, const problem *p) {
 static void test_special_values(void **state) {
   (void)state;
   for (int v = 0; variant(v); v++) {
-    for (int i = 0; i < TRM__TYPES * B_LAYOUTS * 3; i++) {
-      problem p = {.s = {20, 50, 41}, .type = (trm__type)(i / 9), .b_layout = i / 3 % 3, .with_c = 1};
+    for (int i = 0; i < TRM__DTYPES * B_LAYOUTS * 3; i++) {
+      problem p = {.s = {20, 50, 41}, .type = (trm_dtype)(i / 9), .b_layout = i / 3 % 3, .with_c = 1};
       p.epilogue = (trm__epilogue)(i % 3);
       p.a_layout = random_below(A_LAYOUTS);
       p.round = random_below(2);

@@ -5,10 +5,10 @@
 
 static void run(const trm__kernels *kernels, const gemm_case *c, const guarded *a, const guarded *b, float *out) {
   int gate = c->epilogue == TRM__EPI_GATE_N, k = case_size(c->k, 1);
-  guarded packed = guarded_new(kernels->product[TRM__F32]->packed_size(k, c->n, gate));
-  kernels->product[TRM__F32]->pack_b(packed.x, b->x, c->n, 1, k, c->n, gate, 0, case_panels(kernels, c));
+  guarded packed = guarded_new(kernels->product[TRM_FLOAT32]->packed_size(k, c->n, gate));
+  kernels->product[TRM_FLOAT32]->pack_b(packed.x, b->x, c->n, 1, k, c->n, gate, 0, case_panels(kernels, c));
   trm__gemm g = case_gemm(c, 1, a->x, packed.x, out, out);
-  kernels->product[TRM__F32]->gemm(&g);
+  kernels->product[TRM_FLOAT32]->gemm(&g);
   guarded_free(&packed);
 }
 

@@ -18,8 +18,8 @@ static void fill_mixed(float *x, size_t n, int special) {
 }
 
 /* The word of up to two numbers: one, or two bf16. */
-static uint32_t word_of(trm__type type, float low, float high) {
-  if (type == TRM__F32) return bits_of(low);
+static uint32_t word_of(trm_dtype type, float low, float high) {
+  if (type == TRM_FLOAT32) return bits_of(low);
   uint32_t l = bits_of(to_bf16(low)) >> 16, h = bits_of(to_bf16(high)) >> 16;
   if (isnan(low)) l |= 0x40U;
   if (isnan(high)) h |= 0x40U;
@@ -54,7 +54,7 @@ static void check_words(const trm__kernels *kernels, const trm__product *t, int 
 static void test_pack_b(void **state) {
   (void)state;
   for (int v = 0; variant(v); v++) {
-    for (int type = 0; type < TRM__INT8; type++) {
+    for (int type = 0; type < TRM_INT8; type++) {
       const trm__product *t = variant(v)->product[type];
       for (int i = 0; i < 24 && t; i++)
         check_words(variant(v), t,
@@ -70,7 +70,7 @@ static void test_pack_b(void **state) {
 static void test_ranges(void **state) {
   (void)state;
   for (int v = 0; variant(v); v++) {
-    for (int i = 0; i < TRM__TYPES * 6; i++) {
+    for (int i = 0; i < TRM__DTYPES * 6; i++) {
       const trm__kernels *kernels = variant(v);
       const trm__product *t = kernels->product[i / 6];
       if (!t) continue;
@@ -91,7 +91,7 @@ static void test_ranges(void **state) {
 static void test_pack_a(void **state) {
   (void)state;
   for (int v = 0; variant(v); v++) {
-    const trm__product *t = variant(v)->product[TRM__BF16];
+    const trm__product *t = variant(v)->product[TRM_BFLOAT16];
     for (int k = 1; k < 140 && t; k++) {
       int rows = 3, ld = k + 1, words = trm__words(t, k), pitch = words + k % 3;
       guarded a = guarded_new((size_t)((rows - 1) * ld + k)), out = guarded_new((size_t)((rows - 1) * pitch + words));
@@ -143,7 +143,7 @@ static void test_spread(void **state) {
 static void test_scales(void **state) {
   (void)state;
   for (int v = 0; variant(v); v++) {
-    const trm__product *t = variant(v)->product[TRM__INT8], *plain = trm__kernels_ref.product[TRM__INT8];
+    const trm__product *t = variant(v)->product[TRM_INT8], *plain = trm__kernels_ref.product[TRM_INT8];
     for (int i = 0; i < 200 && t; i++) {
       int k = 1 + random_below(300);
       guarded a = guarded_new((size_t)k), scale = guarded_new(1), words = guarded_new((size_t)trm__words(t, k));

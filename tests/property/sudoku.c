@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "property/puzzles.h"
+#include "support/puzzles.h"
 #include "task/augment.h"
 #include "task/sudoku/sudoku.h"
 

@@ -16,7 +16,7 @@ static inline size_t make_view(const trm__dims *s, trm__real *flat, trm__weights
     used += (size_t)(n);                                                                                               \
   } while (0)
   PLACE(embed, s->V * s->D);
-  if (s->positions == TRM__POS_LEARNED) PLACE(embed_pos, s->L * s->D);
+  if (s->positions == TRM_POS_LEARNED) PLACE(embed_pos, s->L * s->D);
   PLACE(lm_head, s->V * s->D);
   PLACE(q_weight, 2 * s->D);
   PLACE(q_bias, 2);

@@ -1,8 +1,8 @@
 /* A stand-in for cuBLASLt on the emulated device: plain loops over what descriptors say, in the stream like any kernel,
  * for trm__gpu_lt_stand_in. It checks what it is given as the library does: shapes that agree, leading dimensions,
  * alignment, the algorithm that its heuristic named for these descriptors. */
-#ifndef TRM_TESTS_CUDA_EMULATE_CUBLASLT_H
-#define TRM_TESTS_CUDA_EMULATE_CUBLASLT_H
+#ifndef TRM_CUDA_EMULATOR_CUBLASLT_H
+#define TRM_CUDA_EMULATOR_CUBLASLT_H
 
 #include "backend/cuda/lt.h"
 

@@ -1,6 +1,7 @@
-/* The emulated device's state, for device.cpp (memory, launches) and streams.cpp (streams, events, graphs, control). */
-#ifndef TRM_TESTS_CUDA_DEVICE_H
-#define TRM_TESTS_CUDA_DEVICE_H
+/* The emulated device's state, for device.cpp (launches, devices, errors), memory.cpp and
+ * streams.cpp (streams, events, graphs, control). */
+#ifndef TRM_CUDA_EMULATOR_DEVICE_H
+#define TRM_CUDA_EMULATOR_DEVICE_H
 
 #include <deque>
 #include <functional>
@@ -48,11 +49,9 @@ struct stream_state {
 };
 
 struct event_state {
-  unsigned flags = 0;
   std::shared_ptr<stream_state> stream; /* NULL: not recorded, or the default stream */
   uint64_t ticket = 0;
   bool recorded = false;
-  std::shared_ptr<double> when; /* ms, as of the last record that ran */
   std::shared_ptr<capturing> capture;
   std::vector<size_t> nodes;
   stream_state *captured_in = nullptr;

@@ -16,8 +16,8 @@
  * Made as unfriendly as the rules allow: trm_copy16 fills its target with 0xff at once and copies only in the
  * trm_copy_wait that covers it; shared memory starts as 0xff and is exactly as long as the launch asked, with guards
  * around it; so is what cudaMalloc gives (cuda_runtime_api.h here). Streams run late as well, see there. */
-#ifndef TRM_TESTS_CUDA_EMULATE_H
-#define TRM_TESTS_CUDA_EMULATE_H
+#ifndef TRM_CUDA_EMULATOR_EMULATE_H
+#define TRM_CUDA_EMULATOR_EMULATE_H
 
 #include <functional>
 #include <math.h>

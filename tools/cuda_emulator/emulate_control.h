@@ -1,6 +1,6 @@
 /* For tests: what device cuda_runtime_api.h here pretends to be, and what goes wrong with it. Plain C. */
-#ifndef TRM_TESTS_CUDA_EMULATE_CONTROL_H
-#define TRM_TESTS_CUDA_EMULATE_CONTROL_H
+#ifndef TRM_CUDA_EMULATOR_CONTROL_H
+#define TRM_CUDA_EMULATOR_CONTROL_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Between the two halves of the emulated device: scheduler.cpp runs kernels, device.cpp keeps memory and streams. */
-#ifndef TRM_TESTS_CUDA_SCHEDULER_H
-#define TRM_TESTS_CUDA_SCHEDULER_H
+#ifndef TRM_CUDA_EMULATOR_SCHEDULER_H
+#define TRM_CUDA_EMULATOR_SCHEDULER_H
 
 #include <functional>
 #include <stdint.h>

@@ -4,15 +4,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 using namespace trm;
-
-static double now_ms() {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 /* -- streams ------------------------------------------------------------------------------------------------------- */
 
@@ -24,14 +17,6 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags) {
   device.streams.push_back(s);
   *stream = (cudaStream_t)s.get();
   return c.end();
-}
-
-cudaError_t cudaStreamCreate(cudaStream_t *stream) {
-  return cudaStreamCreateWithFlags(stream, cudaStreamDefault);
-}
-
-cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, int) {
-  return cudaStreamCreateWithFlags(stream, flags);
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
@@ -62,40 +47,13 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return c.end();
 }
 
-cudaError_t cudaStreamQuery(cudaStream_t stream) {
-  call c;
-  if (c.error || !stream) return c.end();
-  stream_state *s = find_stream(stream);
-  if (!s) return c.end(cudaErrorInvalidResourceHandle);
-  if (s->capture) {
-    s->capture->invalid = true;
-    return c.end(cudaErrorStreamCaptureUnsupported);
-  }
-  if (s->queue.empty()) return c.end();
-  advance(*s, s->done + 1 + random_number() % s->queue.size());
-  return c.end(s->queue.empty() ? cudaSuccess : cudaErrorNotReady);
-}
-
-cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t fn, void *data) {
-  call c;
-  if (c.error) return c.end();
-  return c.end(push(stream, [=]() { fn(data); }));
-}
-
 /* -- events -------------------------------------------------------------------------------------------------------- */
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) {
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
   call c;
   if (c.error) return c.end();
-  event_state *e = new event_state();
-  e->flags = flags;
-  e->when = std::make_shared<double>(0.0);
-  *event = (cudaEvent_t)e;
+  *event = (cudaEvent_t) new event_state();
   return c.end();
-}
-
-cudaError_t cudaEventCreate(cudaEvent_t *event) {
-  return cudaEventCreateWithFlags(event, cudaEventDefault);
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
@@ -119,8 +77,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     return c.end();
   }
   e->capture.reset();
-  auto when = e->when = std::make_shared<double>(-1.0);
-  cudaError_t error = push(stream, [=]() { *when = now_ms(); });
+  cudaError_t error = push(stream, []() {});
   e->recorded = true;
   e->stream.reset();
   e->ticket = 0;
@@ -158,17 +115,6 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   uint64_t left = e->ticket - e->stream->done;
   advance(*e->stream, e->stream->done + random_number() % (left + 1));
   return c.end(e->stream->done >= e->ticket ? cudaSuccess : cudaErrorNotReady);
-}
-
-cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end) {
-  call c;
-  if (c.error) return c.end();
-  event_state *a = (event_state *)start, *b = (event_state *)end;
-  if (!a || !b || !a->recorded || !b->recorded || ((a->flags | b->flags) & cudaEventDisableTiming))
-    return c.end(cudaErrorInvalidResourceHandle);
-  if (*a->when < 0 || *b->when < 0) return c.end(cudaErrorNotReady);
-  *ms = (float)(*b->when - *a->when);
-  return c.end();
 }
 
 /* A capturing stream that waits for an event of another stream's capture, or joins it. */
@@ -242,26 +188,12 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out) {
   return c.end();
 }
 
-cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status) {
-  call c;
-  stream_state *s = find_stream(stream);
-  *status = !s || !s->capture     ? cudaStreamCaptureStatusNone
-            : s->capture->invalid ? cudaStreamCaptureStatusInvalidated
-                                  : cudaStreamCaptureStatusActive;
-  return c.end();
-}
-
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t made, unsigned long long) {
   call c;
   if (c.error) return c.end();
   if (!made) return c.end(cudaErrorInvalidValue);
   *exec = (cudaGraphExec_t) new std::shared_ptr<graph>(std::make_shared<graph>(**(std::shared_ptr<graph> *)made));
   return c.end();
-}
-
-cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t) {
-  call c;
-  return c.end(exec ? cudaSuccess : cudaErrorInvalidValue);
 }
 
 static void run_graph(const graph &g) {

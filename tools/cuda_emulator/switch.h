@@ -1,7 +1,7 @@
 /* Changing stacks: trm_switch(&mine, other) keeps the callee's registers on this stack, its pointer in mine, and goes
  * on where other stopped. A fresh stack begins in trm::enter, which must not return. */
-#ifndef TRM_TESTS_CUDA_SWITCH_H
-#define TRM_TESTS_CUDA_SWITCH_H
+#ifndef TRM_CUDA_EMULATOR_SWITCH_H
+#define TRM_CUDA_EMULATOR_SWITCH_H
 
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
  * the address with their exclusive or with bits 7-9; that of 64 bytes bits 4-5 with bits 7-8. Each thread makes its own
  * sums of a product, some products at once and some as late as the wait allows, so that tiles which come too late or go
  * too early show in the numbers. */
-#ifndef TRM_TESTS_CUDA_WGMMA_EMULATE_H
-#define TRM_TESTS_CUDA_WGMMA_EMULATE_H
+#ifndef TRM_CUDA_EMULATOR_WGMMA_EMULATE_H
+#define TRM_CUDA_EMULATOR_WGMMA_EMULATE_H
 
 struct trm_wgmma_product {
   float (*acc)[4];

@@ -1,12 +1,12 @@
-/* Attention: out = rms(in + W_o attention(rope(W_qkv in))). The projections go over row panels, attention itself over
+/* Attention: out = rms(in + W_o attention(rope(W_qkv in))). The projections go over strips, attention itself over
  * heads of examples; the batch goes through in chunks of examples, so that scratch does not grow with it. */
 #include "backend/cpu/cpu.h"
 
-typedef struct att_job {
+typedef struct attention_job {
   trm__backend *be;
   trm__weights *w;
   const trm__cpu_layer *layer;
-  int b, rows, tasks; /* examples of the chunk, its rows, its row panels */
+  int b, rows, tasks; /* examples of the chunk, its rows, its strips */
   const trm__real *in;
   trm__real *out;
   trm__real *qkv; /* [rows][3*D], after RoPE */
@@ -19,7 +19,7 @@ typedef struct att_job {
   trm__real *dqkv;                      /* [rows][3*D] */
   trm__real *dpre_spread, *dqkv_spread; /* left operands of dW, spread */
   trm__real *att_spread, *in_spread;    /* right operands */
-} att_job;
+} attention_job;
 
 size_t trm__cpu_attention_saved(const trm__dims *dims, int b, int recompute) {
   size_t rows = (size_t)b * (size_t)dims->L;
@@ -27,64 +27,65 @@ size_t trm__cpu_attention_saved(const trm__dims *dims, int b, int recompute) {
 }
 
 /* Pointers of the chunk that begins at example i of a batch of b. Without saved memory qkv and att are scratch. */
-static void split_saved(att_job *job, void *saved, int recompute, int b, int i) {
+static void attention_split_saved(attention_job *job, void *saved, int recompute, int b, int i) {
   const trm__dims *s = &job->w->dims;
   size_t D = (size_t)s->D, rows = (size_t)b * (size_t)s->L, at = (size_t)i * (size_t)s->L;
-  trm__real *numbers = saved;
+  trm__real *first = saved;
   if (saved && !recompute) {
-    job->qkv = numbers + at * 3 * D;
-    job->att = numbers + rows * 3 * D + at * D;
+    job->qkv = first + at * 3 * D;
+    job->att = first + rows * 3 * D + at * D;
   }
-  if (saved) job->inv = numbers + (recompute ? 0 : rows * 4 * D) + at;
+  if (saved) job->inv = first + (recompute ? 0 : rows * 4 * D) + at;
 }
 
-static void plan_forward(trm__arena *shared, const trm__dims *s, int rows, att_job *job) {
+static void attention_plan_forward(trm__arena *shared, const trm__dims *s, int rows, attention_job *job) {
   trm__real *qkv = trm__cpu_take(shared, (size_t)rows * 3 * (size_t)s->D);
   trm__real *att = trm__cpu_take(shared, (size_t)rows * (size_t)s->D);
   if (!job->qkv) job->qkv = qkv;
   if (!job->att) job->att = att;
 }
 
-static void plan_backward(const trm__backend *be, trm__arena *shared, const trm__weights *w, int rows, att_job *job) {
+static void attention_plan_backward(const trm__backend *be, trm__arena *shared, const trm__weights *w, int rows,
+                                    attention_job *job) {
   const trm__dims *s = &w->dims;
   const trm__product *product = w->product;
-  int block = trm__cpu_block(be), nr = be->kernels->nr;
+  int width = trm__cpu_outer_width(be), nr = be->kernels->nr;
   job->datt = trm__cpu_take(shared, (size_t)rows * (size_t)s->D);
   job->dqkv = trm__cpu_take(shared, (size_t)rows * 3 * (size_t)s->D);
-  job->dpre_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, block, s->D));
-  job->dqkv_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, block, 3 * s->D));
+  job->dpre_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, width, s->D));
+  job->dqkv_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, width, 3 * s->D));
   job->att_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, nr, s->D));
   job->in_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, nr, s->D));
 }
 
-/* Numbers of a row panel's words, the widest. */
-static size_t words_size(const trm__backend *be, const trm__weights *w) {
-  return trm__cpu_left_size(w->product, trm__cpu_panel_rows(be), (w->training ? 3 : 1) * w->dims.D);
+/* Size of a strip's left operand, the widest, in words. */
+static size_t attention_words_size(const trm__backend *be, const trm__weights *w) {
+  return trm__cpu_left_size(w->product, trm__cpu_strip_rows(be), (w->training ? 3 : 1) * w->dims.D);
 }
 
 /* Row r.begin of x [rows][k] and those after it as left operand. */
-static trm__left panel_left(const att_job *job, int worker, const trm__real *x, trm__range r, int k) {
+static trm__left attention_left(const attention_job *job, int worker, const trm__real *x, trm__range r, int k) {
   trm__arena scratch = trm__cpu_worker(job->w, worker);
-  trm__real *words = trm__cpu_take(&scratch, words_size(job->be, job->w));
+  trm__real *words = trm__cpu_take(&scratch, attention_words_size(job->be, job->w));
   return trm__cpu_left(job->w->product, words, x + (size_t)r.begin * (size_t)k, k, r.count, k);
 }
 
 void trm__cpu_attention_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker) {
   const trm__dims *dims = &w->dims;
-  att_job job = {0};
+  attention_job job = {0};
   trm__arena measure = {0};
   int rows = trm__cpu_chunk_examples(dims, w->max_batch) * dims->L;
-  plan_forward(&measure, dims, rows, &job);
-  if (w->training) plan_backward(be, &measure, w, rows, &job);
+  attention_plan_forward(&measure, dims, rows, &job);
+  if (w->training) attention_plan_backward(be, &measure, w, rows, &job);
   trm__cpu_grow(shared, measure.used);
-  trm__cpu_grow(worker, words_size(be, w) * sizeof(trm__real));
+  trm__cpu_grow(worker, attention_words_size(be, w) * sizeof(trm__real));
   trm__cpu_grow(worker, be->kernels->attention_scratch(dims->L, dims->head_dim) * sizeof(trm__real));
 }
 
 /* -- forward ---------------------------------------------------------------------------------------------------- */
 
-/* RoPE on the first heads of rows [r.begin, +count) of a chunk: panels may cross examples. */
-static void rotate(const att_job *job, trm__range r, int heads, trm__real *x) {
+/* RoPE on the first heads of rows [r.begin, +count) of a chunk: strips may cross examples. */
+static void attention_rotate(const attention_job *job, trm__range r, int heads, trm__real *x) {
   const trm__dims *s = &job->w->dims;
   size_t half = (size_t)(s->head_dim / 2);
   if (!job->w->cosines) return;
@@ -97,26 +98,26 @@ static void rotate(const att_job *job, trm__range r, int heads, trm__real *x) {
   }
 }
 
-static void qkv_task(void *context, int task, int worker) {
-  const att_job *job = context;
+static void attention_qkv_task(void *context, int task, int worker) {
+  const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
   trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
-  trm__gemm g = trm__cpu_product(product, r.count, 3 * s->D, s->D, panel_left(job, worker, job->in, r, s->D),
+  trm__gemm g = trm__cpu_product(product, r.count, 3 * s->D, s->D, attention_left(job, worker, job->in, r, s->D),
                                  job->layer->mix_in.forward, job->qkv + 3 * at, 3 * s->D);
   g.round = s->bf16;
   product->gemm(&g);
-  rotate(job, r, 2 * s->heads, job->qkv + 3 * at);
+  attention_rotate(job, r, 2 * s->heads, job->qkv + 3 * at);
 }
 
 /* Scores and weighted values in bf16 where the kernels have it and the forward type is no wider. */
-static trm__type attention_type(const trm__backend *be, const trm__dims *s) {
-  return (s->bf16 || s->int8) && be->kernels->product[TRM__BF16] ? TRM__BF16 : TRM__F32;
+static trm_dtype attention_type(const trm__backend *be, const trm__dims *s) {
+  return (s->bf16 || s->int8) && be->kernels->product[TRM_BFLOAT16] ? TRM_BFLOAT16 : TRM_FLOAT32;
 }
 
 /* The head of one task: its place in qkv and att. */
-static trm__attention head_of(const att_job *job, int task, int worker) {
+static trm__attention attention_head_of(const attention_job *job, int task, int worker) {
   const trm__dims *s = &job->w->dims;
   size_t D = (size_t)s->D, row = (size_t)(task / s->heads) * (size_t)s->L;
   size_t column = (size_t)(task % s->heads) * (size_t)s->head_dim;
@@ -143,19 +144,19 @@ static trm__attention head_of(const att_job *job, int task, int worker) {
   return a;
 }
 
-static void head_task(void *context, int task, int worker) {
-  const att_job *job = context;
-  trm__attention a = head_of(job, task, worker);
+static void attention_head_task(void *context, int task, int worker) {
+  const attention_job *job = context;
+  trm__attention a = attention_head_of(job, task, worker);
   job->be->kernels->attention(&a);
 }
 
-static void out_task(void *context, int task, int worker) {
-  const att_job *job = context;
+static void attention_out_task(void *context, int task, int worker) {
+  const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
   trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
-  trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, panel_left(job, worker, job->att, r, s->D),
+  trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, attention_left(job, worker, job->att, r, s->D),
                                  job->layer->mix_out.forward, job->out + at, s->D);
   g.epilogue = TRM__EPI_RESIDUAL;
   g.round = s->bf16;
@@ -167,15 +168,16 @@ static void out_task(void *context, int task, int worker) {
 }
 
 /* What both directions know of examples [i, i + count). */
-static att_job chunk_job(trm__backend *be, trm__weights *w, int layer, const trm__act *in, int i, int count) {
+static attention_job attention_chunk(trm__backend *be, trm__weights *w, int layer, const trm__act *in, int i,
+                                     int count) {
   int rows = count * w->dims.L;
-  return (att_job){.be = be,
-                   .w = w,
-                   .layer = &w->layer[layer],
-                   .b = count,
-                   .rows = rows,
-                   .tasks = trm__cpu_row_tasks(be, rows),
-                   .in = (const trm__real *)in + (size_t)i * (size_t)w->dims.L * (size_t)w->dims.D};
+  return (attention_job){.be = be,
+                         .w = w,
+                         .layer = &w->layer[layer],
+                         .b = count,
+                         .rows = rows,
+                         .tasks = trm__cpu_row_tasks(be, rows),
+                         .in = (const trm__real *)in + (size_t)i * (size_t)w->dims.L * (size_t)w->dims.D};
 }
 
 void trm__cpu_attention_forward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, trm__act *out,
@@ -183,22 +185,22 @@ void trm__cpu_attention_forward(trm__backend *be, trm__weights *w, int layer, in
   const trm__dims *s = &w->dims;
   int chunk = trm__cpu_chunk_examples(s, w->max_batch);
   for (int i = 0; i < b; i += chunk) {
-    att_job job = chunk_job(be, w, layer, in, i, trm__min_int(chunk, b - i));
+    attention_job job = attention_chunk(be, w, layer, in, i, trm__min_int(chunk, b - i));
     trm__arena shared = trm__cpu_shared(w);
-    split_saved(&job, saved, recompute, b, i);
-    plan_forward(&shared, s, job.rows, &job);
+    attention_split_saved(&job, saved, recompute, b, i);
+    attention_plan_forward(&shared, s, job.rows, &job);
     job.out = (trm__real *)out + (size_t)i * (size_t)s->L * (size_t)s->D;
-    trm__pool_run(be->pool, job.tasks, qkv_task, &job);
-    trm__pool_run(be->pool, job.b * s->heads, head_task, &job);
-    trm__pool_run(be->pool, job.tasks, out_task, &job);
+    trm__pool_run(be->pool, job.tasks, attention_qkv_task, &job);
+    trm__pool_run(be->pool, job.b * s->heads, attention_head_task, &job);
+    trm__pool_run(be->pool, job.tasks, attention_out_task, &job);
   }
 }
 
 /* -- backward --------------------------------------------------------------------------------------------------- */
 
 /* Through the norm and W_o. */
-static void out_backward_task(void *context, int task, int worker) {
-  const att_job *job = context;
+static void attention_out_backward_task(void *context, int task, int worker) {
+  const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__kernels *kernels = job->be->kernels;
   const trm__product *product = job->w->product;
@@ -206,18 +208,18 @@ static void out_backward_task(void *context, int task, int worker) {
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__real *d = job->d + at;
   kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
-  trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, panel_left(job, worker, job->d, r, s->D),
+  trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, attention_left(job, worker, job->d, r, s->D),
                                  job->layer->mix_out.backward, job->datt + at, s->D);
   product->gemm(&g);
-  trm__cpu_spread(product, job->dpre_spread, job->rows, r.begin, trm__cpu_block(job->be), d, s->D, r.count, s->D);
+  trm__cpu_spread(product, job->dpre_spread, job->rows, r.begin, trm__cpu_outer_width(job->be), d, s->D, r.count, s->D);
   trm__cpu_spread(product, job->att_spread, job->rows, r.begin, kernels->nr, job->att + at, s->D, r.count, s->D);
 }
 
-static void head_backward_task(void *context, int task, int worker) {
-  const att_job *job = context;
+static void attention_head_backward_task(void *context, int task, int worker) {
+  const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__kernels *kernels = job->be->kernels;
-  trm__attention a = head_of(job, task, worker);
+  trm__attention a = attention_head_of(job, task, worker);
   kernels->attention_backward(&a);
   if (!job->w->cosines) return;
   kernels->rope(a.dq, a.ld, job->w->cosines, job->w->sines, s->L, 1, s->head_dim, 1, 0);
@@ -225,19 +227,19 @@ static void head_backward_task(void *context, int task, int worker) {
 }
 
 /* Through W_qkv; d holds the residual's part already. */
-static void qkv_backward_task(void *context, int task, int worker) {
-  const att_job *job = context;
+static void attention_qkv_backward_task(void *context, int task, int worker) {
+  const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__kernels *kernels = job->be->kernels;
   const trm__product *product = job->w->product;
   trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   const trm__real *dqkv = job->dqkv + 3 * at;
-  trm__gemm g = trm__cpu_product(product, r.count, s->D, 3 * s->D, panel_left(job, worker, job->dqkv, r, 3 * s->D),
+  trm__gemm g = trm__cpu_product(product, r.count, s->D, 3 * s->D, attention_left(job, worker, job->dqkv, r, 3 * s->D),
                                  job->layer->mix_in.backward, job->d + at, s->D);
   g.epilogue = TRM__EPI_ADD;
   product->gemm(&g);
-  trm__cpu_spread(product, job->dqkv_spread, job->rows, r.begin, trm__cpu_block(job->be), dqkv, 3 * s->D, r.count,
+  trm__cpu_spread(product, job->dqkv_spread, job->rows, r.begin, trm__cpu_outer_width(job->be), dqkv, 3 * s->D, r.count,
                   3 * s->D);
   trm__cpu_spread(product, job->in_spread, job->rows, r.begin, kernels->nr, job->in + at, s->D, r.count, s->D);
 }
@@ -249,21 +251,21 @@ void trm__cpu_attention_backward(trm__backend *be, trm__weights *w, int layer, i
   const trm__layer_view *dw = &grads->layer[layer];
   int chunk = trm__cpu_chunk_examples(s, w->max_batch);
   for (int i = 0; i < b; i += chunk) {
-    att_job job = chunk_job(be, w, layer, in, i, trm__min_int(chunk, b - i));
+    attention_job job = attention_chunk(be, w, layer, in, i, trm__min_int(chunk, b - i));
     size_t at = (size_t)i * (size_t)s->L * (size_t)s->D;
     trm__arena shared = trm__cpu_shared(w);
-    split_saved(&job, saved, recompute, b, i);
-    plan_forward(&shared, s, job.rows, &job);
+    attention_split_saved(&job, saved, recompute, b, i);
+    attention_plan_forward(&shared, s, job.rows, &job);
     if (recompute) {
-      trm__pool_run(be->pool, job.tasks, qkv_task, &job);
-      trm__pool_run(be->pool, job.b * s->heads, head_task, &job);
+      trm__pool_run(be->pool, job.tasks, attention_qkv_task, &job);
+      trm__pool_run(be->pool, job.b * s->heads, attention_head_task, &job);
     }
-    plan_backward(be, &shared, w, job.rows, &job);
+    attention_plan_backward(be, &shared, w, job.rows, &job);
     job.y = (const trm__real *)out + at;
     job.d = (trm__real *)d + at;
-    trm__pool_run(be->pool, job.tasks, out_backward_task, &job);
-    trm__pool_run(be->pool, job.b * s->heads, head_backward_task, &job);
-    trm__pool_run(be->pool, job.tasks, qkv_backward_task, &job);
+    trm__pool_run(be->pool, job.tasks, attention_out_backward_task, &job);
+    trm__pool_run(be->pool, job.b * s->heads, attention_head_backward_task, &job);
+    trm__pool_run(be->pool, job.tasks, attention_qkv_backward_task, &job);
     trm__outer outer[] = {{job.dpre_spread, job.att_spread, dw->mix_out, s->D, s->D},
                           {job.dqkv_spread, job.in_spread, dw->mix_in, 3 * s->D, s->D}};
     trm__cpu_outer(be, w->product, outer, 2, job.rows);

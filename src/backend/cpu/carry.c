@@ -5,19 +5,19 @@
 typedef struct carry_job {
   const trm__backend *be;
   const trm__weights *w;
-  size_t n; /* numbers of one example's state */
+  size_t n; /* elements of one example's state */
   const uint8_t *halted;
   const trm__real *y0, *z0;
   trm__real *y, *z;
 } carry_job;
 
-static size_t state_size(const trm__weights *w) {
+static size_t carry_state_size(const trm__weights *w) {
   return (size_t)w->dims.L * (size_t)w->dims.D;
 }
 
 /* -- refill ----------------------------------------------------------------------------------------------------- */
 
-static void start(const carry_job *job, trm__real *to, const trm__real *row) {
+static void refill_slot(const carry_job *job, trm__real *to, const trm__real *row) {
   size_t D = (size_t)job->w->dims.D;
   if (job->w->dims.bf16) job->be->kernels->round_bf16(to, row, D);
   else memcpy(to, row, D * sizeof *to);
@@ -28,13 +28,13 @@ static void refill_task(void *context, int task, int worker) {
   (void)worker;
   const carry_job *job = context;
   if (!job->halted[task]) return;
-  start(job, job->y + (size_t)task * job->n, job->y0);
-  start(job, job->z + (size_t)task * job->n, job->z0);
+  refill_slot(job, job->y + (size_t)task * job->n, job->y0);
+  refill_slot(job, job->z + (size_t)task * job->n, job->z0);
 }
 
 void trm__cpu_refill(trm__backend *be, trm__weights *w, int b, const uint8_t *halted, const trm__real *y0,
                      const trm__real *z0, trm__act *y, trm__act *z) {
-  carry_job job = {be, w, state_size(w), halted, y0, z0, (trm__real *)y, (trm__real *)z};
+  carry_job job = {be, w, carry_state_size(w), halted, y0, z0, (trm__real *)y, (trm__real *)z};
   trm__pool_run(be->pool, b, refill_task, &job);
 }
 
@@ -55,7 +55,7 @@ static void noise_task(void *context, int task, int worker) {
   (void)worker;
   const noise_job *job = context;
   if (job->mask && !job->mask[task]) return;
-  size_t n = state_size(job->w);
+  size_t n = carry_state_size(job->w);
   trm__real *x = job->x + (size_t)task * n;
   trm__rng rng = trm__rng_make(job->seed, TRM__RNG_NOISE, job->index[task]);
   rng.block = job->offset / 2; /* a block is four words, a normal number takes two */
@@ -90,7 +90,7 @@ static void blend_span(void *context, size_t begin, size_t count) {
 void trm__cpu_blend(trm__backend *be, trm__weights *w, int b, trm__act *x, double keep, const trm__act *other,
                     double take) {
   blend_job job = {be, (trm__real *)x, (const trm__real *)other, keep, take, w->dims.bf16};
-  trm__cpu_spans(be, (size_t)b * state_size(w), blend_span, &job);
+  trm__cpu_spans(be, (size_t)b * carry_state_size(w), blend_span, &job);
 }
 
 /* -- merge ------------------------------------------------------------------------------------------------------ */
@@ -104,42 +104,42 @@ typedef struct merge_job {
   trm__real *to;
 } merge_job;
 
-static double q_of(const merge_job *job, int candidate, int example) {
+static double merge_q_of(const merge_job *job, int candidate, int example) {
   double q = (double)job->q[(size_t)candidate * (size_t)job->b + (size_t)example];
   return isnan(q) ? -INFINITY : q;
 }
 
 /* The first of the largest q; NaN counts as the smallest. */
-static int best_of(const merge_job *job, int example) {
+static int merge_best_of(const merge_job *job, int example) {
   int best = 0;
   for (int i = 1; i < job->k; i++)
-    if (q_of(job, i, example) > q_of(job, best, example)) best = i;
+    if (merge_q_of(job, i, example) > merge_q_of(job, best, example)) best = i;
   return best;
 }
 
 /* exp(q - max q), or 1 for the mean: in proportion to the candidate's weight. */
-static double share_of(const merge_job *job, int candidate, int example, double max) {
+static double merge_share_of(const merge_job *job, int candidate, int example, double max) {
   if (job->kind == TRM__MERGE_MEAN || max == -INFINITY) return 1;
-  double q = q_of(job, candidate, example);
+  double q = merge_q_of(job, candidate, example);
   return q == max ? 1 : exp(q - max);
 }
 
 static void merge_task(void *context, int task, int worker) {
   (void)worker;
   const merge_job *job = context;
-  size_t n = state_size(job->w), stride = (size_t)job->b * n;
+  size_t n = carry_state_size(job->w), stride = (size_t)job->b * n;
   const trm__real *from = job->from + (size_t)task * n;
   trm__real *to = job->to + (size_t)task * n;
-  int best = job->kind == TRM__MERGE_MEAN ? 0 : best_of(job, task);
+  int best = job->kind == TRM__MERGE_MEAN ? 0 : merge_best_of(job, task);
   if (job->kind == TRM__MERGE_BEST) {
     memcpy(to, from + (size_t)best * stride, n * sizeof *to);
     return;
   }
-  double max = job->kind == TRM__MERGE_MEAN ? 0 : q_of(job, best, task), sum = 0;
-  for (int i = 0; i < job->k; i++) sum += share_of(job, i, task, max);
+  double max = job->kind == TRM__MERGE_MEAN ? 0 : merge_q_of(job, best, task), sum = 0;
+  for (int i = 0; i < job->k; i++) sum += merge_share_of(job, i, task, max);
   memset(to, 0, n * sizeof *to);
   for (int i = 0; i < job->k; i++) {
-    trm__real share = (trm__real)(share_of(job, i, task, max) / sum);
+    trm__real share = (trm__real)(merge_share_of(job, i, task, max) / sum);
     const trm__real *candidate = from + (size_t)i * stride;
     for (size_t j = 0; share != 0 && j < n; j++) to[j] += share * candidate[j];
   }
@@ -184,7 +184,7 @@ static void pick_task(void *context, int task, int worker) {
 void trm__cpu_pick(trm__backend *be, trm__weights *w, int k, int b, const int32_t *winner, const trm__act *from,
                    trm__act *to) {
   (void)k;
-  size_t n = state_size(w);
+  size_t n = carry_state_size(w);
   pick_job job = {n, (size_t)b * n, winner, (const trm__real *)from, (trm__real *)to};
   trm__pool_run(be->pool, b, pick_task, &job);
 }

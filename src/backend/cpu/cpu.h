@@ -1,10 +1,12 @@
 /* What the files of the CPU backend share: prepared weights, scratch memory, and how work is cut into tasks.
  *
- * Main idea: a block is a row-wise or column-wise pipeline of products, so one task carries a panel of rows (channel
+ * Main idea: a block is a row-wise or column-wise pipeline of products, so one task carries a strip of rows (channel
  * MLP, attention's projections) or of columns (mixer) through a whole block with its intermediates in the L2 cache.
  * Weight gradients need all rows: the first phase leaves its operands in the layouts that the product wants, and the
- * second splits the gradient into output tiles, each of which sums over all rows in ascending order. So no sum is ever
- * split over threads, and results do not depend on how many there are. */
+ * second cuts the gradient among tasks, each of which sums over all rows in ascending order. So no sum is ever
+ * split over threads, and results do not depend on how many there are.
+ *
+ * Order of the files: table.c calls the operations, they call products.c, arrays.c and outer.c, and all use cut.c. */
 #ifndef TRM_BACKEND_CPU_CPU_H
 #define TRM_BACKEND_CPU_CPU_H
 
@@ -14,14 +16,14 @@
 #include "backend/backend.h"
 #include "base/mem.h"
 
-/* Rows that one task of a channel product takes at most: act [48][I(D)] then stays in the L2 cache. */
-#define TRM__PANEL_ROWS 48
-/* Columns that one task of the mixer takes. Part of the layout of saved activations, so a constant. */
+/* Rows of a strip at most: act [48][I(D)] then stays in the L2 cache. */
+#define TRM__STRIP_ROWS 48
+/* Columns of a mixer's strip. Part of the layout of saved activations, so a constant. */
 #define TRM__MIX_COLS 64
 /* Rows whose weight gradients are summed at a time: bounds scratch, and is small enough for the L3 cache. The order of
  * summation depends on it, so it is a constant too. */
 #define TRM__CHUNK_ROWS 768
-/* Numbers that one task of an element-wise operation takes. */
+/* Elements that one task of an element-wise operation takes: a span. */
 #define TRM__GRAIN 16384
 /* Partial sums of sum_squares: their number depends on n alone. */
 #define TRM__PARTIALS 256
@@ -50,7 +52,7 @@ typedef struct trm__cpu_layer {
 struct trm__weights {
   trm__dims dims;
   int training, max_batch;
-  const trm__product *product; /* of the layers; the heads' is TRM__F32 */
+  const trm__product *product; /* of the layers; the heads' is TRM_FLOAT32 */
   trm__arena arena;            /* everything below */
   trm__real *embed;            /* [V][D] */
   trm__real *embed_pos;        /* [L][D] or NULL */
@@ -71,7 +73,7 @@ typedef struct trm__cpu {
   double partial[TRM__PARTIALS];
 } trm__cpu;
 
-/* -- cutting work ----------------------------------------------------------------------------------------------- */
+/* -- cutting work (cut.c) --------------------------------------------------------------------------------------- */
 
 typedef struct trm__range {
   int begin, count;
@@ -87,33 +89,31 @@ static inline int trm__max_int(int a, int b) {
   return a > b ? a : b;
 }
 
-/* Row panels: whole tiles of mr rows, at most TRM__PANEL_ROWS, evenly spread over a multiple of the threads. */
-int trm__cpu_panel_rows(const trm__backend *be); /* the most rows of a panel */
+/* Strips: whole tiles of mr rows, at most TRM__STRIP_ROWS, evenly spread over a multiple of the threads. */
+int trm__cpu_strip_rows(const trm__backend *be); /* the most rows of a strip */
 int trm__cpu_row_tasks(const trm__backend *be, int rows);
 trm__range trm__cpu_row_range(const trm__backend *be, int rows, int tasks, int task);
 
-/* Columns of an embedding's or a head's gradient that one task sums. */
-#define TRM__GRAD_COLS 64
-
-/* to += scale * from; the compiler makes vectors of it. For gradients too small to be worth a packed product. */
-static inline void trm__add_scaled(trm__real *to, const trm__real *from, trm__real scale, int n) {
-  for (int i = 0; i < n; i++) to[i] += scale * from[i];
-}
-
-/* Runs fn(context, begin, count) over 0..n-1 in pieces of TRM__GRAIN. */
+/* Runs fn(context, begin, count) over 0..n-1 in spans of TRM__GRAIN. */
 typedef void (*trm__span_fn)(void *context, size_t begin, size_t count);
 void trm__cpu_spans(trm__backend *be, size_t n, trm__span_fn fn, void *context);
+
+/* The most examples and rows in a chunk of a batch of max_batch. */
+int trm__cpu_chunk_examples(const trm__dims *dims, int max_batch);
+int trm__cpu_chunk_rows(const trm__dims *dims, int max_batch);
+
+/* -- products (products.c) -------------------------------------------------------------------------------------- */
 
 /* The layers' product for a forward type; NULL: the kernels have none that can train so. */
 const trm__product *trm__cpu_layer_product(const trm__backend *be, const trm__dims *dims, int training);
 int trm__cpu_panels(const trm__backend *be, int n, int gate); /* panels of pack_b */
 
 /* Rows a [rows][k], ld apart, as left operand: where they lie, or packed into `to`, which takes
- * trm__cpu_left_size numbers (none for TRM__F32). */
+ * trm__cpu_left_size words (none for TRM_FLOAT32). */
 size_t trm__cpu_left_size(const trm__product *product, int rows, int k);
 trm__left trm__cpu_left(const trm__product *product, trm__real *to, const trm__real *a, ptrdiff_t ld, int rows, int k);
 
-/* A product that stores all of C [m][n] = A B, sums over k numbers; callers change what differs. */
+/* A product that stores all of C [m][n] = A B, sums over k elements; callers change what differs. */
 trm__gemm trm__cpu_product(const trm__product *product, int m, int n, int k, trm__left a, const trm__real *b,
                            trm__real *c, ptrdiff_t c_rs);
 /* The same of fp32 numbers, A's rows a_rs apart. */
@@ -134,10 +134,6 @@ static inline trm__real *trm__cpu_take(trm__arena *arena, size_t count) {
   return trm__arena_take(arena, count, sizeof(trm__real));
 }
 
-/* The most examples and rows in a chunk of a batch of max_batch. */
-int trm__cpu_chunk_examples(const trm__dims *dims, int max_batch);
-int trm__cpu_chunk_rows(const trm__dims *dims, int max_batch);
-
 /* Bytes that each operation takes at most, for a whole open (dims, training, max_batch and product of w are set): grown
  * into *shared and *worker. */
 void trm__cpu_mixer_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker);
@@ -147,23 +143,40 @@ static inline void trm__cpu_grow(size_t *bytes, size_t need) {
   *bytes = need > *bytes ? need : *bytes;
 }
 
-/* -- weight gradients ------------------------------------------------------------------------------------------- */
+/* -- weight gradients (outer.c) --------------------------------------------------------------------------------- */
 
-/* Spreads src [rows][cols] (row stride ld) as rows k0.. (a multiple of the word's numbers) of a matrix of k rows in
+/* Columns of an embedding's or a head's gradient that one task sums. */
+#define TRM__GRAD_COLS 64
+
+/* to += scale * from; the compiler makes vectors of it. For gradients too small to be worth a packed product. */
+static inline void trm__add_scaled(trm__real *to, const trm__real *from, trm__real scale, int n) {
+  for (int i = 0; i < n; i++) to[i] += scale * from[i];
+}
+
+/* Spreads src [rows][cols] (row stride ld) as rows k0.. (a multiple of the word's elements) of a matrix of k rows in
  * column blocks: dst [block][words of k][width], the last block padded with zeros. With width nr this is pack_b's
- * layout; with trm__cpu_block(be) that of the left operand below. */
+ * layout; with trm__cpu_outer_width(be) that of the left operand below. */
 void trm__cpu_spread(const trm__product *product, trm__real *dst, int k, int k0, int width, const trm__real *src,
                      ptrdiff_t ld, int rows, int cols);
-int trm__cpu_block(const trm__backend *be);
-size_t trm__cpu_spread_size(const trm__product *product, int k, int width, int cols); /* numbers */
+int trm__cpu_outer_width(const trm__backend *be);
+size_t trm__cpu_spread_size(const trm__product *product, int k, int width, int cols); /* words */
 
-/* c [m][n] += sum over k rows of (a [k][m])^T b [k][n], both spread (widths trm__cpu_block and nr). */
+/* c [m][n] += sum over k rows of (a [k][m])^T b [k][n], both spread (widths trm__cpu_outer_width and nr). */
 typedef struct trm__outer {
   const trm__real *a, *b;
   trm__real *c;
   int m, n;
 } trm__outer;
 void trm__cpu_outer(trm__backend *be, const trm__product *product, const trm__outer *outer, int count, int k);
+
+/* -- flat arrays (arrays.c) ------------------------------------------------------------------------------------- */
+
+double trm__cpu_sum_squares(trm__backend *be, const trm__real *x, size_t n); /* in an order that depends on n alone */
+void trm__cpu_scale(trm__backend *be, trm__real *x, double s, size_t n);
+/* ema = decay ema + (1 - decay) p over the pool, ema NULL: nothing; and the same for a span of one task. A decay of 0
+ * copies, so that whatever was there before leaves no trace. */
+void trm__cpu_average(trm__backend *be, trm__real *ema, const trm__real *p, size_t n, double decay);
+void trm__cpu_average_run(const trm__kernels *kernels, trm__real *ema, const trm__real *p, size_t n, double decay);
 
 /* -- the operations, one file each ------------------------------------------------------------------------------- */
 
@@ -172,6 +185,10 @@ trm_status trm__cpu_weights_open(trm__backend *be, trm__weights **out, const trm
 void trm__cpu_weights_close(trm__backend *be, trm__weights **w);
 size_t trm__cpu_weights_bytes(trm__backend *be, const trm__dims *dims, int training, int max_batch);
 void trm__cpu_weights_prepare(trm__backend *be, trm__weights *w, const trm__weights_view *master);
+
+void trm__cpu_inject(trm__backend *be, int b, const trm__weights *w, trm__act *h, const trm__act *in, const trm__act *p,
+                     const trm__act *q);
+void trm__cpu_accumulate(trm__backend *be, int b, const trm__weights *w, trm__act *to, const trm__act *from);
 
 void trm__cpu_embed_forward(trm__backend *be, trm__weights *w, int b, const int32_t *tokens, const trm__real *rows,
                             trm__act *e);
@@ -222,9 +239,6 @@ void trm__cpu_update_judge(trm__backend *be, trm__update_state *state, const trm
 void trm__cpu_update_end(trm__backend *be, const trm__update_state *state, const trm__update_rule *rule,
                          const trm__example_stats *stats, const trm__slots *slots, const trm__update_log *log);
 
-double trm__cpu_sum_squares(trm__backend *be, const trm__real *x, size_t n);
-void trm__cpu_scale(trm__backend *be, trm__real *x, double s, size_t n);
-void trm__cpu_average(trm__backend *be, trm__real *ema, const trm__real *p, size_t n, double decay); /* NULL: none */
 void trm__cpu_dense(trm__backend *be, const trm__update_state *state, const trm__dense *run, int runs);
 size_t trm__cpu_muon_scratch(trm__backend *be, int rows, int cols);
 void trm__cpu_muon(trm__backend *be, const trm__update_state *state, trm__real *p, trm__real *m, trm__real *ema,

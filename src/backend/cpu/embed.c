@@ -17,13 +17,13 @@ typedef struct embed_job {
   trm__real *drows;
 } embed_job;
 
-static int token_row(const embed_job *job, int example, int s) {
+static int embed_token_row(const embed_job *job, int example, int s) {
   int32_t token = job->tokens[(size_t)example * (size_t)job->w->dims.S + (size_t)s];
   return token < 0 || token >= job->w->dims.V ? 0 : token;
 }
 
 /* The prefix [P*D] of one example: its puzzle row, then zeros. */
-static void fill_prefix(const embed_job *job, int example, trm__real *e) {
+static void embed_fill_prefix(const embed_job *job, int example, trm__real *e) {
   const trm__dims *s = &job->w->dims;
   size_t ndim = job->rows ? (size_t)s->emb_ndim : 0, all = (size_t)s->P * (size_t)s->D;
   if (ndim) {
@@ -34,16 +34,16 @@ static void fill_prefix(const embed_job *job, int example, trm__real *e) {
   if (all > ndim) memset(e + ndim, 0, (all - ndim) * sizeof *e);
 }
 
-static void forward_task(void *context, int task, int worker) {
+static void embed_forward_task(void *context, int task, int worker) {
   (void)worker;
   const embed_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__kernels *kernels = job->be->kernels;
   size_t D = (size_t)s->D, n = (size_t)s->L * D;
   trm__real *e = job->e + (size_t)task * n;
-  fill_prefix(job, task, e);
+  embed_fill_prefix(job, task, e);
   for (int i = 0; i < s->S; i++)
-    memcpy(e + (size_t)(s->P + i) * D, job->w->embed + (size_t)token_row(job, task, i) * D, D * sizeof *e);
+    memcpy(e + (size_t)(s->P + i) * D, job->w->embed + (size_t)embed_token_row(job, task, i) * D, D * sizeof *e);
   if (job->w->embed_pos) {
     kernels->inject(e, job->w->embed_pos, NULL, n, s->bf16);
     kernels->scale(e, HALF_ROOT, n);
@@ -56,13 +56,13 @@ static void forward_task(void *context, int task, int worker) {
 void trm__cpu_embed_forward(trm__backend *be, trm__weights *w, int b, const int32_t *tokens, const trm__real *rows,
                             trm__act *e) {
   embed_job job = {.be = be, .w = w, .b = b, .tokens = tokens, .rows = rows, .e = (trm__real *)e};
-  trm__pool_run(be->pool, b, forward_task, &job);
+  trm__pool_run(be->pool, b, embed_forward_task, &job);
 }
 
 /* -- backward --------------------------------------------------------------------------------------------------- */
 
 /* Columns of all token and position rows: sums over examples and positions ascending. */
-static void backward_task(void *context, int task, int worker) {
+static void embed_backward_task(void *context, int task, int worker) {
   (void)worker;
   const embed_job *job = context;
   const trm__dims *s = &job->w->dims;
@@ -74,8 +74,8 @@ static void backward_task(void *context, int task, int worker) {
     for (int p = 0; job->w->embed_pos && p < s->L; p++)
       trm__add_scaled(job->grads->embed_pos + (size_t)p * D + c0, de + (size_t)p * D, scale, count);
     for (int p = 0; p < s->S; p++)
-      trm__add_scaled(job->grads->embed + (size_t)token_row(job, i, p) * D + c0, de + (size_t)(s->P + p) * D, scale,
-                      count);
+      trm__add_scaled(job->grads->embed + (size_t)embed_token_row(job, i, p) * D + c0, de + (size_t)(s->P + p) * D,
+                      scale, count);
   }
 }
 
@@ -83,7 +83,7 @@ void trm__cpu_embed_backward(trm__backend *be, trm__weights *w, int b, const int
                              const trm__weights_view *grads, trm__real *drows) {
   const trm__dims *s = &w->dims;
   embed_job job = {.be = be, .w = w, .b = b, .tokens = tokens, .de = (const trm__real *)de, .grads = grads};
-  trm__pool_run(be->pool, trm__ceil_div(s->D, TRM__GRAD_COLS), backward_task, &job);
+  trm__pool_run(be->pool, trm__ceil_div(s->D, TRM__GRAD_COLS), embed_backward_task, &job);
   trm__real scale = (trm__real)(sqrt(s->D) * (w->embed_pos ? HALF_ROOT : 1));
   size_t ndim = (size_t)s->emb_ndim, n = (size_t)s->L * (size_t)s->D;
   for (int i = 0; drows && i < b; i++)

@@ -9,7 +9,7 @@ typedef struct loss_job {
   const trm__heads *heads;
 } loss_job;
 
-static int first_maximum(const trm__real *a, int n) {
+static int loss_first_maximum(const trm__real *a, int n) {
   int best = 0;
   for (int i = 1; i < n; i++)
     if (a[i] > a[best]) best = i;
@@ -21,8 +21,8 @@ typedef struct score {
   double s, slope, log;
 } score;
 
-static score score_of(trm__loss_kind kind, double a, double max) {
-  if (kind == TRM__LOSS_SOFTMAX) {
+static score loss_score_of(trm_loss_type kind, double a, double max) {
+  if (kind == TRM_LOSS_SOFTMAX) {
     double e = exp(a - max);
     return (score){e, e, a - max};
   }
@@ -32,49 +32,49 @@ static score score_of(trm__loss_kind kind, double a, double max) {
 }
 
 /* Negative log-likelihood of one token; its gradient times scale into d [V] unless NULL. */
-static double token_loss(const loss_job *job, const trm__real *a, int label, double scale, trm__real *d) {
+static double loss_of_token(const loss_job *job, const trm__real *a, int label, double scale, trm__real *d) {
   int V = job->dims->V;
-  double max = (double)a[first_maximum(a, V)], sum = 0, mean_log = 0;
-  double label_log = score_of(job->loss->kind, (double)a[label], max).log, smooth = job->loss->label_smoothing;
+  double max = (double)a[loss_first_maximum(a, V)], sum = 0, mean_log = 0;
+  double label_log = loss_score_of(job->loss->kind, (double)a[label], max).log, smooth = job->loss->label_smoothing;
   for (int k = 0; k < V; k++) {
-    score s = score_of(job->loss->kind, (double)a[k], max);
+    score s = loss_score_of(job->loss->kind, (double)a[k], max);
     sum += s.s;
     mean_log += s.log / V;
   }
   for (int k = 0; d && k < V; k++) {
-    score s = score_of(job->loss->kind, (double)a[k], max);
+    score s = loss_score_of(job->loss->kind, (double)a[k], max);
     double weight = (k == label ? 1 - smooth : 0) + smooth / V;
-    double relative = job->loss->kind == TRM__LOSS_SOFTMAX ? 1 : s.slope / s.s; /* exp may be zero */
+    double relative = job->loss->kind == TRM_LOSS_SOFTMAX ? 1 : s.slope / s.s; /* exp may be zero */
     d[k] = (trm__real)(scale * (s.slope / sum - weight * relative));
   }
   return log(sum) - (1 - smooth) * label_log - (smooth > 0 ? smooth * mean_log : 0);
 }
 
-static int is_labelled(const loss_job *job, int32_t label) {
+static int loss_is_labelled(const loss_job *job, int32_t label) {
   return label >= 0 && label < job->dims->V;
 }
 
-static void count_tokens(const loss_job *job, const trm__real *logits, const int32_t *labels,
-                         trm__example_stats *stats) {
+static void loss_count_tokens(const loss_job *job, const trm__real *logits, const int32_t *labels,
+                              trm__example_stats *stats) {
   for (int i = 0; i < job->dims->S; i++) {
-    if (!is_labelled(job, labels[i])) continue;
+    if (!loss_is_labelled(job, labels[i])) continue;
     stats->labelled++;
-    stats->right += first_maximum(logits + (size_t)i * (size_t)job->dims->V, job->dims->V) == labels[i];
+    stats->right += loss_first_maximum(logits + (size_t)i * (size_t)job->dims->V, job->dims->V) == labels[i];
   }
   stats->exact = stats->right == stats->labelled;
 }
 
 /* Binary cross-entropy with logits, stable on both sides. */
-static double halt_loss(double q, int target) {
+static double loss_of_halting(double q, int target) {
   return fmax(q, 0) - q * target + log1p(exp(-fabs(q)));
 }
 
-static double sigmoid(double q) {
+static double loss_sigmoid(double q) {
   return q >= 0 ? 1 / (1 + exp(-q)) : exp(q) / (1 + exp(q));
 }
 
 /* What an example's gradients are multiplied by. */
-static double grad_scale(const loss_job *job, int example) {
+static double loss_grad_scale(const loss_job *job, int example) {
   double decay = job->loss->step_decay;
   if (!job->heads->steps || decay == 0 || decay == 1) return job->loss->grad_scale;
   return job->loss->grad_scale * pow(decay, job->heads->steps[example]);
@@ -88,17 +88,17 @@ static void loss_task(void *context, int task, int worker) {
   const int32_t *labels = h->labels + at;
   const trm__real *logits = h->logits + at * V;
   trm__example_stats stats = {.q_halt = (double)h->q[2 * (size_t)task]};
-  count_tokens(job, logits, labels, &stats);
-  double per_token = stats.labelled ? 1.0 / stats.labelled : 0, scale = grad_scale(job, task);
+  loss_count_tokens(job, logits, labels, &stats);
+  double per_token = stats.labelled ? 1.0 / stats.labelled : 0, scale = loss_grad_scale(job, task);
   for (size_t i = 0; i < S; i++) {
     trm__real *d = h->dlogits ? h->dlogits + (at + i) * V : NULL;
-    if (is_labelled(job, labels[i]))
-      stats.lm_loss += per_token * token_loss(job, logits + i * V, labels[i], per_token * scale, d);
+    if (loss_is_labelled(job, labels[i]))
+      stats.lm_loss += per_token * loss_of_token(job, logits + i * V, labels[i], per_token * scale, d);
     else if (d) memset(d, 0, V * sizeof *d);
   }
-  stats.halt_loss = halt_loss(stats.q_halt, stats.exact);
+  stats.halt_loss = loss_of_halting(stats.q_halt, stats.exact);
   if (h->dq) {
-    double slope = sigmoid(stats.q_halt) - stats.exact;
+    double slope = loss_sigmoid(stats.q_halt) - stats.exact;
     h->dq[2 * (size_t)task] = (trm__real)(scale * job->loss->halt_weight * slope);
     h->dq[2 * (size_t)task + 1] = 0;
   }

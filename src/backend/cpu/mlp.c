@@ -1,4 +1,4 @@
-/* The channel MLP: out = rms(in + W_down(silu(g) * u)), [g; u] = W_gate_up in, over rows [b*L][D]. A task takes a panel
+/* The channel MLP: out = rms(in + W_down(silu(g) * u)), [g; u] = W_gate_up in, over rows [b*L][D]. A task takes a strip
  * of rows through the whole block, forward and backward. With the rms-gated activation each row of the second product
  * is multiplied by its r, which needs g and u: they stay in the task's scratch where they are not kept. */
 #include "backend/cpu/cpu.h"
@@ -25,17 +25,17 @@ size_t trm__cpu_mlp_saved(trm__backend *be, const trm__dims *dims, int b, int re
   return rows * (1 + (recompute ? 0 : 2 * (size_t)dims->inner_d)) * sizeof(trm__real);
 }
 
-static void split_saved(mlp_job *job, void *saved, int recompute) {
+static void mlp_split_saved(mlp_job *job, void *saved, int recompute) {
   if (!saved) return;
-  trm__real *numbers = saved;
+  trm__real *first = saved;
   size_t kept = recompute ? 0 : (size_t)job->rows * 2 * (size_t)job->w->dims.inner_d;
-  if (!recompute) job->gu = numbers;
-  job->inv = numbers + kept;
+  if (!recompute) job->gu = first;
+  job->inv = first + kept;
 }
 
 /* [g; u] (kept when gu is not NULL) and act of count rows. */
-static void gate_up(const mlp_job *job, trm__real *words, const trm__real *in, int count, trm__real *gu,
-                    trm__real *act) {
+static void mlp_gate_up(const mlp_job *job, trm__real *words, const trm__real *in, int count, trm__real *gu,
+                        trm__real *act) {
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
   trm__left left = trm__cpu_left(product, words, in, s->D, count, s->D);
@@ -49,33 +49,33 @@ static void gate_up(const mlp_job *job, trm__real *words, const trm__real *in, i
   product->gemm(&g);
 }
 
-static int rms_gated(const trm__weights *w) {
-  return w->dims.activation == TRM__RMS_GATE;
+static int mlp_rms_gated(const trm__weights *w) {
+  return w->dims.activation == TRM_ACT_RMS_GATE;
 }
 
-/* Numbers of a panel's words, the widest. */
-static size_t words_size(const trm__backend *be, const trm__weights *w) {
+/* Size of a strip's left operand, the widest, in words. */
+static size_t mlp_words_size(const trm__backend *be, const trm__weights *w) {
   const trm__dims *s = &w->dims;
   int widest = trm__max_int(s->D, (w->training ? 2 : 1) * s->inner_d);
-  return trm__cpu_left_size(w->product, trm__cpu_panel_rows(be), widest);
+  return trm__cpu_left_size(w->product, trm__cpu_strip_rows(be), widest);
 }
 
 /* -- forward ---------------------------------------------------------------------------------------------------- */
 
-static void forward_task(void *context, int task, int worker) {
+static void mlp_forward_task(void *context, int task, int worker) {
   const mlp_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
   trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__arena scratch = trm__cpu_worker(job->w, worker);
-  trm__real *words = trm__cpu_take(&scratch, words_size(job->be, job->w));
-  size_t panel = (size_t)trm__cpu_panel_rows(job->be), inner = (size_t)s->inner_d;
-  trm__real *act = trm__cpu_take(&scratch, panel * inner);
+  trm__real *words = trm__cpu_take(&scratch, mlp_words_size(job->be, job->w));
+  size_t strip = (size_t)trm__cpu_strip_rows(job->be), inner = (size_t)s->inner_d;
+  trm__real *act = trm__cpu_take(&scratch, strip * inner);
   trm__real *gu = job->gu ? job->gu + (size_t)r.begin * 2 * inner : NULL, *scale = NULL;
-  if (rms_gated(job->w)) scale = trm__cpu_take(&scratch, panel);
-  if (scale && !gu) gu = trm__cpu_take(&scratch, panel * 2 * inner);
-  gate_up(job, words, job->in + at, r.count, gu, act);
+  if (mlp_rms_gated(job->w)) scale = trm__cpu_take(&scratch, strip);
+  if (scale && !gu) gu = trm__cpu_take(&scratch, strip * 2 * inner);
+  mlp_gate_up(job, words, job->in + at, r.count, gu, act);
   if (scale) job->be->kernels->rms_gate_rows(scale, gu, r.count, s->inner_d, s->eps);
   trm__left left = trm__cpu_left(product, words, act, s->inner_d, r.count, s->inner_d);
   trm__gemm g =
@@ -100,64 +100,65 @@ void trm__cpu_mlp_forward(trm__backend *be, trm__weights *w, int layer, int b, c
                  .tasks = trm__cpu_row_tasks(be, rows),
                  .in = (const trm__real *)in,
                  .out = (trm__real *)out};
-  split_saved(&job, saved, recompute);
-  trm__pool_run(be->pool, job.tasks, forward_task, &job);
+  mlp_split_saved(&job, saved, recompute);
+  trm__pool_run(be->pool, job.tasks, mlp_forward_task, &job);
 }
 
 /* -- backward --------------------------------------------------------------------------------------------------- */
 
-static void plan_backward(const trm__backend *be, const trm__weights *w, int rows, trm__arena *shared, mlp_job *job) {
+static void mlp_plan_backward(const trm__backend *be, const trm__weights *w, int rows, trm__arena *shared,
+                              mlp_job *job) {
   const trm__dims *s = &w->dims;
-  int block = trm__cpu_block(be), nr = be->kernels->nr;
-  job->dpre_spread = trm__cpu_take(shared, trm__cpu_spread_size(w->product, rows, block, s->D));
-  job->dgu_spread = trm__cpu_take(shared, trm__cpu_spread_size(w->product, rows, block, 2 * s->inner_d));
+  int width = trm__cpu_outer_width(be), nr = be->kernels->nr;
+  job->dpre_spread = trm__cpu_take(shared, trm__cpu_spread_size(w->product, rows, width, s->D));
+  job->dgu_spread = trm__cpu_take(shared, trm__cpu_spread_size(w->product, rows, width, 2 * s->inner_d));
   job->act_spread = trm__cpu_take(shared, trm__cpu_spread_size(w->product, rows, nr, s->inner_d));
   job->in_spread = trm__cpu_take(shared, trm__cpu_spread_size(w->product, rows, nr, s->D));
 }
 
 void trm__cpu_mlp_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker) {
-  size_t panel = (size_t)trm__cpu_panel_rows(be), inner = (size_t)w->dims.inner_d;
+  size_t strip = (size_t)trm__cpu_strip_rows(be), inner = (size_t)w->dims.inner_d;
   trm__arena measure = {0};
-  trm__cpu_take(&measure, words_size(be, w));
-  trm__cpu_take(&measure, panel * inner);
-  if (rms_gated(w)) trm__cpu_take(&measure, panel);
-  if (w->training || rms_gated(w)) trm__cpu_take(&measure, panel * 2 * inner);
+  trm__cpu_take(&measure, mlp_words_size(be, w));
+  trm__cpu_take(&measure, strip * inner);
+  if (mlp_rms_gated(w)) trm__cpu_take(&measure, strip);
+  if (w->training || mlp_rms_gated(w)) trm__cpu_take(&measure, strip * 2 * inner);
   trm__cpu_grow(worker, measure.used);
   if (!w->training) return;
   mlp_job job;
   measure = (trm__arena){0};
-  plan_backward(be, w, trm__cpu_chunk_rows(&w->dims, w->max_batch), &measure, &job);
+  mlp_plan_backward(be, w, trm__cpu_chunk_rows(&w->dims, w->max_batch), &measure, &job);
   trm__cpu_grow(shared, measure.used);
 }
 
 /* Through the norm, W_down, the gate and W_gate_up; the operands of both weight gradients are left spread. */
-static void backward_task(void *context, int task, int worker) {
+static void mlp_backward_task(void *context, int task, int worker) {
   const mlp_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__kernels *kernels = job->be->kernels;
   const trm__product *product = job->w->product;
-  int inner = s->inner_d, block = trm__cpu_block(job->be), k = job->rows;
+  int inner = s->inner_d, width = trm__cpu_outer_width(job->be), k = job->rows;
   trm__range r = trm__cpu_row_range(job->be, k, job->tasks, task);
-  size_t at = (size_t)r.begin * (size_t)s->D, panel = (size_t)trm__cpu_panel_rows(job->be);
+  size_t at = (size_t)r.begin * (size_t)s->D, strip = (size_t)trm__cpu_strip_rows(job->be);
   const trm__real *in = job->in + at;
   trm__real *d = job->d + at;
   trm__arena scratch = trm__cpu_worker(job->w, worker);
-  trm__real *words = trm__cpu_take(&scratch, words_size(job->be, job->w));
-  trm__real *act = trm__cpu_take(&scratch, panel * (size_t)inner); /* also da */
-  trm__real *dgu = trm__cpu_take(&scratch, panel * 2 * (size_t)inner);
+  trm__real *words = trm__cpu_take(&scratch, mlp_words_size(job->be, job->w));
+  trm__real *act = trm__cpu_take(&scratch, strip * (size_t)inner); /* also da */
+  trm__real *dgu = trm__cpu_take(&scratch, strip * 2 * (size_t)inner);
   const trm__real *gu = dgu;
   if (job->gu) gu = job->gu + (size_t)r.begin * 2 * (size_t)inner;
-  else gate_up(job, words, in, r.count, dgu, act);
+  else mlp_gate_up(job, words, in, r.count, dgu, act);
 
   kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
   trm__left left = trm__cpu_left(product, words, d, s->D, r.count, s->D);
   trm__gemm g = trm__cpu_product(product, r.count, inner, s->D, left, job->layer->mlp_out.backward, act, inner);
   product->gemm(&g);
-  if (rms_gated(job->w)) kernels->rms_gate_rows_backward(dgu, act, gu, act, r.count, inner, s->eps);
+  if (mlp_rms_gated(job->w)) kernels->rms_gate_rows_backward(dgu, act, gu, act, r.count, inner, s->eps);
   else kernels->swiglu_backward(dgu, act, gu, act, r.count, inner);
-  trm__cpu_spread(product, job->dpre_spread, k, r.begin, block, d, s->D, r.count, s->D);
+  trm__cpu_spread(product, job->dpre_spread, k, r.begin, width, d, s->D, r.count, s->D);
   trm__cpu_spread(product, job->act_spread, k, r.begin, kernels->nr, act, inner, r.count, inner);
-  trm__cpu_spread(product, job->dgu_spread, k, r.begin, block, dgu, 2 * inner, r.count, 2 * inner);
+  trm__cpu_spread(product, job->dgu_spread, k, r.begin, width, dgu, 2 * inner, r.count, 2 * inner);
   trm__cpu_spread(product, job->in_spread, k, r.begin, kernels->nr, in, s->D, r.count, s->D);
   left = trm__cpu_left(product, words, dgu, 2 * inner, r.count, 2 * inner);
   g = trm__cpu_product(product, r.count, s->D, 2 * inner, left, job->layer->mlp_in.backward, d, s->D);
@@ -171,7 +172,7 @@ void trm__cpu_mlp_backward(trm__backend *be, trm__weights *w, int layer, int b, 
   const trm__layer_view *dw = &grads->layer[layer];
   int rows = b * s->L, chunk = trm__cpu_chunk_rows(s, w->max_batch);
   mlp_job whole = {.w = w, .rows = rows};
-  split_saved(&whole, saved, recompute);
+  mlp_split_saved(&whole, saved, recompute);
   for (int r = 0; r < rows; r += chunk) {
     int count = trm__min_int(chunk, rows - r);
     size_t at = (size_t)r * (size_t)s->D;
@@ -186,8 +187,8 @@ void trm__cpu_mlp_backward(trm__backend *be, trm__weights *w, int layer, int b, 
                    .inv = whole.inv + r,
                    .d = (trm__real *)d + at};
     trm__arena shared = trm__cpu_shared(w);
-    plan_backward(be, w, count, &shared, &job);
-    trm__pool_run(be->pool, job.tasks, backward_task, &job);
+    mlp_plan_backward(be, w, count, &shared, &job);
+    trm__pool_run(be->pool, job.tasks, mlp_backward_task, &job);
     trm__outer outer[] = {{job.dpre_spread, job.act_spread, dw->mlp_out, s->D, s->inner_d},
                           {job.dgu_spread, job.in_spread, dw->mlp_in, 2 * s->inner_d, s->D}};
     trm__cpu_outer(be, w->product, outer, 2, count);

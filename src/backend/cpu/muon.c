@@ -23,14 +23,14 @@ typedef struct muon_job {
   ptrdiff_t pack_rs, pack_cs;
 } muon_job;
 
-static void plan(trm__backend *be, int rows, int cols, trm__arena *arena, muon_job *job) {
-  const trm__product *f32 = be->kernels->product[TRM__F32];
+static void muon_plan(trm__backend *be, int rows, int cols, trm__arena *arena, muon_job *job) {
+  const trm__product *f32 = be->kernels->product[TRM_FLOAT32];
   int r = trm__min_int(rows, cols), c = trm__max_int(rows, cols);
-  size_t numbers = (size_t)r * (size_t)c, square = (size_t)r * (size_t)r;
+  size_t size = (size_t)r * (size_t)c, square = (size_t)r * (size_t)r;
   size_t packed = f32->packed_size(r, c, 0), transposed = f32->packed_size(c, r, 0);
   *job = (muon_job){.be = be, .r = r, .c = c};
-  job->x = trm__cpu_take(arena, numbers);
-  job->next = trm__cpu_take(arena, numbers);
+  job->x = trm__cpu_take(arena, size);
+  job->next = trm__cpu_take(arena, size);
   job->square = trm__cpu_take(arena, square);
   job->poly = trm__cpu_take(arena, square);
   job->packed = trm__cpu_take(arena, packed > transposed ? packed : transposed);
@@ -39,53 +39,53 @@ static void plan(trm__backend *be, int rows, int cols, trm__arena *arena, muon_j
 size_t trm__cpu_muon_scratch(trm__backend *be, int rows, int cols) {
   trm__arena measure = {0};
   muon_job job;
-  plan(be, rows, cols, &measure, &job);
+  muon_plan(be, rows, cols, &measure, &job);
   return measure.used / sizeof(trm__real);
 }
 
-static void pack_task(void *context, int task, int worker) {
+static void muon_pack_task(void *context, int task, int worker) {
   (void)worker;
   const muon_job *job = context;
-  job->be->kernels->product[TRM__F32]->pack_b(job->packed, job->pack_from, job->pack_rs, job->pack_cs, job->product.k,
-                                              job->product.n, 0, task, task + 1);
+  job->be->kernels->product[TRM_FLOAT32]->pack_b(job->packed, job->pack_from, job->pack_rs, job->pack_cs,
+                                                 job->product.k, job->product.n, 0, task, task + 1);
 }
 
-static void product_task(void *context, int task, int worker) {
+static void muon_product_task(void *context, int task, int worker) {
   (void)worker;
   const muon_job *job = context;
   trm__gemm g = job->product;
   trm__range r = trm__cpu_row_range(job->be, g.m, trm__cpu_row_tasks(job->be, g.m), task);
   g.m0 = r.begin;
   g.m1 = r.begin + r.count;
-  job->be->kernels->product[TRM__F32]->gemm(&g);
+  job->be->kernels->product[TRM_FLOAT32]->gemm(&g);
 }
 
 /* to [m][n] = (or +=) a [m][k] times B(p, j) = b[p*b_rs + j*b_cs]. */
-static void multiply(muon_job *job, int m, int n, int k, const trm__real *a, const trm__real *b, ptrdiff_t b_rs,
-                     ptrdiff_t b_cs, trm__real *to, trm__epilogue epilogue) {
+static void muon_multiply(muon_job *job, int m, int n, int k, const trm__real *a, const trm__real *b, ptrdiff_t b_rs,
+                          ptrdiff_t b_cs, trm__real *to, trm__epilogue epilogue) {
   job->product = trm__cpu_product_f32(job->be, m, n, k, a, k, job->packed, to, n);
   job->product.epilogue = epilogue;
   job->pack_from = b;
   job->pack_rs = b_rs;
   job->pack_cs = b_cs;
-  trm__pool_run(job->be->pool, trm__ceil_div(n, job->be->kernels->nr), pack_task, job);
-  trm__pool_run(job->be->pool, trm__cpu_row_tasks(job->be, m), product_task, job);
+  trm__pool_run(job->be->pool, trm__ceil_div(n, job->be->kernels->nr), muon_pack_task, job);
+  trm__pool_run(job->be->pool, trm__cpu_row_tasks(job->be, m), muon_product_task, job);
 }
 
-static void newton_schulz(muon_job *job) {
+static void muon_newton_schulz(muon_job *job) {
   trm__backend *be = job->be;
   int r = job->r, c = job->c;
-  size_t numbers = (size_t)r * (size_t)c, square = (size_t)r * (size_t)r;
-  trm__cpu_scale(be, job->x, 1 / (sqrt(trm__cpu_sum_squares(be, job->x, numbers)) + NS_EPS), numbers);
+  size_t size = (size_t)r * (size_t)c, square = (size_t)r * (size_t)r;
+  trm__cpu_scale(be, job->x, 1 / (sqrt(trm__cpu_sum_squares(be, job->x, size)) + NS_EPS), size);
   for (int step = 0; step < NS_STEPS; step++) {
-    multiply(job, r, r, c, job->x, job->x, 1, c, job->square, TRM__EPI_STORE);
+    muon_multiply(job, r, r, c, job->x, job->x, 1, c, job->square, TRM__EPI_STORE);
     memcpy(job->poly, job->square, square * sizeof *job->poly);
     trm__cpu_scale(be, job->poly, NS_B / NS_C, square);
-    multiply(job, r, r, r, job->square, job->square, r, 1, job->poly, TRM__EPI_ADD);
+    muon_multiply(job, r, r, r, job->square, job->square, r, 1, job->poly, TRM__EPI_ADD);
     trm__cpu_scale(be, job->poly, NS_C, square);
-    memcpy(job->next, job->x, numbers * sizeof *job->next);
-    trm__cpu_scale(be, job->next, NS_A, numbers);
-    multiply(job, r, c, r, job->poly, job->x, c, 1, job->next, TRM__EPI_ADD);
+    memcpy(job->next, job->x, size * sizeof *job->next);
+    trm__cpu_scale(be, job->next, NS_A, size);
+    muon_multiply(job, r, c, r, job->poly, job->x, c, 1, job->next, TRM__EPI_ADD);
     trm__real *done = job->x;
     job->x = job->next;
     job->next = done;
@@ -93,7 +93,7 @@ static void newton_schulz(muon_job *job) {
 }
 
 /* Momentum, and its Nesterov look-ahead into x; gradients are multiplied by scale first. */
-static void momentum_step(muon_job *job, trm__real *m, const trm__real *g, int rows, int cols, double momentum,
+static void muon_momentum(muon_job *job, trm__real *m, const trm__real *g, int rows, int cols, double momentum,
                           double scale) {
   trm__real mu = (trm__real)momentum, clip = (trm__real)scale;
   for (int i = 0; i < rows; i++) {
@@ -113,9 +113,9 @@ void trm__cpu_muon(trm__backend *be, const trm__update_state *state, trm__real *
   trm__arena arena = {.base = (unsigned char *)scratch,
                       .size = trm__cpu_muon_scratch(be, rows, cols) * sizeof *scratch};
   muon_job job;
-  plan(be, rows, cols, &arena, &job);
-  momentum_step(&job, m, g, rows, cols, momentum, state->grad_scale);
-  newton_schulz(&job);
+  muon_plan(be, rows, cols, &arena, &job);
+  muon_momentum(&job, m, g, rows, cols, momentum, state->grad_scale);
+  muon_newton_schulz(&job);
   lr *= state->factor;
   trm__real keep = (trm__real)(1 - lr * weight_decay), step = (trm__real)(lr * sqrt(fmax(1, (double)rows / cols)));
   for (int i = 0; i < rows; i++) {

@@ -11,35 +11,29 @@ typedef struct optim_job {
   trm__adam adam;
 } optim_job;
 
-static void step_piece(const optim_job *job, size_t at, const trm__real *g, size_t n) {
+static void dense_step(const optim_job *job, size_t at, const trm__real *g, size_t n) {
   const trm__dense *r = job->run;
   if (r->kind == TRM__DENSE_ADAM_ATAN2) job->kernels->adam_atan2(r->p + at, r->m + at, r->v + at, g, n, &job->adam);
   else job->kernels->adamw(r->p + at, r->m + at, r->v + at, g, n, &job->adam);
 }
 
 /* What clipping multiplies is rounded before it is used, as if the whole array had been scaled. */
-static void step_clipped(const optim_job *job, size_t begin, size_t count) {
+static void dense_step_clipped(const optim_job *job, size_t begin, size_t count) {
   trm__real g[CLIP_PIECE];
   for (size_t at = begin; at < begin + count; at += CLIP_PIECE) {
     size_t n = begin + count - at < CLIP_PIECE ? begin + count - at : CLIP_PIECE;
     memcpy(g, job->run->g + at, n * sizeof *g);
     job->kernels->scale(g, job->state->grad_scale, n);
-    step_piece(job, at, g, n);
+    dense_step(job, at, g, n);
   }
-}
-
-/* A decay of 0 copies, so that whatever was there before leaves no trace. */
-static void average(const trm__kernels *kernels, trm__real *ema, const trm__real *p, size_t n, double decay) {
-  if (decay == 0) memcpy(ema, p, n * sizeof *ema);
-  else kernels->ema(ema, p, n, decay);
 }
 
 static void dense_span(void *context, size_t at, size_t n) {
   const optim_job *job = context;
   const trm__dense *r = job->run;
-  if (job->state->grad_scale == 1) step_piece(job, at, r->g + at, n);
-  else step_clipped(job, at, n);
-  if (r->ema) average(job->kernels, r->ema + at, r->p + at, n, job->state->ema_decay);
+  if (job->state->grad_scale == 1) dense_step(job, at, r->g + at, n);
+  else dense_step_clipped(job, at, n);
+  if (r->ema) trm__cpu_average_run(job->kernels, r->ema + at, r->p + at, n, job->state->ema_decay);
 }
 
 void trm__cpu_dense(trm__backend *be, const trm__update_state *state, const trm__dense *run, int runs) {
@@ -57,65 +51,9 @@ void trm__cpu_dense(trm__backend *be, const trm__update_state *state, const trm_
   }
 }
 
-typedef struct span_job {
-  const trm__kernels *kernels;
-  trm__real *x;
-  const trm__real *from;
-  double factor;
-} span_job;
-
-static void average_span(void *context, size_t at, size_t n) {
-  const span_job *job = context;
-  average(job->kernels, job->x + at, job->from + at, n, job->factor);
-}
-
-static void scale_span(void *context, size_t at, size_t n) {
-  const span_job *job = context;
-  job->kernels->scale(job->x + at, job->factor, n);
-}
-
-void trm__cpu_average(trm__backend *be, trm__real *ema, const trm__real *p, size_t n, double decay) {
-  span_job job = {be->kernels, ema, p, decay};
-  if (ema) trm__cpu_spans(be, n, average_span, &job);
-}
-
-void trm__cpu_scale(trm__backend *be, trm__real *x, double s, size_t n) {
-  span_job job = {be->kernels, x, NULL, s};
-  trm__cpu_spans(be, n, scale_span, &job);
-}
-
-/* -- gradient norm ---------------------------------------------------------------------------------------------- */
-
-typedef struct squares_job {
-  const trm__kernels *kernels;
-  const trm__real *x;
-  size_t n, piece;
-  double *partial;
-} squares_job;
-
-static void squares_task(void *context, int task, int worker) {
-  (void)worker;
-  const squares_job *job = context;
-  size_t at = (size_t)task * job->piece, left = job->n - at;
-  job->partial[task] = job->kernels->sum_squares(job->x + at, left < job->piece ? left : job->piece);
-}
-
-/* At most TRM__PARTIALS pieces, cut by n alone, added in order. */
-double trm__cpu_sum_squares(trm__backend *be, const trm__real *x, size_t n) {
-  trm__cpu *cpu = (trm__cpu *)be;
-  size_t piece = n / TRM__PARTIALS + 1;
-  if (piece < TRM__GRAIN) piece = TRM__GRAIN;
-  squares_job job = {be->kernels, x, n, piece, cpu->partial};
-  int tasks = (int)((n + piece - 1) / piece);
-  trm__pool_run(be->pool, tasks, squares_task, &job);
-  double sum = 0;
-  for (int i = 0; i < tasks; i++) sum += cpu->partial[i];
-  return sum;
-}
-
 /* -- puzzle rows ------------------------------------------------------------------------------------------------ */
 
-static int seen_before(const int32_t *ids, int i) {
+static int sign_sgd_seen(const int32_t *ids, int i) {
   for (int j = 0; j < i; j++)
     if (ids[j] == ids[i]) return 1;
   return 0;
@@ -128,7 +66,7 @@ void trm__cpu_sign_sgd_rows(trm__backend *be, const trm__update_state *state, tr
   if (state->diverged != TRM__SOUND) return;
   lr *= state->factor;
   for (int i = 0; i < b; i++) {
-    if (ids[i] < 0 || ids[i] >= table_rows || seen_before(ids, i)) continue;
+    if (ids[i] < 0 || ids[i] >= table_rows || sign_sgd_seen(ids, i)) continue;
     memcpy(scratch, drows + (size_t)i * n, n * sizeof *scratch);
     for (int j = i + 1; j < b; j++)
       if (ids[j] == ids[i]) be->kernels->add(scratch, drows + (size_t)j * n, n);

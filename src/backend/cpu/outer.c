@@ -2,11 +2,12 @@
  * so each task leaves its part in place (spread), and the product is then split over tiles of dW. */
 #include "backend/cpu/cpu.h"
 
-/* Columns of dW that one task takes: its right operand is then read from the L3 cache once for a block of rows. */
+/* Columns of dW that one task takes: its right operand is then read from the L3 cache once for trm__cpu_outer_width
+ * rows. */
 #define OUTER_COLS 512
 
-int trm__cpu_block(const trm__backend *be) {
-  return trm__cpu_panel_rows(be);
+int trm__cpu_outer_width(const trm__backend *be) {
+  return trm__cpu_strip_rows(be);
 }
 
 size_t trm__cpu_spread_size(const trm__product *product, int k, int width, int cols) {
@@ -29,12 +30,12 @@ typedef struct outer_job {
   int k;
 } outer_job;
 
-static int col_tasks(const trm__outer *outer) {
+static int outer_col_tasks(const trm__outer *outer) {
   return trm__ceil_div(outer->n, OUTER_COLS);
 }
 
 static int outer_tasks(const trm__backend *be, const trm__outer *outer) {
-  return trm__ceil_div(outer->m, trm__cpu_block(be)) * col_tasks(outer);
+  return trm__ceil_div(outer->m, trm__cpu_outer_width(be)) * outer_col_tasks(outer);
 }
 
 static void outer_task(void *context, int task, int worker) {
@@ -42,7 +43,8 @@ static void outer_task(void *context, int task, int worker) {
   const outer_job *job = context;
   const trm__outer *outer = job->outer;
   for (; task >= outer_tasks(job->be, outer); outer++) task -= outer_tasks(job->be, outer);
-  int width = trm__cpu_block(job->be), block = task / col_tasks(outer), n0 = task % col_tasks(outer) * OUTER_COLS;
+  int width = trm__cpu_outer_width(job->be), block = task / outer_col_tasks(outer),
+      n0 = task % outer_col_tasks(outer) * OUTER_COLS;
   int m0 = block * width;
   size_t words = (size_t)trm__words(job->product, job->k);
   trm__left left = {outer->a + (size_t)block * words * (size_t)width, 1, width, NULL};

@@ -1,96 +1,7 @@
-/* The CPU backend's table: memory, conversion, the element-wise operations of the recursion, and how work is cut into
- * tasks. Activations are trm__real numbers; under dims.bf16 every stored one is representable in bf16. */
+/* The CPU backend's table and its trivial operations: memory and conversion, which are the host's own. Activations are
+ * trm__real numbers; under dims.bf16 every stored one is representable in bf16. */
 #include "backend/cpu/cpu.h"
 #include "base/status.h"
-
-/* -- cutting work ----------------------------------------------------------------------------------------------- */
-
-static int panel_tiles(const trm__backend *be) {
-  return trm__max_int(1, TRM__PANEL_ROWS / be->kernels->mr);
-}
-
-int trm__cpu_panel_rows(const trm__backend *be) {
-  return panel_tiles(be) * be->kernels->mr;
-}
-
-int trm__cpu_row_tasks(const trm__backend *be, int rows) {
-  int tiles = trm__ceil_div(rows, be->kernels->mr), threads = trm__pool_threads(be->pool);
-  int tasks = trm__ceil_div(tiles, panel_tiles(be));
-  return trm__min_int(tiles, trm__ceil_div(tasks, threads) * threads);
-}
-
-trm__range trm__cpu_row_range(const trm__backend *be, int rows, int tasks, int task) {
-  int mr = be->kernels->mr, tiles = trm__ceil_div(rows, mr);
-  int begin = (int)((int64_t)tiles * task / tasks) * mr;
-  int end = trm__min_int(rows, (int)((int64_t)tiles * (task + 1) / tasks) * mr);
-  return (trm__range){begin, end - begin};
-}
-
-typedef struct spans_job {
-  size_t n;
-  trm__span_fn fn;
-  void *context;
-} spans_job;
-
-static void spans_task(void *context, int task, int worker) {
-  (void)worker;
-  const spans_job *job = context;
-  size_t begin = (size_t)task * TRM__GRAIN, left = job->n - begin;
-  job->fn(job->context, begin, left < TRM__GRAIN ? left : TRM__GRAIN);
-}
-
-void trm__cpu_spans(trm__backend *be, size_t n, trm__span_fn fn, void *context) {
-  spans_job job = {n, fn, context};
-  trm__pool_run(be->pool, (int)((n + TRM__GRAIN - 1) / TRM__GRAIN), spans_task, &job);
-}
-
-/* -- products ---------------------------------------------------------------------------------------------------- */
-
-const trm__product *trm__cpu_layer_product(const trm__backend *be, const trm__dims *dims, int training) {
-  const trm__product *const *product = be->kernels->product;
-  if (dims->int8) return training ? NULL : product[TRM__INT8];
-  return dims->bf16 && product[TRM__BF16] ? product[TRM__BF16] : product[TRM__F32];
-}
-
-int trm__cpu_panels(const trm__backend *be, int n, int gate) {
-  int nr = be->kernels->nr;
-  return gate ? trm__ceil_div(n / 2, nr / 2) : trm__ceil_div(n, nr);
-}
-
-size_t trm__cpu_left_size(const trm__product *product, int rows, int k) {
-  if (product->type == TRM__F32) return 0;
-  return (size_t)rows * ((size_t)trm__words(product, k) + (product->type == TRM__INT8));
-}
-
-trm__left trm__cpu_left(const trm__product *product, trm__real *to, const trm__real *a, ptrdiff_t ld, int rows, int k) {
-  if (product->type == TRM__F32) return (trm__left){a, ld, 1, NULL};
-  ptrdiff_t words = trm__words(product, k);
-  trm__real *scale = to + rows * words;
-  product->pack_a(to, words, scale, a, ld, rows, k);
-  return (trm__left){to, words, 1, scale};
-}
-
-trm__gemm trm__cpu_product_f32(const trm__backend *be, int m, int n, int k, const trm__real *a, ptrdiff_t a_rs,
-                               const trm__real *b, trm__real *c, ptrdiff_t c_rs) {
-  return trm__cpu_product(be->kernels->product[TRM__F32], m, n, k, (trm__left){a, a_rs, 1, NULL}, b, c, c_rs);
-}
-
-trm__gemm trm__cpu_product(const trm__product *product, int m, int n, int k, trm__left a, const trm__real *b,
-                           trm__real *c, ptrdiff_t c_rs) {
-  return (trm__gemm){.m = m,
-                     .n = n,
-                     .k = trm__words(product, k),
-                     .a = a.words,
-                     .a_rs = a.rs,
-                     .a_cs = a.cs,
-                     .a_scale = a.scale,
-                     .b = b,
-                     .c = c,
-                     .c_rs = c_rs,
-                     .epilogue = TRM__EPI_STORE,
-                     .m1 = m,
-                     .n1 = n};
-}
 
 /* -- memory ----------------------------------------------------------------------------------------------------- */
 
@@ -138,39 +49,6 @@ static void cpu_act_write(trm__backend *be, const trm__dims *dims, trm__act *to,
   if (n) memcpy(to, from, n * sizeof(trm__real));
 }
 
-/* -- element-wise ----------------------------------------------------------------------------------------------- */
-
-typedef struct inject_job {
-  const trm__kernels *kernels;
-  trm__real *h;
-  const trm__real *in, *p, *q;
-  int round;
-} inject_job;
-
-static void inject_span(void *context, size_t begin, size_t count) {
-  const inject_job *job = context;
-  trm__real *h = job->h + begin;
-  if (job->h != job->in) memcpy(h, job->in + begin, count * sizeof *h);
-  job->kernels->inject(h, job->p + begin, job->q ? job->q + begin : NULL, count, job->round);
-}
-
-static void cpu_inject(trm__backend *be, int b, const trm__weights *w, trm__act *h, const trm__act *in,
-                       const trm__act *p, const trm__act *q) {
-  inject_job job = {be->kernels,          (trm__real *)h,       (const trm__real *)in,
-                    (const trm__real *)p, (const trm__real *)q, w->dims.bf16};
-  trm__cpu_spans(be, (size_t)b * (size_t)w->dims.L * (size_t)w->dims.D, inject_span, &job);
-}
-
-static void accumulate_span(void *context, size_t begin, size_t count) {
-  const inject_job *job = context;
-  job->kernels->add(job->h + begin, job->in + begin, count);
-}
-
-static void cpu_accumulate(trm__backend *be, int b, const trm__weights *w, trm__act *to, const trm__act *from) {
-  inject_job job = {.kernels = be->kernels, .h = (trm__real *)to, .in = (const trm__real *)from};
-  trm__cpu_spans(be, (size_t)b * (size_t)w->dims.L * (size_t)w->dims.D, accumulate_span, &job);
-}
-
 /* -- mixer or attention ----------------------------------------------------------------------------------------- */
 
 static size_t cpu_mix_saved(trm__backend *be, const trm__dims *dims, int b, int recompute) {
@@ -213,8 +91,8 @@ trm_status trm__backend_cpu(trm__backend **out, const trm__kernels *kernels, trm
                                 .weights_prepare = trm__cpu_weights_prepare,
                                 .embed_forward = trm__cpu_embed_forward,
                                 .embed_backward = trm__cpu_embed_backward,
-                                .inject = cpu_inject,
-                                .accumulate = cpu_accumulate,
+                                .inject = trm__cpu_inject,
+                                .accumulate = trm__cpu_accumulate,
                                 .mix_saved_bytes = cpu_mix_saved,
                                 .mix_forward = cpu_mix_forward,
                                 .mix_backward = cpu_mix_backward,

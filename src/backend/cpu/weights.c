@@ -3,48 +3,39 @@
 #include "backend/cpu/cpu.h"
 #include "base/status.h"
 
-int trm__cpu_chunk_examples(const trm__dims *dims, int max_batch) {
-  return trm__max_int(1, trm__min_int(max_batch, TRM__CHUNK_ROWS / dims->L));
-}
-
-int trm__cpu_chunk_rows(const trm__dims *dims, int max_batch) {
-  int64_t rows = (int64_t)max_batch * dims->L;
-  return rows < TRM__CHUNK_ROWS ? trm__max_int(1, (int)rows) : TRM__CHUNK_ROWS;
-}
-
 /* -- layout ----------------------------------------------------------------------------------------------------- */
 
-static void plan_channel(trm__arena *arena, const trm__product *product, trm__matrix *matrix, int rows, int cols,
-                         int gate, int training) {
+static void weights_plan_channel(trm__arena *arena, const trm__product *product, trm__matrix *matrix, int rows,
+                                 int cols, int gate, int training) {
   *matrix = (trm__matrix){.rows = rows, .cols = cols, .gate = gate};
   matrix->forward = trm__cpu_take(arena, product->packed_size(cols, rows, gate));
   if (training) matrix->backward = trm__cpu_take(arena, product->packed_size(rows, cols, 0));
 }
 
 /* forward: rows of words, and INT8's scales after them. backward: F32 [cols][rows], else spread with width cols. */
-static void plan_mixer(trm__arena *arena, const trm__product *product, trm__matrix *matrix, int rows, int cols,
-                       int training) {
+static void weights_plan_mixer(trm__arena *arena, const trm__product *product, trm__matrix *matrix, int rows, int cols,
+                               int training) {
   *matrix = (trm__matrix){.rows = rows, .cols = cols};
-  int scales = product->type == TRM__INT8;
+  int scales = product->type == TRM_INT8;
   matrix->forward = trm__cpu_take(arena, (size_t)rows * (size_t)(trm__words(product, cols) + scales));
   if (training) matrix->backward = trm__cpu_take(arena, (size_t)trm__words(product, rows) * (size_t)cols);
 }
 
-static void plan_layer(trm__arena *arena, const trm__weights *w, trm__cpu_layer *layer) {
+static void weights_plan_layer(trm__arena *arena, const trm__weights *w, trm__cpu_layer *layer) {
   const trm__dims *s = &w->dims;
   const trm__product *product = w->product;
   if (s->mixer) {
-    plan_mixer(arena, product, &layer->mix_in, 2 * s->inner_l, s->L, w->training);
-    plan_mixer(arena, product, &layer->mix_out, s->L, s->inner_l, w->training);
+    weights_plan_mixer(arena, product, &layer->mix_in, 2 * s->inner_l, s->L, w->training);
+    weights_plan_mixer(arena, product, &layer->mix_out, s->L, s->inner_l, w->training);
   } else {
-    plan_channel(arena, product, &layer->mix_in, 3 * s->D, s->D, 0, w->training);
-    plan_channel(arena, product, &layer->mix_out, s->D, s->D, 0, w->training);
+    weights_plan_channel(arena, product, &layer->mix_in, 3 * s->D, s->D, 0, w->training);
+    weights_plan_channel(arena, product, &layer->mix_out, s->D, s->D, 0, w->training);
   }
-  plan_channel(arena, product, &layer->mlp_in, 2 * s->inner_d, s->D, 1, w->training);
-  plan_channel(arena, product, &layer->mlp_out, s->D, s->inner_d, 0, w->training);
+  weights_plan_channel(arena, product, &layer->mlp_in, 2 * s->inner_d, s->D, 1, w->training);
+  weights_plan_channel(arena, product, &layer->mlp_out, s->D, s->inner_d, 0, w->training);
 }
 
-static void plan_scratch(const trm__backend *be, trm__weights *w) {
+static void weights_plan_scratch(const trm__backend *be, trm__weights *w) {
   size_t shared = 0, worker = 0;
   trm__cpu_mlp_scratch(be, w, &shared, &worker);
   if (w->dims.mixer) trm__cpu_mixer_scratch(be, w, &shared, &worker);
@@ -55,34 +46,34 @@ static void plan_scratch(const trm__backend *be, trm__weights *w) {
   w->worker = trm__arena_take(&w->arena, w->worker_bytes, (size_t)trm__pool_threads(be->pool));
 }
 
-static void plan(const trm__backend *be, trm__weights *w) {
+static void weights_plan(const trm__backend *be, trm__weights *w) {
   const trm__dims *s = &w->dims;
   trm__arena *arena = &w->arena;
   w->embed = trm__cpu_take(arena, (size_t)s->V * (size_t)s->D);
-  if (s->positions == TRM__POS_LEARNED) w->embed_pos = trm__cpu_take(arena, (size_t)s->L * (size_t)s->D);
+  if (s->positions == TRM_POS_LEARNED) w->embed_pos = trm__cpu_take(arena, (size_t)s->L * (size_t)s->D);
   w->q_weight = trm__cpu_take(arena, 2 * (size_t)s->D);
   w->q_bias = trm__cpu_take(arena, 2);
-  plan_channel(arena, be->kernels->product[TRM__F32], &w->lm_head, s->V, s->D, 0, w->training);
-  if (!s->mixer && s->positions == TRM__POS_ROPE) {
+  weights_plan_channel(arena, be->kernels->product[TRM_FLOAT32], &w->lm_head, s->V, s->D, 0, w->training);
+  if (!s->mixer && s->positions == TRM_POS_ROPE) {
     size_t angles = (size_t)s->L * (size_t)(s->head_dim / 2);
     w->cosines = trm__cpu_take(arena, angles);
     w->sines = trm__cpu_take(arena, angles);
   }
-  for (int i = 0; i < s->layers; i++) plan_layer(arena, w, &w->layer[i]);
-  plan_scratch(be, w);
+  for (int i = 0; i < s->layers; i++) weights_plan_layer(arena, w, &w->layer[i]);
+  weights_plan_scratch(be, w);
 }
 
 size_t trm__cpu_weights_bytes(trm__backend *be, const trm__dims *dims, int training, int max_batch) {
   trm__weights w = {.dims = *dims, .training = training, .max_batch = max_batch};
   w.product = trm__cpu_layer_product(be, dims, training);
   if (!w.product) return sizeof w; /* weights_open says why */
-  plan(be, &w);
+  weights_plan(be, &w);
   return w.arena.used > SIZE_MAX - sizeof w ? SIZE_MAX : w.arena.used + sizeof w;
 }
 
 /* Angles p * base^(-2i/d), every step rounded to fp32 as in the original (at position 900 another rounding moves an
  * angle by 1e-5), in the double build too. */
-static void fill_angles(trm__weights *w) {
+static void weights_fill_angles(trm__weights *w) {
   const trm__dims *s = &w->dims;
   int half = s->head_dim / 2;
   for (int i = 0; i < half; i++) {
@@ -113,14 +104,14 @@ trm_status trm__cpu_weights_open(trm__backend *be, trm__weights **out, const trm
   w->dims = *dims;
   w->training = training;
   w->max_batch = max_batch;
-  plan(be, w);
+  weights_plan(be, w);
   trm_status status = trm__arena_alloc(&w->arena, err);
   if (status) {
     trm__cpu_weights_close(be, &w);
     return status;
   }
-  plan(be, w);
-  if (w->cosines) fill_angles(w);
+  weights_plan(be, w);
+  if (w->cosines) weights_fill_angles(w);
   *out = w;
   return TRM_OK;
 }
@@ -136,28 +127,31 @@ void trm__cpu_weights_close(trm__backend *be, trm__weights **w) {
 /* -- filling ---------------------------------------------------------------------------------------------------- */
 
 /* Rounding after packing: the layouts only move numbers and add zeros. */
-static void fill_plain(const trm__backend *be, const trm__weights *w, trm__real *to, const trm__real *from, size_t n) {
+static void weights_fill_plain(const trm__backend *be, const trm__weights *w, trm__real *to, const trm__real *from,
+                               size_t n) {
   if (w->dims.bf16) be->kernels->round_bf16(to, from, n);
   else memcpy(to, from, n * sizeof *to);
 }
 
-static void fill_packed(const trm__backend *be, const trm__weights *w, const trm__product *product, trm__real *to,
-                        const trm__real *from, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n, int gate) {
+static void weights_fill_packed(const trm__backend *be, const trm__weights *w, const trm__product *product,
+                                trm__real *to, const trm__real *from, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n,
+                                int gate) {
   product->pack_b(to, from, b_rs, b_cs, k, n, gate, 0, trm__cpu_panels(be, n, gate));
-  if (w->dims.bf16 && product->type == TRM__F32) be->kernels->round_bf16(to, to, product->packed_size(k, n, gate));
+  if (w->dims.bf16 && product->type == TRM_FLOAT32) be->kernels->round_bf16(to, to, product->packed_size(k, n, gate));
 }
 
-static void fill_channel(const trm__backend *be, const trm__weights *w, const trm__product *product,
-                         trm__matrix *matrix, const trm__real *from) {
+static void weights_fill_channel(const trm__backend *be, const trm__weights *w, const trm__product *product,
+                                 trm__matrix *matrix, const trm__real *from) {
   int rows = matrix->rows, cols = matrix->cols;
-  fill_packed(be, w, product, matrix->forward, from, 1, cols, cols, rows, matrix->gate);
-  if (matrix->backward) fill_packed(be, w, product, matrix->backward, from, cols, 1, rows, cols, 0);
+  weights_fill_packed(be, w, product, matrix->forward, from, 1, cols, cols, rows, matrix->gate);
+  if (matrix->backward) weights_fill_packed(be, w, product, matrix->backward, from, cols, 1, rows, cols, 0);
 }
 
-static void fill_mixer(const trm__backend *be, const trm__weights *w, trm__matrix *matrix, const trm__real *from) {
+static void weights_fill_mixer(const trm__backend *be, const trm__weights *w, trm__matrix *matrix,
+                               const trm__real *from) {
   const trm__product *product = w->product;
   size_t rows = (size_t)matrix->rows, cols = (size_t)matrix->cols;
-  if (product->type != TRM__F32) {
+  if (product->type != TRM_FLOAT32) {
     int words = trm__words(product, matrix->cols);
     product->pack_a(matrix->forward, words, matrix->forward + matrix->rows * words, from, matrix->cols, matrix->rows,
                     matrix->cols);
@@ -165,55 +159,55 @@ static void fill_mixer(const trm__backend *be, const trm__weights *w, trm__matri
       product->spread(matrix->backward, matrix->cols, from, matrix->cols, matrix->rows, matrix->cols);
     return;
   }
-  fill_plain(be, w, matrix->forward, from, rows * cols);
+  weights_fill_plain(be, w, matrix->forward, from, rows * cols);
   if (!matrix->backward) return;
   for (size_t i = 0; i < rows; i++)
     for (size_t j = 0; j < cols; j++) matrix->backward[j * rows + i] = matrix->forward[i * cols + j];
 }
 
-static void fill_ends(const trm__backend *be, trm__weights *w, const trm__weights_view *master) {
+static void weights_fill_ends(const trm__backend *be, trm__weights *w, const trm__weights_view *master) {
   const trm__dims *s = &w->dims;
-  fill_plain(be, w, w->embed, master->embed, (size_t)s->V * (size_t)s->D);
-  if (w->embed_pos) fill_plain(be, w, w->embed_pos, master->embed_pos, (size_t)s->L * (size_t)s->D);
-  fill_plain(be, w, w->q_weight, master->q_weight, 2 * (size_t)s->D);
-  fill_plain(be, w, w->q_bias, master->q_bias, 2);
-  fill_channel(be, w, be->kernels->product[TRM__F32], &w->lm_head, master->lm_head);
+  weights_fill_plain(be, w, w->embed, master->embed, (size_t)s->V * (size_t)s->D);
+  if (w->embed_pos) weights_fill_plain(be, w, w->embed_pos, master->embed_pos, (size_t)s->L * (size_t)s->D);
+  weights_fill_plain(be, w, w->q_weight, master->q_weight, 2 * (size_t)s->D);
+  weights_fill_plain(be, w, w->q_bias, master->q_bias, 2);
+  weights_fill_channel(be, w, be->kernels->product[TRM_FLOAT32], &w->lm_head, master->lm_head);
 }
 
-typedef struct prepare_job {
+typedef struct weights_job {
   const trm__backend *be;
   trm__weights *w;
   const trm__weights_view *master;
-} prepare_job;
+} weights_job;
 
 /* Task 0: embedding and heads; then four matrices a layer. */
-static void prepare_task(void *context, int task, int worker) {
+static void weights_prepare_task(void *context, int task, int worker) {
   (void)worker;
-  const prepare_job *job = context;
+  const weights_job *job = context;
   if (task == 0) {
-    fill_ends(job->be, job->w, job->master);
+    weights_fill_ends(job->be, job->w, job->master);
     return;
   }
   trm__cpu_layer *layer = &job->w->layer[(task - 1) / 4];
   const trm__layer_view *from = &job->master->layer[(task - 1) / 4];
   switch ((task - 1) % 4) {
   case 0:
-    fill_channel(job->be, job->w, job->w->product, &layer->mlp_in, from->mlp_in);
+    weights_fill_channel(job->be, job->w, job->w->product, &layer->mlp_in, from->mlp_in);
     break;
   case 1:
-    fill_channel(job->be, job->w, job->w->product, &layer->mlp_out, from->mlp_out);
+    weights_fill_channel(job->be, job->w, job->w->product, &layer->mlp_out, from->mlp_out);
     break;
   case 2:
-    if (job->w->dims.mixer) fill_mixer(job->be, job->w, &layer->mix_in, from->mix_in);
-    else fill_channel(job->be, job->w, job->w->product, &layer->mix_in, from->mix_in);
+    if (job->w->dims.mixer) weights_fill_mixer(job->be, job->w, &layer->mix_in, from->mix_in);
+    else weights_fill_channel(job->be, job->w, job->w->product, &layer->mix_in, from->mix_in);
     break;
   default:
-    if (job->w->dims.mixer) fill_mixer(job->be, job->w, &layer->mix_out, from->mix_out);
-    else fill_channel(job->be, job->w, job->w->product, &layer->mix_out, from->mix_out);
+    if (job->w->dims.mixer) weights_fill_mixer(job->be, job->w, &layer->mix_out, from->mix_out);
+    else weights_fill_channel(job->be, job->w, job->w->product, &layer->mix_out, from->mix_out);
   }
 }
 
 void trm__cpu_weights_prepare(trm__backend *be, trm__weights *w, const trm__weights_view *master) {
-  prepare_job job = {be, w, master};
-  trm__pool_run(be->pool, 1 + 4 * w->dims.layers, prepare_task, &job);
+  weights_job job = {be, w, master};
+  trm__pool_run(be->pool, 1 + 4 * w->dims.layers, weights_prepare_task, &job);
 }

@@ -18,16 +18,15 @@
 #include "kernels/cuda/cuda.h"
 
 /* Bytes between two products of a block going forward: half of a data centre card's L2 cache. With 97 positions of 512
- * numbers that is 86 or 87 examples, whose MLP makes 132 tiles of 128 x 256 in its second product and six times as many
- * in its first, as many as such a card has multiprocessors. A constant, so that bits do not depend on the card's size.
+ * elements that is 86 or 87 examples, whose MLP makes 132 tiles of 128 x 256 in its second product and six times as
+ * many in its first, as many as such a card has multiprocessors. A constant, so that bits do not depend on the card's
+ * size.
  */
 #define TRM__GPU_FORWARD_BYTES ((size_t)25 << 20)
 /* Scratch of a chunk going backward: 256 examples of a mixer with 97 positions, 512 channels and 512 activations, whose
- * kernels are bound by memory: 1.3 GB a chunk, half of it the gates and ups read and their gradients and activations
- * written, half of it these read again by three products; at 3 TB/s 1.4 ms for a layer and 768 examples. Chunks of 16
- * would keep what is read again in the L2 cache and save 60 % of that, but make 48 times seven kernels of a wave or
- * less, and 48 times two gradients' partial sums: some 60 us each time, 2.9 ms. Sizes between would save nothing, since
- * a cache that is read in the order it was written in has lost the beginning of what is larger. */
+ * kernels are bound by memory. Chunks small enough for the L2 cache would read less, but make so many more launches,
+ * each of a wave or less, and partial sums of gradients that they lose; sizes between gain nothing, since a cache that
+ * is read in the order it was written in has lost the beginning of what is larger (docs/performance.md, CUDA). */
 #define TRM__GPU_BACKWARD_BYTES ((size_t)384 << 20)
 #define TRM__GPU_ALIGN 256 /* bytes, of every device buffer */
 
@@ -80,14 +79,15 @@ static inline trm__gpu *trm__gpu_of(trm__backend *be) {
   return gpu;
 }
 
+/* -- faults (fault.c) ---------------------------------------------------------------------------------------------- */
+
 /* Keeps the first failure of a call of the runtime, named `what`; whether there has been none so far. */
 int trm__gpu_did(trm__gpu *gpu, cudaError_t error, const char *what);
-/* TRM_E_MEMORY: `bytes` for `what` are not there; says what is, and what helps. */
-trm_status trm__gpu_no_memory(trm__backend *be, trm_error *err, const char *what, size_t bytes);
-/* What a failure means, for messages. */
+/* The kept failure as an error that says what it means and what helps; TRM_OK without one. */
 trm_status trm__gpu_report(const trm__gpu *gpu, trm_error *err);
+trm_status trm__gpu_synchronize(trm__backend *be, trm_error *err);
 
-/* -- opening (cuda_open.c) ----------------------------------------------------------------------------------------- */
+/* -- opening (open.c) ----------------------------------------------------------------------------------------- */
 
 /* A device's name taken apart. */
 typedef struct trm__gpu_choice {
@@ -102,19 +102,21 @@ typedef struct trm__gpu_choice {
 trm_status trm__gpu_parse(trm__gpu_choice *choice, const char *name, trm_error *err);
 trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_error *err);
 
-/* -- cuBLASLt as a provider of products (cuda_lt.c) ---------------------------------------------------------------- */
+/* -- cuBLASLt as a provider of products (lt.c) ---------------------------------------------------------------- */
 
 /* products: as in trm__gpu_choice. What it made is closed by trm__gpu_lt_close, after a failure too. */
 trm_status trm__gpu_lt_open(trm__gpu *gpu, int products, trm_error *err);
 void trm__gpu_lt_close(trm__gpu *gpu);
 long trm__gpu_lt_taken(const trm__gpu *gpu); /* products that it was given */
 
-/* -- memory (cuda_memory.c) ---------------------------------------------------------------------------------------- */
+/* -- memory (memory.c) ---------------------------------------------------------------------------------------- */
 
 trm_status trm__gpu_ring_open(trm__gpu *gpu, trm_error *err);
 void trm__gpu_ring_close(trm__gpu *gpu);
 void *trm__gpu_alloc(trm__backend *be, size_t bytes);
 void trm__gpu_free(trm__backend *be, void *p);
+/* TRM_E_MEMORY: `bytes` for `what` are not there; says what is, and what helps. */
+trm_status trm__gpu_no_memory(trm__backend *be, trm_error *err, const char *what, size_t bytes);
 size_t trm__gpu_memory_available(trm__backend *be);
 size_t trm__gpu_memory_used(trm__backend *be);
 void trm__gpu_copy(trm__backend *be, void *to, const void *from, size_t bytes, trm__copy_kind kind);
@@ -123,14 +125,14 @@ size_t trm__gpu_act_bytes(const trm__backend *be, const trm__dims *dims);
 void trm__gpu_act_read(trm__backend *be, const trm__dims *dims, trm__real *to, const trm__act *from, size_t n);
 void trm__gpu_act_write(trm__backend *be, const trm__dims *dims, trm__act *to, const trm__real *from, size_t n);
 
-/* -- recording (cuda_graph.c) -------------------------------------------------------------------------------------- */
+/* -- recording (graph.c) -------------------------------------------------------------------------------------- */
 
 trm_status trm__gpu_record_begin(trm__backend *be, trm_error *err);
 trm_status trm__gpu_record_end(trm__backend *be, trm__recording **out, trm_error *err);
 void trm__gpu_replay(trm__backend *be, trm__recording *recording);
 void trm__gpu_recording_close(trm__backend *be, trm__recording **recording);
 
-/* -- weights (cuda_weights.c) -------------------------------------------------------------------------------------- */
+/* -- weights (weights.c) -------------------------------------------------------------------------------------- */
 
 /* One weight matrix W [rows][cols] (out, in) in the forward type: forward [rows][ld] is W, backward [cols][ld_t] its
  * transpose (NULL unless training). ld and ld_t are multiples of 8 and what lies beyond is zero. gate: rows
@@ -152,8 +154,8 @@ struct trm__weights {
   int lt;                               /* cuBLASLt may make products */
   int solves;                           /* whole recursion cycles are one kernel */
   int mixes;                            /* mixers are one kernel going forward */
-  trm__cuda_type type;
-  size_t width;     /* bytes of a number of that type */
+  trm_dtype type;
+  size_t width;     /* bytes of an element */
   trm__arena arena; /* of device memory: everything below */
   float *embed;     /* [V][D]; this and the next four are fp32 copies */
   float *embed_pos; /* [L][D] or NULL */
@@ -178,9 +180,10 @@ void trm__gpu_weights_close(trm__backend *be, trm__weights **w);
 size_t trm__gpu_weights_bytes(trm__backend *be, const trm__dims *dims, int training, int max_batch);
 void trm__gpu_weights_prepare(trm__backend *be, trm__weights *w, const trm__weights_view *master);
 
-/* -- scratch: an operation describes its intermediates by a plan function over an arena of device addresses; with base
- *    NULL it measures, over the scratch of the prepared weights it hands out -----------------------------------------
- */
+/* -- scratch (products.c) ------------------------------------------------------------------------------------------ */
+
+/* An operation describes its intermediates by a plan function over an arena of device addresses: with base NULL it
+ * measures, over the scratch of the prepared weights it hands out. */
 
 static inline trm__arena trm__gpu_scratch(const trm__weights *w) {
   return (trm__arena){.base = w->scratch, .size = w->scratch_bytes};
@@ -214,7 +217,8 @@ void trm__gpu_ends_needs(const trm__weights *w, trm__gpu_needs *needs); /* embed
 int trm__gpu_most(int b, size_t example_bytes, size_t limit);
 int trm__gpu_chunk(int b, size_t example_bytes, size_t limit);
 
-/* -- products ------------------------------------------------------------------------------------------------------ */
+/* -- products (products.c)
+ * ------------------------------------------------------------------------------------------------------ */
 
 static inline trm__cuda_operand trm__gpu_inner(const void *x, ptrdiff_t ld, ptrdiff_t batch) {
   return (trm__cuda_operand){x, ld, batch, TRM__CUDA_INNER};
@@ -239,7 +243,7 @@ void trm__gpu_need_gradient(const trm__weights *w, trm__gpu_needs *needs, int m,
 void trm__gpu_gradient(trm__gpu *gpu, const trm__weights *w, int m, int n, int k, int batches, trm__cuda_operand a,
                        trm__cuda_operand b, trm__real *to, int interleaved);
 
-/* -- gated rows: the middle of channel MLP and mixer (cuda_gated.c) ------------------------------------------------ */
+/* -- gated rows: the middle of channel MLP and mixer (gated.c) ------------------------------------------------ */
 
 /* `each` rows an example (L of the MLP, D of the mixer), `inner` numbers a row. */
 typedef struct trm__gpu_gated {
@@ -296,7 +300,7 @@ void trm__gpu_embed_backward(trm__backend *be, trm__weights *w, int b, const int
                              const trm__weights_view *grads, trm__real *drows);
 void trm__gpu_heads(trm__backend *be, trm__weights *w, int b, const trm__heads *h);
 
-/* Whole recursion cycles in one kernel (cuda_solve.c), for networks that are opened for so few examples: each of these
+/* Whole recursion cycles in one kernel (solve.c), for networks that are opened for so few examples: each of these
  * steps has the same bits, whoever shares it. */
 #define TRM__GPU_SOLVE_MOST 2
 int trm__gpu_solves(const trm__gpu *gpu, const trm__weights *w);

@@ -6,13 +6,13 @@ void trm__gpu_ends_needs(const trm__weights *w, trm__gpu_needs *needs) {
   for (int b = 1; b <= w->max_batch; b++) {
     trm__gpu_grow(&needs->work, trm__cuda_heads_scratch(b, s->S, s->D, s->V));
     if (w->training)
-      trm__gpu_grow(&needs->work, trm__cuda_embed_scratch(b, s->S, s->P, s->D, s->V, s->positions == TRM__POS_LEARNED));
+      trm__gpu_grow(&needs->work, trm__cuda_embed_scratch(b, s->S, s->P, s->D, s->V, s->positions == TRM_POS_LEARNED));
   }
 }
 
 /* -- embedding ----------------------------------------------------------------------------------------------------- */
 
-static trm__cuda_embed embed_of(const trm__weights *w, int b, const int32_t *tokens) {
+static trm__cuda_embed gpu_embed_of(const trm__weights *w, int b, const int32_t *tokens) {
   const trm__dims *s = &w->dims;
   return (trm__cuda_embed){.type = w->type,
                            .b = b,
@@ -29,7 +29,7 @@ static trm__cuda_embed embed_of(const trm__weights *w, int b, const int32_t *tok
 
 void trm__gpu_embed_forward(trm__backend *be, trm__weights *w, int b, const int32_t *tokens, const trm__real *rows,
                             trm__act *e) {
-  trm__cuda_embed embed = embed_of(w, b, tokens);
+  trm__cuda_embed embed = gpu_embed_of(w, b, tokens);
   embed.rows = rows;
   embed.e = e;
   trm__cuda_embed_forward(&trm__gpu_of(be)->queue, &embed);
@@ -37,7 +37,7 @@ void trm__gpu_embed_forward(trm__backend *be, trm__weights *w, int b, const int3
 
 void trm__gpu_embed_backward(trm__backend *be, trm__weights *w, int b, const int32_t *tokens, const trm__act *de,
                              const trm__weights_view *grads, trm__real *drows) {
-  trm__cuda_embed embed = embed_of(w, b, tokens);
+  trm__cuda_embed embed = gpu_embed_of(w, b, tokens);
   embed.de = de;
   embed.dtable = grads->embed;
   embed.dpositions = w->embed_pos ? grads->embed_pos : NULL;
@@ -47,9 +47,9 @@ void trm__gpu_embed_backward(trm__backend *be, trm__weights *w, int b, const int
 
 /* -- heads --------------------------------------------------------------------------------------------------------- */
 
-static void add_loss(trm__cuda_heads *to, const trm__heads *h) {
+static void gpu_heads_add_loss(trm__cuda_heads *to, const trm__heads *h) {
   to->labels = h->labels;
-  to->softmax = h->loss.kind == TRM__LOSS_SOFTMAX;
+  to->softmax = h->loss.kind == TRM_LOSS_SOFTMAX;
   to->label_smoothing = h->loss.label_smoothing;
   to->halt_weight = h->loss.halt_weight;
   to->grad_scale = h->loss.grad_scale;
@@ -58,7 +58,7 @@ static void add_loss(trm__cuda_heads *to, const trm__heads *h) {
   to->stats = h->stats;
 }
 
-static void add_gradients(trm__cuda_heads *to, const trm__heads *h) {
+static void gpu_heads_add_gradients(trm__cuda_heads *to, const trm__heads *h) {
   to->d = h->d;
   to->dlogits = h->dlogits;
   to->dq = h->dq;
@@ -82,7 +82,7 @@ void trm__gpu_heads(trm__backend *be, trm__weights *w, int b, const trm__heads *
                            .logits = h->logits,
                            .q = h->q,
                            .partial = w->work};
-  if (h->labels) add_loss(&heads, h);
-  if (h->labels && h->d) add_gradients(&heads, h);
+  if (h->labels) gpu_heads_add_loss(&heads, h);
+  if (h->labels && h->d) gpu_heads_add_gradients(&heads, h);
   trm__cuda_heads_run(&trm__gpu_of(be)->queue, &heads);
 }

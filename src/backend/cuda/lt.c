@@ -22,63 +22,63 @@
 
 #define WORKSPACE ((size_t)32 << 20)
 #define ALIGNMENT 16
-#define HEADS 256
+#define LISTS 256
 
 /* What a plan is for; numbers of one kind, so that all bytes count. [3]: left, right, result. */
-typedef struct shape {
+typedef struct lt_shape {
   int64_t rows, cols, k, batches; /* of the result as the library sees it */
   int64_t transposed[2];
   int64_t ld[3], step[3];
   int64_t f32, accumulate; /* the result's type; it is added to another */
-} shape;
+} lt_shape;
 
-typedef struct plan {
-  struct plan *next;
-  shape shape;
+typedef struct lt_plan {
+  struct lt_plan *next;
+  lt_shape shape;
   void *desc, *layout[3];
   trm__lt_algorithm algorithm;
   int usable; /* the library has an algorithm */
-} plan;
+} lt_plan;
 
 struct trm__gpu_lt {
   trm__cuda_provider provider; /* first: one is a trm__gpu_lt */
   trm__lt_api api;
   void *handle, *preference, *workspace;
   int products; /* bits 1 << trm__cuda_epilogue */
-  plan *heads[HEADS];
+  lt_plan *lists[LISTS];
   long taken;
 };
 
 /* -- the library --------------------------------------------------------------------------------------------------- */
 
-static const char *const usual[] = {"libcublasLt.so.13", "libcublasLt.so.12", NULL};
-static const char *const *libraries = usual;
-static const trm__lt_api *stand_in;
+static const char *const lt_usual_libraries[] = {"libcublasLt.so.13", "libcublasLt.so.12", NULL};
+static const char *const *lt_libraries = lt_usual_libraries;
+static const trm__lt_api *lt_stand_in;
 
 void trm__gpu_lt_stand_in(const trm__lt_api *api) {
-  stand_in = api;
+  lt_stand_in = api;
 }
 
 void trm__gpu_lt_libraries(const char *const *names) {
-  libraries = names ? names : usual;
+  lt_libraries = names ? names : lt_usual_libraries;
 }
 
 static const struct {
   const char *name;
   size_t offset;
-} functions[] = {{"cublasLtCreate", offsetof(trm__lt_api, create)},
-                 {"cublasLtDestroy", offsetof(trm__lt_api, destroy)},
-                 {"cublasLtMatmulDescCreate", offsetof(trm__lt_api, desc_create)},
-                 {"cublasLtMatmulDescDestroy", offsetof(trm__lt_api, desc_destroy)},
-                 {"cublasLtMatmulDescSetAttribute", offsetof(trm__lt_api, desc_set)},
-                 {"cublasLtMatrixLayoutCreate", offsetof(trm__lt_api, layout_create)},
-                 {"cublasLtMatrixLayoutDestroy", offsetof(trm__lt_api, layout_destroy)},
-                 {"cublasLtMatrixLayoutSetAttribute", offsetof(trm__lt_api, layout_set)},
-                 {"cublasLtMatmulPreferenceCreate", offsetof(trm__lt_api, preference_create)},
-                 {"cublasLtMatmulPreferenceDestroy", offsetof(trm__lt_api, preference_destroy)},
-                 {"cublasLtMatmulPreferenceSetAttribute", offsetof(trm__lt_api, preference_set)},
-                 {"cublasLtMatmulAlgoGetHeuristic", offsetof(trm__lt_api, heuristic)},
-                 {"cublasLtMatmul", offsetof(trm__lt_api, matmul)}};
+} lt_functions[] = {{"cublasLtCreate", offsetof(trm__lt_api, create)},
+                    {"cublasLtDestroy", offsetof(trm__lt_api, destroy)},
+                    {"cublasLtMatmulDescCreate", offsetof(trm__lt_api, desc_create)},
+                    {"cublasLtMatmulDescDestroy", offsetof(trm__lt_api, desc_destroy)},
+                    {"cublasLtMatmulDescSetAttribute", offsetof(trm__lt_api, desc_set)},
+                    {"cublasLtMatrixLayoutCreate", offsetof(trm__lt_api, layout_create)},
+                    {"cublasLtMatrixLayoutDestroy", offsetof(trm__lt_api, layout_destroy)},
+                    {"cublasLtMatrixLayoutSetAttribute", offsetof(trm__lt_api, layout_set)},
+                    {"cublasLtMatmulPreferenceCreate", offsetof(trm__lt_api, preference_create)},
+                    {"cublasLtMatmulPreferenceDestroy", offsetof(trm__lt_api, preference_destroy)},
+                    {"cublasLtMatmulPreferenceSetAttribute", offsetof(trm__lt_api, preference_set)},
+                    {"cublasLtMatmulAlgoGetHeuristic", offsetof(trm__lt_api, heuristic)},
+                    {"cublasLtMatmul", offsetof(trm__lt_api, matmul)}};
 
 int trm__gpu_lt_load(trm__lt_api *api, const char *const *names, char why[256]) {
   void *library = NULL;
@@ -86,11 +86,11 @@ int trm__gpu_lt_load(trm__lt_api *api, const char *const *names, char why[256]) 
     library = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
     if (!library) (void)snprintf(why, 256, "%.255s", dlerror());
   }
-  for (size_t i = 0; library && i < sizeof functions / sizeof *functions; i++) {
-    void *function = dlsym(library, functions[i].name);
-    memcpy((char *)api + functions[i].offset, &function, sizeof function);
+  for (size_t i = 0; library && i < sizeof lt_functions / sizeof *lt_functions; i++) {
+    void *function = dlsym(library, lt_functions[i].name);
+    memcpy((char *)api + lt_functions[i].offset, &function, sizeof function);
     if (function) continue;
-    (void)snprintf(why, 256, "%s is not in it", functions[i].name);
+    (void)snprintf(why, 256, "%s is not in it", lt_functions[i].name);
     (void)dlclose(library);
     library = NULL;
   }
@@ -99,7 +99,7 @@ int trm__gpu_lt_load(trm__lt_api *api, const char *const *names, char why[256]) 
 
 /* -- plans --------------------------------------------------------------------------------------------------------- */
 
-static int set_batches(trm__gpu_lt *lt, void *layout, int64_t batches, int64_t step) {
+static int lt_set_batches(trm__gpu_lt *lt, void *layout, int64_t batches, int64_t step) {
   int32_t count = (int32_t)batches;
   if (batches == 1) return TRM__LT_SUCCESS;
   int status = lt->api.layout_set(layout, TRM__LT_LAYOUT_BATCHES, &count, sizeof count);
@@ -107,17 +107,17 @@ static int set_batches(trm__gpu_lt *lt, void *layout, int64_t batches, int64_t s
 }
 
 /* How layout i is stored: an operand, so many of whose numbers belong to each p of the sum, or the result. */
-static int make_layout(trm__gpu_lt *lt, plan *p, int i) {
-  const shape *s = &p->shape;
+static int lt_make_layout(trm__gpu_lt *lt, lt_plan *p, int i) {
+  const lt_shape *s = &p->shape;
   int64_t of = i == 0 ? s->rows : s->cols, rows = s->rows, cols = s->cols;
   int along = i == 0 ? s->transposed[0] == 1 : s->transposed[1] == 0; /* the sum's index runs down the columns */
   if (i < 2) rows = along ? s->k : of, cols = along ? of : s->k;
   int status = lt->api.layout_create(&p->layout[i], i == 2 && s->f32 ? TRM__LT_F32 : TRM__LT_BF16, (uint64_t)rows,
                                      (uint64_t)cols, s->ld[i]);
-  return status ? status : set_batches(lt, p->layout[i], s->batches, s->step[i]);
+  return status ? status : lt_set_batches(lt, p->layout[i], s->batches, s->step[i]);
 }
 
-static int make_desc(trm__gpu_lt *lt, plan *p) {
+static int lt_make_desc(trm__gpu_lt *lt, lt_plan *p) {
   int status = lt->api.desc_create(&p->desc, TRM__LT_COMPUTE_F32, TRM__LT_F32);
   for (int i = 0; i < 2 && !status; i++) {
     int32_t transposed = (int32_t)p->shape.transposed[i];
@@ -126,10 +126,10 @@ static int make_desc(trm__gpu_lt *lt, plan *p) {
   return status;
 }
 
-static void fill_plan(trm__gpu_lt *lt, plan *p) {
+static void lt_fill_plan(trm__gpu_lt *lt, lt_plan *p) {
   trm__lt_found found = {0};
-  int count = 0, status = make_desc(lt, p);
-  for (int i = 0; i < 3 && !status; i++) status = make_layout(lt, p, i);
+  int count = 0, status = lt_make_desc(lt, p);
+  for (int i = 0; i < 3 && !status; i++) status = lt_make_layout(lt, p, i);
   if (!status)
     status = lt->api.heuristic(lt->handle, p->desc, p->layout[0], p->layout[1], p->layout[2], p->layout[2],
                                lt->preference, 1, &found, &count);
@@ -138,26 +138,26 @@ static void fill_plan(trm__gpu_lt *lt, plan *p) {
 }
 
 /* FNV-1a */
-static unsigned head_of(const shape *s) {
+static unsigned lt_list_of(const lt_shape *s) {
   uint64_t hash = 14695981039346656037U;
   for (size_t i = 0; i < sizeof *s; i++) hash = (hash ^ ((const unsigned char *)s)[i]) * 1099511628211U;
-  return (unsigned)(hash >> 32) % HEADS;
+  return (unsigned)(hash >> 32) % LISTS;
 }
 
 /* NULL: the host has no memory. */
-static const plan *plan_for(trm__gpu_lt *lt, const shape *s) {
-  plan **at = &lt->heads[head_of(s)];
+static const lt_plan *lt_plan_for(trm__gpu_lt *lt, const lt_shape *s) {
+  lt_plan **at = &lt->lists[lt_list_of(s)];
   while (*at && memcmp(&(*at)->shape, s, sizeof *s) != 0) at = &(*at)->next;
   if (*at) return *at;
-  plan *made = trm__calloc(1, sizeof *made);
+  lt_plan *made = trm__calloc(1, sizeof *made);
   if (!made) return NULL;
   made->shape = *s;
-  fill_plan(lt, made);
+  lt_fill_plan(lt, made);
   *at = made;
   return made;
 }
 
-static void free_plan(trm__gpu_lt *lt, plan *p) {
+static void lt_free_plan(trm__gpu_lt *lt, lt_plan *p) {
   for (int i = 0; i < 3; i++)
     if (p->layout[i]) (void)lt->api.layout_destroy(p->layout[i]);
   if (p->desc) (void)lt->api.desc_destroy(p->desc);
@@ -167,35 +167,35 @@ static void free_plan(trm__gpu_lt *lt, plan *p) {
 /* -- one product --------------------------------------------------------------------------------------------------- */
 
 /* Where the sums go: to = sums, or addend + sums where there is one (which may be `to`). */
-typedef struct target {
+typedef struct lt_target {
   void *to;
   const void *addend;
   ptrdiff_t ld, batch;
   int f32, transposed; /* stored [n][m] */
-} target;
+} lt_target;
 
-static int aligned(const void *p, ptrdiff_t step, int bytes) {
+static int lt_aligned(const void *p, ptrdiff_t step, int bytes) {
   return ((uintptr_t)p | (size_t)step * (size_t)bytes) % ALIGNMENT == 0;
 }
 
-static int fits(const trm__cuda_product *p, const target *t) {
+static int lt_fits(const trm__cuda_product *p, const lt_target *t) {
   ptrdiff_t a_step = p->batches > 1 ? p->a.batch : 0, b_step = p->batches > 1 ? p->b.batch : 0;
   ptrdiff_t step = p->batches > 1 ? t->batch : 0;
   int bytes = t->f32 ? 4 : 2;
-  return aligned(p->a.x, a_step, 2) && aligned(p->b.x, b_step, 2) && p->a.ld % 8 == 0 && p->b.ld % 8 == 0 &&
-         aligned(t->to, step, bytes) && aligned(t->addend, 0, bytes);
+  return lt_aligned(p->a.x, a_step, 2) && lt_aligned(p->b.x, b_step, 2) && p->a.ld % 8 == 0 && p->b.ld % 8 == 0 &&
+         lt_aligned(t->to, step, bytes) && lt_aligned(t->addend, 0, bytes);
 }
 
-static shape shape_of(const trm__cuda_product *p, const target *t) {
+static lt_shape lt_shape_of(const trm__cuda_product *p, const lt_target *t) {
   const trm__cuda_operand *left = t->transposed ? &p->a : &p->b, *right = t->transposed ? &p->b : &p->a;
-  shape s = {.rows = t->transposed ? p->m : p->n,
-             .cols = t->transposed ? p->n : p->m,
-             .k = p->k,
-             .batches = p->batches,
-             .transposed = {left->layout == TRM__CUDA_INNER, right->layout == TRM__CUDA_OUTER},
-             .ld = {left->ld, right->ld, t->ld},
-             .f32 = t->f32,
-             .accumulate = t->addend != NULL};
+  lt_shape s = {.rows = t->transposed ? p->m : p->n,
+                .cols = t->transposed ? p->n : p->m,
+                .k = p->k,
+                .batches = p->batches,
+                .transposed = {left->layout == TRM__CUDA_INNER, right->layout == TRM__CUDA_OUTER},
+                .ld = {left->ld, right->ld, t->ld},
+                .f32 = t->f32,
+                .accumulate = t->addend != NULL};
   if (p->batches == 1) return s;
   s.step[0] = left->batch;
   s.step[1] = right->batch;
@@ -203,7 +203,7 @@ static shape shape_of(const trm__cuda_product *p, const target *t) {
   return s;
 }
 
-static void note(trm__cuda_queue *q, int status) {
+static void lt_note_fault(trm__cuda_queue *q, int status) {
   cudaError_t error = status ? cudaErrorLaunchFailure : cudaSuccess;
   if (!error && q->check) error = cudaStreamSynchronize(q->stream);
   if (!error || q->fault) return;
@@ -213,59 +213,59 @@ static void note(trm__cuda_queue *q, int status) {
 }
 
 /* 0: not one that the library makes; nothing was launched. */
-static int product(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product *p, const target *t) {
+static int lt_product(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product *p, const lt_target *t) {
   const float alpha = 1, beta = t->addend ? 1 : 0;
-  if (!fits(p, t)) return 0;
-  shape s = shape_of(p, t);
-  const plan *made = plan_for(lt, &s);
+  if (!lt_fits(p, t)) return 0;
+  lt_shape s = lt_shape_of(p, t);
+  const lt_plan *made = lt_plan_for(lt, &s);
   if (!made || !made->usable) return 0;
   const void *left = t->transposed ? p->a.x : p->b.x, *right = t->transposed ? p->b.x : p->a.x;
-  note(q, lt->api.matmul(lt->handle, made->desc, &alpha, left, made->layout[0], right, made->layout[1], &beta,
-                         t->addend ? t->addend : t->to, made->layout[2], t->to, made->layout[2], &made->algorithm,
-                         lt->workspace, WORKSPACE, q->stream));
+  lt_note_fault(q, lt->api.matmul(lt->handle, made->desc, &alpha, left, made->layout[0], right, made->layout[1], &beta,
+                                  t->addend ? t->addend : t->to, made->layout[2], t->to, made->layout[2],
+                                  &made->algorithm, lt->workspace, WORKSPACE, q->stream));
   lt->taken++;
   return 1;
 }
 
 /* -- epilogues ----------------------------------------------------------------------------------------------------- */
 
-static size_t rows_of(const trm__cuda_product *p) {
+static size_t lt_rows(const trm__cuda_product *p) {
   return (size_t)p->batches * (size_t)p->m;
 }
 
-/* The product alone, rows of n numbers after each other. NULL: no room for it. */
-static target dense(const trm__cuda_product *p, void *to, int f32, int transposed) {
-  int fits_room = rows_of(p) * (size_t)p->n * (f32 ? 4 : 2) <= p->room_bytes;
-  return (target){.to = to          ? to
-                        : fits_room ? p->room
-                                    : NULL,
-                  .ld = transposed ? p->m : p->n,
-                  .batch = (ptrdiff_t)p->m * p->n,
-                  .f32 = f32,
-                  .transposed = transposed};
+/* The product alone, rows of n elements after each other. NULL: no room for it. */
+static lt_target lt_dense_target(const trm__cuda_product *p, void *to, int f32, int transposed) {
+  int fits_room = lt_rows(p) * (size_t)p->n * (f32 ? 4 : 2) <= p->room_bytes;
+  return (lt_target){.to = to          ? to
+                           : fits_room ? p->room
+                                       : NULL,
+                     .ld = transposed ? p->m : p->n,
+                     .batch = (ptrdiff_t)p->m * p->n,
+                     .f32 = f32,
+                     .transposed = transposed};
 }
 
-static int gate(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product *p) {
-  target t = dense(p, p->gu, 0, 0);
-  if (!t.to || !product(lt, q, p, &t)) return 0;
-  trm__cuda_gate(q, p->act, p->squares, t.to, rows_of(p), p->n / 2);
+static int lt_gate(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product *p) {
+  lt_target t = lt_dense_target(p, p->gu, 0, 0);
+  if (!t.to || !lt_product(lt, q, p, &t)) return 0;
+  trm__cuda_gate(q, p->act, p->squares, t.to, lt_rows(p), p->n / 2);
   return 1;
 }
 
-static int gate_backward(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product *p) {
-  target t = dense(p, p->act, 0, 0);
-  if (!t.to || !product(lt, q, p, &t)) return 0;
-  trm__cuda_gate_backward(q, p->gu, p->act, p->gu_in, t.to, rows_of(p), p->n);
+static int lt_gate_backward(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product *p) {
+  lt_target t = lt_dense_target(p, p->act, 0, 0);
+  if (!t.to || !lt_product(lt, q, p, &t)) return 0;
+  trm__cuda_gate_backward(q, p->gu, p->act, p->gu_in, t.to, lt_rows(p), p->n);
   return 1;
 }
 
-static int residual(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product *p, int transposed) {
+static int lt_residual(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product *p, int transposed) {
   if (!p->scale) {
-    target t = {p->c, p->residual, p->c_ld, p->c_batch, 0, transposed};
-    return product(lt, q, p, &t);
+    lt_target t = {p->c, p->residual, p->c_ld, p->c_batch, 0, transposed};
+    return lt_product(lt, q, p, &t);
   }
-  target t = dense(p, NULL, 1, transposed);
-  if (!t.to || !product(lt, q, p, &t)) return 0;
+  lt_target t = lt_dense_target(p, NULL, 1, transposed);
+  if (!t.to || !lt_product(lt, q, p, &t)) return 0;
   trm__cuda_scaled scaled = {.batches = p->batches,
                              .rows = transposed ? p->n : p->m,
                              .cols = transposed ? p->m : p->n,
@@ -280,51 +280,51 @@ static int residual(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product
   return 1;
 }
 
-static int residual_norm(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product *p) {
+static int lt_residual_norm(trm__gpu_lt *lt, trm__cuda_queue *q, const trm__cuda_product *p) {
   int together = p->c_ld == p->m && (p->batches == 1 || p->c_batch == (ptrdiff_t)p->m * p->n);
-  if (!together || !residual(lt, q, p, 1)) return 0;
+  if (!together || !lt_residual(lt, q, p, 1)) return 0;
   trm__cuda_rms_cols(q, p->type, p->c, p->inv, p->c, p->batches, p->n, p->m, p->eps);
   return 1;
 }
 
-static int multiply(trm__cuda_provider *provider, trm__cuda_queue *q, const trm__cuda_product *p) {
+static int lt_multiply(trm__cuda_provider *provider, trm__cuda_queue *q, const trm__cuda_product *p) {
   trm__gpu_lt *lt = (trm__gpu_lt *)provider;
   if (q->fault) return 1;
-  if (p->type != TRM__CUDA_BF16 || !(lt->products & 1 << p->epilogue)) return 0;
-  target stored = {p->c, NULL, p->c_ld, p->c_batch, 0, 0};
+  if (p->type != TRM_BFLOAT16 || !(lt->products & 1 << p->epilogue)) return 0;
+  lt_target stored = {p->c, NULL, p->c_ld, p->c_batch, 0, 0};
   switch (p->epilogue) {
   case TRM__CUDA_STORE:
-    return product(lt, q, p, &stored);
+    return lt_product(lt, q, p, &stored);
   case TRM__CUDA_GATE:
-    return gate(lt, q, p);
+    return lt_gate(lt, q, p);
   case TRM__CUDA_GATE_BACKWARD:
-    return gate_backward(lt, q, p);
+    return lt_gate_backward(lt, q, p);
   case TRM__CUDA_RESIDUAL:
   case TRM__CUDA_RESIDUAL_T:
-    return residual(lt, q, p, p->epilogue == TRM__CUDA_RESIDUAL_T);
+    return lt_residual(lt, q, p, p->epilogue == TRM__CUDA_RESIDUAL_T);
   case TRM__CUDA_RESIDUAL_NORM_T:
-    return residual_norm(lt, q, p);
+    return lt_residual_norm(lt, q, p);
   default:
     return 0;
   }
 }
 
 /* Sums over batches are nothing that the library has. */
-static int weight_gradient(trm__cuda_provider *provider, trm__cuda_queue *q, const trm__cuda_product *p, float *partial,
-                           float *to, int interleaved) {
+static int lt_weight_gradient(trm__cuda_provider *provider, trm__cuda_queue *q, const trm__cuda_product *p,
+                              float *partial, float *to, int interleaved) {
   trm__gpu_lt *lt = (trm__gpu_lt *)provider;
   if (q->fault) return 1;
-  if (p->type != TRM__CUDA_BF16 || p->batches > 1 || !(lt->products & 1 << TRM__CUDA_PARTIAL)) return 0;
-  int direct = !interleaved && aligned(to, 0, 4);
-  target t = {.to = direct ? to : partial, .addend = direct ? to : NULL, .ld = p->n, .f32 = 1};
-  if (!product(lt, q, p, &t)) return 0;
+  if (p->type != TRM_BFLOAT16 || p->batches > 1 || !(lt->products & 1 << TRM__CUDA_PARTIAL)) return 0;
+  int direct = !interleaved && lt_aligned(to, 0, 4);
+  lt_target t = {.to = direct ? to : partial, .addend = direct ? to : NULL, .ld = p->n, .f32 = 1};
+  if (!lt_product(lt, q, p, &t)) return 0;
   if (!direct) trm__cuda_add_partials(q, partial, to, p->m, p->n, 1, interleaved);
   return 1;
 }
 
 /* -- opening and closing ------------------------------------------------------------------------------------------- */
 
-static int set_preference(trm__gpu_lt *lt) {
+static int lt_set_preference(trm__gpu_lt *lt) {
   size_t bytes = WORKSPACE;
   uint32_t reductions = TRM__LT_REDUCTION_COMPUTE_TYPE, alignment = ALIGNMENT;
   int status = lt->api.preference_create(&lt->preference);
@@ -336,17 +336,17 @@ static int set_preference(trm__gpu_lt *lt) {
   return status;
 }
 
-static trm_status open_library(trm__gpu *gpu, trm__gpu_lt *lt, trm_error *err) {
+static trm_status lt_open_library(trm__gpu *gpu, trm__gpu_lt *lt, trm_error *err) {
   char why[256] = "";
-  if (stand_in) lt->api = *stand_in;
-  else if (!trm__gpu_lt_load(&lt->api, libraries, why))
+  if (lt_stand_in) lt->api = *lt_stand_in;
+  else if (!trm__gpu_lt_load(&lt->api, lt_libraries, why))
     return trm__fail(
         err, TRM_E_UNSUPPORTED, gpu->name,
         "the option cublaslt needs NVIDIA's libcublasLt.so.13 or .12 (%s); install cuBLAS of CUDA 13 or 12, "
         "name its folder in LD_LIBRARY_PATH, or leave the option out",
         why);
   int status = lt->api.create(&lt->handle);
-  if (!status) status = set_preference(lt);
+  if (!status) status = lt_set_preference(lt);
   if (status)
     return trm__fail(err, TRM_E_UNSUPPORTED, gpu->name,
                      "cuBLASLt cannot be used on %s (cublasStatus_t %d); leave the option cublaslt out", gpu->model,
@@ -357,9 +357,9 @@ static trm_status open_library(trm__gpu *gpu, trm__gpu_lt *lt, trm_error *err) {
 trm_status trm__gpu_lt_open(trm__gpu *gpu, int products, trm_error *err) {
   trm__gpu_lt *lt = gpu->lt = trm__calloc(1, sizeof *lt);
   if (!lt) return trm__fail_memory(err, "cublaslt", sizeof *lt);
-  lt->provider = (trm__cuda_provider){multiply, weight_gradient};
+  lt->provider = (trm__cuda_provider){lt_multiply, lt_weight_gradient};
   lt->products = products;
-  trm_status status = open_library(gpu, lt, err);
+  trm_status status = lt_open_library(gpu, lt, err);
   if (status) return status;
   lt->workspace = trm__gpu_alloc(&gpu->backend, WORKSPACE);
   if (!lt->workspace) return trm__gpu_no_memory(&gpu->backend, err, "cuBLASLt's workspace", WORKSPACE);
@@ -370,10 +370,10 @@ trm_status trm__gpu_lt_open(trm__gpu *gpu, int products, trm_error *err) {
 void trm__gpu_lt_close(trm__gpu *gpu) {
   trm__gpu_lt *lt = gpu->lt;
   if (!lt) return;
-  for (int i = 0; i < HEADS; i++) {
-    for (plan *p = lt->heads[i], *next; p; p = next) {
+  for (int i = 0; i < LISTS; i++) {
+    for (lt_plan *p = lt->lists[i], *next; p; p = next) {
       next = p->next;
-      free_plan(lt, p);
+      lt_free_plan(lt, p);
     }
   }
   if (lt->preference) (void)lt->api.preference_destroy(lt->preference);
@@ -392,5 +392,5 @@ void trm__gpu_lt_needs(const trm__weights *w, trm__gpu_needs *needs, int each, i
   if (!w->lt) return;
   size_t rows = (size_t)examples * (size_t)each;
   trm__gpu_grow(&needs->room, rows * 2 * (size_t)inner * w->width);
-  if (w->dims.activation == TRM__RMS_GATE) trm__gpu_grow(&needs->room, rows * (size_t)out * sizeof(float));
+  if (w->dims.activation == TRM_ACT_RMS_GATE) trm__gpu_grow(&needs->room, rows * (size_t)out * sizeof(float));
 }

@@ -8,7 +8,7 @@
 /* -- allocation ---------------------------------------------------------------------------------------------------- */
 
 /* Room for one more entry in the list of blocks. */
-static int reserve(trm__gpu *gpu) {
+static int blocks_reserve(trm__gpu *gpu) {
   if (gpu->block_count < gpu->block_room) return 1;
   int room = gpu->block_room ? 2 * gpu->block_room : 32;
   trm__gpu_block *blocks = trm__realloc(gpu->blocks, (size_t)room, sizeof *blocks);
@@ -21,7 +21,7 @@ static int reserve(trm__gpu *gpu) {
 void *trm__gpu_alloc(trm__backend *be, size_t bytes) {
   trm__gpu *gpu = trm__gpu_of(be);
   void *p = NULL;
-  if (gpu->queue.fault || bytes > SIZE_MAX - TRM__GPU_ALIGN || !reserve(gpu)) return NULL;
+  if (gpu->queue.fault || bytes > SIZE_MAX - TRM__GPU_ALIGN || !blocks_reserve(gpu)) return NULL;
   bytes = bytes ? (bytes + TRM__GPU_ALIGN - 1) / TRM__GPU_ALIGN * TRM__GPU_ALIGN : TRM__GPU_ALIGN;
   if (cudaMalloc(&p, bytes) != cudaSuccess) {
     (void)cudaGetLastError();
@@ -89,14 +89,14 @@ void trm__gpu_ring_close(trm__gpu *gpu) {
 }
 
 /* Waits until the device has read the oldest piece, and forgets it. */
-static void drop_oldest(trm__gpu *gpu) {
+static void ring_drop_oldest(trm__gpu *gpu) {
   trm__gpu_ring *ring = &gpu->ring;
   trm__gpu_did(gpu, cudaEventSynchronize(ring->piece[ring->oldest].read), "waiting for a copy to the card");
   ring->oldest = (ring->oldest + 1) % TRM__GPU_RING_PIECES;
   ring->count--;
 }
 
-static int overlaps(const trm__gpu_ring *ring, size_t begin, size_t end) {
+static int ring_overlaps(const trm__gpu_ring *ring, size_t begin, size_t end) {
   for (int i = 0; i < ring->count; i++) {
     int at = (ring->oldest + i) % TRM__GPU_RING_PIECES;
     if (ring->piece[at].begin < end && begin < ring->piece[at].end) return 1;
@@ -108,7 +108,7 @@ static int overlaps(const trm__gpu_ring *ring, size_t begin, size_t end) {
 static unsigned char *ring_take(trm__gpu *gpu, size_t bytes) {
   trm__gpu_ring *ring = &gpu->ring;
   size_t begin = ring->head + bytes > TRM__GPU_RING_BYTES ? 0 : ring->head;
-  while (ring->count == TRM__GPU_RING_PIECES || overlaps(ring, begin, begin + bytes)) drop_oldest(gpu);
+  while (ring->count == TRM__GPU_RING_PIECES || ring_overlaps(ring, begin, begin + bytes)) ring_drop_oldest(gpu);
   int at = (ring->oldest + ring->count) % TRM__GPU_RING_PIECES;
   ring->piece[at].begin = begin;
   ring->piece[at].end = begin + bytes;
@@ -129,7 +129,7 @@ static void ring_send(trm__gpu *gpu, void *to) {
 
 #define PIECE (TRM__GPU_RING_BYTES / 4)
 
-static void to_device(trm__gpu *gpu, unsigned char *to, const unsigned char *from, size_t bytes) {
+static void ring_copy_to_device(trm__gpu *gpu, unsigned char *to, const unsigned char *from, size_t bytes) {
   for (size_t done = 0, count; done < bytes && !gpu->queue.fault; done += count) {
     count = bytes - done < PIECE ? bytes - done : PIECE;
     memcpy(ring_take(gpu, count), from + done, count);
@@ -138,7 +138,7 @@ static void to_device(trm__gpu *gpu, unsigned char *to, const unsigned char *fro
 }
 
 /* After a fault the host reads zeros. */
-static void to_host(trm__gpu *gpu, void *to, const void *from, size_t bytes) {
+static void gpu_copy_to_host(trm__gpu *gpu, void *to, const void *from, size_t bytes) {
   if (!gpu->queue.fault) {
     cudaError_t error = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, gpu->stream);
     if (error == cudaSuccess) error = cudaStreamSynchronize(gpu->stream);
@@ -151,11 +151,11 @@ void trm__gpu_copy(trm__backend *be, void *to, const void *from, size_t bytes, t
   trm__gpu *gpu = trm__gpu_of(be);
   if (!bytes) return;
   if (kind == TRM__COPY_TO_HOST) {
-    to_host(gpu, to, from, bytes);
+    gpu_copy_to_host(gpu, to, from, bytes);
     return;
   }
   if (gpu->queue.fault) return;
-  if (kind == TRM__COPY_TO_DEVICE) to_device(gpu, to, from, bytes);
+  if (kind == TRM__COPY_TO_DEVICE) ring_copy_to_device(gpu, to, from, bytes);
   else trm__gpu_did(gpu, cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, gpu->stream), "a copy on the card");
 }
 
@@ -173,34 +173,34 @@ size_t trm__gpu_act_bytes(const trm__backend *be, const trm__dims *dims) {
 }
 
 /* To the nearest, ties to even; NaN stays NaN. */
-static uint16_t narrow(float x) {
+static uint16_t bf16_of_float(float x) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
   if ((bits & 0x7fffffffU) > 0x7f800000U) return (uint16_t)(bits >> 16 | 0x40);
   return (uint16_t)((bits + 0x7fffU + (bits >> 16 & 1)) >> 16);
 }
 
-static float widen(uint16_t half) {
+static float float_of_bf16(uint16_t half) {
   uint32_t bits = (uint32_t)half << 16;
   float x;
   memcpy(&x, &bits, sizeof x);
   return x;
 }
 
-/* The narrow numbers lie in the second half of `to` until each is widened, first to last. */
+/* The narrow elements lie in the second half of `to` until each is widened, first to last. */
 void trm__gpu_act_read(trm__backend *be, const trm__dims *dims, trm__real *to, const trm__act *from, size_t n) {
   trm__gpu *gpu = trm__gpu_of(be);
   if (!n) return;
   if (!dims->bf16) {
-    to_host(gpu, to, from, n * sizeof *to);
+    gpu_copy_to_host(gpu, to, from, n * sizeof *to);
     return;
   }
   unsigned char *narrowed = (unsigned char *)to + n * sizeof(uint16_t);
-  to_host(gpu, narrowed, from, n * sizeof(uint16_t));
+  gpu_copy_to_host(gpu, narrowed, from, n * sizeof(uint16_t));
   for (size_t i = 0; i < n; i++) {
     uint16_t half;
     memcpy(&half, narrowed + i * sizeof half, sizeof half);
-    to[i] = widen(half);
+    to[i] = float_of_bf16(half);
   }
 }
 
@@ -215,7 +215,7 @@ void trm__gpu_act_write(trm__backend *be, const trm__dims *dims, trm__act *to, c
     count = n - done < most ? n - done : most;
     unsigned char *place = ring_take(gpu, count * sizeof(uint16_t));
     for (size_t i = 0; i < count; i++) {
-      uint16_t half = narrow(from[done + i]);
+      uint16_t half = bf16_of_float(from[done + i]);
       memcpy(place + i * sizeof half, &half, sizeof half);
     }
     ring_send(gpu, to + done * sizeof(uint16_t));

@@ -25,26 +25,26 @@ void trm__gpu_mixer_needs(const trm__weights *w, trm__gpu_needs *needs) {
 }
 
 /* The state, or its gradient, as rows of channels: x(channel, position). */
-static trm__cuda_operand channels(const trm__dims *s, const void *x) {
+static trm__cuda_operand gpu_mixer_channels(const trm__dims *s, const void *x) {
   return trm__gpu_outer(x, s->D, (ptrdiff_t)s->L * s->D);
 }
 /* x(position, channel). */
-static trm__cuda_operand positions(const trm__dims *s, const void *x) {
+static trm__cuda_operand gpu_mixer_positions(const trm__dims *s, const void *x) {
   return trm__gpu_inner(x, s->D, (ptrdiff_t)s->L * s->D);
 }
 
-static void gate_up(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer, const trm__gpu_gated *gated,
-                    int examples, const void *in) {
+static void gpu_mixer_gate_up(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer,
+                              const trm__gpu_gated *gated, int examples, const void *in) {
   const trm__dims *s = &w->dims;
-  trm__cuda_product p =
-      trm__gpu_product(w, s->D, 2 * s->inner_l, s->L, channels(s, in), trm__gpu_forward(&layer->mix_in), NULL, 0);
+  trm__cuda_product p = trm__gpu_product(w, s->D, 2 * s->inner_l, s->L, gpu_mixer_channels(s, in),
+                                         trm__gpu_forward(&layer->mix_in), NULL, 0);
   p.batches = examples;
   trm__gpu_gated_forward(gpu, w, gated, p);
 }
 
 /* c = residual + x W^T for x [b][D][k], c and residual states. */
-static trm__cuda_product to_state(const trm__weights *w, int examples, const void *x, int k, trm__cuda_operand weights,
-                                  const void *residual, void *c) {
+static trm__cuda_product gpu_mixer_to_state(const trm__weights *w, int examples, const void *x, int k,
+                                            trm__cuda_operand weights, const void *residual, void *c) {
   const trm__dims *s = &w->dims;
   trm__cuda_product p = trm__gpu_product(w, s->D, s->L, k, trm__gpu_inner(x, k, (ptrdiff_t)s->D * k), weights, c, s->D);
   p.batches = examples;
@@ -56,13 +56,14 @@ static trm__cuda_product to_state(const trm__weights *w, int examples, const voi
 
 /* -- forward ------------------------------------------------------------------------------------------------------- */
 
-static void forward(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer, trm__gpu_gated *gated,
-                    int examples, const void *in, void *out) {
+static void gpu_mixer_forward(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer, trm__gpu_gated *gated,
+                              int examples, const void *in, void *out) {
   const trm__dims *s = &w->dims;
   trm__arena scratch = trm__gpu_scratch(w);
   trm__gpu_gated_plan_forward(gated, w, &scratch, examples);
-  gate_up(gpu, w, layer, gated, examples, in);
-  trm__cuda_product p = to_state(w, examples, gated->act, s->inner_l, trm__gpu_forward(&layer->mix_out), in, out);
+  gpu_mixer_gate_up(gpu, w, layer, gated, examples, in);
+  trm__cuda_product p =
+      gpu_mixer_to_state(w, examples, gated->act, s->inner_l, trm__gpu_forward(&layer->mix_out), in, out);
   p.scale = gated->scale;
   if (s->L <= FUSED_NORM) {
     p.epilogue = TRM__CUDA_RESIDUAL_NORM_T;
@@ -74,8 +75,8 @@ static void forward(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *
 }
 
 /* The whole batch in one launch, which needs no scratch. */
-static void forward_fused(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer, trm__gpu_gated *gated,
-                          int b, const void *in, void *out) {
+static void gpu_mixer_forward_fused(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer,
+                                    trm__gpu_gated *gated, int b, const void *in, void *out) {
   const trm__dims *s = &w->dims;
   trm__cuda_mixer m = {.b = b,
                        .L = s->L,
@@ -88,7 +89,7 @@ static void forward_fused(trm__gpu *gpu, const trm__weights *w, const trm__gpu_l
                        .gate_up_ld = layer->mix_in.ld,
                        .down_ld = layer->mix_out.ld,
                        .eps = s->eps,
-                       .rms_gate = s->activation == TRM__RMS_GATE,
+                       .rms_gate = s->activation == TRM_ACT_RMS_GATE,
                        .gu = gated->gu,
                        .inv = gated->inv,
                        .scale = gated->scale};
@@ -103,30 +104,30 @@ void trm__gpu_mixer_forward(trm__gpu *gpu, trm__weights *w, int layer, int b, co
     trm__gpu_gated gated = {.each = w->dims.D, .inner = w->dims.inner_l};
     trm__gpu_gated_split(&gated, w, saved, recompute, b, i);
     int examples = chunk < b - i ? chunk : b - i;
-    (w->mixes ? forward_fused : forward)(gpu, w, &w->layer[layer], &gated, examples, in + (size_t)i * state,
-                                         out + (size_t)i * state);
+    (w->mixes ? gpu_mixer_forward_fused : gpu_mixer_forward)(gpu, w, &w->layer[layer], &gated, examples,
+                                                             in + (size_t)i * state, out + (size_t)i * state);
   }
 }
 
 /* -- backward ------------------------------------------------------------------------------------------------------ */
 
-static void backward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer, const trm__layer_view *dw,
-                     trm__gpu_gated *gated, int examples, const void *in, const void *y, void *d) {
+static void gpu_mixer_backward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer, const trm__layer_view *dw,
+                               trm__gpu_gated *gated, int examples, const void *in, const void *y, void *d) {
   const trm__dims *s = &w->dims;
   int inner = s->inner_l, kept = gated->gu != NULL;
   trm__arena scratch = trm__gpu_scratch(w);
   trm__gpu_gated_plan_backward(gated, w, &scratch, examples);
-  if (!kept) gate_up(gpu, w, layer, gated, examples, in);
+  if (!kept) gpu_mixer_gate_up(gpu, w, layer, gated, examples, in);
   trm__cuda_rms_cols_backward(&gpu->queue, w->type, d, d, y, gated->inv, examples, s->L, s->D);
   trm__cuda_product p =
-      trm__gpu_product(w, s->D, inner, s->L, channels(s, d), trm__gpu_backward(&layer->mix_out), NULL, 0);
+      trm__gpu_product(w, s->D, inner, s->L, gpu_mixer_channels(s, d), trm__gpu_backward(&layer->mix_out), NULL, 0);
   p.batches = examples;
   trm__gpu_gated_backward(gpu, w, gated, p);
   trm__cuda_operand act = trm__gpu_outer(gated->act, inner, (ptrdiff_t)s->D * inner);
   trm__cuda_operand dgu = trm__gpu_outer(gated->gu, 2 * inner, (ptrdiff_t)s->D * 2 * inner);
-  trm__gpu_gradient(gpu, w, s->L, inner, s->D, examples, positions(s, d), act, dw->mix_out, 0);
-  trm__gpu_gradient(gpu, w, 2 * inner, s->L, s->D, examples, dgu, positions(s, in), dw->mix_in, 1);
-  p = to_state(w, examples, gated->gu, 2 * inner, trm__gpu_backward(&layer->mix_in), d, d);
+  trm__gpu_gradient(gpu, w, s->L, inner, s->D, examples, gpu_mixer_positions(s, d), act, dw->mix_out, 0);
+  trm__gpu_gradient(gpu, w, 2 * inner, s->L, s->D, examples, dgu, gpu_mixer_positions(s, in), dw->mix_in, 1);
+  p = gpu_mixer_to_state(w, examples, gated->gu, 2 * inner, trm__gpu_backward(&layer->mix_in), d, d);
   trm__cuda_multiply(&gpu->queue, &p);
 }
 
@@ -138,7 +139,7 @@ void trm__gpu_mixer_backward(trm__gpu *gpu, trm__weights *w, int layer, int b, c
     size_t at = (size_t)i * state;
     trm__gpu_gated gated = {.each = w->dims.D, .inner = w->dims.inner_l};
     trm__gpu_gated_split(&gated, w, saved, recompute, b, i);
-    backward(gpu, w, &w->layer[layer], &grads->layer[layer], &gated, chunk < b - i ? chunk : b - i, in + at, out + at,
-             d + at);
+    gpu_mixer_backward(gpu, w, &w->layer[layer], &grads->layer[layer], &gated, chunk < b - i ? chunk : b - i, in + at,
+                       out + at, d + at);
   }
 }

@@ -11,8 +11,8 @@ void trm__gpu_mlp_needs(const trm__weights *w, trm__gpu_needs *needs) {
   trm__gpu_gated_needs(w, needs, w->dims.L, w->dims.inner_d, w->dims.D, 1, 0);
 }
 
-static void gate_up(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer, const trm__gpu_gated *gated,
-                    int rows, const void *in) {
+static void gpu_mlp_gate_up(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *layer,
+                            const trm__gpu_gated *gated, int rows, const void *in) {
   const trm__dims *s = &w->dims;
   trm__gpu_gated_forward(gpu, w, gated,
                          trm__gpu_product(w, rows, 2 * s->inner_d, s->D, trm__gpu_inner(in, s->D, 0),
@@ -21,13 +21,13 @@ static void gate_up(trm__gpu *gpu, const trm__weights *w, const trm__gpu_layer *
 
 /* -- forward ------------------------------------------------------------------------------------------------------- */
 
-static void forward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer, trm__gpu_gated *gated, int examples,
-                    const void *in, void *out) {
+static void gpu_mlp_forward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer, trm__gpu_gated *gated,
+                            int examples, const void *in, void *out) {
   const trm__dims *s = &w->dims;
   int rows = examples * s->L;
   trm__arena scratch = trm__gpu_scratch(w);
   trm__gpu_gated_plan_forward(gated, w, &scratch, examples);
-  gate_up(gpu, w, layer, gated, rows, in);
+  gpu_mlp_gate_up(gpu, w, layer, gated, rows, in);
   trm__cuda_product p = trm__gpu_product(w, rows, s->D, s->inner_d, trm__gpu_inner(gated->act, s->inner_d, 0),
                                          trm__gpu_forward(&layer->mlp_out), out, s->D);
   p.epilogue = TRM__CUDA_RESIDUAL;
@@ -45,21 +45,21 @@ void trm__gpu_mlp_forward(trm__backend *be, trm__weights *w, int layer, int b, c
   for (int i = 0; i < b; i += chunk) {
     trm__gpu_gated gated = {.each = w->dims.L, .inner = w->dims.inner_d};
     trm__gpu_gated_split(&gated, w, saved, recompute, b, i);
-    forward(gpu, w, &w->layer[layer], &gated, chunk < b - i ? chunk : b - i, in + (size_t)i * state,
-            out + (size_t)i * state);
+    gpu_mlp_forward(gpu, w, &w->layer[layer], &gated, chunk < b - i ? chunk : b - i, in + (size_t)i * state,
+                    out + (size_t)i * state);
   }
 }
 
 /* -- backward ------------------------------------------------------------------------------------------------------ */
 
 /* d: from the gradient of the block's output y to that of its input. */
-static void backward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer, const trm__layer_view *dw,
-                     trm__gpu_gated *gated, int examples, const void *in, const void *y, void *d) {
+static void gpu_mlp_backward(trm__gpu *gpu, trm__weights *w, const trm__gpu_layer *layer, const trm__layer_view *dw,
+                             trm__gpu_gated *gated, int examples, const void *in, const void *y, void *d) {
   const trm__dims *s = &w->dims;
   int rows = examples * s->L, inner = s->inner_d, kept = gated->gu != NULL;
   trm__arena scratch = trm__gpu_scratch(w);
   trm__gpu_gated_plan_backward(gated, w, &scratch, examples);
-  if (!kept) gate_up(gpu, w, layer, gated, rows, in);
+  if (!kept) gpu_mlp_gate_up(gpu, w, layer, gated, rows, in);
   trm__cuda_rms_rows_backward(&gpu->queue, w->type, d, d, y, gated->inv, rows, s->D);
   trm__cuda_operand dpre = trm__gpu_inner(d, s->D, 0);
   trm__gpu_gated_backward(gpu, w, gated,
@@ -84,7 +84,7 @@ void trm__gpu_mlp_backward(trm__backend *be, trm__weights *w, int layer, int b, 
     size_t at = (size_t)i * state;
     trm__gpu_gated gated = {.each = w->dims.L, .inner = w->dims.inner_d};
     trm__gpu_gated_split(&gated, w, saved, recompute, b, i);
-    backward(gpu, w, &w->layer[layer], &grads->layer[layer], &gated, chunk < b - i ? chunk : b - i, in + at, out + at,
-             d + at);
+    gpu_mlp_backward(gpu, w, &w->layer[layer], &grads->layer[layer], &gated, chunk < b - i ? chunk : b - i, in + at,
+                     out + at, d + at);
   }
 }

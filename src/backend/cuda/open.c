@@ -14,7 +14,7 @@
 
 /* -- names --------------------------------------------------------------------------------------------------------- */
 
-static trm_status bad_name(const char *name, trm_error *err) {
+static trm_status device_bad_name(const char *name, trm_error *err) {
   return trm__fail(
       err, TRM_E_USAGE, "device",
       "found '%s', expected cuda or cuda:N (the card's number), with options behind commas: check (wait "
@@ -25,7 +25,7 @@ static trm_status bad_name(const char *name, trm_error *err) {
 }
 
 /* Up to four digits; the rest of the text, NULL without digits. */
-static const char *read_number(const char *text, int *number) {
+static const char *device_read_number(const char *text, int *number) {
   size_t digits = strspn(text, "0123456789");
   if (digits < 1 || digits > 4) return NULL;
   *number = atoi(text);
@@ -33,7 +33,7 @@ static const char *read_number(const char *text, int *number) {
 }
 
 /* One option at the beginning of the text; the rest, NULL for an unknown one. */
-static const char *read_option(trm__gpu_choice *choice, const char *text) {
+static const char *device_read_option(trm__gpu_choice *choice, const char *text) {
   static const struct {
     const char *name;
     size_t offset;
@@ -44,8 +44,8 @@ static const char *read_option(trm__gpu_choice *choice, const char *text) {
                {"unfused", offsetof(trm__gpu_choice, unfused), 1},
                {"cublaslt", offsetof(trm__gpu_choice, lt), ~0}};
   size_t length = strcspn(text, ",");
-  if (strncmp(text, "chunk=", 6) == 0) return read_number(text + 6, &choice->chunk);
-  if (strncmp(text, "cublaslt=", 9) == 0) return read_number(text + 9, &choice->lt);
+  if (strncmp(text, "chunk=", 6) == 0) return device_read_number(text + 6, &choice->chunk);
+  if (strncmp(text, "cublaslt=", 9) == 0) return device_read_number(text + 9, &choice->lt);
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
     if (length != strlen(flags[i].name) || strncmp(text, flags[i].name, length) != 0) continue;
     memcpy((char *)choice + flags[i].offset, &flags[i].value, sizeof(int));
@@ -57,26 +57,26 @@ static const char *read_option(trm__gpu_choice *choice, const char *text) {
 trm_status trm__gpu_parse(trm__gpu_choice *choice, const char *name, trm_error *err) {
   *choice = (trm__gpu_choice){.chunk = -1};
   const char *rest = strncmp(name, "cuda", 4) == 0 ? name + 4 : NULL;
-  if (rest && *rest == ':') rest = read_number(rest + 1, &choice->device);
-  while (rest && *rest == ',') rest = read_option(choice, rest + 1);
-  return rest && !*rest ? TRM_OK : bad_name(name, err);
+  if (rest && *rest == ':') rest = device_read_number(rest + 1, &choice->device);
+  while (rest && *rest == ',') rest = device_read_option(choice, rest + 1);
+  return rest && !*rest ? TRM_OK : device_bad_name(name, err);
 }
 
 /* -- cards --------------------------------------------------------------------------------------------------------- */
 
-static void version_text(int version, char text[16]) {
+static void device_version_text(int version, char text[16]) {
   (void)snprintf(text, 16, "%d.%d", version / 1000, version % 1000 / 10);
 }
 
 /* Why there is no card at all. */
-static trm_status no_cards(cudaError_t error, trm_error *err) {
+static trm_status device_no_cards(cudaError_t error, trm_error *err) {
   int driver = 0, runtime = 0;
   char has[16], wants[16];
   (void)cudaDriverGetVersion(&driver);
   (void)cudaRuntimeGetVersion(&runtime);
   (void)cudaGetLastError();
-  version_text(driver, has);
-  version_text(runtime, wants);
+  device_version_text(driver, has);
+  device_version_text(runtime, wants);
   if (error == cudaErrorNoDevice || error == cudaSuccess)
     return trm__fail(err, TRM_E_UNSUPPORTED, "device",
                      "no NVIDIA card was found; look at it with nvidia-smi, or use --device cpu");
@@ -93,7 +93,7 @@ static trm_status no_cards(cudaError_t error, trm_error *err) {
                    cudaGetErrorString(error), cudaGetErrorName(error));
 }
 
-static trm_status check_number(int device, int cards, trm_error *err) {
+static trm_status device_check_number(int device, int cards, trm_error *err) {
   if (device < cards) return TRM_OK;
   if (cards == 1)
     return trm__fail(err, TRM_E_USAGE, "device", "cuda:%d is not there; this machine has one card, cuda:0", device);
@@ -105,8 +105,8 @@ trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_err
   int cards = 0;
   struct cudaDeviceProp card;
   cudaError_t error = cudaGetDeviceCount(&cards);
-  if (error != cudaSuccess || cards == 0) return no_cards(error, err);
-  trm_status status = check_number(choice->device, cards, err);
+  if (error != cudaSuccess || cards == 0) return device_no_cards(error, err);
+  trm_status status = device_check_number(choice->device, cards, err);
   if (status) return status;
   (void)snprintf(gpu->name, sizeof gpu->name, "cuda:%d", choice->device);
   gpu->device = choice->device;
@@ -137,7 +137,7 @@ trm_status trm__gpu_choose(trm__gpu *gpu, const trm__gpu_choice *choice, trm_err
   return TRM_OK;
 }
 
-static void describe(trm_device_info *to, int device, int driver, int built) {
+static void device_describe(trm_device_info *to, int device, int driver, int built) {
   struct cudaDeviceProp card;
   *to = (trm_device_info){.driver = driver, .built = built};
   (void)snprintf(to->name, sizeof to->name, "cuda:%u", (unsigned)device); /* no sign: it would not fit */
@@ -156,11 +156,11 @@ int trm__cuda_devices(trm_device_info *list, int most, trm_error *why) {
   int cards = 0, driver = 0, built = 0;
   cudaError_t error = cudaGetDeviceCount(&cards);
   if (error != cudaSuccess || cards == 0) {
-    no_cards(error, why);
+    device_no_cards(error, why);
     return 0;
   }
   (void)cudaDriverGetVersion(&driver);
   (void)cudaRuntimeGetVersion(&built);
-  for (int i = 0; i < cards && i < most; i++) describe(&list[i], i, driver, built);
+  for (int i = 0; i < cards && i < most; i++) device_describe(&list[i], i, driver, built);
   return cards;
 }

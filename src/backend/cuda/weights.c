@@ -6,82 +6,33 @@
 #include "backend/cuda/gpu.h"
 #include "base/status.h"
 
-void *trm__gpu_take(trm__arena *arena, size_t count, size_t size) {
-  size_t bytes;
-  if (!trm__mul_size(count, size, &bytes) || bytes > SIZE_MAX - TRM__GPU_ALIGN) bytes = SIZE_MAX;
-  else bytes = (bytes + TRM__GPU_ALIGN - 1) / TRM__GPU_ALIGN * TRM__GPU_ALIGN;
-  return trm__arena_take(arena, bytes, 1);
-}
-
-int trm__gpu_most(int b, size_t example_bytes, size_t limit) {
-  size_t most = example_bytes ? limit / example_bytes : (size_t)b;
-  return most < 1 ? 1 : most < (size_t)b ? (int)most : b;
-}
-
-int trm__gpu_chunk(int b, size_t example_bytes, size_t limit) {
-  int most = trm__gpu_most(b, example_bytes, limit), pieces = (b + most - 1) / most;
-  return (b + pieces - 1) / pieces;
-}
-
-/* -- products ------------------------------------------------------------------------------------------------------ */
-
-trm__cuda_product trm__gpu_product(const trm__weights *w, int m, int n, int k, trm__cuda_operand a, trm__cuda_operand b,
-                                   void *c, ptrdiff_t c_ld) {
-  return (trm__cuda_product){.type = w->type,
-                             .m = m,
-                             .n = n,
-                             .k = k,
-                             .batches = 1,
-                             .a = a,
-                             .b = b,
-                             .epilogue = TRM__CUDA_STORE,
-                             .c = c,
-                             .c_ld = c_ld,
-                             .room = w->room,
-                             .room_bytes = w->room_bytes};
-}
-
-void trm__gpu_need_gradient(const trm__weights *w, trm__gpu_needs *needs, int m, int n, int k, int rows, int most) {
-  for (int b = 1; b <= most; b++) {
-    int splits = trm__cuda_splits(w->type, m, n, rows ? b * k : k, rows ? 1 : b);
-    trm__gpu_grow(&needs->partial, (size_t)splits * (size_t)m * (size_t)n);
-  }
-}
-
-void trm__gpu_gradient(trm__gpu *gpu, const trm__weights *w, int m, int n, int k, int batches, trm__cuda_operand a,
-                       trm__cuda_operand b, trm__real *to, int interleaved) {
-  trm__cuda_product p = trm__gpu_product(w, m, n, k, a, b, NULL, n);
-  p.batches = batches;
-  p.epilogue = TRM__CUDA_PARTIAL;
-  trm__cuda_weight_gradient(&gpu->queue, &p, w->partial, to, interleaved);
-}
-
 /* -- layout -------------------------------------------------------------------------------------------------------- */
 
-static int padded(int n) {
+static int gpu_padded(int n) {
   return (n + 7) / 8 * 8;
 }
 
-static void plan_matrix(trm__weights *w, trm__gpu_matrix *matrix, int rows, int cols, int gate) {
-  *matrix = (trm__gpu_matrix){.rows = rows, .cols = cols, .gate = gate, .ld = padded(cols), .ld_t = padded(rows)};
+static void gpu_plan_matrix(trm__weights *w, trm__gpu_matrix *matrix, int rows, int cols, int gate) {
+  *matrix =
+      (trm__gpu_matrix){.rows = rows, .cols = cols, .gate = gate, .ld = gpu_padded(cols), .ld_t = gpu_padded(rows)};
   matrix->forward = trm__gpu_take_acts(&w->arena, w, (size_t)rows * (size_t)matrix->ld);
   if (w->training) matrix->backward = trm__gpu_take_acts(&w->arena, w, (size_t)cols * (size_t)matrix->ld_t);
 }
 
-static void plan_layer(trm__weights *w, trm__gpu_layer *layer) {
+static void gpu_plan_layer(trm__weights *w, trm__gpu_layer *layer) {
   const trm__dims *s = &w->dims;
   if (s->mixer) {
-    plan_matrix(w, &layer->mix_in, 2 * s->inner_l, s->L, 1);
-    plan_matrix(w, &layer->mix_out, s->L, s->inner_l, 0);
+    gpu_plan_matrix(w, &layer->mix_in, 2 * s->inner_l, s->L, 1);
+    gpu_plan_matrix(w, &layer->mix_out, s->L, s->inner_l, 0);
   } else {
-    plan_matrix(w, &layer->mix_in, 3 * s->D, s->D, 0);
-    plan_matrix(w, &layer->mix_out, s->D, s->D, 0);
+    gpu_plan_matrix(w, &layer->mix_in, 3 * s->D, s->D, 0);
+    gpu_plan_matrix(w, &layer->mix_out, s->D, s->D, 0);
   }
-  plan_matrix(w, &layer->mlp_in, 2 * s->inner_d, s->D, 1);
-  plan_matrix(w, &layer->mlp_out, s->D, s->inner_d, 0);
+  gpu_plan_matrix(w, &layer->mlp_in, 2 * s->inner_d, s->D, 1);
+  gpu_plan_matrix(w, &layer->mlp_out, s->D, s->inner_d, 0);
 }
 
-static void plan_scratch(trm__weights *w) {
+static void gpu_plan_scratch(trm__weights *w) {
   trm__gpu_needs needs = {0};
   trm__gpu_mlp_needs(w, &needs);
   if (w->dims.mixer) trm__gpu_mixer_needs(w, &needs);
@@ -96,34 +47,34 @@ static void plan_scratch(trm__weights *w) {
   if (w->solves) w->solve = trm__gpu_take(&w->arena, trm__gpu_solve_bytes(w), 1);
 }
 
-static size_t angles(const trm__dims *s) {
-  return !s->mixer && s->positions == TRM__POS_ROPE ? (size_t)s->L * (size_t)(s->head_dim / 2) : 0;
+static size_t gpu_angle_count(const trm__dims *s) {
+  return !s->mixer && s->positions == TRM_POS_ROPE ? (size_t)s->L * (size_t)(s->head_dim / 2) : 0;
 }
 
-static void plan(trm__weights *w) {
+static void gpu_plan_weights(trm__weights *w) {
   const trm__dims *s = &w->dims;
   size_t D = (size_t)s->D;
   w->embed = trm__gpu_take_floats(&w->arena, (size_t)s->V * D);
-  if (s->positions == TRM__POS_LEARNED) w->embed_pos = trm__gpu_take_floats(&w->arena, (size_t)s->L * D);
+  if (s->positions == TRM_POS_LEARNED) w->embed_pos = trm__gpu_take_floats(&w->arena, (size_t)s->L * D);
   w->lm_head = trm__gpu_take_floats(&w->arena, (size_t)s->V * D);
   w->q_weight = trm__gpu_take_floats(&w->arena, 2 * D);
   w->q_bias = trm__gpu_take_floats(&w->arena, 2);
-  if (angles(s)) {
-    w->cosines = trm__gpu_take_floats(&w->arena, angles(s));
-    w->sines = trm__gpu_take_floats(&w->arena, angles(s));
+  if (gpu_angle_count(s)) {
+    w->cosines = trm__gpu_take_floats(&w->arena, gpu_angle_count(s));
+    w->sines = trm__gpu_take_floats(&w->arena, gpu_angle_count(s));
   }
-  for (int i = 0; i < s->layers; i++) plan_layer(w, &w->layer[i]);
-  plan_scratch(w);
+  for (int i = 0; i < s->layers; i++) gpu_plan_layer(w, &w->layer[i]);
+  gpu_plan_scratch(w);
 }
 
-static trm__weights described(const trm__gpu *gpu, const trm__dims *dims, int training, int max_batch) {
+static trm__weights gpu_describe_weights(const trm__gpu *gpu, const trm__dims *dims, int training, int max_batch) {
   trm__weights w = {.dims = *dims,
                     .training = training,
                     .max_batch = max_batch,
                     .forward_bytes = gpu->forward_bytes,
                     .backward_bytes = gpu->backward_bytes,
                     .lt = gpu->lt && dims->bf16,
-                    .type = dims->bf16 ? TRM__CUDA_BF16 : TRM__CUDA_F32,
+                    .type = dims->bf16 ? TRM_BFLOAT16 : TRM_FLOAT32,
                     .width = dims->bf16 ? 2 : 4};
   w.solves = trm__gpu_solves(gpu, &w);
   w.mixes = trm__gpu_mixes(gpu, &w);
@@ -131,7 +82,7 @@ static trm__weights described(const trm__gpu *gpu, const trm__dims *dims, int tr
 }
 
 /* What the kernels can do, so that anything else is an error here and not a fault there. */
-static trm_status check(const trm__dims *s, trm_error *err) {
+static trm_status gpu_check_dims(const trm__dims *s, trm_error *err) {
   if (s->layers > TRM__MAX_LAYERS)
     return trm__fail(err, TRM_E_USAGE, "L_layers", "%d layers; at most %d are supported", s->layers, TRM__MAX_LAYERS);
   if (s->int8)
@@ -142,8 +93,8 @@ static trm_status check(const trm__dims *s, trm_error *err) {
                      s->D);
   if (!s->mixer && (s->head_dim % 8 || s->head_dim > 128))
     return trm__fail(err, TRM_E_UNSUPPORTED, "num_heads",
-                     "%d heads of %d numbers; cuda needs a multiple of 8 up to 128 (the cpu takes any)", s->heads,
-                     s->head_dim);
+                     "%d heads of width %d; cuda needs a width that is a multiple of 8 up to 128 (the cpu takes any)",
+                     s->heads, s->head_dim);
   int inner = s->inner_d % 64 ? s->inner_d : s->mixer && s->inner_l % 64 ? s->inner_l : 0;
   if (inner)
     return trm__fail(err, TRM_E_UNSUPPORTED, "expansion",
@@ -152,18 +103,18 @@ static trm_status check(const trm__dims *s, trm_error *err) {
 }
 
 size_t trm__gpu_weights_bytes(trm__backend *be, const trm__dims *dims, int training, int max_batch) {
-  if (check(dims, NULL)) return 0; /* weights_open says why */
-  trm__weights w = described(trm__gpu_of(be), dims, training, max_batch);
-  plan(&w);
+  if (gpu_check_dims(dims, NULL)) return 0; /* weights_open says why */
+  trm__weights w = gpu_describe_weights(trm__gpu_of(be), dims, training, max_batch);
+  gpu_plan_weights(&w);
   return w.arena.used;
 }
 
 /* -- opening ------------------------------------------------------------------------------------------------------- */
 
 /* Angles p * base^(-2i/d), every step rounded to fp32 as in the original. host: [2][L][head_dim/2]. */
-static void fill_angles(const trm__dims *s, float *host) {
+static void gpu_fill_angles(const trm__dims *s, float *host) {
   int half = s->head_dim / 2;
-  float *cosines = host, *sines = host + angles(s);
+  float *cosines = host, *sines = host + gpu_angle_count(s);
   for (int i = 0; i < half; i++) {
     float exponent = (float)(2 * i) / (float)s->head_dim;
     float rate = 1 / (float)pow(s->rope_theta, (double)exponent);
@@ -175,36 +126,36 @@ static void fill_angles(const trm__dims *s, float *host) {
   }
 }
 
-static trm_status upload_angles(trm__backend *be, trm__weights *w, trm_error *err) {
-  size_t n = angles(&w->dims), bytes = n * sizeof(float);
+static trm_status gpu_upload_angles(trm__backend *be, trm__weights *w, trm_error *err) {
+  size_t n = gpu_angle_count(&w->dims), bytes = n * sizeof(float);
   if (!n) return TRM_OK;
   float *host = trm__calloc(2 * n, sizeof *host);
   if (!host) return trm__fail_memory(err, "RoPE angles", 2 * bytes);
-  fill_angles(&w->dims, host);
+  gpu_fill_angles(&w->dims, host);
   trm__gpu_copy(be, w->cosines, host, bytes, TRM__COPY_TO_DEVICE);
   trm__gpu_copy(be, w->sines, host + n, bytes, TRM__COPY_TO_DEVICE);
   trm__free(host);
   return TRM_OK;
 }
 
-static trm_status allocate(trm__backend *be, trm__weights *w, trm_error *err) {
-  plan(w);
+static trm_status gpu_allocate_weights(trm__backend *be, trm__weights *w, trm_error *err) {
+  gpu_plan_weights(w);
   size_t bytes = w->arena.used;
   void *memory = bytes < SIZE_MAX ? trm__gpu_alloc(be, bytes) : NULL;
   if (!memory) return trm__gpu_no_memory(be, err, "weights and scratch", bytes);
   w->arena = (trm__arena){.base = memory, .size = bytes};
-  plan(w);
-  return upload_angles(be, w, err);
+  gpu_plan_weights(w);
+  return gpu_upload_angles(be, w, err);
 }
 
 trm_status trm__gpu_weights_open(trm__backend *be, trm__weights **out, const trm__dims *dims, int training,
                                  int max_batch, trm_error *err) {
-  trm_status status = check(dims, err);
+  trm_status status = gpu_check_dims(dims, err);
   if (status) return status;
   trm__weights *w = trm__calloc(1, sizeof *w);
   if (!w) return trm__fail_memory(err, "weights", sizeof *w);
-  *w = described(trm__gpu_of(be), dims, training, max_batch);
-  status = allocate(be, w, err);
+  *w = gpu_describe_weights(trm__gpu_of(be), dims, training, max_batch);
+  status = gpu_allocate_weights(be, w, err);
   if (status) trm__gpu_weights_close(be, &w);
   else *out = w;
   return status;
@@ -226,22 +177,22 @@ typedef struct packer {
   trm__cuda_packing matrix[32];
 } packer;
 
-static void pack_waiting(packer *k) {
+static void packer_flush(packer *k) {
   trm__cuda_pack(&k->gpu->queue, k->matrix, k->count);
   k->count = 0;
 }
 
-static void pack(packer *k, trm__cuda_packing matrix) {
-  if (k->count == (int)(sizeof k->matrix / sizeof *k->matrix)) pack_waiting(k);
+static void packer_add(packer *k, trm__cuda_packing matrix) {
+  if (k->count == (int)(sizeof k->matrix / sizeof *k->matrix)) packer_flush(k);
   k->matrix[k->count++] = matrix;
 }
 
 /* Numbers that stay fp32 and where they are. */
-static void pack_copy(packer *k, float *to, const trm__real *from, int rows, int cols) {
-  if (to) pack(k, (trm__cuda_packing){.dst = to, .src = from, .ld = cols, .rows = rows, .cols = cols});
+static void packer_add_copy(packer *k, float *to, const trm__real *from, int rows, int cols) {
+  if (to) packer_add(k, (trm__cuda_packing){.dst = to, .src = from, .ld = cols, .rows = rows, .cols = cols});
 }
 
-static void pack_matrix(packer *k, const trm__weights *w, const trm__gpu_matrix *matrix, const trm__real *from) {
+static void packer_add_matrix(packer *k, const trm__weights *w, const trm__gpu_matrix *matrix, const trm__real *from) {
   trm__cuda_packing p = {.dst = matrix->forward,
                          .src = from,
                          .ld = matrix->ld,
@@ -249,28 +200,28 @@ static void pack_matrix(packer *k, const trm__weights *w, const trm__gpu_matrix 
                          .cols = matrix->cols,
                          .type = w->type,
                          .interleave = matrix->gate};
-  pack(k, p);
+  packer_add(k, p);
   if (!matrix->backward) return;
   p.dst = matrix->backward;
   p.ld = matrix->ld_t;
   p.transpose = 1;
-  pack(k, p);
+  packer_add(k, p);
 }
 
 void trm__gpu_weights_prepare(trm__backend *be, trm__weights *w, const trm__weights_view *master) {
   packer k = {.gpu = trm__gpu_of(be)};
   const trm__dims *s = &w->dims;
-  pack_copy(&k, w->embed, master->embed, s->V, s->D);
-  pack_copy(&k, w->embed_pos, master->embed_pos, s->L, s->D);
-  pack_copy(&k, w->lm_head, master->lm_head, s->V, s->D);
-  pack_copy(&k, w->q_weight, master->q_weight, 2, s->D);
-  pack_copy(&k, w->q_bias, master->q_bias, 1, 2);
+  packer_add_copy(&k, w->embed, master->embed, s->V, s->D);
+  packer_add_copy(&k, w->embed_pos, master->embed_pos, s->L, s->D);
+  packer_add_copy(&k, w->lm_head, master->lm_head, s->V, s->D);
+  packer_add_copy(&k, w->q_weight, master->q_weight, 2, s->D);
+  packer_add_copy(&k, w->q_bias, master->q_bias, 1, 2);
   for (int i = 0; i < s->layers; i++) {
     const trm__layer_view *from = &master->layer[i];
-    pack_matrix(&k, w, &w->layer[i].mix_in, from->mix_in);
-    pack_matrix(&k, w, &w->layer[i].mix_out, from->mix_out);
-    pack_matrix(&k, w, &w->layer[i].mlp_in, from->mlp_in);
-    pack_matrix(&k, w, &w->layer[i].mlp_out, from->mlp_out);
+    packer_add_matrix(&k, w, &w->layer[i].mix_in, from->mix_in);
+    packer_add_matrix(&k, w, &w->layer[i].mix_out, from->mix_out);
+    packer_add_matrix(&k, w, &w->layer[i].mlp_in, from->mlp_in);
+    packer_add_matrix(&k, w, &w->layer[i].mlp_out, from->mlp_out);
   }
-  pack_waiting(&k);
+  packer_flush(&k);
 }

@@ -26,7 +26,7 @@ int trm__path_is_dir(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static trm_status make_one(const char *path, const char *whole, trm_error *err) {
+static trm_status dir_make_one(const char *path, const char *whole, trm_error *err) {
   if (mkdir(path, 0777) == 0) return TRM_OK;
   int number = errno;
   if (trm__path_is_dir(path)) return TRM_OK;
@@ -42,27 +42,27 @@ trm_status trm__dir_make(const char *path, trm_error *err) {
   for (char *p = copy + 1; *copy && *p && !status; p++) {
     if (*p != '/') continue;
     *p = 0;
-    status = make_one(copy, path, err);
+    status = dir_make_one(copy, path, err);
     *p = '/';
   }
-  if (!status) status = make_one(copy, path, err);
+  if (!status) status = dir_make_one(copy, path, err);
   trm__free(copy);
   return status;
 }
 
-static int remove_entries(int fd, int nesting);
+static int dir_remove_entries(int fd, int nesting);
 
 /* One name in the open folder. 0, or -1 with errno. */
-static int remove_entry(int folder, const char *name, int nesting) {
+static int dir_remove_entry(int folder, const char *name, int nesting) {
   if (unlinkat(folder, name, 0) == 0 || errno == ENOENT) return 0;
   if (errno != EISDIR && errno != EPERM) return -1;
   int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0 || remove_entries(fd, nesting + 1) != 0) return -1;
+  if (fd < 0 || dir_remove_entries(fd, nesting + 1) != 0) return -1;
   return unlinkat(folder, name, AT_REMOVEDIR);
 }
 
 /* Takes fd over. */
-static int remove_entries(int fd, int nesting) {
+static int dir_remove_entries(int fd, int nesting) {
   DIR *stream = nesting < MAX_NESTING ? fdopendir(fd) : (errno = ELOOP, NULL);
   if (!stream) {
     close(fd);
@@ -72,7 +72,7 @@ static int remove_entries(int fd, int nesting) {
   struct dirent *entry;
   while (!failed && (errno = 0, entry = readdir(stream)))
     if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-      failed = remove_entry(dirfd(stream), entry->d_name, nesting);
+      failed = dir_remove_entry(dirfd(stream), entry->d_name, nesting);
   if (!failed && errno) failed = -1;
   int number = errno;
   closedir(stream);
@@ -84,11 +84,11 @@ trm_status trm__dir_remove(const char *path, trm_error *err) {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) return TRM_OK;
   if (fd < 0) return trm__fail_errno(err, path, "folder cannot be opened to remove it");
-  if (remove_entries(fd, 0) != 0 || rmdir(path) != 0) return trm__fail_errno(err, path, "folder cannot be removed");
+  if (dir_remove_entries(fd, 0) != 0 || rmdir(path) != 0) return trm__fail_errno(err, path, "folder cannot be removed");
   return TRM_OK;
 }
 
-static int by_name(const void *a, const void *b) {
+static int dir_by_name(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
@@ -97,7 +97,7 @@ struct names {
   size_t count, room;
 };
 
-static int add_name(struct names *names, const char *name) {
+static int dir_add_name(struct names *names, const char *name) {
   if (names->count == names->room) {
     size_t room = names->room ? 2 * names->room : 16;
     char **grown = trm__realloc(names->name, room, sizeof *grown);
@@ -118,7 +118,7 @@ trm_status trm__dir_list(const char *path, char ***out, size_t *count, trm_error
   trm_status status = names.name ? TRM_OK : trm__fail_memory(err, path, sizeof(char *));
   struct dirent *entry;
   while (!status && (errno = 0, entry = readdir(stream)))
-    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") && add_name(&names, entry->d_name) != 0)
+    if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") && dir_add_name(&names, entry->d_name) != 0)
       status = trm__fail_memory(err, path, strlen(entry->d_name) + 1);
   if (!status && errno) status = trm__fail_errno(err, path, "folder cannot be read");
   closedir(stream);
@@ -126,7 +126,7 @@ trm_status trm__dir_list(const char *path, char ***out, size_t *count, trm_error
     trm__dir_list_free(names.name, names.count);
     return status;
   }
-  qsort(names.name, names.count, sizeof *names.name, by_name);
+  qsort(names.name, names.count, sizeof *names.name, dir_by_name);
   *out = names.name;
   *count = names.count;
   return TRM_OK;
@@ -137,7 +137,7 @@ void trm__dir_list_free(char **names, size_t count) {
   trm__free(names);
 }
 
-static trm_status held_by_another(int fd, const char *path, trm_error *err) {
+static trm_status lock_refuse(int fd, const char *path, trm_error *err) {
   char holder[32] = "";
   ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
   long pid = n > 0 ? strtol(holder, NULL, 10) : 0;
@@ -154,7 +154,7 @@ trm_status trm__lock_open(int *out, const char *path, trm_error *err) {
   while (result != 0 && errno == EINTR);
   trm_status status = TRM_OK;
   if (result != 0 && errno == EWOULDBLOCK) {
-    status = held_by_another(fd, path, err);
+    status = lock_refuse(fd, path, err);
   } else if (result != 0) {
     status = trm__fail_errno(err, path, "cannot be locked");
   } else { /* the id only helps people: a disk that is full does not stop the holder */

@@ -1,5 +1,5 @@
-/* Reading, mapping and atomic writing of whole files. A writer collects small writes in a buffer, counts size and CRC
- * of what passes through it, and owns a temporary file beside its target until commit renames it. */
+/* Reading, mapping and atomic writing of whole files. A writer collects small writes in a buffer, computes the CRC of
+ * what passes through it, and owns a temporary file beside its target until commit renames it. */
 #include "base/os/file.h"
 
 #include <errno.h>
@@ -16,17 +16,17 @@
 
 #define BUFFER 65536 /* bytes a writer collects before it calls write */
 
-static const trm__file_ops system_ops = {write, fsync, rename};
-static const trm__file_ops *ops = &system_ops;
+static const trm__file_ops file_system_ops = {write, fsync, rename};
+static const trm__file_ops *file_ops = &file_system_ops;
 
 void trm__file_ops_set(const trm__file_ops *replacement) {
-  ops = replacement ? replacement : &system_ops;
+  file_ops = replacement ? replacement : &file_system_ops;
 }
 
 /* --- reading --- */
 
 /* An open descriptor of a regular file and its size. Non-blocking, so that a pipe in its place does not hang us. */
-static trm_status open_regular(int *fd, size_t *size, const char *path, trm_error *err) {
+static trm_status file_open_regular(int *fd, size_t *size, const char *path, trm_error *err) {
   int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return trm__fail_errno(err, path, "cannot be opened for reading");
   struct stat info;
@@ -46,7 +46,7 @@ static trm_status open_regular(int *fd, size_t *size, const char *path, trm_erro
   return TRM_OK;
 }
 
-static trm_status read_all(int fd, const char *path, char *data, size_t size, trm_error *err) {
+static trm_status file_read_all(int fd, const char *path, char *data, size_t size, trm_error *err) {
   for (size_t done = 0; done < size;) {
     ssize_t n = read(fd, data + done, size - done);
     if (n < 0 && errno == EINTR) continue;
@@ -61,12 +61,12 @@ static trm_status read_all(int fd, const char *path, char *data, size_t size, tr
 trm_status trm__file_read(const char *path, size_t limit, char **data, size_t *size, trm_error *err) {
   int fd;
   size_t bytes;
-  trm_status status = open_regular(&fd, &bytes, path, err);
+  trm_status status = file_open_regular(&fd, &bytes, path, err);
   if (status) return status;
   char *text = NULL;
   if (bytes > limit) status = trm__fail(err, TRM_E_INPUT, path, "has %zu bytes, at most %zu are read", bytes, limit);
   else if (!(text = trm__calloc(bytes + 1, 1))) status = trm__fail_memory(err, path, bytes + 1);
-  else status = read_all(fd, path, text, bytes, err);
+  else status = file_read_all(fd, path, text, bytes, err);
   close(fd);
   if (status) {
     trm__free(text);
@@ -80,7 +80,7 @@ trm_status trm__file_read(const char *path, size_t limit, char **data, size_t *s
 trm_status trm__map_open(trm__map *map, const char *path, trm_error *err) {
   int fd;
   size_t size;
-  trm_status status = open_regular(&fd, &size, path, err);
+  trm_status status = file_open_regular(&fd, &size, path, err);
   if (status) return status;
   static const unsigned char nothing;
   void *data = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
@@ -100,16 +100,15 @@ void trm__map_close(trm__map *map) {
 struct trm__writer {
   int fd, failed;
   uint32_t crc;
-  uint64_t size; /* bytes accepted */
-  size_t held;   /* of them in buffer */
+  size_t held; /* bytes in buffer */
   char *path, *temporary;
   unsigned char buffer[BUFFER];
 };
 
 /* All of data, through short writes and interruptions. */
-static trm_status write_all(int fd, const char *path, const unsigned char *data, size_t size, trm_error *err) {
+static trm_status file_write_all(int fd, const char *path, const unsigned char *data, size_t size, trm_error *err) {
   while (size) {
-    ssize_t n = ops->write(fd, data, size);
+    ssize_t n = file_ops->write(fd, data, size);
     if (n < 0 && errno == EINTR) continue;
     if (n == 0) errno = EIO;
     if (n <= 0) return trm__fail_errno(err, path, "cannot be written");
@@ -119,9 +118,9 @@ static trm_status write_all(int fd, const char *path, const unsigned char *data,
   return TRM_OK;
 }
 
-static int sync_descriptor(int fd) {
+static int file_sync(int fd) {
   int result;
-  do result = ops->fsync(fd);
+  do result = file_ops->fsync(fd);
   while (result != 0 && errno == EINTR);
   return result;
 }
@@ -135,7 +134,7 @@ static void writer_free(trm__writer *w) {
 
 /* Names carry the process id and a count, so that neither processes nor threads meet; one that a killed process with
  * the same id left behind is skipped. */
-static trm_status create_temporary(trm__writer *w, trm_error *err) {
+static trm_status writer_create(trm__writer *w, trm_error *err) {
   static atomic_uint count;
   for (int attempt = 0; attempt < 1000; attempt++) {
     w->temporary = trm__format("%s.%ld.%u.tmp", w->path, (long)getpid(), atomic_fetch_add(&count, 1));
@@ -160,14 +159,14 @@ trm_status trm__writer_open(trm__writer **out, const char *path, trm_error *err)
   else if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
     status = trm__fail(err, TRM_E_IO, path, "is %s and cannot be replaced by a file",
                        S_ISDIR(info.st_mode) ? "a folder" : "a special file");
-  else status = create_temporary(w, err);
+  else status = writer_create(w, err);
   if (status) writer_free(w);
   else *out = w;
   return status;
 }
 
-static trm_status flush(trm__writer *w, trm_error *err) {
-  trm_status status = write_all(w->fd, w->path, w->buffer, w->held, err);
+static trm_status writer_flush(trm__writer *w, trm_error *err) {
+  trm_status status = file_write_all(w->fd, w->path, w->buffer, w->held, err);
   w->held = 0;
   w->failed = status != TRM_OK;
   return status;
@@ -177,13 +176,12 @@ trm_status trm__writer_write(trm__writer *w, const void *data, size_t size, trm_
   if (w->failed) return trm__fail(err, TRM_E_IO, w->path, "an earlier write failed");
   if (size == 0) return TRM_OK;
   w->crc = trm__crc32(w->crc, data, size);
-  w->size += size;
   if (size > BUFFER - w->held) {
-    trm_status status = flush(w, err);
+    trm_status status = writer_flush(w, err);
     if (status) return status;
   }
   if (size > BUFFER) {
-    trm_status status = write_all(w->fd, w->path, data, size, err);
+    trm_status status = file_write_all(w->fd, w->path, data, size, err);
     w->failed = status != TRM_OK;
     return status;
   }
@@ -196,15 +194,11 @@ uint32_t trm__writer_crc(const trm__writer *w) {
   return w->crc;
 }
 
-uint64_t trm__writer_size(const trm__writer *w) {
-  return w->size;
-}
-
-static trm_status finish(trm__writer *w, trm_error *err) {
+static trm_status writer_finish(trm__writer *w, trm_error *err) {
   if (w->failed) return trm__fail(err, TRM_E_IO, w->path, "an earlier write failed");
-  trm_status status = flush(w, err);
+  trm_status status = writer_flush(w, err);
   if (status) return status;
-  if (sync_descriptor(w->fd) != 0) return trm__fail_errno(err, w->path, "cannot be written to disk");
+  if (file_sync(w->fd) != 0) return trm__fail_errno(err, w->path, "cannot be written to disk");
   int closed = close(w->fd);
   w->fd = -1;
   if (closed != 0 && errno != EINTR) return trm__fail_errno(err, w->path, "cannot be closed");
@@ -214,7 +208,7 @@ static trm_status finish(trm__writer *w, trm_error *err) {
 trm_status trm__writer_commit(trm__writer **writer, trm_error *err) {
   trm__writer *w = *writer;
   *writer = NULL;
-  trm_status status = finish(w, err);
+  trm_status status = writer_finish(w, err);
   if (status) unlink(w->temporary);
   writer_free(w);
   return status;
@@ -239,7 +233,7 @@ trm_status trm__file_write(const char *path, const void *data, size_t size, trm_
 }
 
 trm_status trm__file_append(int fd, const char *path, const void *data, size_t size, trm_error *err) {
-  return write_all(fd, path, data, size, err);
+  return file_write_all(fd, path, data, size, err);
 }
 
 /* --- names on disk --- */
@@ -247,13 +241,13 @@ trm_status trm__file_append(int fd, const char *path, const void *data, size_t s
 trm_status trm__dir_sync(const char *path, trm_error *err) {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return trm__fail_errno(err, path, "cannot be opened");
-  int failed = sync_descriptor(fd) != 0 && errno != EINVAL && errno != EROFS; /* file systems that cannot */
+  int failed = file_sync(fd) != 0 && errno != EINVAL && errno != EROFS; /* file systems that cannot */
   trm_status status = failed ? trm__fail_errno(err, path, "cannot be written to disk") : TRM_OK;
   close(fd);
   return status;
 }
 
-static trm_status sync_parent(const char *path, trm_error *err) {
+static trm_status dir_sync_parent(const char *path, trm_error *err) {
   const char *slash = strrchr(path, '/');
   if (!slash) return trm__dir_sync(".", err);
   char *folder = trm__format("%.*s", (int)(slash == path ? 1 : slash - path), path);
@@ -264,6 +258,6 @@ static trm_status sync_parent(const char *path, trm_error *err) {
 }
 
 trm_status trm__rename(const char *from, const char *to, trm_error *err) {
-  if (ops->rename(from, to) != 0) return trm__fail_errno(err, to, "cannot be put in place of \"%.200s\"", from);
-  return sync_parent(to, err);
+  if (file_ops->rename(from, to) != 0) return trm__fail_errno(err, to, "cannot be put in place of \"%.200s\"", from);
+  return dir_sync_parent(to, err);
 }

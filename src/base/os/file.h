@@ -25,8 +25,7 @@ void trm__map_close(trm__map *map);
 typedef struct trm__writer trm__writer;
 trm_status trm__writer_open(trm__writer **out, const char *path, trm_error *err);
 trm_status trm__writer_write(trm__writer *w, const void *data, size_t size, trm_error *err);
-uint32_t trm__writer_crc(const trm__writer *w); /* CRC-32 (IEEE) of what was written so far */
-uint64_t trm__writer_size(const trm__writer *w);
+uint32_t trm__writer_crc(const trm__writer *w);                 /* CRC-32 (IEEE) of what was written so far */
 trm_status trm__writer_commit(trm__writer **w, trm_error *err); /* clears *w on success and on failure */
 void trm__writer_abort(trm__writer **w);                        /* accepts NULL inside; removes the temporary */
 trm_status trm__file_write(const char *path, const void *data, size_t size, trm_error *err); /* the three in one */

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/os/file.h"
 #include "base/status.h"
-#include "base/text/options_internal.h"
+#include "base/text/numbers.h"
 
 #define MAX_DEPTH 64
 
@@ -35,18 +35,18 @@ const char *trm__json_type_name(const json_t *value) {
   return "something else";
 }
 
-static trm_status fail_at(trm_error *err, const char *where, size_t line, size_t column, const char *what) {
+static trm_status json_fail_at(trm_error *err, const char *where, size_t line, size_t column, const char *what) {
   char place[sizeof err->where];
   snprintf(place, sizeof place, "%.400s:%zu:%zu", where, line, column);
   return trm__fail(err, TRM_E_INPUT, place, "%s", what);
 }
 
-static trm_status check_text(const char *text, size_t size, const char *where, trm_error *err) {
+static trm_status json_check_text(const char *text, size_t size, const char *where, trm_error *err) {
   size_t line = 1, start = 0;
   int depth = 0, in_string = 0;
   for (size_t i = 0; i < size; i++) {
     char c = text[i];
-    if (c == 0) return fail_at(err, where, line, i - start + 1, "a NUL byte, which JSON does not allow");
+    if (c == 0) return json_fail_at(err, where, line, i - start + 1, "a NUL byte, which JSON does not allow");
     if (c == '\n') {
       line++;
       start = i + 1;
@@ -56,7 +56,7 @@ static trm_status check_text(const char *text, size_t size, const char *where, t
     } else if (c == '"') {
       in_string = !in_string;
     } else if (!in_string && (c == '{' || c == '[') && ++depth > MAX_DEPTH) {
-      return fail_at(err, where, line, i - start + 1, "nested deeper than 64 levels");
+      return json_fail_at(err, where, line, i - start + 1, "nested deeper than 64 levels");
     } else if (!in_string && (c == '}' || c == ']')) {
       depth--;
     }
@@ -66,7 +66,7 @@ static trm_status check_text(const char *text, size_t size, const char *where, t
 
 trm_status trm__json_parse(json_t **out, const char *text, size_t size, const char *where, trm_error *err) {
   if (!where) where = "JSON";
-  trm_status status = check_text(text, size, where, err);
+  trm_status status = json_check_text(text, size, where, err);
   if (status) return status;
   json_error_t error;
   json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
@@ -75,8 +75,8 @@ trm_status trm__json_parse(json_t **out, const char *text, size_t size, const ch
     return TRM_OK;
   }
   if (json_error_code(&error) == json_error_out_of_memory) return trm__fail_memory(err, where, size);
-  return fail_at(err, where, error.line > 0 ? (size_t)error.line : 1, error.column > 0 ? (size_t)error.column : 1,
-                 error.text);
+  return json_fail_at(err, where, error.line > 0 ? (size_t)error.line : 1, error.column > 0 ? (size_t)error.column : 1,
+                      error.text);
 }
 
 trm_status trm__json_load(json_t **out, const char *path, size_t limit, trm_error *err) {
@@ -98,82 +98,82 @@ struct sink {
   trm_status status;
 };
 
-static int put(const char *text, size_t size, void *context) {
+static int json_put(const char *text, size_t size, void *context) {
   struct sink *sink = context;
   if (!sink->status) sink->status = trm__writer_write(sink->writer, text, size, sink->err);
   return sink->status ? -1 : 0;
 }
 
-static void put_line(struct sink *sink, int depth) {
-  put("\n", 1, sink);
-  for (int i = 0; i < depth; i++) put("  ", 2, sink);
+static void json_put_line(struct sink *sink, int depth) {
+  json_put("\n", 1, sink);
+  for (int i = 0; i < depth; i++) json_put("  ", 2, sink);
 }
 
-static void put_scalar(struct sink *sink, const json_t *value) {
+static void json_put_scalar(struct sink *sink, const json_t *value) {
   if (json_is_real(value)) {
     char text[48];
     trm__real_text(json_real_value(value), text, sizeof text - 2);
     if (!strpbrk(text, ".e")) strcat(text, ".0"); /* so that it is read back as a real */
-    put(text, strlen(text), sink);
-  } else if (json_dump_callback(value, put, sink, JSON_ENCODE_ANY) != 0 && !sink->status) {
+    json_put(text, strlen(text), sink);
+  } else if (json_dump_callback(value, json_put, sink, JSON_ENCODE_ANY) != 0 && !sink->status) {
     sink->status = trm__fail(sink->err, TRM_E_MEMORY, "JSON", "no memory to write a value");
   }
 }
 
-static int is_container(const json_t *value) {
+static int json_is_container(const json_t *value) {
   return json_is_object(value) || json_is_array(value);
 }
 
-static void put_value(struct sink *sink, const json_t *value, int depth);
+static void json_put_value(struct sink *sink, const json_t *value, int depth);
 
-static void put_array(struct sink *sink, const json_t *value, int depth) {
+static void json_put_array(struct sink *sink, const json_t *value, int depth) {
   size_t count = json_array_size(value);
   int lines = 0;
-  for (size_t i = 0; i < count; i++) lines |= is_container(json_array_get(value, i));
-  put("[", 1, sink);
+  for (size_t i = 0; i < count; i++) lines |= json_is_container(json_array_get(value, i));
+  json_put("[", 1, sink);
   for (size_t i = 0; i < count; i++) {
-    if (i) put(lines ? "," : ", ", lines ? 1 : 2, sink);
-    if (lines) put_line(sink, depth + 1);
-    put_value(sink, json_array_get(value, i), depth + 1);
+    if (i) json_put(lines ? "," : ", ", lines ? 1 : 2, sink);
+    if (lines) json_put_line(sink, depth + 1);
+    json_put_value(sink, json_array_get(value, i), depth + 1);
   }
-  if (lines) put_line(sink, depth);
-  put("]", 1, sink);
+  if (lines) json_put_line(sink, depth);
+  json_put("]", 1, sink);
 }
 
-static void put_object(struct sink *sink, const json_t *value, int depth) {
+static void json_put_object(struct sink *sink, const json_t *value, int depth) {
   json_t *entries = (json_t *)(uintptr_t)value; /* jansson's iterators are not const; nothing is changed */
   const char *key, *comma = "";
   json_t *entry;
-  put("{", 1, sink);
+  json_put("{", 1, sink);
   json_object_foreach(entries, key, entry) {
-    put(comma, strlen(comma), sink);
+    json_put(comma, strlen(comma), sink);
     comma = ",";
-    put_line(sink, depth + 1);
+    json_put_line(sink, depth + 1);
     json_t *text = json_string(key);
-    put_scalar(sink, text);
+    json_put_scalar(sink, text);
     json_decref(text);
-    put(": ", 2, sink);
-    put_value(sink, entry, depth + 1);
+    json_put(": ", 2, sink);
+    json_put_value(sink, entry, depth + 1);
   }
-  if (*comma) put_line(sink, depth);
-  put("}", 1, sink);
+  if (*comma) json_put_line(sink, depth);
+  json_put("}", 1, sink);
 }
 
-static void put_value(struct sink *sink, const json_t *value, int depth) {
+static void json_put_value(struct sink *sink, const json_t *value, int depth) {
   if (sink->status) return;
   if (depth > MAX_DEPTH)
     sink->status = trm__fail(sink->err, TRM_E_INTERNAL, "JSON", "nested deeper than %d levels", MAX_DEPTH);
-  else if (json_is_object(value)) put_object(sink, value, depth);
-  else if (json_is_array(value)) put_array(sink, value, depth);
-  else put_scalar(sink, value);
+  else if (json_is_object(value)) json_put_object(sink, value, depth);
+  else if (json_is_array(value)) json_put_array(sink, value, depth);
+  else json_put_scalar(sink, value);
 }
 
 trm_status trm__json_save(const json_t *value, const char *path, trm_error *err) {
   struct sink sink = {.err = err};
   trm_status status = trm__writer_open(&sink.writer, path, err);
   if (status) return status;
-  put_value(&sink, value, 0);
-  put("\n", 1, &sink);
+  json_put_value(&sink, value, 0);
+  json_put("\n", 1, &sink);
   if (!sink.status) return trm__writer_commit(&sink.writer, err);
   trm__writer_abort(&sink.writer);
   return sink.status;

@@ -9,7 +9,7 @@
 #include "base/text/options.h"
 #include "base/text/options_internal.h"
 
-static json_t *field_to_json(const trm_option *option, const void *config) {
+static json_t *option_to_json(const trm_option *option, const void *config) {
   const char *field = (const char *)config + option->offset;
   int number;
   int64_t whole;
@@ -38,14 +38,14 @@ static json_t *field_to_json(const trm_option *option, const void *config) {
 json_t *trm__options_to_json(const trm_option *table, size_t count, const void *config) {
   json_t *object = json_object();
   for (size_t i = 0; object && i < count; i++) {
-    if (json_object_set_new(object, table[i].name, field_to_json(&table[i], config)) == 0) continue;
+    if (json_object_set_new(object, table[i].name, option_to_json(&table[i], config)) == 0) continue;
     json_decref(object);
     return NULL;
   }
   return object;
 }
 
-static const char *type_words(trm_option_type type) {
+static const char *option_type_words(trm_option_type type) {
   switch (type) {
   case TRM_OPT_BOOL:
     return "true or false";
@@ -60,14 +60,14 @@ static const char *type_words(trm_option_type type) {
   return "another type";
 }
 
-static trm_status wrong_type(const trm_option *option, const json_t *value, trm_error *err) {
+static trm_status option_wrong_type(const trm_option *option, const json_t *value, trm_error *err) {
   return trm__fail(err, TRM_E_INPUT, option->name, "found %s, expected %s", trm__json_type_name(value),
-                   type_words(option->type));
+                   option_type_words(option->type));
 }
 
-static trm_status field_from_json(const trm_option *option, void *config, const json_t *value, trm_error *err) {
+static trm_status option_from_json(const trm_option *option, void *config, const json_t *value, trm_error *err) {
   if (json_is_string(value)) {
-    if (strlen(json_string_value(value)) != json_string_length(value)) return wrong_type(option, value, err);
+    if (strlen(json_string_value(value)) != json_string_length(value)) return option_wrong_type(option, value, err);
     return trm__option_set(option, config, json_string_value(value), err);
   }
   if (option->type == TRM_OPT_BOOL && json_is_boolean(value)) {
@@ -86,7 +86,19 @@ static trm_status field_from_json(const trm_option *option, void *config, const 
     double real = json_real_value(value);
     if (real == floor(real) && fabs(real) <= 0x1p53) return trm__option_put_int(option, config, (int64_t)real, err);
   }
-  return wrong_type(option, value, err);
+  return option_wrong_type(option, value, err);
+}
+
+/* The key before `key` in the object that names the same option; NULL without one. */
+static const char *option_earlier_key(const trm_option *table, size_t count, json_t *object, const char *key,
+                                      const trm_option *option) {
+  const char *earlier;
+  json_t *value;
+  json_object_foreach(object, earlier, value) {
+    if (strcmp(earlier, key) == 0) break;
+    if (trm__option_find(table, count, earlier) == option) return earlier;
+  }
+  return NULL;
 }
 
 trm_status trm__options_from_json(const trm_option *table, size_t count, void *config, const json_t *object,
@@ -97,17 +109,22 @@ trm_status trm__options_from_json(const trm_option *table, size_t count, void *c
   const char *key;
   json_t *value;
   json_object_foreach(entries, key, value) {
-    const trm_option *option = trm__option_find(table, count, key);
-    if (!option && ignore_unknown) continue;
-    if (!option) return trm__option_unknown(table, count, key, TRM_E_INPUT, where, err);
+    trm__option_name named = trm__option_lookup(table, count, key, strlen(key));
+    if (!named.option && ignore_unknown) continue;
+    if (!named.option) return trm__option_unknown(table, count, key, TRM_E_INPUT, where, err);
+    const char *earlier = option_earlier_key(table, count, entries, key, named.option);
+    if (earlier)
+      return trm__fail(err, TRM_E_INPUT, where, "\"%s\" and \"%s\" are two names of one option; give one of them",
+                       earlier, key);
     trm_error inner = {0};
-    if (field_from_json(option, config, value, &inner))
-      return trm__fail(err, TRM_E_INPUT, where, "\"%s\": %s", option->name, inner.message);
+    if (option_from_json(named.option, config, value, &inner))
+      return trm__fail(err, TRM_E_INPUT, where, "\"%s\": %s", key, inner.message);
+    if (named.inverse) trm__option_flip(named.option, config);
   }
   return TRM_OK;
 }
 
-static json_t *choices_to_json(const trm_option *option) {
+static json_t *option_choices_json(const trm_option *option) {
   json_t *list = json_array();
   size_t length;
   const char *choice;
@@ -120,7 +137,7 @@ static json_t *choices_to_json(const trm_option *option) {
 }
 
 /* The default as a value of its JSON type: set in a struct of one field, then read. */
-static json_t *default_to_json(const trm_option *option) {
+static json_t *option_default_json(const trm_option *option) {
   if (option->type == TRM_OPT_STRING) return json_string(option->default_text ? option->default_text : "");
   union {
     int64_t whole;
@@ -130,10 +147,10 @@ static json_t *default_to_json(const trm_option *option) {
   trm_option alone = *option;
   alone.offset = 0;
   trm_options_default(&alone, 1, &field);
-  return field_to_json(&alone, &field);
+  return option_to_json(&alone, &field);
 }
 
-static int add_limits(json_t *property, const trm_option *option) {
+static int option_add_limits(json_t *property, const trm_option *option) {
   if (!trm__option_limited(option)) return 0;
   if (option->type != TRM_OPT_INT && option->type != TRM_OPT_REAL) return 0;
   const char *const keys[2] = {"minimum", "maximum"};
@@ -152,9 +169,9 @@ static json_t *option_schema(const trm_option *option) {
   json_t *property = json_object();
   int failed = json_object_set_new(property, "type", json_string(types[option->type]));
   if (option->help) failed |= json_object_set_new(property, "description", json_string(option->help));
-  failed |= json_object_set_new(property, "default", default_to_json(option));
-  failed |= add_limits(property, option);
-  if (option->type == TRM_OPT_ENUM) failed |= json_object_set_new(property, "enum", choices_to_json(option));
+  failed |= json_object_set_new(property, "default", option_default_json(option));
+  failed |= option_add_limits(property, option);
+  if (option->type == TRM_OPT_ENUM) failed |= json_object_set_new(property, "enum", option_choices_json(option));
   if (option->type == TRM_OPT_STRING)
     failed |= json_object_set_new(property, "maxLength", json_integer((json_int_t)option->size - 1));
   if (!failed) return property;

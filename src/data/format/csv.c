@@ -1,5 +1,5 @@
 /* The CSV reader: one pass over bytes in memory. Fields point into the file, only quoted fields that hold "" are
- * copied.*/
+ * copied. */
 #include "data/format/csv.h"
 
 #include <inttypes.h>
@@ -9,9 +9,9 @@
 #include "base/mem.h"
 #include "base/status.h"
 
-static const char nul_byte[] = "found a NUL byte, expected text";
+static const char csv_nul_byte[] = "found a NUL byte, expected text";
 
-static trm_status fail_at(const trm__csv *csv, size_t at, const char *message, trm_error *err) {
+static trm_status csv_fail_at(const trm__csv *csv, size_t at, const char *message, trm_error *err) {
   char where[512];
   snprintf(where, sizeof where, "%.440s:%" PRIu64 ":%zu", csv->path, csv->line, at - csv->line_start + 1);
   return trm__fail(err, TRM_E_INPUT, where, "%s", message);
@@ -32,7 +32,7 @@ void trm__csv_free(trm__csv *csv) {
 }
 
 /* Makes room for need bytes of unescaped text. Earlier fields of the record point into the buffer and move along. */
-static trm_status reserve(trm__csv *csv, size_t need, trm_error *err) {
+static trm_status csv_reserve(trm__csv *csv, size_t need, trm_error *err) {
   if (need <= csv->plain_size) return TRM_OK;
   char *larger = trm__calloc(2 * need, 1);
   if (!larger) return trm__fail_memory(err, csv->path, 2 * need);
@@ -46,7 +46,7 @@ static trm_status reserve(trm__csv *csv, size_t need, trm_error *err) {
 }
 
 /* Copies a quoted field with its "" made single into the reserved room. */
-static void unescape(trm__csv *csv, trm__csv_field *field, size_t begin, size_t end) {
+static void csv_unescape(trm__csv *csv, trm__csv_field *field, size_t begin, size_t end) {
   char *out = csv->plain + csv->plain_used;
   size_t length = 0;
   for (size_t at = begin; at < end; at++) {
@@ -59,12 +59,12 @@ static void unescape(trm__csv *csv, trm__csv_field *field, size_t begin, size_t 
   field->length = length;
 }
 
-static int at_line_end(const trm__csv *csv, size_t at) {
+static int csv_at_line_end(const trm__csv *csv, size_t at) {
   if (at >= csv->size || csv->data[at] == '\n') return 1;
   return csv->data[at] == '\r' && at + 1 < csv->size && csv->data[at + 1] == '\n';
 }
 
-static trm_status read_quoted(trm__csv *csv, trm__csv_field *field, trm_error *err) {
+static trm_status csv_read_quoted(trm__csv *csv, trm__csv_field *field, trm_error *err) {
   size_t begin = ++csv->at, doubled = 0, open_column = begin - csv->line_start;
   uint64_t open_line = csv->line;
   field->column++;
@@ -82,39 +82,40 @@ static trm_status read_quoted(trm__csv *csv, trm__csv_field *field, trm_error *e
     } else if (c == '\n') {
       csv->line++;
       csv->line_start = csv->at + 1;
-    } else if (c == '\0') return fail_at(csv, csv->at, nul_byte, err);
+    } else if (c == '\0') return csv_fail_at(csv, csv->at, csv_nul_byte, err);
     if (csv->at - begin > TRM__CSV_FIELD_LIMIT)
-      return fail_at(csv, csv->at, "this field is longer than 1 MiB; is a closing quote missing?", err);
+      return csv_fail_at(csv, csv->at, "this field is longer than 1 MiB; is a closing quote missing?", err);
   }
   size_t end = csv->at++;
   field->text = csv->data + begin;
   field->length = end - begin;
-  if (!at_line_end(csv, csv->at) && csv->data[csv->at] != ',')
-    return fail_at(csv, csv->at, "found text after a closing quote, expected ',' or the line's end", err);
+  if (!csv_at_line_end(csv, csv->at) && csv->data[csv->at] != ',')
+    return csv_fail_at(csv, csv->at, "found text after a closing quote, expected ',' or the line's end", err);
   if (doubled == 0) return TRM_OK;
-  trm_status status = reserve(csv, csv->plain_used + field->length, err);
+  trm_status status = csv_reserve(csv, csv->plain_used + field->length, err);
   if (status) return status;
-  unescape(csv, field, begin, end);
+  csv_unescape(csv, field, begin, end);
   return TRM_OK;
 }
 
-static trm_status read_plain(trm__csv *csv, trm__csv_field *field, trm_error *err) {
+static trm_status csv_read_plain(trm__csv *csv, trm__csv_field *field, trm_error *err) {
   size_t begin = csv->at;
   for (; csv->at < csv->size; csv->at++) {
     char c = csv->data[csv->at];
     if (c == ',' || c == '\n') break;
-    if (c == '\0') return fail_at(csv, csv->at, nul_byte, err);
-    if (c == '\r' && at_line_end(csv, csv->at)) break;
+    if (c == '\0') return csv_fail_at(csv, csv->at, csv_nul_byte, err);
+    if (c == '\r' && csv_at_line_end(csv, csv->at)) break;
     if (c == '\r')
-      return fail_at(csv, csv->at, "found a carriage return without a line feed, expected \\n or \\r\\n", err);
-    if (csv->at - begin > TRM__CSV_FIELD_LIMIT) return fail_at(csv, csv->at, "this field is longer than 1 MiB", err);
+      return csv_fail_at(csv, csv->at, "found a carriage return without a line feed, expected \\n or \\r\\n", err);
+    if (csv->at - begin > TRM__CSV_FIELD_LIMIT)
+      return csv_fail_at(csv, csv->at, "this field is longer than 1 MiB", err);
   }
   field->text = csv->data + begin;
   field->length = csv->at - begin;
   return TRM_OK;
 }
 
-static void end_line(trm__csv *csv) {
+static void csv_end_line(trm__csv *csv) {
   if (csv->at < csv->size && csv->data[csv->at] == '\r') csv->at++;
   if (csv->at < csv->size) csv->at++;
   csv->line++;
@@ -124,23 +125,24 @@ static void end_line(trm__csv *csv) {
 trm_status trm__csv_next(trm__csv *csv, trm_error *err) {
   csv->count = 0;
   csv->plain_used = 0;
-  while (csv->at < csv->size && at_line_end(csv, csv->at)) end_line(csv);
+  while (csv->at < csv->size && csv_at_line_end(csv, csv->at)) csv_end_line(csv);
   if (csv->at >= csv->size) return TRM_OK;
   for (;;) {
-    if (csv->count == TRM__CSV_FIELDS) return fail_at(csv, csv->at, "more than 64 fields, expected at most 64", err);
+    if (csv->count == TRM__CSV_FIELDS)
+      return csv_fail_at(csv, csv->at, "more than 64 fields, expected at most 64", err);
     trm__csv_field *field = &csv->field[csv->count];
     field->copied = 0;
     field->line = csv->line;
     field->column = csv->at - csv->line_start + 1;
     int quoted = csv->at < csv->size && csv->data[csv->at] == '"';
-    trm_status status = quoted ? read_quoted(csv, field, err) : read_plain(csv, field, err);
+    trm_status status = quoted ? csv_read_quoted(csv, field, err) : csv_read_plain(csv, field, err);
     if (status) return status;
     csv->count++;
     if (csv->at < csv->size && csv->data[csv->at] == ',') {
       csv->at++;
       continue;
     }
-    end_line(csv);
+    csv_end_line(csv);
     return TRM_OK;
   }
 }

@@ -1,5 +1,6 @@
-/* Puzzles in CSV files: source,question,answer,rating. A header line may name the columns in any order; without one
- * they are taken by position. */
+/* From CSV records to rows: the first record says which column is what, by its names or by how many there are. */
+#include "data/format/csv_rows.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
@@ -9,7 +10,6 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "data/format/csv.h"
-#include "data/format/rows.h"
 
 typedef struct columns {
   int question, answer, rating; /* indices of fields; -1: absent */
@@ -21,7 +21,7 @@ typedef struct plain_text {
   size_t size[2];
 } plain_text;
 
-static int named(const trm__csv_field *field, const char *const *names) {
+static int csv_is_named(const trm__csv_field *field, const char *const *names) {
   size_t begin = 0, end = field->length;
   while (begin < end && field->text[begin] == ' ') begin++;
   while (end > begin && field->text[end - 1] == ' ') end--;
@@ -34,24 +34,24 @@ static int named(const trm__csv_field *field, const char *const *names) {
 }
 
 /* 1 when the record is a header. */
-static int read_header(const trm__csv *csv, columns *found) {
+static int csv_read_header(const trm__csv *csv, columns *found) {
   static const char *const question[] = {"question", "puzzle", "quiz", "quizzes", "input", NULL};
   static const char *const answer[] = {"answer", "solution", "solutions", "output", NULL};
   static const char *const rating[] = {"rating", "difficulty", NULL}, *const guesses[] = {"guesses", NULL};
   columns c = {-1, -1, -1, "rating"};
   for (int i = 0; i < csv->count; i++) {
-    if (c.question < 0 && named(&csv->field[i], question)) c.question = i;
-    else if (c.answer < 0 && named(&csv->field[i], answer)) c.answer = i;
-    else if (c.rating < 0 && named(&csv->field[i], rating)) c.rating = i;
-    else if (c.rating < 0 && named(&csv->field[i], guesses)) c.rating = i, c.rating_name = "guesses";
+    if (c.question < 0 && csv_is_named(&csv->field[i], question)) c.question = i;
+    else if (c.answer < 0 && csv_is_named(&csv->field[i], answer)) c.answer = i;
+    else if (c.rating < 0 && csv_is_named(&csv->field[i], rating)) c.rating = i;
+    else if (c.rating < 0 && csv_is_named(&csv->field[i], guesses)) c.rating = i, c.rating_name = "guesses";
   }
   if (c.question < 0) return 0;
   *found = c;
   return 1;
 }
 
-/* question,answer | question,answer,rating | source,question,answer | source,question,answer,rating */
-static columns by_position(const trm__csv *csv) {
+/* The orders of data/format/csv_rows.h. */
+static columns csv_columns_by_position(const trm__csv *csv) {
   columns c = {0, 1, -1, "rating"};
   int source = csv->count >= 4 || (csv->count == 3 && csv->field[1].length == csv->field[2].length);
   c.question += source;
@@ -60,15 +60,17 @@ static columns by_position(const trm__csv *csv) {
   return c;
 }
 
-static trm_status fail_record(const trm__csv *csv, const trm__csv_field *field, trm_error *err, const char *message) {
+static trm_status csv_fail_record(const trm__csv *csv, const trm__csv_field *field, trm_error *err,
+                                  const char *message) {
   char where[512];
   snprintf(where, sizeof where, "%.440s:%" PRIu64 ":%" PRIu64, csv->path, field->line, field->column);
   return trm__fail(err, TRM_E_INPUT, where, "%s", message);
 }
 
-/* A field's cells: itself, or a copy without line ends when it has several lines. *width: length of its first line. */
-static trm_status cells_of(const trm__csv_field *field, plain_text *copy, int which, const uint8_t **cells,
-                           size_t *length, size_t *width, trm_error *err) {
+/* A field's cells: its text, or a copy without line ends when it has several lines; *width is the length of the first
+ * line, or 0. */
+static trm_status csv_cells(const trm__csv_field *field, plain_text *copy, int which, const uint8_t **cells,
+                            size_t *length, size_t *width, trm_error *err) {
   *cells = (const uint8_t *)field->text;
   *length = field->length;
   *width = 0;
@@ -91,17 +93,18 @@ static trm_status cells_of(const trm__csv_field *field, plain_text *copy, int wh
   return TRM_OK;
 }
 
-static trm_status read_rating(const trm__csv *csv, const columns *c, double *rating, trm_error *err) {
+static trm_status csv_read_rating(const trm__csv *csv, const columns *c, double *rating, trm_error *err) {
   *rating = (double)NAN;
   if (c->rating < 0 || c->rating >= csv->count || csv->field[c->rating].length == 0) return TRM_OK;
   const trm__csv_field *field = &csv->field[c->rating];
   if (trm__rows_number(field->text, field->length, rating)) return TRM_OK;
   char message[96];
   snprintf(message, sizeof message, "the %s is no number, expected one such as 12 or 0.5", c->rating_name);
-  return fail_record(csv, field, err, message);
+  return csv_fail_record(csv, field, err, message);
 }
 
-static trm_status add_record(trm__rows *rows, const trm__csv *csv, const columns *c, plain_text *copy, trm_error *err) {
+static trm_status csv_add_record(trm__rows *rows, const trm__csv *csv, const columns *c, plain_text *copy,
+                                 trm_error *err) {
   const uint8_t *cells[2];
   size_t length[2], width[2];
   double rating;
@@ -109,25 +112,25 @@ static trm_status add_record(trm__rows *rows, const trm__csv *csv, const columns
   if (csv->count <= last) {
     char message[96];
     snprintf(message, sizeof message, "this line has %d fields, expected at least %d", csv->count, last + 1);
-    return fail_record(csv, &csv->field[0], err, message);
+    return csv_fail_record(csv, &csv->field[0], err, message);
   }
   const trm__csv_field *field[2] = {&csv->field[c->question], &csv->field[c->answer]};
-  trm_status status = read_rating(csv, c, &rating, err);
-  for (int i = 0; i < 2 && !status; i++) status = cells_of(field[i], copy, i, &cells[i], &length[i], &width[i], err);
+  trm_status status = csv_read_rating(csv, c, &rating, err);
+  for (int i = 0; i < 2 && !status; i++) status = csv_cells(field[i], copy, i, &cells[i], &length[i], &width[i], err);
   if (status) return status;
   if (rows->count == 0) rows->width = width[0];
   trm__rows_place place = {field[0]->line, (uint32_t)field[0]->column, (uint32_t)field[1]->column};
   return trm__rows_add(rows, cells[0], length[0], cells[1], length[1], rating, place, err);
 }
 
-static trm_status first_record(trm__rows *rows, const trm__csv *csv, columns *c, int *header, trm_error *err) {
-  *header = read_header(csv, c);
+static trm_status csv_first_record(trm__rows *rows, const trm__csv *csv, columns *c, int *header, trm_error *err) {
+  *header = csv_read_header(csv, c);
   if (*header && c->answer < 0)
-    return fail_record(csv, &csv->field[0], err, "the header has no answer column, expected question and answer");
+    return csv_fail_record(csv, &csv->field[0], err, "the header has no answer column, expected question and answer");
   if (!*header && csv->count < 2)
-    return fail_record(csv, &csv->field[0], err,
-                       "one field, expected question,answer or source,question,answer,rating");
-  if (!*header) *c = by_position(csv);
+    return csv_fail_record(csv, &csv->field[0], err,
+                           "one field, expected question,answer or source,question,answer,rating");
+  if (!*header) *c = csv_columns_by_position(csv);
   rows->has_ratings = c->rating >= 0;
   snprintf(rows->rating_name, sizeof rows->rating_name, "%s", c->rating_name);
   return TRM_OK;
@@ -140,10 +143,10 @@ trm_status trm__csv_rows(trm__rows *rows, const char *data, size_t size, trm_err
   int header = 0;
   trm__csv_init(&csv, rows->path, data, size);
   trm_status status = trm__csv_next(&csv, err);
-  if (!status && csv.count > 0) status = first_record(rows, &csv, &c, &header, err);
+  if (!status && csv.count > 0) status = csv_first_record(rows, &csv, &c, &header, err);
   if (header && !status) status = trm__csv_next(&csv, err);
   while (!status && csv.count > 0) {
-    status = add_record(rows, &csv, &c, &copy, err);
+    status = csv_add_record(rows, &csv, &c, &copy, err);
     if (!status) status = trm__csv_next(&csv, err);
   }
   trm__free(copy.cells[0]);

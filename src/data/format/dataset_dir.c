@@ -1,6 +1,6 @@
 /* Reading a dataset directory: dataset.json first, then the arrays of each set, mapped and checked against it and
- * against each other, then copied one after the other into the dataset. Nothing that a file claims is believed before
- * the bytes that it claims have been seen. */
+ * against each other, then copied one after the other into the dataset. No count that a file
+ * states is used before the bytes that it counts have been found. */
 #include "data/format/dataset_dir.h"
 
 #include <inttypes.h>
@@ -21,8 +21,8 @@
 #define NAMES_LIMIT ((size_t)256 << 20)
 
 enum { INPUTS, LABELS, IDENTIFIERS, PUZZLES, GROUPS, RATINGS, ARRAYS };
-static const char *const array_names[ARRAYS] = {"inputs",         "labels",        "puzzle_identifiers",
-                                                "puzzle_indices", "group_indices", "ratings"};
+static const char *const dataset_array_names[ARRAYS] = {"inputs",         "labels",        "puzzle_identifiers",
+                                                        "puzzle_indices", "group_indices", "ratings"};
 
 typedef struct set {
   char *path[ARRAYS];
@@ -37,13 +37,12 @@ typedef struct reader {
   trm_dataset *d;
   set *sets;
   size_t count; /* sets */
-  int has_task;
   trm_error *err;
 } reader;
 
 /* -- dataset.json -- */
 
-static trm_status read_ignore(reader *r) {
+static trm_status dataset_read_ignore(reader *r) {
   int64_t value = 0;
   if (json_is_null(json_object_get(r->json, "ignore_label_id"))) {
     r->d->ignore_label_id = INT32_MIN;
@@ -54,7 +53,7 @@ static trm_status read_ignore(reader *r) {
   return status;
 }
 
-static trm_status read_numbers(reader *r, int64_t *total_groups) {
+static trm_status dataset_read_numbers(reader *r, int64_t *total_groups) {
   trm_dataset_info *info = &r->d->info;
   int64_t pad = 0, blank = 0, ignored = 0;
   trm_status status =
@@ -68,7 +67,7 @@ static trm_status read_numbers(reader *r, int64_t *total_groups) {
   if (!status) status = trm__json_int(r->json, "total_groups", 1, INT32_MAX, total_groups, r->json_path, r->err);
   if (!status && json_object_get(r->json, "total_puzzles"))
     status = trm__json_int(r->json, "total_puzzles", 0, INT64_MAX, &ignored, r->json_path, r->err);
-  if (!status) status = read_ignore(r);
+  if (!status) status = dataset_read_ignore(r);
   r->d->pad_id = (int32_t)pad;
   r->d->blank_identifier_id = (int32_t)blank;
   const json_t *mean = json_object_get(r->json, "mean_puzzle_examples");
@@ -77,7 +76,7 @@ static trm_status read_numbers(reader *r, int64_t *total_groups) {
   return status;
 }
 
-static int name_is_safe(const char *name) {
+static int dataset_name_is_safe(const char *name) {
   size_t length = strlen(name);
   if (length == 0 || length > 64 || name[0] == '.') return 0;
   for (size_t i = 0; i < length; i++) {
@@ -88,7 +87,7 @@ static int name_is_safe(const char *name) {
   return 1;
 }
 
-static trm_status read_sets(reader *r) {
+static trm_status dataset_read_sets(reader *r) {
   const json_t *names = json_object_get(r->json, "sets");
   size_t count = json_array_size(names);
   if (count < 1 || count > SETS_LIMIT)
@@ -98,19 +97,19 @@ static trm_status read_sets(reader *r) {
   r->count = count;
   for (size_t i = 0; i < count; i++) {
     const char *name = json_string_value(json_array_get(names, i));
-    if (!name || !name_is_safe(name))
+    if (!name || !dataset_name_is_safe(name))
       return trm__fail(
           r->err, TRM_E_INPUT, r->json_path,
           "\"sets\": name %zu is not made of letters, digits, '_', '-' and '.', expected one such as \"all\"", i + 1);
     for (int a = 0; a < ARRAYS; a++) {
-      r->sets[i].path[a] = trm__format("%s/%s/%s__%s.npy", r->path, r->split, name, array_names[a]);
+      r->sets[i].path[a] = trm__format("%s/%s/%s__%s.npy", r->path, r->split, name, dataset_array_names[a]);
       if (!r->sets[i].path[a]) return trm__fail_memory(r->err, r->json_path, strlen(r->path) + 128);
     }
   }
   return TRM_OK;
 }
 
-static trm_status read_json(reader *r, int64_t *total_groups) {
+static trm_status dataset_read_json(reader *r, int64_t *total_groups) {
   r->json_path = trm__format("%s/%s/dataset.json", r->path, r->split);
   if (!r->json_path) return trm__fail_memory(r->err, r->path, strlen(r->path) + 64);
   if (!trm__path_exists(r->json_path))
@@ -120,13 +119,13 @@ static trm_status read_json(reader *r, int64_t *total_groups) {
   trm_status status = trm__json_load(&r->json, r->json_path, JSON_LIMIT, r->err);
   if (!status && !json_is_object(r->json))
     status = trm__fail(r->err, TRM_E_INPUT, r->json_path, "expected a JSON object");
-  if (!status) status = read_numbers(r, total_groups);
-  return status ? status : read_sets(r);
+  if (!status) status = dataset_read_numbers(r, total_groups);
+  return status ? status : dataset_read_sets(r);
 }
 
 /* -- shapes -- */
 
-static trm_status check_shape(const reader *r, const set *s, int a, int rank, int64_t rows, int64_t columns) {
+static trm_status dataset_check_shape(const reader *r, const set *s, int a, int rank, int64_t rows, int64_t columns) {
   const trm__npy *npy = &s->npy[a];
   const char *path = s->path[a];
   if (npy->type == TRM__NPY_F64 && a != RATINGS)
@@ -141,7 +140,8 @@ static trm_status check_shape(const reader *r, const set *s, int a, int rank, in
 }
 
 /* Offsets from 0 to end, each larger than the one before. */
-static trm_status check_offsets(const reader *r, const set *s, int a, int64_t end, const char *of, const char *what) {
+static trm_status dataset_check_offsets(const reader *r, const set *s, int a, int64_t end, const char *of,
+                                        const char *what) {
   const trm__npy *npy = &s->npy[a];
   int64_t before = trm__npy_int(npy, 0);
   if (before != 0) return trm__fail(r->err, TRM_E_INPUT, s->path[a], "element 0 is %" PRId64 ", expected 0", before);
@@ -160,8 +160,8 @@ static trm_status check_offsets(const reader *r, const set *s, int a, int64_t en
   return TRM_OK;
 }
 
-/* Numbers of 0..limit-1, or `also` (0: no other). */
-static trm_status check_range(const reader *r, const set *s, int a, int64_t limit, int64_t also) {
+/* All elements are in 0..limit-1 or equal to `also` (0: no other value is allowed). */
+static trm_status dataset_check_range(const reader *r, const set *s, int a, int64_t limit, int64_t also) {
   const trm__npy *npy = &s->npy[a];
   for (size_t i = 0; i < npy->count; i++) {
     int64_t value = trm__npy_int(npy, i);
@@ -177,7 +177,7 @@ static trm_status check_range(const reader *r, const set *s, int a, int64_t limi
   return TRM_OK;
 }
 
-static trm_status open_arrays(const reader *r, set *s) {
+static trm_status dataset_open_arrays(const reader *r, set *s) {
   for (int a = 0; a < ARRAYS; a++) {
     if (a == RATINGS && !trm__path_exists(s->path[a])) continue;
     trm_status status = trm__npy_open(&s->npy[a], s->path[a], r->err);
@@ -186,40 +186,40 @@ static trm_status open_arrays(const reader *r, set *s) {
   return TRM_OK;
 }
 
-static trm_status check_set(const reader *r, set *s) {
+static trm_status dataset_check_set(const reader *r, set *s) {
   const trm_dataset_info *info = &r->d->info;
-  trm_status status = check_shape(r, s, INPUTS, 2, -1, info->seq_len);
+  trm_status status = dataset_check_shape(r, s, INPUTS, 2, -1, info->seq_len);
   if (status) return status;
   s->examples = s->npy[INPUTS].shape[0];
   if (s->examples < 1 || s->examples > TRM__EXAMPLES_LIMIT)
     return trm__fail(r->err, TRM_E_INPUT, s->path[INPUTS], "%" PRId64 " examples, expected 1 to %d", s->examples,
                      TRM__EXAMPLES_LIMIT);
-  status = check_shape(r, s, LABELS, 2, s->examples, info->seq_len);
-  if (!status) status = check_shape(r, s, IDENTIFIERS, 1, -1, 0);
+  status = dataset_check_shape(r, s, LABELS, 2, s->examples, info->seq_len);
+  if (!status) status = dataset_check_shape(r, s, IDENTIFIERS, 1, -1, 0);
   if (status) return status;
   s->puzzles = s->npy[IDENTIFIERS].shape[0];
-  status = check_shape(r, s, PUZZLES, 1, s->puzzles + 1, 0);
-  if (!status) status = check_shape(r, s, GROUPS, 1, -1, 0);
+  status = dataset_check_shape(r, s, PUZZLES, 1, s->puzzles + 1, 0);
+  if (!status) status = dataset_check_shape(r, s, GROUPS, 1, -1, 0);
   if (status) return status;
   s->groups = s->npy[GROUPS].shape[0] - 1;
   if (s->groups < 1) return trm__fail(r->err, TRM_E_INPUT, s->path[GROUPS], "no groups, expected at least one");
-  if (s->npy[RATINGS].data) status = check_shape(r, s, RATINGS, 1, s->examples, 0);
-  if (!status) status = check_offsets(r, s, PUZZLES, s->examples, "puzzle", "examples");
-  if (!status) status = check_offsets(r, s, GROUPS, s->puzzles, "group", "puzzles");
-  if (!status) status = check_range(r, s, INPUTS, info->vocab_size, 0);
+  if (s->npy[RATINGS].data) status = dataset_check_shape(r, s, RATINGS, 1, s->examples, 0);
+  if (!status) status = dataset_check_offsets(r, s, PUZZLES, s->examples, "puzzle", "examples");
+  if (!status) status = dataset_check_offsets(r, s, GROUPS, s->puzzles, "group", "puzzles");
+  if (!status) status = dataset_check_range(r, s, INPUTS, info->vocab_size, 0);
   if (!status)
-    status =
-        check_range(r, s, LABELS, info->vocab_size, r->d->ignore_label_id == INT32_MIN ? 0 : r->d->ignore_label_id);
-  if (!status) status = check_range(r, s, IDENTIFIERS, info->identifiers, 0);
+    status = dataset_check_range(r, s, LABELS, info->vocab_size,
+                                 r->d->ignore_label_id == INT32_MIN ? 0 : r->d->ignore_label_id);
+  if (!status) status = dataset_check_range(r, s, IDENTIFIERS, info->identifiers, 0);
   return status;
 }
 
-static trm_status open_sets(reader *r, int64_t total_groups) {
+static trm_status dataset_open_sets(reader *r, int64_t total_groups) {
   trm_dataset_info *info = &r->d->info;
   info->has_ratings = 1;
   for (size_t i = 0; i < r->count; i++) {
-    trm_status status = open_arrays(r, &r->sets[i]);
-    if (!status) status = check_set(r, &r->sets[i]);
+    trm_status status = dataset_open_arrays(r, &r->sets[i]);
+    if (!status) status = dataset_check_set(r, &r->sets[i]);
     if (status) return status;
     info->examples += r->sets[i].examples;
     info->puzzles += r->sets[i].puzzles;
@@ -237,7 +237,7 @@ static trm_status open_sets(reader *r, int64_t total_groups) {
 
 /* -- copying -- */
 
-static void copy_tokens(const trm__npy *npy, uint8_t *narrow, int32_t *wide, size_t at) {
+static void dataset_copy_tokens(const trm__npy *npy, uint8_t *narrow, int32_t *wide, size_t at) {
   if (narrow && trm__npy_item(npy->type) == 1) memcpy(narrow + at, npy->data, npy->count);
   else if (narrow)
     for (size_t i = 0; i < npy->count; i++) narrow[at + i] = (uint8_t)trm__npy_int(npy, i);
@@ -245,7 +245,7 @@ static void copy_tokens(const trm__npy *npy, uint8_t *narrow, int32_t *wide, siz
     for (size_t i = 0; i < npy->count; i++) wide[at + i] = (int32_t)trm__npy_int(npy, i);
 }
 
-static trm_status allocate(reader *r) {
+static trm_status dataset_allocate(reader *r) {
   trm_dataset *d = r->d;
   size_t examples = (size_t)d->info.examples, cells = (size_t)d->info.seq_len, tokens = 0;
   int narrow = d->info.vocab_size <= 256 &&
@@ -267,14 +267,14 @@ static trm_status allocate(reader *r) {
   return complete ? TRM_OK : trm__fail_memory(r->err, r->path, tokens * (narrow ? 2 : 8));
 }
 
-static void copy_sets(reader *r) {
+static void dataset_copy_sets(reader *r) {
   trm_dataset *d = r->d;
   int64_t examples = 0, puzzles = 0, groups = 0;
   for (size_t k = 0; k < r->count; k++) {
     const set *s = &r->sets[k];
     size_t at = (size_t)examples * (size_t)d->info.seq_len;
-    copy_tokens(&s->npy[INPUTS], d->inputs, d->inputs32, at);
-    copy_tokens(&s->npy[LABELS], d->labels, d->labels32, at);
+    dataset_copy_tokens(&s->npy[INPUTS], d->inputs, d->inputs32, at);
+    dataset_copy_tokens(&s->npy[LABELS], d->labels, d->labels32, at);
     for (int64_t p = 0; p < s->puzzles; p++) {
       d->identifiers[puzzles + p] = (int32_t)trm__npy_int(&s->npy[IDENTIFIERS], (size_t)p);
       d->puzzle_indices[puzzles + p + 1] = examples + trm__npy_int(&s->npy[PUZZLES], (size_t)p + 1);
@@ -291,7 +291,7 @@ static void copy_sets(reader *r) {
 
 /* -- what belongs to the whole directory -- */
 
-static trm_status read_task_json(reader *r, const char *path) {
+static trm_status dataset_read_task_json(reader *r, const char *path) {
   json_t *json = NULL;
   trm_status status = trm__json_load(&json, path, JSON_LIMIT, r->err);
   if (status) return status;
@@ -299,17 +299,16 @@ static trm_status read_task_json(reader *r, const char *path) {
   const char *name = json_string_value(json_object_get(json, "rating_name"));
   if (name) snprintf(r->d->info.rating_name, sizeof r->d->info.rating_name, "%s", name);
   json_decref(json);
-  r->has_task = 1;
   return status;
 }
 
-static trm_status read_task(reader *r, const trm_task *given) {
+static trm_status dataset_read_task(reader *r, const trm_task *given) {
   trm_dataset_info *info = &r->d->info;
   char *path = trm__format("%s/task.json", r->path);
   if (!path) return trm__fail_memory(r->err, r->path, strlen(r->path) + 16);
   trm_status status = TRM_OK;
   snprintf(info->rating_name, sizeof info->rating_name, "rating");
-  if (trm__path_exists(path)) status = read_task_json(r, path);
+  if (trm__path_exists(path)) status = dataset_read_task_json(r, path);
   else info->task = trm__task_infer(info->seq_len, info->vocab_size);
   if (!status && given) info->task = *given;
   int64_t cells = (int64_t)info->task.width * info->task.height;
@@ -325,7 +324,7 @@ static trm_status read_task(reader *r, const trm_task *given) {
   return status;
 }
 
-static trm_status check_identifiers(reader *r) {
+static trm_status dataset_check_identifiers(reader *r) {
   char *path = trm__format("%s/identifiers.json", r->path);
   if (!path) return trm__fail_memory(r->err, r->path, strlen(r->path) + 32);
   json_t *json = NULL;
@@ -341,7 +340,7 @@ static trm_status check_identifiers(reader *r) {
   return status;
 }
 
-static void free_reader(reader *r) {
+static void dataset_free_reader(reader *r) {
   for (size_t i = 0; r->sets && i < r->count; i++)
     for (int a = 0; a < ARRAYS; a++) {
       trm__npy_close(&r->sets[i].npy[a]);
@@ -357,19 +356,20 @@ trm_status trm__dataset_read(trm_dataset **out, const char *path, const char *sp
                              trm_error *err) {
   reader r = {.path = path, .split = split, .err = err};
   int64_t total_groups = 0;
-  if (!name_is_safe(split)) return trm__fail(err, TRM_E_USAGE, path, "split \"%.40s\", expected train or test", split);
+  if (!dataset_name_is_safe(split))
+    return trm__fail(err, TRM_E_USAGE, path, "split \"%.40s\", expected train or test", split);
   r.d = trm__calloc(1, sizeof *r.d);
   if (!r.d) return trm__fail_memory(err, path, sizeof *r.d);
-  trm_status status = read_json(&r, &total_groups);
-  if (!status) status = open_sets(&r, total_groups);
-  if (!status) status = read_task(&r, task);
-  if (!status) status = check_identifiers(&r);
-  if (!status) status = allocate(&r);
+  trm_status status = dataset_read_json(&r, &total_groups);
+  if (!status) status = dataset_open_sets(&r, total_groups);
+  if (!status) status = dataset_read_task(&r, task);
+  if (!status) status = dataset_check_identifiers(&r);
+  if (!status) status = dataset_allocate(&r);
   if (!status) {
-    copy_sets(&r);
+    dataset_copy_sets(&r);
     *out = r.d;
     r.d = NULL;
   }
-  free_reader(&r);
+  dataset_free_reader(&r);
   return status;
 }

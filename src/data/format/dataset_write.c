@@ -1,5 +1,7 @@
 /* Writing a dataset directory. All files go into OUT.tmp-PID, each synced; only the last rename makes OUT, so a
  * failure, a full disk or a kill leaves OUT as it was. */
+#include "data/format/dataset_dir.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -12,12 +14,11 @@
 #include "base/os/file.h"
 #include "base/status.h"
 #include "base/text/json.h"
-#include "data/dataset.h"
 #include "data/format/npy.h"
 #include "task/task.h"
 
 /* Takes the reference json; NULL means that there was no memory to build it. */
-static trm_status save_json(const char *directory, const char *name, json_t *json, trm_error *err) {
+static trm_status dataset_save_json(const char *directory, const char *name, json_t *json, trm_error *err) {
   if (!json) return trm__fail(err, TRM_E_MEMORY, directory, "no memory for %s", name);
   char *path = trm__format("%s/%s", directory, name);
   trm_status status = path ? trm__json_save(json, path, err) : trm__fail_memory(err, directory, strlen(directory) + 64);
@@ -26,8 +27,8 @@ static trm_status save_json(const char *directory, const char *name, json_t *jso
   return status;
 }
 
-static trm_status save_array(const char *directory, const char *name, trm__npy_type type, int64_t rows, int64_t columns,
-                             const void *data, trm_error *err) {
+static trm_status dataset_save_array(const char *directory, const char *name, trm__npy_type type, int64_t rows,
+                                     int64_t columns, const void *data, trm_error *err) {
   char *path = trm__format("%s/all__%s.npy", directory, name);
   if (!path) return trm__fail_memory(err, directory, strlen(directory) + 64);
   const int64_t shape[2] = {rows, columns};
@@ -37,18 +38,18 @@ static trm_status save_array(const char *directory, const char *name, trm__npy_t
 }
 
 /* Offsets as int32 where they fit, as the original writes them. */
-static trm_status save_offsets(const char *directory, const char *name, const int64_t *offsets, int64_t count,
-                               trm_error *err) {
-  if (offsets[count - 1] > INT32_MAX) return save_array(directory, name, TRM__NPY_I64, count, 0, offsets, err);
+static trm_status dataset_save_offsets(const char *directory, const char *name, const int64_t *offsets, int64_t count,
+                                       trm_error *err) {
+  if (offsets[count - 1] > INT32_MAX) return dataset_save_array(directory, name, TRM__NPY_I64, count, 0, offsets, err);
   int32_t *narrow = trm__calloc((size_t)count, sizeof *narrow);
   if (!narrow) return trm__fail_memory(err, directory, (size_t)count * sizeof *narrow);
   for (int64_t i = 0; i < count; i++) narrow[i] = (int32_t)offsets[i];
-  trm_status status = save_array(directory, name, TRM__NPY_I32, count, 0, narrow, err);
+  trm_status status = dataset_save_array(directory, name, TRM__NPY_I32, count, 0, narrow, err);
   trm__free(narrow);
   return status;
 }
 
-static json_t *describe(const trm_dataset *d) {
+static json_t *dataset_split_json(const trm_dataset *d) {
   const trm_dataset_info *info = &d->info;
   json_t *ignored = d->ignore_label_id == INT32_MIN ? json_null() : json_integer(d->ignore_label_id);
   return json_pack("{s:i, s:o, s:i, s:I, s:I, s:I, s:I, s:f, s:I, s:[s]}", "pad_id", d->pad_id, "ignore_label_id",
@@ -59,7 +60,7 @@ static json_t *describe(const trm_dataset *d) {
                    "all");
 }
 
-static trm_status save_split(const char *root, const char *split, const trm_dataset *d, trm_error *err) {
+static trm_status dataset_save_split(const char *root, const char *split, const trm_dataset *d, trm_error *err) {
   const trm_dataset_info *info = &d->info;
   int wide = !d->inputs;
   trm__npy_type type = wide ? TRM__NPY_I32 : TRM__NPY_U8;
@@ -67,24 +68,24 @@ static trm_status save_split(const char *root, const char *split, const trm_data
   if (!directory) return trm__fail_memory(err, root, strlen(root) + 16);
   trm_status status = trm__dir_make(directory, err);
   if (!status)
-    status = save_array(directory, "inputs", type, info->examples, info->seq_len,
-                        wide ? (const void *)d->inputs32 : d->inputs, err);
+    status = dataset_save_array(directory, "inputs", type, info->examples, info->seq_len,
+                                wide ? (const void *)d->inputs32 : d->inputs, err);
   if (!status)
-    status = save_array(directory, "labels", type, info->examples, info->seq_len,
-                        wide ? (const void *)d->labels32 : d->labels, err);
+    status = dataset_save_array(directory, "labels", type, info->examples, info->seq_len,
+                                wide ? (const void *)d->labels32 : d->labels, err);
   if (!status)
-    status = save_array(directory, "puzzle_identifiers", TRM__NPY_I32, info->puzzles, 0, d->identifiers, err);
-  if (!status) status = save_offsets(directory, "puzzle_indices", d->puzzle_indices, info->puzzles + 1, err);
-  if (!status) status = save_offsets(directory, "group_indices", d->group_indices, info->groups + 1, err);
+    status = dataset_save_array(directory, "puzzle_identifiers", TRM__NPY_I32, info->puzzles, 0, d->identifiers, err);
+  if (!status) status = dataset_save_offsets(directory, "puzzle_indices", d->puzzle_indices, info->puzzles + 1, err);
+  if (!status) status = dataset_save_offsets(directory, "group_indices", d->group_indices, info->groups + 1, err);
   if (!status && d->ratings)
-    status = save_array(directory, "ratings", TRM__NPY_F64, info->examples, 0, d->ratings, err);
-  if (!status) status = save_json(directory, "dataset.json", describe(d), err);
+    status = dataset_save_array(directory, "ratings", TRM__NPY_F64, info->examples, 0, d->ratings, err);
+  if (!status) status = dataset_save_json(directory, "dataset.json", dataset_split_json(d), err);
   if (!status) status = trm__dir_sync(directory, err);
   trm__free(directory);
   return status;
 }
 
-static json_t *identifier_names(int64_t count) {
+static json_t *dataset_identifier_names(int64_t count) {
   json_t *names = json_array();
   for (int64_t i = 0; names && i < count; i++) {
     json_t *name = i == 0 ? json_string("<blank>") : json_sprintf("%" PRId64, i);
@@ -95,7 +96,7 @@ static json_t *identifier_names(int64_t count) {
   return names;
 }
 
-static json_t *task_json(const trm_dataset_info *info) {
+static json_t *dataset_task_json(const trm_dataset_info *info) {
   json_t *json = trm__task_to_json(&info->task);
   if (!json || !info->has_ratings) return json;
   if (json_object_set_new(json, "rating_name", json_string(info->rating_name)) == 0) return json;
@@ -104,7 +105,7 @@ static json_t *task_json(const trm_dataset_info *info) {
 }
 
 /* out without trailing slashes. */
-static char *plain_path(const char *out) {
+static char *dataset_plain_path(const char *out) {
   size_t length = strlen(out);
   while (length > 1 && out[length - 1] == '/') length--;
   return trm__format("%.*s", (int)length, out);
@@ -112,8 +113,8 @@ static char *plain_path(const char *out) {
 
 /* Tries to make a folder where out would come, beside it or in the nearest folder above that exists. Only trying tells:
  * permissions say nothing to root, and nothing of file systems that are read-only or full. */
-static trm_status probe_folder(const char *out, trm_error *err) {
-  char *folder = plain_path(out), *probe = NULL;
+static trm_status dataset_probe(const char *out, trm_error *err) {
+  char *folder = dataset_plain_path(out), *probe = NULL;
   if (!folder) return trm__fail_memory(err, out, strlen(out) + 1);
   do {
     char *slash = strrchr(folder, '/');
@@ -135,18 +136,18 @@ trm_status trm__dataset_can_write(const char *out, trm_error *err) {
   char **names = NULL;
   size_t count = 0;
   if (out[0] == '\0') return trm__fail(err, TRM_E_USAGE, "out", "no directory to write, expected a name");
-  if (!trm__path_exists(out)) return probe_folder(out, err);
+  if (!trm__path_exists(out)) return dataset_probe(out, err);
   if (!trm__path_is_dir(out))
     return trm__fail(err, TRM_E_USAGE, out, "exists and is no directory, expected a new name");
   trm_status status = trm__dir_list(out, &names, &count, err);
   if (status) return status;
   trm__dir_list_free(names, count);
-  if (count == 0) return probe_folder(out, err);
+  if (count == 0) return dataset_probe(out, err);
   return trm__fail(err, TRM_E_USAGE, out, "exists and is not empty, expected a new name (or remove it first)");
 }
 
-/* When only the sync after the renaming fails, the new directory goes too: a failure leaves nothing. */
-static trm_status move(const char *temporary, const char *path, trm_error *err) {
+/* A failure leaves nothing: when the renaming succeeds but the sync after it fails, the new directory is removed. */
+static trm_status dataset_move(const char *temporary, const char *path, trm_error *err) {
   trm_status status = trm__rename(temporary, path, err);
   if (status && !trm__path_exists(temporary)) (void)trm__dir_remove(path, NULL);
   return status;
@@ -156,7 +157,7 @@ trm_status trm__dataset_write(const char *out, const trm_dataset *train, const t
   const trm_dataset *any = train ? train : test;
   trm_status status = trm__dataset_can_write(out, err);
   if (status) return status;
-  char *path = plain_path(out), *temporary = NULL;
+  char *path = dataset_plain_path(out), *temporary = NULL;
   if (path) temporary = trm__format("%s.tmp-%ld", path, (long)getpid());
   if (!temporary) {
     status = trm__fail_memory(err, out, strlen(out) + 32);
@@ -164,12 +165,13 @@ trm_status trm__dataset_write(const char *out, const trm_dataset *train, const t
   }
   status = trm__dir_remove(temporary, err); /* of a killed process that had this number */
   if (!status) status = trm__dir_make(temporary, err);
-  if (!status && train) status = save_split(temporary, "train", train, err);
-  if (!status && test) status = save_split(temporary, "test", test, err);
-  if (!status) status = save_json(temporary, "identifiers.json", identifier_names(any->info.identifiers), err);
-  if (!status) status = save_json(temporary, "task.json", task_json(&any->info), err);
+  if (!status && train) status = dataset_save_split(temporary, "train", train, err);
+  if (!status && test) status = dataset_save_split(temporary, "test", test, err);
+  if (!status)
+    status = dataset_save_json(temporary, "identifiers.json", dataset_identifier_names(any->info.identifiers), err);
+  if (!status) status = dataset_save_json(temporary, "task.json", dataset_task_json(&any->info), err);
   if (!status) status = trm__dir_sync(temporary, err);
-  if (!status) status = move(temporary, path, err);
+  if (!status) status = dataset_move(temporary, path, err);
   if (status) (void)trm__dir_remove(temporary, NULL);
 done:
   trm__free(path);

@@ -1,5 +1,6 @@
-/* Puzzles in JSON Lines: one object a line, {"question": ..., "answer": ..., "rating": 12}. A grid is a text, an array
- * of texts (rows), an array of whole numbers 0..254, or an array of such arrays (rows). */
+/* From JSON Lines to rows: each line is parsed by itself, and its grids are flattened into cells. */
+#include "data/format/jsonl.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +9,6 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/text/json.h"
-#include "data/format/rows.h"
 #include "task/task.h"
 
 #define LINE_LIMIT ((size_t)8 << 20)
@@ -17,16 +17,17 @@
 typedef struct grid {
   uint8_t *cells; /* [TRM__SEQ_LIMIT], or of the whole file's bytes when those are fewer */
   size_t length, width;
-  int numbers, texts; /* which kinds of cell it has */
+  int numbers, texts; /* 1 where it has cells of the kind */
 } grid;
 
-static trm_status fail_key(const trm__rows *rows, uint64_t line, const char *key, trm_error *err, const char *message) {
+static trm_status jsonl_fail(const trm__rows *rows, uint64_t line, const char *key, trm_error *err,
+                             const char *message) {
   char where[512];
   snprintf(where, sizeof where, "%.440s:%" PRIu64, rows->path, line);
   return trm__fail(err, TRM_E_INPUT, where, "\"%s\": %s", key, message);
 }
 
-static const char *add_text(grid *g, const json_t *value) {
+static const char *jsonl_add_text(grid *g, const json_t *value) {
   const char *text = json_string_value(value);
   size_t length = json_string_length(value), begin = g->length;
   g->texts = 1;
@@ -39,7 +40,7 @@ static const char *add_text(grid *g, const json_t *value) {
   return NULL;
 }
 
-static const char *add_number(grid *g, const json_t *value) {
+static const char *jsonl_add_number(grid *g, const json_t *value) {
   json_int_t number = json_integer_value(value);
   g->numbers = 1;
   if (number < 0 || number > NUMBER_LIMIT) return "a number outside 0 to 254";
@@ -49,16 +50,16 @@ static const char *add_number(grid *g, const json_t *value) {
 }
 
 /* NULL, or what is wrong. */
-static const char *add_value(grid *g, const json_t *value, int depth) {
-  if (json_is_string(value) && depth < 2) return add_text(g, value);
-  if (json_is_integer(value) && depth > 0) return add_number(g, value);
+static const char *jsonl_add_value(grid *g, const json_t *value, int depth) {
+  if (json_is_string(value) && depth < 2) return jsonl_add_text(g, value);
+  if (json_is_integer(value) && depth > 0) return jsonl_add_number(g, value);
   if (!json_is_array(value) || depth == 2)
     return "expected a text, an array of texts, an array of whole numbers or an array of such rows";
   size_t index, row = 0;
   const json_t *item;
   json_array_foreach(value, index, item) {
     size_t before = g->length;
-    const char *problem = add_value(g, item, depth + 1);
+    const char *problem = jsonl_add_value(g, item, depth + 1);
     if (problem) return problem;
     if (json_is_integer(item)) continue;
     if (index == 0) row = g->length - before;
@@ -68,7 +69,7 @@ static const char *add_value(grid *g, const json_t *value, int depth) {
   return NULL;
 }
 
-static const json_t *find(const json_t *object, const char *const *names, const char **found) {
+static const json_t *jsonl_find(const json_t *object, const char *const *names, const char **found) {
   for (; *names; names++) {
     const json_t *value = json_object_get(object, *names);
     *found = *names;
@@ -77,27 +78,28 @@ static const json_t *find(const json_t *object, const char *const *names, const 
   return NULL;
 }
 
-static trm_status read_grid(trm__rows *rows, uint64_t line, const json_t *object, const char *const *names, grid *g,
-                            trm_error *err) {
+static trm_status jsonl_read_grid(trm__rows *rows, uint64_t line, const json_t *object, const char *const *names,
+                                  grid *g, trm_error *err) {
   const char *key, *problem = NULL;
-  const json_t *value = find(object, names, &key);
+  const json_t *value = jsonl_find(object, names, &key);
   g->length = g->width = 0;
   g->numbers = g->texts = 0;
-  if (!value) return fail_key(rows, line, names[0], err, "is missing, expected a grid");
-  problem = add_value(g, value, 0);
+  if (!value) return jsonl_fail(rows, line, names[0], err, "is missing, expected a grid");
+  problem = jsonl_add_value(g, value, 0);
   if (!problem && rows->count == 0 && g->numbers) rows->numbers = 1;
   if (!problem && (g->numbers ? !rows->numbers || g->texts : rows->numbers))
     problem = "texts and numbers are mixed, expected one kind in the whole file";
-  return !problem ? TRM_OK : fail_key(rows, line, key, err, problem);
+  return !problem ? TRM_OK : jsonl_fail(rows, line, key, err, problem);
 }
 
-static trm_status read_rating(trm__rows *rows, uint64_t line, const json_t *object, double *rating, trm_error *err) {
+static trm_status jsonl_read_rating(trm__rows *rows, uint64_t line, const json_t *object, double *rating,
+                                    trm_error *err) {
   static const char *const names[] = {"rating", "guesses", "difficulty", NULL};
   const char *key;
-  const json_t *value = find(object, names, &key);
+  const json_t *value = jsonl_find(object, names, &key);
   *rating = (double)NAN;
   if (!value || json_is_null(value)) return TRM_OK;
-  if (!json_is_number(value)) return fail_key(rows, line, key, err, "expected a number");
+  if (!json_is_number(value)) return jsonl_fail(rows, line, key, err, "expected a number");
   *rating = json_number_value(value);
   if (!rows->has_ratings)
     snprintf(rows->rating_name, sizeof rows->rating_name, "%s", strcmp(key, "guesses") == 0 ? key : "rating");
@@ -105,25 +107,25 @@ static trm_status read_rating(trm__rows *rows, uint64_t line, const json_t *obje
   return TRM_OK;
 }
 
-static trm_status add_object(trm__rows *rows, uint64_t line, const json_t *object, grid *question, grid *answer,
-                             trm_error *err) {
+static trm_status jsonl_add_object(trm__rows *rows, uint64_t line, const json_t *object, grid *question, grid *answer,
+                                   trm_error *err) {
   static const char *const questions[] = {"question", "puzzle", "input", NULL};
   static const char *const answers[] = {"answer", "solution", "output", NULL};
   double rating;
   if (!json_is_object(object))
-    return fail_key(rows, line, "question", err,
-                    "this line is no object, expected {\"question\": ..., \"answer\": ...}");
-  trm_status status = read_grid(rows, line, object, questions, question, err);
-  if (!status) status = read_grid(rows, line, object, answers, answer, err);
-  if (!status) status = read_rating(rows, line, object, &rating, err);
+    return jsonl_fail(rows, line, "question", err,
+                      "this line is no object, expected {\"question\": ..., \"answer\": ...}");
+  trm_status status = jsonl_read_grid(rows, line, object, questions, question, err);
+  if (!status) status = jsonl_read_grid(rows, line, object, answers, answer, err);
+  if (!status) status = jsonl_read_rating(rows, line, object, &rating, err);
   if (status) return status;
   if (rows->count == 0) rows->width = question->width;
   trm__rows_place place = {line, 0, 0};
   return trm__rows_add(rows, question->cells, question->length, answer->cells, answer->length, rating, place, err);
 }
 
-/* The parser counts lines from the text's start; the message should count from the file's. */
-static void move_place(const trm__rows *rows, uint64_t line, trm_error *err) {
+/* The parser saw one line of the file and calls it line 1; the message should say which it is in the file. */
+static void jsonl_move_place(const trm__rows *rows, uint64_t line, trm_error *err) {
   size_t prefix = strlen(rows->path);
   if (!err || strncmp(err->where, rows->path, prefix) != 0 || strncmp(err->where + prefix, ":1:", 3) != 0) return;
   char column[24];
@@ -131,19 +133,19 @@ static void move_place(const trm__rows *rows, uint64_t line, trm_error *err) {
   snprintf(err->where, sizeof err->where, "%.440s:%" PRIu64 ":%s", rows->path, line, column);
 }
 
-static trm_status add_line(trm__rows *rows, uint64_t line, const char *text, size_t size, grid *question, grid *answer,
-                           trm_error *err) {
+static trm_status jsonl_add_line(trm__rows *rows, uint64_t line, const char *text, size_t size, grid *question,
+                                 grid *answer, trm_error *err) {
   json_t *object = NULL;
   size_t blank = 0;
   while (blank < size && memchr(" \t\r", text[blank], 3)) blank++;
   if (blank == size) return TRM_OK;
-  if (size > LINE_LIMIT) return fail_key(rows, line, "question", err, "this line is longer than 8 MiB");
+  if (size > LINE_LIMIT) return jsonl_fail(rows, line, "question", err, "this line is longer than 8 MiB");
   trm_status status = trm__json_parse(&object, text, size, rows->path, err);
   if (status) {
-    move_place(rows, line, err);
+    jsonl_move_place(rows, line, err);
     return status;
   }
-  status = add_object(rows, line, object, question, answer, err);
+  status = jsonl_add_object(rows, line, object, question, answer, err);
   json_decref(object);
   return status;
 }
@@ -158,7 +160,7 @@ trm_status trm__jsonl_rows(trm__rows *rows, const char *data, size_t size, trm_e
   for (uint64_t line = 1; at < size && !status; line++) {
     const char *newline = memchr(data + at, '\n', size - at);
     size_t end = newline ? (size_t)(newline - data) : size;
-    status = add_line(rows, line, data + at, end - at, &question, &answer, err);
+    status = jsonl_add_line(rows, line, data + at, end - at, &question, &answer, err);
     at = end + 1;
   }
   trm__free(cells);

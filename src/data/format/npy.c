@@ -14,14 +14,11 @@
 static const struct {
   const char *name;
   size_t item;
-} types[] = {{"|u1", 1}, {"|i1", 1}, {"<u2", 2}, {"<i2", 2}, {"<u4", 4}, {"<i4", 4}, {"<i8", 8}, {"<f8", 8}};
-enum { type_count = sizeof types / sizeof *types };
+} npy_types[] = {{"|u1", 1}, {"|i1", 1}, {"<u2", 2}, {"<i2", 2}, {"<u4", 4}, {"<i4", 4}, {"<i8", 8}, {"<f8", 8}};
+enum { npy_type_count = sizeof npy_types / sizeof *npy_types };
 
 size_t trm__npy_item(trm__npy_type type) {
-  return types[type].item;
-}
-const char *trm__npy_name(trm__npy_type type) {
-  return types[type].name;
+  return npy_types[type].item;
 }
 
 /* -- the header's Python -- */
@@ -33,7 +30,7 @@ typedef struct scanner {
   trm_error *err;
 } scanner;
 
-static trm_status fail(const scanner *s, const char *expected) {
+static trm_status npy_fail(const scanner *s, const char *expected) {
   char found[32];
   if (s->at >= s->size) snprintf(found, sizeof found, "the header's end");
   else snprintf(found, sizeof found, "byte 0x%02x", (unsigned char)s->text[s->at]);
@@ -41,42 +38,43 @@ static trm_status fail(const scanner *s, const char *expected) {
                    expected);
 }
 
-static void skip_space(scanner *s) {
+static void npy_skip_space(scanner *s) {
   while (s->at < s->size && memchr(" \t\r\n", s->text[s->at], 4)) s->at++;
 }
 
-static int take(scanner *s, char c) {
-  skip_space(s);
+static int npy_take(scanner *s, char c) {
+  npy_skip_space(s);
   if (s->at >= s->size || s->text[s->at] != c) return 0;
   s->at++;
   return 1;
 }
 
-static trm_status take_string(scanner *s, char *out, size_t size) {
+static trm_status npy_take_string(scanner *s, char *out, size_t size) {
   char quote = '\'';
-  if (!take(s, '\'')) {
-    if (!take(s, '"')) return fail(s, "a quoted string (structured and object types are not read)");
+  if (!npy_take(s, '\'')) {
+    if (!npy_take(s, '"')) return npy_fail(s, "a quoted string (structured and object types are not read)");
     quote = '"';
   }
   size_t length = 0;
   while (s->at < s->size && s->text[s->at] != quote) {
     unsigned char c = (unsigned char)s->text[s->at];
-    if (c < 0x20 || c > 0x7e || c == '\\' || length + 1 >= size) return fail(s, "a short plain string");
+    if (c < 0x20 || c > 0x7e || c == '\\' || length + 1 >= size) return npy_fail(s, "a short plain string");
     out[length++] = s->text[s->at++];
   }
-  if (s->at >= s->size) return fail(s, "a closing quote");
+  if (s->at >= s->size) return npy_fail(s, "a closing quote");
   s->at++;
   out[length] = '\0';
   return TRM_OK;
 }
 
-static trm_status take_type(scanner *s, trm__npy *npy) {
+static trm_status npy_take_type(scanner *s, trm__npy *npy) {
   char name[16] = "";
-  trm_status status = take_string(s, name, sizeof name);
+  trm_status status = npy_take_string(s, name, sizeof name);
   if (status) return status;
-  for (int i = 0; i < type_count; i++)
-    if (strcmp(name, types[i].name) == 0 ||
-        (types[i].item == 1 && strcmp(name + 1, types[i].name + 1) == 0 && (name[0] == '<' || name[0] == '='))) {
+  for (int i = 0; i < npy_type_count; i++)
+    if (strcmp(name, npy_types[i].name) == 0 ||
+        (npy_types[i].item == 1 && strcmp(name + 1, npy_types[i].name + 1) == 0 &&
+         (name[0] == '<' || name[0] == '='))) {
       npy->type = (trm__npy_type)i;
       return TRM_OK;
     }
@@ -85,8 +83,8 @@ static trm_status take_type(scanner *s, trm__npy *npy) {
                    "element type '%s'%s, expected a little-endian integer: |u1 |i1 <u2 <i2 <u4 <i4 <i8", name, why);
 }
 
-static trm_status take_order(scanner *s) {
-  skip_space(s);
+static trm_status npy_take_order(scanner *s) {
+  npy_skip_space(s);
   size_t left = s->size - s->at;
   if (left >= 5 && memcmp(s->text + s->at, "False", 5) == 0) {
     s->at += 5;
@@ -95,16 +93,16 @@ static trm_status take_order(scanner *s) {
   if (left >= 4 && memcmp(s->text + s->at, "True", 4) == 0)
     return trm__fail(s->err, TRM_E_INPUT, s->where,
                      "fortran_order is True, expected C order: save numpy.ascontiguousarray(array)");
-  return fail(s, "True or False");
+  return npy_fail(s, "True or False");
 }
 
-static trm_status take_number(scanner *s, int64_t *out) {
-  skip_space(s);
-  if (s->at >= s->size || s->text[s->at] < '0' || s->text[s->at] > '9') return fail(s, "a number from 0 up");
+static trm_status npy_take_number(scanner *s, int64_t *out) {
+  npy_skip_space(s);
+  if (s->at >= s->size || s->text[s->at] < '0' || s->text[s->at] > '9') return npy_fail(s, "a number from 0 up");
   int64_t value = 0;
   for (; s->at < s->size && s->text[s->at] >= '0' && s->text[s->at] <= '9'; s->at++) {
     int digit = s->text[s->at] - '0';
-    if (value > (INT64_MAX - digit) / 10) return fail(s, "a size below 2^63");
+    if (value > (INT64_MAX - digit) / 10) return npy_fail(s, "a size below 2^63");
     value = value * 10 + digit;
   }
   *out = value;
@@ -112,26 +110,26 @@ static trm_status take_number(scanner *s, int64_t *out) {
 }
 
 /* (), (3,), (3, 4) and the like. */
-static trm_status take_shape(scanner *s, trm__npy *npy) {
-  if (!take(s, '(')) return fail(s, "'(' of the shape");
+static trm_status npy_take_shape(scanner *s, trm__npy *npy) {
+  if (!npy_take(s, '(')) return npy_fail(s, "'(' of the shape");
   npy->rank = 0;
-  while (!take(s, ')')) {
+  while (!npy_take(s, ')')) {
     if (npy->rank == TRM__NPY_RANK)
       return trm__fail(s->err, TRM_E_INPUT, s->where, "more than %d dimensions, expected at most that", TRM__NPY_RANK);
-    trm_status status = take_number(s, &npy->shape[npy->rank++]);
+    trm_status status = npy_take_number(s, &npy->shape[npy->rank++]);
     if (status) return status;
-    if (!take(s, ',') && (s->at >= s->size || s->text[s->at] != ')')) return fail(s, "',' or ')' in the shape");
+    if (!npy_take(s, ',') && (s->at >= s->size || s->text[s->at] != ')')) return npy_fail(s, "',' or ')' in the shape");
   }
   return TRM_OK;
 }
 
-static trm_status take_dict(scanner *s, trm__npy *npy) {
+static trm_status npy_take_dict(scanner *s, trm__npy *npy) {
   static const char *const keys[] = {"descr", "fortran_order", "shape"};
   unsigned seen = 0;
-  if (!take(s, '{')) return fail(s, "'{'");
-  while (!take(s, '}')) {
+  if (!npy_take(s, '{')) return npy_fail(s, "'{'");
+  while (!npy_take(s, '}')) {
     char key[16];
-    trm_status status = take_string(s, key, sizeof key);
+    trm_status status = npy_take_string(s, key, sizeof key);
     if (status) return status;
     int which = 0;
     while (which < 3 && strcmp(key, keys[which]) != 0) which++;
@@ -140,13 +138,13 @@ static trm_status take_dict(scanner *s, trm__npy *npy) {
                        "npy header: found key '%s'%s, expected descr, fortran_order and shape once each", key,
                        which == 3 ? "" : " a second time");
     seen |= 1u << which;
-    if (!take(s, ':')) return fail(s, "':'");
-    status = which == 0 ? take_type(s, npy) : which == 1 ? take_order(s) : take_shape(s, npy);
+    if (!npy_take(s, ':')) return npy_fail(s, "':'");
+    status = which == 0 ? npy_take_type(s, npy) : which == 1 ? npy_take_order(s) : npy_take_shape(s, npy);
     if (status) return status;
-    if (!take(s, ',') && (s->at >= s->size || s->text[s->at] != '}')) return fail(s, "',' or '}'");
+    if (!npy_take(s, ',') && (s->at >= s->size || s->text[s->at] != '}')) return npy_fail(s, "',' or '}'");
   }
-  skip_space(s);
-  if (s->at != s->size) return fail(s, "nothing after the dict");
+  npy_skip_space(s);
+  if (s->at != s->size) return npy_fail(s, "nothing after the dict");
   for (int i = 0; i < 3; i++)
     if (!(seen & (1u << i)))
       return trm__fail(s->err, TRM_E_INPUT, s->where, "npy header: no '%s', expected descr, fortran_order and shape",
@@ -156,11 +154,11 @@ static trm_status take_dict(scanner *s, trm__npy *npy) {
 
 /* -- the file -- */
 
-static trm_status check_size(trm__npy *npy, size_t left, const char *where, trm_error *err) {
+static trm_status npy_check_size(trm__npy *npy, size_t left, const char *where, trm_error *err) {
   size_t count = 1, bytes = 0;
   int fits = 1;
   for (int i = 0; i < npy->rank; i++) fits = fits && trm__mul_size(count, (size_t)npy->shape[i], &count);
-  fits = fits && trm__mul_size(count, types[npy->type].item, &bytes) && bytes <= TRM__NPY_LIMIT;
+  fits = fits && trm__mul_size(count, npy_types[npy->type].item, &bytes) && bytes <= TRM__NPY_LIMIT;
   if (!fits)
     return trm__fail(err, TRM_E_INPUT, where, "the shape claims more than 8 GiB, the file has %zu bytes", left);
   if (bytes != left)
@@ -185,8 +183,8 @@ trm_status trm__npy_parse(trm__npy *npy, const void *bytes, size_t size, const c
     return trm__fail(err, TRM_E_INPUT, where, "npy header claims %zu bytes, expected at most %zu", header,
                      size - prefix < HEADER_LIMIT ? size - prefix : (size_t)HEADER_LIMIT);
   scanner s = {.text = (const char *)p + prefix, .size = header, .where = where, .err = err};
-  trm_status status = take_dict(&s, &result);
-  if (!status) status = check_size(&result, size - prefix - header, where, err);
+  trm_status status = npy_take_dict(&s, &result);
+  if (!status) status = npy_check_size(&result, size - prefix - header, where, err);
   if (status) return status;
   result.data = p + prefix + header;
   *npy = result;
@@ -209,15 +207,15 @@ void trm__npy_close(trm__npy *npy) {
 }
 
 /* Elements are little endian in the file whatever the machine is. */
-static uint64_t little(const unsigned char *p, size_t bytes) {
+static uint64_t npy_little_endian(const unsigned char *p, size_t bytes) {
   uint64_t value = 0;
   for (size_t i = 0; i < bytes; i++) value |= (uint64_t)p[i] << (8 * i);
   return value;
 }
 
 int64_t trm__npy_int(const trm__npy *npy, size_t i) {
-  size_t item = types[npy->type].item;
-  uint64_t value = little(npy->data + i * item, item);
+  size_t item = npy_types[npy->type].item;
+  uint64_t value = npy_little_endian(npy->data + i * item, item);
   switch (npy->type) {
   case TRM__NPY_I8:
     return (int8_t)value;
@@ -232,13 +230,13 @@ int64_t trm__npy_int(const trm__npy *npy, size_t i) {
 
 double trm__npy_real(const trm__npy *npy, size_t i) {
   if (npy->type != TRM__NPY_F64) return (double)trm__npy_int(npy, i);
-  uint64_t bits = little(npy->data + i * 8, 8);
+  uint64_t bits = npy_little_endian(npy->data + i * 8, 8);
   double value;
   memcpy(&value, &bits, sizeof value);
   return value;
 }
 
-trm_status trm__npy_write_header(trm__writer *w, trm__npy_type type, int rank, const int64_t *shape, trm_error *err) {
+static trm_status npy_write_header(trm__writer *w, trm__npy_type type, int rank, const int64_t *shape, trm_error *err) {
   char text[256], dims[128];
   size_t used = 0;
   dims[0] = '\0';
@@ -247,8 +245,8 @@ trm_status trm__npy_write_header(trm__writer *w, trm__npy_type type, int rank, c
                              rank == 1      ? ","
                              : i + 1 < rank ? ", "
                                             : "");
-  int length =
-      snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", types[type].name, dims);
+  int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
+                        npy_types[type].name, dims);
   /* Padded with spaces so that the elements begin at a multiple of 64 bytes. */
   size_t header = ((size_t)length + 1 + 10 + 63) / 64 * 64 - 10;
   unsigned char block[10 + sizeof text + 64];
@@ -263,13 +261,13 @@ trm_status trm__npy_write_header(trm__writer *w, trm__npy_type type, int rank, c
 
 trm_status trm__npy_write(const char *path, trm__npy_type type, int rank, const int64_t *shape, const void *data,
                           trm_error *err) {
-  size_t bytes = types[type].item;
+  size_t bytes = npy_types[type].item;
   for (int i = 0; i < rank; i++)
     if (!trm__mul_size(bytes, (size_t)shape[i], &bytes))
       return trm__fail(err, TRM_E_INTERNAL, path, "the array's size overflows");
   trm__writer *w = NULL;
   trm_status status = trm__writer_open(&w, path, err);
-  if (!status) status = trm__npy_write_header(w, type, rank, shape, err);
+  if (!status) status = npy_write_header(w, type, rank, shape, err);
   if (!status) status = trm__writer_write(w, data, bytes, err);
   if (!status) return trm__writer_commit(&w, err);
   trm__writer_abort(&w);

@@ -40,13 +40,10 @@ void trm__npy_close(trm__npy *npy); /* also of a zeroed struct */
 /* The same from bytes in memory, which are borrowed. */
 trm_status trm__npy_parse(trm__npy *npy, const void *bytes, size_t size, const char *where, trm_error *err);
 
-size_t trm__npy_item(trm__npy_type type); /* bytes of an element */
-const char *trm__npy_name(trm__npy_type type);
+size_t trm__npy_item(trm__npy_type type);            /* bytes of an element */
 int64_t trm__npy_int(const trm__npy *npy, size_t i); /* integer types */
 double trm__npy_real(const trm__npy *npy, size_t i); /* any type */
 
-/* Writes the header; the elements follow through trm__writer_write. */
-trm_status trm__npy_write_header(trm__writer *w, trm__npy_type type, int rank, const int64_t *shape, trm_error *err);
 /* A whole array as a file, atomically. data: elements in the machine's (little endian) order. */
 trm_status trm__npy_write(const char *path, trm__npy_type type, int rank, const int64_t *shape, const void *data,
                           trm_error *err);

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/os/file.h"
 #include "base/status.h"
 #include "data/format/rows_infer.h"
 #include "task/task.h"
@@ -24,8 +23,8 @@ void trm__rows_free(trm__rows *rows) {
   rows->count = rows->capacity = 0;
 }
 
-static trm_status fail_row(const trm__rows *rows, const trm__rows_place *place, int answer, size_t cell, trm_error *err,
-                           const char *found, const char *expected) {
+static trm_status rows_fail(const trm__rows *rows, const trm__rows_place *place, int answer, size_t cell,
+                            trm_error *err, const char *found, const char *expected) {
   char where[512];
   uint32_t column = answer ? place->answer : place->question;
   if (column > 0) snprintf(where, sizeof where, "%.440s:%" PRIu64 ":%zu", rows->path, place->line, column + cell);
@@ -34,8 +33,8 @@ static trm_status fail_row(const trm__rows *rows, const trm__rows_place *place, 
                    cell + 1, found, expected);
 }
 
-static trm_status fail_length(const trm__rows *rows, const trm__rows_place *place, int answer, size_t found,
-                              const char *expected, trm_error *err) {
+static trm_status rows_fail_length(const trm__rows *rows, const trm__rows_place *place, int answer, size_t found,
+                                   const char *expected, trm_error *err) {
   char where[512];
   uint32_t column = answer ? place->answer : place->question;
   snprintf(where, sizeof where, "%.440s:%" PRIu64 ":%" PRIu32, rows->path, place->line, column > 0 ? column : 1);
@@ -43,19 +42,19 @@ static trm_status fail_length(const trm__rows *rows, const trm__rows_place *plac
                    expected);
 }
 
-static trm_status check_symbols(const trm__rows *rows, const trm__rows_place *place, int answer, const uint8_t *cells,
-                                trm_error *err) {
+static trm_status rows_check_symbols(const trm__rows *rows, const trm__rows_place *place, int answer,
+                                     const uint8_t *cells, trm_error *err) {
   for (size_t i = 0; i < rows->length && !rows->numbers; i++)
     if (cells[i] < 0x20 || cells[i] > 0x7e) {
       char found[32];
       snprintf(found, sizeof found, "byte 0x%02x", cells[i]);
-      return fail_row(rows, place, answer, i, err, found, "printable ASCII, one character a symbol");
+      return rows_fail(rows, place, answer, i, err, found, "printable ASCII, one character a symbol");
     }
   return TRM_OK;
 }
 
-/* Grows one array to the new capacity, keeping the old one on failure. */
-static int grow(void *array, size_t capacity, size_t size) {
+/* array: the address of the pointer. 0 without memory, when the array stays as it was. */
+static int rows_grow(void *array, size_t capacity, size_t size) {
   void **p = array, *larger;
   size_t bytes;
   if (!trm__mul_size(capacity, size, &bytes)) return 0;
@@ -65,13 +64,14 @@ static int grow(void *array, size_t capacity, size_t size) {
   return 1;
 }
 
-static trm_status reserve(trm__rows *rows, trm_error *err) {
+static trm_status rows_reserve(trm__rows *rows, trm_error *err) {
   if (rows->count < rows->capacity) return TRM_OK;
   if (rows->count >= TRM__EXAMPLES_LIMIT)
     return trm__fail(err, TRM_E_INPUT, rows->path, "more than %d puzzles, expected at most that", TRM__EXAMPLES_LIMIT);
   size_t capacity = rows->capacity == 0 ? 64 : rows->capacity + rows->capacity / 2;
-  if (grow(&rows->questions, capacity, rows->length) && grow(&rows->answers, capacity, rows->length) &&
-      grow(&rows->ratings, capacity, sizeof *rows->ratings) && grow(&rows->places, capacity, sizeof *rows->places)) {
+  if (rows_grow(&rows->questions, capacity, rows->length) && rows_grow(&rows->answers, capacity, rows->length) &&
+      rows_grow(&rows->ratings, capacity, sizeof *rows->ratings) &&
+      rows_grow(&rows->places, capacity, sizeof *rows->places)) {
     rows->capacity = capacity;
     return TRM_OK;
   }
@@ -83,14 +83,14 @@ trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t questi
   char expected[96];
   if (rows->count == 0) rows->length = question_length;
   if (question_length == 0 || question_length > TRM__SEQ_LIMIT)
-    return fail_length(rows, &place, 0, question_length, "1 to 65536", err);
+    return rows_fail_length(rows, &place, 0, question_length, "1 to 65536", err);
   snprintf(expected, sizeof expected, "%zu as in the first puzzle", rows->length);
-  if (question_length != rows->length) return fail_length(rows, &place, 0, question_length, expected, err);
+  if (question_length != rows->length) return rows_fail_length(rows, &place, 0, question_length, expected, err);
   snprintf(expected, sizeof expected, "%zu as in its question", rows->length);
-  if (answer_length != rows->length) return fail_length(rows, &place, 1, answer_length, expected, err);
-  trm_status status = check_symbols(rows, &place, 0, question, err);
-  if (!status) status = check_symbols(rows, &place, 1, answer, err);
-  if (!status) status = reserve(rows, err);
+  if (answer_length != rows->length) return rows_fail_length(rows, &place, 1, answer_length, expected, err);
+  trm_status status = rows_check_symbols(rows, &place, 0, question, err);
+  if (!status) status = rows_check_symbols(rows, &place, 1, answer, err);
+  if (!status) status = rows_reserve(rows, err);
   if (status) return status;
   memcpy(rows->questions + rows->count * rows->length, question, rows->length);
   memcpy(rows->answers + rows->count * rows->length, answer, rows->length);
@@ -99,8 +99,8 @@ trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t questi
   return TRM_OK;
 }
 
-static trm_status fail_cell(const trm__rows *rows, const trm_task *task, size_t row, int answer, size_t cell,
-                            uint8_t symbol, trm_error *err) {
+static trm_status rows_fail_cell(const trm__rows *rows, const trm_task *task, size_t row, int answer, size_t cell,
+                                 uint8_t symbol, trm_error *err) {
   char found[32], expected[400];
   if (rows->numbers) {
     snprintf(found, sizeof found, "%d", symbol);
@@ -110,11 +110,11 @@ static trm_status fail_cell(const trm__rows *rows, const trm_task *task, size_t 
     trm__task_expected(task, expected, sizeof expected);
     if (answer && task->kind == TRM_TASK_SUDOKU) snprintf(expected, sizeof expected, "a digit in every cell");
   }
-  return fail_row(rows, &rows->places[row], answer, cell, err, found, expected);
+  return rows_fail(rows, &rows->places[row], answer, cell, err, found, expected);
 }
 
 /* Symbols become tokens in place. A Sudoku's answer has no blanks. */
-static trm_status encode(trm__rows *rows, const trm_task *task, int answer, trm_error *err) {
+static trm_status rows_encode(trm__rows *rows, const trm_task *task, int answer, trm_error *err) {
   int16_t map[256];
   int first = task->kind == TRM_TASK_ARC ? 2 : 1; /* ARC's token 1 marks the grid's end, not a colour */
   trm__task_symbols(task, map);
@@ -125,13 +125,13 @@ static trm_status encode(trm__rows *rows, const trm_task *task, int answer, trm_
   uint8_t *cells = answer ? rows->answers : rows->questions;
   for (size_t row = 0; row < rows->count; row++)
     for (size_t i = 0; i < rows->length; i++, cells++) {
-      if (map[*cells] < 0) return fail_cell(rows, task, row, answer, i, *cells, err);
+      if (map[*cells] < 0) return rows_fail_cell(rows, task, row, answer, i, *cells, err);
       *cells = (uint8_t)map[*cells];
     }
   return TRM_OK;
 }
 
-static trm_status choose_task(trm_task *task, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
+static trm_status rows_choose_task(trm_task *task, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
   if (!hint->task) return trm__rows_infer(task, rows, hint, err);
   *task = *hint->task;
   size_t cells = (size_t)task->width * (size_t)task->height;
@@ -146,9 +146,9 @@ static trm_status choose_task(trm_task *task, const trm__rows *rows, const trm__
 trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
   trm_task task = {0};
   if (rows->count == 0) return trm__fail(err, TRM_E_INPUT, rows->path, "no puzzles, expected at least one");
-  trm_status status = choose_task(&task, rows, hint, err);
-  if (!status) status = encode(rows, &task, 0, err);
-  if (!status) status = encode(rows, &task, 1, err);
+  trm_status status = rows_choose_task(&task, rows, hint, err);
+  if (!status) status = rows_encode(rows, &task, 0, err);
+  if (!status) status = rows_encode(rows, &task, 1, err);
   if (status) return status;
   status =
       trm__dataset_adopt(out, &task, (int64_t)rows->count, 1, rows->questions, rows->answers,
@@ -157,41 +157,6 @@ trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_
   rows->questions = rows->answers = NULL;
   if (rows->has_ratings) rows->ratings = NULL;
   return TRM_OK;
-}
-
-/* -- files -- */
-
-static int ends_with(const char *path, const char *end) {
-  size_t length = strlen(path), tail = strlen(end);
-  return length >= tail && strcmp(path + length - tail, end) == 0;
-}
-
-int trm__rows_is_file_name(const char *path) {
-  return ends_with(path, ".csv") || ends_with(path, ".jsonl") || ends_with(path, ".ndjson");
-}
-
-static trm_status check_file(const trm__map *map, const char *path, trm_error *err) {
-  if (map->size > TRM__ROWS_FILE_LIMIT)
-    return trm__fail(err, TRM_E_INPUT, path, "%zu bytes, expected at most 8 GiB", map->size);
-  int wide = map->size >= 2 &&
-             ((map->data[0] == 0xff && map->data[1] == 0xfe) || (map->data[0] == 0xfe && map->data[1] == 0xff));
-  if (wide) return trm__fail(err, TRM_E_INPUT, path, "the file is UTF-16, expected UTF-8 or ASCII text");
-  return TRM_OK;
-}
-
-trm_status trm__rows_open(trm_dataset **out, const char *path, const trm__rows_hint *hint, trm_error *err) {
-  trm__map map = {0};
-  trm__rows rows = {.path = path};
-  trm_status status = trm__map_open(&map, path, err);
-  if (status) return status;
-  status = check_file(&map, path, err);
-  if (!status)
-    status = ends_with(path, ".csv") ? trm__csv_rows(&rows, (const char *)map.data, map.size, err)
-                                     : trm__jsonl_rows(&rows, (const char *)map.data, map.size, err);
-  if (!status) status = trm__rows_finish(out, &rows, hint, err);
-  trm__rows_free(&rows);
-  trm__map_close(&map);
-  return status;
 }
 
 int trm__rows_number(const char *text, size_t length, double *out) {

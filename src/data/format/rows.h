@@ -7,9 +7,7 @@
 
 #include "data/dataset.h"
 
-#define TRM__ROWS_FILE_LIMIT ((uint64_t)8 << 30) /* bytes of a text file */
-
-/* What the caller knows beforehand. */
+/* What the caller knows of the task. */
 typedef struct trm__rows_hint {
   const trm_task *task; /* or NULL */
   const char *alphabet; /* or NULL or "": inferred; ignored with a task */
@@ -42,14 +40,6 @@ trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t questi
 /* The dataset of all rows. */
 trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_hint *hint, trm_error *err);
 void trm__rows_free(trm__rows *rows);
-
-/* Readers of whole files (their bytes are borrowed). */
-trm_status trm__csv_rows(trm__rows *rows, const char *data, size_t size, trm_error *err);
-trm_status trm__jsonl_rows(trm__rows *rows, const char *data, size_t size, trm_error *err);
-
-/* The dataset in a .csv, .jsonl or .ndjson file. */
-trm_status trm__rows_open(trm_dataset **out, const char *path, const trm__rows_hint *hint, trm_error *err);
-int trm__rows_is_file_name(const char *path); /* by its ending */
 
 /* A decimal number such as 12, -0.5; independent of the locale. 0 when text is anything else. */
 int trm__rows_number(const char *text, size_t length, double *out);

@@ -9,41 +9,41 @@
 #include "base/status.h"
 #include "task/task.h"
 
-#define PROBE 100 /* answers looked at */
+#define PROBE 100 /* answers that are judged */
 
 typedef struct symbols {
   uint8_t question[256], answer[256]; /* 1 where the symbol occurs */
 } symbols;
 
-static void mark(const uint8_t *cells, size_t count, uint8_t seen[256]) {
+static void infer_mark(const uint8_t *cells, size_t count, uint8_t seen[256]) {
   for (size_t i = 0; i < count; i++) seen[cells[i]] = 1;
 }
 
-/* Token of a symbol or number under a Sudoku's reading; -1: none. */
-static int sudoku_token(const trm__rows *rows, const trm_task *task, const int16_t map[256], int symbol) {
+/* The token of a symbol or number if the puzzle is a Sudoku; -1: none. */
+static int infer_sudoku_token(const trm__rows *rows, const trm_task *task, const int16_t map[256], int symbol) {
   if (!rows->numbers) return map[symbol];
   return symbol <= task->width ? symbol + 1 : -1;
 }
 
-static int is_sudoku(const trm__rows *rows, const symbols *seen, const trm_task *task) {
+static int infer_is_sudoku(const trm__rows *rows, const symbols *seen, const trm_task *task) {
   int16_t map[256];
   size_t cells = (size_t)task->width * (size_t)task->width, good = 0;
   size_t probes = rows->count < PROBE ? rows->count : PROBE;
   if (rows->length != cells) return 0;
   trm__task_symbols(task, map);
   for (int c = 0; c < 256; c++) {
-    int token = sudoku_token(rows, task, map, c);
+    int token = infer_sudoku_token(rows, task, map, c);
     if ((seen->question[c] && token < 1) || (seen->answer[c] && token < 2)) return 0;
   }
   for (size_t row = 0; row < probes; row++) {
     int32_t answer[256];
-    for (size_t i = 0; i < cells; i++) answer[i] = sudoku_token(rows, task, map, rows->answers[row * cells + i]);
+    for (size_t i = 0; i < cells; i++) answer[i] = infer_sudoku_token(rows, task, map, rows->answers[row * cells + i]);
     good += trm_task_judge(task, answer, answer).keeps_rules == 1;
   }
   return 2 * good > probes;
 }
 
-static int is_maze(const trm__rows *rows, const symbols *seen) {
+static int infer_is_maze(const trm__rows *rows, const symbols *seen) {
   int starts = 0, goals = 0;
   if (rows->numbers || rows->length != 900) return 0;
   for (int c = 0; c < 256; c++)
@@ -55,7 +55,7 @@ static int is_maze(const trm__rows *rows, const symbols *seen) {
   return starts == 1 && goals == 1;
 }
 
-static trm_status choose_width(int64_t *width, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
+static trm_status infer_width(int64_t *width, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
   int64_t length = (int64_t)rows->length;
   if (hint->width > 0 && length % hint->width != 0)
     return trm__fail(err, TRM_E_INPUT, rows->path, "puzzles of %" PRId64 " cells cannot have rows of %" PRId64, length,
@@ -65,8 +65,8 @@ static trm_status choose_width(int64_t *width, const trm__rows *rows, const trm_
   return TRM_OK;
 }
 
-static trm_status generic(trm_task *task, const trm__rows *rows, const symbols *seen, const trm__rows_hint *hint,
-                          trm_error *err) {
+static trm_status infer_generic(trm_task *task, const trm__rows *rows, const symbols *seen, const trm__rows_hint *hint,
+                                trm_error *err) {
   char alphabet[257] = "";
   int64_t width = 0, vocab;
   size_t used = 0;
@@ -81,7 +81,7 @@ static trm_status generic(trm_task *task, const trm__rows *rows, const symbols *
       return trm__fail(err, TRM_E_USAGE, "alphabet", "more than 255 symbols, expected at most 255");
     snprintf(alphabet, sizeof alphabet, "%s", hint->alphabet);
   }
-  trm_status status = choose_width(&width, rows, hint, err);
+  trm_status status = infer_width(&width, rows, hint, err);
   if (status) return status;
   if (rows->numbers && alphabet[0] == '\0') {
     trm_task named = trm__task_infer(1, highest + 2); /* for its symbols */
@@ -93,7 +93,7 @@ static trm_status generic(trm_task *task, const trm__rows *rows, const symbols *
 }
 
 /* A given alphabet that is exactly a known task's means that task. */
-static int alphabet_allows(const trm__rows_hint *hint, const trm_task *task) {
+static int infer_alphabet_allows(const trm__rows_hint *hint, const trm_task *task) {
   if (hint->width > 0 && hint->width != task->width) return 0;
   return !hint->alphabet || hint->alphabet[0] == '\0' || strcmp(hint->alphabet, task->alphabet) == 0;
 }
@@ -101,13 +101,13 @@ static int alphabet_allows(const trm__rows_hint *hint, const trm_task *task) {
 trm_status trm__rows_infer(trm_task *task, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
   static const int sizes[] = {4, 6, 9, 16};
   symbols seen = {{0}, {0}};
-  mark(rows->questions, rows->count * rows->length, seen.question);
-  mark(rows->answers, rows->count * rows->length, seen.answer);
+  infer_mark(rows->questions, rows->count * rows->length, seen.question);
+  infer_mark(rows->answers, rows->count * rows->length, seen.answer);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     *task = trm_task_sudoku(sizes[i]);
-    if (alphabet_allows(hint, task) && is_sudoku(rows, &seen, task)) return TRM_OK;
+    if (infer_alphabet_allows(hint, task) && infer_is_sudoku(rows, &seen, task)) return TRM_OK;
   }
   *task = trm_task_maze();
-  if (alphabet_allows(hint, task) && is_maze(rows, &seen)) return TRM_OK;
-  return generic(task, rows, &seen, hint, err);
+  if (infer_alphabet_allows(hint, task) && infer_is_maze(rows, &seen)) return TRM_OK;
+  return infer_generic(task, rows, &seen, hint, err);
 }

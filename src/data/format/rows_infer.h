@@ -1,4 +1,4 @@
-/* Which task a file's rows are, when nobody says so. */
+/* Infers which task a file's rows are of. */
 #ifndef TRM_DATA_FORMAT_ROWS_INFER_H
 #define TRM_DATA_FORMAT_ROWS_INFER_H
 

@@ -1,5 +1,5 @@
-/* The ring: batches taken .. built - 1 (mod depth) are ready; the taker holds the one before `taken` until its next
- * call. */
+/* The ring of depth + 1 buffers; batch n is in buffer n mod (depth + 1). Batches taken .. built - 1 are ready, and
+ * batch taken - 1 stays with the taker until its next call. */
 #include "data/load/ahead.h"
 
 #include <pthread.h>
@@ -23,11 +23,11 @@ struct trm__ahead {
   trm_error error;
 };
 
-static trm__batch *at(trm__ahead *a, int64_t number) {
+static trm__batch *ahead_batch(trm__ahead *a, int64_t number) {
   return &a->batch[number % (a->depth + 1)];
 }
 
-static void *produce(void *context) {
+static void *ahead_produce(void *context) {
   trm__ahead *a = context;
   pthread_mutex_lock(&a->lock);
   while (!a->stop && !a->status) {
@@ -35,7 +35,7 @@ static void *produce(void *context) {
       pthread_cond_wait(&a->changed, &a->lock);
       continue;
     }
-    trm__batch *to = at(a, a->built);
+    trm__batch *to = ahead_batch(a, a->built);
     trm_error error = {0};
     pthread_mutex_unlock(&a->lock);
     trm_status status = a->build(a->context, to, &error);
@@ -49,7 +49,7 @@ static void *produce(void *context) {
   return NULL;
 }
 
-static trm_status open_batches(trm__ahead *a, size_t rows, size_t seq_len, trm_error *err) {
+static trm_status ahead_open_batches(trm__ahead *a, size_t rows, size_t seq_len, trm_error *err) {
   a->batch = trm__calloc((size_t)a->depth + 1, sizeof *a->batch);
   if (!a->batch) return trm__fail_memory(err, "loader", 0);
   for (int i = 0; i <= a->depth; i++) {
@@ -72,8 +72,8 @@ trm_status trm__ahead_open(trm__ahead **out, int depth, int rows, int seq_len, t
   a->depth = depth;
   pthread_mutex_init(&a->lock, NULL);
   pthread_cond_init(&a->changed, NULL);
-  trm_status status = open_batches(a, (size_t)rows, (size_t)seq_len, err);
-  if (!status && pthread_create(&a->thread, NULL, produce, a) != 0)
+  trm_status status = ahead_open_batches(a, (size_t)rows, (size_t)seq_len, err);
+  if (!status && pthread_create(&a->thread, NULL, ahead_produce, a) != 0)
     status = trm__fail(err, TRM_E_MEMORY, "loader", "a thread cannot be started");
   a->running = !status;
   if (!status) *out = a;
@@ -108,7 +108,7 @@ trm_status trm__ahead_next(trm__ahead *ahead, const trm__batch **out, trm_error 
   pthread_mutex_lock(&a->lock);
   while (a->taken == a->built && !a->status) pthread_cond_wait(&a->changed, &a->lock);
   trm_status status = a->taken == a->built ? a->status : TRM_OK;
-  if (!status) *out = at(a, a->taken++);
+  if (!status) *out = ahead_batch(a, a->taken++);
   else if (err) *err = a->error;
   pthread_cond_broadcast(&a->changed);
   pthread_mutex_unlock(&a->lock);

@@ -1,5 +1,5 @@
 /* Batches built before they are asked for: one thread fills a small ring of buffers in order and waits when it is full,
- * so that what takes a batch finds it ready. The order, and so what is built, does not depend on who is faster. */
+ * so that a batch is ready when it is asked for. What is built does not depend on which thread is faster. */
 #ifndef TRM_DATA_LOAD_AHEAD_H
 #define TRM_DATA_LOAD_AHEAD_H
 

@@ -1,8 +1,9 @@
 /* The training loader. Epoch e visits the groups in a permutation drawn from stream (seed, order, e); each visit draws
  * its puzzle and the order of its examples from a stream of its own. So a position is three numbers (epoch, place in
  * it, batches so far), from which everything else is computed again. Choosing candidates is a walk over a few integers;
- * only the rows that are taken are built, each by itself, in the pool's threads. Where who takes what is not known yet,
- * a thread walks ahead and builds all rows (data/load/ahead.h). */
+ * only the rows that are taken are built, each by itself, in the pool's threads. For a device, where
+ * the host does not know which slots take their candidates, a thread walks ahead and builds all rows
+ * (data/load/ahead.h). */
 #include "data/load/loader.h"
 
 #include <inttypes.h>
@@ -17,7 +18,7 @@
 #include "data/load/ahead.h"
 #include "task/augment.h"
 
-#define VISITS ((uint64_t)1 << 63) /* indices of order streams: epochs below, visits of groups from here */
+#define VISITS ((uint64_t)1 << 63) /* indices of the order streams: below it epochs, from it on visits of groups */
 #define CHUNK 16                   /* rows a task */
 
 typedef struct position {
@@ -27,7 +28,7 @@ typedef struct position {
 struct trm__loader {
   const trm_dataset *dataset;
   trm__loader_config config;
-  position at;        /* of the walk; with batches built ahead the ring's thread has it */
+  position at;        /* of the walk; used by the thread of `ahead` alone while that runs */
   position given;     /* after the last batch that was given out */
   trm__ahead *ahead;  /* NULL: not started */
   int64_t ordered;    /* the epoch that order holds; -1: none */
@@ -36,14 +37,14 @@ struct trm__loader {
   int64_t *candidate; /* [batch] examples */
 };
 
-/* What the tasks of one batch share. */
+/* What the pool's tasks of one batch share. */
 typedef struct job {
   const trm__loader *loader;
   const uint8_t *take; /* NULL: all */
   int32_t *inputs, *labels, *ids;
 } job;
 
-static int64_t largest_puzzle(const trm_dataset *d) {
+static int64_t loader_largest_puzzle(const trm_dataset *d) {
   int64_t largest = 1;
   for (int64_t p = 0; p < d->info.puzzles; p++) {
     int64_t size = d->puzzle_indices[p + 1] - d->puzzle_indices[p];
@@ -63,7 +64,7 @@ trm_status trm__loader_open(trm__loader **out, const trm_dataset *dataset, const
   l->config = *config;
   l->ordered = -1;
   if (!l->config.count) l->config.count = config->batch - config->first;
-  size_t groups = (size_t)dataset->info.groups, largest = (size_t)largest_puzzle(dataset);
+  size_t groups = (size_t)dataset->info.groups, largest = (size_t)loader_largest_puzzle(dataset);
   l->order = trm__calloc(groups, sizeof *l->order);
   l->shuffled = trm__calloc(largest, sizeof *l->shuffled);
   l->candidate = trm__calloc((size_t)config->batch, sizeof *l->candidate);
@@ -86,7 +87,7 @@ void trm__loader_close(trm__loader **loader) {
   *loader = NULL;
 }
 
-static void order_groups(trm__loader *l) {
+static void loader_order_groups(trm__loader *l) {
   if (l->ordered == l->at.epoch) return;
   uint32_t groups = (uint32_t)l->dataset->info.groups;
   for (uint32_t g = 0; g < groups; g++) l->order[g] = g;
@@ -95,10 +96,10 @@ static void order_groups(trm__loader *l) {
   l->ordered = l->at.epoch;
 }
 
-/* Puts up to room examples of a puzzle of the next group in random order; returns how many. */
-static int visit_group(trm__loader *l, int64_t *examples, int room) {
+/* Writes up to room examples of one puzzle of the next group, in random order; returns how many. */
+static int loader_visit_group(trm__loader *l, int64_t *examples, int room) {
   const trm_dataset *d = l->dataset;
-  order_groups(l);
+  loader_order_groups(l);
   uint32_t group = l->order[l->at.place];
   uint64_t visit = (uint64_t)l->at.epoch * (uint64_t)d->info.groups + (uint64_t)l->at.place;
   trm__rng rng = trm__rng_make(l->config.seed, TRM__RNG_ORDER, VISITS | visit);
@@ -122,7 +123,7 @@ static int visit_group(trm__loader *l, int64_t *examples, int room) {
 }
 
 /* Row i: the candidate of slot first + i. */
-static void build_row(const job *j, int i) {
+static void loader_build_row(const job *j, int i) {
   const trm__loader *l = j->loader;
   const trm_dataset *d = l->dataset;
   int slot = l->config.first + i;
@@ -134,40 +135,40 @@ static void build_row(const job *j, int i) {
   trm__augment(&d->info.task, &rng, j->inputs + at, j->labels + at);
 }
 
-static void build_rows(void *context, int task, int worker) {
+static void loader_build_rows(void *context, int task, int worker) {
   const job *j = context;
   (void)worker;
   for (int i = task * CHUNK; i < (task + 1) * CHUNK && i < j->loader->config.count; i++)
-    if (!j->take || j->take[i]) build_row(j, i);
+    if (!j->take || j->take[i]) loader_build_row(j, i);
 }
 
 /* The next batch of the walk. Nothing here can fail: the dataset was checked when it was opened. */
-static void build(trm__loader *l, const uint8_t *take, int32_t *inputs, int32_t *labels, int32_t *ids) {
+static void loader_build(trm__loader *l, const uint8_t *take, int32_t *inputs, int32_t *labels, int32_t *ids) {
   int batch = l->config.batch, tasks = (l->config.count + CHUNK - 1) / CHUNK;
-  for (int filled = 0; filled < batch;) filled += visit_group(l, l->candidate + filled, batch - filled);
+  for (int filled = 0; filled < batch;) filled += loader_visit_group(l, l->candidate + filled, batch - filled);
   job j = {l, take, inputs, labels, ids};
-  if (l->config.pool) trm__pool_run(l->config.pool, tasks, build_rows, &j);
+  if (l->config.pool) trm__pool_run(l->config.pool, tasks, loader_build_rows, &j);
   else
-    for (int task = 0; task < tasks; task++) build_rows(&j, task, 0);
+    for (int task = 0; task < tasks; task++) loader_build_rows(&j, task, 0);
   l->at.batches++;
 }
 
-/* In the ring's thread. */
-static trm_status build_ahead(void *context, trm__batch *to, trm_error *err) {
+/* Runs in the thread of `ahead`. */
+static trm_status loader_build_ahead(void *context, trm__batch *to, trm_error *err) {
   trm__loader *l = context;
   (void)err;
-  build(l, NULL, to->inputs, to->labels, to->ids);
+  loader_build(l, NULL, to->inputs, to->labels, to->ids);
   to->after[0] = l->at.epoch, to->after[1] = l->at.place, to->after[2] = l->at.batches;
   return TRM_OK;
 }
 
-static trm_status next_ahead(trm__loader *l, int32_t *inputs, int32_t *labels, int32_t *ids, trm_error *err) {
+static trm_status loader_next_ahead(trm__loader *l, int32_t *inputs, int32_t *labels, int32_t *ids, trm_error *err) {
   size_t rows = (size_t)l->config.count, tokens = rows * (size_t)l->dataset->info.seq_len;
   const trm__batch *batch = NULL;
   trm_status status = TRM_OK;
   if (!l->ahead)
-    status = trm__ahead_open(&l->ahead, l->config.ahead, l->config.count, (int)l->dataset->info.seq_len, build_ahead, l,
-                             err);
+    status = trm__ahead_open(&l->ahead, l->config.ahead, l->config.count, (int)l->dataset->info.seq_len,
+                             loader_build_ahead, l, err);
   if (!status) status = trm__ahead_next(l->ahead, &batch, err);
   if (status) return status;
   memcpy(inputs, batch->inputs, tokens * sizeof *inputs);
@@ -179,8 +180,8 @@ static trm_status next_ahead(trm__loader *l, int32_t *inputs, int32_t *labels, i
 
 trm_status trm__loader_next(trm__loader *loader, const uint8_t *take, int32_t *inputs, int32_t *labels, int32_t *ids,
                             trm_error *err) {
-  if (loader->config.ahead > 0) return next_ahead(loader, inputs, labels, ids, err);
-  build(loader, take, inputs, labels, ids);
+  if (loader->config.ahead > 0) return loader_next_ahead(loader, inputs, labels, ids, err);
+  loader_build(loader, take, inputs, labels, ids);
   loader->given = loader->at;
   return TRM_OK;
 }

@@ -31,7 +31,8 @@ void trm__loader_close(trm__loader **loader);
 trm_status trm__loader_next(trm__loader *loader, const uint8_t *take, int32_t *inputs, int32_t *labels, int32_t *ids,
                             trm_error *err);
 
-/* Position, for checkpoints: restores to exactly the next batch, whatever was built ahead. */
+/* The position, for checkpoints: after a restore the next batch is the one that would have come, whatever was built
+ * ahead. */
 json_t *trm__loader_state(const trm__loader *loader);
 trm_status trm__loader_restore(trm__loader *loader, const json_t *state, const char *where, trm_error *err);
 

@@ -17,12 +17,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <trm/model.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef enum trm__cuda_type { TRM__CUDA_F32, TRM__CUDA_BF16 } trm__cuda_type;
 
 struct trm__cuda_provider;
 
@@ -47,8 +46,8 @@ typedef enum trm__cuda_layout { TRM__CUDA_INNER, TRM__CUDA_OUTER } trm__cuda_lay
 
 typedef struct trm__cuda_operand {
   const void *x;
-  ptrdiff_t ld;    /* numbers */
-  ptrdiff_t batch; /* numbers from one batch to the next; 0: the same for all */
+  ptrdiff_t ld;    /* elements */
+  ptrdiff_t batch; /* elements from one batch to the next; 0: the same for all */
   trm__cuda_layout layout;
 } trm__cuda_operand;
 
@@ -62,21 +61,21 @@ typedef enum trm__cuda_epilogue {
                            over each 64 columns, fp32 */
   TRM__CUDA_RESIDUAL,   /* c[i][j] = residual[i][j] + round(acc * scale[i]) (scale NULL: 1) */
   TRM__CUDA_RESIDUAL_T, /* the same, c and residual stored [batch][n][m]: c[j*ld + i] */
-  TRM__CUDA_RESIDUAL_NORM_T, /* ... and then the norm over the n numbers of each row: c is what RESIDUAL_T stores, times
-                               r = 1/sqrt(mean + eps) of that row; inv [m] = r unless NULL. n <= 128 */
+  TRM__CUDA_RESIDUAL_NORM_T, /* ... and then the norm over the n elements of each row: c is what RESIDUAL_T stores,
+                               times r = 1/sqrt(mean + eps) of that row; inv [m] = r unless NULL. n <= 128 */
   TRM__CUDA_GATE_BACKWARD,   /* acc is da [m][I] (n = I), rounded: from gu [m][2I] dgu [m][2I], interleaved both (may be
                                 the same), and act [m][I] = silu(g) * u unless NULL */
   TRM__CUDA_PARTIAL          /* weight gradients, see below */
 } trm__cuda_epilogue;
 
 typedef struct trm__cuda_product {
-  trm__cuda_type type;
+  trm_dtype type;
   int m, n, k;
   int batches; /* at least 1 */
   trm__cuda_operand a, b;
   trm__cuda_epilogue epilogue;
   void *c;
-  ptrdiff_t c_ld, c_batch; /* numbers; *_T: of [n][m] */
+  ptrdiff_t c_ld, c_batch; /* elements; *_T: of [n][m] */
   const void *residual;    /* ld and batch of c; may be c */
   const float *scale;      /* [m], of the RESIDUAL epilogues; NULL otherwise */
   float *inv;              /* [m] */
@@ -96,7 +95,7 @@ void trm__cuda_multiply(trm__cuda_queue *q, const trm__cuda_product *p);
 /* Weight gradients: to [m][n] (fp32, row-major) += sum over batches and p of A(i, p) B(j, p). The sum is cut into
  * trm__cuda_splits parts by shape alone; partial [splits][m][n] holds them, and they are added in order. interleaved: i
  * is an interleaved gate or up, and is stored where its gate (0..m/2-1) or up (m/2..m-1) belongs. */
-int trm__cuda_splits(trm__cuda_type type, int m, int n, int k, int batches);
+int trm__cuda_splits(trm_dtype type, int m, int n, int k, int batches);
 void trm__cuda_weight_gradient(trm__cuda_queue *q, const trm__cuda_product *p, float *partial, float *to,
                                int interleaved);
 
@@ -135,7 +134,7 @@ typedef struct trm__cuda_packing {
   const float *src;
   ptrdiff_t ld;
   int rows, cols; /* at least 1 */
-  trm__cuda_type type;
+  trm_dtype type;
   int transpose, interleave;
 } trm__cuda_packing;
 void trm__cuda_pack(trm__cuda_queue *q, const trm__cuda_packing *matrix, int count);
@@ -157,7 +156,7 @@ typedef struct trm__cuda_mixer {
   void *gu;           /* [b*D][2I] interleaved = g and u; NULL: not kept */
   float *inv, *scale; /* [b*D], of the norm and of rms_gate; NULL: not kept */
 } trm__cuda_mixer;
-int trm__cuda_mixer_fused_supported(const trm__cuda_queue *q, trm__cuda_type type, int L, int D, int I);
+int trm__cuda_mixer_fused_supported(const trm__cuda_queue *q, trm_dtype type, int L, int D, int I);
 /* Only what is supported. */
 void trm__cuda_mixer_fused(trm__cuda_queue *q, const trm__cuda_mixer *m);
 
@@ -167,7 +166,7 @@ void trm__cuda_mixer_fused(trm__cuda_queue *q, const trm__cuda_mixer *m);
  * the sum of exp(scaled score), natural. Not causal; scale 1/sqrt(head_dim). Scores are never stored. Any L >= 1 and
  * head_dim a multiple of 8 up to 128; tensor cores for bf16 and head_dim 64 (others: plain). */
 typedef struct trm__cuda_attention {
-  trm__cuda_type type;
+  trm_dtype type;
   int b, L, heads, head_dim;
   const void *qkv;
   void *out;
@@ -175,15 +174,15 @@ typedef struct trm__cuda_attention {
   /* backward: out and lse are given */
   const void *dout; /* [b][L][heads*head_dim] */
   void *dqkv;       /* [b][L][3*heads*head_dim], overwritten */
-  float *scratch;   /* trm__cuda_attention_scratch numbers */
+  float *scratch;   /* trm__cuda_attention_scratch elements */
 } trm__cuda_attention;
 void trm__cuda_attention_forward(trm__cuda_queue *q, const trm__cuda_attention *a);
-size_t trm__cuda_attention_scratch(trm__cuda_type type, int b, int L, int heads, int head_dim);
+size_t trm__cuda_attention_scratch(trm_dtype type, int b, int L, int heads, int head_dim);
 void trm__cuda_attention_backward(trm__cuda_queue *q, const trm__cuda_attention *a);
 /* In place on the first `heads` heads of x [b][L][ld]: half-split rotation in fp32 (docs/spec.md, Rotary positions);
  * cosines and sines [L][head_dim/2]; backward: the inverse rotation. */
-void trm__cuda_rope(trm__cuda_queue *q, trm__cuda_type type, void *x, ptrdiff_t ld, const float *cosines,
-                    const float *sines, int b, int L, int heads, int head_dim, int backward);
+void trm__cuda_rope(trm__cuda_queue *q, trm_dtype type, void *x, ptrdiff_t ld, const float *cosines, const float *sines,
+                    int b, int L, int heads, int head_dim, int backward);
 
 /* -- a whole supervision step for a few examples ------------------------------------------------------------------- */
 
@@ -217,34 +216,35 @@ void trm__cuda_solve_step(trm__cuda_queue *q, const trm__cuda_solve *s); /* one 
 
 /* x [rows][cols] -> y (may be x) = x r, inv [rows] = r unless NULL. Backward: dx = r (dy - y mean(dy y)); dx may be dy.
  */
-void trm__cuda_rms_rows(trm__cuda_queue *q, trm__cuda_type type, void *y, float *inv, const void *x, int rows, int cols,
+void trm__cuda_rms_rows(trm__cuda_queue *q, trm_dtype type, void *y, float *inv, const void *x, int rows, int cols,
                         double eps);
-void trm__cuda_rms_rows_backward(trm__cuda_queue *q, trm__cuda_type type, void *dx, const void *dy, const void *y,
+void trm__cuda_rms_rows_backward(trm__cuda_queue *q, trm_dtype type, void *dx, const void *dy, const void *y,
                                  const float *inv, int rows, int cols);
 /* The same down the columns of [b][rows][cols]: inv [b][cols]. */
-void trm__cuda_rms_cols(trm__cuda_queue *q, trm__cuda_type type, void *y, float *inv, const void *x, int b, int rows,
+void trm__cuda_rms_cols(trm__cuda_queue *q, trm_dtype type, void *y, float *inv, const void *x, int b, int rows,
                         int cols, double eps);
-void trm__cuda_rms_cols_backward(trm__cuda_queue *q, trm__cuda_type type, void *dx, const void *dy, const void *y,
+void trm__cuda_rms_cols_backward(trm__cuda_queue *q, trm_dtype type, void *dx, const void *dy, const void *y,
                                  const float *inv, int b, int rows, int cols);
 /* RMS_GATE: scale [rows] = 1/sqrt(sum of squares [rows][inner / 64] / inner + eps). */
 void trm__cuda_gate_scale(trm__cuda_queue *q, float *scale, const float *squares, int rows, int inner, double eps);
 /* RMS_GATE backward: a = silu(g) u scale. gu [rows][2*inner] interleaved, da [rows][inner], scale [rows] -> dgu (may be
  * gu), act [rows][inner] = a (may be da). */
-void trm__cuda_rms_gate_backward(trm__cuda_queue *q, trm__cuda_type type, void *dgu, void *act, const void *gu,
+void trm__cuda_rms_gate_backward(trm__cuda_queue *q, trm_dtype type, void *dgu, void *act, const void *gu,
                                  const void *da, const float *scale, int rows, int inner);
 
-/* -- element-wise, n numbers of the forward type ------------------------------------------------------------------- */
+/* -- element-wise, n elements of the forward type -------------------------------------------------------------------
+ */
 
-void trm__cuda_inject(trm__cuda_queue *q, trm__cuda_type type, void *h, const void *in, const void *a, const void *b,
+void trm__cuda_inject(trm__cuda_queue *q, trm_dtype type, void *h, const void *in, const void *a, const void *b,
                       size_t n); /* h = in + (a + b), b may be NULL */
-void trm__cuda_blend(trm__cuda_queue *q, trm__cuda_type type, void *x, double keep, const void *other, double take,
+void trm__cuda_blend(trm__cuda_queue *q, trm_dtype type, void *x, double keep, const void *other, double take,
                      size_t n); /* x = keep x + take other; other may be x */
-void trm__cuda_convert(trm__cuda_queue *q, trm__cuda_type type, void *x, float *f32, size_t n, int to_f32);
+void trm__cuda_convert(trm__cuda_queue *q, trm_dtype type, void *x, float *f32, size_t n, int to_f32);
 
 /* -- embedding and heads ------------------------------------------------------------------------------------------- */
 
 typedef struct trm__cuda_embed {
-  trm__cuda_type type;
+  trm_dtype type;
   int b, S, P, D, V, ndim;
   const int32_t *tokens;      /* [b][S]; out of 0..V-1 reads row 0 */
   const float *rows;          /* [b][ndim]; NULL: zeros */
@@ -254,7 +254,7 @@ typedef struct trm__cuda_embed {
   const void *de;             /* backward [b][L][D] */
   float *dtable, *dpositions; /* added to */
   float *drows;               /* [b][ndim] overwritten; NULL: skipped */
-  float *partial;             /* trm__cuda_embed_scratch numbers */
+  float *partial;             /* trm__cuda_embed_scratch elements */
 } trm__cuda_embed;
 void trm__cuda_embed_forward(trm__cuda_queue *q, const trm__cuda_embed *e);
 size_t trm__cuda_embed_scratch(int b, int S, int P, int D, int V, int positions);
@@ -263,7 +263,7 @@ void trm__cuda_embed_backward(trm__cuda_queue *q, const trm__cuda_embed *e);
 /* trm__heads of backend/backend.h, in one launch for logits, q, loss, metrics, dlogits, dq and d, and one or two for
  * the gradients of the heads' weights. stats is an array of trm__example_stats (its bytes). */
 typedef struct trm__cuda_heads {
-  trm__cuda_type type;
+  trm_dtype type;
   int b, S, P, D, V;
   const void *y;                            /* [b][L][D]; NULL: logits and q are given */
   const float *lm_head, *q_weight, *q_bias; /* [V][D], [2][D], [2] fp32; rounded to the forward type */
@@ -276,23 +276,23 @@ typedef struct trm__cuda_heads {
   void *d;
   float *dlogits, *dq;
   float *dlm_head, *dq_weight, *dq_bias; /* added to */
-  float *partial;                        /* trm__cuda_heads_scratch numbers */
+  float *partial;                        /* trm__cuda_heads_scratch elements */
 } trm__cuda_heads;
 size_t trm__cuda_heads_scratch(int b, int S, int D, int V);
 void trm__cuda_heads_run(trm__cuda_queue *q, const trm__cuda_heads *h);
 
 /* -- carry --------------------------------------------------------------------------------------------------------- */
 
-void trm__cuda_refill(trm__cuda_queue *q, trm__cuda_type type, int b, int L, int D, const uint8_t *halted,
-                      const float *y0, const float *z0, void *y, void *z);
-/* The numbers of base/rng.h, stream (seed, TRM__RNG_NOISE, index[i]), from number offset (even) on; state: numbers of
+void trm__cuda_refill(trm__cuda_queue *q, trm_dtype type, int b, int L, int D, const uint8_t *halted, const float *y0,
+                      const float *z0, void *y, void *z);
+/* The numbers of base/rng.h, stream (seed, TRM__RNG_NOISE, index[i]), from number offset (even) on; state: elements of
  * one example. mask NULL: all. */
-void trm__cuda_noise(trm__cuda_queue *q, trm__cuda_type type, int b, size_t state, void *x, double sigma, uint64_t seed,
+void trm__cuda_noise(trm__cuda_queue *q, trm_dtype type, int b, size_t state, void *x, double sigma, uint64_t seed,
                      const uint64_t *index, uint64_t offset, const uint8_t *mask);
-void trm__cuda_merge(trm__cuda_queue *q, trm__cuda_type type, int kind, int k, int b, size_t state, const void *from,
+void trm__cuda_merge(trm__cuda_queue *q, trm_dtype type, int kind, int k, int b, size_t state, const void *from,
                      const float *logits, void *to); /* kind: trm__merge_kind; logits [k][b] */
 void trm__cuda_winners(trm__cuda_queue *q, int k, int b, const void *stats, int32_t *winner);
-void trm__cuda_pick(trm__cuda_queue *q, trm__cuda_type type, int k, int b, size_t state, const int32_t *winner,
+void trm__cuda_pick(trm__cuda_queue *q, trm_dtype type, int k, int b, size_t state, const int32_t *winner,
                     const void *from, void *to);
 void trm__cuda_admit(trm__cuda_queue *q, int count, int S, int32_t *inputs, int32_t *labels, int32_t *ids,
                      int32_t *steps, uint8_t *halted, const int32_t *new_inputs, const int32_t *new_labels,
@@ -311,7 +311,7 @@ struct trm__update_log;
 struct trm__dense;
 void trm__cuda_update_begin(trm__cuda_queue *q, struct trm__update_state *state, const struct trm__update_rule *rule,
                             uint64_t *index, int count);
-/* partial: trm__cuda_norm_scratch(n) numbers */
+/* partial: trm__cuda_norm_scratch(n) elements */
 size_t trm__cuda_norm_scratch(size_t n);
 void trm__cuda_update_judge(trm__cuda_queue *q, struct trm__update_state *state, const struct trm__update_rule *rule,
                             const void *stats, const float *grads, size_t n, double *partial);

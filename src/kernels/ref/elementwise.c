@@ -1,4 +1,4 @@
-/* Operations on single numbers, and the sums that other kernels share. */
+/* Operations on single elements, and the sums that other kernels share. */
 #include "kernels/ref/ref.h"
 
 enum { LANES = TRM__REF_LANES };

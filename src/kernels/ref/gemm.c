@@ -1,5 +1,5 @@
 /* Matrix products: B packed into panels of NR columns, A read where it lies, a tile of MR x NR sums at a time, and the
- * epilogue applied to the tile before it is stored. Each sum is one chain over p ascending. The number types differ in
+ * epilogue applied to the tile before it is stored. Each sum is one chain over p ascending. The data types differ in
  * how a tile's sums are made (`tile_fn`) and in how numbers become words (product.c); everything else is the same. */
 #include "kernels/ref/ref.h"
 
@@ -11,7 +11,7 @@ typedef trm__real tile_row[NR];
  */
 typedef void (*tile_fn)(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel);
 
-static void tile_f32(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel) {
+static void ref_tile_f32(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel) {
   const trm__real *a0 = g->a + row[0] * g->a_rs, *a1 = g->a + row[1] * g->a_rs;
   const trm__real *a2 = g->a + row[2] * g->a_rs, *a3 = g->a + row[3] * g->a_rs;
   tile_row s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
@@ -30,7 +30,7 @@ static void tile_f32(tile_row sum[MR], const trm__gemm *g, const int row[MR], co
 }
 
 #ifndef TRM_DOUBLE
-static void tile_bf16(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel) {
+static void ref_tile_bf16(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel) {
   memset(sum, 0, MR * sizeof *sum);
   for (int p = 0; p < g->k; p++, panel += NR) {
     for (int r = 0; r < MR; r++) {
@@ -44,7 +44,7 @@ static void tile_bf16(tile_row sum[MR], const trm__gemm *g, const int row[MR], c
   }
 }
 
-static void tile_int8(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel) {
+static void ref_tile_int8(tile_row sum[MR], const trm__gemm *g, const int row[MR], const trm__real *panel) {
   int32_t whole[MR][NR] = {{0}};
   for (int p = 0; p < g->k; p++, panel += NR) {
     for (int r = 0; r < MR; r++) {
@@ -63,11 +63,11 @@ static void tile_int8(tile_row sum[MR], const trm__gemm *g, const int row[MR], c
 #endif
 
 /* act = silu(gate) * up. With round: gate and up are rounded first, then silu, then the product. */
-static trm__real gated(trm__real gate, trm__real up, int round) {
+static trm__real ref_gated(trm__real gate, trm__real up, int round) {
   return trm__rounded(trm__rounded(gate * trm__sigmoid(gate), round) * up, round);
 }
 
-static void store_plain(const trm__gemm *g, tile_row sum[MR], int i0, int rows, int j0, int cols) {
+static void ref_store_plain(const trm__gemm *g, tile_row sum[MR], int i0, int rows, int j0, int cols) {
   for (int i = 0; i < rows; i++) {
     trm__real *c = g->c + (i0 + i) * g->c_rs + j0;
     for (int j = 0; j < cols; j++) {
@@ -84,29 +84,31 @@ static void store_plain(const trm__gemm *g, tile_row sum[MR], int i0, int rows, 
 }
 
 /* One gate and its up: to c [.. + up_at further on], when it is wanted, and their product to act. */
-static void store_gated(const trm__gemm *g, trm__real gate, trm__real up, ptrdiff_t i, ptrdiff_t j, ptrdiff_t up_at) {
+static void ref_store_gated(const trm__gemm *g, trm__real gate, trm__real up, ptrdiff_t i, ptrdiff_t j,
+                            ptrdiff_t up_at) {
   gate = trm__rounded(gate, g->round);
   up = trm__rounded(up, g->round);
   if (g->c) {
     g->c[i * g->c_rs + j] = gate;
     g->c[i * g->c_rs + j + up_at] = up;
   }
-  g->act[i * g->act_rs + j] = gated(gate, up, g->round);
+  g->act[i * g->act_rs + j] = ref_gated(gate, up, g->round);
 }
 
 /* Gates in the left half of the panel, ups in the right half. */
-static void store_gate_n(const trm__gemm *g, tile_row sum[MR], int i0, int rows, int j0, int cols) {
+static void ref_store_gate_n(const trm__gemm *g, tile_row sum[MR], int i0, int rows, int j0, int cols) {
   for (int i = 0; i < rows; i++)
-    for (int j = 0; j < cols; j++) store_gated(g, sum[i][j], sum[i][j + NR / 2], i0 + i, j0 + j, g->n / 2);
+    for (int j = 0; j < cols; j++) ref_store_gated(g, sum[i][j], sum[i][j + NR / 2], i0 + i, j0 + j, g->n / 2);
 }
 
 /* Gate rows in the upper half of the tile, their up rows in the lower half. */
-static void store_gate_m(const trm__gemm *g, tile_row sum[MR], int i0, int rows, int j0, int cols) {
+static void ref_store_gate_m(const trm__gemm *g, tile_row sum[MR], int i0, int rows, int j0, int cols) {
   for (int i = 0; i < rows; i++)
-    for (int j = 0; j < cols; j++) store_gated(g, sum[i][j], sum[i + MR / 2][j], i0 + i, j0 + j, g->m / 2 * g->c_rs);
+    for (int j = 0; j < cols; j++)
+      ref_store_gated(g, sum[i][j], sum[i + MR / 2][j], i0 + i, j0 + j, g->m / 2 * g->c_rs);
 }
 
-static void multiply(const trm__gemm *g, tile_fn sums, int tail) {
+static void ref_multiply(const trm__gemm *g, tile_fn sums, int tail) {
   int gate_n = g->epilogue == TRM__EPI_GATE_N, gate_m = g->epilogue == TRM__EPI_GATE_M;
   int width = gate_n ? NR / 2 : NR, height = gate_m ? MR / 2 : MR;
   for (int j = g->n0; j < g->n1; j += width) {
@@ -120,23 +122,23 @@ static void multiply(const trm__gemm *g, tile_fn sums, int tail) {
         row[r] = i + (at < rows ? at : rows - 1) + (gate_m && r >= height ? g->m / 2 : 0);
       }
       sums(sum, g, row, panel);
-      if (gate_n) store_gate_n(g, sum, i, rows, j, cols);
-      else if (gate_m) store_gate_m(g, sum, i, rows, j, cols);
-      else store_plain(g, sum, i, rows, j, cols);
+      if (gate_n) ref_store_gate_n(g, sum, i, rows, j, cols);
+      else if (gate_m) ref_store_gate_m(g, sum, i, rows, j, cols);
+      else ref_store_plain(g, sum, i, rows, j, cols);
     }
   }
 }
 
 void trm__ref_gemm(const trm__gemm *g) {
-  multiply(g, tile_f32, 0);
+  ref_multiply(g, ref_tile_f32, 0);
 }
 
 #ifndef TRM_DOUBLE
 void trm__ref_gemm_bf16(const trm__gemm *g) {
-  multiply(g, tile_bf16, 0);
+  ref_multiply(g, ref_tile_bf16, 0);
 }
 
 void trm__ref_gemm_int8(const trm__gemm *g) {
-  multiply(g, tile_int8, TRM__REF_INT8_TAIL);
+  ref_multiply(g, ref_tile_int8, TRM__REF_INT8_TAIL);
 }
 #endif

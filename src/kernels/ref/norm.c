@@ -29,7 +29,8 @@ void trm__ref_rms_rows_backward(trm__real *dx, const trm__real *dy, const trm__r
 }
 
 /* LANES columns at a time, so that rows are read along memory. */
-static void column_means(trm__real mean[LANES], const trm__real *a, const trm__real *b, int rows, int cols, int width) {
+static void ref_column_means(trm__real mean[LANES], const trm__real *a, const trm__real *b, int rows, int cols,
+                             int width) {
   for (int j = 0; j < LANES; j++) mean[j] = 0;
   for (int i = 0; i < rows; i++) {
     const trm__real *ai = a + (size_t)i * (size_t)cols, *bi = b + (size_t)i * (size_t)cols;
@@ -43,7 +44,7 @@ void trm__ref_rms_cols(trm__real *y, trm__real *inv_rms, const trm__real *x, int
   for (int c = c0; c < c1; c += LANES) {
     int width = c1 - c < LANES ? c1 - c : LANES;
     trm__real r[LANES];
-    column_means(r, x + c, x + c, rows, cols, width);
+    ref_column_means(r, x + c, x + c, rows, cols, width);
     for (int j = 0; j < width; j++) {
       r[j] = 1 / trm__sqrt(r[j] + (trm__real)eps);
       if (inv_rms) inv_rms[c + j] = r[j];
@@ -61,7 +62,7 @@ void trm__ref_rms_cols_backward(trm__real *dx, const trm__real *dy, const trm__r
   for (int c = c0; c < c1; c += LANES) {
     int width = c1 - c < LANES ? c1 - c : LANES;
     trm__real mean[LANES];
-    column_means(mean, dy + c, y + c, rows, cols, width);
+    ref_column_means(mean, dy + c, y + c, rows, cols, width);
     for (int i = 0; i < rows; i++) {
       size_t at = (size_t)i * (size_t)cols + (size_t)c;
       for (int j = 0; j < width; j++) {

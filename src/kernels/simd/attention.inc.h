@@ -22,7 +22,7 @@ static size_t padded(int n) {
   return ((size_t)n + PANEL - 1) / PANEL * PANEL;
 }
 
-/* An odd last number of a head is left as it is. */
+/* An odd last element of a head is left as it is. */
 void NAME(rope)(float *x, ptrdiff_t ld, const float *cosines, const float *sines, int rows, int heads, int head_dim,
                 int inverse, int round) {
   int half = head_dim / 2;
@@ -54,7 +54,7 @@ typedef struct head {
   float *block_rows; /* a block's q or dout as right operand */
 } head;
 
-/* Lays the buffers out from scratch; returns how many numbers they take. */
+/* Lays the buffers out from scratch; returns how many elements they take. */
 static size_t set_buffers(head *h, float *scratch, int rows, int head_dim) {
   size_t wide = padded(rows), narrow = padded(head_dim), d = (size_t)head_dim, l = (size_t)rows, at = 0;
   float **part[] = {&h->weights, &h->keys, &h->values, &h->words, &h->dweights, &h->keys_back, &h->block_rows};
@@ -72,7 +72,7 @@ size_t NAME(attention_scratch)(int rows, int head_dim) {
 }
 
 static head head_of(const trm__attention *a) {
-  head h = {.a = a, .product = a->type == TRM__BF16 && bf16 ? bf16 : &F32};
+  head h = {.a = a, .product = a->type == TRM_BFLOAT16 && bf16 ? bf16 : &F32};
   set_buffers(&h, a->scratch, a->rows, a->head_dim);
   return h;
 }

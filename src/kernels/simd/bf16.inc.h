@@ -1,6 +1,6 @@
 /* The matrix product of bf16: a word is two neighbours of the sum, the first in its low half. Of the vector layer it
- * needs: v_pair(low, high), the words of two rows' numbers lane by lane; v_pairs(a, b), the words of 2 VW numbers that
- * follow one another; v_dot_pairs(x, b, sum). */
+ * needs: v_pair(low, high), the words of two rows' elements lane by lane; v_pairs(a, b), the words of 2 VW elements
+ * that follow one another; v_dot_pairs(x, b, sum). */
 
 #define DOT v_dot_pairs
 #define SCALED 0
@@ -12,13 +12,13 @@
 
 extern const trm__product NAME(bf16);
 
-enum { CHUNK = 256 };
+enum { RUN = 256 };
 
 static size_t packed_size(int k, int n, int gate) {
   return (size_t)ceil_div(k, 2) * panel_count(n, gate) * NR;
 }
 
-/* k numbers that follow one another -> ceil(k / 2) words. */
+/* k elements that follow one another -> ceil(k / 2) words. */
 static void pair_run(float *words, const float *x, int k) {
   int p = 0;
   for (; p + 2 * VW <= k; p += 2 * VW) v_store(words + p / 2, v_pairs(v_load(x + p), v_load(x + p + VW)));
@@ -36,15 +36,15 @@ static void pack_rows(float *out, const float *b, ptrdiff_t rs, int k, int valid
 
 /* VW columns of a panel, four at a time. */
 static void pack_columns(float *out, const float *b, ptrdiff_t rs, ptrdiff_t cs, int k, int valid) {
-  float numbers[CHUNK], columns[4][CHUNK / 2];
+  float numbers[RUN], columns[4][RUN / 2];
   for (int j = 0; j < VW; j += 4) {
-    for (int p = 0; p < k; p += CHUNK) {
-      int n = k - p < CHUNK ? k - p : CHUNK, words = ceil_div(n, 2);
+    for (int p = 0; p < k; p += RUN) {
+      int n = k - p < RUN ? k - p : RUN, words = ceil_div(n, 2);
       for (int e = 0; e < 4; e++) {
         if (j + e < valid) pair_run(columns[e], column_run(b + p * rs + (j + e) * cs, rs, n, numbers), n);
         else memset(columns[e], 0, (size_t)words * sizeof *columns[e]);
       }
-      put_columns(out + p / 2 * NR + j, columns[0], CHUNK / 2, words);
+      put_columns(out + p / 2 * NR + j, columns[0], RUN / 2, words);
     }
   }
 }
@@ -76,7 +76,7 @@ static void spread(float *words, int width, const float *x, ptrdiff_t ld, int ro
   }
 }
 
-const trm__product NAME(bf16) = {.type = TRM__BF16,
+const trm__product NAME(bf16) = {.type = TRM_BFLOAT16,
                                  .unit = 2,
                                  .packed_size = packed_size,
                                  .pack_b = pack_b,

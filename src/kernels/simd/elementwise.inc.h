@@ -1,7 +1,7 @@
-/* Operations on single numbers, and their sum of squares, over a vector layer. Where nothing is gained by fusing,
+/* Operations on single elements, and their sum of squares, over a vector layer. Where nothing is gained by fusing,
  * products and sums are rounded one by one as in plain C, so that the results are the same bits. */
 
-/* Full vectors, then one partial one; count is how many numbers are left. */
+/* Full vectors, then one partial one; count is how many elements are left. */
 #define EACH(i, count, n)                                                                                              \
   for (size_t i = 0; i < (n); i += VW)                                                                                 \
     for (int count = (n)-i < VW ? (int)((n)-i) : VW; count; count = 0)

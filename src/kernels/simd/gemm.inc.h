@@ -1,4 +1,4 @@
-/* Matrix product over a vector layer (VW), a tile of MR x 2 VW sums, and a number type: DOT(x, b, sum) adds the
+/* Matrix product over a vector layer (VW), a tile of MR x 2 VW sums, and a data type: DOT(x, b, sum) adds the
  * products of two vectors of words, and SCALED says that sums are whole numbers (INT8) which become numbers in the
  * epilogue. Words and whole sums travel as floats: moves keep their bits.
  *
@@ -29,7 +29,7 @@ typedef struct block {
   int kc;      /* words of a block at most */
   int q0, q1;  /* panels of this group */
   int packed;  /* A goes through the buffer */
-  float *a;    /* [TILES][TILE_A]: each [KC][height], and VW numbers that stores may run over */
+  float *a;    /* [TILES][TILE_A]: each [KC][height], and VW elements that stores may run over */
   float *sums; /* [GROUP][TILES][MR][NR] */
 } block;
 

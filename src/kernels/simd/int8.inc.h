@@ -17,7 +17,7 @@
 
 extern const trm__product NAME(int8);
 
-enum { CHUNK = 256 };
+enum { RUN = 256 };
 
 static size_t packed_size(int k, int n, int gate) {
   return (size_t)(ceil_div(k, UNIT) + TAIL) * panel_count(n, gate) * NR;
@@ -25,10 +25,10 @@ static size_t packed_size(int k, int n, int gate) {
 
 /* The largest |x|; infinity and NaN are larger than all numbers. The order of bits is that of non-negative numbers. */
 static float largest(const float *x, ptrdiff_t step, int k) {
-  float lane[VW], space[CHUNK];
+  float lane[VW], space[RUN];
   vf max = v_zero();
-  for (int p = 0; p < k; p += CHUNK) {
-    int n = k - p < CHUNK ? k - p : CHUNK, i = 0;
+  for (int p = 0; p < k; p += RUN) {
+    int n = k - p < RUN ? k - p : RUN, i = 0;
     const float *run = column_run(x + p * step, step, n, space);
     for (; i + VW <= n; i += VW) max = v_max_bits(max, v_abs(v_load(run + i)));
     if (i < n) max = v_max_bits(max, v_abs(v_load_n(run + i, n - i)));
@@ -51,7 +51,7 @@ static float scale_of(float max) {
   return isfinite(max) ? max > TRM__INT8_LEAST ? max / 127 : 0 : NAN;
 }
 
-/* k numbers that follow one another -> ceil(k / UNIT) words. */
+/* k elements that follow one another -> ceil(k / UNIT) words. */
 static void quantize_run(float *words, const float *x, int k, float factor, vf offset) {
   vf f = v_set(factor);
   int p = 0;
@@ -78,21 +78,21 @@ static void pack_rows(float *out, float *scale, const float *b, ptrdiff_t rs, in
 
 /* The same for columns in any layout, four at a time. */
 static void pack_columns(float *out, float *scale, const float *b, ptrdiff_t rs, ptrdiff_t cs, int k, int valid) {
-  float numbers[CHUNK], columns[4][CHUNK / UNIT], factor[4];
+  float numbers[RUN], columns[4][RUN / UNIT], factor[4];
   for (int j = 0; j < VW; j += 4) {
     for (int e = 0; e < 4; e++) {
       float max = j + e < valid ? largest(b + (j + e) * cs, rs, k) : 0;
       factor[e] = factor_of(max);
       scale[j + e] = scale_of(max);
     }
-    for (int p = 0; p < k; p += CHUNK) {
-      int n = k - p < CHUNK ? k - p : CHUNK, words = ceil_div(n, UNIT);
+    for (int p = 0; p < k; p += RUN) {
+      int n = k - p < RUN ? k - p : RUN, words = ceil_div(n, UNIT);
       for (int e = 0; e < 4; e++) {
         const float *run = j + e < valid ? column_run(b + p * rs + (j + e) * cs, rs, n, numbers) : NULL;
         if (run) quantize_run(columns[e], run, n, factor[e], v_zero());
         else memset(columns[e], 0, (size_t)words * sizeof *columns[e]);
       }
-      put_columns(out + p / UNIT * NR + j, columns[0], CHUNK / UNIT, words);
+      put_columns(out + p / UNIT * NR + j, columns[0], RUN / UNIT, words);
     }
   }
 }
@@ -132,4 +132,4 @@ static void pack_a(float *words, ptrdiff_t pitch, float *scale, const float *a, 
 }
 
 const trm__product NAME(int8) = {
-    .type = TRM__INT8, .unit = UNIT, .packed_size = packed_size, .pack_b = pack_b, .pack_a = pack_a, .gemm = multiply};
+    .type = TRM_INT8, .unit = UNIT, .packed_size = packed_size, .pack_b = pack_b, .pack_a = pack_a, .gemm = multiply};

@@ -26,8 +26,8 @@ void NAME(rms_rows_backward)(float *dx, const float *dy, const float *y, const f
   }
 }
 
-/* Columns are taken STRIP vectors at a time; each column's sum runs down the rows, so strips do not matter. */
-enum { STRIP = 4 };
+/* Columns are taken AT_ONCE vectors at a time; each column's sum runs down the rows, so this cut does not matter. */
+enum { AT_ONCE = 4 };
 
 /* mean over rows of a*b in count columns (at most vectors * VW). */
 ALWAYS_INLINE void column_means(vf *mean, const float *a, const float *b, int rows, size_t cols, int count,
@@ -42,7 +42,7 @@ ALWAYS_INLINE void column_means(vf *mean, const float *a, const float *b, int ro
 
 ALWAYS_INLINE void columns_forward(float *y, float *inv_rms, const float *x, int rows, size_t cols, vf eps, int round,
                                    int count, const int vectors) {
-  vf r[STRIP];
+  vf r[AT_ONCE];
   column_means(r, x, x, rows, cols, count, vectors);
   for (int v = 0; v < vectors; v++) {
     r[v] = v_div(v_set(1), v_sqrt(v_add(r[v], eps)));
@@ -60,15 +60,15 @@ void NAME(rms_cols)(float *y, float *inv_rms, const float *x, int rows, int cols
                     int c1) {
   vf e = v_set((float)eps);
   int c = c0;
-  for (; c + STRIP * VW <= c1; c += STRIP * VW)
-    columns_forward(y + c, inv_rms ? inv_rms + c : NULL, x + c, rows, (size_t)cols, e, round, STRIP * VW, STRIP);
+  for (; c + AT_ONCE * VW <= c1; c += AT_ONCE * VW)
+    columns_forward(y + c, inv_rms ? inv_rms + c : NULL, x + c, rows, (size_t)cols, e, round, AT_ONCE * VW, AT_ONCE);
   for (; c < c1; c += VW)
     columns_forward(y + c, inv_rms ? inv_rms + c : NULL, x + c, rows, (size_t)cols, e, round, c1 - c, 1);
 }
 
 ALWAYS_INLINE void columns_backward(float *dx, const float *dy, const float *y, const float *inv_rms, int rows,
                                     size_t cols, int count, const int vectors) {
-  vf mean[STRIP], r[STRIP];
+  vf mean[AT_ONCE], r[AT_ONCE];
   column_means(mean, dy, y, rows, cols, count, vectors);
   for (int v = 0; v < vectors; v++) r[v] = v_get(inv_rms + v * VW, count - v * VW);
   for (int i = 0; i < rows; i++, dx += cols, dy += cols, y += cols) {
@@ -83,7 +83,7 @@ ALWAYS_INLINE void columns_backward(float *dx, const float *dy, const float *y, 
 void NAME(rms_cols_backward)(float *dx, const float *dy, const float *y, const float *inv_rms, int rows, int cols,
                              int c0, int c1) {
   int c = c0;
-  for (; c + STRIP * VW <= c1; c += STRIP * VW)
-    columns_backward(dx + c, dy + c, y + c, inv_rms + c, rows, (size_t)cols, STRIP * VW, STRIP);
+  for (; c + AT_ONCE * VW <= c1; c += AT_ONCE * VW)
+    columns_backward(dx + c, dy + c, y + c, inv_rms + c, rows, (size_t)cols, AT_ONCE * VW, AT_ONCE);
   for (; c < c1; c += VW) columns_backward(dx + c, dy + c, y + c, inv_rms + c, rows, (size_t)cols, c1 - c, 1);
 }

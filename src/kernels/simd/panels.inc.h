@@ -22,7 +22,7 @@ static lanes panel_lanes(int panel, int right, int n, int gate) {
   return (lanes){valid == 0 ? 0 : gate && right ? n / 2 + at : at, valid};
 }
 
-/* n numbers of a column, rs apart, where they lie or gathered into space. */
+/* n elements of a column, rs apart, where they lie or gathered into space. */
 static inline const float *column_run(const float *column, ptrdiff_t rs, int n, float *space) {
   if (rs == 1) return column;
   for (int p = 0; p < n; p++) space[p] = column[p * rs];

@@ -1,5 +1,5 @@
 /* Int8 weights in model files (model/file/model_file.h): the layers' matrices as whole numbers and one scale a row, by
- * the rule that the int8 products use themselves (kernels.h, TRM__INT8). A file that is read and prepared again
+ * the rule that the int8 products use themselves (kernels.h, TRM_INT8). A file that is read and prepared again
  * therefore gives the very integers and scales that the original gives when it runs in int8: nothing is lost twice. */
 #include "model/file/int8.h"
 

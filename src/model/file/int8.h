@@ -6,7 +6,7 @@
 #include "model/file/safetensors.h"
 #include "model/params.h"
 
-/* x [n], finite -> q [n] in -127..127 and the scale, q * scale being near x (kernels.h, TRM__INT8). */
+/* x [n], finite -> q [n] in -127..127 and the scale, q * scale being near x (kernels.h, TRM_INT8). */
 void trm__int8_row(int8_t *q, double *scale, const trm__real *x, size_t n);
 
 /* The name of a weight's scales. */

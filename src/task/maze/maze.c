@@ -1,9 +1,9 @@
 /* Mazes: labels by breadth-first search in the order that the published set was labelled with, and the symmetries of a
- * square. A symmetry of the answer would break ties between shortest paths another way, so whoever turns a maze labels
- * it again. */
+ * square. A symmetry of the answer would break ties between shortest paths another way, so the image of a maze
+ * is labelled again. */
 #include "task/maze/maze.h"
 
-static int find_ends(int cells, const int32_t *inputs, int *start, int *goal) {
+static int maze_find_ends(int cells, const int32_t *inputs, int *start, int *goal) {
   int starts = 0, goals = 0;
   for (int i = 0; i < cells; i++) {
     if (inputs[i] == TRM__MAZE_START) *start = i, starts++;
@@ -13,7 +13,8 @@ static int find_ends(int cells, const int32_t *inputs, int *start, int *goal) {
 }
 
 /* Fills parent from start until goal is reached; 0 when it cannot be. Unvisited cells have parent -1. */
-static int search(int width, int height, const int32_t *inputs, int start, int goal, int32_t *queue, int32_t *parent) {
+static int maze_search(int width, int height, const int32_t *inputs, int start, int goal, int32_t *queue,
+                       int32_t *parent) {
   static const int step_row[4] = {1, 0, 0, -1}, step_column[4] = {0, -1, 1, 0};
   int head = 0, tail = 0;
   for (int i = 0; i < width * height; i++) parent[i] = -1;
@@ -34,8 +35,8 @@ static int search(int width, int height, const int32_t *inputs, int start, int g
 
 int trm__maze_label(int width, int height, const int32_t *inputs, int32_t *labels, int32_t *queue, int32_t *parent) {
   int start = 0, goal = 0;
-  if (!find_ends(width * height, inputs, &start, &goal)) return 0;
-  if (!search(width, height, inputs, start, goal, queue, parent)) return 0;
+  if (!maze_find_ends(width * height, inputs, &start, &goal)) return 0;
+  if (!maze_search(width, height, inputs, start, goal, queue, parent)) return 0;
   for (int i = 0; i < width * height; i++) labels[i] = inputs[i];
   for (int at = parent[goal]; at != start; at = parent[at]) labels[at] = TRM__MAZE_PATH;
   return 1;

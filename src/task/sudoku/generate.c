@@ -7,11 +7,12 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/status.h"
+#include "task/keys.h"
 
 enum {
   DIG_TASKS = 64,    /* tasks of a batch of digging */
   DIG_ATTEMPTS = 16, /* attempts a task */
-  PROBE = 1024,      /* attempts after which digging must have given 5 % */
+  PROBE = 1024,      /* attempts after which digging goes on only if 5 % of them gave a puzzle */
   ISLANDS = 8,       /* of a batch of breeding */
   ISLAND_ROOM = 48,  /* puzzles that one island may give */
   ISLAND_STALL = 48, /* islands in a row without a new puzzle before it gives up */
@@ -21,10 +22,9 @@ enum {
 typedef struct generator {
   trm__generate_config config;
   trm__puzzles out;
-  uint64_t *set; /* open addressing, 0 is free */
-  size_t set_mask;
-  trm__puzzle *slots; /* [tasks][per task] of the batch at work */
-  int *used;          /* [tasks] */
+  trm__classes classes; /* of the puzzles in out */
+  trm__puzzle *slots;   /* [tasks][per task] of the batch at work */
+  int *used;            /* [tasks] */
   int tasks, per_task;
   int breeding;
   int64_t next; /* attempt or island that the next batch begins with */
@@ -37,7 +37,7 @@ void trm__puzzles_free(trm__puzzles *puzzles) {
   *puzzles = (trm__puzzles){0};
 }
 
-static trm_status check(const trm__generate_config *c, trm_error *err) {
+static trm_status generator_check(const trm__generate_config *c, trm_error *err) {
   int64_t cells = (int64_t)c->size * c->size;
   if (!trm__sudoku_geometry_of(c->size))
     return trm__fail(err, TRM_E_USAGE, "size", "%d is not a size of Sudoku: choose 4, 6, 9 or 16", c->size);
@@ -53,41 +53,29 @@ static trm_status check(const trm__generate_config *c, trm_error *err) {
   return TRM_OK;
 }
 
-static trm_status allocate(generator *g, trm_error *err) {
+static trm_status generator_allocate(generator *g, trm_error *err) {
   size_t cells = (size_t)g->config.size * (size_t)g->config.size, count = (size_t)g->config.count;
-  size_t set = 64,
-         slots = DIG_TASKS * DIG_ATTEMPTS > ISLANDS * ISLAND_ROOM ? DIG_TASKS * DIG_ATTEMPTS : ISLANDS * ISLAND_ROOM;
-  while (set < 2 * count) set *= 2;
+  size_t slots = DIG_TASKS * DIG_ATTEMPTS > ISLANDS * ISLAND_ROOM ? DIG_TASKS * DIG_ATTEMPTS : ISLANDS * ISLAND_ROOM;
   g->out.size = g->config.size;
   g->out.questions = trm__calloc(count, cells);
   g->out.answers = trm__calloc(count, cells);
   g->out.guesses = trm__calloc(count, sizeof *g->out.guesses);
-  g->set = trm__calloc(set, sizeof *g->set);
-  g->set_mask = set - 1;
   g->slots = trm__calloc(slots, sizeof *g->slots);
   g->used = trm__calloc(DIG_TASKS, sizeof *g->used);
-  if (!g->out.questions || !g->out.answers || !g->out.guesses || !g->set || !g->slots || !g->used)
-    return trm__fail_memory(err, "puzzles", count * (2 * cells + 20) + slots * sizeof *g->slots);
-  return TRM_OK;
+  if (!g->out.questions || !g->out.answers || !g->out.guesses || !g->slots || !g->used)
+    return trm__fail_memory(err, "puzzles", count * (2 * cells + 4) + slots * sizeof *g->slots);
+  return trm__classes_open(&g->classes, count, err);
 }
 
-/* 1 when the invariant is new. */
-static int remember(generator *g, uint64_t invariant) {
-  uint64_t key = invariant ? invariant : 1;
-  size_t at = (size_t)key & g->set_mask;
-  for (; g->set[at]; at = (at + 1) & g->set_mask)
-    if (g->set[at] == key) return 0;
-  g->set[at] = key;
-  return 1;
-}
-
-static int64_t merge(generator *g) {
+/* Moves the new puzzles of the batch to out, in the order of the tasks; returns how many there were. */
+static int64_t generator_merge(generator *g) {
   size_t cells = (size_t)g->config.size * (size_t)g->config.size;
   int64_t before = g->out.count;
   for (int t = 0; t < g->tasks; t++)
     for (int k = 0; k < g->used[t] && g->out.count < g->config.count; k++) {
       const trm__puzzle *puzzle = &g->slots[t * g->per_task + k];
-      if (!remember(g, puzzle->invariant)) continue;
+      uint32_t class = trm__classes_add(&g->classes, puzzle->invariant);
+      if (class < g->out.count) continue; /* met before */
       memcpy(g->out.questions + (size_t)g->out.count * cells, puzzle->question, cells);
       memcpy(g->out.answers + (size_t)g->out.count * cells, puzzle->answer, cells);
       g->out.guesses[g->out.count++] = (int32_t)puzzle->guesses;
@@ -95,7 +83,7 @@ static int64_t merge(generator *g) {
   return g->out.count - before;
 }
 
-static void work(void *context, int task, int worker) {
+static void generator_work(void *context, int task, int worker) {
   (void)worker;
   generator *g = context;
   trm__puzzle *slots = &g->slots[task * g->per_task];
@@ -110,41 +98,42 @@ static void work(void *context, int task, int worker) {
   }
 }
 
-/* A few wanted puzzles come from as many islands as a batch has anyway. */
-static int island_room(const generator *g) {
+/* Puzzles that one island may give. When few are wanted, each island of a batch gives its share. */
+static int generator_island_room(const generator *g) {
   int64_t share = (g->config.count + ISLANDS - 1) / ISLANDS;
   return share < ISLAND_ROOM ? (int)share : ISLAND_ROOM;
 }
 
-static void set_phase(generator *g, int breeding) {
+static void generator_set_phase(generator *g, int breeding) {
   g->breeding = breeding;
   g->next = 0;
   g->tasks = breeding ? ISLANDS : DIG_TASKS;
-  g->per_task = breeding ? island_room(g) : g->config.size > 9 ? 1 : DIG_ATTEMPTS;
+  g->per_task = breeding ? generator_island_room(g) : g->config.size > 9 ? 1 : DIG_ATTEMPTS;
 }
 
-static trm_status stop(const generator *g, trm_error *err) {
+static trm_status generator_fail_scarce(const generator *g, trm_error *err) {
   return trm__fail(err, TRM_E_INPUT, "generator",
                    "found only %lld of %lld puzzles that differ by more than symmetry; ask for fewer, or for a wider "
                    "range of clues or guesses",
                    (long long)g->out.count, (long long)g->config.count);
 }
 
-static trm_status run(generator *g, trm__pool *pool, trm_progress_fn progress, void *context, trm_error *err) {
+static trm_status generator_run(generator *g, trm__pool *pool, trm_progress_fn progress, void *context,
+                                trm_error *err) {
   int64_t stalled = 0;
-  set_phase(g, 0);
+  generator_set_phase(g, 0);
   while (g->out.count < g->config.count) {
-    trm__pool_run(pool, g->tasks, work, g);
-    int64_t units = g->breeding ? g->tasks : (int64_t)g->tasks * g->per_task, fresh = merge(g);
+    trm__pool_run(pool, g->tasks, generator_work, g);
+    int64_t units = g->breeding ? g->tasks : (int64_t)g->tasks * g->per_task, fresh = generator_merge(g);
     g->next += units;
     stalled = fresh ? 0 : stalled + units;
     if (progress && progress(context, (double)g->out.count / (double)g->config.count, "generating"))
       return trm__fail(err, TRM_E_STOPPED, NULL, "stopped while generating");
     int scarce =
         g->config.min_guesses > 0 && g->next >= PROBE / (g->config.size > 9 ? 16 : 1) && g->out.count * 20 < g->next;
-    if (!g->breeding && scarce) set_phase(g, 1), stalled = 0;
+    if (!g->breeding && scarce) generator_set_phase(g, 1), stalled = 0;
     else if (stalled >= (g->breeding ? ISLAND_STALL : g->config.size > 9 ? DIG_STALL / 64 : DIG_STALL))
-      return stop(g, err);
+      return generator_fail_scarce(g, err);
   }
   return TRM_OK;
 }
@@ -153,17 +142,17 @@ trm_status trm__generate(trm__puzzles *out, const trm__generate_config *config, 
                          trm_error *err) {
   generator g = {.config = *config};
   trm__pool *pool = NULL;
-  trm_status status = check(config, err);
+  trm_status status = generator_check(config, err);
   if (status) return status;
-  if ((status = allocate(&g, err))) goto done;
+  if ((status = generator_allocate(&g, err))) goto done;
   if ((status = trm__pool_open(&pool, config->threads, err))) goto done;
-  if ((status = run(&g, pool, progress, context, err))) goto done;
+  if ((status = generator_run(&g, pool, progress, context, err))) goto done;
   *out = g.out;
   g.out = (trm__puzzles){0};
 done:
   trm__pool_close(&pool);
   trm__puzzles_free(&g.out);
-  trm__free(g.set);
+  trm__classes_close(&g.classes);
   trm__free(g.slots);
   trm__free(g.used);
   return status;

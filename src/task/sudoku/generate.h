@@ -29,7 +29,7 @@ typedef struct trm__puzzles {
 
 /* Fills out (to be freed with trm__puzzles_free). Puzzles that are variations of one another are neighbours in the
  * order. TRM_E_USAGE for a configuration that no puzzle can have, TRM_E_INPUT with the number found when the search
- * meets too few, TRM_E_STOPPED when progress says so. */
+ * finds too few, TRM_E_STOPPED when progress says so. */
 trm_status trm__generate(trm__puzzles *out, const trm__generate_config *config, trm_progress_fn progress, void *context,
                          trm_error *err);
 void trm__puzzles_free(trm__puzzles *puzzles);
@@ -62,7 +62,7 @@ int trm__generate_wanted(const trm__generate_config *config, const trm__puzzle *
 int trm__generate_attempt(const trm__generate_config *config, uint64_t index, trm__puzzle *puzzle);
 
 /* Breeds hard puzzles: climbs from random ones by removing a few clues and completing them to other puzzles, keeping
- * the hardest. Writes up to room wanted puzzles, no two equivalent; returns how many. */
+ * the hardest. Writes up to `room` puzzles that config wants, no two equivalent; returns how many. */
 int trm__generate_island(const trm__generate_config *config, uint64_t index, trm__puzzle *found, int room);
 
 #endif

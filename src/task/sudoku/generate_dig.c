@@ -13,7 +13,7 @@ void trm__generate_grid(const trm__sudoku_geometry *geometry, trm__rng *rng, uin
   const uint8_t blank[TRM__SUDOKU_CELLS] = {0};
   uint16_t candidates[TRM__SUDOKU_CELLS];
   trm__sudoku_candidates(geometry, blank, candidates);
-  /* A start that leads nowhere costs more than another start. */
+  /* Starting anew costs less than a search that has gone astray. */
   trm__sudoku_limits limits = {.solutions = 1, .guesses = 4 * geometry->cells, .rng = rng};
   while (trm__sudoku_search(geometry, candidates, &limits, cells).solutions == 0) continue;
 }
@@ -55,7 +55,7 @@ int trm__generate_wanted(const trm__generate_config *config, const trm__puzzle *
 }
 
 /* How many clues to stop at: as few as can be, or a number from the wanted range. */
-static int draw_target(const trm__generate_config *config, trm__rng *rng) {
+static int dig_draw_target(const trm__generate_config *config, trm__rng *rng) {
   if (config->minimal || config->max_clues == 0) return (int)(config->minimal ? 0 : config->min_clues);
   return (int)config->min_clues + (int)trm__rng_below(rng, (uint32_t)(config->max_clues - config->min_clues + 1));
 }
@@ -63,7 +63,7 @@ static int draw_target(const trm__generate_config *config, trm__rng *rng) {
 int trm__generate_attempt(const trm__generate_config *config, uint64_t index, trm__puzzle *puzzle) {
   const trm__sudoku_geometry *geometry = trm__sudoku_geometry_of(config->size);
   trm__rng rng = trm__rng_make(config->seed, TRM__RNG_GENERATE, 2 * index);
-  int target = draw_target(config, &rng);
+  int target = dig_draw_target(config, &rng);
   trm__generate_grid(geometry, &rng, puzzle->answer);
   memcpy(puzzle->question, puzzle->answer, sizeof puzzle->question);
   trm__generate_dig(geometry, &rng, target, puzzle);

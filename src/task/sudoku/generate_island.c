@@ -1,8 +1,8 @@
 /* Hard puzzles by breeding. Random minimal puzzles are rarely hard, but a hard one's neighbours, some clues removed and
  * others put in until the solution is unique again, often are (the vicinity search by which the known hardest puzzles
- * were collected). An island starts from its own random puzzles, keeps the hardest few, and gives out what is wanted.
- * Islands share nothing: that makes them parallel, repeatable, and unrelated to each other. Hardness is the mean of
- * guesses over some images of the puzzle, because the count for one labelling is partly luck. */
+ * were collected). An island starts from its own random puzzles, keeps the hardest few as parents, and collects what is
+ * wanted. Islands share nothing: that makes them parallel, repeatable, and unrelated to each other. Hardness is the
+ * mean of guesses over some images of the puzzle, because the count for one image is partly luck. */
 #include <string.h>
 
 #include "task/sudoku/generate.h"
@@ -14,7 +14,7 @@ enum {
   CHILDREN = 8,    /* of a family */
   MOST_OUT = 2,    /* clues that a family exchanges */
   SOLUTIONS = 256, /* at most, of a puzzle without its last clue */
-  IMAGES = 3       /* labellings that hardness is averaged over */
+  IMAGES = 3       /* random images that hardness is averaged over */
 };
 
 typedef struct parent {
@@ -33,7 +33,7 @@ typedef struct island {
 } island;
 
 /* Takes k clues out at random. */
-static void remove_clues(island *w, trm__puzzle *puzzle, uint32_t k) {
+static void island_remove_clues(island *w, trm__puzzle *puzzle, uint32_t k) {
   uint32_t clue[TRM__SUDOKU_CELLS], count = 0;
   for (int i = 0; i < w->geometry->cells; i++)
     if (puzzle->question[i]) clue[count++] = (uint32_t)i;
@@ -45,7 +45,7 @@ static void remove_clues(island *w, trm__puzzle *puzzle, uint32_t k) {
 }
 
 /* Adds a value of a random solution in a random blank cell. */
-static int add_clue(island *w, trm__puzzle *puzzle) {
+static int island_add_clue(island *w, trm__puzzle *puzzle) {
   const trm__sudoku_geometry *g = w->geometry;
   uint16_t candidates[TRM__SUDOKU_CELLS];
   uint32_t blank[TRM__SUDOKU_CELLS], count = 0;
@@ -62,7 +62,7 @@ static int add_clue(island *w, trm__puzzle *puzzle) {
 
 /* Lists the single values that make the puzzle unique: those that exactly one of its solutions has. ending [cells*size]
  * receives cell * size + value - 1; returns how many, 0 when the puzzle has too many solutions. */
-static uint32_t find_endings(const island *w, const trm__puzzle *puzzle, uint32_t *ending) {
+static uint32_t island_find_endings(const island *w, const trm__puzzle *puzzle, uint32_t *ending) {
   const trm__sudoku_geometry *g = w->geometry;
   uint16_t candidates[TRM__SUDOKU_CELLS], tally[TRM__SUDOKU_CELLS * TRM__SUDOKU_MAX];
   int pairs = g->cells * g->size;
@@ -77,7 +77,7 @@ static uint32_t find_endings(const island *w, const trm__puzzle *puzzle, uint32_
   return count;
 }
 
-static int known(const island *w, uint64_t invariant) {
+static int island_knows(const island *w, uint64_t invariant) {
   for (int i = 0; i < w->parents; i++)
     if (w->parent[i].puzzle.invariant == invariant) return 1;
   for (int i = 0; i < w->count; i++)
@@ -85,15 +85,15 @@ static int known(const island *w, uint64_t invariant) {
   return 0;
 }
 
-static void keep_parent(island *w, const trm__puzzle *puzzle, double hardness) {
+static void island_keep_parent(island *w, const trm__puzzle *puzzle, double hardness) {
   if (w->parents == PARENTS && hardness <= w->parent[PARENTS - 1].hardness) return;
   int at = w->parents < PARENTS ? w->parents++ : PARENTS - 1;
   for (; at > 0 && w->parent[at - 1].hardness < hardness; at--) w->parent[at] = w->parent[at - 1];
   w->parent[at] = (parent){hardness, *puzzle};
 }
 
-/* Puzzles that may have needless clues get as many as are wanted at least; 0 when the rating fails. */
-static int thicken(island *w, trm__puzzle *puzzle) {
+/* Adds clues up to min_clues to a puzzle that need not be minimal; 0 when the rating fails. */
+static int island_add_spare_clues(island *w, trm__puzzle *puzzle) {
   const trm__sudoku_geometry *g = w->geometry;
   if (w->config->minimal || puzzle->clues >= w->config->min_clues) return 1;
   while (puzzle->clues < w->config->min_clues) {
@@ -106,10 +106,11 @@ static int thicken(island *w, trm__puzzle *puzzle) {
   return trm__generate_rate(g, puzzle);
 }
 
-/* Rates a puzzle under several labellings, gives out the first image if it is wanted, and keeps a hard one. */
-static void judge(island *w, trm__puzzle *puzzle) {
+/* Rates some random images of a puzzle, adds the first image to the puzzles found when it is wanted, and keeps the
+ * puzzle as a parent when it is among the hardest. */
+static void island_judge(island *w, trm__puzzle *puzzle) {
   puzzle->invariant = trm_sudoku_invariant(w->geometry->size, puzzle->question);
-  if (known(w, puzzle->invariant)) return;
+  if (island_knows(w, puzzle->invariant)) return;
   double hardness = 0;
   trm__puzzle image = *puzzle, first = *puzzle;
   for (int k = 0; k < IMAGES; k++) {
@@ -119,53 +120,55 @@ static void judge(island *w, trm__puzzle *puzzle) {
     hardness += (double)image.guesses / IMAGES;
     if (k == 0) first = image;
   }
-  if (w->count < w->room && thicken(w, &first) && trm__generate_wanted(w->config, &first)) w->found[w->count++] = first;
+  if (w->count < w->room && island_add_spare_clues(w, &first) && trm__generate_wanted(w->config, &first))
+    w->found[w->count++] = first;
   /* With an upper bound, climbing beyond its middle would lead away from what is wanted. */
   double most = w->config->max_guesses < 0 ? 1e9 : 0.5 * (double)(w->config->min_guesses + w->config->max_guesses);
-  keep_parent(w, puzzle, hardness <= most ? hardness : 2 * most - hardness);
+  island_keep_parent(w, puzzle, hardness <= most ? hardness : 2 * most - hardness);
 }
 
-/* The least count of guesses at which a child, before its needless clues are gone, is worth going on with. */
-static int64_t bar(const island *w) {
+/* A child with fewer guesses than this, counted before its needless clues are removed, is dropped. */
+static int64_t island_least_guesses(const island *w) {
   double least = w->parents < PARENTS ? 0 : w->parent[PARENTS - 1].hardness;
   return (int64_t)(0.5 * (least < (double)w->config->min_guesses ? least : (double)w->config->min_guesses));
 }
 
-static void seed_island(island *w) {
+static void island_seed(island *w) {
   for (int k = 0; k < SEEDS; k++) {
     trm__puzzle puzzle = {0};
     trm__generate_grid(w->geometry, &w->rng, puzzle.answer);
     memcpy(puzzle.question, puzzle.answer, sizeof puzzle.question);
     trm__generate_dig(w->geometry, &w->rng, 0, &puzzle);
-    judge(w, &puzzle);
+    island_judge(w, &puzzle);
   }
 }
 
-/* A family: some clues of a parent out, all but one put in at random, and each child another last clue. */
-static void breed(island *w) {
+/* A family: takes some clues out of a parent and adds all but one again at random; each child then gets another last
+ * clue, one that makes its solution unique. */
+static void island_breed(island *w) {
   uint32_t ending[TRM__SUDOKU_CELLS * TRM__SUDOKU_MAX];
   uint32_t a = trm__rng_below(&w->rng, (uint32_t)w->parents), b = trm__rng_below(&w->rng, (uint32_t)w->parents);
   trm__puzzle stem = w->parent[a < b ? a : b].puzzle;
   uint32_t out = 1 + trm__rng_below(&w->rng, MOST_OUT);
-  remove_clues(w, &stem, out);
+  island_remove_clues(w, &stem, out);
   for (uint32_t k = 1; k < out; k++)
-    if (!add_clue(w, &stem)) return;
-  uint32_t count = find_endings(w, &stem, ending);
+    if (!island_add_clue(w, &stem)) return;
+  uint32_t count = island_find_endings(w, &stem, ending);
   for (int k = 0; k < CHILDREN && count > 0 && w->count < w->room; k++) {
     uint32_t at = trm__rng_below(&w->rng, count), pair = ending[at], size = (uint32_t)w->geometry->size;
     trm__puzzle child = stem;
     ending[at] = ending[--count];
     child.question[pair / size] = (uint8_t)(pair % size + 1);
-    if (!trm__generate_rate(w->geometry, &child) || child.guesses < bar(w)) continue;
+    if (!trm__generate_rate(w->geometry, &child) || child.guesses < island_least_guesses(w)) continue;
     trm__generate_dig(w->geometry, &w->rng, 0, &child);
-    judge(w, &child);
+    island_judge(w, &child);
   }
 }
 
 int trm__generate_island(const trm__generate_config *config, uint64_t index, trm__puzzle *found, int room) {
   island w = {.config = config, .geometry = trm__sudoku_geometry_of(config->size), .found = found, .room = room};
   w.rng = trm__rng_make(config->seed, TRM__RNG_GENERATE, 2 * index + 1);
-  seed_island(&w);
-  for (int k = 0; k < FAMILIES && w.count < w.room && w.parents > 0; k++) breed(&w);
+  island_seed(&w);
+  for (int k = 0; k < FAMILIES && w.count < w.room && w.parents > 0; k++) island_breed(&w);
   return w.count;
 }

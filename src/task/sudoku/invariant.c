@@ -15,7 +15,7 @@ typedef struct colours {
 } colours;
 
 /* A bijection with full avalanche: the finalizer of splitmix64 (Steele, Lea and Flood, 2014). */
-static inline uint64_t mix(uint64_t x) {
+static inline uint64_t invariant_mix(uint64_t x) {
   x += 0x9e3779b97f4a7c15u;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
@@ -26,7 +26,7 @@ typedef struct clue {
   uint8_t line[2], chute[2], box, value;
 } clue;
 
-static int find_clues(const trm__sudoku_geometry *g, const uint8_t *cells, clue *clues) {
+static int invariant_find_clues(const trm__sudoku_geometry *g, const uint8_t *cells, clue *clues) {
   int count = 0;
   for (int i = 0; i < g->cells; i++) {
     if (cells[i] == 0 || cells[i] > g->size) continue;
@@ -37,43 +37,46 @@ static int find_clues(const trm__sudoku_geometry *g, const uint8_t *cells, clue 
   return count;
 }
 
-/* Clues learn from their line, box and value nodes, and those from their clues. */
+/* Clues take in the colours of their line, box and value nodes, and those the colours of their clues. */
 static void refine_clues(colours *now, const clue *clues, int count, uint64_t kind) {
   colours next = {0};
   for (int i = 0; i < count; i++) {
     const clue *c = &clues[i];
-    uint64_t lines = mix(now->line[0][c->line[0]]) + mix(now->line[1][c->line[1]] + kind);
-    uint64_t colour = mix(now->clue[i] + 3 * lines + mix(now->box[c->box] + 5) + mix(now->value[c->value] + 7));
+    uint64_t lines = invariant_mix(now->line[0][c->line[0]]) + invariant_mix(now->line[1][c->line[1]] + kind);
+    uint64_t colour = invariant_mix(now->clue[i] + 3 * lines + invariant_mix(now->box[c->box] + 5) +
+                                    invariant_mix(now->value[c->value] + 7));
     now->clue[i] = colour;
     next.line[0][c->line[0]] += colour, next.line[1][c->line[1]] += colour;
     next.box[c->box] += colour, next.value[c->value] += colour;
   }
   for (int i = 0; i < NODES; i++) {
-    for (int d = 0; d < 2; d++) now->line[d][i] = mix(now->line[d][i] + mix(next.line[d][i]));
-    now->box[i] = mix(now->box[i] + mix(next.box[i]));
-    now->value[i] = mix(now->value[i] + mix(next.value[i]));
+    for (int d = 0; d < 2; d++) now->line[d][i] = invariant_mix(now->line[d][i] + invariant_mix(next.line[d][i]));
+    now->box[i] = invariant_mix(now->box[i] + invariant_mix(next.box[i]));
+    now->value[i] = invariant_mix(now->value[i] + invariant_mix(next.value[i]));
   }
 }
 
-/* Chutes learn from their lines, and lines and boxes from their chutes; that ties empty lines and boxes in as well. */
+/* Chutes take in the colours of their lines, and lines and boxes those of their chutes, so that empty lines and boxes
+ * count as well. */
 static void refine_chutes(const trm__sudoku_geometry *g, colours *now, uint64_t kind) {
   const int height[2] = {g->box_height, g->box_width};
   for (int d = 0; d < 2; d++) {
     uint64_t sum[NODES] = {0};
-    for (int i = 0; i < g->size; i++) sum[i / height[d]] += mix(now->line[d][i] + 11);
-    for (int i = 0; i < g->size / height[d]; i++) now->chute[d][i] = mix(now->chute[d][i] + mix(sum[i]));
-    for (int i = 0; i < g->size; i++) now->line[d][i] += mix(now->chute[d][i / height[d]] + 13);
+    for (int i = 0; i < g->size; i++) sum[i / height[d]] += invariant_mix(now->line[d][i] + 11);
+    for (int i = 0; i < g->size / height[d]; i++)
+      now->chute[d][i] = invariant_mix(now->chute[d][i] + invariant_mix(sum[i]));
+    for (int i = 0; i < g->size; i++) now->line[d][i] += invariant_mix(now->chute[d][i / height[d]] + 13);
   }
   int across = g->size / g->box_width;
   for (int b = 0; b < g->size; b++)
-    now->box[b] += mix(now->chute[0][b / across]) + mix(now->chute[1][b % across] + kind);
+    now->box[b] += invariant_mix(now->chute[0][b / across]) + invariant_mix(now->chute[1][b % across] + kind);
 }
 
 uint64_t trm_sudoku_invariant(int size, const uint8_t *cells) {
   const trm__sudoku_geometry *g = trm__sudoku_geometry_of(size);
   if (!g) return 0;
   clue clues[TRM__SUDOKU_CELLS];
-  int count = find_clues(g, cells, clues);
+  int count = invariant_find_clues(g, cells, clues);
   uint64_t kind = g->box_width == g->box_height ? 0 : 17; /* non-zero: columns are another kind of node than rows */
   colours now;
   memset(&now, 0, sizeof now);
@@ -82,10 +85,11 @@ uint64_t trm_sudoku_invariant(int size, const uint8_t *cells) {
     refine_chutes(g, &now, kind);
   }
   uint64_t clue_sum = 0, line_sum = 0, value_sum = 0;
-  for (int i = 0; i < count; i++) clue_sum += mix(now.clue[i]);
+  for (int i = 0; i < count; i++) clue_sum += invariant_mix(now.clue[i]);
   for (int i = 0; i < g->size; i++) {
-    line_sum += mix(now.line[0][i]) + mix(now.line[1][i] + kind) + mix(now.box[i] + 19);
-    value_sum += mix(now.value[i]);
+    line_sum += invariant_mix(now.line[0][i]) + invariant_mix(now.line[1][i] + kind) + invariant_mix(now.box[i] + 19);
+    value_sum += invariant_mix(now.value[i]);
   }
-  return mix((uint64_t)size + mix(clue_sum) + mix(line_sum + 23) + mix(value_sum + 29));
+  return invariant_mix((uint64_t)size + invariant_mix(clue_sum) + invariant_mix(line_sum + 23) +
+                       invariant_mix(value_sum + 29));
 }

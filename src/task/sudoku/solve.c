@@ -22,7 +22,7 @@ typedef struct search {
   trm__sudoku_outcome out;
   uint8_t *solution;
   int queued;
-  uint8_t queue[TRM__SUDOKU_CELLS]; /* cells with one candidate that their peers have not heard of */
+  uint8_t queue[TRM__SUDOKU_CELLS]; /* solved cells whose value their peers may still have as a candidate */
 } search;
 
 static trm__sudoku_geometry geometries[4];
@@ -77,7 +77,7 @@ static inline int count_bits64(uint64_t v) {
 }
 
 /* Takes values from a cell; 0 when none is left. */
-static inline int eliminate(search *s, grid *g, int i, unsigned values, int bw, int bh) {
+static inline int sudoku_eliminate(search *s, grid *g, int i, unsigned values, int bw, int bh) {
   unsigned old = g->cell[i], left = old & ~values;
   if (left == old) return 1;
   if (left == 0) return 0;
@@ -89,7 +89,7 @@ static inline int eliminate(search *s, grid *g, int i, unsigned values, int bw, 
 }
 
 /* Notes that cell i holds its value; 0 when a peer already does. */
-static inline int settle(search *s, grid *g, int i) {
+static inline int sudoku_settle(search *s, grid *g, int i) {
   const trm__sudoku_geometry *t = s->geometry;
   unsigned value = g->cell[i];
   uint16_t *row = &g->row_done[t->row[i]], *column = &g->column_done[t->column[i]], *box = &g->box_done[t->box[i]];
@@ -99,26 +99,27 @@ static inline int settle(search *s, grid *g, int i) {
   return 1;
 }
 
-/* Tells the peers of solved cells: one by one when there are few, otherwise in one pass over all cells. */
-static inline int drain_queue(search *s, grid *g, int bw, int bh) {
+/* Removes the values of solved cells from their peers: cell by cell when few are queued, otherwise in one pass over the
+ * grid. 0 on contradiction. */
+static inline int sudoku_drain_queue(search *s, grid *g, int bw, int bh) {
   const trm__sudoku_geometry *t = s->geometry;
   while (s->queued > 0) {
     if (s->queued > 8) {
       while (s->queued > 0)
-        if (!settle(s, g, s->queue[--s->queued])) return 0;
+        if (!sudoku_settle(s, g, s->queue[--s->queued])) return 0;
       for (int i = 0; i < t->cells; i++) {
         unsigned gone = (unsigned)(g->row_done[t->row[i]] | g->column_done[t->column[i]] | g->box_done[t->box[i]]);
         unsigned m = g->cell[i];
-        if ((m & gone) && !is_single(m) && !eliminate(s, g, i, gone, bw, bh)) return 0;
+        if ((m & gone) && !is_single(m) && !sudoku_eliminate(s, g, i, gone, bw, bh)) return 0;
       }
       continue;
     }
     int i = s->queue[--s->queued];
     unsigned value = g->cell[i];
-    if (!settle(s, g, i)) return 0;
+    if (!sudoku_settle(s, g, i)) return 0;
     for (int k = 0; k < t->peers; k++) {
       int p = t->peer[i][k];
-      if ((g->cell[p] & value) && !eliminate(s, g, p, value, bw, bh)) return 0;
+      if ((g->cell[p] & value) && !sudoku_eliminate(s, g, p, value, bw, bh)) return 0;
     }
   }
   return 1;
@@ -135,12 +136,12 @@ static inline int place_hidden(search *s, grid *g, int i, unsigned wanted, int b
   unsigned hit = g->cell[i] & wanted;
   if (hit == 0 || hit == g->cell[i]) return 1;
   if (!is_single(hit)) return 0; /* two values that both have no other cell */
-  return eliminate(s, g, i, ~hit, bw, bh);
+  return sudoku_eliminate(s, g, i, ~hit, bw, bh);
 }
 
 /* Hidden singles of the lines (and of the boxes when boxes is set) and locked candidates; 0 on contradiction. */
-static inline __attribute__((always_inline)) int scan_chute(search *s, grid *g, const chute h, int boxes, int bw,
-                                                            int bh) {
+static inline __attribute__((always_inline)) int sudoku_scan_chute(search *s, grid *g, const chute h, int boxes, int bw,
+                                                                   int bh) {
   unsigned full = (1u << (h.segments * h.length)) - 1;
   unsigned one[4][4], line_hidden[4], line_shared[4], box_once[4], box_twice[4], box_shared[4];
   for (int x = 0; x < h.segments; x++) box_once[x] = box_twice[x] = box_shared[x] = 0;
@@ -180,7 +181,7 @@ static inline __attribute__((always_inline)) int scan_chute(search *s, grid *g, 
       if (!(gone | wanted)) continue;
       for (int k = 0; k < h.length; k++) {
         int i = first + (x * h.length + k) * h.cell_step;
-        if (gone && !eliminate(s, g, i, gone, bw, bh)) return 0;
+        if (gone && !sudoku_eliminate(s, g, i, gone, bw, bh)) return 0;
         if (wanted && !place_hidden(s, g, i, wanted, bw, bh)) return 0;
       }
     }
@@ -188,18 +189,18 @@ static inline __attribute__((always_inline)) int scan_chute(search *s, grid *g, 
   return 1;
 }
 
-static inline __attribute__((always_inline)) int propagate_as(search *s, grid *g, int n, int bw, int bh) {
+static inline __attribute__((always_inline)) int sudoku_propagate_as(search *s, grid *g, int n, int bw, int bh) {
   for (;;) {
-    if (!drain_queue(s, g, bw, bh)) return 0;
+    if (!sudoku_drain_queue(s, g, bw, bh)) return 0;
     if (g->unsolved == 0) return 1;
     if (g->bands) {
       int b = __builtin_ctz(g->bands);
       g->bands = (uint16_t)(g->bands & (g->bands - 1));
-      if (!scan_chute(s, g, (chute){b * bh * n, n, 1, bh, n / bw, bw}, 1, bw, bh)) return 0;
+      if (!sudoku_scan_chute(s, g, (chute){b * bh * n, n, 1, bh, n / bw, bw}, 1, bw, bh)) return 0;
     } else if (g->stacks) {
       int b = __builtin_ctz(g->stacks);
       g->stacks = (uint16_t)(g->stacks & (g->stacks - 1));
-      if (!scan_chute(s, g, (chute){b * bw, 1, n, bw, n / bh, bh}, 0, bw, bh)) return 0;
+      if (!sudoku_scan_chute(s, g, (chute){b * bw, 1, n, bw, n / bh, bh}, 0, bw, bh)) return 0;
     } else {
       return 1;
     }
@@ -208,27 +209,27 @@ static inline __attribute__((always_inline)) int propagate_as(search *s, grid *g
 
 /* All conclusions; 0 on contradiction (the queue is then empty again). One copy of the code a size, so that the
  * compiler knows every bound. */
-static int propagate(search *s, grid *g) {
+static int sudoku_propagate(search *s, grid *g) {
   int ok = 0;
   switch (s->geometry->size) {
   case 4:
-    ok = propagate_as(s, g, 4, 2, 2);
+    ok = sudoku_propagate_as(s, g, 4, 2, 2);
     break;
   case 6:
-    ok = propagate_as(s, g, 6, 3, 2);
+    ok = sudoku_propagate_as(s, g, 6, 3, 2);
     break;
   case 9:
-    ok = propagate_as(s, g, 9, 3, 3);
+    ok = sudoku_propagate_as(s, g, 9, 3, 3);
     break;
   default:
-    ok = propagate_as(s, g, 16, 4, 4);
+    ok = sudoku_propagate_as(s, g, 16, 4, 4);
     break;
   }
   if (!ok) s->queued = 0;
   return ok;
 }
 
-/* For each value, the cells with two and with three candidates that hold it. */
+/* For each value, the cells that have it among two candidates, and among three. */
 typedef struct tight {
   uint64_t two[TRM__SUDOKU_MAX][TRM__SUDOKU_WORDS], three[TRM__SUDOKU_MAX][TRM__SUDOKU_WORDS];
 } tight;
@@ -249,8 +250,8 @@ static inline int count_tight(const tight *near, const trm__sudoku_geometry *t, 
   return sum;
 }
 
-/* The open cell with the fewest candidates; among equals, the one that is tied to most others that are nearly solved.
- */
+/* The open cell with the fewest candidates; among equals, the one that most cells with two or three candidates share a
+ * value and a unit with. */
 static int choose_cell(const search *s, const grid *g) {
   const trm__sudoku_geometry *t = s->geometry;
   uint8_t fewest_cells[TRM__SUDOKU_CELLS];
@@ -289,8 +290,8 @@ static void keep_solution(search *s, const grid *g) {
 }
 
 /* Returns 1 when the search must stop. */
-static int descend(search *s, grid *g) {
-  while (propagate(s, g)) {
+static int sudoku_descend(search *s, grid *g) {
+  while (sudoku_propagate(s, g)) {
     if (g->unsolved == 0) {
       keep_solution(s, g);
       return s->out.solutions >= s->limits.solutions;
@@ -304,10 +305,10 @@ static int descend(search *s, grid *g) {
     grid next;
     memcpy(&next, g, offsetof(grid, cell) + sizeof(g->cell[0]) * (size_t)s->geometry->cells);
     s->out.all_guesses++;
-    eliminate(s, &next, i, ~value, s->geometry->box_width, s->geometry->box_height);
-    if (descend(s, &next)) return 1;
+    sudoku_eliminate(s, &next, i, ~value, s->geometry->box_width, s->geometry->box_height);
+    if (sudoku_descend(s, &next)) return 1;
     s->queued = 0;
-    eliminate(s, g, i, value, s->geometry->box_width, s->geometry->box_height);
+    sudoku_eliminate(s, g, i, value, s->geometry->box_width, s->geometry->box_height);
   }
   return 0;
 }
@@ -329,7 +330,7 @@ trm__sudoku_outcome trm__sudoku_search(const trm__sudoku_geometry *geometry, con
     if (g.cell[i] == 0) return s.out;
     if (is_single(g.cell[i])) s.queue[s.queued++] = (uint8_t)i;
   }
-  if (limits->solutions > 0) descend(&s, &g);
+  if (limits->solutions > 0) sudoku_descend(&s, &g);
   if (s.out.solutions == 0) s.out.guesses = s.out.all_guesses;
   return s.out;
 }

@@ -13,7 +13,7 @@
 #define TRM__SUDOKU_PEERS (3 * (TRM__SUDOKU_MAX - 1))         /* upper bound on the peers of a cell */
 #define TRM__SUDOKU_WORDS (TRM__SUDOKU_CELLS / 64)            /* of a set of cells */
 
-/* Sides and peers of one size; built once, then read by all threads. */
+/* The geometry of one size: sides, units and peers; built once, then read by all threads. */
 typedef struct trm__sudoku_geometry {
   int size, box_width, box_height, cells;
   int peers; /* of each cell */

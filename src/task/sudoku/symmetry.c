@@ -4,7 +4,7 @@
 
 #include "task/sudoku/sudoku.h"
 
-static void permutation(trm__rng *rng, uint8_t *items, int n) {
+static void draw_permutation(trm__rng *rng, uint8_t *items, int n) {
   for (int i = 0; i < n; i++) {
     int j = (int)trm__rng_below(rng, (uint32_t)i + 1);
     items[i] = items[j];
@@ -13,11 +13,11 @@ static void permutation(trm__rng *rng, uint8_t *items, int n) {
 }
 
 /* Lines 0..size-1 in chutes of `height`: chutes in random order, lines in random order within each. */
-static void permute_lines(trm__rng *rng, uint8_t *lines, int size, int height) {
+static void draw_lines(trm__rng *rng, uint8_t *lines, int size, int height) {
   uint8_t chute[TRM__SUDOKU_MAX], line[TRM__SUDOKU_MAX];
-  permutation(rng, chute, size / height);
+  draw_permutation(rng, chute, size / height);
   for (int b = 0; b < size / height; b++) {
-    permutation(rng, line, height);
+    draw_permutation(rng, line, height);
     for (int k = 0; k < height; k++) lines[b * height + k] = (uint8_t)(chute[b] * height + line[k]);
   }
 }
@@ -25,10 +25,10 @@ static void permute_lines(trm__rng *rng, uint8_t *lines, int size, int height) {
 trm__sudoku_symmetry trm__sudoku_symmetry_random(const trm__sudoku_geometry *geometry, trm__rng *rng) {
   trm__sudoku_symmetry s = {.size = geometry->size};
   uint8_t value[TRM__SUDOKU_MAX];
-  permutation(rng, value, s.size);
+  draw_permutation(rng, value, s.size);
   for (int v = 0; v < s.size; v++) s.value[v + 1] = (uint8_t)(value[v] + 1);
-  permute_lines(rng, s.row, s.size, geometry->box_height);
-  permute_lines(rng, s.column, s.size, geometry->box_width);
+  draw_lines(rng, s.row, s.size, geometry->box_height);
+  draw_lines(rng, s.column, s.size, geometry->box_width);
   if (geometry->box_width == geometry->box_height) s.transpose = (int)trm__rng_below(rng, 2);
   return s;
 }

@@ -7,15 +7,15 @@
 #endif
 
 static const shape shapes[] = {
-    {"mixer", 1, 11, 2, 24, 0, 5, 64, 64, 3, TRM__POS_NONE, TRM__SILU},
-    {"mixer, rms gate", 1, 13, 0, 40, 0, 5, 64, 128, 2, TRM__POS_NONE, TRM__RMS_GATE},
-    {"mixer, wide", 1, 130, 1, 8, 0, 5, 64, 64, 2, TRM__POS_NONE, TRM__SILU},
-    {"mixer, wide, rms gate", 1, 131, 1, 8, 0, 5, 64, 64, 1, TRM__POS_NONE, TRM__RMS_GATE},
-    {"attention, rope", 0, 19, 1, 48, 2, 5, 128, 0, 3, TRM__POS_ROPE, TRM__SILU},
-    {"attention", 0, 7, 2, 64, 1, 5, 64, 0, 2, TRM__POS_LEARNED, TRM__SILU},
-    {"attention, rms gate", 0, 9, 1, 32, 4, 5, 64, 0, 2, TRM__POS_ROPE, TRM__RMS_GATE},
-    {"mixer, fused", 1, 11, 2, 128, 0, 5, 64, 64, 4, TRM__POS_NONE, TRM__SILU},
-    {"mixer, fused, rms gate", 1, 70, 1, 64, 0, 5, 64, 128, 3, TRM__POS_NONE, TRM__RMS_GATE},
+    {"mixer", 1, 11, 2, 24, 0, 5, 64, 64, 3, TRM_POS_NONE, TRM_ACT_SILU},
+    {"mixer, rms gate", 1, 13, 0, 40, 0, 5, 64, 128, 2, TRM_POS_NONE, TRM_ACT_RMS_GATE},
+    {"mixer, wide", 1, 130, 1, 8, 0, 5, 64, 64, 2, TRM_POS_NONE, TRM_ACT_SILU},
+    {"mixer, wide, rms gate", 1, 131, 1, 8, 0, 5, 64, 64, 1, TRM_POS_NONE, TRM_ACT_RMS_GATE},
+    {"attention, rope", 0, 19, 1, 48, 2, 5, 128, 0, 3, TRM_POS_ROPE, TRM_ACT_SILU},
+    {"attention", 0, 7, 2, 64, 1, 5, 64, 0, 2, TRM_POS_LEARNED, TRM_ACT_SILU},
+    {"attention, rms gate", 0, 9, 1, 32, 4, 5, 64, 0, 2, TRM_POS_ROPE, TRM_ACT_RMS_GATE},
+    {"mixer, fused", 1, 11, 2, 128, 0, 5, 64, 64, 4, TRM_POS_NONE, TRM_ACT_SILU},
+    {"mixer, fused, rms gate", 1, 70, 1, 64, 0, 5, 64, 128, 3, TRM_POS_NONE, TRM_ACT_RMS_GATE},
 };
 enum { NARROW, WIDE = 2, ATTENTION = 4, FUSED = 7, FUSED_RMS_GATE };
 
@@ -119,7 +119,7 @@ static void check_unfused(const shape *c, const results *fused, const results *e
   compare_results(c, 1, 1, "unfused", &kept, expected, tolerance, tolerance);
   compare_results(c, 1, 1, "unfused, chunked", &chunked, expected, tolerance, tolerance);
   assert_memory_equal(kept.out, chunked.out, n * sizeof *kept.out);
-  if (EMULATED && c->activation == TRM__SILU) assert_memory_equal(kept.out, fused->out, n * sizeof *kept.out);
+  if (EMULATED && c->activation == TRM_ACT_SILU) assert_memory_equal(kept.out, fused->out, n * sizeof *kept.out);
   free_results(&kept);
   free_results(&chunked);
 }

@@ -2,10 +2,10 @@
 #include "cuda/backend/support.h"
 
 static const shape shapes[] = {
-    {"prefix", 1, 11, 2, 24, 0, 5, 64, 64, 3, TRM__POS_NONE, TRM__SILU},
-    {"learned", 0, 7, 1, 64, 1, 11, 64, 0, 2, TRM__POS_LEARNED, TRM__SILU},
-    {"no prefix", 1, 13, 0, 40, 0, 12, 64, 64, 1, TRM__POS_LEARNED, TRM__SILU},
-    {"many words", 1, 5, 0, 8, 0, 300, 64, 64, 2, TRM__POS_NONE, TRM__SILU},
+    {"prefix", 1, 11, 2, 24, 0, 5, 64, 64, 3, TRM_POS_NONE, TRM_ACT_SILU},
+    {"learned", 0, 7, 1, 64, 1, 11, 64, 0, 2, TRM_POS_LEARNED, TRM_ACT_SILU},
+    {"no prefix", 1, 13, 0, 40, 0, 12, 64, 64, 1, TRM_POS_LEARNED, TRM_ACT_SILU},
+    {"many words", 1, 5, 0, 8, 0, 300, 64, 64, 2, TRM_POS_NONE, TRM_ACT_SILU},
 };
 
 static int32_t *random_ints(size_t n, uint64_t seed, int from, int below) {
@@ -119,7 +119,7 @@ static void run_heads(side *s, const shape *c, outcome *o) {
                     .logits = poisoned(s, all * real),
                     .q = poisoned(s, 2 * b * real),
                     .labels = put(s, host_labels, words * sizeof(int32_t)),
-                    .loss = {kind ? TRM__LOSS_SOFTMAX : TRM__LOSS_STABLEMAX, kind ? 0.1 : 0, 0.5, 0.25, kind ? 0.9 : 0},
+                    .loss = {kind ? TRM_LOSS_SOFTMAX : TRM_LOSS_STABLEMAX, kind ? 0.1 : 0, 0.5, 0.25, kind ? 0.9 : 0},
                     .steps = kind ? put(s, host_steps, b * sizeof(int32_t)) : NULL,
                     .stats = poisoned(s, b * sizeof(trm__example_stats)),
                     .d = poisoned_act(s, n),
@@ -157,7 +157,7 @@ static void run_parts_of_heads(side *s, const shape *c, outcome *o) {
   h = (trm__heads){.logits = put(s, host_logits, all * real),
                    .q = put(s, host_q, 2 * b * real),
                    .labels = put(s, host_labels, words * sizeof(int32_t)),
-                   .loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1, 0},
+                   .loss = {TRM_LOSS_STABLEMAX, 0, 0.5, 1, 0},
                    .stats = poisoned(s, b * sizeof(trm__example_stats))};
   s->be->heads(s->be, s->w, c->b, &h);
   add_part(o, "stats", stats_of(s, h.stats, c->b), 6 * b, 1e-6);

@@ -7,7 +7,7 @@
 
 #ifdef TRM_EMULATE
 
-static const shape small = {"small", 1, 5, 0, 8, 0, 4, 64, 64, 1, TRM__POS_NONE, TRM__SILU};
+static const shape small = {"small", 1, 5, 0, 8, 0, 4, 64, 64, 1, TRM_POS_NONE, TRM_ACT_SILU};
 
 static void names(void **state) {
   (void)state;

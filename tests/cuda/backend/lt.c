@@ -7,9 +7,9 @@
 #include "cublaslt.h"
 
 static const shape shapes[] = {
-    {"mixer", 1, 11, 2, 24, 0, 5, 64, 64, 3, TRM__POS_NONE, TRM__SILU},
-    {"mixer, rms gate", 1, 13, 0, 40, 0, 5, 64, 128, 2, TRM__POS_NONE, TRM__RMS_GATE},
-    {"attention, rope", 0, 19, 1, 48, 2, 5, 128, 0, 3, TRM__POS_ROPE, TRM__SILU},
+    {"mixer", 1, 11, 2, 24, 0, 5, 64, 64, 3, TRM_POS_NONE, TRM_ACT_SILU},
+    {"mixer, rms gate", 1, 13, 0, 40, 0, 5, 64, 128, 2, TRM_POS_NONE, TRM_ACT_RMS_GATE},
+    {"attention, rope", 0, 19, 1, 48, 2, 5, 128, 0, 3, TRM_POS_ROPE, TRM_ACT_SILU},
 };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 

@@ -8,7 +8,7 @@
 #include "cublaslt.h"
 #endif
 
-static const method lt = {"cublaslt", TRM__CUDA_BF16, 3, 0, 1};
+static const method lt = {"cublaslt", TRM_BFLOAT16, 3, 0, 1};
 
 static trm__gpu *open_gpu(void) {
   trm__backend *be = NULL;
@@ -55,7 +55,7 @@ static void try_product(trm__gpu *gpu, const problem *p, int la, int lb, trm__cu
   buffer room = {0};
   long before = trm__gpu_lt_taken(gpu);
   if (with_room) {
-    room = buffer_numbers(TRM__CUDA_F32, (size_t)p->batches * (size_t)p->m * (size_t)p->n);
+    room = buffer_numbers(TRM_FLOAT32, (size_t)p->batches * (size_t)p->m * (size_t)p->n);
     c.product.room = room.device;
     c.product.room_bytes = room.bytes;
     buffer_push(&room);
@@ -94,7 +94,7 @@ static void try_all(trm__cuda_epilogue epilogue, const shape_case *shapes, int c
   for (int s = 0; s < count; s++) {
     for (int same = 0; same < 2; same++) {
       const shape_case *x = &shapes[s];
-      problem p = problem_new(TRM__CUDA_BF16, x->m, x->n, x->k, x->batches, same);
+      problem p = problem_new(TRM_BFLOAT16, x->m, x->n, x->k, x->batches, same);
       for (int l = 0; l < 4; l++, option += 2)
         for (int room = epilogue == TRM__CUDA_STORE || same; room < 2; room++)
           try_product(gpu, &p, l & 1, l >> 1, epilogue, (option & 6) | same | always, room);
@@ -139,18 +139,18 @@ static size_t place_of(int i, int m, int interleaved) {
 
 /* shift: numbers by which the result is off a multiple of 16 bytes. */
 static void try_gradient(trm__gpu *gpu, const shape_case *x, int la, int lb, int interleaved, size_t shift) {
-  problem p = problem_new(TRM__CUDA_BF16, x->m, x->n, x->k, x->batches, 0);
+  problem p = problem_new(TRM_BFLOAT16, x->m, x->n, x->k, x->batches, 0);
   size_t all = (size_t)x->m * (size_t)x->n;
   call c = {.v = &lt, .p = &p};
-  c.product = (trm__cuda_product){.type = TRM__CUDA_BF16, .m = x->m, .n = x->n, .k = x->k, .batches = x->batches};
-  c.product.a = lay_out(&c.a, TRM__CUDA_BF16, p.a, x->batches, x->m, x->k, layouts[la], 8, 0);
-  c.product.b = lay_out(&c.b, TRM__CUDA_BF16, p.b, x->batches, x->n, x->k, layouts[lb], 0, 0);
-  buffer to = buffer_numbers(TRM__CUDA_F32, all + shift);
-  int splits = trm__cuda_splits(TRM__CUDA_BF16, x->m, x->n, x->k, x->batches);
-  buffer partial = buffer_numbers(TRM__CUDA_F32, (size_t)splits * all);
+  c.product = (trm__cuda_product){.type = TRM_BFLOAT16, .m = x->m, .n = x->n, .k = x->k, .batches = x->batches};
+  c.product.a = lay_out(&c.a, TRM_BFLOAT16, p.a, x->batches, x->m, x->k, layouts[la], 8, 0);
+  c.product.b = lay_out(&c.b, TRM_BFLOAT16, p.b, x->batches, x->n, x->k, layouts[lb], 0, 0);
+  buffer to = buffer_numbers(TRM_FLOAT32, all + shift);
+  int splits = trm__cuda_splits(TRM_BFLOAT16, x->m, x->n, x->k, x->batches);
+  buffer partial = buffer_numbers(TRM_FLOAT32, (size_t)splits * all);
   double *expected = problem_memory(all, sizeof *expected);
   for (size_t i = 0; i < all; i++) {
-    float old = random_number(TRM__CUDA_F32);
+    float old = random_number(TRM_FLOAT32);
     set_at(&to, shift + i, old);
     expected[i] = (double)old;
   }
@@ -199,7 +199,7 @@ static void weight_gradients(void **state) {
 static void unaligned_operands_are_declined(void **state) {
   (void)state;
   trm__gpu *gpu = open_gpu();
-  problem p = problem_new(TRM__CUDA_BF16, 20, 30, 40, 2, 0);
+  problem p = problem_new(TRM_BFLOAT16, 20, 30, 40, 2, 0);
   call c = call_new(&lt, &p, TRM__CUDA_INNER, TRM__CUDA_INNER, TRM__CUDA_STORE, 0, 8);
   call_each(&c, push);
   trm__cuda_multiply(&gpu->queue, &c.product);
@@ -219,7 +219,7 @@ static void refused_shapes_are_left_to_the_kernels(void **state) {
   (void)state;
   trm__gpu *gpu = open_gpu();
   emulate_cublaslt_refuse(TRM__LT_NOT_SUPPORTED);
-  problem p = problem_new(TRM__CUDA_BF16, 20, 32, 40, 1, 0);
+  problem p = problem_new(TRM_BFLOAT16, 20, 32, 40, 1, 0);
   long plans = emulate_cublaslt_plans();
   for (int i = 0; i < 3; i++) {
     call c = call_new(&lt, &p, TRM__CUDA_INNER, TRM__CUDA_INNER, TRM__CUDA_GATE, 0, 0);

@@ -84,10 +84,10 @@ static void activations_are_converted(void **state) {
 /* -- prediction ---------------------------------------------------------------------------------------------------- */
 
 static const shape shapes[] = {
-    {"mixer", 1, 11, 2, 24, 0, 5, 64, 64, 3, TRM__POS_NONE, TRM__SILU},
-    {"mixer, rms gate", 1, 131, 0, 40, 0, 5, 64, 128, 2, TRM__POS_LEARNED, TRM__RMS_GATE},
-    {"attention", 0, 19, 1, 48, 2, 5, 128, 0, 5, TRM__POS_ROPE, TRM__SILU},
-    {"mixer, fused", 1, 11, 2, 64, 0, 5, 64, 128, 5, TRM__POS_NONE, TRM__RMS_GATE},
+    {"mixer", 1, 11, 2, 24, 0, 5, 64, 64, 3, TRM_POS_NONE, TRM_ACT_SILU},
+    {"mixer, rms gate", 1, 131, 0, 40, 0, 5, 64, 128, 2, TRM_POS_LEARNED, TRM_ACT_RMS_GATE},
+    {"attention", 0, 19, 1, 48, 2, 5, 128, 0, 5, TRM_POS_ROPE, TRM_ACT_SILU},
+    {"mixer, fused", 1, 11, 2, 64, 0, 5, 64, 128, 5, TRM_POS_NONE, TRM_ACT_RMS_GATE},
 };
 
 static void predictions_are_exact(void **state) {
@@ -121,8 +121,8 @@ static void dimensions_are_checked(void **state) {
   side s;
   open_side(&s, "cuda");
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    shape c = {"bad",         0,        5, 0, 32 + cases[i].offset_D, cases[i].heads, 4, cases[i].inner, 0, 1,
-               TRM__POS_NONE, TRM__SILU};
+    shape c = {"bad",        0,           5, 0, 32 + cases[i].offset_D, cases[i].heads, 4, cases[i].inner, 0, 1,
+               TRM_POS_NONE, TRM_ACT_SILU};
     trm__dims dims = dims_of(&c, 0);
     trm_error err;
     trm__weights *w = NULL;
@@ -175,7 +175,7 @@ static void every_allocation_may_fail(void **state) {
 #ifdef TRM_EMULATE
 static void too_little_memory_says_what_helps(void **state) {
   (void)state;
-  shape c = {"large", 0, 99, 1, 256, 4, 8, 512, 0, 64, TRM__POS_ROPE, TRM__SILU};
+  shape c = {"large", 0, 99, 1, 256, 4, 8, 512, 0, 64, TRM_POS_ROPE, TRM_ACT_SILU};
   trm__dims dims = dims_of(&c, 0);
   trm__weights *w = NULL;
   trm_error err = {0};

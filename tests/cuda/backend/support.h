@@ -160,8 +160,8 @@ UNUSED static double tolerance_of(const trm__dims *d) {
 typedef struct shape {
   const char *name;
   int mixer, S, P, D, heads, V, inner_d, inner_l, b;
-  trm__positions positions;
-  trm__activation activation;
+  trm_pos_encodings positions;
+  trm_activation activation;
 } shape;
 
 UNUSED static trm__dims dims_of(const shape *c, int bf16) {

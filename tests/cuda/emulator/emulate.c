@@ -133,21 +133,6 @@ static void whole_grid(void **state) {
   emulate_reset();
 }
 
-static void order_is_drawn(void **state) {
-  (void)state;
-  int first[512], again[512], other[512], *places[] = {first, again, other};
-  uint64_t seeds[] = {5, 5, 6};
-  for (int n = 0; n < 3; n++) {
-    unsigned counter = 0;
-    emulate_seed(seeds[n]);
-    trm__cuda_queue q = queue(NULL);
-    launch_ticket(&q, &counter, places[n], 8, 64);
-    assert_int_equal(counter, 512);
-  }
-  assert_memory_equal(first, again, sizeof first);
-  assert_memory_not_equal(first, other, sizeof first);
-}
-
 /* -- a device with two streams ------------------------------------------------------------------------------------- */
 
 #define OK(call) assert_string_equal(cudaGetErrorName(call), "cudaSuccess")
@@ -451,38 +436,8 @@ static void captures_refuse(void **state) {
   close_rig(&r);
 }
 
-/* -- bad devices --------------------------------------------------------------------------------------------------- */
-
-static void devices(void **state) {
-  (void)state;
-  int count = -1;
-  void *at = NULL;
-  cudaDeviceProp prop;
-  emulate_reset();
-  OK(cudaGetDeviceCount(&count));
-  assert_int_equal(count, 1);
-  emulate_devices(0);
-  FAILS(cudaGetDeviceCount(&count), cudaErrorNoDevice);
-  assert_int_equal(count, 0);
-  emulate_reset();
-  emulate_driver(11040);
-  FAILS(cudaGetDeviceCount(&count), cudaErrorInsufficientDriver);
-  FAILS(cudaMalloc(&at, 8), cudaErrorInsufficientDriver);
-  emulate_reset();
-  emulate_capability(7, 5);
-  OK(cudaGetDeviceProperties(&prop, 0));
-  assert_int_equal(prop.major * 10 + prop.minor, 75);
-  FAILS(cudaGetDeviceProperties(&prop, 1), cudaErrorInvalidDevice);
-  emulate_memory(1000);
-  FAILS(cudaMalloc(&at, 1001), cudaErrorMemoryAllocation);
-  FAILS(cudaGetLastError(), cudaErrorMemoryAllocation);
-  OK(cudaGetLastError());
-  emulate_fail_allocation(2);
-  OK(cudaMalloc(&at, 10));
-  OK(cudaFree(at));
-  FAILS(cudaMallocHost(&at, 10), cudaErrorMemoryAllocation);
-  emulate_reset();
-}
+/* -- what goes wrong
+ * --------------------------------------------------------------------------------------------------- */
 
 static void launches_fail(void **state) {
   (void)state;
@@ -534,9 +489,8 @@ int main(void) {
       cmocka_unit_test(barriers),         cmocka_unit_test(warps),
       cmocka_unit_test(tensor_cores),     cmocka_unit_test(late_copies),
       cmocka_unit_test(named_barriers),   cmocka_unit_test(whole_grid),
-      cmocka_unit_test(order_is_drawn),   cmocka_unit_test(graphs_replay),
-      cmocka_unit_test(captures_refuse),  cmocka_unit_test(streams_are_late),
-      cmocka_unit_test(devices),          cmocka_unit_test(launches_fail),
+      cmocka_unit_test(graphs_replay),    cmocka_unit_test(captures_refuse),
+      cmocka_unit_test(streams_are_late), cmocka_unit_test(launches_fail),
       cmocka_unit_test(faults_are_found), cmocka_unit_test(fences_stop_reads),
   };
   emulate_protect(0);

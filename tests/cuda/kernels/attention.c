@@ -7,7 +7,7 @@
 /* -- the formulas in double ---------------------------------------------------------------------------------------- */
 
 typedef struct shape {
-  trm__cuda_type type;
+  trm_dtype type;
   int b, L, heads, d;
 } shape;
 
@@ -82,7 +82,7 @@ static numbers on_device(const shape *s, const float *qkv, const float *dout) {
   trm__cuda_queue queue = device_queue();
   buffer there[] = {
       buffer_of(s->type, qkv, 3 * n), buffer_of(s->type, dout, n),
-      buffer_numbers(s->type, n),     buffer_numbers(TRM__CUDA_F32, rows),
+      buffer_numbers(s->type, n),     buffer_numbers(TRM_FLOAT32, rows),
       buffer_numbers(s->type, 3 * n), buffer_new(4 * trm__cuda_attention_scratch(s->type, s->b, s->L, s->heads, s->d))};
   trm__cuda_attention a = {.type = s->type, .b = s->b, .L = s->L, .heads = s->heads, .head_dim = s->d};
   a.qkv = there[0].device;
@@ -123,8 +123,7 @@ static void compare(const shape *s, float deviation, double tolerance) {
   result wanted = in_double(s, qkv, dout);
   numbers got = on_device(s, qkv, dout);
   char what[96];
-  snprintf(what, sizeof what, "%s L %d heads %d d %d", s->type == TRM__CUDA_BF16 ? "bf16" : "fp32", s->L, s->heads,
-           s->d);
+  snprintf(what, sizeof what, "%s L %d heads %d d %d", s->type == TRM_BFLOAT16 ? "bf16" : "fp32", s->L, s->heads, s->d);
   check_distance(got.out, wanted.out, n, tolerance, what);
   for (size_t i = 0; i < rows; i++)
     if (!(fabs((double)got.lse[i] - wanted.lse[i]) <= 1e-5 * (1 + fabs(wanted.lse[i]))))
@@ -164,10 +163,10 @@ static void test_bf16(void **state) {
   (void)state;
   const int length[] = {1, 5, 16, 64, 65, 97, 112, 113, 128, 130, 200};
   for (size_t i = 0; i < sizeof length / sizeof *length; i++) {
-    shape s = {TRM__CUDA_BF16, i % 2 ? 2 : 1, length[i], 1 + (int)i % 3, 64};
+    shape s = {TRM_BFLOAT16, i % 2 ? 2 : 1, length[i], 1 + (int)i % 3, 64};
     compare(&s, 1, 6e-3);
   }
-  shape maze = {TRM__CUDA_BF16, 1, 916, 1, 64};
+  shape maze = {TRM_BFLOAT16, 1, 916, 1, 64};
   compare(&maze, 1, 6e-3);
 }
 
@@ -175,9 +174,9 @@ static void test_plain(void **state) {
   (void)state;
   const int length[] = {1, 5, 64, 97, 130}, dim[] = {8, 16, 64, 128};
   for (int i = 0; i < 20; i++) {
-    shape s = {i % 3 ? TRM__CUDA_F32 : TRM__CUDA_BF16, i % 2 ? 2 : 1, length[i % 5], 1 + i % 3, dim[i % 4]};
-    if (s.type == TRM__CUDA_BF16 && s.d == 64) s.type = TRM__CUDA_F32;
-    compare(&s, 1, s.type == TRM__CUDA_F32 ? 4e-6 : 6e-3);
+    shape s = {i % 3 ? TRM_FLOAT32 : TRM_BFLOAT16, i % 2 ? 2 : 1, length[i % 5], 1 + i % 3, dim[i % 4]};
+    if (s.type == TRM_BFLOAT16 && s.d == 64) s.type = TRM_FLOAT32;
+    compare(&s, 1, s.type == TRM_FLOAT32 ? 4e-6 : 6e-3);
   }
 }
 
@@ -187,9 +186,9 @@ static void test_large_scores(void **state) {
   (void)state;
   const int length[] = {1, 2, 3, 5, 97, 114, 130};
   for (int i = 0; i < 7; i++) {
-    shape s = {TRM__CUDA_BF16, 2, length[i], 2, 64};
+    shape s = {TRM_BFLOAT16, 2, length[i], 2, 64};
     compare(&s, 30, 1e-2);
-    s = (shape){TRM__CUDA_F32, 1, length[i] / 2 + 1, 2, 24};
+    s = (shape){TRM_FLOAT32, 1, length[i] / 2 + 1, 2, 24};
     compare(&s, 30, 1e-3);
   }
 }
@@ -198,7 +197,7 @@ static void test_large_scores(void **state) {
 static void test_plain_c(void **state) {
   (void)state;
   const trm__kernels *ref = &trm__kernels_ref;
-  shape s = {TRM__CUDA_F32, 2, 37, 3, 16};
+  shape s = {TRM_FLOAT32, 2, 37, 3, 16};
   size_t n = out_numbers(&s), at = 0;
   float *qkv = random_normals(s.type, 3 * n, 1, 3), *dout = random_normals(s.type, n, 1, 4);
   float *out = calloc(n, 4), *dqkv = calloc(3 * n, 4), *scratch = malloc(4 * ref->attention_scratch(s.L, s.d));
@@ -229,8 +228,8 @@ static void rotate(const shape *s, ptrdiff_t ld, const float *x, const float *co
                    float *to) {
   size_t n = (size_t)(s->b * s->L) * (size_t)ld, angles = (size_t)(s->L * (s->d / 2));
   trm__cuda_queue queue = device_queue();
-  buffer there = buffer_of(s->type, x, n), c = buffer_of(TRM__CUDA_F32, cosines, angles);
-  buffer sine = buffer_of(TRM__CUDA_F32, sines, angles);
+  buffer there = buffer_of(s->type, x, n), c = buffer_of(TRM_FLOAT32, cosines, angles);
+  buffer sine = buffer_of(TRM_FLOAT32, sines, angles);
   trm__cuda_rope(&queue, s->type, there.device, ld, (float *)(void *)c.device, (float *)(void *)sine.device, s->b, s->L,
                  s->heads, s->d, backward);
   device_finish(&queue);
@@ -242,7 +241,7 @@ static void rotate(const shape *s, ptrdiff_t ld, const float *x, const float *co
 
 static void compare_rope(const shape *s, ptrdiff_t ld) {
   size_t n = (size_t)(s->b * s->L) * (size_t)ld;
-  int pairs = s->d / 2, round = s->type == TRM__CUDA_BF16;
+  int pairs = s->d / 2, round = s->type == TRM_BFLOAT16;
   float *x = random_normals(s->type, n, 1, 11), *cosines = malloc(4 * (size_t)(s->L * pairs) + 4);
   float *sines = malloc(4 * (size_t)(s->L * pairs) + 4), *got = malloc(4 * n), *back = malloc(4 * n),
         *wanted = malloc(4 * n);
@@ -266,7 +265,7 @@ static void test_rope(void **state) {
   (void)state;
   const int dim[] = {2, 8, 12, 64, 128};
   for (int i = 0; i < 10; i++) {
-    shape s = {i % 2 ? TRM__CUDA_BF16 : TRM__CUDA_F32, 2, 7 + i, 1 + i % 3, dim[i / 2]};
+    shape s = {i % 2 ? TRM_BFLOAT16 : TRM_FLOAT32, 2, 7 + i, 1 + i % 3, dim[i / 2]};
     compare_rope(&s, s.heads * s.d * 3 / 2); /* what lies behind the heads stays */
   }
 }

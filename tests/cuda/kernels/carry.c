@@ -8,7 +8,7 @@
 /* -- refill ------------------------------------------------------------------------------------------------------- */
 
 typedef struct refill_job {
-  trm__cuda_type type;
+  trm_dtype type;
   int b, L, D;
   const uint8_t *halted;
   const float *y0, *z0;
@@ -27,12 +27,12 @@ static void refills(void **state) {
   static const uint8_t who[] = {1, 0, 255, 0, 1};
   for (int t = 0; t < TYPES; t++)
     for (int c = 0; c < 4; c++) {
-      trm__cuda_type type = both_types[t];
+      trm_dtype type = both_types[t];
       int b = shapes[c][0], L = shapes[c][1], D = shapes[c][2];
       size_t n = (size_t)(b * L * D), d = (size_t)D;
       float *y = floats(n), *z = floats(n), *y0 = floats(d), *z0 = floats(d);
       buffer by = buffer_filled(type, n, y, 0), bz = buffer_filled(type, n, z, 0);
-      buffer by0 = buffer_filled(TRM__CUDA_F32, d, y0, 0), bz0 = buffer_filled(TRM__CUDA_F32, d, z0, 0);
+      buffer by0 = buffer_filled(TRM_FLOAT32, d, y0, 0), bz0 = buffer_filled(TRM_FLOAT32, d, z0, 0);
       buffer bh = buffer_copy(who, (size_t)b);
       refill_job j = {type, b, L, D, bh.at, (float *)(void *)by0.at, (float *)(void *)bz0.at, by.at, bz.at};
       run_twice(launch_refill, &j, (buffer *[]){&by, &bz}, 2);
@@ -52,7 +52,7 @@ static void refills(void **state) {
 /* -- noise -------------------------------------------------------------------------------------------------------- */
 
 typedef struct noise_job {
-  trm__cuda_type type;
+  trm_dtype type;
   int b;
   size_t state;
   void *x;
@@ -66,7 +66,7 @@ static void launch_noise(trm__cuda_queue *q, void *context) {
   trm__cuda_noise(q, j->type, j->b, j->state, THERE(j->x), 0.25, j->seed, THERE(j->index), j->offset, THERE(j->mask));
 }
 
-static void check_noise(trm__cuda_type type, size_t state, uint64_t offset, uint64_t block, int masked) {
+static void check_noise(trm_dtype type, size_t state, uint64_t offset, uint64_t block, int masked) {
   static const uint64_t names[] = {0, 0xfedcba9876543210u, 7};
   static const uint8_t mask[] = {1, 0, 3};
   uint64_t seed = 0x123456789abcdef0u;
@@ -111,7 +111,7 @@ static void noises(void **state) {
 /* -- merge, winners, pick ----------------------------------------------------------------------------------------- */
 
 typedef struct merge_job {
-  trm__cuda_type type;
+  trm_dtype type;
   int kind, k, b;
   size_t state;
   const void *from;
@@ -143,7 +143,7 @@ static void expect_shares(double *share, int kind, int k, int b, int example, co
   for (int i = 0; i < k; i++) share[i] /= sum;
 }
 
-static void check_merge(trm__cuda_type type, int kind, int k, int b, size_t state) {
+static void check_merge(trm_dtype type, int kind, int k, int b, size_t state) {
   static const float special[] = {NAN, -INFINITY, 2, INFINITY, 2, -3, 50};
   size_t n = (size_t)b * state, all = (size_t)k * n;
   float *from = floats(all), *logits = floats((size_t)(k * b)), *want = floats(n);
@@ -182,7 +182,7 @@ static void merges(void **state) {
 }
 
 typedef struct pick_job {
-  trm__cuda_type type;
+  trm_dtype type;
   int k, b;
   size_t state;
   const trm__example_stats *stats;
@@ -208,7 +208,7 @@ static void picks(void **state) {
   for (int i = 0; i < 20; i++) stats[i].lm_loss = losses[i / 5][i % 5];
   for (int t = 0; t < TYPES; t++)
     for (int c = 0; c < 4; c++) {
-      trm__cuda_type type = both_types[t];
+      trm_dtype type = both_types[t];
       size_t n = 5 * states[c], bytes = n * type_bytes(type);
       buffer from = buffer_filled(type, 4 * n, NULL, 0), to = buffer_new(bytes), bs = buffer_copy(stats, sizeof stats);
       buffer bw = buffer_new(sizeof winner);
@@ -283,7 +283,7 @@ static void gathers(void **state) {
   static const int32_t ids[6] = {3, -1, 0, 4, 3, INT32_MAX};
   for (int ndim = 1; ndim < 600; ndim += 299) {
     size_t n = (size_t)ndim;
-    buffer table = buffer_filled(TRM__CUDA_F32, 4 * n, NULL, 0), rows = buffer_new(6 * n * sizeof(float));
+    buffer table = buffer_filled(TRM_FLOAT32, 4 * n, NULL, 0), rows = buffer_new(6 * n * sizeof(float));
     buffer bi = buffer_copy(ids, sizeof ids);
     gather_job j = {(float *)(void *)rows.at, (float *)(void *)table.at, ndim, (int32_t *)(void *)bi.at};
     run_twice(launch_gather, &j, (buffer *[]){&rows}, 1);

@@ -4,7 +4,7 @@
 enum { INJECT, INJECT_ALONE, BLEND, BLEND_ITSELF, TO_F32, FROM_F32, KINDS };
 
 typedef struct job {
-  trm__cuda_type type;
+  trm_dtype type;
   int kind;
   void *x, *a, *b;
   float *f32;
@@ -31,11 +31,11 @@ static float expected(const job *j, float x, float a, float b, float f) {
   return j->kind == TO_F32 ? a : rounded(f, j->type);
 }
 
-static void check_case(int kind, trm__cuda_type type, size_t n, size_t offset) {
+static void check_case(int kind, trm_dtype type, size_t n, size_t offset) {
   float *x = floats(n), *a = floats(n), *b = floats(n), *f = floats(n);
   size_t shift = offset ? type_bytes(type) : 0;
   buffer bx = buffer_filled(type, n, x, shift), ba = buffer_filled(type, n, a, shift);
-  buffer bb = buffer_filled(type, n, b, shift), bf = buffer_filled(TRM__CUDA_F32, n, f, offset ? 4 : 0);
+  buffer bb = buffer_filled(type, n, b, shift), bf = buffer_filled(TRM_FLOAT32, n, f, offset ? 4 : 0);
   put_number(ba.at, type, n / 2, NAN);
   put_number(ba.at, type, n - 1, INFINITY);
   a[n / 2] = NAN;
@@ -45,7 +45,7 @@ static void check_case(int kind, trm__cuda_type type, size_t n, size_t offset) {
   if (kind == TO_F32) memset(bf.at, 0xff, bf.bytes);
   run_twice(launch, &j, &out, 1);
   for (size_t i = 0; i < n; i++) {
-    float got = get_number(out->at, kind == TO_F32 ? TRM__CUDA_F32 : type, i),
+    float got = get_number(out->at, kind == TO_F32 ? TRM_FLOAT32 : type, i),
           want = expected(&j, x[i], a[i], b[i], f[i]);
     if (!same_number(got, want, type, kind == BLEND || kind == BLEND_ITSELF ? 1 : 0))
       fail_msg("kind %d, [%zu] of %zu: %g, expected %g", kind, i, n, (double)got, (double)want);
@@ -76,10 +76,10 @@ static void rounding(void **state) {
                                    0x80000000, 0x007fffff, 0xc0490fdb, 0x7fc00000, 0x7f7f7fff, 0x00008000, 0x3f817fff};
   size_t n = sizeof words / sizeof *words;
   buffer f = buffer_copy(words, sizeof words), x = buffer_new(2 * n);
-  job j = {TRM__CUDA_BF16, FROM_F32, x.at, NULL, NULL, (float *)(void *)f.at, n};
+  job j = {TRM_BFLOAT16, FROM_F32, x.at, NULL, NULL, (float *)(void *)f.at, n};
   run_twice(launch, &j, (buffer *[]){&x}, 1);
   for (size_t i = 0; i < n; i++)
-    if (!same_number(get_number(x.at, TRM__CUDA_BF16, i), to_bf16(((const float *)(void *)f.at)[i]), TRM__CUDA_BF16, 0))
+    if (!same_number(get_number(x.at, TRM_BFLOAT16, i), to_bf16(((const float *)(void *)f.at)[i]), TRM_BFLOAT16, 0))
       fail_msg("%08x becomes %04x", words[i], ((const uint16_t *)(void *)x.at)[i]);
   buffer_free(&f);
   buffer_free(&x);
@@ -88,9 +88,9 @@ static void rounding(void **state) {
 static void nothing(void **state) {
   (void)state;
   trm__cuda_queue q = device_queue();
-  trm__cuda_inject(&q, TRM__CUDA_F32, NULL, NULL, NULL, NULL, 0);
-  trm__cuda_blend(&q, TRM__CUDA_BF16, NULL, 1, NULL, 1, 0);
-  trm__cuda_convert(&q, TRM__CUDA_BF16, NULL, NULL, 0, 1);
+  trm__cuda_inject(&q, TRM_FLOAT32, NULL, NULL, NULL, NULL, 0);
+  trm__cuda_blend(&q, TRM_BFLOAT16, NULL, 1, NULL, 1, 0);
+  trm__cuda_convert(&q, TRM_BFLOAT16, NULL, NULL, 0, 1);
   device_finish(&q); /* an empty grid is refused */
 }
 

@@ -34,7 +34,7 @@ static size_t state_of(const shape *s) {
   return (size_t)(s->P + s->S) * (size_t)s->D;
 }
 
-static void open_test(embed_test *t, const shape *s, trm__cuda_type type) {
+static void open_test(embed_test *t, const shape *s, trm_dtype type) {
   size_t n = state_of(s), v = (size_t)(s->V * s->D), all = (size_t)s->b * n, tokens = (size_t)(s->b * s->S);
   *t = (embed_test){.table = floats(v),
                     .positions = floats(n),
@@ -45,13 +45,13 @@ static void open_test(embed_test *t, const shape *s, trm__cuda_type type) {
                     .dpositions = floats(n)};
   t->btokens = buffer_new(tokens * sizeof(int32_t));
   for (size_t i = 0; i < tokens; i++) ((int32_t *)(void *)t->btokens.at)[i] = random_below(s->V + 2) - 1;
-  t->btable = buffer_filled(TRM__CUDA_F32, v, t->table, 0);
-  t->bpositions = buffer_filled(TRM__CUDA_F32, n, t->positions, 0);
-  t->brows = buffer_filled(TRM__CUDA_F32, (size_t)(s->b * s->ndim), t->rows, 0);
+  t->btable = buffer_filled(TRM_FLOAT32, v, t->table, 0);
+  t->bpositions = buffer_filled(TRM_FLOAT32, n, t->positions, 0);
+  t->brows = buffer_filled(TRM_FLOAT32, (size_t)(s->b * s->ndim), t->rows, 0);
   t->bde = buffer_filled(type, all, t->de, 0);
   t->be = buffer_new(all * type_bytes(type));
-  t->bdtable = buffer_filled(TRM__CUDA_F32, v, t->dtable, 0);
-  t->bdpositions = buffer_filled(TRM__CUDA_F32, n, t->dpositions, 0);
+  t->bdtable = buffer_filled(TRM_FLOAT32, v, t->dtable, 0);
+  t->bdpositions = buffer_filled(TRM_FLOAT32, n, t->dpositions, 0);
   t->bdrows = buffer_new((size_t)(s->b * s->ndim) * sizeof(float));
   t->bpartial = buffer_new(trm__cuda_embed_scratch(s->b, s->S, s->P, s->D, s->V, s->positions) * sizeof(float));
   t->e = (trm__cuda_embed){.type = type, .b = s->b, .S = s->S, .P = s->P, .D = s->D, .V = s->V, .ndim = s->ndim};
@@ -81,7 +81,7 @@ static size_t token_of(const embed_test *t, const shape *s, size_t at) {
 }
 
 static float expect_e(const embed_test *t, const shape *s, size_t example, size_t at) {
-  trm__cuda_type type = t->e.type;
+  trm_dtype type = t->e.type;
   size_t D = (size_t)s->D, prefix = (size_t)s->P * D, ndim = (size_t)s->ndim;
   float x = 0;
   if (at >= prefix) x = t->table[token_of(t, s, example * (size_t)s->S + at / D - (size_t)s->P) * D + at % D];
@@ -115,8 +115,8 @@ static void check_backward(embed_test *t, const shape *s) {
   for (size_t i = 0; s->positions && i < n; i++) t->dpositions[i] += (float)sum[v + i];
   run_twice(launch_backward, t, (buffer *[]){&t->bdtable, &t->bdpositions, &t->bdrows, &t->bpartial}, 4);
   double absolute = 2e-6 * scale * sqrt((double)(b * S));
-  check_numbers(&t->bdtable, TRM__CUDA_F32, t->dtable, v, 1e-6, absolute, "gradient of the table");
-  check_numbers(&t->bdpositions, TRM__CUDA_F32, t->dpositions, n, 1e-6, absolute, "gradient of positions");
+  check_numbers(&t->bdtable, TRM_FLOAT32, t->dtable, v, 1e-6, absolute, "gradient of the table");
+  check_numbers(&t->bdpositions, TRM_FLOAT32, t->dpositions, n, 1e-6, absolute, "gradient of positions");
   for (size_t i = 0; i < b * (size_t)s->ndim; i++) {
     double want = scale * (double)t->de[i / (size_t)s->ndim * n + i % (size_t)s->ndim];
     CHECK_CLOSE((double)t->e.drows[i], want, 1e-6 * fabs(want), "gradient of rows [%zu]", i);

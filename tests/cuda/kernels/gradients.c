@@ -17,13 +17,13 @@ static buffer gradient_of(const method *v, const problem *p, int la, int lb, int
   size_t mn = (size_t)p->m * (size_t)p->n;
   trm__cuda_product x = {.type = p->type, .m = p->m, .n = p->n, .k = p->k, .batches = p->batches};
   trm__cuda_queue q = device_queue();
-  buffer a, b, to = buffer_numbers(TRM__CUDA_F32, mn + skip);
+  buffer a, b, to = buffer_numbers(TRM_FLOAT32, mn + skip);
   x.a = lay_out(&a, p->type, p->a, p->batches, p->m, p->k, layouts[la], 0, 0);
   x.b = lay_out(&b, p->type, p->b, p->batches, p->n, p->k, layouts[lb], 8, 0);
   x.epilogue = TRM__CUDA_PARTIAL;
   for (size_t i = 0; i < mn; i++) set_at(&to, skip + i, 1);
   int parts = splits ? splits : trm__cuda_splits(p->type, p->m, p->n, p->k, p->batches);
-  buffer partial = buffer_numbers(TRM__CUDA_F32, mn * (size_t)parts);
+  buffer partial = buffer_numbers(TRM_FLOAT32, mn * (size_t)parts);
   buffer_push(&a);
   buffer_push(&b);
   buffer_push(&to);
@@ -83,7 +83,7 @@ static void weight_gradients(void **state) {
   for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
     const int *x = shapes[s];
     for (int type = 0; type < 2; type++) {
-      problem p = problem_new((trm__cuda_type)type, x[0], x[1], x[2], x[3], 0);
+      problem p = problem_new((trm_dtype)type, x[0], x[1], x[2], x[3], 0);
       sum_batches(&p);
       for (int v = 0; v < METHODS; v++) {
         const method *y = &methods[v];
@@ -106,7 +106,7 @@ static void split_counts(void **state) {
                                   {128, 128, 64, 3},   {4096, 4096, 100000, 1}};
   for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
     const int *x = shapes[s];
-    int splits = trm__cuda_splits(TRM__CUDA_BF16, x[0], x[1], x[2], x[3]);
+    int splits = trm__cuda_splits(TRM_BFLOAT16, x[0], x[1], x[2], x[3]);
     double tiles = ceil(x[0] / 128.0) * ceil(x[1] / 128.0), steps = ceil(x[2] / 64.0) * x[3];
     assert_in_range(splits, 1, 64);
     assert_true(splits <= steps);
@@ -122,10 +122,10 @@ typedef struct packed {
   buffer src, dst;
 } packed;
 
-static packed packed_new(trm__cuda_type type, int rows, int cols, int transpose, int interleave, size_t extra) {
+static packed packed_new(trm_dtype type, int rows, int cols, int transpose, int interleave, size_t extra) {
   size_t r = (size_t)rows, c = (size_t)cols, ld = up8(transpose ? r : c) + extra, lines = transpose ? c : r;
-  packed k = {.src = buffer_numbers(TRM__CUDA_F32, r * c), .dst = buffer_numbers(type, lines * ld)};
-  for (size_t i = 0; i < r * c; i++) set_at(&k.src, i, random_number(TRM__CUDA_F32));
+  packed k = {.src = buffer_numbers(TRM_FLOAT32, r * c), .dst = buffer_numbers(type, lines * ld)};
+  for (size_t i = 0; i < r * c; i++) set_at(&k.src, i, random_number(TRM_FLOAT32));
   buffer_push(&k.src);
   buffer_push(&k.dst);
   k.p = (trm__cuda_packing){
@@ -142,7 +142,7 @@ static void packed_check(packed *k) {
       size_t place = p->transpose ? at : line, col = p->transpose ? line : at;
       size_t row = p->interleave && place < r ? apart(place, r) : place;
       float x = place < r && col < c ? get_at(&k->src, row * c + col) : 0;
-      assert_true(get_at(&k->dst, line * ld + at) == (p->type == TRM__CUDA_BF16 ? to_bf16(x) : x));
+      assert_true(get_at(&k->dst, line * ld + at) == (p->type == TRM_BFLOAT16 ? to_bf16(x) : x));
     }
   buffer_free(&k->src);
   buffer_free(&k->dst);
@@ -160,7 +160,7 @@ static void try_packing(int at_once) {
     const int *shape = shapes[i / 2 % 5];
     int option = i / 10, type = i % 2;
     if (shape[0] % 16 != 0 && (option & 2)) continue;
-    k[count] = packed_new((trm__cuda_type)type, shape[0], shape[1], option & 1, option & 2, option & 4 ? 40 : 0);
+    k[count] = packed_new((trm_dtype)type, shape[0], shape[1], option & 1, option & 2, option & 4 ? 40 : 0);
     list[count] = k[count].p;
     count++;
   }
@@ -233,10 +233,10 @@ static muon_state muon_new(int rows, int cols) {
   muon_state s = {.update = {.t = 3, .factor = 0.5, .ema_decay = 0.9, .grad_scale = 0.25}};
   buffer *all[] = {&s.p, &s.m, &s.ema, &s.g};
   for (size_t i = 0; i < 4; i++) {
-    *all[i] = buffer_numbers(TRM__CUDA_F32, n);
-    for (size_t e = 0; e < n; e++) set_at(all[i], e, random_number(TRM__CUDA_F32));
+    *all[i] = buffer_numbers(TRM_FLOAT32, n);
+    for (size_t e = 0; e < n; e++) set_at(all[i], e, random_number(TRM_FLOAT32));
   }
-  s.scratch = buffer_numbers(TRM__CUDA_F32, trm__cuda_muon_scratch(rows, cols));
+  s.scratch = buffer_numbers(TRM_FLOAT32, trm__cuda_muon_scratch(rows, cols));
   return s;
 }
 
@@ -250,7 +250,7 @@ static void muon_free(muon_state *s) {
 
 static void muon_run(muon_state *s, int rows, int cols, int with_ema) {
   trm__cuda_queue q = device_queue();
-  buffer update = buffer_numbers(TRM__CUDA_F32, sizeof s->update / sizeof(float));
+  buffer update = buffer_numbers(TRM_FLOAT32, sizeof s->update / sizeof(float));
   buffer *all[] = {&s->p, &s->m, &s->ema, &s->g, &s->scratch, &update};
   memcpy(update.at, &s->update, sizeof s->update);
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) buffer_push(all[i]);

@@ -25,8 +25,8 @@ static void launch(trm__cuda_queue *q, void *context) {
   trm__cuda_heads_run(q, &h);
 }
 
-static buffer weights(size_t n, trm__cuda_type type, float *same) {
-  buffer b = buffer_filled(TRM__CUDA_F32, n, same, 0);
+static buffer weights(size_t n, trm_dtype type, float *same) {
+  buffer b = buffer_filled(TRM_FLOAT32, n, same, 0);
   for (size_t i = 0; i < n; i++) same[i] = rounded(same[i], type);
   return b;
 }
@@ -40,7 +40,7 @@ static buffer labels_of(const shape *s) {
   return b;
 }
 
-static void open_test(heads_test *t, const shape *s, trm__cuda_type type) {
+static void open_test(heads_test *t, const shape *s, trm_dtype type) {
   size_t b = (size_t)s->b, V = (size_t)s->V, D = (size_t)s->D, rows = b * (size_t)s->S;
   size_t state = b * (size_t)(s->P + s->S) * D;
   *t = (heads_test){.y = floats(state), .lm_head = floats(V * D), .q_weight = floats(2 * D)};
@@ -59,9 +59,9 @@ static void open_test(heads_test *t, const shape *s, trm__cuda_type type) {
   t->bd = buffer_new(state * type_bytes(type));
   t->bdlogits = buffer_new(rows * V * sizeof(float));
   t->bdq = buffer_new(2 * b * sizeof(float));
-  t->bdlm = buffer_filled(TRM__CUDA_F32, V * D, NULL, 0);
-  t->bdqw = buffer_filled(TRM__CUDA_F32, 2 * D, NULL, 0);
-  t->bdqb = buffer_filled(TRM__CUDA_F32, 2, NULL, 0);
+  t->bdlm = buffer_filled(TRM_FLOAT32, V * D, NULL, 0);
+  t->bdqw = buffer_filled(TRM_FLOAT32, 2 * D, NULL, 0);
+  t->bdqb = buffer_filled(TRM_FLOAT32, 2, NULL, 0);
   t->bpartial = buffer_new(trm__cuda_heads_scratch(s->b, s->S, s->D, s->V) * sizeof(float));
   t->h = (trm__cuda_heads){.type = type, .b = s->b, .S = s->S, .P = s->P, .D = s->D, .V = s->V};
   t->h.y = t->by.at, t->h.lm_head = (void *)t->blm.at;
@@ -96,7 +96,7 @@ static const float *row_of(const heads_test *t, const shape *s, int example, int
 }
 
 static void check_forward(const heads_test *t, const shape *s) {
-  double unit = t->h.type == TRM__CUDA_BF16 ? 0x1p-8 : 0, absolute = 1e-6 * sqrt(s->D);
+  double unit = t->h.type == TRM_BFLOAT16 ? 0x1p-8 : 0, absolute = 1e-6 * sqrt(s->D);
   for (int e = 0; e < s->b; e++) {
     for (int p = 0; p < s->S; p++)
       for (int v = 0; v < s->V; v++) {
@@ -177,7 +177,7 @@ static void check_losses(heads_test *t, const shape *s) {
 /* -- gradients: from the device's dlogits and dq ------------------------------------------------------------------- */
 
 static void check_d(const heads_test *t, const shape *s) {
-  double unit = t->h.type == TRM__CUDA_BF16 ? 0x1p-8 : 0;
+  double unit = t->h.type == TRM_BFLOAT16 ? 0x1p-8 : 0;
   size_t D = (size_t)s->D, V = (size_t)s->V;
   for (int e = 0; e < s->b; e++)
     for (int p = 0; p < s->P + s->S; p++)
@@ -215,7 +215,7 @@ static void check_weights(const heads_test *t, const shape *s, const float *befo
   }
 }
 
-static void check_shape(const shape *s, trm__cuda_type type) {
+static void check_shape(const shape *s, trm_dtype type) {
   heads_test t;
   open_test(&t, s, type);
   size_t D = (size_t)s->D, V = (size_t)s->V;
@@ -295,7 +295,7 @@ static void extremes(void **state) {
   for (int softmax = 0; softmax < 2; softmax++) {
     heads_test t;
     s.softmax = softmax;
-    open_test(&t, &s, TRM__CUDA_F32);
+    open_test(&t, &s, TRM_FLOAT32);
     memcpy(t.h.logits, logits, sizeof logits);
     memcpy(t.h.q, q, sizeof q);
     memcpy(t.blabels.at, labels, sizeof labels);

@@ -41,9 +41,9 @@ typedef struct results {
 
 /* rows x cols random numbers, times size, in lines of ld. */
 static buffer matrix_new(size_t rows, size_t cols, size_t ld, float size) {
-  buffer v = buffer_numbers(TRM__CUDA_BF16, (rows - 1) * ld + cols);
+  buffer v = buffer_numbers(TRM_BFLOAT16, (rows - 1) * ld + cols);
   for (size_t i = 0; i < rows; i++)
-    for (size_t j = 0; j < cols; j++) set_at(&v, i * ld + j, to_bf16(size * random_number(TRM__CUDA_F32)));
+    for (size_t j = 0; j < cols; j++) set_at(&v, i * ld + j, to_bf16(size * random_number(TRM_FLOAT32)));
   return v;
 }
 
@@ -72,11 +72,11 @@ static float *fp32(const buffer *v) {
 
 static results results_new(const layer *l, int option) {
   size_t rows = (size_t)(l->s.b * l->s.D);
-  results r = {.out = buffer_numbers(TRM__CUDA_BF16, l->x.n)};
+  results r = {.out = buffer_numbers(TRM_BFLOAT16, l->x.n)};
   if (option & IN_PLACE) memcpy(r.out.at, l->x.at, l->x.bytes);
-  if (option & KEEP_GU) r.gu = buffer_numbers(TRM__CUDA_BF16, rows * 2 * (size_t)l->s.I);
-  if (option & KEEP_INV) r.inv = buffer_numbers(TRM__CUDA_F32, rows);
-  if (option & KEEP_SCALE) r.scale = buffer_numbers(TRM__CUDA_F32, rows);
+  if (option & KEEP_GU) r.gu = buffer_numbers(TRM_BFLOAT16, rows * 2 * (size_t)l->s.I);
+  if (option & KEEP_INV) r.inv = buffer_numbers(TRM_FLOAT32, rows);
+  if (option & KEEP_SCALE) r.scale = buffer_numbers(TRM_FLOAT32, rows);
   buffer_push(&r.out);
   buffer_push(&r.gu);
   buffer_push(&r.inv);
@@ -103,7 +103,7 @@ static results run_fused(const mixer_variant *v, const layer *l, int option) {
   trm__cuda_queue q = device_queue();
   q.wgmma = v->wgmma;
   q.sms = v->sms;
-  assert_true(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, l->s.L, l->s.D, l->s.I));
+  assert_true(trm__cuda_mixer_fused_supported(&q, TRM_BFLOAT16, l->s.L, l->s.D, l->s.I));
   trm__cuda_mixer m = {.b = l->s.b, .L = l->s.L, .D = l->s.D, .I = l->s.I, .eps = 1e-5};
   m.in = option & IN_PLACE ? r.out.device : l->x.device;
   m.out = r.out.device;
@@ -127,11 +127,11 @@ static results run_unfused(const layer *l, int option) {
   ptrdiff_t D = s.D, I = s.I, state = s.L * D;
   size_t rows = (size_t)(s.b * s.D);
   results r = results_new(l, option & ~IN_PLACE);
-  buffer act = buffer_numbers(TRM__CUDA_BF16, rows * (size_t)s.I);
-  buffer squares = buffer_numbers(TRM__CUDA_F32, rows * (size_t)(s.I / 64));
-  buffer scale = buffer_numbers(TRM__CUDA_F32, rows);
+  buffer act = buffer_numbers(TRM_BFLOAT16, rows * (size_t)s.I);
+  buffer squares = buffer_numbers(TRM_FLOAT32, rows * (size_t)(s.I / 64));
+  buffer scale = buffer_numbers(TRM_FLOAT32, rows);
   trm__cuda_queue q = device_queue();
-  trm__cuda_product p = {.type = TRM__CUDA_BF16, .m = s.D, .n = 2 * s.I, .k = s.L, .batches = s.b};
+  trm__cuda_product p = {.type = TRM_BFLOAT16, .m = s.D, .n = 2 * s.I, .k = s.L, .batches = s.b};
   p.a = (trm__cuda_operand){.x = l->x.device, .ld = D, .batch = state, .layout = TRM__CUDA_OUTER};
   p.b = (trm__cuda_operand){.x = l->up.device, .ld = (ptrdiff_t)l->up_ld};
   p.epilogue = TRM__CUDA_GATE;
@@ -140,7 +140,7 @@ static results run_unfused(const layer *l, int option) {
   if (option & RMS) p.squares = fp32(&squares);
   trm__cuda_product_mma(&q, &p, 0, NULL, TRM__MMA_LARGE);
   if (option & RMS) trm__cuda_gate_scale(&q, fp32(&scale), fp32(&squares), (int)rows, s.I, 1e-5);
-  p = (trm__cuda_product){.type = TRM__CUDA_BF16, .m = s.D, .n = s.L, .k = s.I, .batches = s.b, .eps = 1e-5};
+  p = (trm__cuda_product){.type = TRM_BFLOAT16, .m = s.D, .n = s.L, .k = s.I, .batches = s.b, .eps = 1e-5};
   p.a = (trm__cuda_operand){.x = act.device, .ld = I, .batch = D * I};
   p.b = (trm__cuda_operand){.x = l->down.device, .ld = (ptrdiff_t)l->down_ld};
   p.epilogue = TRM__CUDA_RESIDUAL_NORM_T;
@@ -310,17 +310,17 @@ static void long_grids(void **state) {
 static void supported(void **state) {
   (void)state;
   trm__cuda_queue q = device_queue();
-  assert_true(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 97, 512, 512));
-  assert_true(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 1, 64, 64));
-  assert_false(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_F32, 97, 512, 512));
-  assert_false(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 129, 512, 512));
-  assert_false(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 97, 96, 512));
-  assert_false(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 97, 512, 96));
+  assert_true(trm__cuda_mixer_fused_supported(&q, TRM_BFLOAT16, 97, 512, 512));
+  assert_true(trm__cuda_mixer_fused_supported(&q, TRM_BFLOAT16, 1, 64, 64));
+  assert_false(trm__cuda_mixer_fused_supported(&q, TRM_FLOAT32, 97, 512, 512));
+  assert_false(trm__cuda_mixer_fused_supported(&q, TRM_BFLOAT16, 129, 512, 512));
+  assert_false(trm__cuda_mixer_fused_supported(&q, TRM_BFLOAT16, 97, 96, 512));
+  assert_false(trm__cuda_mixer_fused_supported(&q, TRM_BFLOAT16, 97, 512, 96));
   q.shared_per_block = 64 << 10;
-  assert_false(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 97, 512, 512));
+  assert_false(trm__cuda_mixer_fused_supported(&q, TRM_BFLOAT16, 97, 512, 512));
   q = device_queue();
   q.capability = 75;
-  assert_false(trm__cuda_mixer_fused_supported(&q, TRM__CUDA_BF16, 97, 512, 512));
+  assert_false(trm__cuda_mixer_fused_supported(&q, TRM_BFLOAT16, 97, 512, 512));
 }
 
 int main(void) {

@@ -7,7 +7,7 @@ typedef struct norm_case {
 } norm_case;
 
 typedef struct norm_job {
-  trm__cuda_type type;
+  trm_dtype type;
   const norm_case *c;
   int columns;
   void *y, *x, *dy;
@@ -51,7 +51,7 @@ static void expect_backward(const norm_case *c, int columns, float *dx, const fl
   }
 }
 
-static void check_case(const norm_case *c, trm__cuda_type type, int columns) {
+static void check_case(const norm_case *c, trm_dtype type, int columns) {
   size_t n = (size_t)c->b * (size_t)c->rows * (size_t)c->cols, r = (size_t)c->b * (size_t)(columns ? c->cols : c->rows);
   size_t bytes = n * type_bytes(type), offset = c->offset ? type_bytes(type) : 0;
   float *x = floats(n), *y = floats(n), *dy = floats(n), *want = floats(n), *inv = floats(r);
@@ -60,7 +60,7 @@ static void check_case(const norm_case *c, trm__cuda_type type, int columns) {
   expect_forward(c, columns, want, inv, x);
   run_twice(forward, &job, (buffer *[]){&by, &binv}, 2);
   check_numbers(&by, type, want, n, 1e-6, 0, "norm");
-  check_numbers(&binv, TRM__CUDA_F32, inv, r, 1e-6, 0, "1 / rms");
+  check_numbers(&binv, TRM_FLOAT32, inv, r, 1e-6, 0, "1 / rms");
   job.y = bx.at; /* in place, and nobody asks for r */
   job.inv = NULL;
   run_twice(forward, &job, (buffer *[]){&bx}, 1);
@@ -139,7 +139,7 @@ static void scales(void **state) {
       buffer in = buffer_floats(squares, n), out = buffer_new((size_t)rows * sizeof(float));
       scale_job job = {(float *)(void *)out.at, (const float *)(void *)in.at, rows, inner};
       run_twice(gate_scale, &job, (buffer *[]){&out}, 1);
-      check_numbers(&out, TRM__CUDA_F32, want, (size_t)rows, 1e-6, 0, "gate scale");
+      check_numbers(&out, TRM_FLOAT32, want, (size_t)rows, 1e-6, 0, "gate scale");
       buffer_free(&in);
       buffer_free(&out);
       free(want);
@@ -148,7 +148,7 @@ static void scales(void **state) {
 }
 
 typedef struct gate_job {
-  trm__cuda_type type;
+  trm_dtype type;
   void *dgu, *act, *gu, *da;
   float *scale;
   int rows, inner;
@@ -199,7 +199,7 @@ static void gates(void **state) {
   static const int inners[] = {8, 64, 264, 2056};
   for (int t = 0; t < TYPES; t++)
     for (size_t c = 0; c < 4; c++) {
-      trm__cuda_type type = both_types[t];
+      trm_dtype type = both_types[t];
       size_t rows = c == 3 ? 1 : 3, inner = (size_t)inners[c], n = rows * inner;
       if (c == 3 && t == 1) continue; /* the long way is the same for both */
       float *gu = floats(2 * n), *da = floats(n), *dgu = floats(2 * n), *act = floats(n), *scale = floats(rows);

@@ -54,7 +54,7 @@ static inline void call_gates(call *c, int option) {
   if (x->epilogue == TRM__CUDA_GATE) {
     c->act = buffer_numbers(p->type, rows * n / 2);
     if (!(option & 1)) c->gu = buffer_numbers(p->type, rows * n);
-    if (c->v->wide && n % 128 == 0) c->squares = buffer_numbers(TRM__CUDA_F32, rows * n / 128);
+    if (c->v->wide && n % 128 == 0) c->squares = buffer_numbers(TRM_FLOAT32, rows * n / 128);
   } else {
     c->gu = buffer_numbers(p->type, rows * 2 * n);
     c->gu_in = buffer_numbers(p->type, rows * 2 * n);
@@ -81,12 +81,12 @@ static inline call call_new(const method *v, const problem *p, trm__cuda_layout 
   if (epilogue == TRM__CUDA_GATE || epilogue == TRM__CUDA_GATE_BACKWARD) call_gates(&c, option);
   else call_results(&c, option & 2, option & 16);
   if ((option & 4) && (epilogue == TRM__CUDA_RESIDUAL || epilogue == TRM__CUDA_RESIDUAL_T)) {
-    c.scale = buffer_numbers(TRM__CUDA_F32, rows);
+    c.scale = buffer_numbers(TRM_FLOAT32, rows);
     fill_numbers(&c.scale);
     c.product.scale = (const float *)(const void *)c.scale.device;
   }
   if (epilogue == TRM__CUDA_RESIDUAL_NORM_T && !(option & 1)) {
-    c.inv = buffer_numbers(TRM__CUDA_F32, rows);
+    c.inv = buffer_numbers(TRM_FLOAT32, rows);
     c.product.inv = (float *)(void *)c.inv.device;
   }
   return c;
@@ -112,7 +112,7 @@ static inline void near_to(const call *c, const char *what, size_t at, double go
 
 /* Half an ulp of the type, relative; and the error of a sum. */
 static inline double unit(const call *c) {
-  return c->p->type == TRM__CUDA_BF16 ? 1.0 / 256 : 1e-6;
+  return c->p->type == TRM_BFLOAT16 ? 1.0 / 256 : 1e-6;
 }
 static inline double sum_error(const call *c, size_t at) {
   return 2e-6 * c->p->absolute[at] + 1e-12;

@@ -43,7 +43,7 @@ static void try_all(trm__cuda_epilogue epilogue, const shape_case *shapes, int c
     for (int type = 0; type < 2; type++) {
       for (int same = 0; same < 2; same++) {
         const shape_case *x = &shapes[s];
-        problem p = problem_new((trm__cuda_type)type, x->m, x->n, x->k, x->batches, same);
+        problem p = problem_new((trm_dtype)type, x->m, x->n, x->k, x->batches, same);
         for (int v = 0; v < METHODS; v++) {
           if ((int)methods[v].type != type || !method_there(&methods[v])) continue;
           int stream = methods[v].kind == 2 && methods[v].shape == TRM__WGMMA_STREAM;
@@ -94,16 +94,16 @@ static void gate_backward(void **state) {
 static void unaligned(void **state) {
   (void)state;
   const method *v = &methods[METHODS - 1];
-  problem p = problem_new(TRM__CUDA_BF16, 70, 130, 40, 2, 0);
+  problem p = problem_new(TRM_BFLOAT16, 70, 130, 40, 2, 0);
   for (int l = 0; l < 4; l++) try_product(v, &p, l & 1, l >> 1, TRM__CUDA_RESIDUAL, 8);
   problem_free(&p);
-  buffer a = buffer_numbers(TRM__CUDA_BF16, 256), b = buffer_numbers(TRM__CUDA_BF16, 256);
-  buffer c = buffer_numbers(TRM__CUDA_BF16, 16 * 17 + 1);
+  buffer a = buffer_numbers(TRM_BFLOAT16, 256), b = buffer_numbers(TRM_BFLOAT16, 256);
+  buffer c = buffer_numbers(TRM_BFLOAT16, 16 * 17 + 1);
   for (size_t i = 0; i < 256; i++) {
     set_at(&a, i, i % 17 ? 0 : 1);
     set_at(&b, i, (float)i);
   }
-  trm__cuda_product x = {.type = TRM__CUDA_BF16, .m = 16, .n = 16, .k = 16, .batches = 1};
+  trm__cuda_product x = {.type = TRM_BFLOAT16, .m = 16, .n = 16, .k = 16, .batches = 1};
   x.c = c.device + 2;
   x.c_ld = 17;
   x.a = (trm__cuda_operand){.x = a.device, .ld = 16};

@@ -7,7 +7,7 @@
 
 #include "kernels/cuda/product/product.h"
 
-static inline float random_number(trm__cuda_type type) { /* -1..1 */
+static inline float random_number(trm_dtype type) { /* -1..1 */
   return rounded(random_real(), type);
 }
 
@@ -17,7 +17,7 @@ static inline size_t up8(size_t n) {
 
 /* Logical operands a [batches][m][k], b [batches][n][k], and acc, the products, with absolute: sums of |a||b|. */
 typedef struct problem {
-  trm__cuda_type type;
+  trm_dtype type;
   int m, n, k, batches;
   float *a, *b;
   double *acc, *absolute;
@@ -30,7 +30,7 @@ static inline void *problem_memory(size_t n, size_t size) {
 }
 
 /* same_b: one b for all batches. */
-static inline problem problem_new(trm__cuda_type type, int m, int n, int k, int batches, int same_b) {
+static inline problem problem_new(trm_dtype type, int m, int n, int k, int batches, int same_b) {
   problem p = {.type = type, .m = m, .n = n, .k = k, .batches = batches};
   size_t rows = (size_t)batches * (size_t)m, cols = (size_t)batches * (size_t)n, depth = (size_t)k;
   p.a = problem_memory(rows * depth, sizeof *p.a);
@@ -63,7 +63,7 @@ static inline void problem_free(problem *p) {
 
 /* x [batches][rows][k] laid out; lines are `extra` longer than they must be and batches 16 numbers apart. What is
  * between stays NaN. */
-static inline trm__cuda_operand lay_out(buffer *v, trm__cuda_type type, const float *x, int batches, int rows, int k,
+static inline trm__cuda_operand lay_out(buffer *v, trm_dtype type, const float *x, int batches, int rows, int k,
                                         trm__cuda_layout layout, size_t extra, int same) {
   size_t lines = (size_t)(layout == TRM__CUDA_INNER ? rows : k),
          length = (size_t)(layout == TRM__CUDA_INNER ? k : rows);
@@ -81,24 +81,24 @@ static inline trm__cuda_operand lay_out(buffer *v, trm__cuda_type type, const fl
 /* The methods: how a product may be made. */
 typedef struct method {
   const char *name;
-  trm__cuda_type type;
+  trm_dtype type;
   int kind;  /* 0 plain, 1 mma, 2 wgmma, 3: what trm__cuda_multiply takes */
   int shape; /* of its kind; 3: multiprocessors of a card without wgmma, 0: four and wgmma */
   int wide;  /* tiles of at least 128 columns */
 } method;
 
 static const method methods[] = {
-    {"f32", TRM__CUDA_F32, 0, 0, 1},
-    {"plain bf16", TRM__CUDA_BF16, 0, 0, 1},
-    {"mma large", TRM__CUDA_BF16, 1, TRM__MMA_LARGE, 1},
-    {"mma small", TRM__CUDA_BF16, 1, TRM__MMA_SMALL, 0},
-    {"mma flat", TRM__CUDA_BF16, 1, TRM__MMA_FLAT, 1},
-    {"mma tiny", TRM__CUDA_BF16, 1, TRM__MMA_TINY, 0},
-    {"wgmma 128", TRM__CUDA_BF16, 2, TRM__WGMMA_128, 1},
-    {"wgmma 256", TRM__CUDA_BF16, 2, TRM__WGMMA_256, 1},
-    {"wgmma stream", TRM__CUDA_BF16, 2, TRM__WGMMA_STREAM, 1},
-    {"multiply", TRM__CUDA_BF16, 3, 0, 1},
-    {"multiply on sm_80", TRM__CUDA_BF16, 3, 132, 1},
+    {"f32", TRM_FLOAT32, 0, 0, 1},
+    {"plain bf16", TRM_BFLOAT16, 0, 0, 1},
+    {"mma large", TRM_BFLOAT16, 1, TRM__MMA_LARGE, 1},
+    {"mma small", TRM_BFLOAT16, 1, TRM__MMA_SMALL, 0},
+    {"mma flat", TRM_BFLOAT16, 1, TRM__MMA_FLAT, 1},
+    {"mma tiny", TRM_BFLOAT16, 1, TRM__MMA_TINY, 0},
+    {"wgmma 128", TRM_BFLOAT16, 2, TRM__WGMMA_128, 1},
+    {"wgmma 256", TRM_BFLOAT16, 2, TRM__WGMMA_256, 1},
+    {"wgmma stream", TRM_BFLOAT16, 2, TRM__WGMMA_STREAM, 1},
+    {"multiply", TRM_BFLOAT16, 3, 0, 1},
+    {"multiply on sm_80", TRM_BFLOAT16, 3, 132, 1},
 };
 enum { METHODS = (int)(sizeof methods / sizeof *methods) };
 

@@ -2,7 +2,7 @@
  * separate kernels do. Weights are small enough that rounding does not grow from call to call. */
 #include "cuda/device_check.h"
 
-#define BF16 TRM__CUDA_BF16
+#define BF16 TRM_BFLOAT16
 
 /* -- the network in plain C -------------------- */
 

@@ -87,7 +87,7 @@ static void check_judge(const judge_case *c, int batch, size_t n) {
   trm__update_state before = {.t = 9, .grad_scale = 3, .grad_norm = 4, .lm_loss = 6, .diverged = c->was};
   size_t bytes = (size_t)batch * sizeof(trm__example_stats);
   buffer bstate = buffer_copy(&before, sizeof before), bstats = buffer_new(bytes);
-  buffer bg = buffer_filled(TRM__CUDA_F32, n, NULL, n % 3 ? 0 : 4);
+  buffer bg = buffer_filled(TRM_FLOAT32, n, NULL, n % 3 ? 0 : 4);
   buffer bp = buffer_new(trm__cuda_norm_scratch(n) * sizeof(double)), bsum = buffer_new(sizeof(double));
   trm__example_stats *stats = (void *)bstats.at;
   double lm = 0, halt = 0, q = 0, squares = 0;
@@ -310,7 +310,7 @@ static void check_dense(trm__dense_kind kind, int runs, size_t n, int averaged, 
   buffer b[5], bstate = buffer_copy(state, sizeof *state);
   for (int i = 0; i < 5; i++) {
     x[i] = floats(all);
-    b[i] = buffer_filled(TRM__CUDA_F32, all, x[i], odd && i == 2 ? 4 : 0);
+    b[i] = buffer_filled(TRM_FLOAT32, all, x[i], odd && i == 2 ? 4 : 0);
   }
   for (size_t i = 0; i < all; i++) ((float *)(void *)b[2].at)[i] = x[2][i] = fabsf(x[2][i]);
   if (state->ema_decay == 0) { /* an average that has not started is not read */
@@ -332,7 +332,7 @@ static void check_dense(trm__dense_kind kind, int runs, size_t n, int averaged, 
   run_twice(launch_dense, &j, (buffer *[]){&b[0], &b[1], &b[2], &b[3], &b[4]}, 5);
   static const char *names[] = {"p", "m", "v", "ema", "g"};
   for (int i = 0; i < 5; i++) {
-    check_numbers(&b[i], TRM__CUDA_F32, x[i], all, 1e-6, i == 4 || state->diverged ? 0 : 1e-7, names[i]);
+    check_numbers(&b[i], TRM_FLOAT32, x[i], all, 1e-6, i == 4 || state->diverged ? 0 : 1e-7, names[i]);
     buffer_free(&b[i]);
     free(x[i]);
   }
@@ -378,7 +378,7 @@ static void check_sign(int rows, int ndim, int b, int32_t diverged) {
   trm__update_state state = {.t = 1, .factor = 0.5, .diverged = diverged};
   size_t n = (size_t)ndim, all = (size_t)rows * n, many = (size_t)b * n;
   float *table = floats(all), *drows = floats(many), *sum = floats(n);
-  buffer bs = buffer_copy(&state, sizeof state), bt = buffer_filled(TRM__CUDA_F32, all, table, 0),
+  buffer bs = buffer_copy(&state, sizeof state), bt = buffer_filled(TRM_FLOAT32, all, table, 0),
          bd = buffer_new(many * 4);
   buffer bi = buffer_new((size_t)b * sizeof(int32_t));
   int32_t *ids = (void *)bi.at;
@@ -395,7 +395,7 @@ static void check_sign(int rows, int ndim, int b, int32_t diverged) {
   }
   sign_job j = {(void *)bs.at, (void *)bt.at, rows, ndim, b, (void *)bd.at, ids};
   run_twice(launch_sign, &j, (buffer *[]){&bt}, 1);
-  check_numbers(&bt, TRM__CUDA_F32, table, all, EMULATED ? 1e-7 : 2.5e-7, EMULATED ? 0 : 1e-9, "table");
+  check_numbers(&bt, TRM_FLOAT32, table, all, EMULATED ? 1e-7 : 2.5e-7, EMULATED ? 0 : 1e-9, "table");
   buffer *buffers[] = {&bs, &bt, &bd, &bi};
   for (int i = 0; i < 4; i++) buffer_free(buffers[i]);
   free(table), free(drows), free(sum);

@@ -89,7 +89,7 @@ static void compare(trm__cuda_product *p, int narrow, size_t bytes) {
 }
 
 static trm__cuda_product product_of(int n, trm__cuda_epilogue epilogue) {
-  return (trm__cuda_product){.type = TRM__CUDA_BF16,
+  return (trm__cuda_product){.type = TRM_BFLOAT16,
                              .m = M,
                              .n = n,
                              .k = K,

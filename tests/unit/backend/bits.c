@@ -30,7 +30,7 @@ static void step(result *r, const char *isa, int threads, const trm__dims *s, in
   void *mix = trm__calloc(be->mix_saved_bytes(be, s, batch, recompute), 1);
   void *mlp = trm__calloc(be->mlp_saved_bytes(be, s, batch, recompute), 1);
   trm__example_stats stats[13];
-  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0.05, 0.5, 1.0 / batch, 0};
+  const trm__loss loss = {TRM_LOSS_STABLEMAX, 0.05, 0.5, 1.0 / batch, 0};
   trm__act *e = (trm__act *)r->e, *mid = (trm__act *)r->mid, *out = (trm__act *)r->out, *d = (trm__act *)r->d;
   const trm__heads heads = {.y = out,
                             .logits = r->logits,
@@ -68,9 +68,9 @@ static void free_result(result *r) {
 }
 
 static trm__dims dims_at(int i) {
-  trm__dims s = i % 2 ? make_dims(1, 81, 2, 68, 0, 11, TRM__POS_LEARNED) : make_dims(0, 61, 3, 36, 3, 9, TRM__POS_ROPE);
+  trm__dims s = i % 2 ? make_dims(1, 81, 2, 68, 0, 11, TRM_POS_LEARNED) : make_dims(0, 61, 3, 36, 3, 9, TRM_POS_ROPE);
   s.bf16 = i / 2 % 2;
-  s.activation = i / 4 % 2 ? TRM__RMS_GATE : TRM__SILU;
+  s.activation = i / 4 % 2 ? TRM_ACT_RMS_GATE : TRM_ACT_SILU;
   return s;
 }
 

@@ -4,18 +4,24 @@
 
 typedef struct shape {
   int mixer, S, P, D, heads, V, b;
-  trm__positions positions;
-  trm__activation activation;
+  trm_pos_encodings positions;
+  trm_activation activation;
 } shape;
 
 static const shape shapes[] = {
-    {1, 3, 0, 5, 0, 4, 1, TRM__POS_NONE, TRM__SILU},          {1, 9, 2, 70, 0, 11, 3, TRM__POS_LEARNED, TRM__SILU},
-    {1, 81, 16, 131, 0, 11, 2, TRM__POS_NONE, TRM__SILU},     {1, 1, 0, 1, 0, 2, 2, TRM__POS_NONE, TRM__SILU},
-    {0, 7, 1, 12, 2, 5, 1, TRM__POS_ROPE, TRM__SILU},         {0, 13, 3, 66, 3, 33, 4, TRM__POS_LEARNED, TRM__SILU},
-    {0, 50, 1, 40, 5, 17, 19, TRM__POS_ROPE, TRM__SILU},      {0, 1, 0, 2, 1, 2, 1, TRM__POS_NONE, TRM__SILU},
-    {1, 10, 1, 17, 0, 6, 90, TRM__POS_LEARNED, TRM__SILU},    {1, 3, 0, 5, 0, 4, 1, TRM__POS_NONE, TRM__RMS_GATE},
-    {1, 81, 16, 131, 0, 11, 2, TRM__POS_NONE, TRM__RMS_GATE}, {0, 50, 1, 40, 5, 17, 19, TRM__POS_ROPE, TRM__RMS_GATE},
-    {1, 10, 1, 17, 0, 6, 90, TRM__POS_NONE, TRM__RMS_GATE},
+    {1, 3, 0, 5, 0, 4, 1, TRM_POS_NONE, TRM_ACT_SILU},
+    {1, 9, 2, 70, 0, 11, 3, TRM_POS_LEARNED, TRM_ACT_SILU},
+    {1, 81, 16, 131, 0, 11, 2, TRM_POS_NONE, TRM_ACT_SILU},
+    {1, 1, 0, 1, 0, 2, 2, TRM_POS_NONE, TRM_ACT_SILU},
+    {0, 7, 1, 12, 2, 5, 1, TRM_POS_ROPE, TRM_ACT_SILU},
+    {0, 13, 3, 66, 3, 33, 4, TRM_POS_LEARNED, TRM_ACT_SILU},
+    {0, 50, 1, 40, 5, 17, 19, TRM_POS_ROPE, TRM_ACT_SILU},
+    {0, 1, 0, 2, 1, 2, 1, TRM_POS_NONE, TRM_ACT_SILU},
+    {1, 10, 1, 17, 0, 6, 90, TRM_POS_LEARNED, TRM_ACT_SILU},
+    {1, 3, 0, 5, 0, 4, 1, TRM_POS_NONE, TRM_ACT_RMS_GATE},
+    {1, 81, 16, 131, 0, 11, 2, TRM_POS_NONE, TRM_ACT_RMS_GATE},
+    {0, 50, 1, 40, 5, 17, 19, TRM_POS_ROPE, TRM_ACT_RMS_GATE},
+    {1, 10, 1, 17, 0, 6, 90, TRM_POS_NONE, TRM_ACT_RMS_GATE},
 };
 
 static void each_case(void (*test)(bench *t, const shape *c)) {
@@ -203,7 +209,7 @@ static void injection_matches(void **state) {
 /* A mixer case of the table has more examples than a chunk; the first weights must not linger in the packing. */
 static void prepare_renews(void **state) {
   (void)state;
-  trm__dims dims = make_dims(1, 9, 1, 20, 0, 7, TRM__POS_NONE);
+  trm__dims dims = make_dims(1, 9, 1, 20, 0, 7, TRM_POS_NONE);
   size_t n = state_size(&dims, 2);
   bench t;
   open_backend(&t, "ref", 1);

@@ -2,7 +2,7 @@
 #include "unit/backend/support.h"
 
 static void open_small(bench *t, int threads, int bf16) {
-  trm__dims dims = make_dims(1, 11, 2, 37, 0, 5, TRM__POS_NONE);
+  trm__dims dims = make_dims(1, 11, 2, 37, 0, 5, TRM_POS_NONE);
   dims.bf16 = bf16;
   open_backend(t, "auto", threads);
   open_weights(t, &dims, 0, 6);
@@ -67,7 +67,7 @@ static void noise_depends_on_its_stream(void **state) {
 
 static void noise_is_normal(void **state) {
   (void)state;
-  trm__dims dims = make_dims(1, 100, 0, 128, 0, 5, TRM__POS_NONE);
+  trm__dims dims = make_dims(1, 100, 0, 128, 0, 5, TRM_POS_NONE);
   bench t;
   open_backend(&t, "auto", 2);
   open_weights(&t, &dims, 0, 4);

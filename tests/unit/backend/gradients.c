@@ -5,8 +5,8 @@
 
 typedef struct shape {
   int mixer, S, P, D, heads, b;
-  trm__positions positions;
-  trm__activation activation;
+  trm_pos_encodings positions;
+  trm_activation activation;
 } shape;
 
 typedef void (*plain_fn)(const trm__dims *s, const plain_layer *l, int b, double *h);
@@ -108,9 +108,9 @@ static void check_every_derivative(block *k) {
 static void small_shapes(void **state) {
   (void)state;
   static const shape shapes[] = {
-      {1, 4, 1, 6, 0, 2, TRM__POS_NONE, TRM__SILU},     {0, 4, 1, 8, 2, 2, TRM__POS_ROPE, TRM__SILU},
-      {0, 3, 0, 6, 1, 1, TRM__POS_NONE, TRM__SILU},     {1, 2, 1, 5, 0, 3, TRM__POS_NONE, TRM__SILU},
-      {1, 4, 1, 6, 0, 2, TRM__POS_NONE, TRM__RMS_GATE}, {0, 3, 0, 6, 1, 3, TRM__POS_NONE, TRM__RMS_GATE}};
+      {1, 4, 1, 6, 0, 2, TRM_POS_NONE, TRM_ACT_SILU},     {0, 4, 1, 8, 2, 2, TRM_POS_ROPE, TRM_ACT_SILU},
+      {0, 3, 0, 6, 1, 1, TRM_POS_NONE, TRM_ACT_SILU},     {1, 2, 1, 5, 0, 3, TRM_POS_NONE, TRM_ACT_SILU},
+      {1, 4, 1, 6, 0, 2, TRM_POS_NONE, TRM_ACT_RMS_GATE}, {0, 3, 0, 6, 1, 3, TRM_POS_NONE, TRM_ACT_RMS_GATE}};
   for (int i = 0; isa_at(i); i++) {
     for (size_t j = 0; j < 2 * sizeof shapes / sizeof *shapes; j++) {
       block k;
@@ -158,9 +158,9 @@ static void check_along_directions(block *k) {
 }
 
 static const shape large_shapes[] = {
-    {1, 13, 2, 70, 0, 57, TRM__POS_NONE, TRM__SILU},     {0, 21, 1, 66, 3, 37, TRM__POS_ROPE, TRM__SILU},
-    {1, 81, 16, 130, 0, 9, TRM__POS_NONE, TRM__SILU},    {0, 97, 3, 40, 5, 2, TRM__POS_ROPE, TRM__SILU},
-    {1, 13, 2, 70, 0, 57, TRM__POS_NONE, TRM__RMS_GATE}, {0, 21, 1, 66, 3, 37, TRM__POS_ROPE, TRM__RMS_GATE}};
+    {1, 13, 2, 70, 0, 57, TRM_POS_NONE, TRM_ACT_SILU},     {0, 21, 1, 66, 3, 37, TRM_POS_ROPE, TRM_ACT_SILU},
+    {1, 81, 16, 130, 0, 9, TRM_POS_NONE, TRM_ACT_SILU},    {0, 97, 3, 40, 5, 2, TRM_POS_ROPE, TRM_ACT_SILU},
+    {1, 13, 2, 70, 0, 57, TRM_POS_NONE, TRM_ACT_RMS_GATE}, {0, 21, 1, 66, 3, 37, TRM_POS_ROPE, TRM_ACT_RMS_GATE}};
 
 static void large_shapes_match(void **state) {
   (void)state;
@@ -212,7 +212,7 @@ static void recomputing_is_equal(void **state) {
 static void embedding_gradients(void **state) {
   (void)state;
   for (int learned = 0; learned < 2; learned++) {
-    trm__dims s = make_dims(1, 5, 2, 67, 0, 4, learned ? TRM__POS_LEARNED : TRM__POS_NONE);
+    trm__dims s = make_dims(1, 5, 2, 67, 0, 4, learned ? TRM_POS_LEARNED : TRM_POS_NONE);
     const int b = 3;
     bench t;
     open_backend(&t, "auto", 2);
@@ -250,7 +250,7 @@ static void embedding_gradients(void **state) {
 
 static void head_gradients(void **state) {
   (void)state;
-  trm__dims s = make_dims(0, 21, 2, 68, 2, 11, TRM__POS_NONE);
+  trm__dims s = make_dims(0, 21, 2, 68, 2, 11, TRM_POS_NONE);
   const int b = 3;
   bench t;
   open_backend(&t, "auto", 2);
@@ -265,7 +265,7 @@ static void head_gradients(void **state) {
                             .logits = logits,
                             .q = q,
                             .labels = labels,
-                            .loss = {TRM__LOSS_STABLEMAX, 0.1, 0.5, 1, 0},
+                            .loss = {TRM_LOSS_STABLEMAX, 0.1, 0.5, 1, 0},
                             .stats = stats,
                             .d = (trm__act *)d,
                             .dlogits = dlogits,

@@ -16,7 +16,7 @@ typedef struct problem {
 
 static void open_problem(problem *p, int b, int S, int V, double scale) {
   p->steps = NULL;
-  trm__dims dims = make_dims(1, S, 1, 4, 0, V, TRM__POS_NONE);
+  trm__dims dims = make_dims(1, S, 1, 4, 0, V, TRM_POS_NONE);
   open_backend(&p->t, "auto", 2);
   open_weights(&p->t, &dims, 1, b);
   p->b = b;
@@ -54,8 +54,8 @@ static void evaluate(problem *p, const trm__loss *loss) {
 
 /* -- the formulas ----------------------------------------------------------------------------------------------- */
 
-static double plain_score(trm__loss_kind kind, double a) {
-  if (kind == TRM__LOSS_SOFTMAX) return exp(a);
+static double plain_score(trm_loss_type kind, double a) {
+  if (kind == TRM_LOSS_SOFTMAX) return exp(a);
   return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
 }
 
@@ -107,10 +107,10 @@ static void check_example(problem *p, const trm__loss *loss, int example, double
 
 static void losses_and_gradients(void **state) {
   (void)state;
-  const trm__loss losses[] = {{TRM__LOSS_STABLEMAX, 0, 0.5, 0.25, 0},
-                              {TRM__LOSS_STABLEMAX, 0.1, 0.7, 1, 0},
-                              {TRM__LOSS_SOFTMAX, 0, 0.5, 1, 0},
-                              {TRM__LOSS_SOFTMAX, 0.2, 0, 0.5, 0}};
+  const trm__loss losses[] = {{TRM_LOSS_STABLEMAX, 0, 0.5, 0.25, 0},
+                              {TRM_LOSS_STABLEMAX, 0.1, 0.7, 1, 0},
+                              {TRM_LOSS_SOFTMAX, 0, 0.5, 1, 0},
+                              {TRM_LOSS_SOFTMAX, 0.2, 0, 0.5, 0}};
   for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
     problem p;
     open_problem(&p, 5, 7, 6, 4);
@@ -126,7 +126,7 @@ static void losses_and_gradients(void **state) {
 
 static void metrics_count(void **state) {
   (void)state;
-  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1, 0};
+  const trm__loss loss = {TRM_LOSS_STABLEMAX, 0, 0.5, 1, 0};
   problem p;
   open_problem(&p, 4, 3, 3, 1);
   static const int32_t labels[] = {2, 0, -100, /* all right */ 1, 1, 1, /* tie loses */ -1, -100, -7, 3, 0, 100};
@@ -154,7 +154,7 @@ static void extremes_are_finite(void **state) {
   problem p;
   open_problem(&p, 2, 2, 3, 1);
   for (int kind = 0; kind < 2; kind++) {
-    const trm__loss loss = {kind ? TRM__LOSS_SOFTMAX : TRM__LOSS_STABLEMAX, 0.1, 0.5, 1, 0};
+    const trm__loss loss = {kind ? TRM_LOSS_SOFTMAX : TRM_LOSS_STABLEMAX, 0.1, 0.5, 1, 0};
     for (int sign = -1; sign <= 1; sign += 2) {
       for (size_t i = 0; i < 12; i++) p.logits[i] = (trm__real)(i % 3 ? sign * 1e30 : -sign * 1e30);
       p.q[0] = (trm__real)(sign * 1e6);
@@ -178,7 +178,7 @@ static void extremes_are_finite(void **state) {
 
 static void gradients_are_optional(void **state) {
   (void)state;
-  const trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1, 0};
+  const trm__loss loss = {TRM_LOSS_STABLEMAX, 0, 0.5, 1, 0};
   problem p;
   open_problem(&p, 3, 5, 4, 2);
   evaluate(&p, &loss);
@@ -196,7 +196,7 @@ static void gradients_are_optional(void **state) {
 static void later_steps_count_less(void **state) {
   (void)state;
   static const int32_t steps[] = {0, 1, 3};
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0.1, 0.5, 0.25, 0};
+  trm__loss loss = {TRM_LOSS_STABLEMAX, 0.1, 0.5, 0.25, 0};
   problem plain, decayed;
   open_problem(&plain, 3, 5, 4, 2);
   open_problem(&decayed, 3, 5, 4, 2);

@@ -91,7 +91,7 @@ static void memory_and_conversion(void **state) {
   bench t;
   open_backend(&t, "ref", 1);
   trm__real numbers_in[5] = {1, -2, 3, (trm__real)0.1, 5}, numbers_out[5] = {0};
-  const trm__dims dims = make_dims(1, 5, 0, 4, 0, 3, TRM__POS_NONE);
+  const trm__dims dims = make_dims(1, 5, 0, 4, 0, 3, TRM_POS_NONE);
   const size_t bytes = t.be->act_bytes(t.be, &dims);
   trm__act *act = t.be->alloc(t.be, 5 * bytes);
   assert_int_equal(t.be->on_host, 1);

@@ -52,7 +52,7 @@ UNUSED static const char *isa_at(int i) {
   return name;
 }
 
-UNUSED static trm__dims make_dims(int mixer, int S, int P, int D, int heads, int V, trm__positions positions) {
+UNUSED static trm__dims make_dims(int mixer, int S, int P, int D, int heads, int V, trm_pos_encodings positions) {
   return (trm__dims){.S = S,
                      .P = P,
                      .L = S + P,
@@ -174,7 +174,7 @@ UNUSED static void plain_swiglu(const double *gate_up, const double *down, int i
     act[i] = p / (1 + exp(-gu[i]));
     inner_squares += p * p;
   }
-  for (int i = 0; i < inner && s->activation == TRM__RMS_GATE; i++) act[i] /= sqrt(inner_squares / inner + eps);
+  for (int i = 0; i < inner && s->activation == TRM_ACT_RMS_GATE; i++) act[i] /= sqrt(inner_squares / inner + eps);
   times(down, width, inner, act, 1, add, 1);
   for (int i = 0; i < width; i++) {
     v[i * step] += add[i];
@@ -224,7 +224,7 @@ UNUSED static void plain_attention(const trm__dims *s, const plain_layer *l, dou
   double *qkv = doubles((size_t)s->L * 3 * (size_t)D), *att = doubles((size_t)s->L * (size_t)D), add[1024];
   for (int i = 0; i < s->L; i++) {
     times(l->mix_in, 3 * D, D, h + i * D, 1, qkv + i * 3 * D, 1);
-    for (int k = 0; s->positions == TRM__POS_ROPE && k < 2 * s->heads; k++)
+    for (int k = 0; s->positions == TRM_POS_ROPE && k < 2 * s->heads; k++)
       plain_rope(s, qkv + i * 3 * D + k * s->head_dim, i);
   }
   for (int k = 0; k < s->heads; k++) plain_head(s, qkv, k, att);

@@ -4,15 +4,15 @@
 
 typedef struct shape {
   int mixer, S, P, D, heads, b;
-  trm__positions positions;
-  trm__activation activation;
+  trm_pos_encodings positions;
+  trm_activation activation;
 } shape;
 
 /* Odd numbers of rows and columns: the last word of a sum is partial. */
 static const shape shapes[] = {
-    {1, 9, 2, 70, 0, 3, TRM__POS_NONE, TRM__SILU},      {1, 81, 16, 131, 0, 2, TRM__POS_NONE, TRM__SILU},
-    {0, 13, 3, 66, 3, 4, TRM__POS_LEARNED, TRM__SILU},  {0, 51, 0, 40, 5, 17, TRM__POS_ROPE, TRM__SILU},
-    {1, 13, 2, 70, 0, 3, TRM__POS_NONE, TRM__RMS_GATE}, {0, 51, 0, 40, 5, 17, TRM__POS_ROPE, TRM__RMS_GATE},
+    {1, 9, 2, 70, 0, 3, TRM_POS_NONE, TRM_ACT_SILU},      {1, 81, 16, 131, 0, 2, TRM_POS_NONE, TRM_ACT_SILU},
+    {0, 13, 3, 66, 3, 4, TRM_POS_LEARNED, TRM_ACT_SILU},  {0, 51, 0, 40, 5, 17, TRM_POS_ROPE, TRM_ACT_SILU},
+    {1, 13, 2, 70, 0, 3, TRM_POS_NONE, TRM_ACT_RMS_GATE}, {0, 51, 0, 40, 5, 17, TRM_POS_ROPE, TRM_ACT_RMS_GATE},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -23,7 +23,7 @@ static int open_type(bench *t, const char *isa, int threads, const shape *c, int
   dims.int8 = int8;
   dims.bf16 = !int8;
   open_backend(t, isa, threads);
-  if (!t->be->kernels->product[int8 ? TRM__INT8 : TRM__BF16]) {
+  if (!t->be->kernels->product[int8 ? TRM_INT8 : TRM_BFLOAT16]) {
     close_bench(t);
     return 0;
   }
@@ -151,7 +151,7 @@ static gradients backward(const char *isa, const shape *c, int bf16) {
 static void bf16_gradients_are_near(void **state) {
   (void)state;
   for (int i = 0; isa_at(i); i++) {
-    if (!trm__kernels_get(isa_at(i))->product[TRM__BF16]) continue;
+    if (!trm__kernels_get(isa_at(i))->product[TRM_BFLOAT16]) continue;
     for (int k = 0; k < SHAPES; k++) {
       gradients exact = backward("ref", &shapes[k], 0), near = backward(isa_at(i), &shapes[k], 1);
       double *weights = to_double(exact.weights, exact.count), *d = to_double(exact.d, exact.n);
@@ -168,7 +168,7 @@ static void bf16_gradients_are_near(void **state) {
 static void int8_does_not_train(void **state) {
   (void)state;
   bench t;
-  trm__dims dims = make_dims(1, 9, 1, 12, 0, 5, TRM__POS_NONE);
+  trm__dims dims = make_dims(1, 9, 1, 12, 0, 5, TRM_POS_NONE);
   trm_error err = {0};
   dims.int8 = 1;
   open_backend(&t, "ref", 1);

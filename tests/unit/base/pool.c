@@ -1,5 +1,5 @@
 /* The pool: every task exactly once, workers with numbers of their own, runs of very different sizes, sleeping and
- * waking, more threads than cores; and counting cores from cgroup files. */
+ * waking, more threads than cores. */
 #include "support/check.h"
 
 #include <pthread.h>
@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/os/machine.h"
 #include "base/pool.h"
 
 struct work {
@@ -288,59 +289,6 @@ static void no_memory_is_survived(void **state) {
   assert_int_equal(check_each_allocation(open_and_close, NULL), 2);
 }
 
-static void write_text(const char *dir, const char *name, const char *text) {
-  trm_error err = {0};
-  CHECK_OK(trm__file_write(check_path(dir, name), text, strlen(text), &err), err);
-}
-
-static void make_dir(const char *dir, const char *name) {
-  trm_error err = {0};
-  CHECK_OK(trm__dir_make(check_path(dir, name), &err), err);
-}
-
-static void quotas_of_version_2(void **state) {
-  (void)state;
-  char dir[64];
-  check_temp_dir(dir);
-  make_dir(dir, "a/b");
-  write_text(dir, "self", "0::/a/b\n");
-  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 0);
-  write_text(dir, "a/b/cpu.max", "max 100000\n");
-  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 0);
-  write_text(dir, "a/cpu.max", "350000 100000\n"); /* the parent's limit holds too */
-  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 4);
-  write_text(dir, "a/b/cpu.max", "10000 100000\n");
-  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 1);
-  write_text(dir, "a/b/cpu.max", "garbage");
-  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 4);
-  write_text(dir, "self", "0::/gone/deeper\n"); /* a path of the host, seen from inside a container */
-  write_text(dir, "cpu.max", "200000 100000\n");
-  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 2);
-  assert_int_equal(trm__cgroup_cores(check_path(dir, "absent"), dir), 0);
-  check_remove(dir);
-}
-
-static void quotas_of_version_1(void **state) {
-  (void)state;
-  char dir[64];
-  check_temp_dir(dir);
-  make_dir(dir, "cpu,cpuacct/box");
-  write_text(dir, "self", "12:memory:/box\n4:cpu,cpuacct:/box\n1:cpuset:/box\n");
-  write_text(dir, "cpu,cpuacct/box/cpu.cfs_quota_us", "-1\n");
-  write_text(dir, "cpu,cpuacct/box/cpu.cfs_period_us", "100000\n");
-  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 0);
-  write_text(dir, "cpu,cpuacct/box/cpu.cfs_quota_us", "250000\n");
-  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 3);
-  write_text(dir, "cpu,cpuacct/box/cpu.cfs_period_us", "0\n");
-  assert_int_equal(trm__cgroup_cores(check_path(dir, "self"), dir), 0);
-  check_remove(dir);
-}
-
-static void there_is_at_least_one_core(void **state) {
-  (void)state;
-  assert_in_range(trm__cores(), 1, sysconf(_SC_NPROCESSORS_CONF));
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_task_runs_once),
@@ -353,9 +301,6 @@ int main(void) {
       cmocka_unit_test(too_many_threads_are_an_error),
       cmocka_unit_test(a_pool_can_close_at_any_time),
       cmocka_unit_test(no_memory_is_survived),
-      cmocka_unit_test(quotas_of_version_2),
-      cmocka_unit_test(quotas_of_version_1),
-      cmocka_unit_test(there_is_at_least_one_core),
       cmocka_unit_test(a_run_inside_a_task_stays_there),
       cmocka_unit_test(two_callers_take_turns),
       cmocka_unit_test(an_idle_pool_takes_no_time),

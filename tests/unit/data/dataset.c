@@ -4,7 +4,7 @@
 
 #include <trm/data.h>
 
-#include "data/dataset.h"
+#include "data/format/dataset_dir.h"
 #include "data/format/npy.h"
 
 /* -- a directory to break: 3 examples of 4 cells, 2 puzzles, 1 group -- */

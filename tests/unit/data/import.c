@@ -5,7 +5,7 @@
 #include <trm/data.h>
 
 #include "base/text/options.h"
-#include "data/dataset.h"
+#include "data/format/dataset_dir.h"
 #include "task/augment.h"
 #include "task/keys.h"
 

@@ -121,7 +121,7 @@ static void many_at_once(void **state) {
   config.halt = 0;
   CHECK_OK(trm_solver_open(&solver, f.runtime, f.model, &config, &err), err);
   CHECK_OK(trm_solve(solver, MANY, many, names, answers, NULL, NULL, NULL, &err), err);
-  trm_run run = trm_solver_last_run(solver);
+  trm_solve_stats run = trm_solver_last_stats(solver);
   assert_int_equal(run.origin, TRM_BATCH_MEASURED);
   assert_true(run.costs > 0 && run.cost[run.costs - 1].batch > 32);
   trm_solver_close(&solver);

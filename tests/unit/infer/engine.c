@@ -65,10 +65,25 @@ static void close_setup(setup *t) {
 static int32_t answers[N * CELLS];
 static trm_solution solutions[N];
 
+/* A step callback between the engine and that of a test: what must hold of the engine holds in every step. */
+typedef struct watcher {
+  const trm_solver *solver;
+  trm_step_fn step; /* NULL: none */
+  void *context;
+} watcher;
+
+static int watch_step(void *context, const trm_step *step) {
+  const watcher *w = context;
+  const char *broken = trm__engine_check(w->solver);
+  if (broken) fail_msg("puzzle %d, step %d: %s", (int)step->puzzle, step->step, broken);
+  return w->step ? w->step(w->context, step) : TRM_STEP_ON;
+}
+
 static trm_status solve(const setup *t, trm_step_fn step, void *context, trm_error *err) {
   memset(answers, 0xee, sizeof answers);
   memset(solutions, 0xee, sizeof solutions);
-  return trm_solve(t->solver, N, inputs, identifiers, answers, solutions, step, context, err);
+  watcher w = {t->solver, step, context};
+  return trm_solve(t->solver, N, inputs, identifiers, answers, solutions, watch_step, &w, err);
 }
 
 /* Puzzle i has the state that it has alone after its solution's number of steps. */
@@ -106,10 +121,10 @@ static void no_empty_slot_is_computed(void **state) {
     setup t;
     trm_error err = {0};
     open_setup(&t, batches[b]);
-    assert_int_equal(trm_solver_last_run(t.solver).rounds, 0);
+    assert_int_equal(trm_solver_last_stats(t.solver).rounds, 0);
     CHECK_OK(solve(&t, NULL, NULL, &err), err);
     assert_int_equal(check_all(), 0);
-    trm_run run = trm_solver_last_run(t.solver);
+    trm_solve_stats run = trm_solver_last_stats(t.solver);
     assert_int_equal(run.puzzles, N);
     assert_int_equal(run.steps, sum_steps());
     assert_int_equal(run.computed, run.steps);
@@ -130,18 +145,19 @@ static void no_empty_slot_is_computed(void **state) {
   }
 }
 
-/* Sizes up to 8 were measured but for one step, and 2 cost the least: after that step six puzzles
- * are parked. */
+/* Sizes up to 8 were measured but for one step, and 2 cost the least: after that step six puzzles are parked. */
+static const trm__batch_costs parking_costs = {
+    .count = 4, .at = {{1, 6, 1.1e-12}, {2, 6, 2e-12}, {4, 6, 4.4e-12}, {8, 5, 8.8e-12}}};
+
 static void a_width_that_shrinks_parks_puzzles(void **state) {
   (void)state;
   setup t;
   trm_error err = {0};
   open_setup(&t, 0);
-  t.solver->costs =
-      (trm__batch_costs){.count = 4, .at = {{1, 6, 1.1e-12}, {2, 6, 2e-12}, {4, 6, 4.4e-12}, {8, 5, 8.8e-12}}};
+  t.solver->costs = parking_costs;
   CHECK_OK(solve(&t, NULL, NULL, &err), err);
   assert_int_equal(check_all(), 0);
-  trm_run run = trm_solver_last_run(t.solver);
+  trm_solve_stats run = trm_solver_last_stats(t.solver);
   assert_int_equal(run.batch, 2);
   assert_int_equal(run.origin, TRM_BATCH_MEASURED);
   assert_int_equal(run.computed, run.steps);
@@ -150,7 +166,7 @@ static void a_width_that_shrinks_parks_puzzles(void **state) {
   assert_true(run.predicted == 2e-12 && run.measured > run.predicted);
   /* The costs stay known: the next call begins with the choice. */
   CHECK_OK(solve(&t, NULL, NULL, &err), err);
-  run = trm_solver_last_run(t.solver);
+  run = trm_solver_last_stats(t.solver);
   assert_true(run.batch == 2 && run.rounds <= run.full + STEPS);
   close_setup(&t);
 }
@@ -170,8 +186,7 @@ static void parked_puzzles_keep_their_answers(void **state) {
   trm_cancel *cancel = NULL;
   open_setup(&t, 0);
   t.solver->config.halt = 0;
-  t.solver->costs =
-      (trm__batch_costs){.count = 4, .at = {{1, 6, 1.1e-12}, {2, 6, 2e-12}, {4, 6, 4.4e-12}, {8, 5, 8.8e-12}}};
+  t.solver->costs = parking_costs;
   CHECK_FAILS(solve(&t, stop_at_once, &calls, &err), TRM_E_STOPPED, err, "0 of 37");
   assert_int_equal(calls, 1);
   for (int i = 0; i < N; i++) {
@@ -185,6 +200,35 @@ static void parked_puzzles_keep_their_answers(void **state) {
   t.solver->costs.at[3].samples = 5;
   CHECK_OK(solve(&t, NULL, NULL, &err), err);
   for (int i = 0; i < N; i++) assert_int_equal(solutions[i].cancelled, i == 6);
+  trm_cancel_close(&cancel);
+  close_setup(&t);
+}
+
+/* In steps 2 and 3 of puzzle 0, puzzles 6 and 7 are cancelled while they are parked. */
+static int cancel_parked(void *context, const trm_step *step) {
+  trm_cancel *cancel = context;
+  if (step->puzzle == 0 && step->step == 2) trm_cancel_puzzle(cancel, 6);
+  if (step->puzzle == 0 && step->step == 3) trm_cancel_puzzle(cancel, 7);
+  return TRM_STEP_ON;
+}
+
+/* When puzzle 6 leaves, 7 takes its slot, where no round has computed it yet; it brings its answer along. */
+static void a_parked_puzzle_that_moves_keeps_its_answer(void **state) {
+  (void)state;
+  setup t;
+  trm_error err = {0};
+  trm_cancel *cancel = NULL;
+  open_setup(&t, 0);
+  t.solver->config.halt = 0;
+  t.solver->costs = parking_costs;
+  CHECK_OK(trm_cancel_open(&cancel, N, &err), err);
+  trm_solver_set_cancel(t.solver, cancel);
+  CHECK_OK(solve(&t, cancel_parked, cancel, &err), err);
+  for (int i = 0; i < N; i++) assert_int_equal(solutions[i].cancelled, i == 6 || i == 7);
+  for (int i = 6; i <= 7; i++) {
+    assert_int_equal(solutions[i].steps, 1);
+    check_puzzle(i);
+  }
   trm_cancel_close(&cancel);
   close_setup(&t);
 }
@@ -205,7 +249,7 @@ static void memory_is_taken_for_the_puzzles_expected(void **state) {
     used[i] = trm__mem_used() - before;
     /* More than expected may come all the same. */
     CHECK_OK(trm_solve(solver, N, inputs, identifiers, answers, solutions, NULL, NULL, &err), err);
-    assert_int_equal(trm_solver_last_run(solver).computed, sum_steps());
+    assert_int_equal(trm_solver_last_stats(solver).computed, sum_steps());
     trm_solver_close(&solver);
   }
   assert_true(used[0] < used[1] && used[1] == used[2]);
@@ -256,7 +300,7 @@ static void cancel_in_each_step(const setup *t, canceller c) {
       int last = c.step == expected.steps[c.puzzle]; /* too late: it is done */
       assert_int_equal(check_all(), !last);
       assert_int_equal(solutions[c.puzzle].steps, c.step);
-      trm_run run = trm_solver_last_run(t->solver);
+      trm_solve_stats run = trm_solver_last_stats(t->solver);
       assert_int_equal(run.computed, sum_steps());
     }
   }
@@ -302,11 +346,11 @@ static void puzzles_cancelled_before_the_call_take_no_step(void **state) {
   CHECK_OK(solve(&t, NULL, NULL, &err), err);
   assert_int_equal(check_all(), 5);
   for (int i = 0; i < 5; i++) assert_int_equal(solutions[marks[i]].steps, 0);
-  assert_int_equal(trm_solver_last_run(t.solver).puzzles, N - 5);
+  assert_int_equal(trm_solver_last_stats(t.solver).puzzles, N - 5);
   for (int i = 0; i < N; i++) trm_cancel_puzzle(cancel, i);
   CHECK_OK(solve(&t, NULL, NULL, &err), err);
   assert_int_equal(check_all(), N);
-  assert_int_equal(trm_solver_last_run(t.solver).rounds, 0);
+  assert_int_equal(trm_solver_last_stats(t.solver).rounds, 0);
   trm_cancel_reset(cancel);
   trm_cancel_all(cancel);
   CHECK_FAILS(solve(&t, NULL, NULL, &err), TRM_E_STOPPED, err, "0 of 37");
@@ -349,7 +393,7 @@ static void a_stopped_run_keeps_what_it_has(void **state) {
       s.calls = 0;
       trm_status status = solve(&t, stop_later, &s, &err);
       int cancelled = check_all();
-      assert_int_equal(trm_solver_last_run(t.solver).steps, sum_steps());
+      assert_int_equal(trm_solver_last_stats(t.solver).steps, sum_steps());
       assert_int_equal(status, cancelled ? TRM_E_STOPPED : TRM_OK);
       if (s.calls < s.stop_at) break;
     }
@@ -420,6 +464,7 @@ int main(void) {
       cmocka_unit_test(no_empty_slot_is_computed),
       cmocka_unit_test(a_width_that_shrinks_parks_puzzles),
       cmocka_unit_test(parked_puzzles_keep_their_answers),
+      cmocka_unit_test(a_parked_puzzle_that_moves_keeps_its_answer),
       cmocka_unit_test(memory_is_taken_for_the_puzzles_expected),
       cmocka_unit_test(a_puzzle_is_cancelled_in_each_step),
       cmocka_unit_test(puzzles_cancelled_before_the_call_take_no_step),

@@ -224,7 +224,7 @@ static void a_stopped_evaluation_counts_what_it_has(void **state) {
     assert_int_equal(t.r.puzzles, done);
     assert_int_equal(t.r.exact, exact);
     assert_int_equal(t.r.tokens, done * 13);
-    assert_int_equal(t.r.run.rounds, rounds);
+    assert_int_equal(t.r.stats.rounds, rounds);
   }
   CHECK_OK(trm_cancel_open(&cancel, N, &t.err), t.err);
   trm_solver_set_cancel(t.solver, cancel);
@@ -246,8 +246,8 @@ static void results_do_not_depend_on_the_batch(void **state) {
   for (int b = 0; b < 4; b++) {
     setup_solver(&t, batches[b], 1);
     evaluate(&t, 0);
-    assert_int_equal(t.r.run.computed, t.r.run.steps);
-    assert_true(fabs((double)t.r.run.steps - t.r.mean_steps * N) < 1e-6);
+    assert_int_equal(t.r.stats.computed, t.r.stats.steps);
+    assert_true(fabs((double)t.r.stats.steps - t.r.mean_steps * N) < 1e-6);
     if (!b) first = t.r;
     assert_memory_equal(&t.r.lm_loss, &first.lm_loss, sizeof first.lm_loss);
     assert_true(t.r.mean_steps == first.mean_steps && t.r.halt_precision == first.halt_precision);

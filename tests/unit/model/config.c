@@ -241,14 +241,14 @@ static void test_accepted(void **state) {
   for (c.pos_encodings = TRM_POS_NONE; c.pos_encodings <= TRM_POS_LEARNED; c.pos_encodings++) {
     CHECK_OK(trm_model_config_check(&c, &err), err);
     trm__dims d = trm__dims_from_config(&c);
-    assert_int_equal(d.positions, c.pos_encodings == TRM_POS_LEARNED ? TRM__POS_LEARNED : TRM__POS_NONE);
+    assert_int_equal(d.positions, c.pos_encodings == TRM_POS_LEARNED ? TRM_POS_LEARNED : TRM_POS_NONE);
   }
   c = trm_model_config_default();
-  assert_int_equal(trm__dims_from_config(&c).activation, TRM__SILU);
+  assert_int_equal(trm__dims_from_config(&c).activation, TRM_ACT_SILU);
   c.activation = TRM_ACT_RMS_GATE;
   c.damping = 0.05;
   CHECK_OK(trm_model_config_check(&c, &err), err);
-  assert_int_equal(trm__dims_from_config(&c).activation, TRM__RMS_GATE);
+  assert_int_equal(trm__dims_from_config(&c).activation, TRM_ACT_RMS_GATE);
   c = trm_model_config_default();
   c.pos_encodings = TRM_POS_LEARNED; /* an odd head needs no pairs */
   c.hidden_size = c.puzzle_emb_ndim = 56;

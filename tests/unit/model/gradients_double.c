@@ -7,7 +7,7 @@
 typedef struct grad_case {
   const char *name;
   int mixer, positions, prefix;
-  trm__loss_kind kind;
+  trm_loss_type kind;
   double smoothing;
   int activation;
   double damping, noise;
@@ -15,22 +15,22 @@ typedef struct grad_case {
 } grad_case;
 
 static const grad_case cases[] = {
-    {"mixer with prefix", 1, TRM_POS_NONE, 1, TRM__LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0, 0},
-    {"mixer without prefix, learned positions", 1, TRM_POS_LEARNED, 0, TRM__LOSS_SOFTMAX, 0, TRM_ACT_SILU, 0, 0, 0},
-    {"mixer, rotary positions asked for", 1, TRM_POS_ROPE, 1, TRM__LOSS_STABLEMAX, 0.1, TRM_ACT_SILU, 0, 0, 0},
-    {"rotary positions with prefix", 0, TRM_POS_ROPE, 1, TRM__LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0, 0},
-    {"rotary positions without prefix", 0, TRM_POS_ROPE, 0, TRM__LOSS_SOFTMAX, 0.2, TRM_ACT_SILU, 0, 0, 0},
-    {"learned positions with prefix", 0, TRM_POS_LEARNED, 1, TRM__LOSS_SOFTMAX, 0, TRM_ACT_SILU, 0, 0, 0},
-    {"learned positions without prefix", 0, TRM_POS_LEARNED, 0, TRM__LOSS_STABLEMAX, 0.3, TRM_ACT_SILU, 0, 0, 0},
-    {"no positions with prefix", 0, TRM_POS_NONE, 1, TRM__LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0, 0},
-    {"no positions without prefix", 0, TRM_POS_NONE, 0, TRM__LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0, 0},
-    {"rms-gated mixer", 1, TRM_POS_NONE, 1, TRM__LOSS_STABLEMAX, 0.2, TRM_ACT_RMS_GATE, 0, 0, 0},
-    {"rms-gated attention", 0, TRM_POS_ROPE, 1, TRM__LOSS_SOFTMAX, 0, TRM_ACT_RMS_GATE, 0, 0, 0},
-    {"damped mixer", 1, TRM_POS_NONE, 1, TRM__LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0.3, 0, 0},
-    {"damped and noisy attention", 0, TRM_POS_ROPE, 1, TRM__LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0.05, 0.1, 0},
-    {"noisy mixer", 1, TRM_POS_NONE, 0, TRM__LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0.3, 0},
-    {"the best of three", 1, TRM_POS_NONE, 1, TRM__LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0, 3},
-    {"the best of two, with all there is", 0, TRM_POS_ROPE, 1, TRM__LOSS_SOFTMAX, 0.2, TRM_ACT_RMS_GATE, 0.1, 0.2, 2},
+    {"mixer with prefix", 1, TRM_POS_NONE, 1, TRM_LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0, 0},
+    {"mixer without prefix, learned positions", 1, TRM_POS_LEARNED, 0, TRM_LOSS_SOFTMAX, 0, TRM_ACT_SILU, 0, 0, 0},
+    {"mixer, rotary positions asked for", 1, TRM_POS_ROPE, 1, TRM_LOSS_STABLEMAX, 0.1, TRM_ACT_SILU, 0, 0, 0},
+    {"rotary positions with prefix", 0, TRM_POS_ROPE, 1, TRM_LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0, 0},
+    {"rotary positions without prefix", 0, TRM_POS_ROPE, 0, TRM_LOSS_SOFTMAX, 0.2, TRM_ACT_SILU, 0, 0, 0},
+    {"learned positions with prefix", 0, TRM_POS_LEARNED, 1, TRM_LOSS_SOFTMAX, 0, TRM_ACT_SILU, 0, 0, 0},
+    {"learned positions without prefix", 0, TRM_POS_LEARNED, 0, TRM_LOSS_STABLEMAX, 0.3, TRM_ACT_SILU, 0, 0, 0},
+    {"no positions with prefix", 0, TRM_POS_NONE, 1, TRM_LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0, 0},
+    {"no positions without prefix", 0, TRM_POS_NONE, 0, TRM_LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0, 0},
+    {"rms-gated mixer", 1, TRM_POS_NONE, 1, TRM_LOSS_STABLEMAX, 0.2, TRM_ACT_RMS_GATE, 0, 0, 0},
+    {"rms-gated attention", 0, TRM_POS_ROPE, 1, TRM_LOSS_SOFTMAX, 0, TRM_ACT_RMS_GATE, 0, 0, 0},
+    {"damped mixer", 1, TRM_POS_NONE, 1, TRM_LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0.3, 0, 0},
+    {"damped and noisy attention", 0, TRM_POS_ROPE, 1, TRM_LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0.05, 0.1, 0},
+    {"noisy mixer", 1, TRM_POS_NONE, 0, TRM_LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0.3, 0},
+    {"the best of three", 1, TRM_POS_NONE, 1, TRM_LOSS_STABLEMAX, 0, TRM_ACT_SILU, 0, 0, 3},
+    {"the best of two, with all there is", 0, TRM_POS_ROPE, 1, TRM_LOSS_SOFTMAX, 0.2, TRM_ACT_RMS_GATE, 0.1, 0.2, 2},
 };
 
 /* A network, what it is trained with, and the carry of all latents. */
@@ -166,7 +166,7 @@ static void test_earlier_cycles_are_detached(void **state) {
   (void)state;
   fixture f;
   trm_model_config config = fixture_config(1, TRM_POS_NONE, 1);
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 1, 0};
+  trm__loss loss = {TRM_LOSS_STABLEMAX, 0, 0.5, 1, 0};
   trm__example_stats stats[3];
   fixture_open(&f, &config, "ref", 1, 3, 1);
   size_t n = f.params.trained;
@@ -190,7 +190,7 @@ static void test_gradients_accumulate(void **state) {
   (void)state;
   fixture f;
   trm_model_config config = fixture_config(0, TRM_POS_ROPE, 1);
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 0.25, 0};
+  trm__loss loss = {TRM_LOSS_STABLEMAX, 0, 0.5, 0.25, 0};
   trm__example_stats stats[4];
   fixture_open(&f, &config, "ref", 1, 4, 1);
   size_t n = f.params.trained, one = f.act * f.be->act_bytes(f.be, &f.params.dims), S = (size_t)f.params.dims.S;

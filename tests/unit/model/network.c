@@ -53,7 +53,7 @@ typedef struct result {
 } result;
 
 static result train(fixture *f) {
-  trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 0.2, 0};
+  trm__loss loss = {TRM_LOSS_STABLEMAX, 0, 0.5, 0.2, 0};
   size_t b = (size_t)f->b;
   result r;
   memset(&r, 0, sizeof r);
@@ -134,7 +134,7 @@ static void test_training_forward_is_inference(void **state) {
     assert_memory_equal(r.logits, f.logits, (size_t)f.b * f.logit * sizeof(trm__real));
     assert_memory_equal(r.q, f.q, (size_t)f.b * 2 * sizeof(trm__real));
     trm__example_stats stats[5];
-    trm__loss loss = {TRM__LOSS_STABLEMAX, 0, 0.5, 0.2, 0};
+    trm__loss loss = {TRM_LOSS_STABLEMAX, 0, 0.5, 0.2, 0};
     trm__network_loss(f.net, f.b, f.logits, f.q, f.labels, &loss, stats);
     for (int i = 0; i < f.b; i++) {
       assert_true(stats[i].lm_loss == r.stats[i].lm_loss && stats[i].halt_loss == r.stats[i].halt_loss);

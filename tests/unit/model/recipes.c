@@ -15,7 +15,7 @@ static size_t numbers_of(const fixture *f) {
   return (size_t)f->b * f->act;
 }
 
-static const trm__loss loss = {TRM__LOSS_STABLEMAX, 0.1, 0.5, 1.0 / B, 0};
+static const trm__loss loss = {TRM_LOSS_STABLEMAX, 0.1, 0.5, 1.0 / B, 0};
 
 /* What a training step leaves. */
 typedef struct result {

@@ -75,7 +75,7 @@ static void same(pair *p, const void *device_side, const void *host, size_t byte
 /* A step of the first b on both sides. */
 static void both(pair *p, int b, int scored) {
   const fixture *f = &p->f;
-  const trm__loss loss = {.kind = TRM__LOSS_STABLEMAX, .halt_weight = 0.5, .grad_scale = 1};
+  const trm__loss loss = {.kind = TRM_LOSS_STABLEMAX, .halt_weight = 0.5, .grad_scale = 1};
   trm__example_stats stats[B];
   size_t n = (size_t)b;
   memset(stats, 0, sizeof stats);

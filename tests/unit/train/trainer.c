@@ -289,7 +289,6 @@ static void test_plan(void **state) {
   assert_true(100 % micro == 0 || 100 / micro + 1 == (100 + micro - 1) / micro);
   train.memory = 1;
   CHECK_FAILS(trm__plan_micro_batch(&job, &micro, &err), TRM_E_MEMORY, err, "one example at a time");
-  assert_true(trm__memory_available() > 1 << 20);
   trm__params_close(&params);
   trm_runtime_close(&runtime);
 }

@@ -1,4 +1,4 @@
-/* Attention forward on tensor cores: bf16, 64 numbers a head. A block takes a tile of query rows of one head and walks
+/* Attention forward on tensor cores: bf16, 64 elements a head. A block takes a tile of query rows of one head and walks
  * over the keys and values in tiles of 64, copied ahead into the other part of a double buffer. Scores, weights and the
  * output stay in registers: a warp owns 16 or 32 query rows, keeps the running maximum and sum of each (base 2, so that
  * the scale is one multiply-add), and the accumulator layout of the scores is the operand layout of the second product.

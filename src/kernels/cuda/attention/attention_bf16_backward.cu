@@ -1,4 +1,4 @@
-/* Attention backward on tensor cores: bf16, 64 numbers a head. With weights p and scores s (scaled),
+/* Attention backward on tensor cores: bf16, 64 elements a head. With weights p and scores s (scaled),
  *
  *   D_i = sum_j dout_ij out_ij,  dp = dout v^T,  ds = p (dp - D),  dq = scale ds k,  dk = scale ds^T q,  dv = p^T dout
  *
@@ -106,8 +106,8 @@ TRM_DEVICE void row_sums(float *lse, float *sums, const attention_head<trm_bf16>
   float sum = 0;
 #pragma unroll
   for (int i = 0; i < 4; i++) {
-    trm_chunk x = *(const trm_chunk *)(out + 8 * (4 * side + i));
-    trm_chunk y = *(const trm_chunk *)trm_tile_chunk(dout, row, 4 * side + i);
+    trm_segment x = *(const trm_segment *)(out + 8 * (4 * side + i));
+    trm_segment y = *(const trm_segment *)trm_tile_segment(dout, row, 4 * side + i);
 #pragma unroll
     for (int j = 0; j < 4; j++) {
       sum = fmaf(trm_low_float(x.word[j]), trm_low_float(y.word[j]), sum);

@@ -1,7 +1,7 @@
-/* Attention without tensor cores: fp32, and bf16 with heads of other than 64 numbers. A warp owns one row - a query in
+/* Attention without tensor cores: fp32, and bf16 with heads of other than 64 elements. A warp owns one row - a query in
  * the forward pass and for dq, a key for dk and dv - and walks over the rows of the other side, 32 at a time: each lane
- * takes the products with one of them, then each lane sums up every 32nd number of the result. Both rows of a pair lie
- * in shared memory as fp32, one number longer than they are, so that lanes of one column meet different banks.
+ * takes the products with one of them, then each lane sums up every 32nd element of the result. Both rows of a pair lie
+ * in shared memory as fp32, one element longer than they are, so that lanes of one column meet different banks.
  *
  * Everything is computed in fp32 and rounded when it is stored. What bounds it: two loads from shared memory a
  * multiply-add, some 15 times slower than tensor cores. */
@@ -162,11 +162,11 @@ template <class T> TRM_KERNEL __launch_bounds__(32 * WARPS) attention_plain_keys
 
 /* -- launchers -------------------- */
 
-static bool on_tensor_cores(trm__cuda_type type, int head_dim) {
-  return type == TRM__CUDA_BF16 && head_dim == 64;
+static bool on_tensor_cores(trm_dtype type, int head_dim) {
+  return type == TRM_BFLOAT16 && head_dim == 64;
 }
 
-template <class T> static void plain(trm__cuda_queue *q, const trm__cuda_attention *a, bool backward) {
+template <class T> static void plain_launch(trm__cuda_queue *q, const trm__cuda_attention *a, bool backward) {
   attention_args<T> args = attention_arguments<T>(a, WARPS);
   dim3 grid((unsigned)args.tiles * (unsigned)a->heads * (unsigned)a->b);
   size_t shared = plain_bytes(a->head_dim);
@@ -180,12 +180,12 @@ template <class T> static void plain(trm__cuda_queue *q, const trm__cuda_attenti
 
 extern "C" void trm__cuda_attention_forward(trm__cuda_queue *q, const trm__cuda_attention *a) {
   if (on_tensor_cores(a->type, a->head_dim)) trm__cuda_attention_bf16(q, a);
-  else if (a->type == TRM__CUDA_BF16) plain<trm_bf16>(q, a, false);
-  else plain<float>(q, a, false);
+  else if (a->type == TRM_BFLOAT16) plain_launch<trm_bf16>(q, a, false);
+  else plain_launch<float>(q, a, false);
 }
 
 /* The sums of the rows. */
-extern "C" size_t trm__cuda_attention_scratch(trm__cuda_type type, int b, int L, int heads, int head_dim) {
+extern "C" size_t trm__cuda_attention_scratch(trm_dtype type, int b, int L, int heads, int head_dim) {
   (void)type;
   (void)head_dim;
   return (size_t)b * (size_t)heads * (size_t)L;
@@ -193,6 +193,6 @@ extern "C" size_t trm__cuda_attention_scratch(trm__cuda_type type, int b, int L,
 
 extern "C" void trm__cuda_attention_backward(trm__cuda_queue *q, const trm__cuda_attention *a) {
   if (on_tensor_cores(a->type, a->head_dim)) trm__cuda_attention_bf16_backward(q, a);
-  else if (a->type == TRM__CUDA_BF16) plain<trm_bf16>(q, a, true);
-  else plain<float>(q, a, true);
+  else if (a->type == TRM_BFLOAT16) plain_launch<trm_bf16>(q, a, true);
+  else plain_launch<float>(q, a, true);
 }

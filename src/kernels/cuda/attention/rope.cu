@@ -30,8 +30,8 @@ TRM_KERNEL __launch_bounds__(256) rope(T *x, ptrdiff_t ld, const float *cosines,
 }
 
 template <class T>
-static void launch(trm__cuda_queue *q, T *x, ptrdiff_t ld, const float *cosines, const float *sines, int b, int L,
-                   int heads, int pairs, int backward) {
+static void rope_launch(trm__cuda_queue *q, T *x, ptrdiff_t ld, const float *cosines, const float *sines, int b, int L,
+                        int heads, int pairs, int backward) {
   bool four = pairs % 4 == 0 && ld % 4 == 0;
   size_t threads = (size_t)b * (size_t)L * (size_t)heads * (size_t)(four ? pairs / 4 : pairs);
   dim3 grid((unsigned)((threads + 255) / 256));
@@ -40,9 +40,9 @@ static void launch(trm__cuda_queue *q, T *x, ptrdiff_t ld, const float *cosines,
   else trm_launch(q, (rope<T, 1>), grid, 256, 0, x, ld, cosines, sines, threads, L, heads, pairs, sign);
 }
 
-/* Pointers are aligned to four numbers, as whole arrays are. head_dim is even. */
-extern "C" void trm__cuda_rope(trm__cuda_queue *q, trm__cuda_type type, void *x, ptrdiff_t ld, const float *cosines,
+/* Pointers are aligned to four elements, as whole arrays are. head_dim is even. */
+extern "C" void trm__cuda_rope(trm__cuda_queue *q, trm_dtype type, void *x, ptrdiff_t ld, const float *cosines,
                                const float *sines, int b, int L, int heads, int head_dim, int backward) {
-  if (type == TRM__CUDA_BF16) launch(q, (trm_bf16 *)x, ld, cosines, sines, b, L, heads, head_dim / 2, backward);
-  else launch(q, (float *)x, ld, cosines, sines, b, L, heads, head_dim / 2, backward);
+  if (type == TRM_BFLOAT16) rope_launch(q, (trm_bf16 *)x, ld, cosines, sines, b, L, heads, head_dim / 2, backward);
+  else rope_launch(q, (float *)x, ld, cosines, sines, b, L, heads, head_dim / 2, backward);
 }

@@ -1,9 +1,9 @@
-/* One number at a time: injection, blending, conversion. All are bound by memory bandwidth. */
+/* One element at a time: injection, blending, conversion. All are bound by memory bandwidth. */
 #include "kernels/cuda/block/vec.cuh"
 
 enum { THREADS = 256, BLOCKS_A_SM = 16 };
 
-/* Carries o out on all n numbers, W at a time; the last n % W one by one. */
+/* Carries o out on all n elements, W at a time; the last n % W one by one. */
 template <int W, class OP> TRM_KERNEL __launch_bounds__(THREADS) each(OP o, size_t n) {
   size_t step = (size_t)gridDim.x * THREADS, vectors = n / W, first = (size_t)blockIdx.x * THREADS + threadIdx.x;
   for (size_t i = first; i < vectors; i += step) OP::template run<W>(o, i * W);
@@ -44,9 +44,9 @@ static void inject(trm__cuda_queue *q, void *h, const void *in, const void *a, c
   each_launch<trm_width<T>>(q, o, n, trm_aligned(h, in, a, b));
 }
 
-extern "C" void trm__cuda_inject(trm__cuda_queue *q, trm__cuda_type type, void *h, const void *in, const void *a,
+extern "C" void trm__cuda_inject(trm__cuda_queue *q, trm_dtype type, void *h, const void *in, const void *a,
                                  const void *b, size_t n) {
-  if (type == TRM__CUDA_BF16) inject<trm_bf16>(q, h, in, a, b, n);
+  if (type == TRM_BFLOAT16) inject<trm_bf16>(q, h, in, a, b, n);
   else inject<float>(q, h, in, a, b, n);
 }
 
@@ -73,9 +73,9 @@ static void blend(trm__cuda_queue *q, void *x, double keep, const void *other, d
   each_launch<trm_width<T>>(q, o, n, trm_aligned(x, other));
 }
 
-extern "C" void trm__cuda_blend(trm__cuda_queue *q, trm__cuda_type type, void *x, double keep, const void *other,
+extern "C" void trm__cuda_blend(trm__cuda_queue *q, trm_dtype type, void *x, double keep, const void *other,
                                 double take, size_t n) {
-  if (type == TRM__CUDA_BF16) blend<trm_bf16>(q, x, keep, other, take, n);
+  if (type == TRM_BFLOAT16) blend<trm_bf16>(q, x, keep, other, take, n);
   else blend<float>(q, x, keep, other, take, n);
 }
 
@@ -98,7 +98,7 @@ template <class T> static void convert(trm__cuda_queue *q, void *x, float *f32, 
   else each_launch<trm_width<T>>(q, convert_op<float, T>{(T *)x, f32}, n, aligned);
 }
 
-extern "C" void trm__cuda_convert(trm__cuda_queue *q, trm__cuda_type type, void *x, float *f32, size_t n, int to_f32) {
-  if (type == TRM__CUDA_BF16) convert<trm_bf16>(q, x, f32, n, to_f32);
+extern "C" void trm__cuda_convert(trm__cuda_queue *q, trm_dtype type, void *x, float *f32, size_t n, int to_f32) {
+  if (type == TRM_BFLOAT16) convert<trm_bf16>(q, x, f32, n, to_f32);
   else convert<float>(q, x, f32, n, to_f32);
 }

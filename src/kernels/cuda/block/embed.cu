@@ -13,7 +13,7 @@ enum { THREADS = 256, WARPS = THREADS / 32 };
 
 /* -- forward: one warp a position. Bound by writing e -------------------------------------------------------------- */
 
-/* Numbers at .. of the prefix of one example. */
+/* Elements .. of the prefix of one example. */
 template <class T, int W> TRM_DEVICE void read_prefix(float (&x)[W], const trm__cuda_embed &e, int example, int at) {
 #pragma unroll
   for (int j = 0; j < W; j++)
@@ -48,7 +48,7 @@ template <class T, int W> TRM_KERNEL __launch_bounds__(THREADS) embed_forward(tr
   }
 }
 
-template <class T> static void forward_launch(trm__cuda_queue *q, const trm__cuda_embed *e) {
+template <class T> static void embed_forward_launch(trm__cuda_queue *q, const trm__cuda_embed *e) {
   dim3 grid(trm_blocks((size_t)e->b * (size_t)(e->P + e->S), WARPS));
   float root = (float)sqrt((double)e->D);
   if (e->D % trm_width<T> == 0 && trm_aligned(e->e, e->table, e->positions))
@@ -58,44 +58,44 @@ template <class T> static void forward_launch(trm__cuda_queue *q, const trm__cud
 
 extern "C" void trm__cuda_embed_forward(trm__cuda_queue *q, const trm__cuda_embed *e) {
   if (e->b <= 0 || e->P + e->S <= 0) return;
-  if (e->type == TRM__CUDA_BF16) forward_launch<trm_bf16>(q, e);
-  else forward_launch<float>(q, e);
+  if (e->type == TRM_BFLOAT16) embed_forward_launch<trm_bf16>(q, e);
+  else embed_forward_launch<float>(q, e);
 }
 
 /* -- how the sums are cut: by shapes alone ------------------------------------------------------------------------- */
 
 enum {
   LEAST_ROWS = 64, /* of one block */
-  MOST_CHUNKS = 132,
+  MOST_TABLE_PARTS = 132,
   ROOM = 96, /* rows of sums in a block's shared memory, 32 vectors each: at most 96 KiB */
   AHEAD = 4, /* rows that a warp reads before it adds them */
   LEAST_EXAMPLES = 16,
   MOST_PARTS = 32
 };
 
-static int chunks_of(int rows) {
-  int chunks = (rows + LEAST_ROWS - 1) / LEAST_ROWS;
-  return chunks < 1 ? 1 : chunks > MOST_CHUNKS ? MOST_CHUNKS : chunks;
+static int embed_table_parts(int rows) {
+  int parts = (rows + LEAST_ROWS - 1) / LEAST_ROWS;
+  return parts < 1 ? 1 : parts > MOST_TABLE_PARTS ? MOST_TABLE_PARTS : parts;
 }
 
-static int parts_of(int b) {
+static int embed_position_parts(int b) {
   int parts = (b + LEAST_EXAMPLES - 1) / LEAST_EXAMPLES;
   return parts < 1 ? 1 : parts > MOST_PARTS ? MOST_PARTS : parts;
 }
 
-static size_t table_scratch(int b, int S, int D, int V) {
-  return (size_t)chunks_of(b * S) * (size_t)V * (size_t)D;
+static size_t embed_table_scratch(int b, int S, int D, int V) {
+  return (size_t)embed_table_parts(b * S) * (size_t)V * (size_t)D;
 }
 
 extern "C" size_t trm__cuda_embed_scratch(int b, int S, int P, int D, int V, int positions) {
-  size_t more = positions ? (size_t)parts_of(b) * (size_t)(P + S) * (size_t)D : 0;
-  return table_scratch(b, S, D, V) + more;
+  size_t more = positions ? (size_t)embed_position_parts(b) * (size_t)(P + S) * (size_t)D : 0;
+  return embed_table_scratch(b, S, D, V) + more;
 }
 
 /* -- gradient of the table. Bound by reading de -------------------------------------------------------------------- */
 
-/* A row of sums holds the lanes' first four numbers, then their next four, so that neighbours meet no bank twice: where
- * a lane's numbers lie, and which column the sum at i is of. */
+/* A row of sums holds the lanes' first four elements, then their next four, so that neighbours meet no bank twice:
+ * where a lane's numbers lie, and which column the sum at i is of. */
 template <int W> TRM_DEVICE int place_of(int lane) {
   return lane * (W < 4 ? W : 4);
 }
@@ -115,12 +115,12 @@ template <int W> TRM_DEVICE void add_row(float *sums, const float (&x)[W]) {
   }
 }
 
-/* Block (column tile, chunk of rows, tile of `tokens` tokens). */
+/* Block (column tile, part of the rows, tile of `tokens` tokens). */
 template <class T, int W>
-TRM_KERNEL __launch_bounds__(THREADS) embed_table(trm__cuda_embed e, int chunk_rows, int tokens) {
+TRM_KERNEL __launch_bounds__(THREADS) embed_table(trm__cuda_embed e, int part_rows, int tokens) {
   int warps = (int)blockDim.x / 32, warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
   int width = 32 * W, c0 = (int)blockIdx.x * width, c = c0 + lane * W, v0 = (int)blockIdx.z * tokens;
-  int begin = (int)blockIdx.y * chunk_rows, end = begin + chunk_rows < e.b * e.S ? begin + chunk_rows : e.b * e.S;
+  int begin = (int)blockIdx.y * part_rows, end = begin + part_rows < e.b * e.S ? begin + part_rows : e.b * e.S;
   float *sums = (float *)trm_shared(), *own = sums + warp * tokens * width + place_of<W>(lane);
   for (int i = (int)threadIdx.x; i < warps * tokens * width; i += (int)blockDim.x) sums[i] = 0;
   __syncthreads();
@@ -150,12 +150,12 @@ TRM_KERNEL __launch_bounds__(THREADS) embed_table(trm__cuda_embed e, int chunk_r
   }
 }
 
-template <class T, int W> static void table_launch(trm__cuda_queue *q, const trm__cuda_embed *e) {
-  int rows = e->b * e->S, chunks = chunks_of(rows), tokens = e->V < ROOM ? e->V : ROOM;
+template <class T, int W> static void embed_table_launch(trm__cuda_queue *q, const trm__cuda_embed *e) {
+  int rows = e->b * e->S, parts = embed_table_parts(rows), tokens = e->V < ROOM ? e->V : ROOM;
   int warps = ROOM / tokens < WARPS ? ROOM / tokens : WARPS;
-  dim3 grid(trm_blocks((size_t)e->D, 32 * W), (unsigned)chunks, trm_blocks((size_t)e->V, (size_t)tokens));
+  dim3 grid(trm_blocks((size_t)e->D, 32 * W), (unsigned)parts, trm_blocks((size_t)e->V, (size_t)tokens));
   trm_launch(q, (embed_table<T, W>), grid, warps * 32, (size_t)(warps * tokens * 32 * W) * sizeof(float), *e,
-             (rows + chunks - 1) / chunks, tokens);
+             (rows + parts - 1) / parts, tokens);
 }
 
 /* -- gradient of the positions: a thread sums one vector over some examples. Bound by reading de ------------------- */
@@ -176,9 +176,10 @@ TRM_KERNEL __launch_bounds__(THREADS) embed_positions(const T *de, float *partia
   trm_write(partial + (size_t)blockIdx.y * n + at, sum);
 }
 
-template <class T, int W> static void positions_launch(trm__cuda_queue *q, const trm__cuda_embed *e, float *partial) {
+template <class T, int W>
+static void embed_positions_launch(trm__cuda_queue *q, const trm__cuda_embed *e, float *partial) {
   size_t n = (size_t)(e->P + e->S) * (size_t)e->D;
-  int parts = parts_of(e->b);
+  int parts = embed_position_parts(e->b);
   trm_launch(q, (embed_positions<T, W>), dim3(trm_blocks(n, THREADS * W), (unsigned)parts), THREADS, 0,
              (const T *)e->de, partial, n, e->b, (e->b + parts - 1) / parts);
 }
@@ -192,19 +193,19 @@ TRM_KERNEL __launch_bounds__(THREADS) embed_rows(float *drows, const T *de, int 
         scale * trm_to_float(de[(size_t)blockIdx.x * state + (size_t)i]);
 }
 
-template <class T> static void backward_launch(trm__cuda_queue *q, const trm__cuda_embed *e) {
+template <class T> static void embed_backward_launch(trm__cuda_queue *q, const trm__cuda_embed *e) {
   int positions = e->dpositions != NULL;
   float scale = (float)(sqrt((double)e->D) * (e->positions || positions ? 0.707106781 : 1));
   size_t state = (size_t)(e->P + e->S) * (size_t)e->D, n = (size_t)e->V * (size_t)e->D;
-  float *partial = e->partial + table_scratch(e->b, e->S, e->D, e->V);
+  float *partial = e->partial + embed_table_scratch(e->b, e->S, e->D, e->V);
   bool aligned = e->D % trm_width<T> == 0 && trm_aligned(e->de, partial);
   trm_parts_list sums = {};
-  if (e->S > 0) sums.item[0] = {e->dtable, e->partial, chunks_of(e->b * e->S), n, scale};
-  if (positions) sums.item[1] = {e->dpositions, partial, parts_of(e->b), state, scale};
-  if (e->S > 0 && aligned) table_launch<T, trm_width<T>>(q, e);
-  else if (e->S > 0) table_launch<T, 1>(q, e);
-  if (positions && aligned) positions_launch<T, trm_width<T>>(q, e, partial);
-  else if (positions) positions_launch<T, 1>(q, e, partial);
+  if (e->S > 0) sums.item[0] = {e->dtable, e->partial, embed_table_parts(e->b * e->S), n, scale};
+  if (positions) sums.item[1] = {e->dpositions, partial, embed_position_parts(e->b), state, scale};
+  if (e->S > 0 && aligned) embed_table_launch<T, trm_width<T>>(q, e);
+  else if (e->S > 0) embed_table_launch<T, 1>(q, e);
+  if (positions && aligned) embed_positions_launch<T, trm_width<T>>(q, e, partial);
+  else if (positions) embed_positions_launch<T, 1>(q, e, partial);
   trm_add_parts_of(q, sums);
   if (e->drows && e->ndim > 0)
     trm_launch(q, embed_rows<T>, dim3((unsigned)e->b), THREADS, 0, e->drows, (const T *)e->de, e->ndim, state, scale);
@@ -212,6 +213,6 @@ template <class T> static void backward_launch(trm__cuda_queue *q, const trm__cu
 
 extern "C" void trm__cuda_embed_backward(trm__cuda_queue *q, const trm__cuda_embed *e) {
   if (e->b <= 0) return;
-  if (e->type == TRM__CUDA_BF16) backward_launch<trm_bf16>(q, e);
-  else backward_launch<float>(q, e);
+  if (e->type == TRM_BFLOAT16) embed_backward_launch<trm_bf16>(q, e);
+  else embed_backward_launch<float>(q, e);
 }

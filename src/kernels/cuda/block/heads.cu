@@ -26,7 +26,7 @@ template <class T> struct room {
 
 /* -- rows of y and of the head ------------------------------------------------------------------------------------- */
 
-/* Columns s0.. of a row of D numbers, this lane's part: vectors lane, lane + 32, ... Zeros beyond D. */
+/* Columns s0.. of a row of D elements, this lane's part: vectors lane, lane + 32, ... Zeros beyond D. */
 template <int W, class T> TRM_DEVICE void read_span(float (&x)[EACH], const T *row, int s0, int D) {
 #pragma unroll
   for (int i = 0; i < EACH; i += W) {
@@ -69,7 +69,7 @@ TRM_DEVICE const void *row_of(const trm__cuda_heads &h, const void *y, size_t si
 
 /* -- forward ------------------------------------------------------------------------------------------------------- */
 
-/* The sums over the warp of four numbers a lane: lanes 8u..8u+7 get number u. */
+/* The sums over the warp of four elements a lane: lanes 8u..8u+7 get number u. */
 TRM_DEVICE float sum_four(const float (&x)[TOKENS]) {
   bool high = threadIdx.x & 16, odd = threadIdx.x & 8;
   float a = (high ? x[2] : x[0]) + __shfl_xor_sync(0xffffffffu, high ? x[0] : x[2], 16);
@@ -292,32 +292,32 @@ enum {
   STAGED = 32,     /* rows whose coefficients are staged at a time */
   AHEAD = 4,       /* rows that a thread reads before it adds them */
   LEAST_ROWS = 96, /* of one block, for the language head */
-  MOST_CHUNKS = 512,
+  MOST_PARTS = 512,
   LEAST_EXAMPLES = 32 /* ..., for the halting head */
 };
 
-/* part [chunks][V][D]: sums over chunks of rows r of g[r][v] y[r / per][first + r % per][c]. */
+/* part [parts][V][D]: sums over parts of the rows r of g[r][v] y[r / per][first + r % per][c]. */
 struct outer {
   const float *g;
   float *part;
-  int rows, per, first, V, chunks;
+  int rows, per, first, V, parts;
 };
 
-static int chunks_of(int rows, int least) {
-  int chunks = (rows + least - 1) / least;
-  return chunks < 1 ? 1 : chunks > MOST_CHUNKS ? MOST_CHUNKS : chunks;
+static int heads_parts(int rows, int least) {
+  int parts = (rows + least - 1) / least;
+  return parts < 1 ? 1 : parts > MOST_PARTS ? MOST_PARTS : parts;
 }
 
 extern "C" size_t trm__cuda_heads_scratch(int b, int S, int D, int V) {
-  size_t rows = (size_t)chunks_of(b * S, LEAST_ROWS) * (size_t)V + (size_t)chunks_of(b, LEAST_EXAMPLES) * 2;
+  size_t rows = (size_t)heads_parts(b * S, LEAST_ROWS) * (size_t)V + (size_t)heads_parts(b, LEAST_EXAMPLES) * 2;
   return rows * (size_t)D;
 }
 
-/* C columns a thread, N outputs a block: block (column tile, chunk of either head, tile of outputs). Bound by fp32
- * arithmetic where V nears 16, below by reading y. */
+/* C columns a thread, N outputs a block: block (column tile, part of either head's rows, tile of outputs). Bound by
+ * fp32 arithmetic where V nears 16, below by reading y. */
 template <class T, int C, int N>
 TRM_KERNEL __launch_bounds__(SUMMERS) heads_outer(const T *y, int L, int D, outer lm, outer halt) {
-  bool is_lm = blockIdx.y < (unsigned)lm.chunks;
+  bool is_lm = blockIdx.y < (unsigned)lm.parts;
   outer o;
   o.g = is_lm ? lm.g : halt.g;
   o.part = is_lm ? lm.part : halt.part;
@@ -325,10 +325,9 @@ TRM_KERNEL __launch_bounds__(SUMMERS) heads_outer(const T *y, int L, int D, oute
   o.per = is_lm ? lm.per : halt.per;
   o.first = is_lm ? lm.first : halt.first;
   o.V = is_lm ? lm.V : halt.V;
-  o.chunks = is_lm ? lm.chunks : halt.chunks;
-  int chunk = (int)blockIdx.y - (is_lm ? 0 : lm.chunks), v0 = (int)blockIdx.z * N,
-      all = (o.rows + o.chunks - 1) / o.chunks;
-  int begin = chunk * all, end = begin + all < o.rows ? begin + all : o.rows;
+  o.parts = is_lm ? lm.parts : halt.parts;
+  int part = (int)blockIdx.y - (is_lm ? 0 : lm.parts), v0 = (int)blockIdx.z * N, all = (o.rows + o.parts - 1) / o.parts;
+  int begin = part * all, end = begin + all < o.rows ? begin + all : o.rows;
   int c = ((int)blockIdx.x * SUMMERS + (int)threadIdx.x) * C;
   if (v0 >= o.V) return;
   float *coefficient = (float *)trm_shared(); /* [STAGED][N] */
@@ -364,40 +363,40 @@ TRM_KERNEL __launch_bounds__(SUMMERS) heads_outer(const T *y, int L, int D, oute
 #pragma unroll
   for (int v = 0; v < N; v++)
     if (v0 + v < o.V && c < D)
-      trm_write(o.part + ((size_t)chunk * (size_t)o.V + (size_t)(v0 + v)) * (size_t)D + (size_t)c, sum[v]);
+      trm_write(o.part + ((size_t)part * (size_t)o.V + (size_t)(v0 + v)) * (size_t)D + (size_t)c, sum[v]);
 }
 
 template <class T, int C, int N>
-static void outer_launch(trm__cuda_queue *q, const trm__cuda_heads *h, const outer &lm, const outer &halt) {
-  dim3 grid(trm_blocks((size_t)h->D, SUMMERS * C), (unsigned)(lm.chunks + halt.chunks), trm_blocks((size_t)h->V, N));
+static void heads_outer_launch(trm__cuda_queue *q, const trm__cuda_heads *h, const outer &lm, const outer &halt) {
+  dim3 grid(trm_blocks((size_t)h->D, SUMMERS * C), (unsigned)(lm.parts + halt.parts), trm_blocks((size_t)h->V, N));
   trm_launch(q, (heads_outer<T, C, N>), grid, SUMMERS, (size_t)(STAGED * N) * sizeof(float) + STAGED * sizeof(int),
              (const T *)h->y, h->P + h->S, h->D, lm, halt);
 }
 
-template <class T> static void gradients(trm__cuda_queue *q, const trm__cuda_heads *h) {
+template <class T> static void heads_gradients(trm__cuda_queue *q, const trm__cuda_heads *h) {
   size_t lm_size = (size_t)h->V * (size_t)h->D, q_size = 2 * (size_t)h->D;
-  outer lm = {h->dlogits, h->partial, h->b * h->S, h->S, h->P, h->V, chunks_of(h->b * h->S, LEAST_ROWS)};
-  outer halt = {h->dq, h->partial + (size_t)lm.chunks * lm_size, h->b, 1, 0, 2, chunks_of(h->b, LEAST_EXAMPLES)};
+  outer lm = {h->dlogits, h->partial, h->b * h->S, h->S, h->P, h->V, heads_parts(h->b * h->S, LEAST_ROWS)};
+  outer halt = {h->dq, h->partial + (size_t)lm.parts * lm_size, h->b, 1, 0, 2, heads_parts(h->b, LEAST_EXAMPLES)};
   bool aligned = h->D % 4 == 0 && trm_aligned(h->y, lm.part, halt.part);
-  if (!aligned) outer_launch<T, 1, 16>(q, h, lm, halt);
-  else if (h->V <= 8) outer_launch<T, 4, 8>(q, h, lm, halt);
-  else if (h->V <= 12) outer_launch<T, 4, 12>(q, h, lm, halt);
-  else outer_launch<T, 4, 16>(q, h, lm, halt);
-  trm_parts_list sums = {{{h->dlm_head, lm.part, lm.chunks, lm_size, 1},
-                          {h->dq_weight, halt.part, halt.chunks, q_size, 1},
+  if (!aligned) heads_outer_launch<T, 1, 16>(q, h, lm, halt);
+  else if (h->V <= 8) heads_outer_launch<T, 4, 8>(q, h, lm, halt);
+  else if (h->V <= 12) heads_outer_launch<T, 4, 12>(q, h, lm, halt);
+  else heads_outer_launch<T, 4, 16>(q, h, lm, halt);
+  trm_parts_list sums = {{{h->dlm_head, lm.part, lm.parts, lm_size, 1},
+                          {h->dq_weight, halt.part, halt.parts, q_size, 1},
                           {h->dq_bias, h->dq, h->b, 2, 1}}};
   trm_add_parts_of(q, sums);
 }
 
-template <class T> static void run(trm__cuda_queue *q, const trm__cuda_heads *h) {
+template <class T> static void heads_launch(trm__cuda_queue *q, const trm__cuda_heads *h) {
   if (h->D % trm_width<T> == 0 && trm_aligned(h->y, h->d, h->lm_head))
     trm_launch(q, (heads<T, trm_width<T>>), dim3((unsigned)h->b), THREADS, sizeof(room<T>), *h);
   else trm_launch(q, (heads<T, 1>), dim3((unsigned)h->b), THREADS, sizeof(room<T>), *h);
-  if (h->labels && h->d && h->y && h->dlm_head) gradients<T>(q, h);
+  if (h->labels && h->d && h->y && h->dlm_head) heads_gradients<T>(q, h);
 }
 
 extern "C" void trm__cuda_heads_run(trm__cuda_queue *q, const trm__cuda_heads *h) {
   if (h->b <= 0) return;
-  if (h->type == TRM__CUDA_BF16) run<trm_bf16>(q, h);
-  else run<float>(q, h);
+  if (h->type == TRM_BFLOAT16) heads_launch<trm_bf16>(q, h);
+  else heads_launch<float>(q, h);
 }

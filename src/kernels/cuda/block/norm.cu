@@ -1,6 +1,6 @@
 /* Root mean square norms: along rows, down columns, and of the gated activation. Where shapes and addresses allow it
- * each number is read once, sixteen bytes at a time, and held in registers between the sum and the product that needs
- * it; everything else is read twice, number by number. All are bound by memory bandwidth.
+ * each element is read once, sixteen bytes at a time, and held in registers between the sum and the product that needs
+ * it; everything else is read twice, element by element. All are bound by memory bandwidth.
  *
  * Forward and backward are one kernel: forward, the sum is of x x and the result x r; backward, with dy for x, the sum
  * is of dy y and the result r (dy - y mean). */
@@ -78,8 +78,8 @@ TRM_KERNEL __launch_bounds__(THREADS)
 }
 
 template <class T, bool BACKWARD>
-static void rows_launch(trm__cuda_queue *q, void *to, float *inv, const void *dy, const void *y, int rows, int cols,
-                        double eps) {
+static void norm_rows_launch(trm__cuda_queue *q, void *to, float *inv, const void *dy, const void *y, int rows,
+                             int cols, double eps) {
   if (rows <= 0) return;
   bool held = cols % trm_width<T> == 0 && cols <= 32 * ROW_HELD * trm_width<T> && trm_aligned(to, dy, y);
   dim3 grid(trm_blocks((size_t)rows, WARPS));
@@ -91,17 +91,17 @@ static void rows_launch(trm__cuda_queue *q, void *to, float *inv, const void *dy
                (float)eps);
 }
 
-extern "C" void trm__cuda_rms_rows(trm__cuda_queue *q, trm__cuda_type type, void *y, float *inv, const void *x,
-                                   int rows, int cols, double eps) {
-  if (type == TRM__CUDA_BF16) rows_launch<trm_bf16, false>(q, y, inv, x, x, rows, cols, eps);
-  else rows_launch<float, false>(q, y, inv, x, x, rows, cols, eps);
+extern "C" void trm__cuda_rms_rows(trm__cuda_queue *q, trm_dtype type, void *y, float *inv, const void *x, int rows,
+                                   int cols, double eps) {
+  if (type == TRM_BFLOAT16) norm_rows_launch<trm_bf16, false>(q, y, inv, x, x, rows, cols, eps);
+  else norm_rows_launch<float, false>(q, y, inv, x, x, rows, cols, eps);
 }
 
-extern "C" void trm__cuda_rms_rows_backward(trm__cuda_queue *q, trm__cuda_type type, void *dx, const void *dy,
-                                            const void *y, const float *inv, int rows, int cols) {
+extern "C" void trm__cuda_rms_rows_backward(trm__cuda_queue *q, trm_dtype type, void *dx, const void *dy, const void *y,
+                                            const float *inv, int rows, int cols) {
   float *r = (float *)inv; /* only read */
-  if (type == TRM__CUDA_BF16) rows_launch<trm_bf16, true>(q, dx, r, dy, y, rows, cols, 0);
-  else rows_launch<float, true>(q, dx, r, dy, y, rows, cols, 0);
+  if (type == TRM_BFLOAT16) norm_rows_launch<trm_bf16, true>(q, dx, r, dy, y, rows, cols, 0);
+  else norm_rows_launch<float, true>(q, dx, r, dy, y, rows, cols, 0);
 }
 
 /* -- columns: a block takes ACROSS vectors of one example's rows, all the way down --------------------------------- */
@@ -219,8 +219,8 @@ TRM_KERNEL __launch_bounds__(THREADS)
 }
 
 template <class T, bool BACKWARD>
-static void cols_launch(trm__cuda_queue *q, void *to, float *inv, const void *dy, const void *y, int b, int rows,
-                        int cols, double eps) {
+static void norm_cols_launch(trm__cuda_queue *q, void *to, float *inv, const void *dy, const void *y, int b, int rows,
+                             int cols, double eps) {
   if (b <= 0) return;
   bool held = cols % trm_width<T> == 0 && rows <= DOWN * COL_HELD && trm_aligned(to, dy, y);
   int width = held ? trm_width<T> : 1;
@@ -234,17 +234,17 @@ static void cols_launch(trm__cuda_queue *q, void *to, float *inv, const void *dy
                cols, (float)eps);
 }
 
-extern "C" void trm__cuda_rms_cols(trm__cuda_queue *q, trm__cuda_type type, void *y, float *inv, const void *x, int b,
+extern "C" void trm__cuda_rms_cols(trm__cuda_queue *q, trm_dtype type, void *y, float *inv, const void *x, int b,
                                    int rows, int cols, double eps) {
-  if (type == TRM__CUDA_BF16) cols_launch<trm_bf16, false>(q, y, inv, x, x, b, rows, cols, eps);
-  else cols_launch<float, false>(q, y, inv, x, x, b, rows, cols, eps);
+  if (type == TRM_BFLOAT16) norm_cols_launch<trm_bf16, false>(q, y, inv, x, x, b, rows, cols, eps);
+  else norm_cols_launch<float, false>(q, y, inv, x, x, b, rows, cols, eps);
 }
 
-extern "C" void trm__cuda_rms_cols_backward(trm__cuda_queue *q, trm__cuda_type type, void *dx, const void *dy,
-                                            const void *y, const float *inv, int b, int rows, int cols) {
+extern "C" void trm__cuda_rms_cols_backward(trm__cuda_queue *q, trm_dtype type, void *dx, const void *dy, const void *y,
+                                            const float *inv, int b, int rows, int cols) {
   float *r = (float *)inv; /* only read */
-  if (type == TRM__CUDA_BF16) cols_launch<trm_bf16, true>(q, dx, r, dy, y, b, rows, cols, 0);
-  else cols_launch<float, true>(q, dx, r, dy, y, b, rows, cols, 0);
+  if (type == TRM_BFLOAT16) norm_cols_launch<trm_bf16, true>(q, dx, r, dy, y, b, rows, cols, 0);
+  else norm_cols_launch<float, true>(q, dx, r, dy, y, b, rows, cols, 0);
 }
 
 /* -- RMS_GATE ------------------------------------------------------------------------------------------------------ */
@@ -331,16 +331,16 @@ TRM_KERNEL __launch_bounds__(THREADS)
 }
 
 template <class T>
-static void gate_launch(trm__cuda_queue *q, void *dgu, void *act, const void *gu, const void *da, const float *scale,
-                        int rows, int inner) {
+static void norm_gate_launch(trm__cuda_queue *q, void *dgu, void *act, const void *gu, const void *da,
+                             const float *scale, int rows, int inner) {
   int octets = inner / OCTET, threads = octets >= THREADS ? THREADS : (octets + 31) / 32 * 32;
   if (rows > 0)
     trm_launch(q, rms_gate_backward<T>, dim3((unsigned)rows), threads, WARPS * sizeof(float), (T *)dgu, (T *)act,
                (const T *)gu, (const T *)da, scale, inner);
 }
 
-extern "C" void trm__cuda_rms_gate_backward(trm__cuda_queue *q, trm__cuda_type type, void *dgu, void *act,
-                                            const void *gu, const void *da, const float *scale, int rows, int inner) {
-  if (type == TRM__CUDA_BF16) gate_launch<trm_bf16>(q, dgu, act, gu, da, scale, rows, inner);
-  else gate_launch<float>(q, dgu, act, gu, da, scale, rows, inner);
+extern "C" void trm__cuda_rms_gate_backward(trm__cuda_queue *q, trm_dtype type, void *dgu, void *act, const void *gu,
+                                            const void *da, const float *scale, int rows, int inner) {
+  if (type == TRM_BFLOAT16) norm_gate_launch<trm_bf16>(q, dgu, act, gu, da, scale, rows, inner);
+  else norm_gate_launch<float>(q, dgu, act, gu, da, scale, rows, inner);
 }

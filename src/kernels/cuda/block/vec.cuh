@@ -1,5 +1,5 @@
 /* Numbers between memory and registers, sixteen bytes at a time where addresses allow it: kernels are written for
- * vectors of W numbers and compiled for W = trm_width and for W = 1, which serves every other shape and address. */
+ * vectors of W elements and compiled for W = trm_width and for W = 1, which serves every other shape and address. */
 #ifndef TRM_KERNELS_CUDA_BLOCK_VEC_CUH
 #define TRM_KERNELS_CUDA_BLOCK_VEC_CUH
 
@@ -15,7 +15,7 @@ struct __attribute__((aligned(16), may_alias)) trm_floats4 {
   float f[4];
 };
 
-/* Numbers of T in sixteen bytes. */
+/* Elements of T in sixteen bytes. */
 template <class T> constexpr int trm_width = 16 / (int)sizeof(T);
 
 template <int W> TRM_DEVICE void trm_read(float (&x)[W], const float *p) {

@@ -103,7 +103,7 @@ TRM_DEVICE void trm__mixer_add(unsigned char *state, const float (&acc)[S::NT][4
     }
 }
 
-/* The norm of each channel, and out. All threads, after a barrier; inverse: shared memory of BM numbers. */
+/* The norm of each channel, and out. All threads, after a barrier; inverse: shared memory of BM elements. */
 template <class S>
 TRM_DEVICE void trm__mixer_finish(const unsigned char *state, float *inverse, const trm__cuda_mixer &p,
                                   const trm__mixer_place &at) {
@@ -126,16 +126,16 @@ TRM_DEVICE void trm__mixer_finish(const unsigned char *state, float *inverse, co
     if (p.inv && at.channel0 + thread < p.D) p.inv[(size_t)at.example * p.D + at.channel0 + thread] = r;
   }
   __syncthreads();
-  enum { CHUNKS = S::BM / 8, STEP = S::THREADS / CHUNKS };
-  int chunk = thread % CHUNKS, channel = at.channel0 + 8 * chunk;
+  enum { SEGMENTS = S::BM / 8, STEP = S::THREADS / SEGMENTS };
+  int segment = thread % SEGMENTS, channel = at.channel0 + 8 * segment;
   if (channel >= p.D) return;
   float r[8];
 #pragma unroll
-  for (int e = 0; e < 8; e++) r[e] = inverse[8 * chunk + e];
+  for (int e = 0; e < 8; e++) r[e] = inverse[8 * segment + e];
   trm_bf16 *to = (trm_bf16 *)p.out + (size_t)at.example * p.L * p.D + channel;
-  for (int l = thread / CHUNKS; l < p.L; l += STEP) {
+  for (int l = thread / SEGMENTS; l < p.L; l += STEP) {
     float v[8];
-    trm__read8(v, (const trm_bf16 *)(state + S::at(l, 8 * chunk)));
+    trm__read8(v, (const trm_bf16 *)(state + S::at(l, 8 * segment)));
 #pragma unroll
     for (int e = 0; e < 8; e++) v[e] *= r[e];
     trm__write8(to + (size_t)l * p.D, v);

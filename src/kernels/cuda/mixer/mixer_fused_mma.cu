@@ -12,13 +12,13 @@ namespace {
 template <int NT> struct shape : trm__mixer_shape<NT, 2, 4> {
   typedef trm__mixer_shape<NT, 2, 4> base;
   enum {
-    LINE = base::BM * 2 + 16, /* bytes: an odd number of 16, so that eight lines' chunks are in different banks */
+    LINE = base::BM * 2 + 16, /* bytes: an odd number of 16, so that eight lines' segments are in different banks */
     STATE = 16 * base::KT * LINE,
     HOLD = NT <= 13,              /* the state in registers */
-    CHUNK = 32,                   /* activations of a stage */
+    PER_STAGE = 32,               /* activations of a stage */
     UP_LINE = base::KT * 32 + 16, /* bytes; odd numbers of 16 as in LINE */
-    UP = 2 * CHUNK * UP_LINE,
-    DOWN_LINE = CHUNK * 2 + 16,
+    UP = 2 * PER_STAGE * UP_LINE,
+    DOWN_LINE = PER_STAGE * 2 + 16,
     DOWN = 16 * base::KT * DOWN_LINE,
     STAGE = UP + DOWN,
     SHARED = STATE + 2 * STAGE
@@ -29,12 +29,12 @@ template <int NT> struct shape : trm__mixer_shape<NT, 2, 4> {
 /* Starts copying the state; zeros where there is no position or channel. */
 template <class S>
 TRM_DEVICE void copy_state(unsigned char *state, const trm__cuda_mixer &p, const trm__mixer_place &at) {
-  enum { CHUNKS = S::BM / 8, STEP = S::THREADS / CHUNKS };
-  int chunk = (int)threadIdx.x % CHUNKS, channel = at.channel0 + 8 * chunk;
+  enum { SEGMENTS = S::BM / 8, STEP = S::THREADS / SEGMENTS };
+  int segment = (int)threadIdx.x % SEGMENTS, channel = at.channel0 + 8 * segment;
   const trm_bf16 *from = (const trm_bf16 *)p.in + (size_t)at.example * p.L * p.D;
-  for (int l = (int)threadIdx.x / CHUNKS; l < 16 * S::KT; l += STEP) {
+  for (int l = (int)threadIdx.x / SEGMENTS; l < 16 * S::KT; l += STEP) {
     bool valid = l < p.L && channel < p.D;
-    trm_copy16(state + l * S::LINE + 16 * chunk, valid ? from + (size_t)l * p.D + channel : from, valid);
+    trm_copy16(state + l * S::LINE + 16 * segment, valid ? from + (size_t)l * p.D + channel : from, valid);
   }
 }
 
@@ -46,23 +46,23 @@ template <class S> TRM_DEVICE void state_operand(uint32_t r[4], const unsigned c
 
 /* Starts copying the weights of activations i0... Loops are not unrolled because registers are all taken. */
 template <class S> TRM_DEVICE void copy_weights(unsigned char *stage, const trm__cuda_mixer &p, int i0) {
-  int line = (int)threadIdx.x / 8, chunk = (int)threadIdx.x % 8;
-  const trm_bf16 *from = (const trm_bf16 *)p.gate_up + (ptrdiff_t)(2 * i0 + line) * p.gate_up_ld + 8 * chunk;
-  unsigned char *to = stage + line * S::UP_LINE + 16 * chunk;
+  int line = (int)threadIdx.x / 8, segment = (int)threadIdx.x % 8;
+  const trm_bf16 *from = (const trm_bf16 *)p.gate_up + (ptrdiff_t)(2 * i0 + line) * p.gate_up_ld + 8 * segment;
+  unsigned char *to = stage + line * S::UP_LINE + 16 * segment;
 #pragma unroll 1
-  for (int e = 0; e < 2 * S::CHUNK; e += S::THREADS / 8) {
+  for (int e = 0; e < 2 * S::PER_STAGE; e += S::THREADS / 8) {
 #pragma unroll
     for (int half = 0; half < (S::KT + 3) / 4; half++) {
-      int left = p.L - 8 * chunk - 64 * half, bytes = left >= 8 ? 16 : left > 0 ? 2 * left : 0;
-      if (chunk + 8 * half < 2 * S::KT)
+      int left = p.L - 8 * segment - 64 * half, bytes = left >= 8 ? 16 : left > 0 ? 2 * left : 0;
+      if (segment + 8 * half < 2 * S::KT)
         trm_copy16_first(to + 128 * half, bytes ? from + 64 * half : (const trm_bf16 *)p.gate_up, bytes);
     }
     from += S::THREADS / 8 * p.gate_up_ld;
     to += S::THREADS / 8 * S::UP_LINE;
   }
-  line = (int)threadIdx.x / 4, chunk = (int)threadIdx.x % 4;
-  from = (const trm_bf16 *)p.down + (ptrdiff_t)line * p.down_ld + i0 + 8 * chunk;
-  to = stage + S::UP + line * S::DOWN_LINE + 16 * chunk;
+  line = (int)threadIdx.x / 4, segment = (int)threadIdx.x % 4;
+  from = (const trm_bf16 *)p.down + (ptrdiff_t)line * p.down_ld + i0 + 8 * segment;
+  to = stage + S::UP + line * S::DOWN_LINE + 16 * segment;
 #pragma unroll 1
   for (; line < 16 * S::KT; line += S::THREADS / 4) {
     trm_copy16(to, line < p.L ? from : (const trm_bf16 *)p.down, line < p.L);
@@ -143,12 +143,12 @@ template <class S, bool RMS> TRM_KERNEL __launch_bounds__(S::THREADS, 2) mixer_m
   int channel = at.channel0 + row + lane / 4;
   size_t gu_ld = 2 * (size_t)p.I;
   trm_bf16 *gu = p.gu ? (trm_bf16 *)p.gu + ((size_t)at.example * p.D + channel) * gu_ld + 8 * (lane & 3) : NULL;
-  for (int i0 = 0; i0 < p.I; i0 += S::CHUNK) {
-    const unsigned char *stage = stages + i0 / S::CHUNK % 2 * S::STAGE;
-    if (i0 + S::CHUNK < p.I) copy_weights<S>(stages + (i0 / S::CHUNK + 1) % 2 * S::STAGE, p, i0 + S::CHUNK);
+  for (int i0 = 0; i0 < p.I; i0 += S::PER_STAGE) {
+    const unsigned char *stage = stages + i0 / S::PER_STAGE % 2 * S::STAGE;
+    if (i0 + S::PER_STAGE < p.I) copy_weights<S>(stages + (i0 / S::PER_STAGE + 1) % 2 * S::STAGE, p, i0 + S::PER_STAGE);
     trm_copy_commit();
 #pragma unroll 1
-    for (int ks = 0; ks < S::CHUNK / 16; ks++) {
+    for (int ks = 0; ks < S::PER_STAGE / 16; ks++) {
       float s[S::MT][4][4];
       uint32_t act[S::MT][4];
       first_product<S>(s, x, state, row, stage + 32 * ks * S::UP_LINE);
@@ -172,7 +172,7 @@ template <class S, bool RMS> TRM_KERNEL __launch_bounds__(S::THREADS, 2) mixer_m
   trm__mixer_finish<S>(state, (float *)stages, p, at);
 }
 
-template <int NT> void launch(trm__cuda_queue *q, const trm__cuda_mixer *m) {
+template <int NT> void mixer_mma_launch(trm__cuda_queue *q, const trm__cuda_mixer *m) {
   typedef shape<NT> S;
   trm_launch_as(false, q, "mixer_mma", m->rms_gate ? mixer_mma<S, true> : mixer_mma<S, false>, trm__mixer_grid<S>(m),
                 S::THREADS, S::SHARED, *m);
@@ -181,8 +181,8 @@ template <int NT> void launch(trm__cuda_queue *q, const trm__cuda_mixer *m) {
 } // namespace
 
 void trm__cuda_mixer_mma(trm__cuda_queue *q, const trm__cuda_mixer *m) {
-  if (m->L <= 32) launch<4>(q, m);
-  else if (m->L <= 88) launch<11>(q, m);
-  else if (m->L <= 104) launch<13>(q, m);
-  else launch<16>(q, m);
+  if (m->L <= 32) mixer_mma_launch<4>(q, m);
+  else if (m->L <= 88) mixer_mma_launch<11>(q, m);
+  else if (m->L <= 104) mixer_mma_launch<13>(q, m);
+  else mixer_mma_launch<16>(q, m);
 }

@@ -13,10 +13,10 @@ namespace {
 
 template <int NT, int GROUPS_> struct shape : trm__mixer_shape<NT, 1, 4 * GROUPS_> {
   typedef trm__mixer_shape<NT, 1, 4 * GROUPS_> base;
-  enum { GROUPS = GROUPS_, CHUNK = 64 }; /* activations of a stage */
+  enum { GROUPS = GROUPS_, PER_STAGE = 64 }; /* activations of a stage */
   typedef trm__operand_tile<TRM__CUDA_OUTER, base::BM, 16 * base::KT, base::THREADS> state_tile;
-  typedef trm__operand_tile<TRM__CUDA_INNER, 2 * CHUNK, 128, base::THREADS> up_tile;
-  typedef trm__operand_tile<TRM__CUDA_INNER, 128, CHUNK, base::THREADS> down_tile;
+  typedef trm__operand_tile<TRM__CUDA_INNER, 2 * PER_STAGE, 128, base::THREADS> up_tile;
+  typedef trm__operand_tile<TRM__CUDA_INNER, 128, PER_STAGE, base::THREADS> down_tile;
   enum { STATE = state_tile::BYTES, UP = up_tile::BYTES, STAGE = UP + down_tile::BYTES, SHARED = STATE + 2 * STAGE };
   static TRM_METHOD int at(int line, int channel) { return state_tile::offset(line, channel / 8) + channel % 8 * 2; }
 };
@@ -46,9 +46,9 @@ template <class S, bool RMS> TRM_KERNEL __launch_bounds__(S::THREADS, 1) mixer_w
   typename S::up_tile up({p.gate_up, p.gate_up_ld, 0, TRM__CUDA_INNER}, 0, 2 * p.I);
   typename S::down_tile down({p.down, p.down_ld, 0, TRM__CUDA_INNER}, 0, p.L);
   auto copy_weights = [&](int i0) {
-    unsigned char *stage = state + S::STATE + i0 / S::CHUNK % 2 * S::STAGE;
+    unsigned char *stage = state + S::STATE + i0 / S::PER_STAGE % 2 * S::STAGE;
     up.copy(stage, 0, 0, p.L);
-    up.x += 2 * S::CHUNK * up.ld;
+    up.x += 2 * S::PER_STAGE * up.ld;
     down.copy(stage + S::UP, i0, 0, p.I);
   };
   typename S::state_tile({p.in, p.D, (ptrdiff_t)p.L * p.D, TRM__CUDA_OUTER}, at.channel0, p.D)
@@ -62,13 +62,13 @@ template <class S, bool RMS> TRM_KERNEL __launch_bounds__(S::THREADS, 1) mixer_w
   trm_bf16 *gu = p.gu ? (trm_bf16 *)p.gu + ((size_t)at.example * p.D + channel) * gu_ld + 8 * (lane & 3) : NULL;
   trm_wgmma_flight flight;
 #pragma unroll 1
-  for (int i0 = 0; i0 < p.I; i0 += S::CHUNK) {
+  for (int i0 = 0; i0 < p.I; i0 += S::PER_STAGE) {
     trm_copy_wait<0>();
     trm_proxy_fence();
     __syncthreads(); /* these weights are there, and all have done with those before */
-    if (i0 + S::CHUNK < p.I) copy_weights(i0 + S::CHUNK);
+    if (i0 + S::PER_STAGE < p.I) copy_weights(i0 + S::PER_STAGE);
     trm_copy_commit();
-    uint32_t stage = state_at + S::STATE + i0 / S::CHUNK % 2 * S::STAGE;
+    uint32_t stage = state_at + S::STATE + i0 / S::PER_STAGE % 2 * S::STAGE;
 #pragma unroll 1
     for (int half = 0; half < 2; half++) {
       float s[8][4];
@@ -102,7 +102,7 @@ template <class S, bool RMS> TRM_KERNEL __launch_bounds__(S::THREADS, 1) mixer_w
   trm__mixer_finish<S>(state, (float *)(state + S::STATE), p, at);
 }
 
-template <int NT, int GROUPS> void launch(trm__cuda_queue *q, const trm__cuda_mixer *m) {
+template <int NT, int GROUPS> void mixer_wgmma_launch(trm__cuda_queue *q, const trm__cuda_mixer *m) {
   typedef shape<NT, GROUPS> S;
   trm_launch_as(false, q, "mixer_wgmma", m->rms_gate ? mixer_wgmma<S, true> : mixer_wgmma<S, false>,
                 trm__mixer_grid<S>(m), S::THREADS, S::SHARED, *m);
@@ -111,7 +111,7 @@ template <int NT, int GROUPS> void launch(trm__cuda_queue *q, const trm__cuda_mi
 } // namespace
 
 void trm__cuda_mixer_wgmma(trm__cuda_queue *q, const trm__cuda_mixer *m) {
-  if (m->L <= 88) launch<11, 4>(q, m);
-  else if (m->L <= 104) launch<13, 4>(q, m);
-  else launch<16, 2>(q, m);
+  if (m->L <= 88) mixer_wgmma_launch<11, 4>(q, m);
+  else if (m->L <= 104) mixer_wgmma_launch<13, 4>(q, m);
+  else mixer_wgmma_launch<16, 2>(q, m);
 }

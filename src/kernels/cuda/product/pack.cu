@@ -1,6 +1,6 @@
 /* Weights as the products read them: the fp32 master rounded to the forward type, transposed and interleaved as asked,
- * what is beyond set to zero. Squares of 32 x 32 numbers through shared memory, so that both sides are read and written
- * along memory. Bound by bytes; a few megabytes once an update, which is why all matrices are one launch. */
+ * what is beyond set to zero. Squares of 32 x 32 elements through shared memory, so that both sides are read and
+ * written along memory. Bound by bytes; a few megabytes once an update, which is why all matrices are one launch. */
 #include "kernels/cuda/device.cuh"
 
 namespace {
@@ -56,7 +56,7 @@ TRM_KERNEL __launch_bounds__(THREADS) pack(pack_list list) {
   int i = 0, block = (int)blockIdx.x;
   while (i + 1 < list.count && block >= list.first[i + 1]) i++;
   const trm__cuda_packing &p = list.matrix[i];
-  if (p.type == TRM__CUDA_BF16) pack_square<trm_bf16>(p, block - list.first[i]);
+  if (p.type == TRM_BFLOAT16) pack_square<trm_bf16>(p, block - list.first[i]);
   else pack_square<float>(p, block - list.first[i]);
 }
 

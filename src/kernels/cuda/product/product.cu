@@ -8,7 +8,7 @@ enum { SUM_THREADS = 256 };
 
 /* Weight gradients are planned for cards of this size whatever the card is: so many tiles of 128 x 128 at a time. */
 enum { TILE = 128, STEP = 64, AT_ONCE = 264, MOST_SPLITS = 64 };
-/* In steps of a tile (about 1 us on such a card): what a block costs besides its steps, and what writing and reading
+/* In steps of a tile: what a block costs besides its steps, and what writing and reading
  * one partial sum costs. */
 const double BLOCK_STEPS = 8, STEPS_PER_NUMBER = 3e-6;
 
@@ -76,7 +76,7 @@ void trm__cuda_add_partials(trm__cuda_queue *q, const float *partial, float *to,
 }
 
 void trm__cuda_product_any(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
-  bool tensor = p->type == TRM__CUDA_BF16 && operand_fits(p, &p->a) && operand_fits(p, &p->b);
+  bool tensor = p->type == TRM_BFLOAT16 && operand_fits(p, &p->a) && operand_fits(p, &p->b);
   if (!tensor) trm__cuda_product_plain(q, p, splits, partial);
   else if (wgmma_fits(q, p, splits)) trm__cuda_product_wgmma(q, p, splits, partial, -1);
   else trm__cuda_product_mma(q, p, splits, partial, -1);
@@ -89,7 +89,7 @@ void trm__cuda_multiply(trm__cuda_queue *q, const trm__cuda_product *p) {
 
 /* Blocks run AT_ONCE at a time, each for its share of the steps; parts beyond the first round cost their partial sums.
  */
-int trm__cuda_splits(trm__cuda_type type, int m, int n, int k, int batches) {
+int trm__cuda_splits(trm_dtype type, int m, int n, int k, int batches) {
   (void)type;
   double tiles = (double)((m + TILE - 1) / TILE) * ((n + TILE - 1) / TILE), best_cost = 0;
   int64_t steps = (int64_t)((k + STEP - 1) / STEP) * batches;

@@ -3,7 +3,7 @@
  * acc[a][j] of a warp is a block of 16 rows (row0 + a*STRIDE ...) and 8 columns (col0 + 8*j ...) as mma.m16n8k16 leaves
  * it, lane l having rows l/4 and l/4 + 8 and columns 2*(l%4) and the next.
  *
- * The sums go, rounded to the forward type, to shared memory (the stage) and from there in runs of eight numbers to
+ * The sums go, rounded to the forward type, to shared memory (the stage) and from there in runs of eight elements to
  * where they belong: so every access to global memory is 16 bytes a thread along rows, gates meet their ups, and
  * transposed results are written along their rows too. Only partial sums (fp32) go straight from the fragments. */
 #ifndef TRM_KERNELS_CUDA_PRODUCT_PRODUCT_CUH
@@ -63,7 +63,8 @@ TRM_DEVICE trm__place trm__place_of(const trm__cuda_product &p, const trm__tilin
   return at;
 }
 
-/* -- eight numbers ------------------------------------------------------------------------------------------------- */
+/* -- eight elements -------------------------------------------------------------------------------------------------
+ */
 
 TRM_DEVICE void trm__read8(float v[8], const float *from) {
   float4 low = *(const float4 *)from, high = *(const float4 *)(from + 4);
@@ -157,7 +158,7 @@ template <> TRM_DEVICE_SPECIAL float trm__sigmoid_for<trm_bf16>(float x) {
 /* That the squares of a row are summed in: the same for all shapes, as bits are. */
 enum { TRM__NORM_PARTS = 4 };
 
-/* BM x BN numbers of T by THREADS threads. Rows of the stage are eight numbers longer than the tile's, so that the
+/* BM x BN elements of T by THREADS threads. Rows of the stage are eight elements longer than the tile's, so that the
  * fragments of a warp go to different banks. */
 template <class T, int BM, int BN, int THREADS> struct trm__finish {
   enum {
@@ -165,7 +166,7 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
     PITCH_T = BM + 8, /* of the stage of transposed results, [BN][BM] */
     STAGE = BM * PITCH > BN *PITCH_T ? BM *PITCH : BN *PITCH_T,
     PARTS = TRM__NORM_PARTS,
-    TURNS = BM * BN / 8 / THREADS, /* eight numbers a thread each */
+    TURNS = BM * BN / 8 / THREADS, /* eight elements a thread each */
     BYTES = STAGE * (int)sizeof(T) + (PARTS + 1) * BM * (int)sizeof(float)
   };
 
@@ -177,7 +178,7 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
   TRM_METHOD trm__finish(const trm__cuda_product &product, const trm__place &place, unsigned char *shared)
       : p(product), at(place), stage((T *)shared), thread((int)threadIdx.x) {}
 
-  TRM_METHOD bool aligned() const { /* c and residual: every eighth number is at a multiple of 16 bytes */
+  TRM_METHOD bool aligned() const { /* c and residual: every eighth element is at a multiple of 16 bytes */
     size_t steps = (size_t)p.c_ld | (p.batches > 1 ? (size_t)p.c_batch : 0);
     return (((size_t)p.c | (size_t)p.residual | steps * sizeof(T)) & 15) == 0;
   }
@@ -246,7 +247,7 @@ template <class T, int BM, int BN, int THREADS> struct trm__finish {
     }
   }
 
-  /* RESIDUAL_NORM_T, after columns(..., true): all n numbers of a row are in the stage. */
+  /* RESIDUAL_NORM_T, after columns(..., true): all n elements of a row are in the stage. */
   TRM_METHOD void normed_columns() {
     float *part = (float *)(stage + STAGE), *inverse = part + PARTS * BM;
     __syncthreads();

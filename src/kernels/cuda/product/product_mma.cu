@@ -2,7 +2,7 @@
  * several steps ahead (cp.async), and each warp multiplies its part of the tile.
  *
  * Four shapes for the number of tiles a product has. LARGE makes 128 x 128 sums in four warps of 64 x 64, two blocks a
- * multiprocessor: for 16 numbers of k a warp reads 4 KiB of shared memory in 8 ldmatrix for 32 mma, so that shared
+ * multiprocessor: for 16 elements of k a warp reads 4 KiB of shared memory in 8 ldmatrix for 32 mma, so that shared
  * memory is busy for three quarters of the time that the tensor cores take, and those are the bound while k is large
  * (with k = 512 and gates stored, global memory is about as much of one). SMALL, FLAT and TINY are for few rows, where
  * the time of one block's chain of steps is all there is: more blocks, and steps of 64 to wait less often. FLAT has
@@ -103,7 +103,7 @@ TRM_KERNEL __launch_bounds__(S::THREADS, 2) product_mma(trm__cuda_product p, trm
   trm__finish<trm_bf16, S::BM, S::BN, S::THREADS>(p, at, trm_shared()).template run<16>(t, acc, row0, col0);
 }
 
-template <class S> void launch(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
+template <class S> void product_mma_launch(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
   trm__tiling t = trm__tiling_of(p, S::BM, S::BN, S::BK, splits, partial);
   void (*kernel[2][2])(trm__cuda_product, trm__tiling) = {
       {product_mma<S, TRM__CUDA_INNER, TRM__CUDA_INNER>, product_mma<S, TRM__CUDA_INNER, TRM__CUDA_OUTER>},
@@ -130,16 +130,16 @@ int choose(const trm__cuda_queue *q, const trm__cuda_product *p, int splits) {
 void trm__cuda_product_mma(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial, int shape) {
   switch (shape >= 0 ? shape : choose(q, p, splits)) {
   case TRM__MMA_LARGE:
-    launch<large>(q, p, splits, partial);
+    product_mma_launch<large>(q, p, splits, partial);
     break;
   case TRM__MMA_SMALL:
-    launch<small>(q, p, splits, partial);
+    product_mma_launch<small>(q, p, splits, partial);
     break;
   case TRM__MMA_FLAT:
-    launch<flat>(q, p, splits, partial);
+    product_mma_launch<flat>(q, p, splits, partial);
     break;
   default:
-    launch<tiny>(q, p, splits, partial);
+    product_mma_launch<tiny>(q, p, splits, partial);
     break;
   }
 }

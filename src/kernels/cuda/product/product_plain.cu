@@ -9,7 +9,7 @@ namespace {
 
 enum { BM = 64, BN = 128, BK = 8, THREADS = 256 };
 
-/* ROWS x BK numbers of an operand: THREADS threads take them one by one along memory. */
+/* ROWS x BK elements of an operand: THREADS threads take them one by one along memory. */
 template <class T, int ROWS> struct operand {
   enum { EACH = ROWS * BK / THREADS, PITCH = ROWS + 4, FLOATS = BK * PITCH };
   const T *x;
@@ -95,7 +95,8 @@ template <class T> TRM_KERNEL __launch_bounds__(THREADS, 2) product_plain(trm__c
   trm__finish<T, BM, BN, THREADS>(p, at, trm_shared()).template run<16>(t, acc, row0, col0);
 }
 
-template <class T> void launch(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
+template <class T>
+void product_plain_launch(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
   trm__tiling t = trm__tiling_of(p, BM, BN, BK, splits, partial);
   size_t operands = (operand<T, BM>::FLOATS + operand<T, BN>::FLOATS) * sizeof(float);
   size_t stage = trm__finish<T, BM, BN, THREADS>::BYTES;
@@ -106,6 +107,6 @@ template <class T> void launch(trm__cuda_queue *q, const trm__cuda_product *p, i
 } // namespace
 
 void trm__cuda_product_plain(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
-  if (p->type == TRM__CUDA_BF16) launch<trm_bf16>(q, p, splits, partial);
-  else launch<float>(q, p, splits, partial);
+  if (p->type == TRM_BFLOAT16) product_plain_launch<trm_bf16>(q, p, splits, partial);
+  else product_plain_launch<float>(q, p, splits, partial);
 }

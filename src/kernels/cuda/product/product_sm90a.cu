@@ -1,10 +1,10 @@
 /* Matrix products in bf16 with wgmma, for sm_90a: two warpgroups, each 64 rows of the tile, copy both operands with
  * cp.async into the swizzled tiles that wgmma reads, and multiply the step before meanwhile.
  *
- * Tiles of 128 x 256 (one block a multiprocessor) read memory least: for 64 numbers of k they copy 48 KiB in 1024
+ * Tiles of 128 x 256 (one block a multiprocessor) read memory least: for 64 elements of k they copy 48 KiB in 1024
  * cycles of the tensor cores, which is more than the L2 cache gives all multiprocessors at once for long: that and the
  * tensor cores are the bound. So there have to be copies under way at all times, and more bytes than a transfer of 48
- * per cycle leaves behind in the latency of some 700 to 1000 cycles: 34 to 48 KB. STREAM's steps are of 32 numbers,
+ * per cycle leaves behind in the latency of some 700 to 1000 cycles: 34 to 48 KB. STREAM's steps are of 32 elements,
  * with 72 KiB under way at a step's beginning and 96 KiB after it; steps of 64 would leave room for one copy that is
  * waited for.
  *
@@ -170,7 +170,8 @@ int outer(const trm__cuda_operand *o) {
   return o->layout == TRM__CUDA_OUTER;
 }
 
-template <class S> void launch(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
+template <class S>
+void product_wgmma_launch(trm__cuda_queue *q, const trm__cuda_product *p, int splits, float *partial) {
   trm__tiling t = trm__tiling_of(p, BM, S::BN, S::BK, splits, partial);
   const trm__cuda_layout in = TRM__CUDA_INNER, out = TRM__CUDA_OUTER;
   const kernel kernels[2][2] = {{product_wgmma<S, in, in>, product_wgmma<S, in, out>},
@@ -208,10 +209,10 @@ void trm__cuda_product_wgmma(trm__cuda_queue *q, const trm__cuda_product *p, int
     launch_stream(q, p);
     break;
   case TRM__WGMMA_256:
-    launch<wide256>(q, p, splits, partial);
+    product_wgmma_launch<wide256>(q, p, splits, partial);
     break;
   default:
-    launch<wide128>(q, p, splits, partial);
+    product_wgmma_launch<wide128>(q, p, splits, partial);
     break;
   }
 }

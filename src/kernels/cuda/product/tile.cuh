@@ -1,6 +1,6 @@
-/* Tiles of bf16 matrices in shared memory, 64 numbers (128 bytes) a row, as tensor cores want them. Row r keeps its
- * eight 16-byte chunks in the order c ^ (r % 8), so that the eight rows which one ldmatrix phase reads, and the eight
- * chunks which one row's copy writes, lie in different banks. Tiles begin at multiples of 8 rows.
+/* Tiles of bf16 matrices in shared memory, 64 elements (128 bytes) a row, as tensor cores want them. Row r keeps its
+ * eight 16-byte segments in the order c ^ (r % 8), so that the eight rows which one ldmatrix phase reads, and the eight
+ * segments which one row's copy writes, lie in different banks. Tiles begin at multiples of 8 rows.
  *
  * Names follow c [16][8] += a [16][16] b [16][8]: "a" and "b" fragments of x [row][column], where b's sum runs along
  * the columns of x, and "bt", where it runs down the rows. */
@@ -12,32 +12,32 @@
 #define TRM_TILE_BYTES 128 /* of a row */
 
 /* 16 bytes that travel together. */
-struct alignas(16) trm_chunk {
+struct alignas(16) trm_segment {
   uint32_t word[4];
 };
 
-TRM_DEVICE unsigned char *trm_tile_chunk(unsigned char *tile, int row, int chunk) {
-  return tile + row * TRM_TILE_BYTES + ((chunk ^ (row & 7)) << 4);
+TRM_DEVICE unsigned char *trm_tile_segment(unsigned char *tile, int row, int segment) {
+  return tile + row * TRM_TILE_BYTES + ((segment ^ (row & 7)) << 4);
 }
-TRM_DEVICE const unsigned char *trm_tile_chunk(const unsigned char *tile, int row, int chunk) {
-  return tile + row * TRM_TILE_BYTES + ((chunk ^ (row & 7)) << 4);
+TRM_DEVICE const unsigned char *trm_tile_segment(const unsigned char *tile, int row, int segment) {
+  return tile + row * TRM_TILE_BYTES + ((segment ^ (row & 7)) << 4);
 }
 
-/* Rows first .. first + rows - 1 of x [count][ld], 64 numbers each, into a tile by all threads of the block; rows from
+/* Rows first .. first + rows - 1 of x [count][ld], 64 elements each, into a tile by all threads of the block; rows from
  * count on are zero. */
 TRM_DEVICE void trm_tile_copy(unsigned char *tile, const trm_bf16 *x, ptrdiff_t ld, int first, int rows, int count) {
   for (int i = (int)threadIdx.x; i < 8 * rows; i += (int)blockDim.x) {
-    int row = i >> 3, chunk = i & 7;
+    int row = i >> 3, segment = i & 7;
     bool valid = first + row < count;
-    const trm_bf16 *from = valid ? x + (first + row) * ld + 8 * chunk : x;
-    trm_copy16(trm_tile_chunk(tile, row, chunk), from, valid);
+    const trm_bf16 *from = valid ? x + (first + row) * ld + 8 * segment : x;
+    trm_copy16(trm_tile_segment(tile, row, segment), from, valid);
   }
 }
 
-/* A lane's place in the fragments below, to be combined with a step of 16 columns by an exclusive or: row and chunk of
- * its address. Rows come in eights, so the swizzle is the lane's own. */
-TRM_DEVICE int trm_tile_lane(int row, int chunk) {
-  return row * TRM_TILE_BYTES + ((chunk ^ (row & 7)) << 4);
+/* A lane's place in the fragments below, to be combined with a step of 16 columns by an exclusive or: row and segment
+ * of its address. Rows come in eights, so the swizzle is the lane's own. */
+TRM_DEVICE int trm_tile_lane(int row, int segment) {
+  return row * TRM_TILE_BYTES + ((segment ^ (row & 7)) << 4);
 }
 
 /* a: rows row..row+15, columns 16 step..16 step + 15. */
@@ -91,12 +91,12 @@ TRM_DEVICE void trm_tile_store(trm_bf16 *to, ptrdiff_t ld, int row, int count, c
     float scale = part ? lower : upper;
 #pragma unroll
     for (int side = 0; side < 2; side++) {
-      trm_chunk chunk;
+      trm_segment segment;
 #pragma unroll
       for (int i = 0; i < 4; i++)
-        chunk.word[i] = trm_pack_bf16(c[4 * side + i][2 * part] * scale, c[4 * side + i][2 * part + 1] * scale);
-      trm_quad_transpose(chunk.word);
-      if (at < count) *(trm_chunk *)(to + at * ld + 32 * side + 8 * (lane & 3)) = chunk;
+        segment.word[i] = trm_pack_bf16(c[4 * side + i][2 * part] * scale, c[4 * side + i][2 * part + 1] * scale);
+      trm_quad_transpose(segment.word);
+      if (at < count) *(trm_segment *)(to + at * ld + 32 * side + 8 * (lane & 3)) = segment;
     }
   }
 }

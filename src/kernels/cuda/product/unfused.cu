@@ -1,5 +1,5 @@
 /* What epilogues of products do, as kernels of their own over stored products in bf16: for products that another
- * library makes. The same arithmetic as in product.cuh; all are bound by memory bandwidth, eight numbers a thread in
+ * library makes. The same arithmetic as in product.cuh; all are bound by memory bandwidth, eight elements a thread in
  * 16-byte accesses. */
 #include "kernels/cuda/product/product.cuh"
 
@@ -55,7 +55,7 @@ TRM_KERNEL __launch_bounds__(THREADS)
   if (act) trm__write8(act + unit * 8, a);
 }
 
-/* whole, whole_x: addresses of every eight numbers are multiples of 16 bytes. */
+/* whole, whole_x: addresses of every eight elements are multiples of 16 bytes. */
 TRM_KERNEL __launch_bounds__(THREADS)
     add_scaled(trm__cuda_scaled s, size_t units, int across, bool whole, bool whole_x) {
   size_t unit = flat_index();

@@ -1,5 +1,5 @@
 /* Tensor cores by warpgroups (sm_90a): four warps give the place of two operands in shared memory to wgmma, which reads
- * them by itself while they go on. 64 x N sums of 16 numbers; a warpgroup's warp w has the rows 16w.., laid out as
+ * them by itself while they go on. 64 x N sums of 16 elements; a warpgroup's warp w has the rows 16w.., laid out as
  * mma.m16n8k16 leaves them: acc[j] are the columns 8j... .
  *
  * An operand is a tile of operand.cuh with lines of 128 or 64 bytes, told by a descriptor (PTX manual, "Matrix
@@ -92,7 +92,7 @@ template <int TA, int TB> TRM_DEVICE void trm_wgmma(trm_wgmma_flight &, float (&
                : "l"(a), "l"(b), "r"(1), "n"(TA), "n"(TB));
 }
 
-/* The same with A in registers: 16 numbers of k of the warp's 16 rows, as mma.m16n8k16 wants its a operand. They may
+/* The same with A in registers: 16 elements of k of the warp's 16 rows, as mma.m16n8k16 wants its a operand. They may
  * not change before the wait. */
 template <int TB>
 TRM_DEVICE void trm_wgmma_held(trm_wgmma_flight &, float (&acc)[11][4], const uint32_t (&a)[4], uint64_t b) {

@@ -36,9 +36,9 @@ static void refill_launch(trm__cuda_queue *q, int b, int L, int D, const uint8_t
   else trm_launch(q, (refill<T, 1>), grid, THREADS, 0, rows, L, D, halted, y0, z0, (T *)y, (T *)z);
 }
 
-extern "C" void trm__cuda_refill(trm__cuda_queue *q, trm__cuda_type type, int b, int L, int D, const uint8_t *halted,
+extern "C" void trm__cuda_refill(trm__cuda_queue *q, trm_dtype type, int b, int L, int D, const uint8_t *halted,
                                  const float *y0, const float *z0, void *y, void *z) {
-  if (type == TRM__CUDA_BF16) refill_launch<trm_bf16>(q, b, L, D, halted, y0, z0, y, z);
+  if (type == TRM_BFLOAT16) refill_launch<trm_bf16>(q, b, L, D, halted, y0, z0, y, z);
   else refill_launch<float>(q, b, L, D, halted, y0, z0, y, z);
 }
 
@@ -59,12 +59,12 @@ TRM_KERNEL __launch_bounds__(THREADS) noise(T *x, size_t state, double sigma, ui
     to[1] = trm_from_float<T>(trm_to_float(to[1]) + (float)(sigma * trm_normal(w.w[2], w.w[3])));
 }
 
-extern "C" void trm__cuda_noise(trm__cuda_queue *q, trm__cuda_type type, int b, size_t state, void *x, double sigma,
+extern "C" void trm__cuda_noise(trm__cuda_queue *q, trm_dtype type, int b, size_t state, void *x, double sigma,
                                 uint64_t seed, const uint64_t *index, uint64_t offset, const uint8_t *mask) {
   unsigned tiles = trm_blocks(state, 2 * THREADS);
   dim3 grid(tiles * (unsigned)b);
   if (b <= 0 || !state || sigma == 0) return;
-  if (type == TRM__CUDA_BF16)
+  if (type == TRM_BFLOAT16)
     trm_launch(q, noise<trm_bf16>, grid, THREADS, 0, (trm_bf16 *)x, state, sigma, seed, index, offset, mask, tiles);
   else trm_launch(q, noise<float>, grid, THREADS, 0, (float *)x, state, sigma, seed, index, offset, mask, tiles);
 }
@@ -126,12 +126,12 @@ static void merge_launch(trm__cuda_queue *q, int kind, int k, int b, size_t stat
              k, b, state, (const T *)from, logits, (T *)to, tiles);
 }
 
-extern "C" void trm__cuda_merge(trm__cuda_queue *q, trm__cuda_type type, int kind, int k, int b, size_t state,
+extern "C" void trm__cuda_merge(trm__cuda_queue *q, trm_dtype type, int kind, int k, int b, size_t state,
                                 const void *from, const float *logits, void *to) {
   bool aligned = trm_aligned(from, to) && state % 8 == 0;
   if (b <= 0 || k <= 0 || !state) return;
-  if (type == TRM__CUDA_BF16 && aligned) merge_launch<trm_bf16, 8>(q, kind, k, b, state, from, logits, to);
-  else if (type == TRM__CUDA_BF16) merge_launch<trm_bf16, 1>(q, kind, k, b, state, from, logits, to);
+  if (type == TRM_BFLOAT16 && aligned) merge_launch<trm_bf16, 8>(q, kind, k, b, state, from, logits, to);
+  else if (type == TRM_BFLOAT16) merge_launch<trm_bf16, 1>(q, kind, k, b, state, from, logits, to);
   else if (aligned) merge_launch<float, 4>(q, kind, k, b, state, from, logits, to);
   else merge_launch<float, 1>(q, kind, k, b, state, from, logits, to);
 }
@@ -173,12 +173,12 @@ static void pick_launch(trm__cuda_queue *q, int b, size_t state, const int32_t *
   trm_launch(q, pick<X>, dim3(tiles * (unsigned)b), THREADS, 0, b, state, winner, (const X *)from, (X *)to, tiles);
 }
 
-extern "C" void trm__cuda_pick(trm__cuda_queue *q, trm__cuda_type type, int k, int b, size_t state,
-                               const int32_t *winner, const void *from, void *to) {
-  size_t bytes = state * (type == TRM__CUDA_BF16 ? 2 : 4);
+extern "C" void trm__cuda_pick(trm__cuda_queue *q, trm_dtype type, int k, int b, size_t state, const int32_t *winner,
+                               const void *from, void *to) {
+  size_t bytes = state * (type == TRM_BFLOAT16 ? 2 : 4);
   if (b <= 0 || k <= 0 || !state) return;
   if (bytes % 16 == 0 && trm_aligned(from, to)) pick_launch<trm_words4>(q, b, bytes / 16, winner, from, to);
-  else if (type == TRM__CUDA_BF16) pick_launch<uint16_t>(q, b, state, winner, from, to);
+  else if (type == TRM_BFLOAT16) pick_launch<uint16_t>(q, b, state, winner, from, to);
   else pick_launch<uint32_t>(q, b, state, winner, from, to);
 }
 

@@ -104,7 +104,6 @@ static void a_writer_replaces_at_commit(void **state) {
   CHECK_OK(trm__writer_open(&second, path, &err), err); /* two writers of one path do not meet */
   CHECK_OK(trm__writer_write(second, "never", 5, &err), err);
   CHECK_OK(trm__writer_write(w, "ew", 2, &err), err);
-  assert_int_equal(trm__writer_size(w), 3);
   assert_int_equal(trm__writer_crc(w), trm__crc32(0, "new", 3));
   expect_content(path, "old");
   CHECK_OK(trm__writer_commit(&w, &err), err);
@@ -128,7 +127,6 @@ static void large_and_small_pieces_stay_in_order(void **state) {
     if (step > total - at) step = total - at;
     CHECK_OK(trm__writer_write(w, data + at, step, &err), err);
   }
-  assert_int_equal(trm__writer_size(w), total);
   assert_int_equal(trm__writer_crc(w), trm__crc32(0, data, total));
   CHECK_OK(trm__writer_commit(&w, &err), err);
   trm__map map;

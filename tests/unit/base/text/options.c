@@ -1,9 +1,6 @@
 /* Declaration tables: fields from and to text, JSON, command lines, help, man entries and schema. */
 #include "support/check.h"
 
-#include <errno.h>
-#include <locale.h>
-
 #include "base/text/json.h"
 #include "base/text/options.h"
 
@@ -17,15 +14,52 @@ struct config {
 #define FIELD(f) offsetof(struct config, f)
 
 static const trm_option table[] = {
-    {"batch_size", TRM_OPT_INT, FIELD(batch), 0, "768", 1, 100000, NULL, "N", "Training", "examples in one update"},
-    {"seed", TRM_OPT_INT, FIELD(seed), 0, "0", 0, 0, NULL, NULL, NULL, "seed of all random numbers"},
-    {"learning_rate", TRM_OPT_REAL, FIELD(rate), 0, "1e-4", 0, 1, NULL, NULL, NULL, "learning rate after the warm-up"},
-    {"free_real", TRM_OPT_REAL, FIELD(free_real), 0, NULL, 0, 0, NULL, NULL, NULL, "any number at all"},
-    {"optimizer", TRM_OPT_ENUM, FIELD(optimizer), 0, "adam_atan2", 0, 0, "adam_atan2|adamw|muon", NULL, NULL,
-     "rule of the update, which is explained with its sources in the long manual page of this program"},
-    {"resume", TRM_OPT_BOOL, FIELD(resume), 0, NULL, 0, 0, NULL, NULL, "Run", "go on from the newest checkpoint"},
-    {"colour", TRM_OPT_BOOL, FIELD(colour), 0, "true", 0, 0, NULL, NULL, NULL, "colours on a terminal"},
-    {"name", TRM_OPT_STRING, FIELD(name), 8, NULL, 0, 0, NULL, "TEXT", NULL, "name of the run"},
+    {.name = "batch_size",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(batch),
+     .default_text = "768",
+     .min = 1,
+     .max = 100000,
+     .metavar = "N",
+     .group = "Training",
+     .help = "examples in one update",
+     .synonyms = "batch|examples_per_update"},
+    {.name = "seed",
+     .type = TRM_OPT_INT,
+     .offset = FIELD(seed),
+     .default_text = "0",
+     .help = "seed of all random numbers"},
+    {.name = "learning_rate",
+     .type = TRM_OPT_REAL,
+     .offset = FIELD(rate),
+     .default_text = "1e-4",
+     .min = 0,
+     .max = 1,
+     .help = "learning rate after the warm-up"},
+    {.name = "free_real", .type = TRM_OPT_REAL, .offset = FIELD(free_real), .help = "any number at all"},
+    {.name = "optimizer",
+     .type = TRM_OPT_ENUM,
+     .offset = FIELD(optimizer),
+     .default_text = "adam_atan2",
+     .choices = "adam_atan2|adamw|muon",
+     .help = "rule of the update, which is explained with its sources in the long manual page of this program"},
+    {.name = "resume",
+     .type = TRM_OPT_BOOL,
+     .offset = FIELD(resume),
+     .group = "Run",
+     .help = "go on from the newest checkpoint"},
+    {.name = "colour",
+     .type = TRM_OPT_BOOL,
+     .offset = FIELD(colour),
+     .default_text = "true",
+     .help = "colours on a terminal",
+     .synonyms = "!grey|!plain"},
+    {.name = "name",
+     .type = TRM_OPT_STRING,
+     .offset = FIELD(name),
+     .size = 8,
+     .metavar = "TEXT",
+     .help = "name of the run"},
 };
 #define COUNT (sizeof table / sizeof table[0])
 
@@ -114,12 +148,8 @@ static void unknown_names_get_the_nearest(void **state) {
   expect_refused("bacth_size", "1", "did you mean \"batch_size\"");
   expect_refused("sede", "1", "did you mean \"seed\"");
   expect_refused("temperature", "1", "unknown option \"temperature\"");
-  assert_null(trm__option_nearest(table, COUNT, "temperature"));
-  assert_null(trm__option_nearest(table, COUNT, ""));
-  char text[200];
-  memset(text, 'a', sizeof text);
-  text[199] = 0;
-  assert_null(trm__option_nearest(table, COUNT, text));
+  expect_refused("bacth", "1", "did you mean \"batch\"");
+  expect_refused("plian", "1", "did you mean \"plain\"");
   assert_ptr_equal(trm__option_find(table, COUNT, "free-real"), &table[3]);
   assert_null(trm__option_find(table, COUNT, "see"));
   assert_null(trm__option_find(table, COUNT, "seeds"));
@@ -154,16 +184,28 @@ static void get_cuts_as_snprintf(void **state) {
   assert_int_equal(trm_options_get(table, COUNT, &c, "optimizer", text, sizeof text), -1);
 }
 
-/* A program in a language with a decimal comma must write and read the same files. */
-static void the_locale_changes_nothing(void **state) {
+/* --- synonyms --- */
+
+static void synonyms_name_the_same_field(void **state) {
   (void)state;
-  const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "sv_SE.UTF-8"};
-  int set = 0;
-  for (size_t i = 0; i < 4 && !set; i++) set = setlocale(LC_ALL, names[i]) != NULL;
-  if (!set) print_message("note: no locale with a decimal comma here; the C locale is tested\n");
-  expect_set("learning-rate", "0.25", "0.25");
-  expect_refused("learning-rate", "0,25", "expected a number");
-  setlocale(LC_ALL, "C");
+  expect_set("batch", "12", "12");
+  expect_set("examples-per-update", "13", "13");
+  expect_set("grey", "true", "true"); /* the opposite of colour */
+  expect_set("plain", "no", "false");
+  expect_refused("grey", "maybe", "true or false");
+  struct config c = defaults();
+  trm_error err = {0};
+  char text[8];
+  CHECK_OK(trm_options_set(table, COUNT, &c, "grey", "yes", &err), err);
+  assert_int_equal(c.colour, 0);
+  assert_int_equal(trm_options_get(table, COUNT, &c, "colour", text, sizeof text), 5);
+  assert_ptr_equal(trm__option_find(table, COUNT, "grey"), trm__option_find(table, COUNT, "colour"));
+  assert_null(trm__option_find(table, COUNT, "gre"));
+  assert_null(trm__option_find(table, COUNT, "!grey"));
+  assert_null(trm__option_find(table, COUNT, "batch|examples_per_update"));
+  trm_option clash[2] = {table[0], table[1]}; /* an option's own name goes before another's synonym */
+  clash[0].synonyms = "seed";
+  assert_ptr_equal(trm__option_find(clash, 2, "seed"), &clash[1]);
 }
 
 /* --- JSON --- */
@@ -217,6 +259,21 @@ static void json_types_are_checked(void **state) {
   CHECK_FAILS(from_text(&c, "[1]", 0, &err), TRM_E_INPUT, err, "found an array");
 }
 
+static void json_takes_synonyms_once(void **state) {
+  (void)state;
+  struct config c = defaults();
+  trm_error err = {0};
+  CHECK_OK(from_text(&c, "{\"examples_per_update\": 5, \"grey\": true}", 0, &err), err);
+  assert_true(c.batch == 5 && c.colour == 0);
+  CHECK_OK(from_text(&c, "{\"plain\": 0}", 1, &err), err);
+  assert_int_equal(c.colour, 1);
+  const char *twice = "{\"batch\": 5, \"seed\": 1, \"batch_size\": 5}";
+  CHECK_FAILS(from_text(&c, twice, 1, &err), TRM_E_INPUT, err, "\"batch\" and \"batch_size\" are two names");
+  CHECK_FAILS(from_text(&c, "{\"grey\": true, \"plain\": true}", 0, &err), TRM_E_INPUT, err, "\"plain\"");
+  CHECK_FAILS(from_text(&c, "{\"grey\": 2}", 0, &err), TRM_E_INPUT, err, "\"grey\": found a whole number");
+  CHECK_FAILS(from_text(&c, "{\"batchh\": 2}", 0, &err), TRM_E_INPUT, err, "did you mean \"batch\"");
+}
+
 static void schema_says_what_the_table_says(void **state) {
   (void)state;
   json_t *schema = trm__options_schema(table, COUNT), *properties = json_object_get(schema, "properties");
@@ -236,50 +293,63 @@ static void schema_says_what_the_table_says(void **state) {
 
 /* --- command lines --- */
 
-static trm_status parse(struct config *c, const char *a, const char *b, int *index, int *known, trm_error *err) {
+static trm_status parse(struct config *c, const char *a, const char *b, int *index, const trm_option **found,
+                        trm_error *err) {
   char first[64], second[64], *argv[3] = {first, second, NULL};
   snprintf(first, sizeof first, "%s", a);
   snprintf(second, sizeof second, "%s", b ? b : "");
   *index = 0;
-  return trm__options_parse(table, COUNT, c, b ? 2 : 1, argv, index, known, err);
+  return trm__options_parse(table, COUNT, c, b ? 2 : 1, argv, index, found, err);
 }
 
 static void command_lines_are_consumed(void **state) {
   (void)state;
   struct config c = defaults();
   trm_error err = {0};
-  int index, known;
-  CHECK_OK(parse(&c, "--batch-size", "12", &index, &known, &err), err);
-  assert_true(c.batch == 12 && index == 2 && known);
-  CHECK_OK(parse(&c, "--batch_size=13", "12", &index, &known, &err), err);
-  assert_true(c.batch == 13 && index == 1 && known);
-  CHECK_OK(parse(&c, "--resume", "12", &index, &known, &err), err);
+  int index;
+  const trm_option *found;
+  CHECK_OK(parse(&c, "--batch-size", "12", &index, &found, &err), err);
+  assert_true(c.batch == 12 && index == 2 && found == &table[0]);
+  CHECK_OK(parse(&c, "--batch_size=13", "12", &index, &found, &err), err);
+  assert_true(c.batch == 13 && index == 1 && found == &table[0]);
+  CHECK_OK(parse(&c, "--resume", "12", &index, &found, &err), err);
   assert_true(c.resume == 1 && index == 1);
-  CHECK_OK(parse(&c, "--no-resume", NULL, &index, &known, &err), err);
+  CHECK_OK(parse(&c, "--no-resume", NULL, &index, &found, &err), err);
   assert_true(c.resume == 0 && index == 1);
-  CHECK_OK(parse(&c, "--colour=off", NULL, &index, &known, &err), err);
+  CHECK_OK(parse(&c, "--colour=off", NULL, &index, &found, &err), err);
   assert_int_equal(c.colour, 0);
-  CHECK_OK(parse(&c, "--seed", "-5", &index, &known, &err), err);
+  CHECK_OK(parse(&c, "--seed", "-5", &index, &found, &err), err);
   assert_int_equal(c.seed, -5);
-  CHECK_OK(parse(&c, "--name=--x", NULL, &index, &known, &err), err);
+  CHECK_OK(parse(&c, "--name=--x", NULL, &index, &found, &err), err);
   assert_string_equal(c.name, "--x");
-  CHECK_OK(parse(&c, "--name=", NULL, &index, &known, &err), err);
+  CHECK_OK(parse(&c, "--name=", NULL, &index, &found, &err), err);
   assert_string_equal(c.name, "");
+  CHECK_OK(parse(&c, "--examples-per-update", "14", &index, &found, &err), err);
+  assert_true(c.batch == 14 && index == 2 && found == &table[0]);
+  CHECK_OK(parse(&c, "--grey", NULL, &index, &found, &err), err);
+  assert_true(c.colour == 0 && index == 1 && found == &table[6]);
+  CHECK_OK(parse(&c, "--no-grey", NULL, &index, &found, &err), err);
+  assert_int_equal(c.colour, 1);
+  CHECK_OK(parse(&c, "--plain=yes", NULL, &index, &found, &err), err);
+  assert_int_equal(c.colour, 0);
 }
 
 static void other_words_are_left(void **state) {
   (void)state;
   struct config c = defaults(), before = c;
   trm_error err = {0};
-  const char *const words[] = {"file", "-b", "-", "--", "", "--batch", "--no-such", "--no-", "--=3", "--sizes=1"};
+  const char *const words[] = {"file",      "-b",    "-",    "--",        "",        "--batches",
+                               "--no-such", "--no-", "--=3", "--sizes=1", "--no-no", "--!grey"};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-    int index, known = 1;
-    CHECK_OK(parse(&c, words[i], "1", &index, &known, &err), err);
-    assert_true(index == 0 && known == 0);
+    int index;
+    const trm_option *found = table;
+    CHECK_OK(parse(&c, words[i], "1", &index, &found, &err), err);
+    assert_true(index == 0 && !found);
   }
-  int index = 0, known = 1;
-  CHECK_OK(trm__options_parse(table, COUNT, &c, 0, NULL, &index, &known, &err), err);
-  assert_int_equal(known, 0);
+  int index = 0;
+  const trm_option *found = table;
+  CHECK_OK(trm__options_parse(table, COUNT, &c, 0, NULL, &index, &found, &err), err);
+  assert_null(found);
   assert_memory_equal(&c, &before, sizeof c);
 }
 
@@ -287,13 +357,16 @@ static void bad_command_lines_are_refused(void **state) {
   (void)state;
   struct config c = defaults();
   trm_error err = {0};
-  int index, known;
-  CHECK_FAILS(parse(&c, "--seed", NULL, &index, &known, &err), TRM_E_USAGE, err, "a value must follow");
+  int index;
+  const trm_option *found;
+  CHECK_FAILS(parse(&c, "--seed", NULL, &index, &found, &err), TRM_E_USAGE, err, "a value must follow");
   assert_string_equal(err.where, "--seed");
-  CHECK_FAILS(parse(&c, "--seed", "--resume", &index, &known, &err), TRM_E_USAGE, err, "--seed=VALUE");
-  CHECK_FAILS(parse(&c, "--no-seed", "1", &index, &known, &err), TRM_E_USAGE, err, "cannot be negated");
-  CHECK_FAILS(parse(&c, "--no-resume=1", NULL, &index, &known, &err), TRM_E_USAGE, err, "takes no value");
-  CHECK_FAILS(parse(&c, "--batch_size", "x", &index, &known, &err), TRM_E_USAGE, err, "found \"x\"");
+  CHECK_FAILS(parse(&c, "--seed", "--resume", &index, &found, &err), TRM_E_USAGE, err, "--seed=VALUE");
+  CHECK_FAILS(parse(&c, "--no-seed", "1", &index, &found, &err), TRM_E_USAGE, err, "cannot be negated");
+  CHECK_FAILS(parse(&c, "--no-resume=1", NULL, &index, &found, &err), TRM_E_USAGE, err, "takes no value");
+  CHECK_FAILS(parse(&c, "--examples_per_update", "x", &index, &found, &err), TRM_E_USAGE, err, "found \"x\"");
+  assert_string_equal(err.where, "--examples-per-update");
+  CHECK_FAILS(parse(&c, "--batch_size", "x", &index, &found, &err), TRM_E_USAGE, err, "found \"x\"");
   assert_string_equal(err.where, "--batch-size");
   assert_int_equal(index, 0);
 }
@@ -309,6 +382,7 @@ static void help_is_aligned_and_wrapped(void **state) {
   assert_non_null(strstr(text, "\n\nRun:\n  --resume "));
   assert_non_null(strstr(text, "--[no-]colour "));
   assert_non_null(strstr(text, "(default: on)"));
+  assert_null(strstr(text, "grey")); /* synonyms are for the man page */
   size_t column = (size_t)(strstr(text, "examples") - strchr(text, '\n')) - 1;
   for (char *line = text, *end; *line; line = end + 1) {
     end = strchr(line, '\n');
@@ -328,12 +402,15 @@ static void help_is_aligned_and_wrapped(void **state) {
 
 static void man_entries_are_escaped(void **state) {
   (void)state;
-  trm_option odd = {"dry_run", TRM_OPT_BOOL, 0, 0, NULL, 0, 0, NULL, NULL, "A-B", ".starts with a \\ and a '"};
+  trm_option odd = {
+      .name = "dry_run", .type = TRM_OPT_BOOL, .offset = 0, .group = "A-B", .help = ".starts with a \\ and a '"};
   char *text = trm__options_man(&odd, 1);
   assert_string_equal(text, ".SS A\\-B\n.TP\n\\fB\\-\\-dry\\-run\\fR\n\\&.starts with a \\e and a '\n");
   trm__free(text);
   text = trm__options_man(table, COUNT);
-  assert_non_null(strstr(text, ".TP\n\\fB\\-\\-batch\\-size\\fR \\fIN\\fR\nexamples in one update (default: 768)\n"));
+  assert_non_null(strstr(text, ".TP\n\\fB\\-\\-batch\\-size\\fR \\fIN\\fR\nexamples in one update (default: 768; also "
+                               "\\-\\-batch, \\-\\-examples\\-per\\-update)\n"));
+  assert_non_null(strstr(text, "(default: on; also \\-\\-no\\-grey, \\-\\-no\\-plain)\n"));
   trm__free(text);
 }
 
@@ -359,9 +436,10 @@ int main(void) {
       cmocka_unit_test(unknown_names_get_the_nearest),
       cmocka_unit_test(reals_come_back_to_the_same_bits),
       cmocka_unit_test(get_cuts_as_snprintf),
-      cmocka_unit_test(the_locale_changes_nothing),
+      cmocka_unit_test(synonyms_name_the_same_field),
       cmocka_unit_test(json_goes_both_ways),
       cmocka_unit_test(json_types_are_checked),
+      cmocka_unit_test(json_takes_synonyms_once),
       cmocka_unit_test(schema_says_what_the_table_says),
       cmocka_unit_test(command_lines_are_consumed),
       cmocka_unit_test(other_words_are_left),

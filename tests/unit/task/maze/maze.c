@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "property/puzzles.h"
+#include "support/puzzles.h"
 #include "task/augment.h"
 #include "task/maze/maze.h"
 

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "property/puzzles.h"
+#include "support/puzzles.h"
 #include "task/sudoku/sudoku.h"
 
 static const int sizes[4] = {4, 6, 9, 16};

@@ -8,6 +8,7 @@
 #include "base/text/json.h"
 #include "base/text/options.h"
 #include "data/dataset.h"
+#include "data/format/dataset_dir.h"
 #include "train/session.h"
 
 typedef struct bench {

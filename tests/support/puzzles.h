@@ -1,6 +1,6 @@
 /* Reading the real puzzle files where they are present, and a slow independent solver to check the fast one with. */
-#ifndef TRM_TESTS_PUZZLES_H
-#define TRM_TESTS_PUZZLES_H
+#ifndef TRM_TESTS_SUPPORT_PUZZLES_H
+#define TRM_TESTS_SUPPORT_PUZZLES_H
 
 #include <stdint.h>
 #include <stdio.h>

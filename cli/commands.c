@@ -1,0 +1,28 @@
+/* The table of subcommands. A new one is a file cmd_<name>.c and a line here: its help, its man page and "did you mean"
+ * follow from the table. */
+#include "cli/commands.h"
+
+#include <string.h>
+
+/* In the order of --help. */
+const cli_command *const cli_commands[] = {
+    &cli_data_make, &cli_data_import, &cli_data_info, &cli_data_check, &cli_train,  &cli_eval, &cli_solve,
+    &cli_info,      &cli_quantize,    &cli_convert,   &cli_plot,       &cli_doctor, NULL};
+
+const char *cli_command_tail(const cli_command *command, const char *group) {
+  size_t length = strlen(group);
+  if (!length) return command->name;
+  return !strncmp(command->name, group, length) && command->name[length] == ' ' ? command->name + length + 1 : NULL;
+}
+
+const cli_command *cli_command_find(int argc, char **argv, int *used) {
+  for (const cli_command *const *c = cli_commands; *c; c++) {
+    const char *space = strchr((*c)->name, ' ');
+    size_t first = space ? (size_t)(space - (*c)->name) : strlen((*c)->name);
+    if (strlen(argv[0]) != first || strncmp(argv[0], (*c)->name, first) != 0) continue;
+    if (space && (argc < 2 || strcmp(argv[1], space + 1) != 0)) continue;
+    *used = space ? 2 : 1;
+    return *c;
+  }
+  return NULL;
+}

@@ -1,0 +1,21 @@
+/* Opening a dataset by its path: a directory, or one text file. The readers are in format/. */
+#include "base/os/file.h"
+#include "base/status.h"
+#include "data/format/dataset_dir.h"
+#include "data/format/rows_open.h"
+#include "task/task.h"
+
+trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *split, const trm_task *task,
+                            trm_error *err) {
+  if (task) {
+    trm_status status = trm__task_check(task, "task", err);
+    if (status) return status;
+  }
+  if (trm__path_is_dir(path)) return trm__dataset_read(out, path, split ? split : "train", task, err);
+  if (!trm__path_exists(path))
+    return trm__fail(err, TRM_E_IO, path, "does not exist, expected a dataset directory or a .csv or .jsonl file");
+  if (!trm__rows_is_file_name(path))
+    return trm__fail(err, TRM_E_INPUT, path, "unknown kind of file, expected a dataset directory, .csv or .jsonl");
+  trm__rows_hint hint = {.task = task};
+  return trm__rows_open(out, path, &hint, err);
+}
