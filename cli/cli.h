@@ -118,6 +118,9 @@ int cli_usage(const cli_command *command, const char *format, ...) __attribute__
 int cli_bad_input(const cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_warn(const cli_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2))); /* no prefix */
+/* A note on what is about to happen. It appears before the next line of the library's log that is no warning, as that
+ * tells that nothing was refused; when something is, it never appears. (runtime.c) */
+void cli_note_ahead(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Flushes standard output. Returns code, or CLI_FAULT with a message when anything written there was lost. */
 int cli_finish(int code);

@@ -7,6 +7,7 @@
 #include <trm/train.h>
 
 #include "cli/cli.h"
+#include "cli/train_options.h"
 #include "cli/ui/grid.h"
 
 static struct {
@@ -83,8 +84,8 @@ static int train_choose_preset(const cli_command *self, const char *path) {
   if (!name) train_config.augment = 0;
   (void)snprintf(opt.preset, sizeof opt.preset, "%s", name ? name : "");
   if (!opt.quiet)
-    cli_note("%s: preset %s%s", cli_task_text(&info.task, text), name ? name : "sudoku-6x6",
-             name ? "" : " without augmentation");
+    cli_note_ahead("%s: preset %s%s", cli_task_text(&info.task, text), name ? name : "sudoku-6x6",
+                   name ? "" : " without augmentation");
   return CLI_CONTINUE;
 }
 
@@ -108,12 +109,14 @@ static void train_choose_run(void) {
   }
 }
 
-/* The model's shape is fixed once a run has begun. CLI_CONTINUE or a usage error. */
-static int train_refuse_model_options(const cli_command *self, const cli_arguments *a) {
+/* The model's shape is fixed once a run has begun, and so is what its preset set. CLI_CONTINUE or a usage error. (Of
+ * the training options the library says which may change.) */
+static int train_refuse_fixed_options(const cli_command *self, const cli_arguments *a) {
   trm_error error = {.code = TRM_E_USAGE};
   for (size_t i = 0; i < a->givens; i++) {
-    if (a->given[i].table->config != &train_model) continue;
-    (void)snprintf(error.where, sizeof error.where, "%s", a->given[i].option->name);
+    const cli_given *g = &a->given[i];
+    if (!g->option || (g->table->config != &train_model && strcmp(g->option->name, "preset") != 0)) continue;
+    (void)snprintf(error.where, sizeof error.where, "%s", g->option->name);
     (void)snprintf(error.message, sizeof error.message, "cannot change when a run is resumed");
     return cli_error(self, &error);
   }
@@ -128,7 +131,7 @@ static int train_configure(const cli_command *self, int argc, char **argv, cli_a
   if (preset && trm_preset_apply(preset, &train_model, &train_config, &error)) return cli_error(self, &error);
   int code = cli_parse(self, argc, argv, a);
   if (code == CLI_CONTINUE) code = cli_expect(self, a, 0, opt.resume[0] ? 0 : 1, "a dataset");
-  if (code == CLI_CONTINUE && opt.resume[0]) return train_refuse_model_options(self, a);
+  if (code == CLI_CONTINUE && opt.resume[0]) return train_refuse_fixed_options(self, a);
   if (code != CLI_CONTINUE) return code;
   if (a->positionals && train_config.data[0])
     return cli_usage(self, "%s: --data names a dataset already", a->positional[0]);
@@ -149,7 +152,7 @@ static int train_configure(const cli_command *self, int argc, char **argv, cli_a
   }
   (void)snprintf(train_config.data, sizeof train_config.data, "%s", data);
   if (!train_config.run[0]) train_choose_run();
-  return CLI_CONTINUE;
+  return cli_train_options(self, a, &train_model, &train_config);
 }
 
 /* -- while it runs ------------------------------------------------------------------------------------------------- */
@@ -195,12 +198,14 @@ static int train_on_step(void *context, const trm_train_progress *p) {
 /* -- afterwards ---------------------------------------------------------------------------------------------------- */
 
 static void train_print_json(const trm_train_result *r, const char *run, int stopped) {
-  cli_json_print(json_pack("{s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "run", cli_path(run), "step",
-                           (json_int_t)r->step, "stopped", stopped, "best_exact", cli_real(r->best_exact), "best_step",
+  cli_json_print(json_pack("{s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "run",
+                           cli_path(run), "step", (json_int_t)r->step, "updates", (json_int_t)r->updates, "stopped",
+                           stopped, "best_exact", cli_real(r->best_exact), "best_step",
                            r->best_step > 0 ? json_integer(r->best_step) : json_null(), "seconds", cli_real(r->seconds),
-                           "model", cli_path(r->model), "checkpoint", cli_path(r->checkpoint), "micro_batch",
-                           (json_int_t)r->micro_batch, "peak_bytes", json_integer((json_int_t)r->peak_bytes),
-                           "predicted_bytes", json_integer((json_int_t)r->predicted_bytes), "resident_bytes",
+                           "run_seconds", cli_real(r->run_seconds), "model", cli_path(r->model), "checkpoint",
+                           cli_path(r->checkpoint), "micro_batch", (json_int_t)r->micro_batch, "peak_bytes",
+                           json_integer((json_int_t)r->peak_bytes), "predicted_bytes",
+                           json_integer((json_int_t)r->predicted_bytes), "resident_bytes",
                            r->resident_bytes ? json_integer((json_int_t)r->resident_bytes) : json_null()),
                  0);
 }
@@ -208,19 +213,29 @@ static void train_print_json(const trm_train_result *r, const char *run, int sto
 static void train_print(const trm_train_result *r, const char *run, int stopped) {
   char a[32], b[32], c[32];
   const char *data = train_config.valid[0] ? train_config.valid : train_config.data[0] ? train_config.data : "DATA";
-  printf("%s after %s steps, %s in this session\n", stopped ? "stopped and saved" : "trained",
-         cli_thousands(r->step, a), cli_duration(r->seconds, b));
+  printf("%s after %s steps",
+         !r->updates ? "already finished"
+         : stopped   ? "stopped and saved"
+                     : "trained",
+         cli_thousands(r->step, a));
+  if (r->updates) printf(", %s in this session", cli_duration(r->seconds, b));
+  if (r->updates < r->step) printf(", %s in all", cli_duration(r->run_seconds, c));
+  printf("\n");
   if (isfinite(r->best_exact))
     printf("best exact accuracy on the validation data: %s at step %s\n", cli_percent(r->best_exact, a),
            cli_thousands(r->best_step, b));
-  printf("memory: %s at most, %s predicted, %s with the program itself; micro-batch %lld\n",
+  printf("memory: %s allocated at most, %s predicted; %s of the process resident at most; micro-batch %lld\n",
          cli_bytes((double)r->peak_bytes, a), cli_bytes((double)r->predicted_bytes, b),
          r->resident_bytes ? cli_bytes((double)r->resident_bytes, c) : "-", (long long)r->micro_batch);
   printf("model: %s\n\nnext:\n", r->model[0] ? r->model : "none yet");
   if (stopped) printf("  trm train --resume %s\n", run);
   if (r->model[0]) printf("  trm eval %s %s\n  trm solve --model %s --explain PUZZLE\n", r->model, data, r->model);
   printf("  trm plot %s -o curves.svg\n", run);
-  if (!stopped) printf("  trm train --resume %s --steps %lld\n", run, 2 * (long long)r->step);
+  if (stopped) return;
+  printf("  trm train --resume %s --steps %lld", run, 2 * (long long)r->step);
+  if (train_config.lr_min_ratio < 1)
+    printf(" --schedule-steps %lld", 2 * (long long)r->step); /* else at the least rate */
+  printf("\n");
 }
 
 static int train_conclude(const cli_command *self, trm_status status, const trm_error *error, const trm_train_result *r,
@@ -261,7 +276,7 @@ static int train_resume(const cli_command *self, trm_runtime *runtime, const cli
 static int train_start(const cli_command *self, trm_runtime *runtime, watch *w) {
   trm_error error = {0};
   trm_train_result result = {0};
-  if (!w->line.quiet) cli_note("run %s, data %s", train_config.run, train_config.data);
+  if (!w->line.quiet) cli_note_ahead("run %s, data %s", train_config.run, train_config.data);
   trm_status status = trm_train_start(runtime, &train_model, &train_config, train_on_step, w, &result, &error);
   cli_progress_clear(&w->line);
   return train_conclude(self, status, &error, &result, train_config.run);
@@ -293,7 +308,11 @@ const cli_command cli_train = {
         "exact accuracy on the validation data.\n\n"
         "SIGINT and SIGTERM finish the step, save and end with exit code 0; a second signal ends at once. A run that "
         "was stopped or killed goes on with --resume, which gives the same bits as a run that was never stopped; "
-        "--steps, --max-minutes, --save-every, --keep and --eval-every may be changed then.",
+        "--steps, --schedule-steps, --max-minutes, --save-every, --keep, --eval-every, --patience and --stop-at may be "
+        "changed then. More --steps leave the learning rate's schedule as it was: after its end the rate stays at its "
+        "least, unless --schedule-steps makes it longer too.\n\n"
+        "An option given beside a preset wins over the preset's value, --epochs over its steps. One that would have no "
+        "effect, such as --muon-lr with another optimizer or --patience without --valid, is refused.",
     .examples = "trm train data/4x4 --run runs/4x4\n"
                 "trm train data/6x6 --preset sudoku-6x6 --valid data/6x6 --eval-every 100\n"
                 "trm train train.csv --preset sudoku-mlp --batch 8 --steps 100\n"

@@ -1,6 +1,7 @@
 /* The model to use when none is named. Models lie in the folder $TRM_MODELS, in share/trm/models beside the installed
  * program's bin, and in the source tree's models/ for a program that runs from its build folder; the first that fits
  * the puzzles' number of cells is taken, for 9x9 the one for extreme Sudoku before others. */
+#include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,14 +118,19 @@ int cli_model_open(const cli_command *command, char path[1100], size_t cells, tr
   return trm_model_open(model, path, &error) ? cli_error(command, &error) : CLI_CONTINUE;
 }
 
-/* Before any work: the file to write is named, no folder, and not there unless it may be replaced. */
-static int check_output(const cli_command *self, const char *out, int force) {
+/* Whether a file may be written at path: asked before anything is read, computed or said. A link counts as what exists
+ * here, wherever it leads. CLI_CONTINUE or an exit code. */
+static int models_may_write(const cli_command *self, const char *path, int force) {
   struct stat info;
-  if (!out[0]) return cli_usage(self, "no file to write; give -o FILE");
-  if (stat(out, &info) != 0) return CLI_CONTINUE;
-  if (S_ISDIR(info.st_mode))
-    return cli_usage(self, "%s is a folder; name a file in it: -o %s/model.safetensors", out, out);
-  return force ? CLI_CONTINUE : cli_usage(self, "%s exists; --force replaces it", out);
+  char folder[1100];
+  if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+    return cli_usage(self, "%s is a folder; name a file in it: -o %s/model.safetensors", path, path);
+  if (lstat(path, &info) == 0 && !force) return cli_usage(self, "%s exists; --force replaces it", path);
+  const char *slash = strrchr(path, '/');
+  size_t length = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
+  (void)snprintf(folder, sizeof folder, "%.*s", slash ? (int)length : 1, slash ? path : ".");
+  if (access(folder, W_OK | X_OK) == 0) return CLI_CONTINUE;
+  return cli_bad_input(self, "%s: nothing can be written in folder %s: %s", path, folder, strerror(errno));
 }
 
 int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out, const int *force,
@@ -135,7 +141,8 @@ int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a model file");
-  if (code == CLI_CONTINUE) code = check_output(self, out, *force);
+  if (code == CLI_CONTINUE && !out[0]) code = cli_usage(self, "no file to write; give -o FILE");
+  if (code == CLI_CONTINUE) code = models_may_write(self, out, *force);
   if (code == CLI_CONTINUE) {
     (void)snprintf(path, sizeof path, "%s", a.positional[0]);
     code = cli_model_open(self, path, 0, &model);

@@ -1,5 +1,6 @@
 /* The machine as the user wants it used: threads, device and kernels from options and environment; the library's log.
  */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,9 +9,31 @@
 static const cli_command *runtime_user;
 static int runtime_warns_only;
 
+/* What cli_note_ahead was given and has not appeared yet: lines. */
+static char runtime_ahead[4096];
+
+void cli_note_ahead(const char *format, ...) {
+  size_t used = strlen(runtime_ahead);
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(runtime_ahead + used, sizeof runtime_ahead - used - 1, format, arguments);
+  va_end(arguments);
+  (void)strcat(runtime_ahead, "\n");
+}
+
+static void runtime_show_ahead(void) {
+  for (char *line = runtime_ahead; *line;) {
+    size_t length = strcspn(line, "\n");
+    cli_note("%.*s", (int)length, line);
+    line += length + (line[length] == '\n');
+  }
+  runtime_ahead[0] = 0;
+}
+
 static void runtime_log(void *context, trm_log_level level, const char *line) {
   (void)context;
   if (level == TRM_LOG_DEBUG || (runtime_warns_only && level == TRM_LOG_INFO)) return;
+  if (level == TRM_LOG_INFO) runtime_show_ahead();
   cli_note("%s%s%s%s", level <= TRM_LOG_WARN ? "trm " : "", level <= TRM_LOG_WARN ? runtime_user->name : "",
            level == TRM_LOG_ERROR  ? ": "
            : level == TRM_LOG_WARN ? ": warning: "

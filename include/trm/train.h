@@ -28,7 +28,8 @@ typedef struct trm_train_config {
   int recompute;              /* keep only block inputs for the backward pass */
   int64_t steps;              /* updates; 0: from epochs */
   int64_t epochs;
-  double max_minutes; /* 0: no limit; stops like SIGTERM: saved, resumable */
+  int64_t schedule_steps; /* updates over which the rate decays and cycles grow; 0: those of the run as it begins */
+  double max_minutes;     /* 0: no limit; stops like SIGTERM: saved, resumable */
   int augment;
   int optimizer; /* trm_optimizer */
   double lr, lr_min_ratio, beta1, beta2, weight_decay;
@@ -71,8 +72,8 @@ typedef struct trm_train_progress {
   double exact_accuracy, token_accuracy; /* over examples that halted in the recent updates */
   double mean_steps;                     /* to halt */
   double lr, grad_norm;
-  double examples_per_second, seconds, seconds_left;
-  int evaluated; /* 1: the validation fields are new */
+  double examples_per_second, seconds, seconds_left; /* seconds: of the run so far, earlier calls included */
+  int evaluated;                                     /* 1: the validation fields are new */
   double valid_exact, valid_token, best_exact;
   int64_t best_step;
 } trm_train_progress;
@@ -80,25 +81,29 @@ typedef struct trm_train_progress {
 typedef int (*trm_train_fn)(void *context, const trm_train_progress *progress);
 
 typedef struct trm_train_result {
-  int64_t step;
+  int64_t step;      /* the run's last update */
+  int64_t updates;   /* done in this call; 0: it was finished before */
   double best_exact; /* NaN without validation */
   int64_t best_step;
-  double seconds;
+  double seconds, run_seconds;          /* of this call; of the run, earlier calls included */
   char model[1100];                     /* best.safetensors, or the last EMA */
   char checkpoint[1100];                /* newest whole one */
-  uint64_t predicted_bytes, peak_bytes; /* memory of this process's library allocations */
-  uint64_t resident_bytes;              /* the most that the whole process ever had in memory; 0: unknown */
+  uint64_t predicted_bytes, peak_bytes; /* what the library allocated at most: as predicted, as it was */
+  uint64_t resident_bytes;              /* the most of the whole process that ever was in memory, which can be less, as
+                                         * not all that is allocated is used; 0: unknown */
   int64_t micro_batch;
 } trm_train_result;
 
-/* Starts a run: the directory must not hold one. model's shape fields (seq_len, vocab_size, num_puzzle_identifiers) are
- * taken from the data. TRM_E_DIVERGED names the last good checkpoint, which is untouched. */
+/* Starts a run: the directory must not hold one, nor other files of the names that a run uses. model's shape fields
+ * (seq_len, vocab_size, num_puzzle_identifiers) are taken from the data. TRM_E_DIVERGED names the last good checkpoint,
+ * which is untouched. */
 trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config,
                            trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 
 /* Goes on from the newest whole checkpoint of a run directory; the rest is as if it had never stopped. overrides: count
- * pairs "name", "text", "name", "text", ... of values that may change (steps, max_minutes, save_every, keep,
- * eval_every, patience, stop_at); NULL with count 0. */
+ * pairs "name", "text", "name", "text", ... of values that may change (steps, schedule_steps, max_minutes, save_every,
+ * keep, eval_every, patience, stop_at); NULL with count 0. Another number of steps alone leaves the schedule, and so
+ * the rate of every update, as it was. */
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
                             trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 

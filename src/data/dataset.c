@@ -1,6 +1,7 @@
 /* The dataset in memory: making one around arrays, describing it and reading examples. */
 #include "data/dataset.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,4 +111,24 @@ void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs,
   }
   if (identifier) *identifier = d->identifiers[dataset_puzzle_of(d, i)];
   if (rating) *rating = d->ratings ? d->ratings[i] : (double)NAN;
+}
+
+trm_status trm__dataset_check_fit(const trm_dataset *dataset, const trm__dataset_fit *fit, const char *where,
+                                  trm_error *err) {
+  const trm_dataset_info *d = &dataset->info;
+  if (d->seq_len != fit->seq_len)
+    return trm__fail(err, TRM_E_INPUT, where, "puzzles of %" PRId64 " cells, %.200s expects %" PRId64, d->seq_len,
+                     fit->whose, fit->seq_len);
+  if (d->vocab_size != fit->vocab_size)
+    return trm__fail(err, TRM_E_INPUT, where, "a vocabulary of %" PRId64 " tokens, %.200s has %" PRId64, d->vocab_size,
+                     fit->whose, fit->vocab_size);
+  if (fit->identifiers > 0 && d->identifiers > fit->identifiers)
+    return trm__fail(err, TRM_E_INPUT, where,
+                     "%" PRId64 " puzzle identifiers, %.200s knows %" PRId64
+                     "; expected puzzles whose identifiers have been trained",
+                     d->identifiers, fit->whose, fit->identifiers);
+  if (fit->alphabet[0] && d->task.alphabet[0] && strcmp(fit->alphabet, d->task.alphabet) != 0)
+    return trm__fail(err, TRM_E_INPUT, where, "the alphabet \"%s\", %.200s was trained on \"%s\"", d->task.alphabet,
+                     fit->whose, fit->alphabet);
+  return TRM_OK;
 }

@@ -31,4 +31,16 @@ trm_status trm__dataset_adopt(trm_dataset **out, const trm_task *task, int64_t e
                               uint8_t *inputs, uint8_t *labels, double *ratings, const char *rating_name,
                               trm_error *err);
 
+/* What a model or a run takes; `whose` names it in errors ("model.safetensors"). */
+typedef struct trm__dataset_fit {
+  int64_t seq_len, vocab_size;
+  int64_t identifiers;  /* rows of the puzzle embedding; 0: none, any identifier will do */
+  const char *alphabet; /* "": any */
+  const char *whose;
+} trm__dataset_fit;
+
+/* TRM_E_INPUT, naming where, when the puzzles are not of that kind. The one check behind evaluation and validation. */
+trm_status trm__dataset_check_fit(const trm_dataset *dataset, const trm__dataset_fit *fit, const char *where,
+                                  trm_error *err);
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/text/json.h"
+#include "data/dataset.h"
 #include "infer/engine.h"
 #include "model/file/model_file.h"
 #include "model/score.h"
@@ -49,23 +50,15 @@ trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *
 
 static trm_status evaluate_check_fit(const trm_solver *solver, const trm_dataset *dataset, trm_error *err) {
   const trm_model_config *m = &solver->model;
-  trm_dataset_info d = trm_dataset_describe(dataset);
   trm_task task;
-  if (d.seq_len != m->seq_len)
-    return trm__fail(err, TRM_E_INPUT, "dataset", "puzzles of %" PRId64 " cells, %s expects %" PRId64, d.seq_len,
-                     solver->path, m->seq_len);
-  if (d.vocab_size != m->vocab_size)
-    return trm__fail(err, TRM_E_INPUT, "dataset", "a vocabulary of %" PRId64 " tokens, %s has %" PRId64, d.vocab_size,
-                     solver->path, m->vocab_size);
-  if (solver->puzzle_rows && d.identifiers > m->num_puzzle_identifiers)
-    return trm__fail(err, TRM_E_INPUT, "dataset", "%" PRId64 " puzzle identifiers, %s knows %" PRId64, d.identifiers,
-                     solver->path, m->num_puzzle_identifiers);
   trm_status status = trm_solver_task(solver, &task, err);
   if (status) return status;
-  if (task.alphabet[0] && d.task.alphabet[0] && strcmp(task.alphabet, d.task.alphabet) != 0)
-    return trm__fail(err, TRM_E_INPUT, "dataset", "the alphabet \"%s\", %s was trained on \"%s\"", d.task.alphabet,
-                     solver->path, task.alphabet);
-  return TRM_OK;
+  trm__dataset_fit fit = {.seq_len = m->seq_len,
+                          .vocab_size = m->vocab_size,
+                          .identifiers = solver->puzzle_rows ? m->num_puzzle_identifiers : 0,
+                          .alphabet = task.alphabet,
+                          .whose = solver->path};
+  return trm__dataset_check_fit(dataset, &fit, "dataset", err);
 }
 
 /* -- bands of rating ----------------------------------------------------------------------------------------------- */

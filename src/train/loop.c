@@ -212,7 +212,9 @@ static void loop_result(trm__session *s, trm_train_result *result) {
   *result = (trm_train_result){.step = s->trainer.step,
                                .best_exact = s->history.best_exact,
                                .best_step = s->history.best_step,
-                               .seconds = loop_seconds(s),
+                               .updates = s->trainer.step - s->first,
+                               .seconds = trm__clock() - s->began,
+                               .run_seconds = loop_seconds(s),
                                .predicted_bytes = s->predicted.host,
                                .peak_bytes = trm__mem_peak(),
                                .resident_bytes = trm__memory_resident_peak(),
@@ -226,6 +228,7 @@ static trm_status loop_run(trm__session *s, trm_train_fn fn, void *context, trm_
   trm_status status = trm__recorder_open(&s->recorder, &s->run, s->trainer.step, &s->runtime->log, err);
   if (status) return status;
   s->recorder_open = 1;
+  trm__session_announce(s);
   s->before = s->history.seconds;
   s->began = trm__clock();
   status = loop_updates(s, fn, context, err);
@@ -260,6 +263,7 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
   if (!status) status = path_make_absolute(c->data, sizeof c->data, "--data", err);
   if (!status) status = path_make_absolute(c->valid, sizeof c->valid, "--valid", err);
   if (!status) status = path_make_absolute(c->init_from, sizeof c->init_from, "--init-from", err);
+  if (!status) status = trm__run_check_validation(c, NULL, err);
   if (!status) status = trm__run_create(&s.run, c->run, err);
   if (status) goto done;
   status = trm__session_open(&s, err);
@@ -276,18 +280,6 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
 done:
   trm__session_close(&s);
   return status;
-}
-
-/* Files that an interrupted write left in the run directory. */
-static void run_remove_leftovers(const trm__run *run) {
-  char **names, path[TRM__RUN_PATH];
-  size_t count;
-  if (trm__dir_list(run->path, &names, &count, NULL)) return;
-  for (size_t i = 0; i < count; i++) {
-    size_t length = strlen(names[i]);
-    if (length > 4 && strcmp(names[i] + length - 4, ".tmp") == 0 && *trm__run_path(run, names[i], path)) remove(path);
-  }
-  trm__dir_list_free(names, count);
 }
 
 /* The best model so far must be whole, since the run may end with it. One that is gone is sought anew. */
@@ -314,18 +306,13 @@ static trm_status loop_restore(trm__session *s, trm_error *err) {
   trm_status status = trm__checkpoint_load(&c, s->checkpoint, err);
   if (status) return status;
   s->saved = s->trainer.step;
-  const trm__log *log = &s->runtime->log;
-  if (s->checkpoint[0]) {
-    trm__log_write(log, TRM_LOG_INFO, "resuming from %s", s->checkpoint);
-    return TRM_OK;
-  }
-  trm__log_write(log, TRM_LOG_INFO, "%s: no checkpoint yet, starting from the beginning", s->run.path);
-  return s->config.train.init_from[0] ? trm__init_from(&s->trainer, s->config.train.init_from, err) : TRM_OK;
+  return !s->checkpoint[0] && s->config.train.init_from[0] ? trm__init_from(&s->trainer, s->config.train.init_from, err)
+                                                           : TRM_OK;
 }
 
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
                             trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
-  trm__session s = {.runtime = runtime, .run.lock = -1};
+  trm__session s = {.runtime = runtime, .run.lock = -1, .resumed = 1};
   trm__run_config before;
   trm__history_init(&s.history);
   trm__mem_reset_peak();
@@ -333,11 +320,13 @@ trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *c
   if (!status) status = trm__run_load(&s.run, &s.config, err);
   if (!status) status = trm__run_override(&s.config, overrides, count, err);
   if (status) goto done;
-  run_remove_leftovers(&s.run);
   before = s.config;
   status = trm__session_open(&s, err);
   if (!status) status = trm__session_check_data(&s, &before, err);
   if (!status) status = loop_restore(&s, err);
+  if (!status && s.config.updates != before.updates && s.config.updates < s.trainer.step)
+    status = trm__fail(err, TRM_E_USAGE, "--steps", "%" PRId64 " updates, but the run has done %" PRId64 " already",
+                       s.config.updates, s.trainer.step);
   if (!status) status = loop_check_best(&s, err);
   if (!status && count) status = trm__run_save(&s.run, &s.config, err);
   if (status) goto done;

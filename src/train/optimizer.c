@@ -85,6 +85,11 @@ trm_status trm__optimizer_open(trm__optimizer *optimizer, trm__backend *backend,
     if (frozen) segment_append(o.frozen, &o.frozens, p, 0);
     else segment_append(o.segment, &o.segments, p, config->optimizer == TRM_MUON && p->kind == TRM__PARAM_MATRIX);
   }
+  int puzzle_learns = params->dims.emb_ndim > 0 && !o.puzzle_frozen;
+  if (!o.segments && !puzzle_learns) {
+    trm__optimizer_close(&o);
+    return trm__fail(err, TRM_E_USAGE, "--frozen", "freezes every tensor, and nothing would be trained");
+  }
   *optimizer = o;
   return TRM_OK;
 }

@@ -11,6 +11,24 @@
 
 #define LOADER_AHEAD 3 /* batches built while a device works */
 
+/* Validation data of another kind than the training data. A run from before this was checked may go on: its validation
+ * reads zeros for identifiers that are not in the puzzle embedding. */
+static trm_status session_check_valid(const trm__session *s, trm_error *err) {
+  const trm_train_config *c = &s->config.train;
+  trm_dataset_info info = trm_dataset_describe(s->data);
+  trm_error why = {0};
+  trm__dataset_fit fit = {.seq_len = info.seq_len, .vocab_size = info.vocab_size, .alphabet = "", .whose = c->data};
+  trm_status status = trm__dataset_check_fit(s->valid, &fit, c->valid, err);
+  if (status) return status;
+  if (s->config.model.puzzle_emb_ndim > 0) fit.identifiers = info.identifiers;
+  fit.alphabet = info.task.alphabet;
+  if (!s->resumed) return trm__dataset_check_fit(s->valid, &fit, c->valid, err);
+  if (trm__dataset_check_fit(s->valid, &fit, c->valid, &why))
+    trm__log_write(&s->runtime->log, TRM_LOG_WARN, "%s: %s; validation goes on as this run began it", why.where,
+                   why.message);
+  return TRM_OK;
+}
+
 static trm_status session_open_data(trm__session *s, trm_error *err) {
   const trm_train_config *c = &s->config.train;
   if (!c->data[0]) return trm__fail(err, TRM_E_USAGE, "--data", "training data must be named");
@@ -22,13 +40,8 @@ static trm_status session_open_data(trm__session *s, trm_error *err) {
   if (!c->valid[0]) return TRM_OK;
   status = trm_dataset_open(&s->valid, c->valid, "test", &info.task, err);
   if (status) return status;
-  trm_dataset_info valid = trm_dataset_describe(s->valid);
-  if (valid.examples == 0) return trm__fail(err, TRM_E_INPUT, c->valid, "holds no examples");
-  if (valid.seq_len != info.seq_len || valid.vocab_size != info.vocab_size)
-    return trm__fail(err, TRM_E_INPUT, c->valid,
-                     "has %" PRId64 " tokens a puzzle of %" PRId64 " kinds, the training data %" PRId64 " of %" PRId64,
-                     valid.seq_len, valid.vocab_size, info.seq_len, info.vocab_size);
-  return TRM_OK;
+  if (trm_dataset_describe(s->valid).examples == 0) return trm__fail(err, TRM_E_INPUT, c->valid, "holds no examples");
+  return session_check_valid(s, err);
 }
 
 /* Updates in the whole run (docs/spec.md, Run length). */
@@ -38,19 +51,41 @@ static trm_status session_count_updates(trm__session *s, trm_error *err) {
   double mean = (double)info.examples / (double)info.puzzles;
   s->config.updates =
       c->steps ? c->steps : (int64_t)((double)c->epochs * (double)info.groups * mean / (double)c->batch);
-  if (s->config.updates > 0) return TRM_OK;
-  return trm__fail(err, TRM_E_USAGE, "--epochs",
-                   "%" PRId64 " epochs of %" PRId64 " groups are less than one batch of %" PRId64, c->epochs,
-                   info.groups, c->batch);
+  if (s->config.updates < 1)
+    return trm__fail(err, TRM_E_USAGE, "--epochs",
+                     "%" PRId64 " epochs of %" PRId64 " groups are less than one batch of %" PRId64, c->epochs,
+                     info.groups, c->batch);
+  if (!s->config.schedule) s->config.schedule = c->schedule_steps ? c->schedule_steps : s->config.updates;
+  if (s->config.updates > s->config.schedule && s->config.schedule > c->lr_warmup_steps && c->lr_min_ratio == 0)
+    return trm__fail(err, TRM_E_USAGE, "--steps",
+                     "%" PRId64 " updates, but the schedule ends at update %" PRId64
+                     " with a rate of 0, and nothing is learned after it; --schedule-steps N makes it longer, and the "
+                     "rate rise again",
+                     s->config.updates, s->config.schedule);
+  return TRM_OK;
 }
 
-static void session_log_plan(trm__session *s) {
+/* A run that goes on beyond its schedule: what becomes of the rate. */
+static void session_log_schedule(const trm__session *s) {
+  const trm_train_config *c = &s->config.train;
+  if (s->config.updates <= s->config.schedule || (c->lr_min_ratio == 1 && !c->cycles_schedule[0])) return;
+  trm__log_write(&s->runtime->log, TRM_LOG_WARN,
+                 "%" PRId64 " updates, the schedule ends at %" PRId64
+                 ": after it the rate stays at %g times its largest; --schedule-steps N makes the schedule longer",
+                 s->config.updates, s->config.schedule, c->lr_min_ratio);
+}
+
+void trm__session_announce(const trm__session *s) {
   const trm__backend *be = s->runtime->backend;
+  const trm__log *log = &s->runtime->log;
   char device[64] = "";
+  if (s->resumed && s->checkpoint[0]) trm__log_write(log, TRM_LOG_INFO, "resuming from %s", s->checkpoint);
+  else if (s->resumed)
+    trm__log_write(log, TRM_LOG_INFO, "%s: no checkpoint yet, starting from the beginning", s->run.path);
   if (!be->on_host) snprintf(device, sizeof device, ", %zu MiB on %s", s->predicted.device >> 20, be->name);
-  trm__log_write(&s->runtime->log, TRM_LOG_INFO,
-                 "micro-batch %" PRId64 " of batch %" PRId64 ", %zu MiB of memory predicted%s", s->config.micro_batch,
-                 s->config.train.batch, s->predicted.host >> 20, device);
+  trm__log_write(log, TRM_LOG_INFO, "micro-batch %" PRId64 " of batch %" PRId64 ", %zu MiB of memory predicted%s",
+                 s->config.micro_batch, s->config.train.batch, s->predicted.host >> 20, device);
+  session_log_schedule(s);
 }
 
 static trm_status session_plan_memory(trm__session *s, trm_error *err) {
@@ -69,7 +104,6 @@ static trm_status session_plan_memory(trm__session *s, trm_error *err) {
   if (!status) {
     s->config.micro_batch = micro_batch;
     s->predicted = trm__plan_predict(&job, micro_batch);
-    session_log_plan(s);
   }
   trm__params_close(&params);
   return status;
@@ -92,7 +126,7 @@ trm_status trm__session_open(trm__session *s, trm_error *err) {
                                  .comm = s->comm,
                                  .model = &s->config.model,
                                  .train = &s->config.train,
-                                 .updates = s->config.updates,
+                                 .updates = s->config.schedule,
                                  .micro_batch = (int)s->config.micro_batch};
   status = trm__trainer_open(&s->trainer, &trainer, err);
   if (status) return status;
@@ -103,7 +137,7 @@ trm_status trm__session_open(trm__session *s, trm_error *err) {
                                .ahead = s->runtime->backend->on_host ? 0 : LOADER_AHEAD,
                                .seed = (uint64_t)s->config.train.seed,
                                .augment = s->config.train.augment,
-                               .threads = trm_runtime_describe(s->runtime).threads};
+                               .pool = s->runtime->pool};
   return trm__loader_open(&s->loader, s->data, &loader, err);
 }
 
@@ -119,7 +153,7 @@ void trm__session_close(trm__session *s) {
 
 /* -- the data's checksums ------------------------------------------------------------------------------------------ */
 
-static uint32_t session_data_crc(const trm_dataset *d) {
+uint32_t trm__session_data_crc(const trm_dataset *d) {
   size_t tokens = (size_t)(d->info.examples * d->info.seq_len);
   uint32_t crc = 0;
   if (d->inputs) crc = trm__crc32(crc, d->inputs, tokens);
@@ -132,14 +166,14 @@ static uint32_t session_data_crc(const trm_dataset *d) {
 }
 
 void trm__session_note_data(trm__session *s) {
-  s->config.train_crc = session_data_crc(s->data);
-  s->config.valid_crc = s->valid ? session_data_crc(s->valid) : 0;
+  s->config.train_crc = trm__session_data_crc(s->data);
+  s->config.valid_crc = s->valid ? trm__session_data_crc(s->valid) : 0;
 }
 
 trm_status trm__session_check_data(const trm__session *s, const trm__run_config *before, trm_error *err) {
-  if (session_data_crc(s->data) != before->train_crc)
+  if (trm__session_data_crc(s->data) != before->train_crc)
     return trm__fail(err, TRM_E_INPUT, s->config.train.data, "is not the data that this run was started with");
-  if (s->valid && session_data_crc(s->valid) != before->valid_crc)
+  if (s->valid && trm__session_data_crc(s->valid) != before->valid_crc)
     return trm__fail(err, TRM_E_INPUT, s->config.train.valid, "is not the data that this run was started with");
   return TRM_OK;
 }

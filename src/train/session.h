@@ -13,6 +13,7 @@ typedef struct trm__session {
   trm_runtime *runtime;
   trm__run run;
   trm__run_config config;
+  int resumed;               /* 1: config is that of a run that has begun */
   trm_dataset *data, *valid; /* valid NULL: no validation */
   trm__comm *comm;
   trm__trainer trainer;
@@ -36,6 +37,11 @@ typedef struct trm__session {
 trm_status trm__session_open(trm__session *s, trm_error *err);
 void trm__session_close(trm__session *s);
 
+/* Says in the log what is about to happen: called when everything that may refuse the run has been checked. */
+void trm__session_announce(const trm__session *s);
+
+/* CRC-32 of a data set's arrays. */
+uint32_t trm__session_data_crc(const trm_dataset *data);
 /* Checksums of the data, into s->config. */
 void trm__session_note_data(trm__session *s);
 /* What config.json recorded about the data must still be so. */

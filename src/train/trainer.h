@@ -34,7 +34,7 @@ typedef struct trm__trainer {
   trm__comm *comm;       /* borrowed */
   trm_model_config model;
   trm_train_config config;
-  int64_t updates; /* in the whole run: the schedule's N */
+  int64_t updates; /* of the schedule: its N */
   int micro_batch;
   int first; /* this rank's first slot of the global batch */
   trm__cycles cycles;

@@ -167,10 +167,35 @@ refuse 2 'full' "$TRM" data import six.csv --out full --quiet
 refuse 2 'full' "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 4 --test 2 --out full --quiet
 # shellcheck disable=SC2086
 refuse 2 'already holds a run' "$TRM" train six.csv --run run $tiny --steps 2 --quiet
+# Nothing is announced before it is checked: the refusal is the only line, without --quiet too, and comes before the work.
+# shellcheck disable=SC2086
+refuse 2 'already holds a run' "$TRM" train six.csv --run run $tiny --steps 2
+# shellcheck disable=SC2086
+refuse 3 'nowhere' "$TRM" train six.csv --run new --valid nowhere.csv $tiny --steps 2
+refuse 2 'cannot change' "$TRM" train --resume run --lr 1
+for out in full /proc/x; do # 100,000 minimal puzzles would take minutes
+  refuse '[23]' "$out" timeout 20 "$TRM" data make --size 9 --train 100000 --test 2 --out $out
+  refuse '[23]' "$out" "$TRM" data import six.csv --out $out
+done
+refuse 2 'full/file exists; --force' "$TRM" quantize "$model" -o full/file --data six.csv
+refuse 3 'nowhere/x: nothing can be written in folder nowhere' "$TRM" quantize "$model" -o nowhere/x --data six.csv
+refuse 2 'full/file exists; --force' "$TRM" convert no-model.safetensors -o full/file
+refuse 2 'full is a folder' "$TRM" convert "$model" -o full --force
+ln -s nothing dangling
+refuse 2 'dangling exists; --force' "$TRM" convert "$model" -o dangling
+rm dangling
 listing >after
 cmp before after || fail "something was written"
 
 # -- run directories --
+mkdir foreign && echo mine >foreign/notes.txt && echo mine >foreign/events.out.tfevents.1.host
+# shellcheck disable=SC2086
+refuse 2 'foreign: holds events.out.tfevents.1.host' "$TRM" train six.csv --run foreign $tiny --steps 2 --quiet
+[ "$(ls foreign)" = $'events.out.tfevents.1.host\nnotes.txt' ] || fail "a refused run changed its folder: $(ls foreign)"
+rm foreign/events.out.tfevents.1.host
+# shellcheck disable=SC2086
+run 0 "$TRM" train six.csv --run foreign $tiny --steps 2 --quiet
+grep -q mine foreign/notes.txt || fail "a run touched a file that is not its own"
 refuse 3 'no-run' "$TRM" train --resume no-run
 cp -r run old
 python3 - <<'PY'
@@ -189,6 +214,34 @@ tail -1 err | grep -q '^trm train: broken' || fail "broken: $(cat err)"
 refuse 2 '--hidden-size: cannot change' "$TRM" train --resume run --hidden-size 64 --quiet
 refuse 2 '--batch: cannot change' "$TRM" train --resume run --batch 7 --quiet
 refuse 2 'one argument too many' "$TRM" train six.csv --resume run
+refuse 2 '--preset: cannot change' "$TRM" train --resume run --preset sudoku-4x4 --quiet
+refuse 2 '--run: cannot change' "$TRM" train --resume run --run other --quiet
+refuse 2 '--eval-every: has no effect without validation' "$TRM" train --resume run --eval-every 5 --quiet
+
+# -- options that were given and would do nothing --
+idle() { # PATTERN OPTIONS...
+  local pattern=$1
+  shift
+  # shellcheck disable=SC2086
+  refuse 2 "^trm train: $pattern" "$TRM" train six.csv --run idle --preset sudoku-4x4 $tiny --quiet "$@"
+  [ ! -e idle ] || fail "$*: a refused run left a directory"
+}
+idle '--epochs: has no effect beside --steps' --epochs 3 --steps 4
+idle '--muon-lr: has no effect without --optimizer muon' --muon-lr 0.1 --optimizer adamw
+idle '--muon-momentum: ' --muon-momentum 0.9 --optimizer adam_atan2
+idle '--puzzle-emb-lr: has no effect without a puzzle embedding' --puzzle-emb-lr 0.1
+idle '--patience: has no effect without validation data' --patience 2 --steps 4
+idle '--eval-limit: ' --eval-limit 2 --steps 4
+idle '--stop-at: ' --stop-at 0.5 --steps 4
+idle '--memory: has no effect beside --micro-batch' --memory 100 --micro-batch 4
+idle '--micro-batch: is more than --batch' --micro-batch 13
+idle '--num-heads: has no effect on a mixer' --num-heads 2
+idle '--pos-encodings: rope has no effect on a mixer' --pos-encodings rope
+idle '--rope-theta: has no effect without rotary' --no-mlp-t --pos-encodings learned --rope-theta 100
+idle '--step-decay: has no effect where --halt-max-steps is 1' --step-decay 0.9 --halt-max-steps 1
+idle '--lr-min-ratio: has no effect: the schedule ends' --lr-min-ratio 0.5 --steps 5
+idle '--seq-len: comes from the data' --seq-len 16
+idle '--frozen: freezes every tensor' --frozen inner --steps 4
 # two trainers on one run directory
 # shellcheck disable=SC2086
 "$TRM" train six.csv --run busy $tiny --steps 1000000 --quiet >/dev/null 2>&1 </dev/null &

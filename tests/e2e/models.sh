@@ -172,7 +172,7 @@ if [ -n "${TRM_SOURCE_DIR:-}" ]; then
 fi
 
 # -- for 9x9 the model for extreme Sudoku comes before others, and a program in its build folder takes the source's --
-tiny9="--seq-len 81 --vocab-size 11 --hidden-size 32 --L-layers 1 --H-cycles 1 --L-cycles 1 --expansion 1 --batch 2"
+tiny9="--hidden-size 32 --L-layers 1 --H-cycles 1 --L-cycles 1 --expansion 1 --batch 2"
 if [ -e "${TRM_SOURCE_DIR:-/nonexistent}/../shared/data/sudoku/train.csv" ]; then
   head -5 "$TRM_SOURCE_DIR/../shared/data/sudoku/train.csv" >hard.csv
   # shellcheck disable=SC2086

@@ -3,15 +3,29 @@
 source "$(dirname "$0")/support.bash"
 write_puzzles
 
-# -- resume: the same bits as without a break (with a constant rate, as decay would depend on the number of steps) --
+# -- resume: the same bits as without a break, with a rate that decays --
 # shellcheck disable=SC2086
-run 0 "$TRM" train six.csv --run whole $tiny --lr-min-ratio 1 --steps 30 --quiet
+run 0 "$TRM" train six.csv --run whole $tiny --steps 30 --quiet
 # shellcheck disable=SC2086
-run 0 "$TRM" train six.csv --run parts $tiny --lr-min-ratio 1 --steps 12 --quiet
+run 0 "$TRM" train six.csv --run parts $tiny --steps 12 --schedule-steps 30 --quiet
 run 0 "$TRM" train --resume parts --steps 30 --json --threads 1
 json 'v["step"] == 30 and v["stopped"] is False'
 "$TRM" info whole/last.safetensors --json >/dev/null || fail "last.safetensors"
 cmp whole/last.safetensors parts/last.safetensors || fail "resumed weights differ"
+
+# -- what the summary says: of this session, of the whole run, and of one that was finished --
+run 0 "$TRM" train --resume parts --quiet
+says '^already finished after 30 steps, [0-9:]+ in all$'
+says '^memory: [0-9.]+ .B allocated at most, [0-9.]+ .B predicted; [0-9.]+ .B of the process resident at most; micro-batch 12$'
+run 0 "$TRM" train --resume parts --quiet --json
+json 'v["updates"] == 0 and v["step"] == 30 and v["seconds"] < v["run_seconds"]'
+
+# -- more updates than the run began with: its rate goes on from where it ended, and that is said --
+run 0 "$TRM" train --resume whole --steps 33 --quiet
+[ "$(wc -l <err)" = 1 ] && grep -q 'warning: 33 updates, the schedule ends at 30.*--schedule-steps' err || fail "longer: $(cat err)"
+python3 -c 'import json
+rate = [json.loads(line)["lr"] for line in open("whole/metrics.jsonl")]
+assert len(rate) == 33 and all(a >= b for a, b in zip(rate[5:], rate[6:])) and rate[29:] == rate[29:30] * 4, rate' || fail "the rate jumps"
 
 # -- a signal: the step is finished, everything saved, exit code 0 --
 # shellcheck disable=SC2086

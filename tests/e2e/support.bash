@@ -15,14 +15,15 @@ fail() {
   exit 1
 }
 
-# run CODE COMMAND...: the exit code must be CODE; output is left in the files out and err.
+# run CODE COMMAND...: the exit code must be CODE, or match it as a pattern; output is left in the files out and err.
 run() {
   local want=$1 code
   shift
   "$@" >out 2>err </dev/null
   code=$?
   checks=$((checks + 1))
-  [ "$code" = "$want" ] || fail "$* gave exit code $code, expected $want"
+  # shellcheck disable=SC2053 # a pattern: [23]
+  [[ $code == $want ]] || fail "$* gave exit code $code, expected $want"
 }
 
 # refuse CODE PATTERN COMMAND...: exit code, nothing on standard output, one line on standard error that matches.

@@ -31,6 +31,11 @@ python3 -c 'import json
 for line in open("run/metrics.jsonl"): assert isinstance(json.loads(line), dict)' || fail "metrics.jsonl"
 ls run/events.out.tfevents.* >/dev/null || fail "no TensorBoard events"
 
+# -- an option wins over the preset's value, also where the preset says it in another way --
+# shellcheck disable=SC2086
+run 0 "$TRM" train six.csv --run epochs --preset sudoku-4x4 $tiny --epochs 6 --quiet --json
+json 'v["step"] == 3' # 6 passes over 6 puzzles in batches of 12, not the preset's 300 updates
+
 # -- the options of the recipes, together and resumed --
 # shellcheck disable=SC2086
 run 0 "$TRM" train six.csv --run recipes $tiny --steps 9 --save-every 5 --L-cycles 2 --activation rms_gate --damping 0.05 \

@@ -23,7 +23,7 @@ trm_status trm__dataset_read(trm_dataset **out, const char *path, const char *sp
 /* Writes the directory out, whole or not at all: under a temporary name beside it, synced, then renamed. Either split
  * may be NULL. TRM_E_USAGE when out exists and is not an empty directory. */
 trm_status trm__dataset_write(const char *out, const trm_dataset *train, const trm_dataset *test, trm_error *err);
-/* The same refusal early, before the work of making the data. */
+/* The same refusal early, before the work of making the data; and whether a folder can be made there at all. */
 trm_status trm__dataset_can_write(const char *out, trm_error *err);
 
 #endif

@@ -2,10 +2,12 @@
  * failure, a full disk or a kill leaves OUT as it was. */
 #include "data/format/dataset_dir.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -109,17 +111,38 @@ static char *dataset_plain_path(const char *out) {
   return trm__format("%.*s", (int)length, out);
 }
 
+/* Tries to make a folder where out would come, beside it or in the nearest folder above that exists. Only trying tells:
+ * permissions say nothing to root, and nothing of file systems that are read-only or full. */
+static trm_status dataset_probe(const char *out, trm_error *err) {
+  char *folder = dataset_plain_path(out), *probe = NULL;
+  if (!folder) return trm__fail_memory(err, out, strlen(out) + 1);
+  do {
+    char *slash = strrchr(folder, '/');
+    if (!slash) strcpy(folder, ".");
+    else if (slash == folder) folder[1] = 0;
+    else *slash = 0;
+  } while (!trm__path_exists(folder));
+  probe = trm__format("%s/.trm-probe-%ld", folder, (long)getpid());
+  trm_status status = probe ? TRM_OK : trm__fail_memory(err, out, strlen(folder) + 32);
+  if (!status && mkdir(probe, 0777) != 0 && errno != EEXIST)
+    status = trm__fail_errno(err, out, "a folder cannot be made in \"%.300s\"", folder);
+  if (!status) (void)rmdir(probe);
+  trm__free(probe);
+  trm__free(folder);
+  return status;
+}
+
 trm_status trm__dataset_can_write(const char *out, trm_error *err) {
   char **names = NULL;
   size_t count = 0;
   if (out[0] == '\0') return trm__fail(err, TRM_E_USAGE, "out", "no directory to write, expected a name");
-  if (!trm__path_exists(out)) return TRM_OK;
+  if (!trm__path_exists(out)) return dataset_probe(out, err);
   if (!trm__path_is_dir(out))
     return trm__fail(err, TRM_E_USAGE, out, "exists and is no directory, expected a new name");
   trm_status status = trm__dir_list(out, &names, &count, err);
   if (status) return status;
   trm__dir_list_free(names, count);
-  if (count == 0) return TRM_OK;
+  if (count == 0) return dataset_probe(out, err);
   return trm__fail(err, TRM_E_USAGE, out, "exists and is not empty, expected a new name (or remove it first)");
 }
 

@@ -28,7 +28,6 @@ typedef struct position {
 struct trm__loader {
   const trm_dataset *dataset;
   trm__loader_config config;
-  trm__pool *pool;    /* NULL: build in the calling thread */
   position at;        /* of the walk; used by the thread of `ahead` alone while that runs */
   position given;     /* after the last batch that was given out */
   trm__ahead *ahead;  /* NULL: not started */
@@ -72,7 +71,6 @@ trm_status trm__loader_open(trm__loader **out, const trm_dataset *dataset, const
   trm_status status = TRM_OK;
   if (!l->order || !l->shuffled || !l->candidate)
     status = trm__fail_memory(err, "loader", (groups + largest) * 4 + (size_t)config->batch * 8);
-  if (!status && config->threads > 0) status = trm__pool_open(&l->pool, config->threads, err);
   if (!status) *out = l;
   else trm__loader_close(&l);
   return status;
@@ -82,7 +80,6 @@ void trm__loader_close(trm__loader **loader) {
   if (!loader || !*loader) return;
   trm__loader *l = *loader;
   trm__ahead_close(&l->ahead);
-  trm__pool_close(&l->pool);
   trm__free(l->order);
   trm__free(l->shuffled);
   trm__free(l->candidate);
@@ -150,7 +147,7 @@ static void loader_build(trm__loader *l, const uint8_t *take, int32_t *inputs, i
   int batch = l->config.batch, tasks = (l->config.count + CHUNK - 1) / CHUNK;
   for (int filled = 0; filled < batch;) filled += loader_visit_group(l, l->candidate + filled, batch - filled);
   job j = {l, take, inputs, labels, ids};
-  if (l->pool) trm__pool_run(l->pool, tasks, loader_build_rows, &j);
+  if (l->config.pool) trm__pool_run(l->config.pool, tasks, loader_build_rows, &j);
   else
     for (int task = 0; task < tasks; task++) loader_build_rows(&j, task, 0);
   l->at.batches++;

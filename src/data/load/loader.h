@@ -13,9 +13,9 @@ typedef struct trm__loader_config {
   int batch;        /* global batch */
   int first, count; /* the slots that are built here, first .. first + count - 1; count 0: all */
   uint64_t seed;
-  int augment; /* 1: symmetry augmentation on the fly (Sudoku: all; maze: dihedral with labels computed again) */
-  int threads; /* 0: build in the calling thread */
-  int ahead;   /* batches that a thread of the loader's own builds before they are asked for; 0: none */
+  int augment;     /* 1: symmetry augmentation on the fly (Sudoku: all; maze: dihedral with labels computed again) */
+  trm__pool *pool; /* borrowed: it builds the rows; NULL: the calling thread does */
+  int ahead;       /* batches that a thread of the loader's own builds before they are asked for; 0: none */
 } trm__loader_config;
 
 typedef struct trm__loader trm__loader;

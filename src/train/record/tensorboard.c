@@ -139,7 +139,16 @@ static trm_status events_cut(const char *path, int64_t step, size_t *kept, trm_e
 
 /* -- the file ------------------------------------------------------------------------------------------------------ */
 
-/* The first event file of the folder, or a new name. */
+/* Whether a run gave the name: another program's event files in the folder are not ours to cut. */
+static int events_is_own(const char *name) {
+  static const char begin[] = "events.out.tfevents.";
+  size_t length = sizeof begin - 1;
+  if (strncmp(name, begin, length) != 0) return 0;
+  size_t digits = strspn(name + length, "0123456789");
+  return digits && strcmp(name + length + digits, ".trm") == 0;
+}
+
+/* The run's event file, or a new name. */
 static trm_status events_find_file(trm__events *events, const char *folder, trm_error *err) {
   char **names;
   size_t count;
@@ -147,7 +156,7 @@ static trm_status events_find_file(trm__events *events, const char *folder, trm_
   if (status) return status;
   snprintf(events->path, sizeof events->path, "%s/events.out.tfevents.%.0f.trm", folder, trm__wall_clock());
   for (size_t i = 0; i < count; i++) {
-    if (strncmp(names[i], "events.out.tfevents.", 20) != 0) continue;
+    if (!events_is_own(names[i])) continue;
     snprintf(events->path, sizeof events->path, "%s/%s", folder, names[i]);
     break;
   }

@@ -37,7 +37,8 @@ typedef struct trm__scalar {
 
 #define TRM__EVENT_SCALARS 32 /* at most, in one event */
 
-/* Opens the folder's event file, cutting off every event after `step` and a torn one at the end, or starts one. */
+/* Opens the folder's event file of such a name, cutting off every event after `step` and a torn one at the end, or
+ * starts one. */
 trm_status trm__events_open(trm__events *events, const char *folder, int64_t step, trm_error *err);
 void trm__events_close(trm__events *events);
 trm_status trm__events_add(trm__events *events, int64_t step, const trm__scalar *scalar, size_t count, trm_error *err);

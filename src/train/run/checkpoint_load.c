@@ -241,7 +241,7 @@ static int64_t checkpoints_newest_below(char **names, size_t count, int64_t belo
 static void checkpoints_remove_torn(const char *path, char **names, size_t count) {
   char name[TRM__RUN_PATH];
   for (size_t i = 0; i < count; i++) {
-    if (strncmp(names[i], ".tmp-", 5) != 0) continue;
+    if (!trm__checkpoint_is_torn(names[i])) continue;
     if (*trm__run_join(path, names[i], name)) trm__dir_remove(name, NULL);
   }
 }

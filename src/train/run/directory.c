@@ -1,19 +1,48 @@
 /* Run directories and their config.json. */
 #include "train/run/directory.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/os/file.h"
 #include "base/status.h"
 #include "base/text/json.h"
 #include "base/text/options.h"
 #include "task/task.h"
 
-/* What resume may change: nothing here alters the updates that are still to come, except how many. */
-static const char *const changeable_options[] = {"steps",      "max_minutes", "save_every", "keep",
-                                                 "eval_every", "patience",    "stop_at"};
+/* Lists of options: names between spaces. */
+
+/* What resume may change: nothing here alters the updates that are still to come, except how many; and schedule_steps,
+ * which is there to alter their rates. */
+static const char changeable_options[] = "steps schedule_steps max_minutes save_every keep eval_every patience stop_at";
+
+/* Neither decides what is computed: paths, what is planned or recorded, and a length that "steps" says. */
+static const char left_out_options[] = "data valid run init_from memory micro_batch log_every epochs";
+
+/* What there was when the first run directories were written. A later option is part of the checksum only where it
+ * differs from its default, so that a run from before it goes on. This list never changes. */
+static const char first_options[] =
+    "seq_len vocab_size num_puzzle_identifiers puzzle_emb_ndim puzzle_emb_len hidden_size num_heads L_layers H_cycles "
+    "L_cycles damping expansion activation mlp_t pos_encodings rms_norm_eps rope_theta halt_max_steps "
+    "halt_exploration_prob forward_dtype "
+    "frozen seed batch recompute augment optimizer lr lr_min_ratio beta1 beta2 weight_decay lr_warmup_steps muon_lr "
+    "muon_momentum muon_weight_decay puzzle_emb_lr puzzle_emb_weight_decay ema_decay ema_from clip loss "
+    "label_smoothing halt_weight step_decay max_loss latents cycles_schedule start_noise latent_noise eval_limit";
+
+static int list_has(const char *list, const char *name) {
+  size_t length = strlen(name), n;
+  for (const char *p = list; *p; p += n + (p[n] == ' ')) {
+    n = strcspn(p, " ");
+    if (n == length && strncmp(p, name, n) == 0) return 1;
+  }
+  return 0;
+}
 
 const char *trm__run_join(const char *folder, const char *name, char *buffer) {
   if (snprintf(buffer, TRM__RUN_PATH, "%s/%s", folder, name) >= TRM__RUN_PATH) buffer[0] = 0;
@@ -34,19 +63,108 @@ static trm_status run_set_path(trm__run *run, const char *path, trm_error *err) 
   return TRM_OK;
 }
 
-trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
+/* -- what others have in the folder -------------------------------------------------------------------------------- */
+
+/* Whether a run keeps a file of this name, so that a new one may not begin where there is one. */
+static int run_is_record(const char *name) {
+  static const char model[] = ".safetensors";
+  size_t length = strlen(name), ending = sizeof model - 1;
+  return strcmp(name, "config.json") == 0 || strcmp(name, "metrics.jsonl") == 0 || strcmp(name, "checkpoints") == 0 ||
+         strncmp(name, "events.out.tfevents.", 20) == 0 ||
+         (length > ending && strcmp(name + length - ending, model) == 0);
+}
+
+/* TRM_E_USAGE when the folder holds a run or the records of somebody else. */
+static trm_status run_check_free(const trm__run *run, trm_error *err) {
+  char **names;
+  size_t count;
+  trm_status status = trm__dir_list(run->path, &names, &count, err);
+  if (status) return status;
+  const char *found = NULL;
+  for (size_t i = 0; i < count; i++)
+    if (run_is_record(names[i]) && (!found || strcmp(names[i], "config.json") == 0)) found = names[i];
+  if (found && strcmp(found, "config.json") == 0)
+    status = trm__fail(err, TRM_E_USAGE, run->path,
+                       "already holds a run (config.json); go on with it by --resume, or name another folder");
+  else if (found)
+    status = trm__fail(err, TRM_E_USAGE, run->path,
+                       "holds %.300s, which a new run would write to; move it away, or name another folder", found);
+  trm__dir_list_free(names, count);
+  return status;
+}
+
+/* A lock file holds a process id and a line's end, or nothing yet; one with anything else is somebody's own. */
+static trm_status run_check_lock(const char *path, trm_error *err) {
+  char *text = NULL;
+  size_t size = 0;
+  struct stat info;
+  if (lstat(path, &info) != 0) return TRM_OK;
+  int own = S_ISREG(info.st_mode) && info.st_size < 32;
+  trm_status status = own ? trm__file_read(path, 32, &text, &size, err) : TRM_OK;
+  if (status) return status;
+  own = own && strspn(text, "0123456789\n") == size;
+  trm__free(text);
+  if (own) return TRM_OK;
+  return trm__fail(err, TRM_E_USAGE, path,
+                   "was not written by a run, which keeps its lock there; move it away, or name another folder");
+}
+
+/* The process id in NAME.PID.COUNT.tmp, as base/os/file.c names what it is writing, where NAME is a file of a run; 0
+ * for other names. */
+static long leftover_process(const char *name) {
+  static const char *const files[] = {"config.json", "best.safetensors", "last.safetensors"};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    size_t length = strlen(files[i]);
+    if (strncmp(name, files[i], length) != 0 || name[length] != '.') continue;
+    const char *pid = name + length + 1, *count = pid + strspn(pid, "0123456789") + 1;
+    if (count - pid < 2 || count - pid > 11 || count[-1] != '.') return 0;
+    size_t digits = strspn(count, "0123456789");
+    return digits && strcmp(count + digits, ".tmp") == 0 ? strtol(pid, NULL, 10) : 0;
+  }
+  return 0;
+}
+
+/* This process writes nothing here yet: what has its number is of an earlier one. */
+static int process_is_gone(long pid) {
+  return pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
+}
+
+/* Called with the lock held. */
+static trm_status run_remove_leftovers(const trm__run *run, trm_error *err) {
+  char **names, path[TRM__RUN_PATH];
+  size_t count;
+  trm_status status = trm__dir_list(run->path, &names, &count, err);
+  if (status) return status;
+  for (size_t i = 0; i < count; i++) {
+    long pid = leftover_process(names[i]);
+    if (pid > 0 && process_is_gone(pid) && *trm__run_path(run, names[i], path)) unlink(path);
+  }
+  trm__dir_list_free(names, count);
+  return TRM_OK;
+}
+
+/* -- opening ------------------------------------------------------------------------------------------------------- */
+
+static trm_status run_lock(trm__run *run, trm_error *err) {
   char name[TRM__RUN_PATH];
+  trm__run_path(run, "lock", name);
+  trm_status status = run_check_lock(name, err);
+  if (status) return status;
+  run->lock_created = !trm__path_exists(name);
+  return trm__lock_open(&run->lock, name, err);
+}
+
+trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
   trm_status status = run_set_path(run, path, err);
   if (status) return status;
   run->created = !trm__path_exists(run->path);
   status = trm__dir_make(run->path, err);
-  if (!status) status = trm__lock_open(&run->lock, trm__run_path(run, "lock", name), err);
+  if (!status) status = run_lock(run, err);
   if (status) return status;
-  if (trm__path_exists(trm__run_path(run, "config.json", name))) {
-    trm__lock_close(&run->lock);
-    return trm__fail(err, TRM_E_USAGE, path, "already holds a run; go on with it by --resume, or name another");
-  }
-  return TRM_OK;
+  status = run_check_free(run, err);
+  if (!status) status = run_remove_leftovers(run, err);
+  if (status) trm__run_abandon(run);
+  return status;
 }
 
 trm_status trm__run_open(trm__run *run, const char *path, trm_error *err) {
@@ -55,7 +173,8 @@ trm_status trm__run_open(trm__run *run, const char *path, trm_error *err) {
   if (status) return status;
   if (!trm__path_exists(trm__run_path(run, "config.json", name)))
     return trm__fail(err, TRM_E_INPUT, path, "is no run directory: it has no config.json");
-  return trm__lock_open(&run->lock, trm__run_path(run, "lock", name), err);
+  status = run_lock(run, err);
+  return status ? status : run_remove_leftovers(run, err);
 }
 
 void trm__run_close(trm__run *run) {
@@ -66,7 +185,7 @@ void trm__run_close(trm__run *run) {
 void trm__run_abandon(trm__run *run) {
   char name[TRM__RUN_PATH];
   if (run->lock < 0) return;
-  if (run->created) unlink(trm__run_path(run, "lock", name));
+  if (run->lock_created) unlink(trm__run_path(run, "lock", name));
   trm__run_close(run);
   if (run->created) rmdir(run->path);
 }
@@ -87,9 +206,10 @@ static json_t *config_train_json(const trm__run_config *config) {
 
 trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm_error *err) {
   char path[TRM__RUN_PATH];
-  json_t *resolved = json_pack("{s:I,s:I,s:s,s:I,s:I}", "steps", (json_int_t)config->updates, "micro_batch",
-                               (json_int_t)config->micro_batch, "isa", config->isa, "train_crc32",
-                               (json_int_t)config->train_crc, "valid_crc32", (json_int_t)config->valid_crc);
+  json_t *resolved =
+      json_pack("{s:I,s:I,s:I,s:s,s:I,s:I}", "steps", (json_int_t)config->updates, "schedule_steps",
+                (json_int_t)config->schedule, "micro_batch", (json_int_t)config->micro_batch, "isa", config->isa,
+                "train_crc32", (json_int_t)config->train_crc, "valid_crc32", (json_int_t)config->valid_crc);
   json_t *root = json_pack("{s:i,s:s,s:o,s:o,s:o,s:o}", "format", TRM__RUN_FORMAT, "trm", trm_version(), "model",
                            config_model_json(config), "train", config_train_json(config), "task",
                            trm__task_to_json(&config->task), "resolved", resolved);
@@ -112,6 +232,9 @@ static trm_status config_read_resolved(const json_t *root, trm__run_config *conf
   const char *isa = "";
   int64_t train_crc = 0, valid_crc = 0;
   trm_status status = trm__json_int(resolved, "steps", 1, INT64_MAX, &config->updates, path, err);
+  config->schedule = config->updates;
+  if (!status && json_object_get(resolved, "schedule_steps"))
+    status = trm__json_int(resolved, "schedule_steps", 1, INT64_MAX, &config->schedule, path, err);
   if (!status) status = trm__json_int(resolved, "micro_batch", 1, 1 << 20, &config->micro_batch, path, err);
   if (!status) status = trm__json_string(resolved, "isa", &isa, path, err);
   if (!status) status = trm__json_int(resolved, "train_crc32", 0, UINT32_MAX, &train_crc, path, err);
@@ -155,24 +278,46 @@ uint32_t trm__json_crc32(const json_t *json) {
   return crc;
 }
 
+json_t *trm__run_summed_options(const trm_option *table, size_t count, const void *config, const void *defaults) {
+  json_t *all = trm__options_to_json(table, count, config), *usual = trm__options_to_json(table, count, defaults);
+  for (size_t i = 0; i < count; i++) {
+    const char *name = table[i].name;
+    int later = !list_has(first_options, name);
+    int unchanged = json_equal(json_object_get(all, name), json_object_get(usual, name));
+    if (list_has(left_out_options, name) || list_has(changeable_options, name) || (later && unchanged))
+      json_object_del(all, name);
+  }
+  json_decref(usual);
+  return all;
+}
+
 uint32_t trm__run_config_crc(const trm__run_config *config) {
-  static const char *const left_out[] = {"data",   "valid",       "run",       "init_from",
-                                         "memory", "micro_batch", "log_every", "epochs"};
-  json_t *root = json_pack("{s:o,s:o,s:I}", "model", config_model_json(config), "train", config_train_json(config),
-                           "micro_batch", (json_int_t)config->micro_batch);
-  json_t *train = json_object_get(root, "train");
-  for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++) json_object_del(train, left_out[i]);
-  for (size_t i = 0; i < sizeof changeable_options / sizeof *changeable_options; i++)
-    json_object_del(train, changeable_options[i]);
+  size_t models, trains;
+  const trm_option *model = trm_model_options(&models), *train = trm_train_options(&trains);
+  const trm_model_config usual_model = trm_model_config_default();
+  const trm_train_config usual_train = trm_train_config_default();
+  json_t *root =
+      json_pack("{s:o,s:o,s:I}", "model", trm__run_summed_options(model, models, &config->model, &usual_model), "train",
+                trm__run_summed_options(train, trains, &config->train, &usual_train), "micro_batch",
+                (json_int_t)config->micro_batch);
   uint32_t crc = trm__json_crc32(root);
   json_decref(root);
   return crc;
 }
 
-static int option_may_change(const char *name) {
-  for (size_t i = 0; i < sizeof changeable_options / sizeof *changeable_options; i++)
-    if (strcmp(changeable_options[i], name) == 0) return 1;
-  return 0;
+trm_status trm__run_check_validation(const trm_train_config *c, const char *name, trm_error *err) {
+  const struct {
+    const char *name;
+    int given;
+  } item[] = {{"eval_every", c->eval_every > 0},
+              {"eval_limit", c->eval_limit > 0},
+              {"patience", c->patience > 0},
+              {"stop_at", c->stop_at > 0}};
+  for (size_t i = 0; !c->valid[0] && i < sizeof item / sizeof *item; i++)
+    if (item[i].given && (!name || strcmp(name, item[i].name) == 0))
+      return trm__fail(err, TRM_E_USAGE, item[i].name,
+                       "has no effect without validation data; name some with --valid, or leave it out");
+  return TRM_OK;
 }
 
 trm_status trm__run_override(trm__run_config *config, const char *const *pairs, size_t count, trm_error *err) {
@@ -180,12 +325,14 @@ trm_status trm__run_override(trm__run_config *config, const char *const *pairs, 
   const trm_option *table = trm_train_options(&options);
   for (size_t i = 0; i < count; i++) {
     const trm_option *option = trm__option_find(table, options, pairs[2 * i]);
-    if (option && !option_may_change(option->name))
+    if (option && !list_has(changeable_options, option->name))
       return trm__fail(err, TRM_E_USAGE, pairs[2 * i],
-                       "cannot change when a run is resumed (steps, max_minutes, save_every, keep, eval_every, "
-                       "patience and stop_at can)");
+                       "cannot change when a run is resumed (steps, schedule_steps, max_minutes, save_every, keep, "
+                       "eval_every, patience and stop_at can)");
     trm_status status = trm_options_set(table, options, &config->train, pairs[2 * i], pairs[2 * i + 1], err);
+    if (!status) status = trm__run_check_validation(&config->train, option->name, err);
     if (status) return status;
+    if (strcmp(option->name, "schedule_steps") == 0) config->schedule = 0;
   }
   return TRM_OK;
 }

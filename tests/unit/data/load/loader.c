@@ -39,10 +39,19 @@ static trm_dataset *make(int64_t examples, const int *puzzle_sizes, int puzzles,
   return d;
 }
 
+static trm__pool *pools[8];
+
+/* A pool that stays open; NULL for no threads. */
+static trm__pool *pool_of(int threads) {
+  trm_error err = {0};
+  if (threads && !pools[threads]) CHECK_OK(trm__pool_open(&pools[threads], threads, &err), err);
+  return pools[threads];
+}
+
 static trm__loader *open_loader(const trm_dataset *d, int size, uint64_t seed, int augment, int threads) {
   trm__loader *l = NULL;
   trm_error err = {0};
-  const trm__loader_config config = {.batch = size, .seed = seed, .augment = augment, .threads = threads};
+  const trm__loader_config config = {.batch = size, .seed = seed, .augment = augment, .pool = pool_of(threads)};
   CHECK_OK(trm__loader_open(&l, d, &config, &err), err);
   return l;
 }
@@ -222,7 +231,7 @@ static void test_restore(void **state) {
 static trm__loader *open_ahead(const trm_dataset *d, int threads, int ahead) {
   trm__loader *l = NULL;
   trm_error err = {0};
-  const trm__loader_config config = {.batch = 10, .seed = 77, .augment = 1, .threads = threads, .ahead = ahead};
+  const trm__loader_config config = {.batch = 10, .seed = 77, .augment = 1, .pool = pool_of(threads), .ahead = ahead};
   CHECK_OK(trm__loader_open(&l, d, &config, &err), err);
   return l;
 }
@@ -367,7 +376,7 @@ static void test_bad_state(void **state) {
 
 static trm_status open_and_close(void *context, trm_error *err) {
   trm__loader *l = NULL;
-  const trm__loader_config config = {.batch = 10, .threads = 2};
+  const trm__loader_config config = {.batch = 10, .pool = pool_of(2)};
   trm_status status = trm__loader_open(&l, context, &config, err);
   trm__loader_close(&l);
   return status;
@@ -399,5 +408,7 @@ int main(void) {
       cmocka_unit_test(test_open),         cmocka_unit_test(test_ahead),
       cmocka_unit_test(test_ranks),        cmocka_unit_test(test_ahead_fails),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) trm__pool_close(&pools[i]);
+  return failed;
 }

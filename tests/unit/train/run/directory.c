@@ -3,9 +3,13 @@
 #include "unit/train/support.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "base/text/json.h"
 #include "base/text/options.h"
+#include "data/dataset.h"
+#include "data/format/dataset_dir.h"
+#include "train/session.h"
 
 typedef struct bench {
   char dir[64], run[100];
@@ -200,6 +204,67 @@ static void test_time_limit(void **state) {
   close_bench(&b);
 }
 
+/* -- threads ------------------------------------------------------------------------------------------------------- */
+
+static size_t threads_now(void) {
+  trm_error err = {0};
+  char **names;
+  size_t count;
+  CHECK_OK(trm__dir_list("/proc/self/task", &names, &count, &err), err);
+  trm__dir_list_free(names, count);
+  return count;
+}
+
+static int keep_threads(void *context, const trm_train_progress *progress) {
+  (void)progress;
+  *(size_t *)context = threads_now();
+  return 0;
+}
+
+/* Training computes on the runtime's threads and opens none beside them. */
+static void test_threads(void **state) {
+  (void)state;
+  bench b;
+  trm_error err = {0};
+  size_t before, during = 0;
+  open_bench(&b);
+  before = threads_now();
+  assert_true(before >= 2); /* this one, and the runtime's second */
+  CHECK_OK(start(&b, keep_threads, &during, &err), err);
+  assert_int_equal(during, before);
+  close_bench(&b);
+}
+
+/* -- time ---------------------------------------------------------------------------------------------------------- */
+
+static int sleep_and_stop(void *context, const trm_train_progress *progress) {
+  const struct timespec fifth = {0, 200000000};
+  nanosleep(&fifth, NULL);
+  return progress->step == *(int64_t *)context;
+}
+
+/* A call counts its own time and updates; the run's time has those of earlier calls too. */
+static void test_seconds(void **state) {
+  (void)state;
+  bench b;
+  trm_error err = {0};
+  int64_t stop_at = 3;
+  open_bench(&b);
+  CHECK_FAILS(start(&b, sleep_and_stop, &stop_at, &err), TRM_E_STOPPED, err, NULL);
+  assert_int_equal(b.result.updates, 3);
+  assert_true(b.result.seconds >= 0.6 && fabs(b.result.run_seconds - b.result.seconds) < 0.01);
+  CHECK_OK(resume(&b, &err), err);
+  assert_int_equal(b.result.updates, 9);
+  assert_true(b.result.run_seconds - b.result.seconds >= 0.59);
+  double whole = b.result.run_seconds;
+  CHECK_OK(resume(&b, &err), err); /* it is finished: nothing is done, and nothing claimed */
+  assert_int_equal(b.result.updates, 0);
+  assert_int_equal(b.result.step, 12);
+  double earlier = b.result.run_seconds - b.result.seconds;
+  assert_true(earlier >= 0.59 && earlier <= whole + 0.01);
+  close_bench(&b);
+}
+
 /* The accuracy of an untrained model does not improve, so patience ends the run at its third evaluation. */
 static void test_patience(void **state) {
   (void)state;
@@ -269,6 +334,67 @@ static void test_refusals(void **state) {
   b.train.epochs = 1;
   b.train.batch = 21;
   CHECK_FAILS(start(&b, NULL, NULL, &err), TRM_E_USAGE, err, "less than one batch");
+  close_bench(&b);
+}
+
+/* The data set at dir/NAME: 4x4 puzzles with identifiers below so many. */
+static void write_identified(const bench *b, const char *name, int identifiers, const char *alphabet, char *path) {
+  trm_error err = {0};
+  trm_dataset *train = NULL, *test = NULL, **part[] = {&train, &test};
+  char from[200];
+  snprintf(from, sizeof from, "%s/data", b->dir);
+  snprintf(path, 300, "%s/%s", b->dir, name);
+  CHECK_OK(trm_dataset_open(&train, from, "train", NULL, &err), err);
+  CHECK_OK(trm_dataset_open(&test, from, "test", NULL, &err), err);
+  for (int i = 0; i < 2; i++) {
+    trm_dataset *d = *part[i];
+    d->info.identifiers = identifiers;
+    strcpy(d->info.task.alphabet, alphabet);
+    for (int64_t k = 0; k < d->info.puzzles; k++) d->identifiers[k] = (int32_t)(k % identifiers);
+  }
+  CHECK_OK(trm__dataset_write(path, train, test, &err), err);
+  trm_dataset_close(&train);
+  trm_dataset_close(&test);
+}
+
+/* Validation refuses what evaluation would: identifiers that the puzzle embedding has no row for, and other symbols. A
+ * run that began before that was checked goes on, with a warning. */
+static void test_validation_that_does_not_fit(void **state) {
+  (void)state;
+  bench b;
+  trm_error err = {0};
+  char few[300], many[300], letters[300];
+  open_bench(&b);
+  write_identified(&b, "few", 2, ".1234", few);
+  write_identified(&b, "many", 3, ".1234", many);
+  write_identified(&b, "letters", 2, ".abcd", letters);
+  b.train.steps = 2;
+  strcpy(b.train.data, few);
+  strcpy(b.train.valid, many);
+  CHECK_FAILS(start(&b, NULL, NULL, &err), TRM_E_INPUT, err, "3 puzzle identifiers");
+  assert_non_null(strstr(err.where, "many"));
+  strcpy(b.train.valid, letters);
+  CHECK_FAILS(start(&b, NULL, NULL, &err), TRM_E_INPUT, err, "alphabet");
+  assert_false(trm__path_exists(b.run));
+  strcpy(b.train.valid, many); /* no row to be missing without a puzzle embedding */
+  b.model.puzzle_emb_ndim = b.model.puzzle_emb_len = 0;
+  CHECK_OK(start(&b, NULL, NULL, &err), err);
+  check_remove(b.run);
+  b.model = tiny_model();
+  strcpy(b.train.valid, few);
+  CHECK_OK(start(&b, NULL, NULL, &err), err);
+  /* What the old run had: the data that its config.json names and sums, with more identifiers than it trains on. */
+  json_t *json = NULL;
+  CHECK_OK(trm__json_load(&json, check_path(b.run, "config.json"), 1 << 20, &err), err);
+  trm_dataset *d = NULL;
+  CHECK_OK(trm_dataset_open(&d, many, "test", NULL, &err), err);
+  json_object_set_new(json_object_get(json, "train"), "valid", json_string(many));
+  json_object_set_new(json_object_get(json, "resolved"), "valid_crc32", json_integer(trm__session_data_crc(d)));
+  CHECK_OK(trm__json_save(json, check_path(b.run, "config.json"), &err), err);
+  trm_dataset_close(&d);
+  json_decref(json);
+  CHECK_OK(resume(&b, &err), err);
+  assert_non_null(strstr(b.log, "3 puzzle identifiers"));
   close_bench(&b);
 }
 
@@ -519,14 +645,25 @@ static void test_allocations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_whole_run),       cmocka_unit_test(test_config_reproduces),
-      cmocka_unit_test(test_stop_and_resume), cmocka_unit_test(test_time_limit),
-      cmocka_unit_test(test_patience),        cmocka_unit_test(test_busy),
-      cmocka_unit_test(test_refusals),        cmocka_unit_test(test_other_versions),
-      cmocka_unit_test(test_other_data),      cmocka_unit_test(test_damaged),
-      cmocka_unit_test(test_damaged_state),   cmocka_unit_test(test_all_damaged),
-      cmocka_unit_test(test_full_disk),       cmocka_unit_test(test_diverged),
-      cmocka_unit_test(test_memory),          cmocka_unit_test(test_allocations),
+      cmocka_unit_test(test_whole_run),
+      cmocka_unit_test(test_config_reproduces),
+      cmocka_unit_test(test_stop_and_resume),
+      cmocka_unit_test(test_time_limit),
+      cmocka_unit_test(test_patience),
+      cmocka_unit_test(test_busy),
+      cmocka_unit_test(test_refusals),
+      cmocka_unit_test(test_other_versions),
+      cmocka_unit_test(test_other_data),
+      cmocka_unit_test(test_damaged),
+      cmocka_unit_test(test_damaged_state),
+      cmocka_unit_test(test_all_damaged),
+      cmocka_unit_test(test_full_disk),
+      cmocka_unit_test(test_diverged),
+      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_allocations),
+      cmocka_unit_test(test_threads),
+      cmocka_unit_test(test_seconds),
+      cmocka_unit_test(test_validation_that_does_not_fit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
