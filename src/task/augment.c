@@ -33,10 +33,9 @@ static void augment_tokens(const trm__sudoku_symmetry *symmetry, int32_t *tokens
 }
 
 static void augment_maze(const trm_task *task, trm__rng *rng, int32_t *inputs, int32_t *labels) {
-  static const int keeps_shape[4] = {0, 2, 4, 5};
   int32_t image[TRM__AUGMENT_MAX_MAZE], queue[TRM__AUGMENT_MAX_MAZE], parent[TRM__AUGMENT_MAX_MAZE];
-  int square = task->width == task->height;
-  int transform = square ? (int)trm__rng_below(rng, 8) : keeps_shape[trm__rng_below(rng, 4)];
+  int transforms[8], count = trm__grid_transforms(task->width, task->height, transforms);
+  int transform = transforms[trm__rng_below(rng, (uint32_t)count)];
   if (transform == 0) return;
   trm__grid_dihedral(transform, task->width, task->height, inputs, image);
   if (!trm__maze_label(task->width, task->height, image, labels, queue, parent)) return;

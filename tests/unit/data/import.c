@@ -8,6 +8,7 @@
 #include "data/format/dataset_dir.h"
 #include "task/augment.h"
 #include "task/keys.h"
+#include "task/maze/maze.h"
 
 static trm_import_config config_for(const char *input, const char *out) {
   trm_import_config config;
@@ -198,6 +199,82 @@ static void test_second_file(void **state) {
   assert_false(trm__path_exists(config.out));
 }
 
+/* A file of 30x30 mazes with labels by the published rule: bases mazes, numbered from first on, each in copies of which
+ * all but the first are other images. */
+static void put_mazes(const char *name, int first, int bases, int copies) {
+  enum { SIDE = 30, CELLS = SIDE * SIDE };
+  trm_task task = trm_task_maze();
+  char *text = malloc((size_t)(bases * copies) * (2 * CELLS + 2) + 64), *p = text;
+  assert_non_null(text);
+  p += sprintf(p, "question,answer\n");
+  for (int b = first; b < first + bases; b++)
+    for (int k = 0; k < copies; k++) {
+      int32_t q[CELLS], image[CELLS], a[CELLS], queue[CELLS], parent[CELLS];
+      trm__rng rng = trm__rng_make(2, TRM__RNG_TEST, (uint64_t)b);
+      for (int i = 0; i < CELLS; i++)
+        q[i] = i / SIDE > 0 && i % SIDE > 0 && trm__rng_below(&rng, 3) == 0 ? TRM__MAZE_WALL : TRM__MAZE_FREE;
+      q[trm__rng_below(&rng, SIDE)] = TRM__MAZE_START; /* the first row and column are free: there is a way */
+      q[SIDE * (1 + trm__rng_below(&rng, SIDE - 1))] = TRM__MAZE_GOAL;
+      trm__grid_dihedral((b + k) % 8, SIDE, SIDE, q, image);
+      assert_true(trm__maze_label(SIDE, SIDE, image, a, queue, parent));
+      trm_task_render(&task, image, p);
+      p[CELLS] = ',';
+      trm_task_render(&task, a, p + CELLS + 1);
+      p += 2 * CELLS + 1;
+      *p++ = '\n';
+    }
+  *p = '\0';
+  put_text(name, text);
+  free(text);
+}
+
+static void test_mazes_do_not_leak(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm_check_report report;
+  put_mazes("mazes.csv", 0, 20, 3);
+  trm_import_config config = config_for(check_path(folder, "mazes.csv"), "mazes");
+  config.test_fraction = 0.4;
+  CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+  trm_dataset *train = open_split("mazes", "train"), *test = open_split("mazes", "test");
+  assert_int_equal(train->info.task.kind, TRM_TASK_MAZE);
+  assert_int_equal(train->info.examples, 3 * train->info.groups); /* the images of a maze are one group */
+  assert_int_equal(test->info.examples, 3 * test->info.groups);
+  assert_int_equal(train->info.groups + test->info.groups, 20);
+  trm_dataset_close(&train);
+  trm_dataset_close(&test);
+  CHECK_OK(trm_data_check(check_path(folder, "mazes"), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.shared + report.duplicates + report.bad_questions + report.bad_answers, 0);
+  put_mazes("test-mazes.csv", 15, 10, 1); /* five of them are among the first file's, as another image */
+  config = config_for(check_path(folder, "mazes.csv"), "mazes-2");
+  snprintf(config.test_input, sizeof config.test_input, "%s/test-mazes.csv", folder);
+  CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+  train = open_split("mazes-2", "train");
+  assert_int_equal(train->info.groups, 15);
+  trm_dataset_close(&train);
+  CHECK_OK(trm_data_check(check_path(folder, "mazes-2"), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.shared, 0);
+}
+
+/* A test split whose first maze is the mirror of a training maze, as a program that knows no leak rule writes it. */
+static void test_planted_mirror(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm_check_report report;
+  trm_dataset *train = NULL, *test = NULL;
+  put_mazes("a.csv", 0, 6, 1);
+  put_mazes("b.csv", 5, 4, 2); /* its first two are images of the other file's last */
+  CHECK_OK(trm_dataset_open(&train, check_path(folder, "a.csv"), NULL, NULL, &err), err);
+  CHECK_OK(trm_dataset_open(&test, check_path(folder, "b.csv"), NULL, NULL, &err), err);
+  CHECK_OK(trm__dataset_write(check_path(folder, "mirror"), train, test, &err), err);
+  trm_dataset_close(&train);
+  trm_dataset_close(&test);
+  CHECK_OK(trm_data_check(check_path(folder, "mirror"), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.shared, 2);
+  assert_int_equal(report.duplicates, 4);
+  assert_non_null(strstr(report.first_problem, "test, example 1: is equivalent to a training puzzle"));
+}
+
 static void test_generic(void **state) {
   (void)state;
   trm_error err = {0};
@@ -375,10 +452,18 @@ static void test_real(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_split),       cmocka_unit_test(test_seed),    cmocka_unit_test(test_copies),
-      cmocka_unit_test(test_second_file), cmocka_unit_test(test_generic), cmocka_unit_test(test_import_refused),
-      cmocka_unit_test(test_allocations), cmocka_unit_test(test_planted), cmocka_unit_test(test_leak),
+      cmocka_unit_test(test_split),
+      cmocka_unit_test(test_seed),
+      cmocka_unit_test(test_copies),
+      cmocka_unit_test(test_second_file),
+      cmocka_unit_test(test_generic),
+      cmocka_unit_test(test_import_refused),
+      cmocka_unit_test(test_allocations),
+      cmocka_unit_test(test_planted),
+      cmocka_unit_test(test_leak),
       cmocka_unit_test(test_real),
+      cmocka_unit_test(test_mazes_do_not_leak),
+      cmocka_unit_test(test_planted_mirror),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
