@@ -179,6 +179,49 @@ static void test_copies(void **state) {
   trm_dataset_close(&test);
 }
 
+/* Copies of a puzzle whose guesses are the solver's are counted too; another's count, or a rating, is that of all
+ * copies. */
+static void test_ratings_of_copies(void **state) {
+  (void)state;
+  static const char question[] = ".7..28..3..3.5....62.......196.....8...9.6....5......1.....78.55....47...1..3...9";
+  static const char answer[] = "971628453843751296625349187196475328382916574457283961264197835539864712718532649";
+  enum { COPIES = 12 };
+  trm_error err = {0};
+  trm_task task = trm_task_sudoku(9);
+  int32_t q[81];
+  uint8_t cells[81];
+  CHECK_OK(trm_task_parse(&task, question, 81, q, &err), err);
+  trm__sudoku_cells(q, 81, cells);
+  double guesses = (double)trm_sudoku_solve(9, cells, 1, NULL).guesses;
+  const struct {
+    const char *name;
+    double rating;
+    int counted;
+  } cases[] = {{"guesses", guesses, 1}, {"guesses", guesses + 1, 0}, {"rating", guesses, 0}};
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    char text[256];
+    int others = 0;
+    snprintf(text, sizeof text, "question,answer,%s\n%s,%s,%.0f\n", cases[k].name, question, answer, cases[k].rating);
+    put_text("one.csv", text);
+    trm_import_config config = config_for(check_path(folder, "one.csv"), "one");
+    config.augment = COPIES, config.test_fraction = 0;
+    CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+    trm_dataset *d = open_split("one", "train");
+    assert_int_equal(d->info.examples, COPIES + 1);
+    for (int64_t i = 0; i <= COPIES; i++) {
+      double rating = 0;
+      trm_dataset_example(d, i, q, NULL, NULL, &rating);
+      trm__sudoku_cells(q, 81, cells);
+      double counted = (double)trm_sudoku_solve(9, cells, 1, NULL).guesses;
+      assert_true(rating == (cases[k].counted ? counted : cases[k].rating));
+      others += counted != guesses;
+    }
+    assert_true(others > 0);
+    trm_dataset_close(&d);
+    CHECK_OK(trm__dir_remove(config.out, &err), err);
+  }
+}
+
 static void test_second_file(void **state) {
   (void)state;
   trm_error err = {0};
@@ -464,6 +507,7 @@ int main(void) {
       cmocka_unit_test(test_real),
       cmocka_unit_test(test_mazes_do_not_leak),
       cmocka_unit_test(test_planted_mirror),
+      cmocka_unit_test(test_ratings_of_copies),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
