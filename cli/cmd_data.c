@@ -131,9 +131,9 @@ static int data_run_info(const cli_command *self, int argc, char **argv) {
   return code;
 }
 
-/* What makes a dataset unfit for use. */
+/* What makes a dataset unfit for use, or keeps it from being known to be fit. */
 static int64_t data_problems(const trm_check_report *r) {
-  return r->bad_questions + r->bad_answers + r->not_unique + r->shared;
+  return r->bad_questions + r->bad_answers + r->not_unique + r->undecided + r->shared;
 }
 
 /* -- make and import ----------------------------------------------------------------------------------------------- */
@@ -211,6 +211,7 @@ static void data_print_check(const trm_check_report *r) {
               {"questions that contradict themselves", r->bad_questions},
               {"answers that break rules or change clues", r->bad_answers},
               {"questions with more than one solution", r->not_unique},
+              {"questions not decided: the solver gave up", r->undecided},
               {"equivalent puzzles inside a split", r->duplicates},
               {"puzzles equivalent to one of the other split", r->shared}};
   char a[32];
@@ -218,16 +219,18 @@ static void data_print_check(const trm_check_report *r) {
     printf("%-46s %12s\n", line[i].what, cli_thousands(line[i].number, a));
   if (isfinite(r->mean_guesses)) printf("%-46s %12.1f\n", "mean guesses of the exact solver", r->mean_guesses);
   if (isfinite(r->mean_rating)) printf("%-46s %12.1f\n", "mean rating that the data states", r->mean_rating);
-  puts(data_problems(r) ? "\nproblems were found" : "\nno problem was found");
+  if (data_problems(r) > r->undecided) puts("\nproblems were found");
+  else puts(r->undecided ? "\nno problem was found, but not every question was decided" : "\nno problem was found");
 }
 
 static void data_print_check_json(const trm_check_report *r) {
-  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:b}", "examples",
+  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:b}", "examples",
                            (json_int_t)r->examples, "puzzles", (json_int_t)r->puzzles, "groups", (json_int_t)r->groups,
                            "bad_questions", (json_int_t)r->bad_questions, "bad_answers", (json_int_t)r->bad_answers,
-                           "not_unique", (json_int_t)r->not_unique, "duplicates", (json_int_t)r->duplicates, "shared",
-                           (json_int_t)r->shared, "mean_guesses", cli_real(r->mean_guesses), "mean_rating",
-                           cli_real(r->mean_rating), "first_problem", r->first_problem, "ok", data_problems(r) == 0),
+                           "not_unique", (json_int_t)r->not_unique, "undecided", (json_int_t)r->undecided, "duplicates",
+                           (json_int_t)r->duplicates, "shared", (json_int_t)r->shared, "mean_guesses",
+                           cli_real(r->mean_guesses), "mean_rating", cli_real(r->mean_rating), "first_problem",
+                           r->first_problem, "ok", data_problems(r) == 0),
                  0);
 }
 
@@ -306,10 +309,11 @@ const cli_command cli_data_check = {
     .summary = "check a dataset against the puzzle's rules",
     .description =
         "Checks that every question is free of contradictions, every answer keeps rules and clues, every Sudoku "
-        "has one solution, and no puzzle of the test split is equivalent to one of the training split. The "
-        "exit code is 3 when a problem is found.",
+        "has one solution, and no puzzle of the test split is equivalent to one of the training split. A Sudoku "
+        "whose search takes more than a million guesses is reported as not decided. The exit code is 3 when a "
+        "problem is found or a question is not decided.",
     .examples = "trm data check data/6x6\n",
-    .exits = "3\tthe dataset cannot be read, or has problems\n",
+    .exits = "3\tthe dataset cannot be read, has problems, or has questions that were not decided\n",
     .tables = data_report_tables,
     .run = data_run_check,
 };

@@ -100,9 +100,10 @@ typedef struct trm_check_report {
   int64_t examples, puzzles, groups;
   int64_t bad_questions, bad_answers; /* contradict the rules, or answers that change clues */
   int64_t not_unique;                 /* questions with more than one solution (Sudoku) */
+  int64_t undecided;                  /* questions of which the exact solver gave up before it knew (Sudoku) */
   int64_t duplicates;                 /* equivalent puzzles inside one split */
   int64_t shared;                     /* puzzles equivalent to one of the other split */
-  double mean_guesses;                /* of the exact solver, Sudoku; NaN otherwise */
+  double mean_guesses;                /* of the exact solver, Sudoku that it solved; NaN without */
   double mean_rating;                 /* of the file's own ratings, whoever measured them; NaN without */
   char first_problem[256];
 } trm_check_report;

@@ -160,6 +160,19 @@ printf 'question,answer\n1...............,1234341221434321\n' >many.csv
 run 3 "$TRM" data check many.csv --json
 json 'v["not_unique"] == 1 and not v["ok"]'
 grep -q 'more than one solution' err || fail "many.csv: $(cat err)"
+# a question of which the exact solver gives up is not taken for one with one solution
+python3 - >hard.csv <<'PYTHON'
+question = (
+    "..34.678..BC.EFG.....A.......2....BC.EFG..34.678.....2.......A.."
+    "..45678...CDEFG.....A.CD....2.45..CDEFG...45678.....2.45....A.CD"
+    "34...8.ABC...G.2....BC......34..BC...G.234...8.A....34......BC.."
+    "....89ABCD....2.8..............7...F..2...6...A......5..82......"
+)
+answer = "".join("123456789ABCDEFG"[(4 * (r % 4) + r // 4 + c) % 16] for r in range(16) for c in range(16))
+print("question,answer\n%s,%s" % (question, answer))
+PYTHON
+run 3 "$TRM" data check hard.csv --json
+json 'v["undecided"] == 1 and v["not_unique"] == 0 and v["bad_questions"] == 0 and not v["ok"]'
 # outputs that exist
 mkdir full && touch full/file
 listing >before

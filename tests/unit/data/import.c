@@ -447,6 +447,60 @@ static void test_planted(void **state) {
   assert_int_equal(report.bad_answers, 1);
 }
 
+/* A 16x16 question whose contradiction lies behind 28 independent choices between two, each of which has to be made
+ * anew: the solver gives up, and so does not know whether there is a solution. It is neither good nor bad. */
+static void test_undecided(void **state) {
+  (void)state;
+  static const char question[] = "..34.678..BC.EFG.....A.......2....BC.EFG..34.678.....2.......A.."
+                                 "..45678...CDEFG.....A.CD....2.45..CDEFG...45678.....2.45....A.CD"
+                                 "34...8.ABC...G.2....BC......34..BC...G.234...8.A....34......BC.."
+                                 "....89ABCD....2.8..............7...F..2...6...A......5..82......";
+  trm_error err = {0};
+  trm_check_report report;
+  uint8_t cells[256];
+  char answer[257], text[600];
+  for (int i = 0; i < 256; i++) answer[i] = "123456789ABCDEFG"[(4 * (i / 16 % 4) + i / 64 + i % 16) % 16];
+  answer[256] = '\0';
+  for (int i = 0; i < 256; i++) {
+    const char *at = strchr(".123456789ABCDEFG", question[i]);
+    cells[i] = (uint8_t)(at - ".123456789ABCDEFG");
+  }
+  trm_sudoku_result result = trm_sudoku_solve(16, cells, 2, NULL);
+  assert_true(!result.complete && result.solutions < 2);
+  snprintf(text, sizeof text, "question,answer\n%s,%s\n", question, answer);
+  CHECK_OK(trm_data_check(put_text("hard.csv", text), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.undecided, 1);
+  assert_int_equal(report.not_unique + report.bad_questions, 0);
+  assert_true(isnan(report.mean_guesses));
+  assert_int_equal(report.bad_answers, 1); /* the clue that makes the contradiction */
+  assert_non_null(strstr(report.first_problem, "the answer changes a clue"));
+}
+
+/* What lies behind the first example of a group is checked as well: another puzzle with two solutions, which is also
+ * the mirror of a test puzzle. */
+static void test_groups_of_different_puzzles(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm_check_report report;
+  trm_dataset *plain = NULL, *train = NULL, *test = NULL;
+  put_text("pair.csv", "question,answer\n1.3..4...14.4..1,1234341221434321\n1...............,1234341221434321\n");
+  put_text("mirror.csv", "question,answer\n...1............,4321214334121234\n");
+  CHECK_OK(trm_dataset_open(&plain, check_path(folder, "pair.csv"), NULL, NULL, &err), err);
+  CHECK_OK(trm_dataset_open(&test, check_path(folder, "mirror.csv"), NULL, NULL, &err), err);
+  CHECK_OK(trm__dataset_new(&train, &plain->info.task, 2, 2, NULL, &err), err);
+  memcpy(train->inputs, plain->inputs, 2 * 16);
+  memcpy(train->labels, plain->labels, 2 * 16);
+  CHECK_OK(trm__dataset_write(check_path(folder, "pairs"), train, test, &err), err);
+  CHECK_OK(trm_data_check(check_path(folder, "pairs"), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.groups, 2);
+  assert_int_equal(report.not_unique, 2);
+  assert_int_equal(report.shared, 1);
+  assert_int_equal(report.duplicates, 0);
+  trm_dataset_close(&plain);
+  trm_dataset_close(&train);
+  trm_dataset_close(&test);
+}
+
 static void test_leak(void **state) {
   (void)state;
   trm_error err = {0};
@@ -508,6 +562,8 @@ int main(void) {
       cmocka_unit_test(test_mazes_do_not_leak),
       cmocka_unit_test(test_planted_mirror),
       cmocka_unit_test(test_ratings_of_copies),
+      cmocka_unit_test(test_undecided),
+      cmocka_unit_test(test_groups_of_different_puzzles),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
