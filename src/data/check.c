@@ -38,10 +38,10 @@ typedef struct checker {
 } checker;
 
 static trm_status checker_open_split(checker *c, int split) {
-  char *file = trm__format("%s/%s/dataset.json", c->path, split_names[split]);
-  if (!file) return trm__fail_memory(c->err, c->path, strlen(c->path) + 32);
-  int present = c->is_directory ? trm__path_exists(file) : split == TRAIN;
-  trm__free(file);
+  char *folder = trm__format("%s/%s", c->path, split_names[split]);
+  if (!folder) return trm__fail_memory(c->err, c->path, strlen(c->path) + 32);
+  int present = c->is_directory ? trm__path_exists(folder) : split == TRAIN;
+  trm__free(folder);
   return present ? trm_dataset_open(&c->dataset[split], c->path, split_names[split], NULL, c->err) : TRM_OK;
 }
 
@@ -61,8 +61,7 @@ static trm_status checker_open(checker *c) {
   }
   c->total = (int64_t)examples;
   if (examples == 0)
-    return trm__fail(c->err, TRM_E_INPUT, c->path,
-                     "neither train/dataset.json nor test/dataset.json in it, expected a dataset directory");
+    return trm__fail(c->err, TRM_E_INPUT, c->path, "neither train/ nor test/ in it, expected a dataset directory");
   if (c->dataset[TRAIN] && c->dataset[TEST] &&
       (c->dataset[TRAIN]->info.seq_len != c->dataset[TEST]->info.seq_len ||
        c->dataset[TRAIN]->info.vocab_size != c->dataset[TEST]->info.vocab_size))

@@ -21,7 +21,7 @@ static const trm_option import_options[] = {
      .size = sizeof(((trm_import_config *)0)->input),
      .metavar = "FILE",
      .group = "Import",
-     .help = "puzzles: .csv (source,question,answer,rating) or .jsonl"},
+     .help = "puzzles, in a file that ends in " TRM__ROWS_ENDINGS},
     {.name = "out",
      .type = TRM_OPT_STRING,
      .offset = offsetof(trm_import_config, out),
@@ -295,11 +295,14 @@ static trm_status import_gather(import *im, trm_dataset **out, int test, int64_t
 }
 
 static trm_status import_check_config(const trm_import_config *c, trm_error *err) {
-  if (c->input[0] == '\0') return trm__fail(err, TRM_E_USAGE, "input", "no file to import, expected a .csv or .jsonl");
+  if (c->input[0] == '\0')
+    return trm__fail(err, TRM_E_USAGE, "input", "no file to import, expected one that ends in " TRM__ROWS_ENDINGS);
   if (!trm__rows_is_file_name(c->input))
-    return trm__fail(err, TRM_E_INPUT, c->input, "unknown kind of file, expected .csv or .jsonl");
+    return trm__fail(err, TRM_E_INPUT, c->input,
+                     "unknown kind of file, expected a name that ends in " TRM__ROWS_ENDINGS);
   if (c->test_input[0] != '\0' && !trm__rows_is_file_name(c->test_input))
-    return trm__fail(err, TRM_E_INPUT, c->test_input, "unknown kind of file, expected .csv or .jsonl");
+    return trm__fail(err, TRM_E_INPUT, c->test_input,
+                     "unknown kind of file, expected a name that ends in " TRM__ROWS_ENDINGS);
   if (!(c->test_fraction >= 0 && c->test_fraction < 1))
     return trm__fail(err, TRM_E_USAGE, "test_fraction", "found %g, expected 0 to less than 1", c->test_fraction);
   if (c->augment < 0 || c->limit < 0 || c->width < 0)

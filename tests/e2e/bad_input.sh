@@ -140,6 +140,9 @@ b = bytearray(open(sys.argv[1], "rb").read())
 exec(sys.argv[2])
 open(sys.argv[1], "wb").write(b)' "$1/$2" "$3"
   refuse 3 "$1" "$TRM" eval "$model" "$1" --quiet
+  refuse 3 "$1" "$TRM" data check "$1" --quiet
+  refuse 3 "$1" "$TRM" data info "$1" # although the training split is sound
+  refuse 3 "$1" "$TRM" data info "$1" --json
 }
 damage npy-cut test/all__inputs.npy 'b = b[:-3]'
 damage npy-magic test/all__inputs.npy 'b[0] = 0'
@@ -152,6 +155,22 @@ damage npy-index test/all__puzzle_indices.npy 'b[-4:] = b"\xff\xff\xff\x7f"'
 damage json-cut test/dataset.json 'b = b[:20]'
 damage json-type test/dataset.json 'b = b.replace(b"16", b"\"16\"")'
 damage json-negative test/dataset.json 'b = b.replace(b"16", b"-1")'
+damage json-identifiers identifiers.json 'b = b.replace(b"\"<blank>\"", b"5")'
+damage json-rating task.json 'b = b.replace(b"\"rating\"", b"\"stars\"")'
+damage json-task task.json 'b = b.replace(b"sudoku", b"sudoko")'
+# a split that lost its description, and a file of it that is gone
+for lost in dataset.json all__labels.npy; do
+  cp -r set "lost-$lost"
+  rm "lost-$lost/test/$lost"
+  refuse 3 "$lost" "$TRM" data info "lost-$lost"
+  refuse 3 "$lost" "$TRM" data check "lost-$lost" --quiet
+done
+# splits of different shapes are no dataset
+cp -r set mixed
+run 0 "$TRM" data make --size 6 --train 2 --test 2 --out six6 --quiet
+rm -r mixed/test mixed/task.json
+cp -r six6/test mixed/test
+refuse 3 'differ' "$TRM" data info mixed
 # data of another shape
 printf 'question,answer\n12..........34..............56......,123456456123234561561234345612612345\n' >six6.csv
 refuse 3 'six6.csv' "$TRM" eval "$model" six6.csv

@@ -516,6 +516,13 @@ static void test_leak(void **state) {
   assert_true(isnan(report.mean_guesses));
   assert_int_equal(report.bad_answers, 0);
   assert_non_null(strstr(report.first_problem, "training puzzle"));
+  assert_int_equal(unlink(check_path(folder, "leak/test/dataset.json")), 0); /* it is not passed over */
+  CHECK_FAILS(trm_data_check(check_path(folder, "leak"), &report, NULL, NULL, &err), TRM_E_INPUT, err,
+              "no test/dataset.json");
+  CHECK_OK(trm__dir_remove(check_path(folder, "leak"), &err), err);
+  CHECK_OK(trm_dataset_open(&d, check_path(folder, "g.csv"), NULL, NULL, &err), err);
+  CHECK_OK(trm__dataset_write(check_path(folder, "leak"), d, d, &err), err);
+  trm_dataset_close(&d);
   CHECK_OK(trm__dir_remove(check_path(folder, "leak/train"), &err), err);
   CHECK_OK(trm_data_check(check_path(folder, "leak"), &report, NULL, NULL, &err), err);
   assert_int_equal(report.shared, 0);
