@@ -1,6 +1,7 @@
 /* trm data: make, import, info, check. Options of make and import are the library's tables. */
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <trm/data.h>
 
 #include "cli/cli.h"
@@ -40,11 +41,6 @@ static size_t data_import_tables(cli_table t[CLI_TABLES]) {
 
 /* -- info ---------------------------------------------------------------------------------------------------------- */
 
-static int data_is_file(const char *path) {
-  const char *dot = strrchr(path, '.');
-  return dot && (!strcmp(dot, ".csv") || !strcmp(dot, ".jsonl"));
-}
-
 static json_t *data_split_json(const trm_dataset_info *d) {
   return json_pack("{s:I, s:I, s:I, s:I, s:o}", "examples", (json_int_t)d->examples, "puzzles", (json_int_t)d->puzzles,
                    "groups", (json_int_t)d->groups, "identifiers", (json_int_t)d->identifiers, "ratings",
@@ -78,47 +74,77 @@ static char *data_first_question(const trm_dataset *dataset, const trm_dataset_i
   return text;
 }
 
-/* What the path holds: both splits of a directory, or one file. */
-static int data_describe(const cli_command *self, const char *path) {
-  static const char *const splits[] = {"train", "test"};
-  json_t *json = json_object(), *parts = json_object();
-  trm_error error = {0}, first = {0};
+/* What the path holds: the splits of a directory, in this order, or one file. */
+enum { SPLITS = 2 };
+static const char *const data_splits[SPLITS] = {"train", "test"};
+
+static int data_has_split(const char *path, const char *split) {
+  char name[1200];
+  struct stat info;
+  int length = snprintf(name, sizeof name, "%s/%s", path, split);
+  return length > 0 && (size_t)length < sizeof name && stat(name, &info) == 0;
+}
+
+/* Opens, and so checks, all that there is: a split that cannot be read must not be passed over. Of a directory without
+ * any, the first split's error says what is missing. */
+static int data_open_all(const cli_command *self, const char *path, int file, trm_dataset *dataset[SPLITS]) {
+  int present[SPLITS] = {1, 0};
+  trm_error error = {0};
+  if (!file) {
+    for (int i = 0; i < SPLITS; i++) present[i] = data_has_split(path, data_splits[i]);
+    if (!present[1]) present[0] = 1;
+  }
+  for (int i = 0; i < SPLITS; i++)
+    if (present[i] && trm_dataset_open(&dataset[i], path, data_splits[i], NULL, &error)) return cli_error(self, &error);
+  if (!dataset[0] || !dataset[1]) return CLI_CONTINUE;
+  trm_dataset_info a = trm_dataset_describe(dataset[0]), b = trm_dataset_describe(dataset[1]);
+  if (a.seq_len == b.seq_len && a.vocab_size == b.vocab_size) return CLI_CONTINUE;
+  return cli_bad_input(self, "%s: train and test differ in seq_len or vocab_size, expected equal ones", path);
+}
+
+static void data_print_splits(const char *path, int file, trm_dataset *const dataset[SPLITS]) {
   char text[96];
-  int found = 0, file = data_is_file(path);
-  for (int i = 0; i < (file ? 1 : 2); i++) {
-    trm_dataset *dataset = NULL;
-    if (trm_dataset_open(&dataset, path, splits[i], NULL, &error)) {
-      if (!i) first = error;
-      continue;
-    }
-    trm_dataset_info d = trm_dataset_describe(dataset);
-    char *question = data_first_question(dataset, &d);
-    trm_dataset_close(&dataset);
-    if (!found++ && !opt.json) {
+  int titled = 0;
+  for (int i = 0; i < SPLITS; i++) {
+    if (!dataset[i]) continue;
+    trm_dataset_info d = trm_dataset_describe(dataset[i]);
+    if (!titled++) {
       printf("data      %s\ntask      %s, symbols \"%s\"\nshape     %lld tokens of a vocabulary of %lld\n\n", path,
              cli_task_text(&d.task, text), d.task.alphabet, (long long)d.seq_len, (long long)d.vocab_size);
       printf("%-8s %12s %12s %12s %12s   %s\n", "split", "examples", "puzzles", "groups", "identifiers", "rating");
     }
-    if (opt.json) {
-      json_object_set_new(json, "task", data_task_json(&d));
-      json_object_set_new(json, "seq_len", json_integer(d.seq_len));
-      json_object_set_new(json, "vocab_size", json_integer(d.vocab_size));
-      json_t *part = data_split_json(&d);
-      if (question) json_object_set_new(part, "first_question", json_string(question));
-      json_object_set_new(parts, file ? "file" : splits[i], part);
-    } else {
-      data_print_split(file ? "file" : splits[i], &d);
-    }
+    data_print_split(file ? "file" : data_splits[i], &d);
+  }
+}
+
+static void data_print_json(const char *path, int file, trm_dataset *const dataset[SPLITS]) {
+  json_t *json = json_object(), *parts = json_object();
+  for (int i = 0; i < SPLITS; i++) {
+    if (!dataset[i]) continue;
+    trm_dataset_info d = trm_dataset_describe(dataset[i]);
+    char *question = data_first_question(dataset[i], &d);
+    json_object_set_new(json, "task", data_task_json(&d));
+    json_object_set_new(json, "seq_len", json_integer(d.seq_len));
+    json_object_set_new(json, "vocab_size", json_integer(d.vocab_size));
+    json_t *part = data_split_json(&d);
+    if (question) json_object_set_new(part, "first_question", json_string(question));
+    json_object_set_new(parts, file ? "file" : data_splits[i], part);
     free(question);
   }
-  if (found && opt.json) {
-    json_object_set_new(json, "data", cli_path(path));
-    json_object_set(json, "splits", parts);
-    cli_json_print(json_incref(json), 0);
+  json_object_set_new(json, "data", cli_path(path));
+  json_object_set_new(json, "splits", parts);
+  cli_json_print(json, 0);
+}
+
+static int data_describe(const cli_command *self, const char *path) {
+  trm_dataset *dataset[SPLITS] = {NULL, NULL};
+  int file = trm_dataset_is_text_file(path), code = data_open_all(self, path, file, dataset);
+  if (code == CLI_CONTINUE) {
+    (opt.json ? data_print_json : data_print_splits)(path, file, dataset);
+    code = CLI_OK;
   }
-  json_decref(parts);
-  json_decref(json);
-  return found ? CLI_OK : cli_error(self, &first);
+  for (int i = 0; i < SPLITS; i++) trm_dataset_close(&dataset[i]);
+  return code;
 }
 
 static int data_run_info(const cli_command *self, int argc, char **argv) {
@@ -131,9 +157,9 @@ static int data_run_info(const cli_command *self, int argc, char **argv) {
   return code;
 }
 
-/* What makes a dataset unfit for use. */
+/* What makes a dataset unfit for use, or keeps it from being known to be fit. */
 static int64_t data_problems(const trm_check_report *r) {
-  return r->bad_questions + r->bad_answers + r->not_unique + r->shared;
+  return r->bad_questions + r->bad_answers + r->not_unique + r->undecided + r->shared;
 }
 
 /* -- make and import ----------------------------------------------------------------------------------------------- */
@@ -219,6 +245,7 @@ static void data_print_check(const trm_check_report *r) {
               {"questions that contradict themselves", r->bad_questions},
               {"answers that break rules or change clues", r->bad_answers},
               {"questions with more than one solution", r->not_unique},
+              {"questions not decided: the solver gave up", r->undecided},
               {"equivalent puzzles inside a split", r->duplicates},
               {"puzzles equivalent to one of the other split", r->shared}};
   char a[32];
@@ -226,16 +253,18 @@ static void data_print_check(const trm_check_report *r) {
     printf("%-46s %12s\n", line[i].what, cli_thousands(line[i].number, a));
   if (isfinite(r->mean_guesses)) printf("%-46s %12.1f\n", "mean guesses of the exact solver", r->mean_guesses);
   if (isfinite(r->mean_rating)) printf("%-46s %12.1f\n", "mean rating that the data states", r->mean_rating);
-  puts(data_problems(r) ? "\nproblems were found" : "\nno problem was found");
+  if (data_problems(r) > r->undecided) puts("\nproblems were found");
+  else puts(r->undecided ? "\nno problem was found, but not every question was decided" : "\nno problem was found");
 }
 
 static void data_print_check_json(const trm_check_report *r) {
-  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:b}", "examples",
+  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:b}", "examples",
                            (json_int_t)r->examples, "puzzles", (json_int_t)r->puzzles, "groups", (json_int_t)r->groups,
                            "bad_questions", (json_int_t)r->bad_questions, "bad_answers", (json_int_t)r->bad_answers,
-                           "not_unique", (json_int_t)r->not_unique, "duplicates", (json_int_t)r->duplicates, "shared",
-                           (json_int_t)r->shared, "mean_guesses", cli_real(r->mean_guesses), "mean_rating",
-                           cli_real(r->mean_rating), "first_problem", r->first_problem, "ok", data_problems(r) == 0),
+                           "not_unique", (json_int_t)r->not_unique, "undecided", (json_int_t)r->undecided, "duplicates",
+                           (json_int_t)r->duplicates, "shared", (json_int_t)r->shared, "mean_guesses",
+                           cli_real(r->mean_guesses), "mean_rating", cli_real(r->mean_rating), "first_problem",
+                           r->first_problem, "ok", data_problems(r) == 0),
                  0);
 }
 
@@ -285,7 +314,7 @@ const cli_command cli_data_import = {
     .description =
         "Reads a CSV file with the columns question and answer (and source and rating when present), or JSON Lines "
         "with such keys, and writes a dataset directory. The alphabet and the shape of the grid are inferred "
-        "unless given; Sudoku, mazes and ARC grids are recognised.",
+        "unless given; Sudoku and mazes of 30x30 cells are recognised.",
     .examples = "trm data import puzzles.csv --out data/mine\n"
                 "trm data import words.jsonl --alphabet .abcdefgh --width 8 --out data/words\n",
     .exits = "0\timported\n1\tstopped by a signal: nothing is written, or (which it says) the data is, but was not "
@@ -299,8 +328,9 @@ const cli_command cli_data_info = {
     .synopsis = "DATA [--json]",
     .summary = "show what is in a dataset",
     .description =
-        "Shows the task, shape and size of a dataset directory's splits, or of a CSV or JSON Lines file. The "
-        "files are checked completely.",
+        "Shows the task, shape and size of a dataset directory's splits, or of a CSV or JSON Lines file. All splits "
+        "are read first: shapes, offsets, and the range of every token and identifier are checked. 'trm data check' "
+        "also checks the puzzles.",
     .examples = "trm data info data/6x6\ntrm data info puzzles.csv --json\n",
     .tables = data_report_tables,
     .run = data_run_info,
@@ -312,11 +342,12 @@ const cli_command cli_data_check = {
     .summary = "check a dataset against the puzzle's rules",
     .description =
         "Checks that every question is free of contradictions, every answer keeps rules and clues, every Sudoku "
-        "has one solution, and no puzzle of the test split is equivalent to one of the training split. The "
-        "exit code is 3 when a problem is found.",
+        "has one solution, and no puzzle of the test split is equivalent to one of the training split. A Sudoku "
+        "whose search takes more than a million guesses is reported as not decided. The exit code is 3 when a "
+        "problem is found or a question is not decided.",
     .examples = "trm data check data/6x6\n",
-    .exits =
-        "1\tstopped by a signal; nothing is said about the dataset\n3\tthe dataset cannot be read, or has problems\n",
+    .exits = "1\tstopped by a signal; nothing is said about the dataset\n"
+             "3\tthe dataset cannot be read, has problems, or has questions that were not decided\n",
     .tables = data_report_tables,
     .run = data_run_check,
 };

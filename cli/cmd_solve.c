@@ -266,7 +266,7 @@ static void solve_warn_unless_unique(const session *s, const int32_t *question, 
   if (s->task.kind != TRM_TASK_SUDOKU || s->task.width > 9) return; /* 16x16 with few clues may take forever */
   for (size_t i = 0; i < s->S; i++) cells[i] = (uint8_t)(question[i] > 1 ? question[i] - 1 : 0);
   trm_sudoku_result r = trm_sudoku_solve(s->task.width, cells, 2, NULL);
-  if (r.solutions == 0) cli_warn(s->command, "%s: the puzzle has no solution", where);
+  if (r.solutions == 0 && r.complete) cli_warn(s->command, "%s: the puzzle has no solution", where);
   if (r.solutions > 1) cli_warn(s->command, "%s: the puzzle has more than one solution", where);
 }
 

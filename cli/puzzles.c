@@ -213,12 +213,7 @@ static int puzzles_parse_text(const cli_command *command, const trm_task *task, 
   return CLI_CONTINUE;
 }
 
-static int puzzles_has_ending(const char *path, const char *ending) {
-  size_t length = strlen(path), n = strlen(ending);
-  return length > n && !strcmp(path + length - n, ending);
-}
-
-/* The questions of a .csv or .jsonl file. */
+/* The questions of a text file that holds a dataset. */
 static int puzzles_parse_table(const cli_command *command, const trm_task *task, cli_puzzles *puzzles,
                                const cli_text *text) {
   trm_dataset *dataset = NULL;
@@ -247,7 +242,7 @@ static int puzzles_parse_table(const cli_command *command, const trm_task *task,
 int cli_puzzles_parse(const cli_command *command, const trm_task *task, cli_puzzles *puzzles) {
   for (size_t i = 0; i < puzzles->texts; i++) {
     const cli_text *text = &puzzles->text[i];
-    int table = text->is_file && (puzzles_has_ending(text->where, ".csv") || puzzles_has_ending(text->where, ".jsonl"));
+    int table = text->is_file && trm_dataset_is_text_file(text->where);
     int code =
         table ? puzzles_parse_table(command, task, puzzles, text) : puzzles_parse_text(command, task, puzzles, text);
     if (code != CLI_CONTINUE) return code;

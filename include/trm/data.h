@@ -56,10 +56,15 @@ typedef struct trm_dataset_info {
   char rating_name[32]; /* "rating" or "guesses" */
 } trm_dataset_info;
 
-/* path: a dataset directory (split "train" or "test") or one .csv or .jsonl file (split ignored), read as the task, or
- * with a task inferred when NULL. Wholly checked. */
+/* path: a dataset directory (split "train" or "test") or one text file (.csv, .jsonl or .ndjson; split ignored), read
+ * as the task, or with a task inferred when NULL. Of the split, the shapes of all arrays, their offsets and the range
+ * of every token, label and identifier are checked, and that task.json, identifiers.json and the arrays agree; of a
+ * text file every row's length and symbols. Whether the puzzles are sound is trm_data_check's question; ratings are
+ * taken as they are. */
 trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *split, const trm_task *task,
                             trm_error *err);
+/* 1 when trm_dataset_open reads the path as a text file: it is no directory and has one of their endings. */
+int trm_dataset_is_text_file(const char *path);
 void trm_dataset_close(trm_dataset **dataset); /* accepts NULL; clears the pointer */
 trm_dataset_info trm_dataset_describe(const trm_dataset *dataset);
 /* Example i: inputs and labels [seq_len], labels -100 where not scored. NULL outputs are skipped. */
@@ -85,7 +90,7 @@ const trm_option *trm_make_options(size_t *count);
 trm_status trm_data_make(const trm_make_config *config, trm_progress_fn progress, void *context, trm_error *err);
 
 typedef struct trm_import_config {
-  char input[1024], out[1024]; /* .csv or .jsonl -> directory */
+  char input[1024], out[1024]; /* text file -> directory */
   char test_input[1024];       /* a second file for the test split; "" : take test_fraction */
   double test_fraction;
   char alphabet[256]; /* "" : inferred */
@@ -100,9 +105,10 @@ typedef struct trm_check_report {
   int64_t examples, puzzles, groups;
   int64_t bad_questions, bad_answers; /* contradict the rules, or answers that change clues */
   int64_t not_unique;                 /* questions with more than one solution (Sudoku) */
+  int64_t undecided;                  /* questions of which the exact solver gave up before it knew (Sudoku) */
   int64_t duplicates;                 /* equivalent puzzles inside one split */
   int64_t shared;                     /* puzzles equivalent to one of the other split */
-  double mean_guesses;                /* of the exact solver, Sudoku; NaN otherwise */
+  double mean_guesses;                /* of the exact solver, Sudoku that it solved; NaN without */
   double mean_rating;                 /* of the file's own ratings, whoever measured them; NaN without */
   char first_problem[256];
 } trm_check_report;

@@ -17,7 +17,7 @@ typedef enum trm_loss_type { TRM_LOSS_STABLEMAX, TRM_LOSS_SOFTMAX } trm_loss_typ
 
 /* Every value of a run beside the model's own. Ranges and help: trm_train_options(). */
 typedef struct trm_train_config {
-  char data[1024];      /* dataset directory, .csv or .jsonl */
+  char data[1024];      /* what trm_dataset_open takes */
   char valid[1024];     /* dataset for validation; "" : the dataset's test split is NOT used, no validation */
   char run[1024];       /* run directory */
   char init_from[1024]; /* model file to start from; puzzle rows are set to their mean when counts differ */

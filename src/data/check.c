@@ -1,6 +1,6 @@
 /* Checking data: every question against its task's rules, every answer against its question, Sudoku also for a single
  * solution, and the splits for puzzles that are the same. Copies of a puzzle inside its group are not duplicates; of
- * a Sudoku's only the first is solved and compared. */
+ * a Sudoku's only the first is solved, because its images have as many solutions. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,10 +38,10 @@ typedef struct checker {
 } checker;
 
 static trm_status checker_open_split(checker *c, int split) {
-  char *file = trm__format("%s/%s/dataset.json", c->path, split_names[split]);
-  if (!file) return trm__fail_memory(c->err, c->path, strlen(c->path) + 32);
-  int present = c->is_directory ? trm__path_exists(file) : split == TRAIN;
-  trm__free(file);
+  char *folder = trm__format("%s/%s", c->path, split_names[split]);
+  if (!folder) return trm__fail_memory(c->err, c->path, strlen(c->path) + 32);
+  int present = c->is_directory ? trm__path_exists(folder) : split == TRAIN;
+  trm__free(folder);
   return present ? trm_dataset_open(&c->dataset[split], c->path, split_names[split], NULL, c->err) : TRM_OK;
 }
 
@@ -61,8 +61,7 @@ static trm_status checker_open(checker *c) {
   }
   c->total = (int64_t)examples;
   if (examples == 0)
-    return trm__fail(c->err, TRM_E_INPUT, c->path,
-                     "neither train/dataset.json nor test/dataset.json in it, expected a dataset directory");
+    return trm__fail(c->err, TRM_E_INPUT, c->path, "neither train/ nor test/ in it, expected a dataset directory");
   if (c->dataset[TRAIN] && c->dataset[TEST] &&
       (c->dataset[TRAIN]->info.seq_len != c->dataset[TEST]->info.seq_len ||
        c->dataset[TRAIN]->info.vocab_size != c->dataset[TEST]->info.vocab_size))
@@ -99,6 +98,7 @@ static int checker_judge(checker *c, int split, int64_t example, const int32_t *
   return !status;
 }
 
+/* What the exact solver says of a Sudoku. A search that it gave up proves nothing but the solutions that it found. */
 static void checker_solve(checker *c, int split, int64_t example, const int32_t *question) {
   const trm_task *task = &c->dataset[split]->info.task;
   uint8_t cells[256];
@@ -107,47 +107,50 @@ static void checker_solve(checker *c, int split, int64_t example, const int32_t 
   if (result.solutions > 1) {
     c->report.not_unique++;
     checker_note(c, split, example, "", "the question has more than one solution");
-  } else if (result.solutions == 0 && result.complete) {
+  } else if (!result.complete) {
+    c->report.undecided++;
+    checker_note(c, split, example, "",
+                 "not decided whether the question has one solution: the exact solver gave up after a million guesses");
+  } else if (result.solutions == 0) {
     c->report.bad_questions++;
     checker_note(c, split, example, "", "the question has no solution");
   }
+  if (result.solutions == 0) return;
   c->guesses += (double)result.guesses;
   c->solved++;
 }
 
 /* Counts a puzzle that is the same as one of an earlier group. Groups come in order, those of the training split first.
- */
-static void checker_compare(checker *c, int split, int64_t group, uint64_t key) {
-  const trm_dataset *d = c->dataset[split];
+ * Returns 1 for the first of its class in its group. */
+static int checker_compare(checker *c, int split, int64_t group, int64_t example, uint64_t key) {
   uint32_t before = c->classes.count, class = trm__classes_add(&c->classes, key);
   met *m = &c->met[class];
   if (class == before) {
     *m = (met){.group = group, .split = (uint8_t)split, .first_split = (uint8_t)split};
-    return;
+    return 1;
   }
-  if (m->split == split && m->group == group) return;
+  if (m->split == split && m->group == group) return 0;
   if (m->split == split) c->report.duplicates++;
   if (split == TEST && m->first_split == TRAIN) {
-    if (c->report.shared++ == 0) c->first_shared = d->puzzle_indices[d->group_indices[group]];
+    if (c->report.shared++ == 0) c->first_shared = example;
   }
   m->group = group;
   m->split = (uint8_t)split;
+  return 1;
 }
 
-static void checker_add_example(checker *c, int split, int64_t group, int64_t example, int first) {
+static void checker_add_example(checker *c, int split, int64_t group, int64_t example) {
   const trm_dataset *d = c->dataset[split];
   size_t cells = (size_t)d->info.seq_len;
   int32_t *question = c->tokens, *answer = c->tokens + cells;
-  int sudoku = d->info.task.kind == TRM_TASK_SUDOKU;
   double rating;
   trm_dataset_example(d, example, question, answer, NULL, &rating);
   if (d->info.has_ratings && isfinite(rating)) c->ratings += rating, c->rated++;
   for (size_t i = 0; i < cells; i++)
     if (answer[i] == -100) answer[i] = 0;
   int good = checker_judge(c, split, example, question, answer);
-  if (sudoku && first && good) checker_solve(c, split, example, question);
-  if (sudoku && !first) return;
-  checker_compare(c, split, group, trm__question_key(&d->info.task, question, cells));
+  int first = checker_compare(c, split, group, example, trm__question_key(&d->info.task, question, cells));
+  if (d->info.task.kind == TRM_TASK_SUDOKU && first && good) checker_solve(c, split, example, question);
 }
 
 static trm_status checker_add_split(checker *c, int split) {
@@ -159,7 +162,7 @@ static trm_status checker_add_split(checker *c, int split) {
           c->progress(c->context, (double)c->done / (double)c->total, "checking puzzles") != 0)
         return trm__fail(c->err, TRM_E_STOPPED, c->path, "stopped after %lld of %lld examples", (long long)c->done,
                          (long long)c->total);
-      checker_add_example(c, split, g, i, i == begin);
+      checker_add_example(c, split, g, i);
     }
   }
   return TRM_OK;

@@ -21,7 +21,7 @@ static const trm_option import_options[] = {
      .size = sizeof(((trm_import_config *)0)->input),
      .metavar = "FILE",
      .group = "Import",
-     .help = "puzzles: .csv (source,question,answer,rating) or .jsonl"},
+     .help = "puzzles, in a file that ends in " TRM__ROWS_ENDINGS},
     {.name = "out",
      .type = TRM_OPT_STRING,
      .offset = offsetof(trm_import_config, out),
@@ -220,21 +220,45 @@ static trm_status import_leave_out_test(import *im) {
   return status;
 }
 
-/* Example `at` of d becomes example i of source, or its random image number `image` when that is not 0. */
-static void import_put(const import *im, trm_dataset *d, int64_t at, const trm_dataset *source, uint32_t i,
-                       int64_t image, int32_t *tokens) {
+static void import_store(trm_dataset *d, int64_t at, const int32_t *inputs, const int32_t *labels, double rating) {
+  size_t cells = (size_t)d->info.seq_len, first = (size_t)at * cells;
+  for (size_t k = 0; k < cells; k++) {
+    d->inputs[first + k] = (uint8_t)inputs[k];
+    d->labels[first + k] = (uint8_t)(labels[k] < 0 ? 0 : labels[k]);
+  }
+  if (d->ratings) d->ratings[at] = rating;
+}
+
+/* The guesses that the exact solver needs for a question; NaN when it found no solution. */
+static double import_count_guesses(const trm_task *task, const int32_t *tokens) {
+  uint8_t cells[256];
+  trm__sudoku_cells(tokens, (size_t)task->width * (size_t)task->height, cells);
+  trm_sudoku_result result = trm_sudoku_solve(task->width, cells, 1, NULL);
+  return result.solutions > 0 ? (double)result.guesses : (double)NAN;
+}
+
+/* Example `at` of d becomes example i of source. Returns 1 when its rating is what the solver counts: then that of an
+ * image has to be counted too, because the solver guesses differently in it. */
+static int import_put(trm_dataset *d, int64_t at, const trm_dataset *source, uint32_t i, int images, int32_t *tokens) {
   size_t cells = (size_t)d->info.seq_len;
   int32_t *inputs = tokens, *labels = tokens + cells;
-  trm_dataset_example(source, i, inputs, labels, NULL, d->ratings ? &d->ratings[at] : NULL);
-  if (image > 0) {
-    uint64_t index = (uint64_t)i * (uint64_t)im->config->augment + (uint64_t)image - 1;
-    trm__rng rng = trm__rng_make((uint64_t)im->config->seed, TRM__RNG_AUGMENT, index);
-    trm__augment(&d->info.task, &rng, inputs, labels);
-  }
-  for (size_t k = 0; k < cells; k++) {
-    d->inputs[(size_t)at * cells + k] = (uint8_t)inputs[k];
-    d->labels[(size_t)at * cells + k] = (uint8_t)(labels[k] < 0 ? 0 : labels[k]);
-  }
+  double rating = 0;
+  trm_dataset_example(source, i, inputs, labels, NULL, &rating);
+  import_store(d, at, inputs, labels, rating);
+  return images && d->info.task.kind == TRM_TASK_SUDOKU && strcmp(d->info.rating_name, "guesses") == 0 &&
+         rating == import_count_guesses(&d->info.task, inputs);
+}
+
+/* Example `at` of d becomes the random image number `image` (from 1 on) of example i of source. */
+static void import_put_image(const import *im, trm_dataset *d, int64_t at, const trm_dataset *source, uint32_t i,
+                             int64_t image, int count_guesses, int32_t *tokens) {
+  int32_t *inputs = tokens, *labels = tokens + d->info.seq_len;
+  double rating = 0;
+  trm_dataset_example(source, i, inputs, labels, NULL, &rating);
+  uint64_t index = (uint64_t)i * (uint64_t)im->config->augment + (uint64_t)image - 1;
+  trm__rng rng = trm__rng_make((uint64_t)im->config->seed, TRM__RNG_AUGMENT, index);
+  trm__augment(&d->info.task, &rng, inputs, labels);
+  import_store(d, at, inputs, labels, count_guesses ? import_count_guesses(&d->info.task, inputs) : rating);
 }
 
 /* The dataset of the classes with class_is_test == test: a class is a group, and its examples are followed by their
@@ -258,9 +282,11 @@ static trm_status import_gather(import *im, trm_dataset **out, int test, int64_t
   for (uint32_t c = 0; c < im->classes.count && !status; c++) {
     if (c % 1024 == 0) status = import_report(im, 0.7 + 0.2 * c / im->classes.count, "building the arrays");
     if (im->class_is_test[c] != test || status) continue;
-    for (uint32_t i = im->class_start[c]; i < im->class_start[c + 1]; i++)
-      for (int64_t image = 0; image <= images; image++)
-        import_put(im, *out, at++, source, im->chosen[i], image, tokens);
+    for (uint32_t i = im->class_start[c]; i < im->class_start[c + 1]; i++) {
+      int count_guesses = import_put(*out, at++, source, im->chosen[i], images > 0, tokens);
+      for (int64_t image = 1; image <= images; image++)
+        import_put_image(im, *out, at++, source, im->chosen[i], image, count_guesses, tokens);
+    }
     (*out)->group_indices[++group] = at;
   }
   if (!status) (*out)->info.groups = groups;
@@ -269,11 +295,14 @@ static trm_status import_gather(import *im, trm_dataset **out, int test, int64_t
 }
 
 static trm_status import_check_config(const trm_import_config *c, trm_error *err) {
-  if (c->input[0] == '\0') return trm__fail(err, TRM_E_USAGE, "input", "no file to import, expected a .csv or .jsonl");
+  if (c->input[0] == '\0')
+    return trm__fail(err, TRM_E_USAGE, "input", "no file to import, expected one that ends in " TRM__ROWS_ENDINGS);
   if (!trm__rows_is_file_name(c->input))
-    return trm__fail(err, TRM_E_INPUT, c->input, "unknown kind of file, expected .csv or .jsonl");
+    return trm__fail(err, TRM_E_INPUT, c->input,
+                     "unknown kind of file, expected a name that ends in " TRM__ROWS_ENDINGS);
   if (c->test_input[0] != '\0' && !trm__rows_is_file_name(c->test_input))
-    return trm__fail(err, TRM_E_INPUT, c->test_input, "unknown kind of file, expected .csv or .jsonl");
+    return trm__fail(err, TRM_E_INPUT, c->test_input,
+                     "unknown kind of file, expected a name that ends in " TRM__ROWS_ENDINGS);
   if (!(c->test_fraction >= 0 && c->test_fraction < 1))
     return trm__fail(err, TRM_E_USAGE, "test_fraction", "found %g, expected 0 to less than 1", c->test_fraction);
   if (c->augment < 0 || c->limit < 0 || c->width < 0)

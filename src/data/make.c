@@ -2,6 +2,7 @@
  * the rest to the training split (neighbours in the generator's order may be variations of one another, so with one cut
  * at most one such family has members on both sides), and write both as a directory. Ratings are the exact solver's
  * guesses. */
+#include <math.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -122,12 +123,12 @@ static int make_report(void *context, double fraction, const char *what) {
 }
 
 static void make_put_example(trm_dataset *set, int64_t i, size_t cells, const uint8_t *question, const uint8_t *answer,
-                             int64_t guesses) {
+                             double guesses) {
   for (size_t c = 0; c < cells; c++) {
     set->inputs[(size_t)i * cells + c] = (uint8_t)(question[c] + 1);
     set->labels[(size_t)i * cells + c] = (uint8_t)(answer[c] + 1);
   }
-  set->ratings[i] = (double)guesses;
+  set->ratings[i] = guesses;
 }
 
 /* Copy k of a puzzle: a random image, rated by itself because the solver guesses differently. */
@@ -137,7 +138,8 @@ static void make_put_image(trm_dataset *set, int64_t i, const trm__sudoku_geomet
   trm__sudoku_symmetry symmetry = trm__sudoku_symmetry_random(geometry, rng);
   trm__sudoku_symmetry_apply(&symmetry, question, image);
   trm__sudoku_symmetry_apply(&symmetry, answer, solved);
-  int64_t guesses = trm_sudoku_solve(geometry->size, image, 1, NULL).guesses;
+  trm_sudoku_result result = trm_sudoku_solve(geometry->size, image, 1, NULL);
+  double guesses = result.solutions > 0 ? (double)result.guesses : (double)NAN; /* NaN: the solver gave up */
   make_put_example(set, i, (size_t)geometry->cells, image, solved, guesses);
 }
 
@@ -153,7 +155,7 @@ static trm_status make_split(trm_dataset **out, const trm__puzzles *puzzles, int
     const uint8_t *question = puzzles->questions + (size_t)(first + p) * cells;
     const uint8_t *answer = puzzles->answers + (size_t)(first + p) * cells;
     int64_t at = p * (copies + 1);
-    make_put_example(*out, at, cells, question, answer, puzzles->guesses[first + p]);
+    make_put_example(*out, at, cells, question, answer, (double)puzzles->guesses[first + p]);
     trm__rng rng = trm__rng_make(seed, TRM__RNG_AUGMENT, (uint64_t)p);
     for (int64_t k = 1; k <= copies; k++) make_put_image(*out, at + k, geometry, &rng, question, answer);
   }

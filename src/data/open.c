@@ -5,6 +5,10 @@
 #include "data/format/rows_open.h"
 #include "task/task.h"
 
+int trm_dataset_is_text_file(const char *path) {
+  return !trm__path_is_dir(path) && trm__rows_is_file_name(path);
+}
+
 trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *split, const trm_task *task,
                             trm_error *err) {
   if (task) {
@@ -13,9 +17,11 @@ trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *spl
   }
   if (trm__path_is_dir(path)) return trm__dataset_read(out, path, split ? split : "train", task, err);
   if (!trm__path_exists(path))
-    return trm__fail(err, TRM_E_IO, path, "does not exist, expected a dataset directory or a .csv or .jsonl file");
+    return trm__fail(err, TRM_E_IO, path,
+                     "does not exist, expected a dataset directory or a file that ends in " TRM__ROWS_ENDINGS);
   if (!trm__rows_is_file_name(path))
-    return trm__fail(err, TRM_E_INPUT, path, "unknown kind of file, expected a dataset directory, .csv or .jsonl");
+    return trm__fail(err, TRM_E_INPUT, path,
+                     "unknown kind of file, expected a dataset directory or a name that ends in " TRM__ROWS_ENDINGS);
   trm__rows_hint hint = {.task = task};
   return trm__rows_open(out, path, &hint, err);
 }

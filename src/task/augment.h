@@ -15,8 +15,9 @@ int trm__augment_known(const trm_task *task);
 
 /* Replaces inputs and labels [width*height] by an image under a random symmetry of the task, drawn from rng.
  * Sudoku: values, rows, columns, bands, stacks and, where boxes are square, transposition; padding and labels of -100
- * move with their cells and keep their value. Maze: a symmetry of the rectangle, with the labels computed again by
- * trm__maze_label; a maze without a path stays as it is. */
+ * move with their cells and keep their value. Maze: a symmetry of the square or rectangle. Labels that are what
+ * trm__maze_label gives for the question (-100 may stand where the question is not free) are computed again for the
+ * image, with -100 moved; any other labels, such as another shortest path, a detour or none, move with their cells. */
 void trm__augment(const trm_task *task, trm__rng *rng, int32_t *inputs, int32_t *labels);
 
 #endif

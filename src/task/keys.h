@@ -1,6 +1,7 @@
-/* When two puzzles are the same: Sudoku up to the symmetries of the grid, every other task by the exact question.
- * Making, importing and checking data tell puzzles apart here and nowhere else. Keys are 64-bit hashes; a collision
- * counts as equality, so two different puzzles may be taken for the same, but never one puzzle for two. */
+/* When two puzzles are the same: when a symmetry of their task maps one question onto the other. Sudoku and mazes have
+ * such symmetries; of a task without (there is no augmentation either) only equal questions are the same. Making,
+ * importing and checking data tell puzzles apart here and nowhere else. Keys are 64-bit hashes; a collision counts as
+ * equality, so two different puzzles may be taken for the same, but never one puzzle for two. */
 #ifndef TRM_TASK_KEYS_H
 #define TRM_TASK_KEYS_H
 
@@ -8,7 +9,8 @@
 #include <stdint.h>
 #include <trm/data.h>
 
-/* Equal for puzzles that are the same. tokens [cells]: the question. Of a Sudoku it is trm_sudoku_invariant. */
+/* Equal for puzzles that are the same, so for all images that trm__augment makes of one. tokens [cells]: the question,
+ * cells = width * height of the task. Of a Sudoku it is trm_sudoku_invariant. */
 uint64_t trm__question_key(const trm_task *task, const int32_t *tokens, size_t cells);
 
 /* Tokens of a Sudoku as the solver's cells: 0 blank (and padding), 1.. values. */

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <trm/train.h>
 
+#include "data/format/rows_open.h"
+
 #define FIELD(field) .offset = offsetof(trm_train_config, field)
 #define TEXT(field) FIELD(field), .size = sizeof((trm_train_config *)0)->field
 #define MANY 9e15 /* whole numbers that a double holds exactly */
@@ -13,7 +15,7 @@ static const trm_option train_table[] = {
      TEXT(data),
      .metavar = "PATH",
      .group = "Files",
-     .help = "training data: dataset directory, .csv or .jsonl"},
+     .help = "training data: dataset directory, " TRM__ROWS_ENDINGS},
     {.name = "valid",
      .type = TRM_OPT_STRING,
      TEXT(valid),

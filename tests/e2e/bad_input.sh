@@ -140,6 +140,9 @@ b = bytearray(open(sys.argv[1], "rb").read())
 exec(sys.argv[2])
 open(sys.argv[1], "wb").write(b)' "$1/$2" "$3"
   refuse 3 "$1" "$TRM" eval "$model" "$1" --quiet
+  refuse 3 "$1" "$TRM" data check "$1" --quiet
+  refuse 3 "$1" "$TRM" data info "$1" # although the training split is sound
+  refuse 3 "$1" "$TRM" data info "$1" --json
 }
 damage npy-cut test/all__inputs.npy 'b = b[:-3]'
 damage npy-magic test/all__inputs.npy 'b[0] = 0'
@@ -152,6 +155,22 @@ damage npy-index test/all__puzzle_indices.npy 'b[-4:] = b"\xff\xff\xff\x7f"'
 damage json-cut test/dataset.json 'b = b[:20]'
 damage json-type test/dataset.json 'b = b.replace(b"16", b"\"16\"")'
 damage json-negative test/dataset.json 'b = b.replace(b"16", b"-1")'
+damage json-identifiers identifiers.json 'b = b.replace(b"\"<blank>\"", b"5")'
+damage json-rating task.json 'b = b.replace(b"\"rating\"", b"\"stars\"")'
+damage json-task task.json 'b = b.replace(b"sudoku", b"sudoko")'
+# a split that lost its description, and a file of it that is gone
+for lost in dataset.json all__labels.npy; do
+  cp -r set "lost-$lost"
+  rm "lost-$lost/test/$lost"
+  refuse 3 "$lost" "$TRM" data info "lost-$lost"
+  refuse 3 "$lost" "$TRM" data check "lost-$lost" --quiet
+done
+# splits of different shapes are no dataset
+cp -r set mixed
+run 0 "$TRM" data make --size 6 --train 2 --test 2 --out six6 --quiet
+rm -r mixed/test mixed/task.json
+cp -r six6/test mixed/test
+refuse 3 'differ' "$TRM" data info mixed
 # data of another shape
 printf 'question,answer\n12..........34..............56......,123456456123234561561234345612612345\n' >six6.csv
 refuse 3 'six6.csv' "$TRM" eval "$model" six6.csv
@@ -160,6 +179,19 @@ printf 'question,answer\n1...............,1234341221434321\n' >many.csv
 run 3 "$TRM" data check many.csv --json
 json 'v["not_unique"] == 1 and not v["ok"]'
 grep -q 'more than one solution' err || fail "many.csv: $(cat err)"
+# a question of which the exact solver gives up is not taken for one with one solution
+python3 - >hard.csv <<'PYTHON'
+question = (
+    "..34.678..BC.EFG.....A.......2....BC.EFG..34.678.....2.......A.."
+    "..45678...CDEFG.....A.CD....2.45..CDEFG...45678.....2.45....A.CD"
+    "34...8.ABC...G.2....BC......34..BC...G.234...8.A....34......BC.."
+    "....89ABCD....2.8..............7...F..2...6...A......5..82......"
+)
+answer = "".join("123456789ABCDEFG"[(4 * (r % 4) + r // 4 + c) % 16] for r in range(16) for c in range(16))
+print("question,answer\n%s,%s" % (question, answer))
+PYTHON
+run 3 "$TRM" data check hard.csv --json
+json 'v["undecided"] == 1 and v["not_unique"] == 0 and v["bad_questions"] == 0 and not v["ok"]'
 # outputs that exist
 mkdir full && touch full/file
 listing >before

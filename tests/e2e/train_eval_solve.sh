@@ -17,6 +17,14 @@ run 0 "$TRM" data info imported --json
 json 'v["splits"]["train"]["examples"] == 6 and v["seq_len"] == 16 and v["vocab_size"] == 6'
 run 0 "$TRM" data info six.csv
 says 'Sudoku 4x4'
+# every ending that the library reads is one to the program
+python3 -c 'import csv, json
+for row in csv.DictReader(open("six.csv")): print(json.dumps({"question": row["question"], "answer": row["answer"]}))' >six.jsonl
+cp six.jsonl six.ndjson
+for file in six.csv six.jsonl six.ndjson; do
+  run 0 "$TRM" data info $file --json
+  json 'v["splits"]["file"]["examples"] == 6'
+done
 run 0 "$TRM" data check six.csv --json
 json 'v["ok"] and v["not_unique"] == 0 and v["examples"] == 6'
 
@@ -108,6 +116,10 @@ for i, (r, l) in enumerate(zip(rows, lines)):
 print(next(r["question"] for r, l in zip(rows, lines) if l["solved"]))
 assert all(l["solved"] for l in lines) == ('$code' == 0)
 ') || fail "JSON of solve"
+for file in six.csv six.jsonl six.ndjson; do # tables of puzzles, by the library's endings
+  "$TRM" solve --model run $file --json --max-steps 1 >table 2>err
+  [ "$(wc -l <table)" = 6 ] || fail "solve $file: $(cat err)"
+done
 run 0 "$TRM" solve --model run/best.safetensors --no-halt "$solved"
 says '^ ----\+----$'
 says '^rules kept, clues kept$'

@@ -296,8 +296,11 @@ static trm_status dataset_read_task_json(reader *r, const char *path) {
   trm_status status = trm__json_load(&json, path, JSON_LIMIT, r->err);
   if (status) return status;
   status = trm__task_from_json(&r->d->info.task, json, path, r->err);
-  const char *name = json_string_value(json_object_get(json, "rating_name"));
-  if (name) snprintf(r->d->info.rating_name, sizeof r->d->info.rating_name, "%s", name);
+  const json_t *named = json_object_get(json, "rating_name");
+  const char *name = json_string_value(named);
+  if (!status && named && (!name || (strcmp(name, "rating") != 0 && strcmp(name, "guesses") != 0)))
+    status = trm__fail(r->err, TRM_E_INPUT, path, "\"rating_name\": expected \"rating\" or \"guesses\"");
+  if (!status && name) snprintf(r->d->info.rating_name, sizeof r->d->info.rating_name, "%s", name);
   json_decref(json);
   return status;
 }
@@ -334,6 +337,9 @@ static trm_status dataset_check_identifiers(reader *r) {
     if (!status && (int64_t)json_array_size(json) != r->d->info.identifiers)
       status = trm__fail(r->err, TRM_E_INPUT, path, "%zu names, expected an array of num_puzzle_identifiers = %" PRId64,
                          json_array_size(json), r->d->info.identifiers);
+    for (size_t i = 0; i < json_array_size(json) && !status; i++)
+      if (!json_is_string(json_array_get(json, i)))
+        status = trm__fail(r->err, TRM_E_INPUT, path, "name %zu is not a text, expected one", i);
     json_decref(json);
   }
   trm__free(path);

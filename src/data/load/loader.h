@@ -13,7 +13,7 @@ typedef struct trm__loader_config {
   int batch;        /* global batch */
   int first, count; /* the slots that are built here, first .. first + count - 1; count 0: all */
   uint64_t seed;
-  int augment;     /* 1: symmetry augmentation on the fly (Sudoku: all; maze: dihedral with labels computed again) */
+  int augment;     /* 1: symmetry augmentation on the fly (task/augment.h) */
   trm__pool *pool; /* borrowed: it builds the rows; NULL: the calling thread does */
   int ahead;       /* batches that a thread of the loader's own builds before they are asked for; 0: none */
 } trm__loader_config;

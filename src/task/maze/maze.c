@@ -1,6 +1,5 @@
 /* Mazes: labels by breadth-first search in the order that the published set was labelled with, and the symmetries of a
- * square. A symmetry of the answer would break ties between shortest paths another way, so the image of a maze
- * is labelled again. */
+ * grid. A transform of the grid changes which of several shortest paths that rule finds. */
 #include "task/maze/maze.h"
 
 static int maze_find_ends(int cells, const int32_t *inputs, int *start, int *goal) {
@@ -42,37 +41,39 @@ int trm__maze_label(int width, int height, const int32_t *inputs, int32_t *label
   return 1;
 }
 
+int trm__grid_transforms(int width, int height, int transforms[8]) {
+  static const int any[8] = {0, 1, 2, 3, 4, 5, 6, 7}, keeps_shape[4] = {0, 2, 4, 5};
+  int count = width == height ? 8 : 4;
+  for (int k = 0; k < count; k++) transforms[k] = count == 8 ? any[k] : keeps_shape[k];
+  return count;
+}
+
+trm__grid_walk trm__grid_walk_of(int transform, int width, int height) {
+  int last_row = (height - 1) * width, last_column = width - 1;
+  switch (transform) {
+  case 1:
+    return (trm__grid_walk){.first = last_column, .down = -1, .right = width};
+  case 2:
+    return (trm__grid_walk){.first = last_row + last_column, .down = -width, .right = -1};
+  case 3:
+    return (trm__grid_walk){.first = last_row, .down = 1, .right = -width};
+  case 4:
+    return (trm__grid_walk){.first = last_column, .down = width, .right = -1};
+  case 5:
+    return (trm__grid_walk){.first = last_row, .down = -width, .right = 1};
+  case 6:
+    return (trm__grid_walk){.first = 0, .down = 1, .right = width};
+  case 7:
+    return (trm__grid_walk){.first = last_row + last_column, .down = -1, .right = -width};
+  default:
+    return (trm__grid_walk){.first = 0, .down = width, .right = 1};
+  }
+}
+
 void trm__grid_dihedral(int transform, int width, int height, const int32_t *grid, int32_t *image) {
+  trm__grid_walk walk = trm__grid_walk_of(transform, width, height);
   for (int r = 0; r < height; r++)
-    for (int c = 0; c < width; c++) {
-      int from_row = r, from_column = c;
-      switch (transform) {
-      case 1:
-        from_row = c, from_column = height - 1 - r;
-        break;
-      case 2:
-        from_row = height - 1 - r, from_column = width - 1 - c;
-        break;
-      case 3:
-        from_row = width - 1 - c, from_column = r;
-        break;
-      case 4:
-        from_column = width - 1 - c;
-        break;
-      case 5:
-        from_row = height - 1 - r;
-        break;
-      case 6:
-        from_row = c, from_column = r;
-        break;
-      case 7:
-        from_row = width - 1 - c, from_column = height - 1 - r;
-        break;
-      default:
-        break;
-      }
-      image[r * width + c] = grid[from_row * width + from_column];
-    }
+    for (int c = 0; c < width; c++) image[r * width + c] = grid[walk.first + r * walk.down + c * walk.right];
 }
 
 int trm__dihedral_inverse(int transform) {

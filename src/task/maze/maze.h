@@ -1,4 +1,5 @@
-/* Mazes: the shortest path that the published data set labels. Tokens are those of trm_task_maze. */
+/* Mazes: the shortest path that the published data set labels, and the symmetries of a grid. Tokens are those of
+ * trm_task_maze. */
 #ifndef TRM_TASK_MAZE_MAZE_H
 #define TRM_TASK_MAZE_MAZE_H
 
@@ -17,5 +18,13 @@ int trm__maze_label(int width, int height, const int32_t *inputs, int32_t *label
  * a grid that is not square; the others need width == height. */
 void trm__grid_dihedral(int transform, int width, int height, const int32_t *grid, int32_t *image);
 int trm__dihedral_inverse(int transform);
+/* Writes the numbers of the symmetries that a grid of this shape has, in growing order; returns how many, 8 or 4. */
+int trm__grid_transforms(int width, int height, int transforms[8]);
+
+/* A transform as a way through the grid: cell (r, c) of the image is element first + r * down + c * right. */
+typedef struct trm__grid_walk {
+  int first, down, right;
+} trm__grid_walk;
+trm__grid_walk trm__grid_walk_of(int transform, int width, int height);
 
 #endif

@@ -288,6 +288,8 @@ static void test_bad_files(void **state) {
   refuse("identifiers.json", "1 names, expected an array of num_puzzle_identifiers = 3");
   put_text("set/identifiers.json", "{}");
   refuse("identifiers.json", "expected an array");
+  put_text("set/identifiers.json", "[\"<blank>\", \"a\", 7]");
+  refuse("identifiers.json", "name 2 is not a text");
   put_text("set/identifiers.json", "[\"<blank>\", \"a\", \"b\"]");
   put_text("set/task.json", "{\"kind\": \"generic\"}");
   refuse("task.json", "width");
@@ -295,6 +297,16 @@ static void test_bad_files(void **state) {
            "{\"kind\":\"generic\",\"width\":5,\"height\":1,\"box_width\":0,\"box_height\":0,\"vocab_size\":5,"
            "\"alphabet\":\"abcd\"}");
   refuse("task.json", "do not fit");
+  const char *const rating_names[] = {"5", "null", "\"stars\"", "\"\""};
+  for (size_t i = 0; i < sizeof rating_names / sizeof *rating_names; i++) {
+    char json[256];
+    snprintf(json, sizeof json,
+             "{\"kind\":\"generic\",\"width\":4,\"height\":1,\"box_width\":0,\"box_height\":0,\"vocab_size\":5,"
+             "\"alphabet\":\"abcd\",\"rating_name\":%s}",
+             rating_names[i]);
+    put_text("set/task.json", json);
+    refuse("task.json", "\"rating_name\": expected \"rating\" or \"guesses\"");
+  }
   put_text("set/task.json",
            "{\"kind\":\"generic\",\"width\":4,\"height\":1,\"box_width\":0,\"box_height\":0,\"vocab_size\":5,"
            "\"alphabet\":\"abcd\"}");

@@ -8,6 +8,7 @@
 #include "data/format/dataset_dir.h"
 #include "task/augment.h"
 #include "task/keys.h"
+#include "task/maze/maze.h"
 
 static trm_import_config config_for(const char *input, const char *out) {
   trm_import_config config;
@@ -178,6 +179,49 @@ static void test_copies(void **state) {
   trm_dataset_close(&test);
 }
 
+/* Copies of a puzzle whose guesses are the solver's are counted too; another's count, or a rating, is that of all
+ * copies. */
+static void test_ratings_of_copies(void **state) {
+  (void)state;
+  static const char question[] = ".7..28..3..3.5....62.......196.....8...9.6....5......1.....78.55....47...1..3...9";
+  static const char answer[] = "971628453843751296625349187196475328382916574457283961264197835539864712718532649";
+  enum { COPIES = 12 };
+  trm_error err = {0};
+  trm_task task = trm_task_sudoku(9);
+  int32_t q[81];
+  uint8_t cells[81];
+  CHECK_OK(trm_task_parse(&task, question, 81, q, &err), err);
+  trm__sudoku_cells(q, 81, cells);
+  double guesses = (double)trm_sudoku_solve(9, cells, 1, NULL).guesses;
+  const struct {
+    const char *name;
+    double rating;
+    int counted;
+  } cases[] = {{"guesses", guesses, 1}, {"guesses", guesses + 1, 0}, {"rating", guesses, 0}};
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    char text[256];
+    int others = 0;
+    snprintf(text, sizeof text, "question,answer,%s\n%s,%s,%.0f\n", cases[k].name, question, answer, cases[k].rating);
+    put_text("one.csv", text);
+    trm_import_config config = config_for(check_path(folder, "one.csv"), "one");
+    config.augment = COPIES, config.test_fraction = 0;
+    CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+    trm_dataset *d = open_split("one", "train");
+    assert_int_equal(d->info.examples, COPIES + 1);
+    for (int64_t i = 0; i <= COPIES; i++) {
+      double rating = 0;
+      trm_dataset_example(d, i, q, NULL, NULL, &rating);
+      trm__sudoku_cells(q, 81, cells);
+      double counted = (double)trm_sudoku_solve(9, cells, 1, NULL).guesses;
+      assert_true(rating == (cases[k].counted ? counted : cases[k].rating));
+      others += counted != guesses;
+    }
+    assert_true(others > 0);
+    trm_dataset_close(&d);
+    CHECK_OK(trm__dir_remove(config.out, &err), err);
+  }
+}
+
 static void test_second_file(void **state) {
   (void)state;
   trm_error err = {0};
@@ -196,6 +240,82 @@ static void test_second_file(void **state) {
   snprintf(config.test_input, sizeof config.test_input, "%s/train.csv", folder);
   CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_INPUT, err, "every puzzle is equivalent");
   assert_false(trm__path_exists(config.out));
+}
+
+/* A file of 30x30 mazes with labels by the published rule: bases mazes, numbered from first on, each in copies of which
+ * all but the first are other images. */
+static void put_mazes(const char *name, int first, int bases, int copies) {
+  enum { SIDE = 30, CELLS = SIDE * SIDE };
+  trm_task task = trm_task_maze();
+  char *text = malloc((size_t)(bases * copies) * (2 * CELLS + 2) + 64), *p = text;
+  assert_non_null(text);
+  p += sprintf(p, "question,answer\n");
+  for (int b = first; b < first + bases; b++)
+    for (int k = 0; k < copies; k++) {
+      int32_t q[CELLS], image[CELLS], a[CELLS], queue[CELLS], parent[CELLS];
+      trm__rng rng = trm__rng_make(2, TRM__RNG_TEST, (uint64_t)b);
+      for (int i = 0; i < CELLS; i++)
+        q[i] = i / SIDE > 0 && i % SIDE > 0 && trm__rng_below(&rng, 3) == 0 ? TRM__MAZE_WALL : TRM__MAZE_FREE;
+      q[trm__rng_below(&rng, SIDE)] = TRM__MAZE_START; /* the first row and column are free: there is a way */
+      q[SIDE * (1 + trm__rng_below(&rng, SIDE - 1))] = TRM__MAZE_GOAL;
+      trm__grid_dihedral((b + k) % 8, SIDE, SIDE, q, image);
+      assert_true(trm__maze_label(SIDE, SIDE, image, a, queue, parent));
+      trm_task_render(&task, image, p);
+      p[CELLS] = ',';
+      trm_task_render(&task, a, p + CELLS + 1);
+      p += 2 * CELLS + 1;
+      *p++ = '\n';
+    }
+  *p = '\0';
+  put_text(name, text);
+  free(text);
+}
+
+static void test_mazes_do_not_leak(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm_check_report report;
+  put_mazes("mazes.csv", 0, 20, 3);
+  trm_import_config config = config_for(check_path(folder, "mazes.csv"), "mazes");
+  config.test_fraction = 0.4;
+  CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+  trm_dataset *train = open_split("mazes", "train"), *test = open_split("mazes", "test");
+  assert_int_equal(train->info.task.kind, TRM_TASK_MAZE);
+  assert_int_equal(train->info.examples, 3 * train->info.groups); /* the images of a maze are one group */
+  assert_int_equal(test->info.examples, 3 * test->info.groups);
+  assert_int_equal(train->info.groups + test->info.groups, 20);
+  trm_dataset_close(&train);
+  trm_dataset_close(&test);
+  CHECK_OK(trm_data_check(check_path(folder, "mazes"), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.shared + report.duplicates + report.bad_questions + report.bad_answers, 0);
+  put_mazes("test-mazes.csv", 15, 10, 1); /* five of them are among the first file's, as another image */
+  config = config_for(check_path(folder, "mazes.csv"), "mazes-2");
+  snprintf(config.test_input, sizeof config.test_input, "%s/test-mazes.csv", folder);
+  CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+  train = open_split("mazes-2", "train");
+  assert_int_equal(train->info.groups, 15);
+  trm_dataset_close(&train);
+  CHECK_OK(trm_data_check(check_path(folder, "mazes-2"), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.shared, 0);
+}
+
+/* A test split whose first maze is the mirror of a training maze, as a program that knows no leak rule writes it. */
+static void test_planted_mirror(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm_check_report report;
+  trm_dataset *train = NULL, *test = NULL;
+  put_mazes("a.csv", 0, 6, 1);
+  put_mazes("b.csv", 5, 4, 2); /* its first two are images of the other file's last */
+  CHECK_OK(trm_dataset_open(&train, check_path(folder, "a.csv"), NULL, NULL, &err), err);
+  CHECK_OK(trm_dataset_open(&test, check_path(folder, "b.csv"), NULL, NULL, &err), err);
+  CHECK_OK(trm__dataset_write(check_path(folder, "mirror"), train, test, &err), err);
+  trm_dataset_close(&train);
+  trm_dataset_close(&test);
+  CHECK_OK(trm_data_check(check_path(folder, "mirror"), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.shared, 2);
+  assert_int_equal(report.duplicates, 4);
+  assert_non_null(strstr(report.first_problem, "test, example 1: is equivalent to a training puzzle"));
 }
 
 static void test_generic(void **state) {
@@ -327,6 +447,60 @@ static void test_planted(void **state) {
   assert_int_equal(report.bad_answers, 1);
 }
 
+/* A 16x16 question whose contradiction lies behind 28 independent choices between two, each of which has to be made
+ * anew: the solver gives up, and so does not know whether there is a solution. It is neither good nor bad. */
+static void test_undecided(void **state) {
+  (void)state;
+  static const char question[] = "..34.678..BC.EFG.....A.......2....BC.EFG..34.678.....2.......A.."
+                                 "..45678...CDEFG.....A.CD....2.45..CDEFG...45678.....2.45....A.CD"
+                                 "34...8.ABC...G.2....BC......34..BC...G.234...8.A....34......BC.."
+                                 "....89ABCD....2.8..............7...F..2...6...A......5..82......";
+  trm_error err = {0};
+  trm_check_report report;
+  uint8_t cells[256];
+  char answer[257], text[600];
+  for (int i = 0; i < 256; i++) answer[i] = "123456789ABCDEFG"[(4 * (i / 16 % 4) + i / 64 + i % 16) % 16];
+  answer[256] = '\0';
+  for (int i = 0; i < 256; i++) {
+    const char *at = strchr(".123456789ABCDEFG", question[i]);
+    cells[i] = (uint8_t)(at - ".123456789ABCDEFG");
+  }
+  trm_sudoku_result result = trm_sudoku_solve(16, cells, 2, NULL);
+  assert_true(!result.complete && result.solutions < 2);
+  snprintf(text, sizeof text, "question,answer\n%s,%s\n", question, answer);
+  CHECK_OK(trm_data_check(put_text("hard.csv", text), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.undecided, 1);
+  assert_int_equal(report.not_unique + report.bad_questions, 0);
+  assert_true(isnan(report.mean_guesses));
+  assert_int_equal(report.bad_answers, 1); /* the clue that makes the contradiction */
+  assert_non_null(strstr(report.first_problem, "the answer changes a clue"));
+}
+
+/* What lies behind the first example of a group is checked as well: another puzzle with two solutions, which is also
+ * the mirror of a test puzzle. */
+static void test_groups_of_different_puzzles(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm_check_report report;
+  trm_dataset *plain = NULL, *train = NULL, *test = NULL;
+  put_text("pair.csv", "question,answer\n1.3..4...14.4..1,1234341221434321\n1...............,1234341221434321\n");
+  put_text("mirror.csv", "question,answer\n...1............,4321214334121234\n");
+  CHECK_OK(trm_dataset_open(&plain, check_path(folder, "pair.csv"), NULL, NULL, &err), err);
+  CHECK_OK(trm_dataset_open(&test, check_path(folder, "mirror.csv"), NULL, NULL, &err), err);
+  CHECK_OK(trm__dataset_new(&train, &plain->info.task, 2, 2, NULL, &err), err);
+  memcpy(train->inputs, plain->inputs, 2 * 16);
+  memcpy(train->labels, plain->labels, 2 * 16);
+  CHECK_OK(trm__dataset_write(check_path(folder, "pairs"), train, test, &err), err);
+  CHECK_OK(trm_data_check(check_path(folder, "pairs"), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.groups, 2);
+  assert_int_equal(report.not_unique, 2);
+  assert_int_equal(report.shared, 1);
+  assert_int_equal(report.duplicates, 0);
+  trm_dataset_close(&plain);
+  trm_dataset_close(&train);
+  trm_dataset_close(&test);
+}
+
 static void test_leak(void **state) {
   (void)state;
   trm_error err = {0};
@@ -342,6 +516,13 @@ static void test_leak(void **state) {
   assert_true(isnan(report.mean_guesses));
   assert_int_equal(report.bad_answers, 0);
   assert_non_null(strstr(report.first_problem, "training puzzle"));
+  assert_int_equal(unlink(check_path(folder, "leak/test/dataset.json")), 0); /* it is not passed over */
+  CHECK_FAILS(trm_data_check(check_path(folder, "leak"), &report, NULL, NULL, &err), TRM_E_INPUT, err,
+              "no test/dataset.json");
+  CHECK_OK(trm__dir_remove(check_path(folder, "leak"), &err), err);
+  CHECK_OK(trm_dataset_open(&d, check_path(folder, "g.csv"), NULL, NULL, &err), err);
+  CHECK_OK(trm__dataset_write(check_path(folder, "leak"), d, d, &err), err);
+  trm_dataset_close(&d);
   CHECK_OK(trm__dir_remove(check_path(folder, "leak/train"), &err), err);
   CHECK_OK(trm_data_check(check_path(folder, "leak"), &report, NULL, NULL, &err), err);
   assert_int_equal(report.shared, 0);
@@ -375,10 +556,21 @@ static void test_real(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_split),       cmocka_unit_test(test_seed),    cmocka_unit_test(test_copies),
-      cmocka_unit_test(test_second_file), cmocka_unit_test(test_generic), cmocka_unit_test(test_import_refused),
-      cmocka_unit_test(test_allocations), cmocka_unit_test(test_planted), cmocka_unit_test(test_leak),
+      cmocka_unit_test(test_split),
+      cmocka_unit_test(test_seed),
+      cmocka_unit_test(test_copies),
+      cmocka_unit_test(test_second_file),
+      cmocka_unit_test(test_generic),
+      cmocka_unit_test(test_import_refused),
+      cmocka_unit_test(test_allocations),
+      cmocka_unit_test(test_planted),
+      cmocka_unit_test(test_leak),
       cmocka_unit_test(test_real),
+      cmocka_unit_test(test_mazes_do_not_leak),
+      cmocka_unit_test(test_planted_mirror),
+      cmocka_unit_test(test_ratings_of_copies),
+      cmocka_unit_test(test_undecided),
+      cmocka_unit_test(test_groups_of_different_puzzles),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

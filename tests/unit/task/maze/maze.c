@@ -135,23 +135,96 @@ static void test_known(void **state) {
   assert_false(trm__augment_known(&task));
 }
 
-/* A maze without a path is returned as it was. */
-static void test_unsolvable_untouched(void **state) {
-  (void)state;
-  trm_task task = {.kind = TRM_TASK_MAZE, .width = 3, .height = 1, .vocab_size = 6, .alphabet = "# SGo"};
-  for (uint64_t i = 0; i < 20; i++) {
-    int32_t in[3] = {3, 1, 4}, labels[3] = {3, -100, 4};
-    trm__rng rng = trm__rng_make(2, TRM__RNG_AUGMENT, i);
-    trm__augment(&task, &rng, in, labels);
-    assert_int_equal(in[0], 3);
-    assert_int_equal(labels[1], -100);
+/* The symmetry that an augmentation of this size draws from this stream, by what it does to a grid whose cells all
+ * differ. */
+static int drawn_transform(const trm_task *task, uint64_t index) {
+  int32_t numbers[CELLS], moved[CELLS], image[CELLS], labels[CELLS];
+  int cells = task->width * task->height, transforms[8];
+  int count = trm__grid_transforms(task->width, task->height, transforms);
+  for (int i = 0; i < cells; i++) moved[i] = numbers[i] = labels[i] = 10 + i;
+  trm__rng rng = trm__rng_make(2, TRM__RNG_AUGMENT, index);
+  trm__augment(task, &rng, moved, labels);
+  assert_memory_equal(moved, labels, sizeof *moved * (size_t)cells);
+  for (int k = 0; k < count; k++) {
+    trm__grid_dihedral(transforms[k], task->width, task->height, numbers, image);
+    if (memcmp(image, moved, sizeof *image * (size_t)cells) == 0) return transforms[k];
   }
+  fail_msg("augmentation %d is none of the symmetries", (int)index);
+  return -1;
+}
+
+/* Under every symmetry: the question moves, and the labels are want_rule's for the image or the moved ones. */
+static void assert_augmented(int width, int height, const char *question, const int32_t *labels, int want_rule) {
+  trm_task task = {.kind = TRM_TASK_MAZE, .width = width, .height = height, .vocab_size = 6, .alphabet = "# SGo"};
+  size_t bytes = sizeof *labels * (size_t)(width * height);
+  int seen[8] = {0}, kinds = 0;
+  for (uint64_t i = 0; i < 100; i++) {
+    int32_t in[64], out[64], image[64], want[64];
+    int transform = drawn_transform(&task, i);
+    kinds += !seen[transform]++;
+    tokens_of(question, width * height, in);
+    memcpy(out, labels, bytes);
+    trm__grid_dihedral(transform, width, height, in, image);
+    trm__grid_dihedral(transform, width, height, labels, want);
+    if (want_rule) {
+      int32_t rule[64];
+      assert_true(trm__maze_label(width, height, image, rule, queue, parent));
+      for (int k = 0; k < width * height; k++) want[k] = want[k] == -100 ? -100 : rule[k];
+    }
+    trm__rng rng = trm__rng_make(2, TRM__RNG_AUGMENT, i);
+    trm__augment(&task, &rng, in, out);
+    assert_memory_equal(in, image, bytes);
+    assert_memory_equal(out, want, bytes);
+  }
+  assert_int_equal(kinds, width == height ? 8 : 4);
+}
+
+static void assert_kind(int width, int height, const char *question, const char *answer, int want_rule) {
+  int32_t labels[64];
+  tokens_of(answer, width * height, labels);
+  assert_augmented(width, height, question, labels, want_rule);
+}
+
+/* Labels of the rule are computed again; others stay their author's under all eight symmetries. */
+static void test_labels_stay_of_one_kind(void **state) {
+  (void)state;
+  assert_kind(3, 3, "S      G ", "S  o  oG ", 1);
+  assert_kind(3, 3, "S       G", "S  o  ooG", 1);
+  assert_kind(3, 3, "S       G", "Soo  o  G", 0);       /* the other shortest path */
+  assert_kind(3, 3, "S   #  G ", "Soo #o Go", 0);       /* a detour */
+  assert_kind(3, 3, "S   #  G ", "S   #  G ", 0);       /* no path drawn */
+  assert_kind(4, 3, "S   # #    G", "So  #o#  ooG", 1); /* a grid that is not square */
+  assert_kind(4, 3, "S   # #    G", "So  #o#  o G", 0);
+  assert_kind(4, 2, "S      G", "SoooooGo", 0); /* labels that change the question */
+  assert_kind(3, 2, "S####G", "S####G", 0);     /* no way */
+  assert_kind(3, 2, "SS    ", "SSo  o", 0);     /* two starts */
+}
+
+/* Labels of the rule that leave walls unscored stay unscored there; where free cells are unscored, what is scored is
+ * the author's choice, and moves. */
+static void test_unscored_labels_move(void **state) {
+  (void)state;
+  int32_t labels[9];
+  const char *question = "S #   # G";
+  tokens_of(question, 9, labels);
+  assert_true(trm__maze_label(3, 3, labels, labels, queue, parent));
+  for (int i = 0; i < 9; i++)
+    if (question[i] != ' ') labels[i] = -100;
+  assert_augmented(3, 3, question, labels, 1);
+  for (int i = 0; i < 9; i++)
+    if (labels[i] == TRM__MAZE_FREE) labels[i] = -100;
+  assert_augmented(3, 3, question, labels, 0);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_ties),      cmocka_unit_test(test_refuses), cmocka_unit_test(test_dihedral),
-      cmocka_unit_test(test_published), cmocka_unit_test(test_known),   cmocka_unit_test(test_unsolvable_untouched),
+      cmocka_unit_test(test_ties),
+      cmocka_unit_test(test_refuses),
+      cmocka_unit_test(test_dihedral),
+      cmocka_unit_test(test_published),
+      cmocka_unit_test(test_known),
+      cmocka_unit_test(test_labels_stay_of_one_kind),
+      cmocka_unit_test(test_unscored_labels_move),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
