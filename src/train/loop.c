@@ -278,18 +278,6 @@ done:
   return status;
 }
 
-/* Files that an interrupted write left in the run directory. */
-static void run_remove_leftovers(const trm__run *run) {
-  char **names, path[TRM__RUN_PATH];
-  size_t count;
-  if (trm__dir_list(run->path, &names, &count, NULL)) return;
-  for (size_t i = 0; i < count; i++) {
-    size_t length = strlen(names[i]);
-    if (length > 4 && strcmp(names[i] + length - 4, ".tmp") == 0 && *trm__run_path(run, names[i], path)) remove(path);
-  }
-  trm__dir_list_free(names, count);
-}
-
 static trm_status loop_restore(trm__session *s, trm_error *err) {
   trm__checkpoint c = loop_checkpoint(s);
   trm_status status = trm__checkpoint_load(&c, s->checkpoint, err);
@@ -314,7 +302,7 @@ trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *c
   if (!status) status = trm__run_load(&s.run, &s.config, err);
   if (!status) status = trm__run_override(&s.config, overrides, count, err);
   if (status) goto done;
-  run_remove_leftovers(&s.run);
+  trm__temporaries_remove(s.run.path, NULL);
   before = s.config;
   status = trm__session_open(&s, err);
   if (!status) status = trm__session_check_data(&s, &before, err);

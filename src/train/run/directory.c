@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/os/file.h"
 #include "base/status.h"
 #include "base/text/json.h"
@@ -38,23 +39,32 @@ trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
   char name[TRM__RUN_PATH];
   trm_status status = run_set_path(run, path, err);
   if (status) return status;
-  run->created = !trm__path_exists(run->path);
+  trm__path_kind kind;
+  status = trm__path_find(&kind, run->path, err);
+  if (status) return status;
+  run->created = kind == TRM__PATH_ABSENT;
   status = trm__dir_make(run->path, err);
   if (!status) status = trm__lock_open(&run->lock, trm__run_path(run, "lock", name), err);
   if (status) return status;
-  if (trm__path_exists(trm__run_path(run, "config.json", name))) {
-    trm__lock_close(&run->lock);
-    return trm__fail(err, TRM_E_USAGE, path, "already holds a run; go on with it by --resume, or name another");
-  }
-  return TRM_OK;
+  status = trm__path_find(&kind, trm__run_path(run, "config.json", name), err);
+  if (!status && kind != TRM__PATH_ABSENT)
+    status = trm__fail(err, TRM_E_USAGE, path, "already holds a run; go on with it by --resume, or name another");
+  if (status) trm__lock_close(&run->lock);
+  return status;
 }
 
 trm_status trm__run_open(trm__run *run, const char *path, trm_error *err) {
   char name[TRM__RUN_PATH];
   trm_status status = run_set_path(run, path, err);
   if (status) return status;
-  if (!trm__path_exists(trm__run_path(run, "config.json", name)))
-    return trm__fail(err, TRM_E_INPUT, path, "is no run directory: it has no config.json");
+  trm__path_kind kind;
+  status = trm__path_find(&kind, run->path, err);
+  if (status) return status;
+  if (kind == TRM__PATH_ABSENT) return trm__fail(err, TRM_E_INPUT, path, "does not exist, expected a run directory");
+  if (kind != TRM__PATH_FOLDER) return trm__fail(err, TRM_E_INPUT, path, "is a file, expected a run directory");
+  status = trm__path_find(&kind, trm__run_path(run, "config.json", name), err);
+  if (status) return status;
+  if (kind == TRM__PATH_ABSENT) return trm__fail(err, TRM_E_INPUT, path, "is no run directory: it has no config.json");
   return trm__lock_open(&run->lock, trm__run_path(run, "lock", name), err);
 }
 
@@ -64,11 +74,14 @@ void trm__run_close(trm__run *run) {
 }
 
 void trm__run_abandon(trm__run *run) {
-  char name[TRM__RUN_PATH];
+  char name[TRM__RUN_PATH], *folder;
+  int descriptor;
   if (run->lock < 0) return;
   if (run->created) unlink(trm__run_path(run, "lock", name));
   trm__run_close(run);
-  if (run->created) rmdir(run->path);
+  if (!run->created || trm__path_follow(&folder, &descriptor, run->path, NULL)) return;
+  rmdir(folder); /* a link to it stays */
+  trm__free(folder);
 }
 
 /* -- config.json --------------------------------------------------------------------------------------------------- */
