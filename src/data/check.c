@@ -40,9 +40,12 @@ typedef struct checker {
 static trm_status checker_open_split(checker *c, int split) {
   char *file = trm__format("%s/%s/dataset.json", c->path, split_names[split]);
   if (!file) return trm__fail_memory(c->err, c->path, strlen(c->path) + 32);
-  int present = c->is_directory ? trm__path_exists(file) : split == TRAIN;
+  trm__path_kind kind = split == TRAIN ? TRM__PATH_FILE : TRM__PATH_ABSENT;
+  trm_status status = c->is_directory ? trm__path_find(&kind, file, c->err) : TRM_OK;
   trm__free(file);
-  return present ? trm_dataset_open(&c->dataset[split], c->path, split_names[split], NULL, c->err) : TRM_OK;
+  if (status) return status;
+  return kind != TRM__PATH_ABSENT ? trm_dataset_open(&c->dataset[split], c->path, split_names[split], NULL, c->err)
+                                  : TRM_OK;
 }
 
 static trm_status checker_open(checker *c) {
