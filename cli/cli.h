@@ -153,6 +153,19 @@ json_t *cli_real(double number);                  /* null when not finite */
 json_t *cli_path(const char *path);               /* a path; one that is not UTF-8 with ? for what is not ASCII */
 void cli_json_print(json_t *value, int one_line); /* to standard output; value is released */
 
+/* The paragraph about FILE in the descriptions of commands that have CLI_OUT_OPTION. */
+#define CLI_OUT_NOTE                                                                                                   \
+  "\n\nFILE is written whole or not at all. When it is a link, the file that the link names is written, and created "  \
+  "where it is absent. Devices, pipes and /dev/stdout are written to as they are, and cannot be taken back."
+
+/* -- files to write (outputs.c) ------------------------------------------------------------------------------------ */
+
+/* Whether a file may be written at path; told before the work, and for a file that exists only with force.
+ * CLI_CONTINUE or an exit code. */
+int cli_may_write(const cli_command *command, const char *path, int force);
+int cli_is_stdout(const char *path);      /* 1: what is written there goes to standard output */
+void cli_print_written(const char *path); /* its name as a line, unless it went to standard output itself */
+
 /* -- the machine (runtime.c) --------------------------------------------------------------------------------------- */
 
 /* A runtime on the device ("": TRM_DEVICE, else the CPU) with threads (0: TRM_THREADS, else all) and TRM_ISA. quiet: of

@@ -1,4 +1,5 @@
 /* trm convert: a model file with its numbers in another type, or with a card. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,12 +38,12 @@ enum { CARD_LIMIT = 64 << 10 };
 /* The card's text in *text (free). */
 static int convert_read_card(const cli_command *self, char **text) {
   FILE *file = fopen(opt.card, "rb");
-  if (!file) return cli_bad_input(self, "%s: cannot be opened", opt.card);
+  if (!file) return cli_bad_input(self, "%s: cannot be opened: %s", opt.card, strerror(errno));
   *text = cli_alloc(CARD_LIMIT + 2, 1);
   size_t size = fread(*text, 1, CARD_LIMIT + 1, file);
-  int bad = ferror(file);
+  int bad = ferror(file), why = errno;
   (void)fclose(file);
-  if (bad) return cli_bad_input(self, "%s: cannot be read", opt.card);
+  if (bad) return cli_bad_input(self, "%s: cannot be read: %s", opt.card, strerror(why));
   if (size > CARD_LIMIT) return cli_bad_input(self, "%s: has over %d bytes, expected less", opt.card, CARD_LIMIT);
   if (strlen(*text) != size) return cli_bad_input(self, "%s: has a NUL byte; expected JSON", opt.card);
   return CLI_CONTINUE;
@@ -60,7 +61,7 @@ static int convert_write(const cli_command *self, const trm_model *model) {
     if (!strcmp(error.where, "card")) (void)snprintf(error.where, sizeof error.where, "%.511s", opt.card);
     code = cli_error(self, &error);
   }
-  if (code == CLI_OK) printf("%s\n", opt.out);
+  if (code == CLI_OK) cli_print_written(opt.out);
   free(card);
   return code;
 }
@@ -79,7 +80,7 @@ const cli_command cli_convert = {
         "model answers the same; vectors stay in float32. Configuration, task and the other metadata are kept, and so "
         "is the type that it computes in. For int8 see trm quantize.\n\n"
         "--card puts a JSON object into the file that says what the model was trained on and how it was measured; trm "
-        "info prints it.",
+        "info prints it." CLI_OUT_NOTE,
     .examples = "trm convert runs/9x9 -o 9x9.safetensors --dtype bfloat16\ntrm convert 9x9.safetensors -o "
                 "models/9x9.safetensors --card 9x9.json\n",
     .tables = convert_tables,

@@ -21,11 +21,12 @@ static int plot_run(const cli_command *self, int argc, char **argv) {
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 64, "at least one run directory");
+  if (code == CLI_CONTINUE) code = cli_may_write(self, opt.out, 1);
   if (code == CLI_CONTINUE) {
     if (trm_plot(a.positional, a.positionals, opt.out, &error)) {
       code = cli_error(self, &error);
     } else {
-      printf("%s\n", opt.out);
+      cli_print_written(opt.out);
       code = CLI_OK;
     }
   }
@@ -38,7 +39,7 @@ const cli_command cli_plot = {
     .synopsis = "RUN... [-o curves.svg]",
     .summary = "draw the curves of training runs as an SVG picture",
     .description = "Draws loss, accuracies, steps to halt and learning rate of the runs' metrics.jsonl over their "
-                   "updates, in one picture that any browser shows.",
+                   "updates, in one picture that any browser shows." CLI_OUT_NOTE,
     .examples = "trm plot runs/4x4 -o curves.svg\ntrm plot runs/a runs/b runs/c -o compare.svg\n",
     .tables = plot_tables,
     .run = plot_run,

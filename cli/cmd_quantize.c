@@ -1,10 +1,9 @@
 /* trm quantize: a model with int8 weights, and what that costs. */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/os/file.h"
 #include "cli/puzzles.h"
 
 static struct {
@@ -129,25 +128,42 @@ static void quantize_report(const measurement *m, int written) {
 
 /* -- the command --------------------------------------------------------------------------------------------------- */
 
-/* Writes next to the wanted file, measures that, and only then puts it in place. */
+#define DRAFT_FILE "model.safetensors"
+
+/* Where the copy waits while it is measured: beside the wanted file, or for a pipe or device among temporary files. */
+static int quantize_open_draft(const cli_command *self, trm__draft **draft, int *beside) {
+  const char *folder = getenv("TMPDIR");
+  char path[1100];
+  trm__path_kind kind;
+  trm_error error = {0};
+  if (trm__path_find(&kind, opt.out, &error)) return cli_error(self, &error);
+  *beside = kind != TRM__PATH_SPECIAL;
+  (void)snprintf(path, sizeof path, "%.1000s/trm-quantize", folder && *folder ? folder : "/tmp");
+  return trm__draft_open(draft, *beside ? opt.out : path, &error) ? cli_error(self, &error) : CLI_CONTINUE;
+}
+
+/* Writes a draft, measures that, and only then puts it in place. */
 static int quantize_write(const cli_command *self, const trm_model *model) {
   trm_error error = {0};
   measurement m;
-  char draft[1100];
+  trm__draft *draft = NULL;
+  char file[1300];
+  int refused = 0, beside = 0;
   memset(&m, 0, sizeof m);
   cli_catch_signals(); /* so that the draft is removed */
-  (void)snprintf(draft, sizeof draft, "%s.draft-%ld", opt.out, (long)getpid());
-  if (trm_model_quantize(model, draft, &error)) return cli_error(self, &error);
-  int code = opt.data[0] ? quantize_measure(self, model, draft, &m) : CLI_CONTINUE;
-  if (code == CLI_CONTINUE && cli_interrupted()) code = quantize_stopped(self, "stopped");
-  int refused = code == CLI_CONTINUE && !opt.force && m.points > opt.max_loss;
-  if (code == CLI_CONTINUE && !refused && rename(draft, opt.out)) {
-    cli_warn(self, "%s: %s", opt.out, strerror(errno));
-    code = CLI_FAULT;
-  }
-  if (code != CLI_CONTINUE || refused) (void)unlink(draft);
+  int code = quantize_open_draft(self, &draft, &beside);
   if (code != CLI_CONTINUE) return code;
-  quantize_report(&m, !refused);
+  (void)snprintf(file, sizeof file, "%s/" DRAFT_FILE, trm__draft_path(draft));
+  if (trm_model_quantize(model, file, &error)) code = cli_error(self, &error);
+  if (code == CLI_CONTINUE && opt.data[0]) code = quantize_measure(self, model, file, &m);
+  if (code == CLI_CONTINUE && cli_interrupted()) code = quantize_stopped(self, "stopped");
+  refused = code == CLI_CONTINUE && !opt.force && m.points > opt.max_loss;
+  if (code == CLI_CONTINUE && !refused &&
+      (beside ? trm__draft_commit_file(&draft, DRAFT_FILE, &error) : trm_model_quantize(model, opt.out, &error)))
+    code = cli_error(self, &error);
+  trm__draft_abort(&draft);
+  if (code != CLI_CONTINUE) return code;
+  if (!cli_is_stdout(opt.out)) quantize_report(&m, !refused);
   if (refused)
     cli_warn(self,
              "nothing written: %.2f points of exact accuracy are lost, more than %g; --max-loss or --force allow it",
@@ -169,7 +185,8 @@ const cli_command cli_quantize = {
         "float32. Activations are scaled as they come, so no calibration is needed. The copy is for solving: training "
         "goes on from the original.\n\n"
         "With --data both models solve the same puzzles first, and the copy is written only when it loses no more than "
-        "--max-loss percentage points of exact accuracy. To try int8 without a file: trm eval --dtype int8.",
+        "--max-loss percentage points of exact accuracy. To try int8 without a file: trm eval --dtype "
+        "int8." CLI_OUT_NOTE,
     .examples = "trm quantize runs/9x9 -o 9x9-int8.safetensors --data puzzles\ntrm solve --model 9x9-int8.safetensors "
                 "puzzles.txt\n",
     .exits = "1\tnothing was written: too much accuracy would be lost, or a signal stopped it\n",

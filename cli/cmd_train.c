@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <trm/train.h>
 
+#include "base/os/file.h"
 #include "cli/cli.h"
 #include "cli/train_options.h"
 #include "cli/ui/grid.h"
@@ -102,10 +102,10 @@ static const char *train_peek(int argc, char **argv, const char *name) {
 
 /* runs/PRESET-1, or the first number that is free. */
 static void train_choose_run(void) {
-  struct stat info;
+  trm__path_kind kind;
   for (int i = 1; i < 100000; i++) {
     (void)snprintf(train_config.run, sizeof train_config.run, "runs/%s-%d", opt.preset[0] ? opt.preset : "run", i);
-    if (stat(train_config.run, &info) != 0) return;
+    if (!trm__path_find(&kind, train_config.run, NULL) && kind == TRM__PATH_ABSENT) return;
   }
 }
 

@@ -118,21 +118,6 @@ int cli_model_open(const cli_command *command, char path[1100], size_t cells, tr
   return trm_model_open(model, path, &error) ? cli_error(command, &error) : CLI_CONTINUE;
 }
 
-/* Whether a file may be written at path: asked before anything is read, computed or said. A link counts as what exists
- * here, wherever it leads. CLI_CONTINUE or an exit code. */
-static int models_may_write(const cli_command *self, const char *path, int force) {
-  struct stat info;
-  char folder[1100];
-  if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-    return cli_usage(self, "%s is a folder; name a file in it: -o %s/model.safetensors", path, path);
-  if (lstat(path, &info) == 0 && !force) return cli_usage(self, "%s exists; --force replaces it", path);
-  const char *slash = strrchr(path, '/');
-  size_t length = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
-  (void)snprintf(folder, sizeof folder, "%.*s", slash ? (int)length : 1, slash ? path : ".");
-  if (access(folder, W_OK | X_OK) == 0) return CLI_CONTINUE;
-  return cli_bad_input(self, "%s: nothing can be written in folder %s: %s", path, folder, strerror(errno));
-}
-
 int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out, const int *force,
                 int (*write)(const cli_command *self, const trm_model *model)) {
   cli_arguments a;
@@ -142,7 +127,7 @@ int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a model file");
   if (code == CLI_CONTINUE && !out[0]) code = cli_usage(self, "no file to write; give -o FILE");
-  if (code == CLI_CONTINUE) code = models_may_write(self, out, *force);
+  if (code == CLI_CONTINUE) code = cli_may_write(self, out, *force);
   if (code == CLI_CONTINUE) {
     (void)snprintf(path, sizeof path, "%s", a.positional[0]);
     code = cli_model_open(self, path, 0, &model);

@@ -77,7 +77,7 @@ void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs,
 typedef int (*trm_progress_fn)(void *context, double fraction, const char *what);
 
 typedef struct trm_make_config {
-  char out[1024];      /* directory to write */
+  char out[1024];      /* directory to write: absent or empty; links are followed */
   int64_t size;        /* Sudoku side: 4, 6, 9, 16 */
   int64_t train, test; /* puzzles; no test puzzle is equivalent to a training puzzle */
   int64_t min_clues, max_clues;
@@ -90,7 +90,7 @@ const trm_option *trm_make_options(size_t *count);
 trm_status trm_data_make(const trm_make_config *config, trm_progress_fn progress, void *context, trm_error *err);
 
 typedef struct trm_import_config {
-  char input[1024], out[1024]; /* text file -> directory */
+  char input[1024], out[1024]; /* text file -> directory, absent or empty */
   char test_input[1024];       /* a second file for the test split; "" : take test_fraction */
   double test_fraction;
   char alphabet[256]; /* "" : inferred */

@@ -80,7 +80,8 @@ const char *trm_model_get_checksum(const trm_model *model);
 /* The keys of the metadata in the file's order; NULL from the last on. */
 const char *trm_model_metadata_key(const trm_model *model, size_t index);
 
-/* Writes the model with the layers' matrices in int8 and forward_dtype=int8, everything else as it is; atomic.
+/* Writes the model with the layers' matrices in int8 and forward_dtype=int8, everything else as it is; atomic, and
+ * links are followed (docs/api/model.md).
  * TRM_E_USAGE when its weights are int8 already. */
 trm_status trm_model_quantize(const trm_model *model, const char *path, trm_error *err);
 

@@ -107,7 +107,8 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
                             trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 
-/* Draws a run's metrics.jsonl as an SVG picture: loss, accuracies, steps to halt, learning rate. */
+/* Draws a run's metrics.jsonl as an SVG picture: loss, accuracies, steps to halt, learning rate. out as for
+ * trm_model_quantize. */
 trm_status trm_plot(const char *const *runs, size_t count, const char *out, trm_error *err);
 
 #ifdef __cplusplus

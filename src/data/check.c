@@ -40,9 +40,11 @@ typedef struct checker {
 static trm_status checker_open_split(checker *c, int split) {
   char *folder = trm__format("%s/%s", c->path, split_names[split]);
   if (!folder) return trm__fail_memory(c->err, c->path, strlen(c->path) + 32);
-  int present = c->is_directory ? trm__path_exists(folder) : split == TRAIN;
+  trm__path_kind kind = split == TRAIN ? TRM__PATH_FILE : TRM__PATH_ABSENT;
+  trm_status status = c->is_directory ? trm__path_find(&kind, folder, c->err) : TRM_OK;
   trm__free(folder);
-  return present ? trm_dataset_open(&c->dataset[split], c->path, split_names[split], NULL, c->err) : TRM_OK;
+  if (status || kind == TRM__PATH_ABSENT) return status;
+  return trm_dataset_open(&c->dataset[split], c->path, split_names[split], NULL, c->err);
 }
 
 static trm_status checker_open(checker *c) {

@@ -15,8 +15,11 @@ trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *spl
     trm_status status = trm__task_check(task, "task", err);
     if (status) return status;
   }
-  if (trm__path_is_dir(path)) return trm__dataset_read(out, path, split ? split : "train", task, err);
-  if (!trm__path_exists(path))
+  trm__path_kind kind;
+  trm_status found = trm__path_find(&kind, path, err);
+  if (found) return found;
+  if (kind == TRM__PATH_FOLDER) return trm__dataset_read(out, path, split ? split : "train", task, err);
+  if (kind == TRM__PATH_ABSENT)
     return trm__fail(err, TRM_E_IO, path,
                      "does not exist, expected a dataset directory or a file that ends in " TRM__ROWS_ENDINGS);
   if (!trm__rows_is_file_name(path))

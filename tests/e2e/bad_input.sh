@@ -210,12 +210,9 @@ for out in full /proc/x; do # 100,000 minimal puzzles would take minutes
   refuse '[23]' "$out" "$TRM" data import six.csv --out $out
 done
 refuse 2 'full/file exists; --force' "$TRM" quantize "$model" -o full/file --data six.csv
-refuse 3 'nowhere/x: nothing can be written in folder nowhere' "$TRM" quantize "$model" -o nowhere/x --data six.csv
+refuse 3 'nowhere/x.* cannot be created' "$TRM" quantize "$model" -o nowhere/x --data six.csv
 refuse 2 'full/file exists; --force' "$TRM" convert no-model.safetensors -o full/file
 refuse 2 'full is a folder' "$TRM" convert "$model" -o full --force
-ln -s nothing dangling
-refuse 2 'dangling exists; --force' "$TRM" convert "$model" -o dangling
-rm dangling
 listing >after
 cmp before after || fail "something was written"
 

@@ -16,37 +16,36 @@
 
 #define MAX_NESTING 64 /* folders within folders that trm__dir_remove goes into */
 
-int trm__path_exists(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0;
-}
-
-int trm__path_is_dir(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 static trm_status dir_make_one(const char *path, const char *whole, trm_error *err) {
   if (mkdir(path, 0777) == 0) return TRM_OK;
   int number = errno;
   if (trm__path_is_dir(path)) return TRM_OK;
-  if (number == EEXIST) return trm__fail(err, TRM_E_IO, whole, "\"%.300s\" exists and is not a folder", path);
+  if (number == EEXIST && trm__path_exists(path))
+    return trm__fail(err, TRM_E_IO, whole, "\"%.300s\" exists and is not a folder", path);
+  if (number == EEXIST) return trm__fail(err, TRM_E_IO, whole, "\"%.300s\" is a link that leads to no folder", path);
   errno = number;
   return trm__fail_errno(err, whole, "folder \"%.300s\" cannot be made", path);
 }
 
-trm_status trm__dir_make(const char *path, trm_error *err) {
-  char *copy = trm__strdup(path);
-  if (!copy) return trm__fail_memory(err, path, strlen(path) + 1);
+/* path, which this changes for a while, and the folders that it is in. */
+static trm_status dir_make_all(char *path, const char *whole, trm_error *err) {
   trm_status status = TRM_OK;
-  for (char *p = copy + 1; *copy && *p && !status; p++) {
+  for (char *p = path + 1; *path && *p && !status; p++) {
     if (*p != '/') continue;
     *p = 0;
-    status = dir_make_one(copy, path, err);
+    status = dir_make_one(path, whole, err);
     *p = '/';
   }
-  if (!status) status = dir_make_one(copy, path, err);
-  trm__free(copy);
+  return status ? status : dir_make_one(path, whole, err);
+}
+
+trm_status trm__dir_make(const char *path, trm_error *err) {
+  char *target;
+  int descriptor;
+  trm_status status = trm__path_follow(&target, &descriptor, path, err);
+  if (status) return status;
+  status = dir_make_all(target, path, err);
+  trm__free(target);
   return status;
 }
 
@@ -83,8 +82,12 @@ static int dir_remove_entries(int fd, int nesting) {
 trm_status trm__dir_remove(const char *path, trm_error *err) {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) return TRM_OK;
-  if (fd < 0) return trm__fail_errno(err, path, "folder cannot be opened to remove it");
-  if (dir_remove_entries(fd, 0) != 0 || rmdir(path) != 0) return trm__fail_errno(err, path, "folder cannot be removed");
+  if (fd < 0 && (errno == ELOOP || errno == ENOTDIR)) /* which of the two a link gives differs between systems */
+    return trm__fail(err, TRM_E_IO, path, "is not removed: it is a link or a file, not a folder");
+  if (fd < 0) return trm__fail_errno(err, path, "folder cannot be removed: it cannot be opened");
+  if (dir_remove_entries(fd, 0) != 0)
+    return trm__fail_errno(err, path, "folder cannot be removed with all that is in it");
+  if (rmdir(path) != 0) return trm__fail_errno(err, path, "folder was emptied but cannot be removed");
   return TRM_OK;
 }
 

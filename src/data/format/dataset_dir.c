@@ -112,11 +112,14 @@ static trm_status dataset_read_sets(reader *r) {
 static trm_status dataset_read_json(reader *r, int64_t *total_groups) {
   r->json_path = trm__format("%s/%s/dataset.json", r->path, r->split);
   if (!r->json_path) return trm__fail_memory(r->err, r->path, strlen(r->path) + 64);
-  if (!trm__path_exists(r->json_path))
+  trm__path_kind kind;
+  trm_status status = trm__path_find(&kind, r->json_path, r->err);
+  if (status) return status;
+  if (kind == TRM__PATH_ABSENT)
     return trm__fail(r->err, TRM_E_INPUT, r->path,
                      "no %s/dataset.json in it, expected a dataset directory with that split (not one of its splits)",
                      r->split);
-  trm_status status = trm__json_load(&r->json, r->json_path, JSON_LIMIT, r->err);
+  status = trm__json_load(&r->json, r->json_path, JSON_LIMIT, r->err);
   if (!status && !json_is_object(r->json))
     status = trm__fail(r->err, TRM_E_INPUT, r->json_path, "expected a JSON object");
   if (!status) status = dataset_read_numbers(r, total_groups);
@@ -179,8 +182,9 @@ static trm_status dataset_check_range(const reader *r, const set *s, int a, int6
 
 static trm_status dataset_open_arrays(const reader *r, set *s) {
   for (int a = 0; a < ARRAYS; a++) {
-    if (a == RATINGS && !trm__path_exists(s->path[a])) continue;
-    trm_status status = trm__npy_open(&s->npy[a], s->path[a], r->err);
+    trm__path_kind kind = TRM__PATH_FILE;
+    trm_status status = a == RATINGS ? trm__path_find(&kind, s->path[a], r->err) : TRM_OK;
+    if (!status && kind != TRM__PATH_ABSENT) status = trm__npy_open(&s->npy[a], s->path[a], r->err);
     if (status) return status;
   }
   return TRM_OK;
@@ -309,10 +313,11 @@ static trm_status dataset_read_task(reader *r, const trm_task *given) {
   trm_dataset_info *info = &r->d->info;
   char *path = trm__format("%s/task.json", r->path);
   if (!path) return trm__fail_memory(r->err, r->path, strlen(r->path) + 16);
-  trm_status status = TRM_OK;
+  trm__path_kind kind;
+  trm_status status = trm__path_find(&kind, path, r->err);
   snprintf(info->rating_name, sizeof info->rating_name, "rating");
-  if (trm__path_exists(path)) status = dataset_read_task_json(r, path);
-  else info->task = trm__task_infer(info->seq_len, info->vocab_size);
+  if (!status && kind != TRM__PATH_ABSENT) status = dataset_read_task_json(r, path);
+  else if (!status) info->task = trm__task_infer(info->seq_len, info->vocab_size);
   if (!status && given) info->task = *given;
   int64_t cells = (int64_t)info->task.width * info->task.height;
   if (!status && (cells != info->seq_len || info->task.vocab_size != info->vocab_size))
@@ -331,8 +336,9 @@ static trm_status dataset_check_identifiers(reader *r) {
   char *path = trm__format("%s/identifiers.json", r->path);
   if (!path) return trm__fail_memory(r->err, r->path, strlen(r->path) + 32);
   json_t *json = NULL;
-  trm_status status = TRM_OK;
-  if (trm__path_exists(path)) {
+  trm__path_kind kind;
+  trm_status status = trm__path_find(&kind, path, r->err);
+  if (!status && kind != TRM__PATH_ABSENT) {
     status = trm__json_load(&json, path, NAMES_LIMIT, r->err);
     if (!status && (int64_t)json_array_size(json) != r->d->info.identifiers)
       status = trm__fail(r->err, TRM_E_INPUT, path, "%zu names, expected an array of num_puzzle_identifiers = %" PRId64,

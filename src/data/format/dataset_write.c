@@ -1,4 +1,4 @@
-/* Writing a dataset directory. All files go into OUT.tmp-PID, each synced; only the last rename makes OUT, so a
+/* Writing a dataset directory. All files go into a draft beside OUT, each synced; only the last rename makes OUT, so a
  * failure, a full disk or a kill leaves OUT as it was. */
 #include "data/format/dataset_dir.h"
 
@@ -104,18 +104,32 @@ static json_t *dataset_task_json(const trm_dataset_info *info) {
   return NULL;
 }
 
-/* out without trailing slashes. */
-static char *dataset_plain_path(const char *out) {
-  size_t length = strlen(out);
-  while (length > 1 && out[length - 1] == '/') length--;
-  return trm__format("%.*s", (int)length, out);
+/* An existing directory is replaced by a rename, which the system refuses for these; better told before the work. */
+static trm_status dataset_can_replace(const char *out, trm_error *err) {
+  struct stat own, outer;
+  char *target, *folder;
+  int descriptor;
+  trm_status status = trm__path_follow(&target, &descriptor, out, err);
+  if (status) return status;
+  folder = trm__path_folder(target);
+  const char *slash = strrchr(target, '/'), *base = slash ? slash + 1 : target;
+  if (!folder) status = trm__fail_memory(err, out, strlen(target) + 1);
+  else if (!*base || !strcmp(base, ".") || !strcmp(base, ".."))
+    status = trm__fail(err, TRM_E_USAGE, out, "is a directory without a name of its own, expected a new name");
+  else if (stat(target, &own) == 0 && stat(folder, &outer) == 0 && own.st_dev != outer.st_dev)
+    status = trm__fail(err, TRM_E_USAGE, out, "has a file system mounted on it, expected a new name inside it");
+  trm__free(folder);
+  trm__free(target);
+  return status;
 }
 
 /* Tries to make a folder where out would come, beside it or in the nearest folder above that exists. Only trying tells:
  * permissions say nothing to root, and nothing of file systems that are read-only or full. */
 static trm_status dataset_probe(const char *out, trm_error *err) {
-  char *folder = dataset_plain_path(out), *probe = NULL;
-  if (!folder) return trm__fail_memory(err, out, strlen(out) + 1);
+  char *folder, *probe = NULL;
+  int descriptor;
+  trm_status status = trm__path_follow(&folder, &descriptor, out, err);
+  if (status) return status;
   do {
     char *slash = strrchr(folder, '/');
     if (!slash) strcpy(folder, ".");
@@ -123,7 +137,7 @@ static trm_status dataset_probe(const char *out, trm_error *err) {
     else *slash = 0;
   } while (!trm__path_exists(folder));
   probe = trm__format("%s/.trm-probe-%ld", folder, (long)getpid());
-  trm_status status = probe ? TRM_OK : trm__fail_memory(err, out, strlen(folder) + 32);
+  if (!probe) status = trm__fail_memory(err, out, strlen(folder) + 32);
   if (!status && mkdir(probe, 0777) != 0 && errno != EEXIST)
     status = trm__fail_errno(err, out, "a folder cannot be made in \"%.300s\"", folder);
   if (!status) (void)rmdir(probe);
@@ -135,46 +149,59 @@ static trm_status dataset_probe(const char *out, trm_error *err) {
 trm_status trm__dataset_can_write(const char *out, trm_error *err) {
   char **names = NULL;
   size_t count = 0;
+  trm__path_kind kind;
   if (out[0] == '\0') return trm__fail(err, TRM_E_USAGE, "out", "no directory to write, expected a name");
-  if (!trm__path_exists(out)) return dataset_probe(out, err);
-  if (!trm__path_is_dir(out))
-    return trm__fail(err, TRM_E_USAGE, out, "exists and is no directory, expected a new name");
-  trm_status status = trm__dir_list(out, &names, &count, err);
+  trm_status status = trm__path_find(&kind, out, err);
+  if (status) return status;
+  if (kind == TRM__PATH_ABSENT) return dataset_probe(out, err);
+  if (kind != TRM__PATH_FOLDER)
+    return trm__fail(err, TRM_E_USAGE, out, "exists and is no directory, expected a new name or an empty directory");
+  status = trm__dir_list(out, &names, &count, err);
   if (status) return status;
   trm__dir_list_free(names, count);
-  if (count == 0) return dataset_probe(out, err);
-  return trm__fail(err, TRM_E_USAGE, out, "exists and is not empty, expected a new name (or remove it first)");
+  if (count > 0)
+    return trm__fail(err, TRM_E_USAGE, out,
+                     "exists and is not empty, expected a new name or an empty directory (or remove it first)");
+  status = dataset_can_replace(out, err);
+  return status ? status : dataset_probe(out, err);
 }
 
-/* A failure leaves nothing: when the renaming succeeds but the sync after it fails, the new directory is removed. */
-static trm_status dataset_move(const char *temporary, const char *path, trm_error *err) {
-  trm_status status = trm__rename(temporary, path, err);
-  if (status && !trm__path_exists(temporary)) (void)trm__dir_remove(path, NULL);
+static trm_status dataset_save(const char *directory, const trm_dataset *train, const trm_dataset *test,
+                               trm_error *err) {
+  const trm_dataset *any = train ? train : test;
+  trm_status status = TRM_OK;
+  if (train) status = dataset_save_split(directory, "train", train, err);
+  if (!status && test) status = dataset_save_split(directory, "test", test, err);
+  if (!status)
+    status = dataset_save_json(directory, "identifiers.json", dataset_identifier_names(any->info.identifiers), err);
+  if (!status) status = dataset_save_json(directory, "task.json", dataset_task_json(&any->info), err);
+  return status ? status : trm__dir_sync(directory, err);
+}
+
+/* The folders that the directory itself is to be in. */
+static trm_status dataset_make_parents(const char *out, trm_error *err) {
+  char *target, *folder;
+  int descriptor;
+  trm_status status = trm__path_follow(&target, &descriptor, out, err);
+  if (status) return status;
+  folder = trm__path_folder(target);
+  status = folder ? trm__dir_make(folder, err) : trm__fail_memory(err, out, strlen(target) + 1);
+  trm__free(folder);
+  trm__free(target);
   return status;
 }
 
 trm_status trm__dataset_write(const char *out, const trm_dataset *train, const trm_dataset *test, trm_error *err) {
-  const trm_dataset *any = train ? train : test;
+  trm__draft *draft = NULL;
   trm_status status = trm__dataset_can_write(out, err);
-  if (status) return status;
-  char *path = dataset_plain_path(out), *temporary = NULL;
-  if (path) temporary = trm__format("%s.tmp-%ld", path, (long)getpid());
-  if (!temporary) {
-    status = trm__fail_memory(err, out, strlen(out) + 32);
-    goto done;
+  if (!status) status = dataset_make_parents(out, err);
+  if (!status) status = trm__draft_open(&draft, out, err);
+  if (!status) status = dataset_save(trm__draft_path(draft), train, test, err);
+  if (status) {
+    trm__draft_abort(&draft);
+    return status;
   }
-  status = trm__dir_remove(temporary, err); /* of a killed process that had this number */
-  if (!status) status = trm__dir_make(temporary, err);
-  if (!status && train) status = dataset_save_split(temporary, "train", train, err);
-  if (!status && test) status = dataset_save_split(temporary, "test", test, err);
-  if (!status)
-    status = dataset_save_json(temporary, "identifiers.json", dataset_identifier_names(any->info.identifiers), err);
-  if (!status) status = dataset_save_json(temporary, "task.json", dataset_task_json(&any->info), err);
-  if (!status) status = trm__dir_sync(temporary, err);
-  if (!status) status = dataset_move(temporary, path, err);
-  if (status) (void)trm__dir_remove(temporary, NULL);
-done:
-  trm__free(path);
-  trm__free(temporary);
+  status = trm__draft_commit(&draft, err);
+  if (status && trm__dataset_can_write(out, NULL)) return trm__dataset_can_write(out, err); /* another was quicker */
   return status;
 }

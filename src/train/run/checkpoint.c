@@ -218,8 +218,7 @@ static trm_status checkpoint_write(const trm__checkpoint *c, const char *folder,
                                     trm_error *) = {NULL, checkpoint_save_optimizer, checkpoint_save_carry};
   char path[TRM__RUN_PATH];
   uint32_t crc[TRM__CHECKPOINT_FILES];
-  trm_status status = trm__dir_remove(folder, err);
-  if (!status) status = trm__dir_make(folder, err);
+  trm_status status = TRM_OK;
   for (int i = 0; i < TRM__CHECKPOINT_FILES && !status; i++) {
     trm__run_join(folder, trm__checkpoint_file[i], path);
     status = save[i] ? save[i](c, path, &crc[i], err)
@@ -246,17 +245,18 @@ int trm__checkpoint_is_torn(const char *name) {
   return trm__checkpoint_number(step) > 0;
 }
 
-/* Removes a checkpoint so that it is never seen half removed. */
+/* Removes a checkpoint so that it is never seen half removed: it goes into a temporary first. */
 static trm_status checkpoint_remove(const char *folder, int64_t number, trm_error *err) {
   char path[TRM__RUN_PATH], gone[TRM__RUN_PATH], name[40];
+  trm__draft *draft;
   snprintf(name, sizeof name, "step-%" PRId64, number);
   trm__run_join(folder, name, path);
-  snprintf(name, sizeof name, ".tmp-old-%" PRId64, number);
-  trm__run_join(folder, name, gone);
   if (!trm__path_exists(path)) return TRM_OK;
-  trm_status status = trm__dir_remove(gone, err);
-  if (!status) status = trm__rename(path, gone, err);
+  trm_status status = trm__draft_open(&draft, path, err);
+  if (status) return status;
+  status = trm__rename(path, trm__run_join(trm__draft_path(draft), "old", gone), err);
   if (!status) status = trm__dir_remove(gone, err);
+  trm__draft_abort(&draft);
   return status;
 }
 
@@ -280,18 +280,22 @@ trm_status trm__checkpoint_prune(const char *folder, int64_t now, int64_t keep, 
 
 trm_status trm__checkpoint_save(const trm__checkpoint *checkpoint, int64_t keep, char *path, trm_error *err) {
   int64_t step = checkpoint->trainer->step;
-  char folder[TRM__RUN_PATH], temporary[TRM__RUN_PATH], final[TRM__RUN_PATH], name[40];
+  char folder[TRM__RUN_PATH], final[TRM__RUN_PATH], name[40];
+  trm__draft *draft;
   trm__run_path(checkpoint->run, "checkpoints", folder);
-  snprintf(name, sizeof name, ".tmp-step-%" PRId64, step);
-  trm__run_join(folder, name, temporary);
-  trm__run_join(folder, name + 5, final);
-  trm_status status = checkpoint_write(checkpoint, temporary, err);
+  snprintf(name, sizeof name, "step-%" PRId64, step);
+  trm__run_join(folder, name, final);
+  trm_status status = trm__dir_make(folder, err);
+  if (!status) status = trm__draft_open(&draft, final, err);
+  if (status) return status;
+  status = checkpoint_write(checkpoint, trm__draft_path(draft), err);
   if (!status) status = checkpoint_remove(folder, step, err); /* a damaged one of the same number */
-  if (!status) status = trm__rename(temporary, final, err);
   if (status) {
-    trm__dir_remove(temporary, NULL);
+    trm__draft_abort(&draft);
     return status;
   }
+  status = trm__draft_commit(&draft, err);
+  if (status) return status;
   memcpy(path, final, sizeof final);
   return trm__checkpoint_prune(folder, step, keep, err);
 }

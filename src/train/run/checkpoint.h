@@ -14,7 +14,7 @@
  * without this key, as compact JSON with sorted keys}. Random numbers have no state: their streams are named by seed,
  * update and slot, or by what "loader" holds.
  *
- * A checkpoint is written into checkpoints/.tmp-step-N, every file synced, and renamed when it is whole. */
+ * A checkpoint is written into a draft (base/os/file.h) beside it, every file synced, and renamed when it is whole. */
 #ifndef TRM_TRAIN_RUN_CHECKPOINT_H
 #define TRM_TRAIN_RUN_CHECKPOINT_H
 

@@ -238,8 +238,10 @@ static int64_t checkpoints_newest_below(char **names, size_t count, int64_t belo
   return best;
 }
 
+/* Earlier versions named theirs .tmp-step-N and .tmp-old-N; the run's lock is held, so nobody writes them. */
 static void checkpoints_remove_torn(const char *path, char **names, size_t count) {
   char name[TRM__RUN_PATH];
+  trm__temporaries_remove(path, NULL);
   for (size_t i = 0; i < count; i++) {
     if (!trm__checkpoint_is_torn(names[i])) continue;
     if (*trm__run_join(path, names[i], name)) trm__dir_remove(name, NULL);

@@ -109,40 +109,6 @@ static trm_status run_check_lock(const char *path, trm_error *err) {
                    "was not written by a run, which keeps its lock there; move it away, or name another folder");
 }
 
-/* The process id in NAME.PID.COUNT.tmp, as base/os/file.c names what it is writing, where NAME is a file of a run; 0
- * for other names. */
-static long leftover_process(const char *name) {
-  static const char *const files[] = {"config.json", "best.safetensors", "last.safetensors"};
-  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-    size_t length = strlen(files[i]);
-    if (strncmp(name, files[i], length) != 0 || name[length] != '.') continue;
-    const char *pid = name + length + 1, *count = pid + strspn(pid, "0123456789") + 1;
-    if (count - pid < 2 || count - pid > 11 || count[-1] != '.') return 0;
-    size_t digits = strspn(count, "0123456789");
-    return digits && strcmp(count + digits, ".tmp") == 0 ? strtol(pid, NULL, 10) : 0;
-  }
-  return 0;
-}
-
-/* This process writes nothing here yet: what has its number is of an earlier one. */
-static int process_is_gone(long pid) {
-  return pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH);
-}
-
-/* Called with the lock held. */
-static trm_status run_remove_leftovers(const trm__run *run, trm_error *err) {
-  char **names, path[TRM__RUN_PATH];
-  size_t count;
-  trm_status status = trm__dir_list(run->path, &names, &count, err);
-  if (status) return status;
-  for (size_t i = 0; i < count; i++) {
-    long pid = leftover_process(names[i]);
-    if (pid > 0 && process_is_gone(pid) && *trm__run_path(run, names[i], path)) unlink(path);
-  }
-  trm__dir_list_free(names, count);
-  return TRM_OK;
-}
-
 /* -- opening ------------------------------------------------------------------------------------------------------- */
 
 static trm_status run_lock(trm__run *run, trm_error *err) {
@@ -157,13 +123,16 @@ static trm_status run_lock(trm__run *run, trm_error *err) {
 trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
   trm_status status = run_set_path(run, path, err);
   if (status) return status;
-  run->created = !trm__path_exists(run->path);
+  trm__path_kind kind;
+  status = trm__path_find(&kind, run->path, err);
+  if (status) return status;
+  run->created = kind == TRM__PATH_ABSENT;
   status = trm__dir_make(run->path, err);
   if (!status) status = run_lock(run, err);
   if (status) return status;
   status = run_check_free(run, err);
-  if (!status) status = run_remove_leftovers(run, err);
   if (status) trm__run_abandon(run);
+  else trm__temporaries_remove(run->path, NULL);
   return status;
 }
 
@@ -171,10 +140,17 @@ trm_status trm__run_open(trm__run *run, const char *path, trm_error *err) {
   char name[TRM__RUN_PATH];
   trm_status status = run_set_path(run, path, err);
   if (status) return status;
-  if (!trm__path_exists(trm__run_path(run, "config.json", name)))
-    return trm__fail(err, TRM_E_INPUT, path, "is no run directory: it has no config.json");
+  trm__path_kind kind;
+  status = trm__path_find(&kind, run->path, err);
+  if (status) return status;
+  if (kind == TRM__PATH_ABSENT) return trm__fail(err, TRM_E_INPUT, path, "does not exist, expected a run directory");
+  if (kind != TRM__PATH_FOLDER) return trm__fail(err, TRM_E_INPUT, path, "is a file, expected a run directory");
+  status = trm__path_find(&kind, trm__run_path(run, "config.json", name), err);
+  if (status) return status;
+  if (kind == TRM__PATH_ABSENT) return trm__fail(err, TRM_E_INPUT, path, "is no run directory: it has no config.json");
   status = run_lock(run, err);
-  return status ? status : run_remove_leftovers(run, err);
+  if (!status) trm__temporaries_remove(run->path, NULL);
+  return status;
 }
 
 void trm__run_close(trm__run *run) {
@@ -183,11 +159,14 @@ void trm__run_close(trm__run *run) {
 }
 
 void trm__run_abandon(trm__run *run) {
-  char name[TRM__RUN_PATH];
+  char name[TRM__RUN_PATH], *folder;
+  int descriptor;
   if (run->lock < 0) return;
   if (run->lock_created) unlink(trm__run_path(run, "lock", name));
   trm__run_close(run);
-  if (run->created) rmdir(run->path);
+  if (!run->created || trm__path_follow(&folder, &descriptor, run->path, NULL)) return;
+  rmdir(folder); /* a link to it stays */
+  trm__free(folder);
 }
 
 /* -- config.json --------------------------------------------------------------------------------------------------- */

@@ -179,7 +179,11 @@ static void test_stop_and_resume(void **state) {
   check_last(&b, "6");
   assert_string_equal(b.result.checkpoint, check_path(b.run, "checkpoints/step-6"));
   s.stop_at = 0;
+  static const char *const left[] = {"best.safetensors.trm-1-0.tmp", "checkpoints/step-7.trm-1-0.tmp"};
+  for (int i = 0; i < 2; i++) CHECK_OK(trm__file_write(check_path(b.run, left[i]), "torn", 4, &err), err);
+  CHECK_OK(trm__file_write(check_path(b.run, "notes.tmp"), "mine", 4, &err), err);
   CHECK_OK(trm_train_resume(b.runtime, b.run, NULL, 0, watch, &s, &b.result, &err), err);
+  assert_true(!exists(&b, left[0]) && !exists(&b, left[1]) && exists(&b, "notes.tmp"));
   assert_int_equal(s.updates, 12);
   check_last(&b, "12");
   const char *longer[] = {"steps", "14", "keep", "1"}, *other[] = {"lr", "1"}, *unknown[] = {"stepz", "1"};
@@ -316,7 +320,13 @@ static void test_refusals(void **state) {
   bench b;
   trm_error err = {0};
   open_bench(&b);
+  CHECK_FAILS(resume(&b, &err), TRM_E_INPUT, err, "does not exist");
+  CHECK_OK(trm__dir_make(b.run, &err), err);
   CHECK_FAILS(resume(&b, &err), TRM_E_INPUT, err, "is no run directory");
+  check_remove(b.run);
+  CHECK_OK(trm__file_write(b.run, "", 0, &err), err);
+  CHECK_FAILS(resume(&b, &err), TRM_E_INPUT, err, "is a file");
+  assert_int_equal(remove(b.run), 0);
   strcpy(b.train.frozen, "inner.nothing");
   CHECK_FAILS(start(&b, NULL, NULL, &err), TRM_E_USAGE, err, "inner.nothing");
   assert_false(trm__path_exists(b.run)); /* a run that could not start leaves nothing */
@@ -535,7 +545,7 @@ static void check_no_leftovers(const bench *b) {
   size_t count;
   trm_error err = {0};
   CHECK_OK(trm__dir_list(check_path(b->run, "checkpoints"), &names, &count, &err), err);
-  for (size_t i = 0; i < count; i++) assert_int_equal(strncmp(names[i], "step-", 5), 0);
+  for (size_t i = 0; i < count; i++) assert_true(strncmp(names[i], "step-", 5) == 0 && !strstr(names[i], ".tmp"));
   trm__dir_list_free(names, count);
 }
 
