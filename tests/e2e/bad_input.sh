@@ -49,7 +49,9 @@ refuse 3 'row 1, column 2: clue 4 stands twice in row 1' "$TRM" solve --model "$
 refuse 3 'stands twice in box 1' "$TRM" solve --model "$model" 4....4..........
 refuse 3 'stands twice in column 1' "$TRM" solve --model "$model" 4.......4.......
 printf '%s\n%s\n' $good 4.322314...33.45 >bad.txt
-refuse 3 "bad.txt:2:16: found '5'" "$TRM" solve --model "$model" bad.txt
+run 3 "$TRM" solve --model "$model" bad.txt
+grep -q "^trm solve: bad.txt:2:16: found '5'" err && [ "$(wc -l <err)" = 1 ] || fail "bad.txt: $(cat err)"
+says '^solved [01] of 1 puzzles, .*; 1 could not be read$'
 printf '4.32\n2314\n\n' >short.txt
 refuse 3 'short.txt:1: found 8 cells' "$TRM" solve --model "$model" short.txt
 printf '4.322314\0...33.4.\n' >nul.txt
