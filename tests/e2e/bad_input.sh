@@ -232,6 +232,25 @@ grep -q '"model": "caf?.safetensors"' out || fail "info --json: $(head -3 out)"
 "$TRM" quantize "$odd.safetensors" -o odd-small.safetensors --quiet >out || fail "quantize of a path that is not UTF-8"
 "$TRM" eval "$odd.safetensors" "$odd.csv" --limit 2 --max-steps 1 --quiet --json >out || fail "eval of paths that are not UTF-8"
 grep -q '"data": "caf?.csv"' out || fail "eval --json: $(head -3 out)"
+echo $good >"$odd.txt"
+"$TRM" solve --model "$odd.safetensors" "$odd.txt" --max-steps 1 --json >out 2>err
+[ $? -le 1 ] || fail "solve of paths that are not UTF-8: $(cat err)"
+json 'v["where"] == "caf?.txt:1" and v["model"] == "caf?.safetensors"'
+printf '%s\351\n' $good >"$odd.txt"
+run 3 "$TRM" solve --model "$odd.safetensors" "$odd.txt" --json
+json 'v["where"] == "caf?.txt:1:17" and "byte 0xe9" in v["error"]'
+# A name that ends in the middle of a character, where it is cut to fit.
+run 0 "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 4 --test 2 --out named --quiet
+python3 - <<'PY'
+import json
+task = json.load(open("named/task.json"))
+task["rating_name"] = "r" * 30 + "\u00e9\u00e9"
+json.dump(task, open("named/task.json", "w"), ensure_ascii=False)
+PY
+run 0 "$TRM" data info named --json
+json 'v["splits"]["train"]["ratings"] == v["splits"]["test"]["ratings"] == "r" * 30'
+run 0 "$TRM" eval "$model" named --max-steps 1 --quiet --json
+json 'v["rating_name"] == "r" * 30'
 if [ "$(id -u)" != 0 ]; then
   mkdir locked && chmod a-w locked
   refuse 3 'locked.*Permission denied' "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 4 --test 2 --out locked/x --quiet

@@ -291,13 +291,22 @@ static void dataset_copy_sets(reader *r) {
 
 /* -- what belongs to the whole directory -- */
 
+/* As much of the text as fits, without a part of a UTF-8 character at the end. */
+static void dataset_copy_text(char *to, size_t size, const char *text) {
+  size_t length = strlen(text);
+  if (length >= size)
+    for (length = size - 1; length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80;) length--;
+  memcpy(to, text, length);
+  to[length] = 0;
+}
+
 static trm_status dataset_read_task_json(reader *r, const char *path) {
   json_t *json = NULL;
   trm_status status = trm__json_load(&json, path, JSON_LIMIT, r->err);
   if (status) return status;
   status = trm__task_from_json(&r->d->info.task, json, path, r->err);
   const char *name = json_string_value(json_object_get(json, "rating_name"));
-  if (name) snprintf(r->d->info.rating_name, sizeof r->d->info.rating_name, "%s", name);
+  if (name) dataset_copy_text(r->d->info.rating_name, sizeof r->d->info.rating_name, name);
   json_decref(json);
   return status;
 }
