@@ -149,8 +149,9 @@ const char *cli_bytes(double bytes, char text[32]);       /* "20.1 MB" */
 /* Control characters replaced, in place: what a file says must not command the terminal. Returns text. */
 char *cli_plain(char *text);
 
-json_t *cli_real(double number);                  /* null when not finite */
-json_t *cli_path(const char *path);               /* a path; one that is not UTF-8 with ? for what is not ASCII */
+json_t *cli_real(double number); /* null when not finite */
+/* A path, or other text of a file or the system; what is not UTF-8 is shown with ? for what is not ASCII. */
+json_t *cli_path(const char *path);
 void cli_json_print(json_t *value, int one_line); /* to standard output; value is released */
 
 /* The paragraph about FILE in the descriptions of commands that have CLI_OUT_OPTION. */
@@ -179,6 +180,7 @@ int cli_threads(const cli_command *command, int64_t threads, int64_t *out);
 /* SIGINT and SIGTERM set this; a second one ends the program at once. */
 void cli_catch_signals(void);
 int cli_interrupted(void);
+int cli_signal_descriptor(void); /* readable from then on, for poll; -1: none */
 
 /* -- memory (ui/output.c) ------------------------------------------------------------------------------------------ */
 

@@ -258,13 +258,13 @@ static void data_print_check(const trm_check_report *r) {
 }
 
 static void data_print_check_json(const trm_check_report *r) {
-  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:b}", "examples",
+  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:b}", "examples",
                            (json_int_t)r->examples, "puzzles", (json_int_t)r->puzzles, "groups", (json_int_t)r->groups,
                            "bad_questions", (json_int_t)r->bad_questions, "bad_answers", (json_int_t)r->bad_answers,
                            "not_unique", (json_int_t)r->not_unique, "undecided", (json_int_t)r->undecided, "duplicates",
                            (json_int_t)r->duplicates, "shared", (json_int_t)r->shared, "mean_guesses",
                            cli_real(r->mean_guesses), "mean_rating", cli_real(r->mean_rating), "first_problem",
-                           r->first_problem, "ok", data_problems(r) == 0),
+                           cli_path(r->first_problem), "ok", data_problems(r) == 0),
                  0);
 }
 

@@ -159,8 +159,8 @@ static json_t *doctor_cards_json(const machine *m) {
   json_t *list = json_array();
   for (int i = 0; i < m->cards; i++) {
     const trm_device_info *card = &m->card[i];
-    json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:i, s:b, s:i, s:i}", "name", card->name, "model",
-                                          card->model, "memory_bytes", json_integer((json_int_t)card->memory),
+    json_array_append_new(list, json_pack("{s:o, s:o, s:o, s:i, s:b, s:i, s:i}", "name", cli_path(card->name), "model",
+                                          cli_path(card->model), "memory_bytes", json_integer((json_int_t)card->memory),
                                           "capability", card->capability, "usable", card->usable, "cuda", card->built,
                                           "cuda_driver", card->driver));
   }
@@ -194,12 +194,13 @@ static void doctor_print_json(const machine *m) {
   for (size_t i = 0; i < NEEDS; i++)
     json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "name", doctor_needs[i].what, "package",
                                           doctor_needs[i].package, "found", doctor_is_present(i)));
-  cli_json_print(json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s}",
-                           "version", trm_version(), "compiler", doctor_compiler(), "system", m->system.sysname,
-                           "machine", m->system.machine, "cpu", m->cpu, "cores", m->runtime.cores, "threads",
-                           m->runtime.threads, "isa", m->runtime.isa, "isa_available", m->runtime.available, "device",
-                           m->runtime.device, "cards", doctor_cards_json(m), "no_cards", m->no_cards.message,
-                           "memory_bytes", json_integer((json_int_t)m->memory), "memory_available_bytes",
+  cli_json_print(json_pack("{s:s, s:s, s:o, s:o, s:o, s:i, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}",
+                           "version", trm_version(), "compiler", doctor_compiler(), "system",
+                           cli_path(m->system.sysname), "machine", cli_path(m->system.machine), "cpu", cli_path(m->cpu),
+                           "cores", m->runtime.cores, "threads", m->runtime.threads, "isa", m->runtime.isa,
+                           "isa_available", m->runtime.available, "device", cli_path(m->runtime.device), "cards",
+                           doctor_cards_json(m), "no_cards", cli_path(m->no_cards.message), "memory_bytes",
+                           json_integer((json_int_t)m->memory), "memory_available_bytes",
                            json_integer((json_int_t)m->memory_free), "disk_free_bytes",
                            json_integer((json_int_t)m->disk_free), "needs", list, "install", m->install),
                  0);

@@ -23,10 +23,11 @@ static const trm_option eval_options[] = {
 
 /* The solver's table, but without halting unless asked, as the field reports accuracy. */
 static size_t eval_tables(cli_table t[CLI_TABLES]) {
-  static trm_option items[16];
+  static trm_option *items; /* made once, kept until the program ends */
   size_t count;
   const trm_option *table = trm_solver_options(&count);
-  memcpy(items, table, (count < 16 ? count : 16) * sizeof *items);
+  if (!items) items = cli_alloc(count, sizeof *items);
+  memcpy(items, table, count * sizeof *items);
   for (size_t i = 0; i < count; i++) {
     if (strcmp(items[i].name, "halt") != 0) continue;
     items[i].default_text = "false";

@@ -32,20 +32,6 @@ static json_t *info_task_json(const trm_model *model) {
   return task ? task : json_null();
 }
 
-/* The card of the metadata, else the file NAME.json beside NAME.safetensors; NULL without one. */
-static json_t *info_card_json(const trm_model *model, const char *path) {
-  const char *text = trm_model_get_metadata(model, "trm.card"), *end = strrchr(path, '.');
-  char file[1200];
-  json_t *card = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-  if (!card && end && !strcmp(end, ".safetensors")) {
-    (void)snprintf(file, sizeof file, "%.*s.json", (int)(end - path), path);
-    card = json_load_file(file, JSON_REJECT_DUPLICATES, NULL);
-  }
-  if (json_is_object(card)) return card;
-  json_decref(card);
-  return NULL;
-}
-
 /* Metadata beside what is shown elsewhere: where the model comes from. */
 static json_t *info_provenance_json(const trm_model *model) {
   static const char *const shown[] = {"trm.config", "trm.task",   "trm.variant", "trm.version",
@@ -101,7 +87,7 @@ static void info_print_json(const trm_model *model, const char *path) {
       "prefix", (json_int_t)trm_model_config_prefix(config), "flop", "call", cli_real(cost.call), "step",
       cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
       trm__options_to_json(table, count, config), "provenance", info_provenance_json(model));
-  json_t *card = info_card_json(model, path);
+  json_t *card = cli_model_card(model, path);
   if (o) json_object_set_new(o, "card", card ? card : json_null());
   if (o && opt.tensors) json_object_set_new(o, "tensors", info_tensors_json(model));
   cli_json_print(o, 0);
@@ -225,7 +211,7 @@ static void info_print(const trm_model *model, const char *path) {
     info_print_foreign("%s\n", json_string_value(value));
   }
   json_decref(provenance);
-  json_t *card = info_card_json(model, path);
+  json_t *card = cli_model_card(model, path);
   if (card) {
     puts("\ncard:");
     info_print_card(card, 2);

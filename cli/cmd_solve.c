@@ -1,12 +1,19 @@
-/* trm solve: puzzles in, answers out - as grids, as lines or as JSON - and on request every supervision step. */
-#include <math.h>
+/* trm solve: puzzles in, answers out, while they arrive. It is a source of the engine: puzzles are read when a slot is
+ * free, wait in a window for their answers, and are printed in their order. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/puzzles.h"
-#include "cli/ui/grid.h"
+#include "cli/ui/solved.h"
 
-#define CHUNK 4096 /* puzzles of one call: bounds memory, and is enough to keep the engine's slots full */
+#include "infer/source.h"
+
+/* Puzzles that are read but not yet printed: as many as fit in WINDOW_MEMORY, in these bounds. That bounds memory
+ * however many there are, and is enough to keep the engine's slots full while the first of them takes its steps. */
+#define WINDOW_MEMORY ((size_t)64 << 20) /* bytes of tokens and answers */
+#define WINDOW_LEAST ((size_t)64)
+#define WINDOW_MOST ((size_t)4096)
 
 static struct {
   char model[1100], device[CLI_DEVICE];
@@ -46,216 +53,40 @@ static size_t solve_tables(cli_table t[CLI_TABLES]) {
   return 2;
 }
 
-/* One puzzle with what became of it. */
-typedef struct result {
-  const int32_t *question, *answer;
-  const char *where;
-  size_t number;
+/* A place of the window. */
+typedef struct entry {
+  cli_puzzle puzzle;
   trm_solution solution;
-  trm_task_verdict verdict;
-  int solved;
-} result;
+  int left; /* it is bad, or has its answer */
+} entry;
 
-/* The steps of one puzzle. */
-typedef struct trace_step {
-  int step;
-  float q, least;
-  int32_t *answer;
-  float *confidence;
-} trace_step;
-typedef struct trace {
-  size_t count, room;
-  trace_step *step;
-} trace;
-
+/* Entries are numbered as they are read, bad ones too. The window is a ring; of its entries [printed, read) those below
+ * `entered` were bad or given to the engine, which numbers them for itself. */
 typedef struct session {
   const cli_command *command;
   trm_solver *solver;
   trm_task task;
   size_t S;
-  trace trace;                /* with --explain, which solves one puzzle a call */
-  const cli_puzzles *puzzles; /* all */
-  size_t first, count, next;  /* those of this call, and the next of them to print */
-  int32_t *answers;           /* [CHUNK][S] */
-  trm_solution *solutions;    /* [CHUNK] */
-  int32_t *identifiers;       /* [CHUNK] */
-  size_t solved, total, cut;  /* printed: solved, all, interrupted */
+  cli_puzzles puzzles;
+  int ended; /* nothing is left to read */
+  size_t window;
+  entry *entry;              /* [window] */
+  int32_t *tokens, *answers; /* [window][S] */
+  size_t *number;            /* [window]: the entry of the engine's puzzle */
+  size_t printed, entered, read;
+  int64_t good, given, left;      /* read; given to the engine; answered */
+  int alone;                      /* 1: a single puzzle, which is shown as a grid; negative: not known yet */
+  cli_trace trace;                /* with --explain, when one puzzle is at work at a time */
+  size_t solved, total, cut, bad; /* printed: solved, with an answer, of these interrupted; bad ones */
   int64_t steps;
+  json_t *model; /* its path */
+  int fewest;    /* clues of the unsolved Sudoku with the fewest; 0: none */
 } session;
 
-static void trace_add(trace *t, size_t S, const trm_step *step) {
-  if (t->count == t->room) {
-    t->room = 2 * t->room + 16;
-    t->step = cli_grow(t->step, t->room, sizeof *t->step);
-  }
-  trace_step *s = &t->step[t->count++];
-  *s = (trace_step){.step = step->step, .q = step->q, .least = INFINITY};
-  s->answer = cli_alloc(S, sizeof *s->answer);
-  s->confidence = cli_alloc(S, sizeof *s->confidence);
-  memcpy(s->answer, step->answer, S * sizeof *s->answer);
-  memcpy(s->confidence, step->confidence, S * sizeof *s->confidence);
-  for (size_t i = 0; i < S; i++)
-    if (!(s->confidence[i] >= s->least)) s->least = s->confidence[i];
-}
-
-static void trace_clear(trace *t) {
-  for (size_t i = 0; i < t->count; i++) {
-    free(t->step[i].answer);
-    free(t->step[i].confidence);
-  }
-  t->count = 0;
-}
-
 /* A puzzle is solved when its rules and clues say so; where trm knows no rules, when the halting head says so. */
-static int solve_is_right(const result *r) {
+static int solve_is_right(const cli_solved *r) {
   if (r->verdict.keeps_rules < 0) return r->solution.q > solve_config.halt_threshold;
   return r->verdict.keeps_rules > 0 && r->verdict.keeps_clues;
-}
-
-/* -- for people ---------------------------------------------------------------------------------------------------- */
-
-static const char *solve_ending(const trm_solution *s) {
-  return s->cancelled ? "interrupted" : s->halted ? "halted" : "step limit";
-}
-
-static void solve_print_verdict(const result *r) {
-  char a[32], b[32];
-  const char *on = cli_color(stdout) ? r->solved ? "\033[1;32m" : "\033[1;31m" : "", *off = *on ? "\033[0m" : "";
-  printf("%s%s%s after %d step%s (%s), confidence %s, least certain cell %s\n", on, r->solved ? "solved" : "not solved",
-         off, r->solution.steps, r->solution.steps == 1 ? "" : "s", solve_ending(&r->solution),
-         cli_percent((double)r->solution.confidence, a), cli_percent((double)r->solution.least, b));
-  if (r->verdict.keeps_rules >= 0)
-    printf("rules %s, clues %s\n", r->verdict.keeps_rules ? "kept" : "broken",
-           r->verdict.keeps_clues ? "kept" : "changed");
-  else printf("trm knows no rules of this task; the halting head says %s\n", r->solved ? "right" : "wrong");
-}
-
-static void solve_print_line(const session *s, const result *r) {
-  char *text = cli_alloc(s->S + 1, 1), a[32];
-  trm_task_render(&s->task, r->answer, text);
-  printf("%s  %-10s  %2d step%s  %s%s\n", text, r->solved ? "solved" : "not solved", r->solution.steps,
-         r->solution.steps == 1 ? " " : "s", cli_percent((double)r->solution.confidence, a),
-         r->solution.cancelled ? "  interrupted" : "");
-  free(text);
-}
-
-static void solve_print_grid(const session *s, const result *r) {
-  cli_grid grid;
-  cli_grid_style style = {.question = r->question, .color = cli_color(stdout)};
-  if (cli_grid_open(&grid, &s->task, r->answer, &style)) cli_grids_print(stdout, &grid, NULL, 1, cli_columns(stdout));
-  else solve_print_line(s, r);
-  cli_grid_close(&grid);
-}
-
-/* Every step beside the one before; the question comes first, so step 1 marks what was filled in. */
-static void solve_print_steps(const session *s, const result *r) {
-  const trace *t = &s->trace;
-  int n = (int)t->count + 1, color = cli_color(stdout);
-  cli_grid *grid = cli_alloc((size_t)n, sizeof *grid);
-  char **caption = cli_alloc((size_t)n, sizeof *caption);
-  const int32_t *before = r->question;
-  int fits = 1;
-  for (int i = 0; i < n && fits; i++) {
-    const trace_step *step = i ? &t->step[i - 1] : NULL;
-    const int32_t *now = step ? step->answer : r->question;
-    cli_grid_style style = {.question = r->question, .previous = before, .color = color};
-    fits = cli_grid_open(&grid[i], &s->task, now, &style);
-    char text[80] = "question";
-    if (step)
-      (void)snprintf(text, sizeof text, "step %d: q %.1f\n%d changed", step->step, (double)step->q,
-                     cli_changed(&s->task, before, now));
-    caption[i] = cli_copy_text(text, strlen(text));
-    before = now;
-  }
-  if (fits) {
-    cli_grids_print(stdout, grid, caption, n, cli_columns(stdout));
-    printf("\n%s; the puzzle halts when q > %g\n\n",
-           color ? "\033[1;32mgreen\033[0m: changed in this step" : "*: changed in this step",
-           solve_config.halt_threshold);
-  } else {
-    solve_print_line(s, r);
-  }
-  for (int i = 0; i < n; i++) {
-    cli_grid_close(&grid[i]);
-    free(caption[i]);
-  }
-  free(grid);
-  free(caption);
-}
-
-static void solve_print(const session *s, const result *r, int alone) {
-  if (!alone && !opt.explain) {
-    solve_print_line(s, r);
-    return;
-  }
-  if (!alone) printf("%s%s:\n\n", r->number ? "\n" : "", r->where);
-  if (opt.explain) solve_print_steps(s, r);
-  else {
-    solve_print_grid(s, r);
-    fputc('\n', stdout);
-  }
-  solve_print_verdict(r);
-}
-
-/* -- for programs -------------------------------------------------------------------------------------------------- */
-
-static json_t *solve_cells_json(const session *s, const int32_t *tokens) {
-  char *text = cli_alloc(s->S + 1, 1);
-  json_t *array = NULL;
-  if (s->task.alphabet[0]) {
-    trm_task_render(&s->task, tokens, text);
-    array = json_string(text);
-  } else { /* tokens without symbols: numbers */
-    array = json_array();
-    for (size_t i = 0; i < s->S; i++) json_array_append_new(array, json_integer(tokens[i]));
-  }
-  free(text);
-  return array;
-}
-
-static json_t *solve_changed_json(const session *s, const int32_t *before, const int32_t *now) {
-  json_t *cells = json_array();
-  for (size_t i = 0; i < s->S; i++)
-    if (before[i] != now[i]) json_array_append_new(cells, json_integer((json_int_t)i));
-  return cells;
-}
-
-static json_t *solve_trace_json(const session *s, const result *r) {
-  json_t *steps = json_array();
-  const int32_t *before = r->question;
-  for (size_t i = 0; i < s->trace.count; i++) {
-    const trace_step *step = &s->trace.step[i];
-    json_array_append_new(steps, json_pack("{s:i, s:o, s:o, s:o, s:o}", "step", step->step, "answer",
-                                           solve_cells_json(s, step->answer), "changed",
-                                           solve_changed_json(s, before, step->answer), "q", cli_real((double)step->q),
-                                           "least_confidence", cli_real((double)step->least)));
-    before = step->answer;
-  }
-  return steps;
-}
-
-static json_t *solve_confidence_json(const session *s) {
-  json_t *cells = json_array();
-  if (!s->trace.count) return json_null();
-  const trace_step *last = &s->trace.step[s->trace.count - 1];
-  for (size_t i = 0; i < s->S; i++) json_array_append_new(cells, cli_real((double)last->confidence[i]));
-  return cells;
-}
-
-static void solve_print_json(const session *s, const result *r) {
-  json_t *rules = r->verdict.keeps_rules < 0 ? json_null() : json_boolean(r->verdict.keeps_rules);
-  json_t *o = json_pack("{s:I, s:s, s:s, s:o, s:o, s:b, s:o, s:b, s:i, s:b, s:b, s:o, s:o, s:o}", "puzzle",
-                        (json_int_t)r->number, "where", r->where, "task", cli_task_word(s->task.kind), "question",
-                        solve_cells_json(s, r->question), "answer", solve_cells_json(s, r->answer), "solved", r->solved,
-                        "keeps_rules", rules, "keeps_clues", r->verdict.keeps_clues, "steps", r->solution.steps,
-                        "halted", r->solution.halted, "interrupted", r->solution.cancelled, "q",
-                        cli_real((double)r->solution.q), "confidence", cli_real((double)r->solution.confidence),
-                        "least_confidence", cli_real((double)r->solution.least));
-  if (opt.explain && o) {
-    json_object_set_new(o, "trace", solve_trace_json(s, r));
-    json_object_set_new(o, "cell_confidence", solve_confidence_json(s));
-  }
-  cli_json_print(o, 1);
 }
 
 /* -- solving ------------------------------------------------------------------------------------------------------- */
@@ -270,69 +101,208 @@ static void solve_warn_unless_unique(const session *s, const int32_t *question, 
   if (r.solutions > 1) cli_warn(s->command, "%s: the puzzle has more than one solution", where);
 }
 
-static void solve_print_next(session *s) {
-  size_t i = s->next++;
-  result r = {.question = s->puzzles->tokens + (s->first + i) * s->S,
-              .answer = s->answers + i * s->S,
-              .where = s->puzzles->where[s->first + i],
-              .number = s->first + i,
-              .solution = s->solutions[i]};
-  if (!r.solution.steps || cli_stdout_broken()) return;
+static const int32_t *solve_question(const session *s, size_t number) {
+  return s->tokens + number % s->window * s->S;
+}
+
+static void solve_print_bad(session *s, const cli_puzzle *puzzle, size_t number) {
+  s->bad++;
+  if (opt.json)
+    cli_json_print(json_pack("{s:I, s:o, s:o}", "puzzle", (json_int_t)number, "where", cli_path(puzzle->where), "error",
+                             cli_path(puzzle->error)),
+                   1);
+  else (void)cli_bad_input(s->command, "%s: %s", puzzle->where, puzzle->error);
+}
+
+static int solve_clues(const session *s, const int32_t *question) {
+  int clues = 0;
+  for (size_t i = 0; i < s->S; i++) clues += question[i] > 1;
+  return clues;
+}
+
+static void solve_count(session *s, const cli_solved *r) {
+  s->solved += (size_t)r->solved;
+  s->steps += r->solution.steps;
+  s->total++;
+  s->cut += r->solution.cancelled != 0;
+  if (s->task.kind != TRM_TASK_SUDOKU || r->solved || r->solution.cancelled) return;
+  int clues = solve_clues(s, r->question);
+  if (!s->fewest || clues < s->fewest) s->fewest = clues;
+}
+
+static void solve_print_answer(session *s, const entry *e, size_t number) {
+  cli_solved r = {.question = solve_question(s, number),
+                  .answer = s->answers + number % s->window * s->S,
+                  .where = e->puzzle.where,
+                  .number = number,
+                  .solution = e->solution};
+  if (!r.solution.steps) return;
   solve_warn_unless_unique(s, r.question, r.where);
   r.verdict = trm_task_judge(&s->task, r.question, r.answer);
   r.solved = solve_is_right(&r);
-  s->solved += (size_t)r.solved;
-  s->steps += r.solution.steps;
-  s->total++;
-  s->cut += r.solution.cancelled != 0;
-  if (opt.json) solve_print_json(s, &r);
-  else solve_print(s, &r, s->puzzles->count == 1);
-  (void)fflush(stdout);
+  solve_count(s, &r);
+  const cli_show show = {.task = &s->task,
+                         .S = s->S,
+                         .trace = opt.explain ? &s->trace : NULL,
+                         .halt_threshold = solve_config.halt_threshold,
+                         .model = s->model};
+  if (opt.json) cli_solved_print_json(&show, &r);
+  else cli_solved_print(&show, &r, s->alone);
 }
 
-/* Answers are printed in the order of the puzzles, as soon as those before are there. */
+/* Reads one entry if there is one, and if it has a place. */
+static cli_puzzles_answer solve_read(session *s, int wait) {
+  if (s->ended) return CLI_PUZZLES_END;
+  if (s->read - s->printed == s->window) return CLI_PUZZLES_NONE;
+  entry *e = &s->entry[s->read % s->window];
+  *e = (entry){0};
+  int32_t *tokens = s->tokens + s->read % s->window * s->S;
+  cli_puzzles_answer answer = cli_puzzles_next(&s->puzzles, &s->task, wait, tokens, &e->puzzle);
+  s->ended = answer == CLI_PUZZLES_END;
+  if (answer != CLI_PUZZLES_ONE) return answer;
+  e->left = e->puzzle.error != NULL;
+  s->good += !e->left;
+  s->read++;
+  return CLI_PUZZLES_ONE;
+}
+
+/* A puzzle is alone when the input is known to have no other when its answer is there. */
+static void solve_settle_alone(session *s) {
+  if (s->alone >= 0) return;
+  while (s->read < 2 && solve_read(s, 0) == CLI_PUZZLES_ONE) {
+  }
+  s->alone = s->read == 1 && s->ended;
+}
+
+/* Prints in the order of reading what is there with all before it. */
+static void solve_print_ready(session *s) {
+  while (s->printed < s->read && !cli_stdout_broken()) {
+    entry *e = &s->entry[s->printed % s->window];
+    if (!e->left) break;
+    solve_settle_alone(s);
+    if (e->puzzle.error) solve_print_bad(s, &e->puzzle, s->printed);
+    else solve_print_answer(s, e, s->printed);
+    (void)fflush(stdout);
+    cli_puzzle_free(&e->puzzle);
+    if (s->entered == s->printed) s->entered++;
+    s->printed++;
+  }
+}
+
+/* -- the engine's source ------------------------------------------------------------------------------------------- */
+
+static trm__source_answer solve_next(void *context, int64_t puzzle, int wait, int32_t *tokens, int32_t *labels,
+                                     int32_t *identifier) {
+  session *s = context;
+  (void)labels;
+  if (opt.explain && s->given > s->left) return TRM__SOURCE_NONE; /* one at a time */
+  for (;;) {
+    if (cli_interrupted() || cli_stdout_broken()) return TRM__SOURCE_END;
+    solve_print_ready(s);
+    while (s->entered < s->read && s->entry[s->entered % s->window].left) s->entered++;
+    if (s->entered < s->read) break;
+    cli_puzzles_answer answer = solve_read(s, wait);
+    if (answer == CLI_PUZZLES_END) return TRM__SOURCE_END;
+    if (answer == CLI_PUZZLES_NONE) return TRM__SOURCE_NONE;
+  }
+  memcpy(tokens, solve_question(s, s->entered), s->S * sizeof *tokens);
+  *identifier = (int32_t)opt.identifier;
+  s->number[(size_t)puzzle % s->window] = s->entered++;
+  s->given++;
+  cli_trace_clear(&s->trace);
+  return TRM__SOURCE_PUZZLE;
+}
+
+static void solve_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
+                        const struct trm__example_stats *stats) {
+  session *s = context;
+  size_t number = s->number[(size_t)puzzle % s->window], at = number % s->window;
+  (void)stats;
+  if (answer) memcpy(s->answers + at * s->S, answer, s->S * sizeof *answer);
+  s->entry[at].solution = *solution;
+  s->entry[at].left = 1;
+  s->left++;
+  solve_print_ready(s);
+}
+
 static int solve_on_step(void *context, const trm_step *step) {
   session *s = context;
-  if (opt.explain) trace_add(&s->trace, s->S, step);
-  while (s->next < s->count && !s->solutions[s->next].cancelled) solve_print_next(s);
+  if (opt.explain) cli_trace_add(&s->trace, s->S, step);
   return cli_interrupted() || cli_stdout_broken() ? TRM_STEP_STOP : TRM_STEP_ON;
 }
 
-static int solve_some(session *s, size_t first, size_t count) {
-  trm_error error = {0};
-  s->first = first;
-  s->count = count;
-  s->next = 0;
-  trace_clear(&s->trace);
-  trm_status status = trm_solve(s->solver, (int64_t)count, s->puzzles->tokens + first * s->S, s->identifiers,
-                                s->answers, s->solutions, solve_on_step, s, &error);
-  if (status && status != TRM_E_STOPPED) return cli_error(s->command, &error);
-  while (s->next < count) solve_print_next(s);
-  return CLI_CONTINUE;
-}
+/* -- the whole ----------------------------------------------------------------------------------------------------- */
 
 static void solve_print_summary(const session *s) {
-  char steps[32];
+  char steps[32], bad[64] = "";
   (void)snprintf(steps, sizeof steps, "%.1f", (double)s->steps / (double)(s->total ? s->total : 1));
-  printf("\nsolved %zu of %zu puzzles, %s steps on average\n", s->solved, s->total, steps);
+  if (s->bad) (void)snprintf(bad, sizeof bad, "; %zu could not be read", s->bad);
+  printf("\nsolved %zu of %zu puzzles, %s steps on average%s\n", s->solved, s->total, steps, bad);
 }
 
-static int solve_all(session *s) {
-  size_t chunk = opt.explain ? 1 : CHUNK, count = s->puzzles->count;
-  if (count < chunk) chunk = count;
-  s->answers = cli_alloc(chunk * s->S, sizeof *s->answers);
-  s->solutions = cli_alloc(chunk, sizeof *s->solutions);
-  s->identifiers = cli_alloc(chunk, sizeof *s->identifiers);
-  for (size_t i = 0; i < chunk; i++) s->identifiers[i] = (int32_t)opt.identifier;
-  cli_catch_signals();
-  for (size_t i = 0; i < count && !cli_stdout_broken() && !cli_interrupted(); i += chunk) {
-    int code = solve_some(s, i, count - i < chunk ? count - i : chunk);
-    if (code != CLI_CONTINUE) return code;
+/* The band of the card's accuracy_by_clues ("23-28": {"puzzles": n, "exact": n}) with the fewest clues. */
+static json_t *solve_hardest_band(json_t *card, int *low, int *high) {
+  json_t *band, *hardest = NULL;
+  const char *name;
+  json_object_foreach(json_object_get(card, "accuracy_by_clues"), name, band) {
+    int from, to;
+    if (sscanf(name, "%d-%d", &from, &to) != 2 || (hardest && from >= *low)) continue;
+    hardest = band;
+    *low = from;
+    *high = to;
   }
-  if (count > 1 && !opt.json) solve_print_summary(s);
-  if (cli_interrupted() && s->total - s->cut < count)
-    cli_warn(s->command, "interrupted: %zu of %zu puzzles finished, %zu begun", s->total - s->cut, count, s->cut);
-  return s->solved == count ? CLI_OK : CLI_UNSOLVED;
+  return hardest;
+}
+
+/* When an unsolved Sudoku has few clues for this model: what its card says of such. */
+static void solve_hint(const session *s, const trm_model *model) {
+  int low = 0, high = 0;
+  char percent[32];
+  json_t *card = s->fewest && !opt.json ? cli_model_card(model, opt.model) : NULL;
+  json_t *band = solve_hardest_band(card, &low, &high);
+  json_int_t puzzles = json_integer_value(json_object_get(band, "puzzles"));
+  json_int_t exact = json_integer_value(json_object_get(band, "exact"));
+  if (puzzles > 0 && s->fewest <= high)
+    cli_note(
+        "hint: an unsolved puzzle has %d clues; of puzzles with %d to %d this model solves %s (trm info: its card)",
+        s->fewest, low, high, cli_percent((double)exact / (double)puzzles, percent));
+  json_decref(card);
+}
+
+static int solve_end(session *s) {
+  if (s->total + s->bad > 1 && s->total && !opt.json) solve_print_summary(s);
+  if (cli_interrupted() && (s->cut || !s->ended || s->entered < s->read))
+    cli_warn(s->command, "interrupted: %zu puzzles finished, %zu begun", s->total - s->cut, s->cut);
+  if (s->bad) return CLI_INPUT;
+  return s->ended && s->solved == s->read ? CLI_OK : CLI_UNSOLVED;
+}
+
+/* The window, and in it what the input has at once: that may be all, and then its number is known. */
+static int solve_begin(session *s) {
+  size_t room = WINDOW_MEMORY / (2 * s->S * sizeof *s->tokens), slots = 2 * (size_t)solve_config.batch;
+  s->window = room < WINDOW_LEAST ? WINDOW_LEAST : room > WINDOW_MOST ? WINDOW_MOST : room;
+  if (s->window < slots) s->window = slots;
+  s->alone = -1;
+  s->entry = cli_alloc(s->window, sizeof *s->entry);
+  s->number = cli_alloc(s->window, sizeof *s->number);
+  s->tokens = cli_alloc(s->window * s->S, sizeof *s->tokens);
+  s->answers = cli_alloc(s->window * s->S, sizeof *s->answers);
+  s->model = cli_path(opt.model);
+  cli_catch_signals();
+  while (solve_read(s, 0) == CLI_PUZZLES_ONE) {
+  }
+  return s->good > 0 || !s->ended;
+}
+
+static int solve_all(session *s, trm_runtime *runtime, const trm_model *model) {
+  trm_error error = {0};
+  solve_config.puzzles = opt.explain ? 1 : s->ended ? s->good : 0;
+  if (trm_solver_open(&s->solver, runtime, model, &solve_config, &error)) return cli_error(s->command, &error);
+  const trm__source source = {
+      .puzzles = s->ended ? s->good : -1, .context = s, .next = solve_next, .leave = solve_leave};
+  trm_status status = trm__solve_source(s->solver, &source, solve_on_step, s, &error);
+  solve_print_ready(s);
+  return status && status != TRM_E_STOPPED ? cli_error(s->command, &error) : CLI_CONTINUE;
 }
 
 static int solve_check_identifier(const cli_command *self, const trm_model *model) {
@@ -345,36 +315,49 @@ static int solve_check_identifier(const cli_command *self, const trm_model *mode
                    (long long)m->num_puzzle_identifiers - 1);
 }
 
-static int solve_with_model(const cli_command *self, const cli_arguments *a, cli_puzzles *puzzles) {
-  session s = {.command = self, .puzzles = puzzles};
+static void solve_close(session *s) {
+  cli_trace_clear(&s->trace);
+  free(s->trace.step);
+  for (size_t i = s->printed; i < s->read; i++) cli_puzzle_free(&s->entry[i % s->window].puzzle);
+  free(s->entry);
+  free(s->number);
+  free(s->tokens);
+  free(s->answers);
+  json_decref(s->model);
+  trm_solver_close(&s->solver);
+  cli_puzzles_close(&s->puzzles);
+}
+
+/* The model, and the task that puzzles are read by. An installed model is named on a terminal. */
+static int solve_open_model(session *s, trm_model **model) {
+  trm_error error = {0};
+  int named = opt.model[0] != 0;
+  size_t cells = named ? 0 : cli_puzzles_cells(&s->puzzles);
+  int code = cli_model_open(s->command, opt.model, cells, model);
+  if (code == CLI_CONTINUE) code = solve_check_identifier(s->command, *model);
+  if (code != CLI_CONTINUE) return code;
+  if (trm_model_task(*model, &s->task, &error)) return cli_error(s->command, &error);
+  s->S = (size_t)trm_model_get_config(*model)->seq_len;
+  if (!named && isatty(STDERR_FILENO)) cli_note("model %s", opt.model);
+  return CLI_CONTINUE;
+}
+
+static int solve_arguments(const cli_command *self, const cli_arguments *a) {
+  session s = {.command = self};
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
-  trm_error error = {0};
-  int code = cli_puzzles_read(self, a->positional, a->positionals, puzzles);
-  if (code == CLI_CONTINUE) code = cli_model_open(self, opt.model, cli_puzzles_cells(puzzles), &model);
-  if (code == CLI_CONTINUE) code = solve_check_identifier(self, model);
-  if (code != CLI_CONTINUE) goto done;
-  if (trm_model_task(model, &s.task, &error)) {
-    code = cli_error(self, &error);
-    goto done;
-  }
-  code = cli_puzzles_parse(self, &s.task, puzzles);
+  int code = cli_puzzles_open(self, a->positional, a->positionals, &s.puzzles);
+  if (code == CLI_CONTINUE) code = solve_open_model(&s, &model);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
-  if (code != CLI_CONTINUE) goto done;
-  solve_config.puzzles = opt.explain ? 1 : (int64_t)puzzles->count;
-  if (trm_solver_open(&s.solver, runtime, model, &solve_config, &error)) {
-    code = cli_error(self, &error);
-    goto done;
+  if (code == CLI_CONTINUE) {
+    if (solve_begin(&s)) code = solve_all(&s, runtime, model);
+    else solve_print_ready(&s);
   }
-  s.S = (size_t)trm_solver_model_config(s.solver)->seq_len;
-  code = solve_all(&s);
-done:
-  trace_clear(&s.trace);
-  free(s.trace.step);
-  free(s.answers);
-  free(s.solutions);
-  free(s.identifiers);
-  trm_solver_close(&s.solver);
+  if (code == CLI_CONTINUE) {
+    code = solve_end(&s);
+    solve_hint(&s, model);
+  }
+  solve_close(&s);
   trm_runtime_close(&runtime);
   trm_model_close(&model);
   return code;
@@ -382,11 +365,9 @@ done:
 
 static int solve_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
-  cli_puzzles puzzles = {0};
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
-  if (code == CLI_CONTINUE) code = solve_with_model(self, &a, &puzzles);
-  cli_puzzles_close(&puzzles);
+  if (code == CLI_CONTINUE) code = solve_arguments(self, &a);
   cli_arguments_free(&a);
   return code;
 }
@@ -400,19 +381,27 @@ const cli_command cli_solve = {
         "that the answer is right or the step limit is reached.\n\n"
         "A puzzle is given as an argument, in a file or on standard input: one line (blanks as . 0 _ or *), several "
         "puzzles one a line, or rows on lines with or without a drawn frame, puzzles separated by empty lines. CSV and "
-        "JSON Lines files give their questions. Clues that contradict each other are refused.\n\n"
+        "JSON Lines files give their questions.\n\n"
+        "Puzzles are solved while they arrive, many together, and printed in their order, each as soon as it and all "
+        "before "
+        "it have their answers: a program that writes a puzzle to a pipe gets its answer without closing the pipe. "
+        "Memory "
+        "does not grow with their number. A puzzle that cannot be read, or whose clues contradict each other, is "
+        "reported "
+        "with its line - on standard error, or with --json as an object with \"error\" - and the others are solved. "
+        "One "
+        "puzzle alone is shown as a grid, several with a line each.\n\n"
         "A puzzle counts as solved when the answer keeps its rules and clues; where trm knows no rules of the task, "
         "when the halting head says so. Confidence is the halting head's probability; the least certain cell is the "
         "one whose digit has the lowest probability.\n\n"
-        "Many puzzles are solved together and printed in their order. SIGINT and SIGTERM end the work after the step "
-        "at "
-        "hand: what is finished is printed, puzzles at work with the answer they have, marked as interrupted, and "
-        "those "
-        "not yet begun not at all. A second signal ends at once.",
+        "SIGINT and SIGTERM end the work after the step at hand: what is finished is printed, puzzles at work with the "
+        "answer they have, marked as interrupted, and those not yet begun not at all. A second signal ends at once.",
     .examples = "trm solve --model runs/4x4 4.322314...33.4.\n"
                 "trm solve --model runs/9x9 puzzles.txt --json\n"
                 "trm solve --model runs/9x9/best.safetensors --explain < puzzle.txt\n",
-    .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved, or interrupted by a signal\n",
+    .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved, or interrupted by a signal\n"
+             "3\tbad input: at least one puzzle cannot be read, while the others are solved; or a file, model or run "
+             "directory cannot be used as it is, or the operating system refuses to read or write it\n",
     .tables = solve_tables,
     .run = solve_run,
 };

@@ -118,6 +118,19 @@ int cli_model_open(const cli_command *command, char path[1100], size_t cells, tr
   return trm_model_open(model, path, &error) ? cli_error(command, &error) : CLI_CONTINUE;
 }
 
+json_t *cli_model_card(const trm_model *model, const char *path) {
+  const char *text = trm_model_get_metadata(model, "trm.card"), *end = strrchr(path, '.');
+  char file[1200];
+  json_t *card = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+  if (!card && end && !strcmp(end, ".safetensors")) {
+    (void)snprintf(file, sizeof file, "%.*s.json", (int)(end - path), path);
+    card = json_load_file(file, JSON_REJECT_DUPLICATES, NULL);
+  }
+  if (json_is_object(card)) return card;
+  json_decref(card);
+  return NULL;
+}
+
 int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out, const int *force,
                 int (*write)(const cli_command *self, const trm_model *model)) {
   cli_arguments a;

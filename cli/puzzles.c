@@ -1,39 +1,19 @@
-/* Reading puzzles: see puzzles.h. Every error names the file, the line and the column. */
+/* Reading puzzles: see puzzles.h. Every error names the file, the line and, where it can be told, the column. */
 #include "cli/puzzles.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LARGEST ((size_t)256 << 20) /* bytes of one file of puzzles */
+#define LONGEST ((size_t)16 << 20)       /* bytes of one puzzle's text */
+#define LONGEST_RECORD ((size_t)1 << 20) /* of a CSV record, which is as much as its reader takes for a field */
 
-/* -- texts --------------------------------------------------------------------------------------------------------- */
+enum { NOTATION_UNKNOWN, NOTATION_LINES, NOTATION_GRIDS, NOTATION_RECORDS };
 
-static int puzzles_read_stream(const cli_command *command, FILE *file, cli_text *text) {
-  size_t room = 0, got;
-  do {
-    if (text->size + 65536 > room) text->data = cli_grow(text->data, room = 2 * room + 65536, 1);
-    got = fread(text->data + text->size, 1, room - text->size, file);
-    text->size += got;
-    if (text->size > LARGEST)
-      return cli_bad_input(command, "%s: over %zu MiB, expected puzzles as text", text->where, LARGEST >> 20);
-  } while (got > 0);
-  if (ferror(file)) return cli_bad_input(command, "%s: cannot read: %s", text->where, strerror(errno));
-  text->data[text->size] = 0;
-  return CLI_CONTINUE;
-}
-
-static int puzzles_read_file(const cli_command *command, const char *path, cli_text *text) {
-  FILE *file = fopen(path, "rb");
-  if (!file) return cli_bad_input(command, "%s: cannot open: %s", path, strerror(errno));
-  text->where = cli_copy_text(path, strlen(path));
-  text->is_file = 1;
-  int code = puzzles_read_stream(command, file, text);
-  (void)fclose(file);
-  return code;
-}
+/* -- what the arguments name --------------------------------------------------------------------------------------- */
 
 /* A word that looks like a path: a slash, or an ending of a few small letters. */
 static int puzzles_is_path(const char *word) {
@@ -43,209 +23,402 @@ static int puzzles_is_path(const char *word) {
   return strspn(dot + 1, "abcdefghijklmnopqrstuvwxyz") == strlen(dot + 1);
 }
 
-static int puzzles_read_word(const cli_command *command, const char *word, size_t number, cli_text *text) {
+static int puzzles_check_word(const cli_command *command, const char *word) {
   struct stat info;
-  if (!strcmp(word, "-")) {
-    text->where = cli_copy_text("standard input", 14);
-    text->is_file = 1;
-    return puzzles_read_stream(command, stdin, text);
-  }
-  if (stat(word, &info) == 0) {
-    if (S_ISDIR(info.st_mode)) return cli_bad_input(command, "%s: is a directory, expected a file of puzzles", word);
-    return puzzles_read_file(command, word, text);
-  }
-  if (puzzles_is_path(word)) return cli_bad_input(command, "%s: cannot open: %s", word, strerror(errno));
-  char where[40];
-  (void)snprintf(where, sizeof where, "argument %zu", number);
-  text->where = cli_copy_text(where, strlen(where));
-  text->data = cli_copy_text(word, strlen(word));
-  text->size = strlen(word);
+  if (!strcmp(word, "-")) return CLI_CONTINUE;
+  if (stat(word, &info) != 0)
+    return puzzles_is_path(word) ? cli_bad_input(command, "%s: cannot open: %s", word, strerror(errno)) : CLI_CONTINUE;
+  if (S_ISDIR(info.st_mode)) return cli_bad_input(command, "%s: is a directory, expected a file of puzzles", word);
+  if (access(word, R_OK) != 0) return cli_bad_input(command, "%s: cannot open: %s", word, strerror(errno));
   return CLI_CONTINUE;
 }
 
-int cli_puzzles_read(const cli_command *command, const char *const *words, size_t count, cli_puzzles *puzzles) {
+int cli_puzzles_open(const cli_command *command, const char *const *words, size_t count, cli_puzzles *puzzles) {
   static const char *const standard_input[] = {"-"};
-  memset(puzzles, 0, sizeof *puzzles);
+  *puzzles = (cli_puzzles){.command = command, .words = count ? words : standard_input, .texts = count ? count : 1};
   if (!count && isatty(STDIN_FILENO))
     return cli_usage(command, "expected a puzzle, a file of puzzles, or - for standard input");
-  if (!count) words = standard_input;
-  puzzles->texts = count ? count : 1;
-  puzzles->text = cli_alloc(puzzles->texts, sizeof *puzzles->text);
-  for (size_t i = 0; i < puzzles->texts; i++) {
-    int code = puzzles_read_word(command, words[i], i + 1, &puzzles->text[i]);
+  for (size_t i = 0; i < count; i++) {
+    int code = puzzles_check_word(command, words[i]);
     if (code != CLI_CONTINUE) return code;
   }
   return CLI_CONTINUE;
 }
 
+static void puzzles_close_text(cli_puzzles *puzzles) {
+  if (puzzles->open) cli_input_close(&puzzles->input);
+  puzzles->open = 0;
+}
+
 void cli_puzzles_close(cli_puzzles *puzzles) {
-  for (size_t i = 0; i < puzzles->texts; i++) {
-    free(puzzles->text[i].where);
-    free(puzzles->text[i].data);
+  puzzles_close_text(puzzles);
+}
+
+void cli_puzzle_free(cli_puzzle *puzzle) {
+  free(puzzle->where);
+  free(puzzle->error);
+  *puzzle = (cli_puzzle){0};
+}
+
+/* Begins to read the text at hand. 0 when it cannot be opened; errno says why. A pipe without a writer does not hold
+ * this up: it is waited for as for any input. */
+static int puzzles_open_text(cli_puzzles *p) {
+  const char *word = p->words[p->text];
+  struct stat info;
+  int fd = -1, standard = !strcmp(word, "-"), exists = standard || stat(word, &info) == 0;
+  if (p->open) return 1;
+  p->where = standard ? "standard input" : word;
+  p->is_file = exists || puzzles_is_path(word);
+  if (standard) fd = STDIN_FILENO;
+  else if (p->is_file && (fd = open(word, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0) return 0;
+  if (!p->is_file) {
+    (void)snprintf(p->argument, sizeof p->argument, "argument %zu", p->text + 1);
+    p->where = p->argument;
   }
-  for (size_t i = 0; i < puzzles->count; i++) free(puzzles->where[i]);
-  free(puzzles->text);
-  free(puzzles->where);
-  free(puzzles->tokens);
-  memset(puzzles, 0, sizeof *puzzles);
+  cli_input_open(&p->input, fd, word, strlen(word));
+  p->notation = !standard && p->is_file && trm__records_open(&p->records, word) ? NOTATION_RECORDS : NOTATION_UNKNOWN;
+  p->line = 1;
+  p->found = 0;
+  p->skipping = p->behind = 0;
+  p->open = 1;
+  return 1;
+}
+
+/* -- one puzzle ---------------------------------------------------------------------------------------------------- */
+
+static cli_puzzles_answer puzzles_bad(cli_puzzles *p, cli_puzzle *puzzle, const char *where, const char *error) {
+  puzzle->where = cli_copy_text(where, strlen(where));
+  puzzle->error = cli_copy_text(error, strlen(error));
+  p->found++;
+  return CLI_PUZZLES_ONE;
+}
+
+static cli_puzzles_answer puzzles_bad_line(cli_puzzles *p, cli_puzzle *puzzle, const char *error) {
+  char where[700];
+  (void)snprintf(where, sizeof where, "%s:%llu", p->where, (unsigned long long)p->line);
+  return puzzles_bad(p, puzzle, p->is_file ? where : p->where, error);
+}
+
+/* Where in its file the library's "line 2, column 5" of one puzzle lies. */
+static void puzzles_place(const cli_puzzles *p, uint64_t first_line, const trm_error *error, char where[700]) {
+  unsigned long line, column;
+  if (sscanf(error->where, "line %lu, column %lu", &line, &column) == 2) {
+    if (p->is_file)
+      (void)snprintf(where, 700, "%s:%llu:%lu", p->where, (unsigned long long)first_line + line - 1, column);
+    else (void)snprintf(where, 700, "%s, line %lu, column %lu", p->where, line, column);
+  } else if (p->is_file) {
+    (void)snprintf(where, 700, "%s:%llu", p->where, (unsigned long long)first_line);
+  } else {
+    (void)snprintf(where, 700, "%s", p->where);
+  }
+}
+
+/* The puzzle whose tokens are there, unless it contradicts itself. */
+static cli_puzzles_answer puzzles_good(cli_puzzles *p, const trm_task *task, const int32_t *tokens, const char *where,
+                                       cli_puzzle *puzzle) {
+  char place[900];
+  trm_error error = {0};
+  if (trm_task_check_question(task, tokens, &error)) {
+    (void)snprintf(place, sizeof place, "%s, %s", where, error.where);
+    return puzzles_bad(p, puzzle, place, error.message);
+  }
+  puzzle->where = cli_copy_text(where, strlen(where));
+  p->found++;
+  return CLI_PUZZLES_ONE;
+}
+
+static cli_puzzles_answer puzzles_parse(cli_puzzles *p, const trm_task *task, const char *text, size_t length,
+                                        int32_t *tokens, cli_puzzle *puzzle) {
+  char where[700];
+  trm_error error = {0};
+  int parsed = !trm_task_parse(task, text, length, tokens, &error);
+  puzzles_place(p, p->line, &error, where);
+  return parsed ? puzzles_good(p, task, tokens, where, puzzle) : puzzles_bad(p, puzzle, where, error.message);
 }
 
 /* -- lines --------------------------------------------------------------------------------------------------------- */
 
-/* The line at *at without its end; *at moves behind it. */
-static const char *puzzles_next_line(const cli_text *text, size_t *at, size_t *length) {
-  const char *line = text->data + *at, *end = memchr(line, '\n', text->size - *at);
-  *length = end ? (size_t)(end - line) : text->size - *at;
-  *at += *length + (end != NULL);
-  if (*length && line[*length - 1] == '\r') --*length;
-  return line;
+/* The length of a line without its end. */
+static size_t line_length(const char *line, size_t length) {
+  if (length && line[length - 1] == '\n') length--;
+  if (length && line[length - 1] == '\r') length--;
+  return length;
 }
 
-static int puzzles_is_empty(const char *line, size_t length) {
+static int line_is_empty(const char *line, size_t length) {
   for (size_t i = 0; i < length; i++)
     if (line[i] != ' ' && line[i] != '\t') return 0;
   return 1;
 }
 
-size_t cli_puzzles_cells(const cli_puzzles *puzzles) {
-  size_t best = 0, total = 0, at = 0, length;
-  if (!puzzles->texts) return 0;
-  const cli_text *text = &puzzles->text[0];
-  while (at < text->size) {
-    const char *line = puzzles_next_line(text, &at, &length);
-    size_t cells = 0;
-    if (puzzles_is_empty(line, length) && total) break;
-    for (size_t i = 0; i < length; i++) cells += !memchr(" \t|-+=,", line[i], 7);
-    if (!best) best = cells; /* a whole puzzle on the first line */
-    total += cells;
+static size_t count_bytes(const char *text, size_t length, char byte) {
+  size_t count = 0;
+  for (const char *end = text + length; (text = memchr(text, byte, (size_t)(end - text))); text++) count++;
+  return count;
+}
+
+/* A line of a drawn frame alone. */
+static int line_is_frame(const trm_task *task, const char *line, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    if ((unsigned char)line[i] >= 0x80) continue; /* box drawing; a cell is ASCII */
+    if (!memchr("|-+= \t", line[i], 6) || (line[i] && strchr(task->alphabet, line[i]))) return 0;
   }
-  return best >= 16 ? best : total;
+  return 1;
 }
 
-/* -- parsing ------------------------------------------------------------------------------------------------------- */
+static void puzzles_drop(cli_puzzles *p, size_t bytes, uint64_t lines) {
+  cli_input_drop(&p->input, bytes);
+  p->line += lines;
+}
 
-/* Where in its file the library's "line 2, column 5" of one puzzle lies. */
-static void puzzles_place(char *where, size_t size, const cli_text *text, size_t first_line, const trm_error *error) {
-  unsigned long line, column;
-  if (sscanf(error->where, "line %lu, column %lu", &line, &column) == 2) {
-    if (text->is_file) (void)snprintf(where, size, "%s:%zu:%lu", text->where, first_line + line - 1, column);
-    else (void)snprintf(where, size, "%s, line %lu, column %lu", text->where, line, column);
-  } else if (text->is_file) {
-    (void)snprintf(where, size, "%s:%zu", text->where, first_line);
-  } else {
-    (void)snprintf(where, size, "%s", text->where);
+/* The line that begins `at` bytes on; *length with its end. A longer one than LONGEST ends there. */
+static cli_input_answer puzzles_line(cli_puzzles *p, size_t at, int wait, size_t *length) {
+  return cli_input_line(&p->input, at, at < LONGEST ? LONGEST - at : 1, wait, length);
+}
+
+/* 1 when the text that ends behind these bytes is only the beginning of a line, as it is too long. */
+static int puzzles_is_cut(const cli_puzzles *p, size_t bytes) {
+  return bytes >= LONGEST && cli_input_text(&p->input)[bytes - 1] != '\n';
+}
+
+static cli_puzzles_answer puzzles_too_long(cli_puzzles *p, size_t bytes, cli_puzzle *puzzle) {
+  char error[80];
+  (void)snprintf(error, sizeof error, "over %zu MiB without an end, expected puzzles as text", LONGEST >> 20);
+  cli_puzzles_answer answer = puzzles_bad_line(p, puzzle, error);
+  p->skipping = puzzles_is_cut(p, bytes);
+  puzzles_drop(p, bytes, count_bytes(cli_input_text(&p->input), bytes, '\n'));
+  return answer;
+}
+
+/* LINE when the rest of a line that is too long has been dropped. */
+static cli_input_answer puzzles_skip(cli_puzzles *p, int wait) {
+  size_t length;
+  while (p->skipping) {
+    cli_input_answer answer = puzzles_line(p, 0, wait, &length);
+    if (answer != CLI_INPUT_LINE) return answer;
+    p->skipping = cli_input_text(&p->input)[length - 1] != '\n';
+    puzzles_drop(p, length, !p->skipping);
+  }
+  return CLI_INPUT_LINE;
+}
+
+static cli_puzzles_answer puzzles_without(cli_input_answer answer) {
+  return answer == CLI_INPUT_END ? CLI_PUZZLES_END : CLI_PUZZLES_NONE;
+}
+
+static cli_puzzles_answer puzzles_next_line(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
+                                            cli_puzzle *puzzle) {
+  for (;;) {
+    size_t whole;
+    cli_input_answer found = puzzles_line(p, 0, wait, &whole);
+    if (found != CLI_INPUT_LINE) return puzzles_without(found);
+    if (puzzles_is_cut(p, whole)) return puzzles_too_long(p, whole, puzzle);
+    const char *line = cli_input_text(&p->input);
+    size_t length = line_length(line, whole);
+    int empty = !length || (task->kind == TRM_TASK_SUDOKU && line_is_empty(line, length));
+    if (!empty) (void)puzzles_parse(p, task, line, length, tokens, puzzle);
+    puzzles_drop(p, whole, 1);
+    if (!empty) return CLI_PUZZLES_ONE;
   }
 }
 
-static int puzzles_add(const cli_command *command, const trm_task *task, cli_puzzles *puzzles, const cli_text *text,
-                       const char *data, size_t length, size_t line) {
-  size_t S = (size_t)task->width * (size_t)task->height, n = puzzles->count;
-  trm_error error = {0};
-  if ((n & (n - 1)) == 0) { /* room doubles */
-    size_t room = n ? 2 * n : 1;
-    puzzles->tokens = cli_grow(puzzles->tokens, room, S * sizeof *puzzles->tokens);
-    puzzles->where = cli_grow(puzzles->where, room, sizeof *puzzles->where);
+/* -- grids --------------------------------------------------------------------------------------------------------- */
+
+/* Drops empty lines before a grid and, behind one that was taken early, the rest of its frame. */
+static cli_input_answer grids_begin(cli_puzzles *p, const trm_task *task, int wait) {
+  for (;;) {
+    size_t whole;
+    cli_input_answer found = puzzles_line(p, 0, wait, &whole);
+    if (found != CLI_INPUT_LINE) return found;
+    const char *line = cli_input_text(&p->input);
+    size_t length = line_length(line, whole);
+    if (length && !(p->behind && line_is_frame(task, line, length))) break;
+    if (!length) p->behind = 0;
+    puzzles_drop(p, whole, 1);
   }
-  char where[700];
-  int32_t *tokens = puzzles->tokens + n * S;
-  int parsed = !trm_task_parse(task, data, length, tokens, &error);
-  puzzles_place(where, sizeof where, text, line, &error);
-  if (!parsed) return cli_bad_input(command, "%s: %s", where, error.message);
-  if (trm_task_check_question(task, tokens, &error))
-    return cli_bad_input(command, "%s, %s: %s", where, error.where, error.message);
-  puzzles->where[n] = cli_copy_text(where, strlen(where));
-  puzzles->count++;
-  return CLI_CONTINUE;
+  p->behind = 0;
+  return CLI_INPUT_LINE;
 }
 
-/* 1 when one line alone is a puzzle. */
-static int puzzles_is_line(const trm_task *task, const char *line, size_t length) {
-  int32_t *tokens = cli_alloc((size_t)task->width * (size_t)task->height, sizeof *tokens);
-  int whole = !trm_task_parse(task, line, length, tokens, NULL);
-  free(tokens);
-  return whole;
+static int grids_is_whole(const trm_task *task, const char *text, size_t length, int32_t *tokens) {
+  return length && !trm_task_parse(task, text, length, tokens, NULL);
 }
 
-static int puzzles_parse_lines(const cli_command *command, const trm_task *task, cli_puzzles *puzzles,
-                               const cli_text *text) {
-  size_t length, number = 1;
-  for (size_t at = 0; at < text->size; number++) {
-    const char *line = puzzles_next_line(text, &at, &length);
-    if (!length || (task->kind == TRM_TASK_SUDOKU && puzzles_is_empty(line, length))) continue;
-    int code = puzzles_add(command, task, puzzles, text, line, length, number);
-    if (code != CLI_CONTINUE) return code;
-  }
-  return CLI_CONTINUE;
-}
-
-static int puzzles_parse_grids(const cli_command *command, const trm_task *task, cli_puzzles *puzzles,
-                               const cli_text *text) {
-  size_t length, number = 1;
-  for (size_t at = 0; at < text->size;) {
-    size_t begin = at, first = number, size = 0;
-    while (at < text->size) {
-      const char *line = puzzles_next_line(text, &at, &length);
-      number++;
-      if (!length) break;
-      size = (size_t)(line - text->data) + length - begin;
+/* A grid ends at an empty line; where nothing follows at the moment, also when it is whole. */
+static cli_puzzles_answer puzzles_next_grid(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
+                                            cli_puzzle *puzzle) {
+  cli_input_answer found = grids_begin(p, task, wait);
+  if (found != CLI_INPUT_LINE) return puzzles_without(found);
+  size_t at = 0, size = 0, whole;
+  uint64_t lines = 0;
+  for (int ended = 0; !ended;) {
+    found = puzzles_line(p, at, 0, &whole);
+    if (found == CLI_INPUT_NONE) {
+      p->behind = grids_is_whole(task, cli_input_text(&p->input), size, tokens);
+      if (p->behind) break;
+      if (wait) found = puzzles_line(p, at, 1, &whole);
+      if (found == CLI_INPUT_NONE) return CLI_PUZZLES_NONE;
     }
-    if (!size) continue;
-    int code = puzzles_add(command, task, puzzles, text, text->data + begin, size, first);
-    if (code != CLI_CONTINUE) return code;
+    if (found == CLI_INPUT_END) break;
+    size_t length = line_length(cli_input_text(&p->input) + at, whole);
+    ended = length == 0;
+    if (!ended) size = at + length;
+    at += whole;
+    lines++;
+    if (at >= LONGEST) return puzzles_too_long(p, at, puzzle);
   }
-  return CLI_CONTINUE;
+  (void)puzzles_parse(p, task, cli_input_text(&p->input), size, tokens, puzzle);
+  puzzles_drop(p, at, lines);
+  return CLI_PUZZLES_ONE;
 }
 
-static int puzzles_parse_text(const cli_command *command, const trm_task *task, cli_puzzles *puzzles,
-                              const cli_text *text) {
-  size_t at = 0, length = 0, before = puzzles->count;
-  const char *line = "";
-  while (at < text->size && !length) line = puzzles_next_line(text, &at, &length);
-  int many = task->height == 1 || puzzles_is_line(task, line, length);
-  /* A first line much too long for a row was meant as a whole puzzle: say what is wrong with it as such. */
-  if (length > 3 * (size_t)task->width + 8) many = 1;
-  int code =
-      many ? puzzles_parse_lines(command, task, puzzles, text) : puzzles_parse_grids(command, task, puzzles, text);
-  if (code != CLI_CONTINUE) return code;
-  if (puzzles->count == before)
-    return cli_bad_input(command, "%s: no puzzle in it, expected %d x %d cells", text->where, task->width,
-                         task->height);
-  return CLI_CONTINUE;
+/* One puzzle a line when the first line holds a whole one, or is much too long for a row: then it was meant as a whole
+ * puzzle, and what is wrong with it is said as of such. */
+static cli_input_answer puzzles_choose_notation(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens) {
+  for (;;) {
+    size_t whole;
+    cli_input_answer found = puzzles_line(p, 0, wait, &whole);
+    if (found != CLI_INPUT_LINE) return found;
+    const char *line = cli_input_text(&p->input);
+    size_t length = line_length(line, whole);
+    if (length) {
+      int many =
+          task->height == 1 || length > 3 * (size_t)task->width + 8 || grids_is_whole(task, line, length, tokens);
+      p->notation = many ? NOTATION_LINES : NOTATION_GRIDS;
+      return CLI_INPUT_LINE;
+    }
+    puzzles_drop(p, whole, 1);
+  }
 }
 
-/* The questions of a text file that holds a dataset. */
-static int puzzles_parse_table(const cli_command *command, const trm_task *task, cli_puzzles *puzzles,
-                               const cli_text *text) {
-  trm_dataset *dataset = NULL;
-  trm_error error = {0};
-  size_t S = (size_t)task->width * (size_t)task->height;
-  if (trm_dataset_open(&dataset, text->where, "test", task, &error)) return cli_error(command, &error);
-  size_t n = (size_t)trm_dataset_describe(dataset).examples;
-  size_t room = 1;
-  while (room < puzzles->count + n) room *= 2;
-  puzzles->tokens = cli_grow(puzzles->tokens, room, S * sizeof *puzzles->tokens);
-  puzzles->where = cli_grow(puzzles->where, room, sizeof *puzzles->where);
-  int code = CLI_CONTINUE;
-  for (size_t i = 0; i < n && code == CLI_CONTINUE; i++) {
+/* -- records of CSV and JSON Lines --------------------------------------------------------------------------------- */
+
+/* Lines until the record's quotes are closed: *size bytes, which is one line for most. */
+static cli_input_answer records_gather(cli_puzzles *p, int wait, size_t *size) {
+  size_t whole, quotes = 0;
+  *size = 0;
+  do {
+    cli_input_answer found = puzzles_line(p, *size, wait, &whole);
+    if (found == CLI_INPUT_END && *size) return CLI_INPUT_LINE;
+    if (found != CLI_INPUT_LINE) return found;
+    if (!p->records.json) quotes += count_bytes(cli_input_text(&p->input) + *size, whole, '"');
+    *size += whole;
+  } while (quotes % 2 && *size < LONGEST_RECORD);
+  return CLI_INPUT_LINE;
+}
+
+/* Where a record ends cannot be told when its quotes make no sense: then only its first line is lost. */
+static void records_drop(cli_puzzles *p, size_t used, size_t size) {
+  const char *text = cli_input_text(&p->input), *end = memchr(text, '\n', size);
+  if (!used) used = end ? (size_t)(end - text) + 1 : size;
+  puzzles_drop(p, used, count_bytes(text, used, '\n'));
+}
+
+/* A record is bad at its own line, also when a quote makes its reader stumble further down. */
+static cli_puzzles_answer records_bad(cli_puzzles *p, const char *where, const trm_error *error, cli_puzzle *puzzle) {
+  char message[sizeof error->where + sizeof error->message];
+  size_t length = strlen(where);
+  if (!strcmp(error->where, p->where)) return puzzles_bad(p, puzzle, where, error->message);
+  if (!strncmp(error->where, where, length) && (error->where[length] == ':' || !error->where[length]))
+    return puzzles_bad(p, puzzle, error->where, error->message);
+  (void)snprintf(message, sizeof message, "%s: %s", error->where, error->message);
+  return puzzles_bad(p, puzzle, where, message);
+}
+
+static cli_puzzles_answer puzzles_next_record(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
+                                              cli_puzzle *puzzle) {
+  for (;;) {
+    size_t size, used, cells;
     char where[700];
-    int32_t *tokens = puzzles->tokens + puzzles->count * S;
-    trm_dataset_example(dataset, (int64_t)i, tokens, NULL, NULL, NULL);
-    (void)snprintf(where, sizeof where, "%s, puzzle %zu", text->where, i + 1);
-    if (trm_task_check_question(task, tokens, &error))
-      code = cli_bad_input(command, "%s, %s: %s", where, error.where, error.message);
-    else puzzles->where[puzzles->count++] = cli_copy_text(where, strlen(where));
+    trm_error error = {0};
+    cli_input_answer found = records_gather(p, wait, &size);
+    if (found != CLI_INPUT_LINE) return puzzles_without(found);
+    if (puzzles_is_cut(p, size)) return puzzles_too_long(p, size, puzzle);
+    (void)snprintf(where, sizeof where, "%s:%llu", p->where, (unsigned long long)p->line);
+    trm_status status =
+        trm__record_read(&p->records, cli_input_text(&p->input), size, p->line, task, tokens, &cells, &used, &error);
+    records_drop(p, used, size);
+    if (!status && !cells) continue; /* the header, or a blank line */
+    if (!status) return puzzles_good(p, task, tokens, where, puzzle);
+    /* Without its first record nobody knows what the others mean. */
+    if (!p->records.json && !p->records.columns.known) p->input.ended = 1, p->input.begin = p->input.end;
+    return records_bad(p, where, &error, puzzle);
   }
-  trm_dataset_close(&dataset);
-  return code;
 }
 
-int cli_puzzles_parse(const cli_command *command, const trm_task *task, cli_puzzles *puzzles) {
-  for (size_t i = 0; i < puzzles->texts; i++) {
-    const cli_text *text = &puzzles->text[i];
-    int table = text->is_file && trm_dataset_is_text_file(text->where);
-    int code =
-        table ? puzzles_parse_table(command, task, puzzles, text) : puzzles_parse_text(command, task, puzzles, text);
-    if (code != CLI_CONTINUE) return code;
+/* -- all texts ----------------------------------------------------------------------------------------------------- */
+
+static cli_puzzles_answer puzzles_next_of_text(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
+                                               cli_puzzle *puzzle) {
+  cli_input_answer found = puzzles_skip(p, wait);
+  if (found == CLI_INPUT_LINE && p->notation == NOTATION_UNKNOWN)
+    found = puzzles_choose_notation(p, task, wait, tokens);
+  if (found != CLI_INPUT_LINE) return puzzles_without(found);
+  if (p->notation == NOTATION_RECORDS) return puzzles_next_record(p, task, wait, tokens, puzzle);
+  if (p->notation == NOTATION_LINES) return puzzles_next_line(p, task, wait, tokens, puzzle);
+  return puzzles_next_grid(p, task, wait, tokens, puzzle);
+}
+
+/* At the end of a text: 1 when there is something to say of it as a whole. */
+static int puzzles_end_text(cli_puzzles *p, const trm_task *task, cli_puzzle *puzzle) {
+  char error[200] = "";
+  if (p->input.error) (void)snprintf(error, sizeof error, "cannot read: %s", strerror(p->input.error));
+  else if (!p->found)
+    (void)snprintf(error, sizeof error, "no puzzle in it, expected %d x %d cells", task->width, task->height);
+  if (error[0]) (void)puzzles_bad(p, puzzle, p->where, error);
+  puzzles_close_text(p);
+  p->text++;
+  return error[0] != 0;
+}
+
+cli_puzzles_answer cli_puzzles_next(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
+                                    cli_puzzle *puzzle) {
+  *puzzle = (cli_puzzle){0};
+  while (p->text < p->texts) {
+    if (!puzzles_open_text(p)) {
+      char error[200];
+      (void)snprintf(error, sizeof error, "cannot open: %s", strerror(errno));
+      p->text++;
+      return puzzles_bad(p, puzzle, p->where, error);
+    }
+    cli_puzzles_answer answer = puzzles_next_of_text(p, task, wait, tokens, puzzle);
+    if (answer != CLI_PUZZLES_END) return answer;
+    if (puzzles_end_text(p, task, puzzle)) return CLI_PUZZLES_ONE;
   }
-  return CLI_CONTINUE;
+  return CLI_PUZZLES_END;
+}
+
+/* -- the size of the first ----------------------------------------------------------------------------------------- */
+
+static size_t cells_of_record(cli_puzzles *p) {
+  trm__records records = p->records;
+  size_t at = 0, length, used, cells = 0;
+  for (uint64_t line = 1; !cells && puzzles_line(p, at, 1, &length) == CLI_INPUT_LINE; line++) {
+    if (trm__record_read(&records, cli_input_text(&p->input) + at, length, line, NULL, NULL, &cells, &used, NULL))
+      break;
+    at += length;
+  }
+  return cells;
+}
+
+size_t cli_puzzles_cells(cli_puzzles *p) {
+  size_t first = 0, total = 0, at = 0, whole;
+  if (!puzzles_open_text(p)) return 0;
+  if (p->notation == NOTATION_RECORDS) return cells_of_record(p);
+  for (;;) {
+    cli_input_answer found = puzzles_line(p, at, 0, &whole);
+    if (found == CLI_INPUT_NONE && first && total == first * first)
+      break; /* as many rows as columns: that is all of it */
+    if (found == CLI_INPUT_NONE) found = puzzles_line(p, at, 1, &whole);
+    if (found != CLI_INPUT_LINE) break;
+    const char *line = cli_input_text(&p->input) + at;
+    size_t cells = 0, length = line_length(line, whole);
+    if (line_is_empty(line, length) && total) break;
+    for (size_t i = 0; i < length; i++) cells += !memchr(" \t|-+=,", line[i], 7);
+    if (!first) first = cells;
+    total += cells;
+    at += whole;
+    if (first >= 16 || at >= LONGEST) break; /* a whole puzzle on the first line */
+  }
+  return first >= 16 ? first : total;
 }

@@ -62,11 +62,11 @@ static void engine_copy_in(trm__backend *be, void *to, const void *from, size_t 
   be->copy(be, to, from, bytes, TRM__COPY_TO_DEVICE);
 }
 
-static void engine_enter(trm__engine *e, int i) {
+/* The puzzle that the source has just given. */
+static void engine_enter(trm__engine *e, int i, int64_t puzzle, int32_t identifier) {
   trm_solver *s = e->solver;
   trm__slot *slot = &s->slot[i];
-  *slot = (trm__slot){.puzzle = e->next++};
-  e->job->enter(e->job->context, slot->puzzle, s->token_host, s->label_host, &slot->identifier);
+  *slot = (trm__slot){.puzzle = puzzle, .identifier = identifier};
   engine_copy_in(s->backend, s->tokens + (size_t)i * e->S, s->token_host, e->S * sizeof *s->tokens);
   if (e->job->scored) engine_copy_in(s->backend, s->labels + (size_t)i * e->S, s->label_host, e->S * sizeof *s->labels);
   if (s->rows) {
@@ -78,16 +78,28 @@ static void engine_enter(trm__engine *e, int i) {
   s->stats.puzzles++;
 }
 
-/* The next puzzle that is not cancelled enters slot i; 0 when none waits. */
-static int engine_enter_next(trm__engine *e, int i) {
-  const trm__job *job = e->job;
-  for (; e->next < job->puzzles && engine_is_cancelled(e, e->next); e->next++, e->left++) {
-    const trm_solution solution = {.cancelled = 1};
-    job->leave(job->context, e->next, NULL, &solution, NULL);
+/* The source's next puzzle that is not cancelled enters slot i; 0 when there is none, or none at the moment. */
+static int engine_enter_next(trm__engine *e, int i, int wait) {
+  const trm__source *source = &e->job->source;
+  const trm_solution cancelled = {.cancelled = 1};
+  while (!e->ended && !e->asked) {
+    trm_solver *s = e->solver;
+    int32_t identifier = 0;
+    trm__source_answer answer = source->next(source->context, e->next, wait, s->token_host, s->label_host, &identifier);
+    if (answer != TRM__SOURCE_PUZZLE) {
+      e->ended = wait || answer == TRM__SOURCE_END;
+      e->asked = 1;
+      return 0;
+    }
+    int64_t puzzle = e->next++;
+    if (!engine_is_cancelled(e, puzzle)) {
+      engine_enter(e, i, puzzle, identifier);
+      return 1;
+    }
+    source->leave(source->context, puzzle, NULL, &cancelled, NULL);
+    e->left++;
   }
-  if (e->next >= job->puzzles) return 0;
-  engine_enter(e, i);
-  return 1;
+  return 0;
 }
 
 /* The puzzle of slot `from` goes to slot `to`, with its state and, as it may be parked there, the results of its last
@@ -106,16 +118,21 @@ static void engine_move(trm__engine *e, int to, int from) {
   memcpy(s->q_host + 2 * t, s->q_host + 2 * f, 2 * sizeof *s->q_host);
 }
 
-/* Gives the places of puzzles that left to parked ones, then to new ones, and closes the gaps that remain. */
+/* Gives the places of puzzles that left to parked ones, then to new ones, and closes the gaps that remain. When nobody
+ * is at work any more, it waits for the source. */
 static void engine_fill(trm__engine *e) {
   trm_solver *s = e->solver;
+  e->asked = 0;
   memset(s->fresh, 0, (size_t)s->slots);
   for (int i = 0; i < e->active;) {
     if (s->slot[i].puzzle >= 0) i++;
-    else if (e->active <= e->width && engine_enter_next(e, i)) i++;
+    else if (e->active <= e->width && engine_enter_next(e, i, 0)) i++;
     else if (--e->active > i) engine_move(e, i, e->active);
   }
-  while (e->active < e->width && engine_enter_next(e, e->active)) e->active++;
+  while (e->active < e->width && engine_enter_next(e, e->active, 0)) e->active++;
+  if (e->active > 0 || e->ended) return;
+  e->asked = 0;
+  while (e->active < e->width && engine_enter_next(e, e->active, e->active == 0)) e->active++;
 }
 
 /* -- one round: a step for each of the first slots ----------------------------------------------------------------- */
@@ -185,7 +202,8 @@ static void engine_leave(trm__engine *e, int i, int cancelled) {
                            .least = confidence[0]};
   for (size_t p = 1; p < e->S; p++)
     if (!(confidence[p] >= solution.least)) solution.least = confidence[p];
-  e->job->leave(e->job->context, s->slot[i].puzzle, s->answer, &solution,
+  const trm__source *source = &e->job->source;
+  source->leave(source->context, s->slot[i].puzzle, s->answer, &solution,
                 e->job->scored && !cancelled ? &s->scores_host[i] : NULL);
   s->slot[i].puzzle = -1;
   e->left++;
@@ -220,7 +238,7 @@ static int engine_report(trm__engine *e) {
     else if (answer == TRM_STEP_CANCEL || engine_is_cancelled(e, s->slot[i].puzzle)) engine_leave(e, i, 1);
   }
   if (!stop && job->progress)
-    stop = job->progress(job->progress_context, (double)e->left / (double)job->puzzles, "solving");
+    stop = job->progress(job->progress_context, (double)e->left / (double)job->source.puzzles, "solving");
   return stop || (s->cancel && atomic_load(&s->cancel->all));
 }
 
@@ -241,7 +259,8 @@ static void engine_begin(trm__engine *e) {
   e->width = s->slots;
   if (s->config.batch) return;
   s->stats.origin = TRM_BATCH_MEASURED;
-  e->largest = trm__batch_largest(e->job->puzzles, s->slots);
+  int64_t puzzles = e->job->source.puzzles;
+  e->largest = trm__batch_largest(puzzles < 0 ? INT64_MAX : puzzles, s->slots);
   e->width = trm__batch_next(&s->costs, e->largest);
   if (!e->width) engine_settle_width(e);
 }
@@ -260,6 +279,7 @@ static void engine_measure(trm__engine *e, double seconds) {
     e->warm = e->width; /* a device loads kernels at their first use, which this round may have been */
     return;
   }
+  if (e->round < e->width && e->job->source.puzzles < 0 && !e->ended) return; /* more will come: the search goes on */
   if (e->round == e->width) trm__batch_record(&s->costs, e->round, seconds);
   int next = e->round == e->width ? trm__batch_next(&s->costs, e->largest) : 0;
   if (next) e->width = next;
@@ -306,6 +326,7 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   trm__engine *e = &solver->engine;
   *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
   e->state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
+  int64_t puzzles = job->source.puzzles;
   trm_status status = TRM_OK;
   double start = trm__clock();
   engine_begin(e);
@@ -323,7 +344,10 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
     if (solver->slot[i].puzzle >= 0) engine_leave(e, i, 1);
   engine_conclude(e, start);
   e->job = NULL;
-  if (status || finished == job->puzzles) return status;
+  if (status) return status;
+  if (puzzles < 0 && e->ended && finished == e->next) return TRM_OK;
+  if (puzzles < 0) return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld puzzles", (long long)finished);
+  if (finished == puzzles) return TRM_OK;
   return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld of %lld puzzles", (long long)finished,
-                   (long long)job->puzzles);
+                   (long long)puzzles);
 }

@@ -1,6 +1,7 @@
 /* The engine: a fixed number of slots over one network. A puzzle enters a free slot between two supervision steps and
  * leaves as soon as it halts or reaches the step limit; its place is taken at once, so easy puzzles never wait for hard
- * ones. Solving and evaluating are both a job for this one loop. */
+ * ones. Solving and evaluating are both a job for this one loop, and a job's puzzles come from a source
+ * (infer/source.h). */
 #ifndef TRM_INFER_ENGINE_H
 #define TRM_INFER_ENGINE_H
 
@@ -9,6 +10,7 @@
 
 #include "backend/runtime.h"
 #include "infer/batch.h"
+#include "infer/source.h"
 #include "model/network.h"
 
 /* What a slot holds between steps. */
@@ -18,21 +20,13 @@ typedef struct trm__slot {
   int steps;
 } trm__slot;
 
-/* Where puzzles come from and where results go. Puzzles enter in ascending order and leave in any. */
+/* What one call does with the puzzles of a source. */
 typedef struct trm__job {
-  int64_t puzzles;
-  void *context;
-  /* Fills tokens [S], labels [S] (only when scored) and the identifier of a puzzle that enters a slot. */
-  void (*enter)(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier);
-  /* A puzzle's last step: its answer, and its loss and metrics when scored (else NULL). Of a cancelled puzzle the
-   * answer so far (NULL before its first step) and no stats. When the run stops, it is called only
-   * for puzzles that took a step. */
-  void (*leave)(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
-                const trm__example_stats *stats);
+  trm__source source;
   int scored;
   trm_step_fn step; /* NULL: none */
   void *step_context;
-  trm_progress_fn progress; /* after every round; NULL: none */
+  trm_progress_fn progress; /* after every round; NULL: none. The source's number of puzzles is known then */
   void *progress_context;
 } trm__job;
 
@@ -45,7 +39,9 @@ typedef struct trm__job {
  *  3. every puzzle below next has either left or is in an active slot: next = left + puzzles in slots;
  *  4. every puzzle in a slot has taken 1 to max_steps steps;
  *  5. no slot was computed without a puzzle: stats.computed = stats.steps;
- *  6. logits_host and q_host of an active slot are of its puzzle's last step, parked or not. */
+ *  6. logits_host and q_host of an active slot are of its puzzle's last step, parked or not (scores_host is read right
+ * after the round that wrote it, and of no parked puzzle). Of the source: after END it is not asked again, and it is
+ * asked to wait only when no slot holds a puzzle. */
 typedef struct trm__engine {
   trm_solver *solver;
   const trm__job *job;
@@ -55,6 +51,8 @@ typedef struct trm__engine {
   int largest;        /* size up to which step times are still measured; 0: width is final */
   int round;          /* puzzles of the last round */
   int warm;           /* width whose first round, in which a device loads kernels, is over */
+  int ended;          /* the source has no more */
+  int asked;          /* the source has none at the moment, as it said since the last round */
   int64_t next, left; /* next puzzle to enter; puzzles that left */
 } trm__engine;
 

@@ -85,6 +85,7 @@ static void evaluate_count_band(trm_eval_result *result, double rating, int exac
 
 typedef struct evaluation {
   const trm_dataset *dataset;
+  int64_t puzzles;
   trm__score metrics;
   double *loss; /* [puzzles], 0 until finished; added up in the order of the puzzles, so that the sum does not depend on
                    the batch */
@@ -92,9 +93,13 @@ typedef struct evaluation {
   trm_eval_result *result;
 } evaluation;
 
-static void evaluate_enter(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier) {
+static trm__source_answer evaluate_next(void *context, int64_t puzzle, int wait, int32_t *tokens, int32_t *labels,
+                                        int32_t *identifier) {
   const evaluation *e = context;
+  (void)wait;
+  if (puzzle == e->puzzles) return TRM__SOURCE_END;
   trm_dataset_example(e->dataset, puzzle, tokens, labels, identifier, NULL);
+  return TRM__SOURCE_PUZZLE;
 }
 
 static void evaluate_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
@@ -149,17 +154,14 @@ trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t 
   trm_dataset_info info = trm_dataset_describe(dataset);
   int64_t n = limit > 0 && limit < info.examples ? limit : info.examples;
   trm_eval_result r = {0};
-  evaluation e = {.dataset = dataset, .threshold = solver->config.halt_threshold, .result = &r};
+  evaluation e = {.dataset = dataset, .puzzles = n, .threshold = solver->config.halt_threshold, .result = &r};
   trm_status status = evaluate_check_fit(solver, dataset, err);
   if (!status) status = evaluate_check_examples(solver, dataset, n, err);
   if (status) return status;
   e.loss = trm__calloc((size_t)n, sizeof *e.loss);
   if (!e.loss) return trm__fail_memory(err, "evaluation", (size_t)n * sizeof *e.loss);
   if (info.has_ratings) evaluate_open_bands(&r);
-  trm__job job = {.puzzles = n,
-                  .context = &e,
-                  .enter = evaluate_enter,
-                  .leave = evaluate_leave,
+  trm__job job = {.source = {.puzzles = n, .context = &e, .next = evaluate_next, .leave = evaluate_leave},
                   .scored = 1,
                   .progress = progress,
                   .progress_context = context};

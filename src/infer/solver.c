@@ -266,16 +266,20 @@ trm_solve_stats trm_solver_last_stats(const trm_solver *solver) {
 
 typedef struct arrays {
   size_t S;
+  int64_t puzzles;
   const int32_t *inputs, *identifiers;
   int32_t *answers;
   trm_solution *solutions;
 } arrays;
 
-static void solver_array_enter(void *context, int64_t puzzle, int32_t *tokens, int32_t *labels, int32_t *identifier) {
+static trm__source_answer solver_array_next(void *context, int64_t puzzle, int wait, int32_t *tokens, int32_t *labels,
+                                            int32_t *identifier) {
   const arrays *a = context;
-  (void)labels;
+  (void)wait, (void)labels;
+  if (puzzle == a->puzzles) return TRM__SOURCE_END;
   memcpy(tokens, a->inputs + (size_t)puzzle * a->S, a->S * sizeof *tokens);
   *identifier = a->identifiers ? a->identifiers[puzzle] : 0;
+  return TRM__SOURCE_PUZZLE;
 }
 
 static void solver_array_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
@@ -292,21 +296,22 @@ static void solver_array_clear(const arrays *a, int64_t n) {
   for (int64_t i = 0; i < n && a->solutions; i++) a->solutions[i] = (trm_solution){.cancelled = 1};
 }
 
+trm_status trm__solve_source(trm_solver *solver, const trm__source *source, trm_step_fn step, void *context,
+                             trm_error *err) {
+  trm__job job = {.source = *source, .step = step, .step_context = context};
+  return trm__engine_run(solver, &job, err);
+}
+
 trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const int32_t *identifiers, int32_t *answers,
                      trm_solution *solutions, trm_step_fn step, void *context, trm_error *err) {
   if (n < 0) return trm__fail(err, TRM_E_USAGE, "trm_solve", "%lld puzzles", (long long)n);
-  arrays a = {(size_t)solver->model.seq_len, inputs, identifiers, answers, solutions};
+  arrays a = {(size_t)solver->model.seq_len, n, inputs, identifiers, answers, solutions};
   for (int64_t i = 0; i < n; i++) {
     trm_status status =
         trm__engine_check_puzzle(solver, i, inputs + (size_t)i * a.S, identifiers ? identifiers[i] : 0, err);
     if (status) return status;
   }
   solver_array_clear(&a, n);
-  trm__job job = {.puzzles = n,
-                  .context = &a,
-                  .enter = solver_array_enter,
-                  .leave = solver_array_leave,
-                  .step = step,
-                  .step_context = context};
-  return trm__engine_run(solver, &job, err);
+  const trm__source source = {.puzzles = n, .context = &a, .next = solver_array_next, .leave = solver_array_leave};
+  return trm__solve_source(solver, &source, step, context, err);
 }

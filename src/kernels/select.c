@@ -5,6 +5,7 @@
 #include "kernels/caches.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #if defined(__x86_64__) && !defined(TRM_DOUBLE)
@@ -101,8 +102,9 @@ static void select_ask(void) {
   select_find_levels();
   for (int i = 0; i < LEVELS; i++) {
     if (!select_levels[i].runs) continue;
-    if (i > 0) strcat(select_available_names, " ");
-    strcat(select_available_names, select_levels[i].table->isa);
+    size_t used = strlen(select_available_names);
+    (void)snprintf(select_available_names + used, sizeof select_available_names - used, "%s%s", i > 0 ? " " : "",
+                   select_levels[i].table->isa);
   }
 }
 

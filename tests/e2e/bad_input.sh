@@ -17,6 +17,18 @@ refuse 2 '^trm: frobnicate: unknown command' "$TRM" frobnicate
 refuse 2 'data mkae: unknown command; did you mean data make\?' "$TRM" data mkae
 refuse 2 '^trm: quantise: unknown command; did you mean quantize\?$' "$TRM" quantise
 refuse 2 '^trm: convrt: unknown command; did you mean convert\?$' "$TRM" help convrt
+# Every command, and every one of data, is offered for a slip in its name; so it is by help.
+for command in data train eval solve info quantize convert plot doctor; do
+  refuse 2 "^trm: ${command}x: unknown command; did you mean $command\?\$" "$TRM" ${command}x
+  refuse 2 "did you mean $command\?\$" "$TRM" help "x$command"
+done
+for command in make import info check; do
+  refuse 2 "^trm: data ${command}x: unknown command; did you mean data $command\?\$" "$TRM" data ${command}x
+  refuse 2 "did you mean data $command\?\$" "$TRM" help data "x$command"
+done
+run 0 "$TRM" --help # the lists above are all of them
+[ "$(grep -cE '^  (data (make|import|info|check)|train|eval|solve|info|quantize|convert|plot|doctor) ' out)" = 12 ] &&
+  [ "$(grep -cE '^  [a-z]+( [a-z]+)?   *[a-z]' out)" = 12 ] || fail "--help lists other commands than those tried: $(cat out)"
 refuse 2 '^trm data: expected make, import, info or check; ' "$TRM" data
 refuse 2 '^trm train: --n-supervison: unknown option; did you mean --n-supervision\?$' "$TRM" train six.csv --n-supervison 8
 refuse 2 '^trm train: --bacth: unknown option; did you mean --batch\?$' "$TRM" train six.csv --bacth 8
@@ -49,7 +61,9 @@ refuse 3 'row 1, column 2: clue 4 stands twice in row 1' "$TRM" solve --model "$
 refuse 3 'stands twice in box 1' "$TRM" solve --model "$model" 4....4..........
 refuse 3 'stands twice in column 1' "$TRM" solve --model "$model" 4.......4.......
 printf '%s\n%s\n' $good 4.322314...33.45 >bad.txt
-refuse 3 "bad.txt:2:16: found '5'" "$TRM" solve --model "$model" bad.txt
+run 3 "$TRM" solve --model "$model" bad.txt
+grep -q "^trm solve: bad.txt:2:16: found '5'" err && [ "$(wc -l <err)" = 1 ] || fail "bad.txt: $(cat err)"
+says '^solved [01] of 1 puzzles, .*; 1 could not be read$'
 printf '4.32\n2314\n\n' >short.txt
 refuse 3 'short.txt:1: found 8 cells' "$TRM" solve --model "$model" short.txt
 printf '4.322314\0...33.4.\n' >nul.txt
@@ -312,6 +326,17 @@ grep -q '"model": "caf?.safetensors"' out || fail "info --json: $(head -3 out)"
 "$TRM" quantize "$odd.safetensors" -o odd-small.safetensors --quiet >out || fail "quantize of a path that is not UTF-8"
 "$TRM" eval "$odd.safetensors" "$odd.csv" --limit 2 --max-steps 1 --quiet --json >out || fail "eval of paths that are not UTF-8"
 grep -q '"data": "caf?.csv"' out || fail "eval --json: $(head -3 out)"
+echo $good >"$odd.txt"
+"$TRM" solve --model "$odd.safetensors" "$odd.txt" --max-steps 1 --json >out 2>err
+[ $? -le 1 ] || fail "solve of paths that are not UTF-8: $(cat err)"
+json 'v["where"] == "caf?.txt:1" and v["model"] == "caf?.safetensors"'
+printf '%s\351\n' $good >"$odd.txt"
+run 3 "$TRM" solve --model "$odd.safetensors" "$odd.txt" --json
+json 'v["where"] == "caf?.txt:1:17" and "byte 0xe9" in v["error"]'
+# A name of ratings that the program does not know.
+run 0 "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 4 --test 2 --out named --quiet
+sed -i 's/"guesses"/"r\u00e9\u00e9"/' named/task.json
+refuse 3 'task.json: "rating_name": expected "rating" or "guesses"' "$TRM" data info named --json
 if [ "$(id -u)" != 0 ]; then
   mkdir locked && chmod a-w locked
   refuse 3 'locked.*Permission denied' "$TRM" data make --size 4 --no-minimal --max-clues 12 --train 4 --test 2 --out locked/x --quiet

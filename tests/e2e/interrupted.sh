@@ -42,7 +42,7 @@ stop 1 '^trm quantize: stopped after [0-9]+ of 120000 puzzles; nothing is writte
   "$TRM" quantize run -o small.safetensors --data many.csv --quiet
 [ ! -s out ] || fail "quantize reports what it did not do"
 stop 1 '^trm eval: warning: stopped after [0-9]+ of 120000 puzzles; the result is about those$' "$TRM" eval run many.csv --quiet
-stop 1 '^trm solve: warning: interrupted: [0-9]+ of 120000 puzzles finished' "$TRM" solve --model run many.txt --no-halt
+stop 1 '^trm solve: warning: interrupted: [0-9]+ puzzles finished' "$TRM" solve --model run many.txt --no-halt
 stop 1 '^trm data make: new: stopped|^trm data make: stopped' "$TRM" data make --out new --size 9 --train 1000000 --test 9 --quiet
 stop 1 '^trm data check: many.csv: stopped after [0-9]+ of 120000 examples$' "$TRM" data check many.csv --quiet
 stop 1 '^trm data import: many.csv: stopped before anything was written$' "$TRM" data import many.csv --out new --quiet

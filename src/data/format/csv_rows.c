@@ -11,11 +11,6 @@
 #include "base/status.h"
 #include "data/format/csv.h"
 
-typedef struct columns {
-  int question, answer, rating; /* indices of fields; -1: absent */
-  const char *rating_name;
-} columns;
-
 typedef struct plain_text {
   uint8_t *cells[2];
   size_t size[2];
@@ -34,11 +29,11 @@ static int csv_is_named(const trm__csv_field *field, const char *const *names) {
 }
 
 /* 1 when the record is a header. */
-static int csv_read_header(const trm__csv *csv, columns *found) {
+static int csv_read_header(const trm__csv *csv, trm__csv_columns *found) {
   static const char *const question[] = {"question", "puzzle", "quiz", "quizzes", "input", NULL};
   static const char *const answer[] = {"answer", "solution", "solutions", "output", NULL};
   static const char *const rating[] = {"rating", "difficulty", NULL}, *const guesses[] = {"guesses", NULL};
-  columns c = {-1, -1, -1, "rating"};
+  trm__csv_columns c = {1, -1, -1, -1, "rating"};
   for (int i = 0; i < csv->count; i++) {
     if (c.question < 0 && csv_is_named(&csv->field[i], question)) c.question = i;
     else if (c.answer < 0 && csv_is_named(&csv->field[i], answer)) c.answer = i;
@@ -51,8 +46,8 @@ static int csv_read_header(const trm__csv *csv, columns *found) {
 }
 
 /* The orders of data/format/csv_rows.h. */
-static columns csv_columns_by_position(const trm__csv *csv) {
-  columns c = {0, 1, -1, "rating"};
+static trm__csv_columns csv_columns_by_position(const trm__csv *csv) {
+  trm__csv_columns c = {1, 0, 1, -1, "rating"};
   int source = csv->count >= 4 || (csv->count == 3 && csv->field[1].length == csv->field[2].length);
   c.question += source;
   c.answer += source;
@@ -93,7 +88,7 @@ static trm_status csv_cells(const trm__csv_field *field, plain_text *copy, int w
   return TRM_OK;
 }
 
-static trm_status csv_read_rating(const trm__csv *csv, const columns *c, double *rating, trm_error *err) {
+static trm_status csv_read_rating(const trm__csv *csv, const trm__csv_columns *c, double *rating, trm_error *err) {
   *rating = (double)NAN;
   if (c->rating < 0 || c->rating >= csv->count || csv->field[c->rating].length == 0) return TRM_OK;
   const trm__csv_field *field = &csv->field[c->rating];
@@ -103,7 +98,7 @@ static trm_status csv_read_rating(const trm__csv *csv, const columns *c, double 
   return csv_fail_record(csv, field, err, message);
 }
 
-static trm_status csv_add_record(trm__rows *rows, const trm__csv *csv, const columns *c, plain_text *copy,
+static trm_status csv_add_record(trm__rows *rows, const trm__csv *csv, const trm__csv_columns *c, plain_text *copy,
                                  trm_error *err) {
   const uint8_t *cells[2];
   size_t length[2], width[2];
@@ -123,7 +118,8 @@ static trm_status csv_add_record(trm__rows *rows, const trm__csv *csv, const col
   return trm__rows_add(rows, cells[0], length[0], cells[1], length[1], rating, place, err);
 }
 
-static trm_status csv_first_record(trm__rows *rows, const trm__csv *csv, columns *c, int *header, trm_error *err) {
+static trm_status csv_first_record(trm__rows *rows, const trm__csv *csv, trm__csv_columns *c, int *header,
+                                   trm_error *err) {
   *header = csv_read_header(csv, c);
   if (*header && c->answer < 0)
     return csv_fail_record(csv, &csv->field[0], err, "the header has no answer column, expected question and answer");
@@ -138,7 +134,7 @@ static trm_status csv_first_record(trm__rows *rows, const trm__csv *csv, columns
 
 trm_status trm__csv_rows(trm__rows *rows, const char *data, size_t size, trm_error *err) {
   trm__csv csv;
-  columns c = {0};
+  trm__csv_columns c = {0};
   plain_text copy = {{0}, {0}};
   int header = 0;
   trm__csv_init(&csv, rows->path, data, size);
@@ -149,6 +145,27 @@ trm_status trm__csv_rows(trm__rows *rows, const char *data, size_t size, trm_err
     status = csv_add_record(rows, &csv, &c, &copy, err);
     if (!status) status = trm__csv_next(&csv, err);
   }
+  trm__free(copy.cells[0]);
+  trm__free(copy.cells[1]);
+  trm__csv_free(&csv);
+  return status;
+}
+
+trm_status trm__csv_record(trm__rows *rows, trm__csv_columns *columns, const char *data, size_t size, uint64_t line,
+                           size_t *used, trm_error *err) {
+  trm__csv csv;
+  plain_text copy = {{0}, {0}};
+  int header = 0;
+  trm__csv_init(&csv, rows->path, data, size);
+  csv.line = line;
+  trm_status status = trm__csv_next(&csv, err);
+  *used = status ? 0 : csv.at;
+  if (!status && csv.count > 0 && !columns->known) {
+    trm__csv_columns found = {0};
+    status = csv_first_record(rows, &csv, &found, &header, err);
+    if (!status) *columns = found;
+  }
+  if (!status && csv.count > 0 && !header) status = csv_add_record(rows, &csv, columns, &copy, err);
   trm__free(copy.cells[0]);
   trm__free(copy.cells[1]);
   trm__csv_free(&csv);

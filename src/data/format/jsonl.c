@@ -150,6 +150,18 @@ static trm_status jsonl_add_line(trm__rows *rows, uint64_t line, const char *tex
   return status;
 }
 
+trm_status trm__jsonl_record(trm__rows *rows, const char *data, size_t size, uint64_t line, trm_error *err) {
+  size_t room = size < TRM__SEQ_LIMIT ? size : TRM__SEQ_LIMIT, bom = 0;
+  uint8_t *cells = trm__calloc(2, room);
+  if (!cells) return trm__fail_memory(err, rows->path, 2 * room);
+  grid question = {.cells = cells}, answer = {.cells = cells + room};
+  if (size > 0 && data[size - 1] == '\n') size--;
+  if (line == 1 && size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) bom = 3;
+  trm_status status = jsonl_add_line(rows, line, data + bom, size - bom, &question, &answer, err);
+  trm__free(cells);
+  return status;
+}
+
 trm_status trm__jsonl_rows(trm__rows *rows, const char *data, size_t size, trm_error *err) {
   size_t room = size < TRM__SEQ_LIMIT ? size : TRM__SEQ_LIMIT; /* a cell takes at least a byte of the file */
   uint8_t *cells = trm__calloc(2, room);

@@ -5,6 +5,8 @@
 
 #include "data/format/rows.h"
 
+/* Appends the puzzle of one line, which is the given one of the file, unless it is blank. */
+trm_status trm__jsonl_record(trm__rows *rows, const char *data, size_t size, uint64_t line, trm_error *err);
 /* Appends all puzzles of the file with these bytes, which are borrowed. */
 trm_status trm__jsonl_rows(trm__rows *rows, const char *data, size_t size, trm_error *err);
 

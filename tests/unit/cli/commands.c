@@ -2,6 +2,8 @@
  * is well-formed. */
 #include "support/check.h"
 
+#include <trm/solve.h>
+
 #include "cli/commands.h"
 
 enum { MOST = 400 };
@@ -101,11 +103,26 @@ static void declarations_are_whole(void **state) {
   assert_null(cli_command_tail(&cli_solve, "data"));
 }
 
+/* eval's own copy of the solver's table has all of it. */
+static void eval_has_all_options_of_the_solver(void **state) {
+  (void)state;
+  cli_table tables[CLI_TABLES];
+  size_t count;
+  const trm_option *table = trm_solver_options(&count);
+  assert_int_equal(cli_eval.tables(tables), 2);
+  assert_int_equal(tables[1].count, count);
+  for (size_t i = 0; i < count; i++) {
+    assert_string_equal(tables[1].items[i].name, table[i].name);
+    assert_int_equal(tables[1].items[i].offset, table[i].offset);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_name_means_one_thing_in_a_command),
       cmocka_unit_test(names_find_their_options),
       cmocka_unit_test(declarations_are_whole),
+      cmocka_unit_test(eval_has_all_options_of_the_solver),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
