@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text/json.h"
 #include "base/os/file.h"
 #include "base/status.h"
 #include "model/file/safetensors.h"
@@ -121,7 +122,7 @@ static char *header_compose(const json_t *metadata, const trm__st_source *tensor
     if (json_object_set_new(header, tensors[i].name, source_describe(&tensors[i], at, end))) goto done;
     at = end;
   }
-  text = json_dumps(header, JSON_COMPACT);
+  text = trm__json_text(header, JSON_COMPACT);
   if (!text) goto done;
   size_t written = strlen(text);
   *length = (written + 7) / 8 * 8;

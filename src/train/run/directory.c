@@ -151,7 +151,7 @@ static int crc_add(const char *text, size_t size, void *crc) {
 
 uint32_t trm__json_crc32(const json_t *json) {
   uint32_t crc = 0;
-  json_dump_callback(json, crc_add, &crc, JSON_COMPACT | JSON_SORT_KEYS);
+  trm__json_dump(json, crc_add, &crc, JSON_COMPACT | JSON_SORT_KEYS);
   return crc;
 }
 
