@@ -132,7 +132,7 @@ static void solve_print_verdict(const result *r) {
 
 static void solve_print_line(const session *s, const result *r) {
   char *text = cli_alloc(s->S + 1, 1), a[32];
-  trm_task_render(&s->task, r->answer, text);
+  (void)trm_task_render(&s->task, r->answer, text, s->S + 1, NULL);
   printf("%s  %-10s  %2d step%s  %s%s\n", text, r->solved ? "solved" : "not solved", r->solution.steps,
          r->solution.steps == 1 ? " " : "s", cli_percent((double)r->solution.confidence, a),
          r->solution.cancelled ? "  interrupted" : "");
@@ -203,7 +203,7 @@ static json_t *solve_cells_json(const session *s, const int32_t *tokens) {
   char *text = cli_alloc(s->S + 1, 1);
   json_t *array = NULL;
   if (s->task.alphabet[0]) {
-    trm_task_render(&s->task, tokens, text);
+    (void)trm_task_render(&s->task, tokens, text, s->S + 1, NULL);
     array = json_string(text);
   } else { /* tokens without symbols: numbers */
     array = json_array();
@@ -383,6 +383,7 @@ done:
 static int solve_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   cli_puzzles puzzles = {0};
+  solve_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = solve_with_model(self, &a, &puzzles);

@@ -148,7 +148,7 @@ static int puzzles_add(const cli_command *command, const trm_task *task, cli_puz
   }
   char where[700];
   int32_t *tokens = puzzles->tokens + n * S;
-  int parsed = !trm_task_parse(task, data, length, tokens, &error);
+  int parsed = !trm_task_parse(task, data, length, tokens, S, &error);
   puzzles_place(where, sizeof where, text, line, &error);
   if (!parsed) return cli_bad_input(command, "%s: %s", where, error.message);
   if (trm_task_check_question(task, tokens, &error))
@@ -160,8 +160,9 @@ static int puzzles_add(const cli_command *command, const trm_task *task, cli_puz
 
 /* 1 when one line alone is a puzzle. */
 static int puzzles_is_line(const trm_task *task, const char *line, size_t length) {
-  int32_t *tokens = cli_alloc((size_t)task->width * (size_t)task->height, sizeof *tokens);
-  int whole = !trm_task_parse(task, line, length, tokens, NULL);
+  size_t S = (size_t)task->width * (size_t)task->height;
+  int32_t *tokens = cli_alloc(S, sizeof *tokens);
+  int whole = !trm_task_parse(task, line, length, tokens, S, NULL);
   free(tokens);
   return whole;
 }

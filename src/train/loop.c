@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/mem.h"
 #include "base/os/file.h"
 #include "base/os/machine.h"
@@ -252,11 +253,15 @@ static trm_status path_make_absolute(char *path, size_t size, const char *option
 
 trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config,
                            trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
-  trm__session s = {.runtime = runtime, .run.lock = -1, .config = {.model = *model, .train = *config}};
+  trm__session s = {.runtime = runtime, .run.lock = -1};
+  static const trm__config_form form = TRM__CONFIG_FORM(trm_train_config, max_loss);
   trm_train_config *c = &s.config.train;
   trm__history_init(&s.history);
   trm__mem_reset_peak();
-  trm_status status = path_check(c->run, "--run", err);
+  *c = trm_train_config_default();
+  trm_status status = trm__model_config_read(&s.config.model, model, err);
+  if (!status) status = trm__config_read(c, config, &form, err);
+  if (!status) status = path_check(c->run, "--run", err);
   if (!status) status = path_make_absolute(c->data, sizeof c->data, "--data", err);
   if (!status) status = path_make_absolute(c->valid, sizeof c->valid, "--valid", err);
   if (!status) status = path_make_absolute(c->init_from, sizeof c->init_from, "--init-from", err);

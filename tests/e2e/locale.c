@@ -50,12 +50,9 @@ static void work_options(void) {
 
 static void work_import(void) {
   trm_error err = {0};
-  size_t count;
   char text[64] = "";
   double rating, sum = 0;
-  trm_import_config import;
-  const trm_option *table = trm_import_options(&count);
-  trm_options_default(table, count, &import);
+  trm_import_config import = trm_import_config_default();
   work_write("mine.csv", "QUIZ,SOLUTION,RATING\n"
                          "1.3.3.1.2.4.4.2.,1234341221434321,1.5\n"
                          "12..34..21..43..,1234341221434321,0.25\n"
