@@ -13,6 +13,7 @@ typedef struct trm__session {
   trm_runtime *runtime;
   trm__run run;
   trm__run_config config;
+  trm__run_config recorded;  /* as config.json had it, when the run is resumed */
   trm_dataset *data, *valid; /* valid NULL: no validation */
   trm__comm *comm;
   trm__trainer trainer;
@@ -38,7 +39,7 @@ void trm__session_close(trm__session *s);
 
 /* Checksums of the data, into s->config. */
 void trm__session_note_data(trm__session *s);
-/* What config.json recorded about the data must still be so. */
-trm_status trm__session_check_data(const trm__session *s, const trm__run_config *before, trm_error *err);
+/* What s->recorded says of the data must still be so. */
+trm_status trm__session_check_data(const trm__session *s, trm_error *err);
 
 #endif

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/text/json.h"
 #include "base/os/file.h"
 #include "base/status.h"
+#include "base/text/json.h"
 #include "model/file/safetensors.h"
 
 /* -- reading ----------------------------------------------------------------------------------------------------- */
@@ -137,7 +137,7 @@ done:
 }
 
 static trm_status source_write_converted(trm__writer *w, const trm__st_source *t, trm_error *err) {
-  enum { CHUNK = 4096 };
+  enum { CHUNK = 1024 };
   float wide[CHUNK];
   uint16_t narrow[CHUNK];
   const trm__real *from = t->data;
