@@ -28,7 +28,7 @@ typedef struct product_case {
 } product_case;
 
 static void operands_close(operands *o) {
-  trm__free(o->a), trm__free(o->scale), trm__free(o->b);
+  trm__free(o->a), trm__free(o->scale), trm__free(o->b), trm__free(o->gemm.scratch);
 }
 
 /* 0 when the type has no such product: gradients are not computed in int8. */
@@ -39,6 +39,7 @@ static int operands_open(operands *o, const trm__kernels *kernels, trm_dtype typ
   if (!p || (type == TRM_INT8 && strstr(c->shape->name, "gradient"))) return 0;
   o->gemm = case_gemm(c->shape, c->batch, c->a, NULL, c->out, c->out);
   o->gemm.k = words;
+  o->gemm.scratch = numbers(p->scratch, 0, 0);
   size_t size = p->packed_size(c->k, c->n, gate);
   o->b = numbers(size, 0, 0);
   /* Panels: all of those that as many columns need. */

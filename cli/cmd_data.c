@@ -66,7 +66,7 @@ static char *data_first_question(const trm_dataset *dataset, const trm_dataset_i
   char *text = malloc((size_t)d->seq_len + 1);
   if (tokens && text) {
     trm_dataset_example(dataset, 0, tokens, NULL, NULL, NULL);
-    trm_task_render(&d->task, tokens, text);
+    (void)trm_task_render(&d->task, tokens, text, (size_t)d->seq_len + 1, NULL);
   } else {
     free(text), text = NULL;
   }
@@ -173,6 +173,7 @@ static int data_finish(const cli_command *self, trm_status status, const trm_err
 static int data_run_make(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   trm_error error = {0};
+  data_making = trm_make_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 0, 0, "no argument but options");
@@ -217,6 +218,7 @@ static int data_warn_about(const cli_command *self, const char *out) {
 static int data_run_import(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   trm_error error = {0};
+  data_importing = trm_import_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, data_importing.input[0] ? 0 : 1, 1, "a CSV or JSON Lines file");

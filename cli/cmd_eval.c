@@ -226,6 +226,7 @@ done:
 
 static int eval_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
+  eval_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 2, "a model and a dataset");

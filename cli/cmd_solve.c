@@ -365,6 +365,7 @@ static int solve_arguments(const cli_command *self, const cli_arguments *a) {
 
 static int solve_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
+  solve_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = solve_arguments(self, &a);

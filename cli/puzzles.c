@@ -131,7 +131,7 @@ static cli_puzzles_answer puzzles_parse(cli_puzzles *p, const trm_task *task, co
                                         int32_t *tokens, cli_puzzle *puzzle) {
   char where[700];
   trm_error error = {0};
-  int parsed = !trm_task_parse(task, text, length, tokens, &error);
+  int parsed = !trm_task_parse(task, text, length, tokens, (size_t)task->width * (size_t)task->height, &error);
   puzzles_place(p, p->line, &error, where);
   return parsed ? puzzles_good(p, task, tokens, where, puzzle) : puzzles_bad(p, puzzle, where, error.message);
 }
@@ -241,7 +241,7 @@ static cli_input_answer grids_begin(cli_puzzles *p, const trm_task *task, int wa
 }
 
 static int grids_is_whole(const trm_task *task, const char *text, size_t length, int32_t *tokens) {
-  return length && !trm_task_parse(task, text, length, tokens, NULL);
+  return length && !trm_task_parse(task, text, length, tokens, (size_t)task->width * (size_t)task->height, NULL);
 }
 
 /* A grid ends at an empty line; where nothing follows at the moment, also when it is whole. */

@@ -11,11 +11,11 @@ static void read_puzzle(const trm_task *task, const char *text, size_t size) {
   char *line = trm__calloc(cells + 1, 1);
   trm_error err = {0};
   if (!tokens || !line) abort();
-  if (!trm_task_parse(task, text, size, tokens, &err)) {
+  if (!trm_task_parse(task, text, size, tokens, cells, &err)) {
     for (size_t i = 0; i < cells; i++)
       if (tokens[i] < 0 || tokens[i] >= task->vocab_size) abort();
-    trm_task_render(task, tokens, line);
-    if (trm_task_parse(task, line, cells, again, &err)) abort();
+    if (trm_task_render(task, tokens, line, cells + 1, &err)) abort();
+    if (trm_task_parse(task, line, cells, again, cells, &err)) abort();
     if (memcmp(tokens, again, cells * sizeof *tokens) != 0) abort();
     (void)trm_task_judge(task, tokens, again);
     (void)trm_task_check_question(task, tokens, &err);

@@ -50,7 +50,7 @@ static void solved_print_verdict(const cli_solved *r) {
 
 static void solved_print_line(const cli_show *s, const cli_solved *r) {
   char *text = cli_alloc(s->S + 1, 1), a[32];
-  trm_task_render(s->task, r->answer, text);
+  (void)trm_task_render(s->task, r->answer, text, s->S + 1, NULL);
   printf("%s  %-10s  %2d step%s  %s%s\n", text, r->solved ? "solved" : "not solved", r->solution.steps,
          r->solution.steps == 1 ? " " : "s", cli_percent((double)r->solution.confidence, a),
          r->solution.cancelled ? "  interrupted" : "");
@@ -120,7 +120,7 @@ static json_t *solved_cells_json(const cli_show *s, const int32_t *tokens) {
   char *text = cli_alloc(s->S + 1, 1);
   json_t *array = NULL;
   if (s->task->alphabet[0]) {
-    trm_task_render(s->task, tokens, text);
+    (void)trm_task_render(s->task, tokens, text, s->S + 1, NULL);
     array = json_string(text);
   } else { /* tokens without symbols: numbers */
     array = json_array();

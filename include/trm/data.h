@@ -29,10 +29,13 @@ trm_task trm_task_sudoku(int size); /* 4, 6, 9 or 16 */
 trm_task trm_task_maze(void);       /* 30 x 30 of "# SGo" */
 
 /* Tokens [width*height] from the usual notations: one line, rows on lines, blanks as . 0 _ * or space (Sudoku), grid
- * decoration (| - + and spaces around them) skipped. TRM_E_INPUT with the position and what was expected. */
-trm_status trm_task_parse(const trm_task *task, const char *text, size_t length, int32_t *tokens, trm_error *err);
-/* One line without decoration, NUL-terminated: width*height + 1 bytes. */
-void trm_task_render(const trm_task *task, const int32_t *tokens, char *text);
+ * decoration (| - + and spaces around them) skipped. TRM_E_INPUT with the position and what was expected. capacity: the
+ * tokens that there is room for; TRM_E_USAGE when they are fewer. */
+trm_status trm_task_parse(const trm_task *task, const char *text, size_t length, int32_t *tokens, size_t capacity,
+                          trm_error *err);
+/* One line without decoration, NUL-terminated: width*height + 1 bytes. capacity: the bytes that text has; TRM_E_USAGE
+ * when they are fewer. */
+trm_status trm_task_render(const trm_task *task, const int32_t *tokens, char *text, size_t capacity, trm_error *err);
 
 typedef struct trm_task_verdict {
   int keeps_clues; /* every given cell of the question is unchanged */
@@ -77,8 +80,9 @@ void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs,
 typedef int (*trm_progress_fn)(void *context, double fraction, const char *what);
 
 typedef struct trm_make_config {
+  uint32_t size;       /* set by trm_make_config_default() */
   char out[1024];      /* directory to write: absent or empty; links are followed */
-  int64_t size;        /* Sudoku side: 4, 6, 9, 16 */
+  int64_t side;        /* of a Sudoku: 4, 6, 9, 16; the option is called size */
   int64_t train, test; /* puzzles; no test puzzle is equivalent to a training puzzle */
   int64_t min_clues, max_clues;
   int64_t min_guesses, max_guesses;
@@ -87,9 +91,11 @@ typedef struct trm_make_config {
   int64_t seed, threads;
 } trm_make_config;
 const trm_option *trm_make_options(size_t *count);
+trm_make_config trm_make_config_default(void);
 trm_status trm_data_make(const trm_make_config *config, trm_progress_fn progress, void *context, trm_error *err);
 
 typedef struct trm_import_config {
+  uint32_t size;               /* set by trm_import_config_default() */
   char input[1024], out[1024]; /* text file -> directory, absent or empty */
   char test_input[1024];       /* a second file for the test split; "" : take test_fraction */
   double test_fraction;
@@ -99,6 +105,7 @@ typedef struct trm_import_config {
   int64_t limit; /* 0: all */
 } trm_import_config;
 const trm_option *trm_import_options(size_t *count);
+trm_import_config trm_import_config_default(void);
 trm_status trm_data_import(const trm_import_config *config, trm_progress_fn progress, void *context, trm_error *err);
 
 typedef struct trm_check_report {

@@ -18,6 +18,7 @@ typedef enum trm_activation { TRM_ACT_SILU, TRM_ACT_RMS_GATE } trm_activation;
 
 /* Keys are the original's. Ranges and help are in the table of trm_model_options(). */
 typedef struct trm_model_config {
+  uint32_t size;                  /* set by trm_model_config_default() */
   int64_t seq_len;                /* S, tokens of a puzzle */
   int64_t vocab_size;             /* V */
   int64_t num_puzzle_identifiers; /* rows of the puzzle embedding */
@@ -47,7 +48,8 @@ trm_model_config trm_model_config_default(void);
 /* TRM_E_INPUT with the field and the reason when no network can have this configuration. */
 trm_status trm_model_config_check(const trm_model_config *config, trm_error *err);
 
-/* Number of trained weights; puzzle rows, y0 and z0 are not among them. config must have been checked. */
+/* Of a checked configuration, this and what follows; 0 for one that trm_model_config_default() did not fill. Number of
+ * trained weights; puzzle rows, y0 and z0 are not among them. */
 int64_t trm_model_config_parameters(const trm_model_config *config);
 
 /* Positions L = P + S and prefix P. */
@@ -92,6 +94,7 @@ typedef enum trm_weights {
 } trm_weights;
 
 typedef struct trm_model_conversion {
+  uint32_t size;    /* set by trm_model_conversion_default() */
   int weights;      /* trm_weights: how the file stores its numbers; the number type of computing does not change */
   const char *card; /* JSON object that becomes the metadata "trm.card"; NULL: the model's own, if it has one */
 } trm_model_conversion;

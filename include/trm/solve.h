@@ -21,6 +21,7 @@ typedef enum trm_solver_dtype {
 } trm_solver_dtype;
 
 typedef struct trm_solver_config {
+  uint32_t size;         /* set by trm_solver_config_default() */
   int64_t max_steps;     /* supervision steps at most; 0: the model's halt_max_steps, as in training */
   int halt;              /* 1: a puzzle leaves when its halting logit exceeds halt_threshold */
   double halt_threshold; /* on the logit of q; 0 is a probability of one half, 2 (default) of 0.88 */

@@ -17,6 +17,7 @@ typedef enum trm_loss_type { TRM_LOSS_STABLEMAX, TRM_LOSS_SOFTMAX } trm_loss_typ
 
 /* Every value of a run beside the model's own. Ranges and help: trm_train_options(). */
 typedef struct trm_train_config {
+  uint32_t size;        /* set by trm_train_config_default() */
   char data[1024];      /* what trm_dataset_open takes */
   char valid[1024];     /* dataset for validation; "" : the dataset's test split is NOT used, no validation */
   char run[1024];       /* run directory */
@@ -63,7 +64,7 @@ typedef struct trm_preset_info {
   const char *name, *help;
 } trm_preset_info;
 trm_preset_info trm_preset(size_t index);
-/* Defaults, then the preset's values. TRM_E_USAGE with the known names. */
+/* Both structs as their _default() fills them, then the preset's values. TRM_E_USAGE with the known names. */
 trm_status trm_preset_apply(const char *name, trm_model_config *model, trm_train_config *train, trm_error *err);
 
 typedef struct trm_train_progress {

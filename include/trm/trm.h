@@ -20,7 +20,10 @@ const char *trm_version(void);
 typedef enum trm_log_level { TRM_LOG_ERROR, TRM_LOG_WARN, TRM_LOG_INFO, TRM_LOG_DEBUG } trm_log_level;
 typedef void (*trm_log_fn)(void *context, trm_log_level level, const char *line);
 
+/* Every struct by which a caller configures something begins with `size`, the bytes that the caller's header knows of
+ * it. The struct's _default() sets it, and every field; a function refuses one that was not filled so (TRM_E_USAGE). */
 typedef struct trm_runtime_config {
+  uint32_t size;      /* set by trm_runtime_config_default() */
   int threads;        /* 0: as many as this process may use (affinity and cgroup limits respected) */
   const char *isa;    /* NULL or "auto": the best this CPU runs; or a name: "ref", "avx2", "avx512", ... */
   const char *device; /* NULL or "cpu"; "cuda" or "cuda:N" in builds with CUDA: the card's number */
@@ -35,7 +38,7 @@ typedef struct trm_runtime trm_runtime;
 trm_runtime_config trm_runtime_config_default(void);
 
 /* *out is written only on success. TRM_E_USAGE for an unknown isa or device, TRM_E_UNSUPPORTED for one that this
- * machine lacks. The strings of config are not kept. */
+ * machine lacks. The strings of config are not kept; config NULL: the defaults. */
 trm_status trm_runtime_open(trm_runtime **out, const trm_runtime_config *config, trm_error *err);
 
 /* Accepts NULL; clears the pointer. Handles opened on the runtime must be closed before it. */

@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "base/mem.h"
 #include "base/os/machine.h"
 #include "base/status.h"
 
 trm_runtime_config trm_runtime_config_default(void) {
-  return (trm_runtime_config){.isa = "auto", .device = "cpu"};
+  return (trm_runtime_config){.size = sizeof(trm_runtime_config), .isa = "auto", .device = "cpu"};
 }
 
 /* One of the names of kernels, whether or not this machine can run them. */
@@ -34,14 +35,17 @@ static trm_status runtime_choose_kernels(trm_runtime *runtime, const char *isa, 
 }
 
 trm_status trm_runtime_open(trm_runtime **out, const trm_runtime_config *config, trm_error *err) {
-  trm_runtime_config defaults = trm_runtime_config_default();
-  if (!config) config = &defaults;
+  static const trm__config_form form = TRM__CONFIG_FORM(trm_runtime_config, log_context);
+  trm_runtime_config whole = trm_runtime_config_default();
+  trm_status status = config ? trm__config_read(&whole, config, &form, err) : TRM_OK;
+  if (status) return status;
+  config = &whole;
   if (config->threads < 0)
     return trm__fail(err, TRM_E_USAGE, "threads", "%d threads asked for; give 0 (all cores) or more", config->threads);
   trm_runtime *runtime = trm__calloc(1, sizeof *runtime);
   if (!runtime) return trm__fail_memory(err, "runtime", sizeof *runtime);
   runtime->log = (trm__log){config->log, config->log_context};
-  trm_status status = runtime_choose_kernels(runtime, config->isa, err);
+  status = runtime_choose_kernels(runtime, config->isa, err);
   if (!status) status = trm__pool_open(&runtime->pool, config->threads, err);
   if (!status) status = trm__backend_open(&runtime->backend, config->device, runtime->kernels, runtime->pool, err);
   if (status) {

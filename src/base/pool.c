@@ -31,6 +31,7 @@
 #define OPEN 0x2000u
 #define RUN_ONE 0x4000u /* the run's number counts in the bits from here on; nothing breaks when it wraps */
 #define MAX_THREADS 4096
+#define LEAST_STACK ((size_t)512 << 10) /* of a worker; musl gives 128 KB unless asked, too little for 16x16 Sudoku */
 #define SPIN_SECONDS 1e-3
 #define YIELD_SECONDS 20e-6 /* from then on, spinning lets others of this core go first */
 #define RELAXES 32          /* looks at the gate between two at the clock: about a microsecond */
@@ -225,14 +226,19 @@ static trm_status pool_start_workers(trm__pool *pool, trm_error *err) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  int failed = 0;
+  pthread_attr_t attributes;
+  size_t stack = 0;
+  int failed = pthread_attr_init(&attributes);
+  if (!failed) failed = pthread_attr_getstacksize(&attributes, &stack);
+  if (!failed && stack < LEAST_STACK) failed = pthread_attr_setstacksize(&attributes, LEAST_STACK);
   for (int i = 1; i < pool->threads && !failed; i++) {
     struct worker *worker = &pool->workers[i];
     worker->pool = pool;
     worker->number = i;
-    failed = pthread_create(&worker->thread, NULL, worker_main, worker);
+    failed = pthread_create(&worker->thread, &attributes, worker_main, worker);
     if (!failed) pool->started = i;
   }
+  pthread_attr_destroy(&attributes);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (!failed) return TRM_OK;
   return trm__fail(err, TRM_E_MEMORY, "threads", "thread %d of %d could not be started; ask for fewer",

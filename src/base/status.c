@@ -41,7 +41,9 @@ trm_status trm__fail_errno(trm_error *err, const char *where, const char *format
   error_fill(err, TRM_E_IO, where, format, args);
   va_end(args);
   char text[128];
+  locale_t before = trm__c_locale_enter(); /* the sentence is English, and so is its reason */
   const char *reason = strerror_r(number, text, sizeof text);
+  trm__c_locale_leave(before);
   size_t used = strlen(err->message);
   snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
   errno = number;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/status.h"
@@ -85,6 +86,14 @@ static const trm_option import_options[] = {
 const trm_option *trm_import_options(size_t *count) {
   *count = sizeof import_options / sizeof *import_options;
   return import_options;
+}
+
+trm_import_config trm_import_config_default(void) {
+  trm_import_config config;
+  memset(&config, 0, sizeof config);
+  config.size = sizeof config;
+  trm_options_default(import_options, sizeof import_options / sizeof *import_options, &config);
+  return config;
 }
 
 /* The work in hand. Examples are numbers into source. */
@@ -339,8 +348,11 @@ static trm_status import_write(import *im) {
 }
 
 trm_status trm_data_import(const trm_import_config *config, trm_progress_fn progress, void *context, trm_error *err) {
-import im = {.config = config, .progress = progress, .context = context, .err = err };
-  trm_status status = import_check_config(config, err);
+  static const trm__config_form form = TRM__CONFIG_FORM(trm_import_config, limit);
+  trm_import_config whole = trm_import_config_default();
+import im = {.config = & whole, .progress = progress, .context = context, .err = err };
+  trm_status status = trm__config_read(&whole, config, &form, err);
+  if (!status) status = import_check_config(&whole, err);
   if (!status) status = import_read(&im);
   if (!status) status = import_choose_examples(&im);
   if (!status) status = import_find_classes(&im);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "base/status.h"
 #include "data/format/dataset_dir.h"
 #include "task/sudoku/generate.h"
@@ -19,7 +20,7 @@ static const trm_option make_options[] = {
      .help = "directory to write: a new name, or an empty directory"},
     {.name = "size",
      .type = TRM_OPT_INT,
-     .offset = offsetof(trm_make_config, size),
+     .offset = offsetof(trm_make_config, side),
      .default_text = "9",
      .min = 4,
      .max = 16,
@@ -111,6 +112,14 @@ const trm_option *trm_make_options(size_t *count) {
   return make_options;
 }
 
+trm_make_config trm_make_config_default(void) {
+  trm_make_config config;
+  memset(&config, 0, sizeof config);
+  config.size = sizeof config;
+  trm_options_default(make_options, sizeof make_options / sizeof *make_options, &config);
+  return config;
+}
+
 /* Generating is counted as 0.99 of the work. */
 typedef struct phase {
   trm_progress_fn fn;
@@ -178,7 +187,7 @@ static trm_status make_check(const trm_make_config *c, trm_error *err) {
 }
 
 static trm__generate_config make_generator_config(const trm_make_config *c) {
-  return (trm__generate_config){.size = (int)c->size,
+  return (trm__generate_config){.size = (int)c->side,
                                 .count = c->train + c->test,
                                 .min_clues = c->min_clues,
                                 .max_clues = c->max_clues,
@@ -193,7 +202,11 @@ trm_status trm_data_make(const trm_make_config *config, trm_progress_fn progress
   trm__puzzles puzzles = {0};
   trm_dataset *train = NULL, *test = NULL;
   phase generating = {progress, context};
-  trm_status status = make_check(config, err);
+  static const trm__config_form form = TRM__CONFIG_FORM(trm_make_config, threads);
+  trm_make_config whole = trm_make_config_default();
+  trm_status status = trm__config_read(&whole, config, &form, err);
+  config = &whole;
+  if (!status) status = make_check(config, err);
   if (status) return status;
   trm__generate_config wanted = make_generator_config(config);
   if ((status = trm__generate(&puzzles, &wanted, make_report, &generating, err))) goto done;

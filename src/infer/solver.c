@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "infer/engine.h"
@@ -90,6 +91,7 @@ const trm_option *trm_solver_options(size_t *count) {
 trm_solver_config trm_solver_config_default(void) {
   trm_solver_config config;
   memset(&config, 0, sizeof config);
+  config.size = sizeof config;
   trm_options_default(solver_options, sizeof solver_options / sizeof *solver_options, &config);
   return config;
 }
@@ -207,8 +209,12 @@ static trm_status solver_open_network(trm_solver *s, const trm_model *model, trm
 
 trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
                            const trm_solver_config *config, trm_error *err) {
+  static const trm__config_form form = TRM__CONFIG_FORM(trm_solver_config, puzzles);
+  trm_solver_config whole = trm_solver_config_default();
   trm_solver *s = NULL;
-  trm_status status = solver_check_config(config, err);
+  trm_status status = trm__config_read(&whole, config, &form, err);
+  config = &whole;
+  if (!status) status = solver_check_config(config, err);
   if (status) return status;
   s = trm__calloc(1, sizeof *s);
   if (!s) return trm__fail_memory(err, model->path, sizeof *s);

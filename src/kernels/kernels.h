@@ -67,12 +67,14 @@ typedef struct trm__gemm {
   trm__real *act;                         /* EPI_GATE_*: act[i*act_rs + j] */
   ptrdiff_t act_rs;
   int m0, m1, n0, n1;
+  trm__real *scratch; /* the product's scratch, best aligned to 64 bytes, which no other thread uses meanwhile */
 } trm__gemm;
 
 /* The matrix product of one data type. */
 typedef struct trm__product {
   trm_dtype type;
-  int unit; /* elements in a word */
+  int unit;       /* elements in a word */
+  size_t scratch; /* elements that gemm works in: too many for the stack of a caller's thread */
 
   /* Words that pack_b writes: panels of nr columns, each [ceil(k / unit)][nr] (INT8: followed by [nr] scales and [nr]
    * whole numbers that the variant subtracts from its sums). With gate the panels are ceil(n/2 / (nr/2)). */

@@ -8,6 +8,7 @@
 #include <trm/model.h>
 
 #include "backend/backend.h"
+#include "base/config.h"
 #include "base/status.h"
 #include "model/params.h"
 
@@ -168,8 +169,18 @@ const trm_option *trm_model_options(size_t *count) {
 trm_model_config trm_model_config_default(void) {
   trm_model_config config;
   memset(&config, 0, sizeof config);
+  config.size = sizeof config;
   trm_options_default(table, sizeof table / sizeof *table, &config);
   return config;
+}
+
+static const trm__config_form form = TRM__CONFIG_FORM(trm_model_config, forward_dtype);
+
+/* The configuration with all fields that this version knows: itself, or a copy in room; NULL when its size is wrong. */
+static const trm_model_config *config_whole(const trm_model_config *config, trm_model_config *room, trm_error *err) {
+  if (config && config->size == sizeof *config) return config;
+  *room = trm_model_config_default();
+  return trm__config_read(room, config, &form, err) ? NULL : room;
 }
 
 static int count_choices(const char *text) {
@@ -203,14 +214,18 @@ static trm_status config_check_range(const trm_option *o, const trm_model_config
   }
 }
 
-int64_t trm_model_config_prefix(const trm_model_config *c) {
-  if (c->puzzle_emb_ndim == 0) return 0;
+int64_t trm_model_config_prefix(const trm_model_config *config) {
+  trm_model_config room;
+  const trm_model_config *c = config_whole(config, &room, NULL);
+  if (!c || c->puzzle_emb_ndim == 0) return 0;
   if (c->puzzle_emb_len > 0) return c->puzzle_emb_len;
   return (c->puzzle_emb_ndim + c->hidden_size - 1) / c->hidden_size;
 }
 
-int64_t trm_model_config_positions(const trm_model_config *c) {
-  return trm_model_config_prefix(c) + c->seq_len;
+int64_t trm_model_config_positions(const trm_model_config *config) {
+  trm_model_config room;
+  const trm_model_config *c = config_whole(config, &room, NULL);
+  return c ? trm_model_config_prefix(c) + c->seq_len : 0;
 }
 
 /* round(expansion * width * 2/3), half to even as Python does, raised to a multiple of 256; 0 when it rounds to 0. */
@@ -287,7 +302,15 @@ static trm_status config_check_sizes(const trm_model_config *c, trm_error *err) 
   return status;
 }
 
+trm_status trm__model_config_read(trm_model_config *whole, const trm_model_config *config, trm_error *err) {
+  *whole = trm_model_config_default();
+  return trm__config_read(whole, config, &form, err);
+}
+
 trm_status trm_model_config_check(const trm_model_config *config, trm_error *err) {
+  trm_model_config room;
+  config = config_whole(config, &room, err);
+  if (!config) return TRM_E_USAGE;
   for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
     trm_status status = config_check_range(&table[i], config, err);
     if (status) return status;
@@ -331,6 +354,9 @@ trm__dims trm__dims_from_config(const trm_model_config *c) {
 }
 
 int64_t trm_model_config_parameters(const trm_model_config *config) {
+  trm_model_config room;
+  config = config_whole(config, &room, NULL);
+  if (!config) return 0;
   trm__dims d = trm__dims_from_config(config);
   int64_t D = d.D, L = d.L;
   int64_t mix = d.mixer ? 3 * (int64_t)d.inner_l * L : 4 * D * D;
@@ -340,6 +366,9 @@ int64_t trm_model_config_parameters(const trm_model_config *config) {
 }
 
 trm_model_cost trm_model_config_cost(const trm_model_config *config) {
+  trm_model_config room;
+  config = config_whole(config, &room, NULL);
+  if (!config) return (trm_model_cost){0, 0, 0};
   trm__dims d = trm__dims_from_config(config);
   double D = d.D, L = d.L, n = (double)config->L_cycles, T = (double)config->H_cycles;
   double mlp = 2 * L * 3 * D * d.inner_d;

@@ -53,4 +53,7 @@ trm__real *trm__weight_set_tensor(const trm__weight_set *set, const trm__params 
 
 trm__dims trm__dims_from_config(const trm_model_config *config);
 
+/* The caller's configuration with all fields of this version; TRM_E_USAGE when its size is wrong. */
+trm_status trm__model_config_read(trm_model_config *whole, const trm_model_config *config, trm_error *err);
+
 #endif

@@ -125,9 +125,13 @@ static trm_status parse_columns(const cursor *c, int fill, size_t *found, trm_er
   return TRM_OK;
 }
 
-trm_status trm_task_parse(const trm_task *task, const char *text, size_t length, int32_t *tokens, trm_error *err) {
+trm_status trm_task_parse(const trm_task *task, const char *text, size_t length, int32_t *tokens, size_t capacity,
+                          trm_error *err) {
   cursor c = {.task = task, .text = text, .length = length, .tokens = tokens};
   c.cells = (size_t)task->width * (size_t)task->height;
+  if (capacity < c.cells)
+    return trm__fail(err, TRM_E_USAGE, "tokens", "there is room for %zu, but a puzzle of %d x %d has %zu", capacity,
+                     task->width, task->height, c.cells);
   if (task->alphabet[0] == '\0')
     return trm__fail(err, TRM_E_INPUT, "puzzle", "the tokens of this task have no symbols, so text cannot be read");
   trm__task_symbols(task, c.map);

@@ -86,15 +86,19 @@ void trm__task_expected(const trm_task *task, char *text, size_t size) {
   else snprintf(text, size, "one of \"%s\"", task->alphabet);
 }
 
-void trm_task_render(const trm_task *task, const int32_t *tokens, char *text) {
+trm_status trm_task_render(const trm_task *task, const int32_t *tokens, char *text, size_t capacity, trm_error *err) {
   int32_t symbols = (int32_t)strlen(task->alphabet);
   size_t cells = (size_t)task->width * (size_t)task->height;
+  if (capacity < cells + 1)
+    return trm__fail(err, TRM_E_USAGE, "text", "there are %zu bytes, but a puzzle of %d x %d needs %zu", capacity,
+                     task->width, task->height, cells + 1);
   char padding = memchr(task->alphabet, '_', (size_t)symbols) ? '?' : '_';
   for (size_t i = 0; i < cells; i++) {
     int32_t token = tokens[i];
     text[i] = token == 0 ? padding : token > 0 && token <= symbols ? task->alphabet[token - 1] : '?';
   }
   text[cells] = '\0';
+  return TRM_OK;
 }
 
 /* -- consistency and JSON -- */

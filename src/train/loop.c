@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/mem.h"
 #include "base/os/file.h"
 #include "base/os/machine.h"
@@ -253,32 +254,50 @@ static trm_status path_make_absolute(char *path, size_t size, const char *option
   return path_check(path, option, err);
 }
 
+/* On the heap: with its configurations it is too large for a caller's stack. */
+static trm__session *loop_new(trm_runtime *runtime, trm_error *err) {
+  trm__session *s = trm__calloc(1, sizeof *s);
+  if (!s) {
+    trm__fail_memory(err, "run", sizeof *s);
+    return NULL;
+  }
+  s->runtime = runtime;
+  s->run.lock = -1;
+  return s;
+}
+
 trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config,
                            trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
-  trm__session s = {.runtime = runtime, .run.lock = -1, .config = {.model = *model, .train = *config}};
-  trm_train_config *c = &s.config.train;
-  trm__history_init(&s.history);
+  trm__session *s = loop_new(runtime, err);
+  static const trm__config_form form = TRM__CONFIG_FORM(trm_train_config, max_loss);
+  if (!s) return TRM_E_MEMORY;
+  trm_train_config *c = &s->config.train;
+  trm__history_init(&s->history);
   trm__mem_reset_peak();
-  trm_status status = path_check(c->run, "--run", err);
+  *c = trm_train_config_default();
+  trm_status status = trm__model_config_read(&s->config.model, model, err);
+  if (!status) status = trm__config_read(c, config, &form, err);
+  if (!status) status = path_check(c->run, "--run", err);
   if (!status) status = path_make_absolute(c->data, sizeof c->data, "--data", err);
   if (!status) status = path_make_absolute(c->valid, sizeof c->valid, "--valid", err);
   if (!status) status = path_make_absolute(c->init_from, sizeof c->init_from, "--init-from", err);
   if (!status) status = trm__run_check_validation(c, NULL, err);
-  if (!status) status = trm__run_create(&s.run, c->run, err);
+  if (!status) status = trm__run_create(&s->run, c->run, err);
   if (status) goto done;
-  status = trm__session_open(&s, err);
-  if (!status && c->init_from[0]) status = trm__init_from(&s.trainer, c->init_from, err);
+  status = trm__session_open(s, err);
+  if (!status && c->init_from[0]) status = trm__init_from(&s->trainer, c->init_from, err);
   if (!status) {
-    trm__session_note_data(&s);
-    status = trm__run_save(&s.run, &s.config, err);
+    trm__session_note_data(s);
+    status = trm__run_save(&s->run, &s->config, err);
   }
   if (status) {
-    trm__run_abandon(&s.run);
+    trm__run_abandon(&s->run);
     goto done;
   }
-  status = loop_run(&s, fn, context, result, err);
+  status = loop_run(s, fn, context, result, err);
 done:
-  trm__session_close(&s);
+  trm__session_close(s);
+  trm__free(s);
   return status;
 }
 
@@ -312,27 +331,29 @@ static trm_status loop_restore(trm__session *s, trm_error *err) {
 
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
                             trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
-  trm__session s = {.runtime = runtime, .run.lock = -1, .resumed = 1};
-  trm__run_config before;
-  trm__history_init(&s.history);
+  trm__session *s = loop_new(runtime, err);
+  if (!s) return TRM_E_MEMORY;
+  s->resumed = 1;
+  trm__history_init(&s->history);
   trm__mem_reset_peak();
-  trm_status status = trm__run_open(&s.run, run, err);
-  if (!status) status = trm__run_load(&s.run, &s.config, err);
-  if (!status) status = trm__run_override(&s.config, overrides, count, err);
+  trm_status status = trm__run_open(&s->run, run, err);
+  if (!status) status = trm__run_load(&s->run, &s->config, err);
+  if (!status) status = trm__run_override(&s->config, overrides, count, err);
   if (status) goto done;
-  before = s.config;
-  status = trm__session_open(&s, err);
-  if (!status) status = trm__session_check_data(&s, &before, err);
-  if (!status) status = loop_restore(&s, err);
-  if (!status && s.config.updates != before.updates && s.config.updates < s.trainer.step)
+  s->recorded = s->config;
+  status = trm__session_open(s, err);
+  if (!status) status = trm__session_check_data(s, err);
+  if (!status) status = loop_restore(s, err);
+  if (!status && s->config.updates != s->recorded.updates && s->config.updates < s->trainer.step)
     status = trm__fail(err, TRM_E_USAGE, "--steps", "%" PRId64 " updates, but the run has done %" PRId64 " already",
-                       s.config.updates, s.trainer.step);
-  if (!status) status = loop_check_best(&s, err);
-  if (!status && count) status = trm__run_save(&s.run, &s.config, err);
+                       s->config.updates, s->trainer.step);
+  if (!status) status = loop_check_best(s, err);
+  if (!status && count) status = trm__run_save(&s->run, &s->config, err);
   if (status) goto done;
-  if (count) s.history.finished = s.trainer.step >= s.config.updates; /* new limits may let a finished run go on */
-  status = loop_run(&s, fn, context, result, err);
+  if (count) s->history.finished = s->trainer.step >= s->config.updates; /* new limits may let a finished run go on */
+  status = loop_run(s, fn, context, result, err);
 done:
-  trm__session_close(&s);
+  trm__session_close(s);
+  trm__free(s);
   return status;
 }

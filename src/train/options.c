@@ -1,6 +1,7 @@
 /* The declaration table of trm_train_config. Defaults are the published common values (docs/spec.md, Configurations)
  * where there are some. */
 #include <stddef.h>
+#include <string.h>
 #include <trm/train.h>
 
 #include "data/format/rows_open.h"
@@ -295,7 +296,9 @@ const trm_option *trm_train_options(size_t *count) {
 }
 
 trm_train_config trm_train_config_default(void) {
-  trm_train_config config = {0};
+  trm_train_config config;
+  memset(&config, 0, sizeof config);
+  config.size = sizeof config;
   trm_options_default(train_table, sizeof train_table / sizeof *train_table, &config);
   return config;
 }

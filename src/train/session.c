@@ -170,7 +170,8 @@ void trm__session_note_data(trm__session *s) {
   s->config.valid_crc = s->valid ? trm__session_data_crc(s->valid) : 0;
 }
 
-trm_status trm__session_check_data(const trm__session *s, const trm__run_config *before, trm_error *err) {
+trm_status trm__session_check_data(const trm__session *s, trm_error *err) {
+  const trm__run_config *before = &s->recorded;
   if (trm__session_data_crc(s->data) != before->train_crc)
     return trm__fail(err, TRM_E_INPUT, s->config.train.data, "is not the data that this run was started with");
   if (s->valid && trm__session_data_crc(s->valid) != before->valid_crc)

@@ -14,6 +14,7 @@ typedef struct trm__session {
   trm__run run;
   trm__run_config config;
   int resumed;               /* 1: config is that of a run that has begun */
+  trm__run_config recorded;  /* as config.json had it, when the run is resumed */
   trm_dataset *data, *valid; /* valid NULL: no validation */
   trm__comm *comm;
   trm__trainer trainer;
@@ -44,7 +45,7 @@ void trm__session_announce(const trm__session *s);
 uint32_t trm__session_data_crc(const trm_dataset *data);
 /* Checksums of the data, into s->config. */
 void trm__session_note_data(trm__session *s);
-/* What config.json recorded about the data must still be so. */
-trm_status trm__session_check_data(const trm__session *s, const trm__run_config *before, trm_error *err);
+/* What s->recorded says of the data must still be so. */
+trm_status trm__session_check_data(const trm__session *s, trm_error *err);
 
 #endif

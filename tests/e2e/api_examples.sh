@@ -1,7 +1,7 @@
 #!/bin/bash
 # The programs in docs/api compile without warnings against the public headers and libtrm.a, run, and print what their page
 # says. A program is a block ```c with main() in it; what it prints is the block ```text behind it. Each runs in the folder
-# of its page's name, which has models/ as the source tree has. Also: README's "ten lines" and examples/solve.c.
+# of its page's name, which has models/ as the source tree has. Also: README's dozen lines and examples/solve.c.
 source "$(dirname "$0")/support.bash"
 : "${TRM_SOURCE_DIR:?}" "${TRM_BUILD_DIR:?}"
 if [ -n "${TRM_SANITIZE:-}" ]; then
@@ -69,4 +69,13 @@ PYTHON
 run 0 cc -std=c17 -Wall -Wextra -Werror -Wno-misleading-indentation -I"$TRM_SOURCE_DIR/include" readme.c -o readme "${libraries[@]}"
 run 0 ./readme
 says "^$solution$"
+# A contradiction in the clues: no answer keeps the rules, and both say so and fail.
+bad=55$(printf '%.0s.' $(seq 79))
+sed "s/\"53\.[^\"]*\"/\"$bad\"/" readme.c >readme-bad.c
+grep -q "$bad" readme-bad.c || fail "the puzzle of README was not replaced"
+run 0 cc -std=c17 -I"$TRM_SOURCE_DIR/include" readme-bad.c -o readme-bad "${libraries[@]}"
+run 1 ./readme-bad
+[ ! -s out ] || fail "README: an answer that breaks the rules was printed: $(cat out)"
+run 1 "$work/solve" "$TRM_SOURCE_DIR/models/sudoku-9x9.safetensors" "$bad"
+[ ! -s out ] || fail "examples/solve.c: an answer that breaks the rules was printed: $(cat out)"
 done_testing

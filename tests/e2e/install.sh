@@ -19,7 +19,7 @@ DESTDIR=$work/stage cmake --install "$TRM_BUILD_DIR" --prefix /opt/trm --strip >
 mv "$work/stage/opt/trm" "$work/moved" # what is installed may be moved
 prefix=$work/moved
 libdir=$(dirname "$(find "$prefix" -name libtrm.so)")
-for file in "$libdir/libtrm.so.0" "$libdir/libtrm.a" "$libdir/pkgconfig/trm.pc" "$libdir/cmake/trm/trmConfig.cmake" \
+for file in "$libdir/libtrm.so.0.1" "$libdir/libtrm.a" "$libdir/pkgconfig/trm.pc" "$libdir/cmake/trm/trmConfig.cmake" \
   "$prefix/include/trm/trm.h" "$prefix/bin/trm"; do
   [ -e "$file" ] || fail "$file is not installed"
 done
@@ -50,7 +50,7 @@ nowhere /opt/trm
 toolkit=$(awk -F= '/^TRM_CUDART:/ { print $2 }' "$TRM_BUILD_DIR/CMakeCache.txt")
 [ -z "$toolkit" ] || nowhere "${toolkit%/lib*}/"
 
-readelf -d "$libdir/libtrm.so" | grep -q 'soname: \[libtrm.so.0\]' || fail "soname is not libtrm.so.0"
+readelf -d "$libdir/libtrm.so" | grep -q 'soname: \[libtrm.so.0.1\]' || fail "soname is not libtrm.so.0.1"
 strangers=$(nm -D --defined-only "$libdir/libtrm.so" | awk '{print $3}' | grep -v '^trm_[^_]' || true)
 [ -z "$strangers" ] || fail "the library shows more than its public names: $strangers"
 for page in "$TRM_SOURCE_DIR"/man/*.[13]; do

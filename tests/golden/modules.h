@@ -36,7 +36,9 @@ static trm__real *product(const machine *m, const trm__real *x, int rows, const 
   p.epilogue = gate ? TRM__EPI_GATE_N : TRM__EPI_STORE;
   p.act = act;
   p.act_rs = n / 2;
+  p.scratch = reals(f32->scratch + 1);
   f32->gemm(&p);
+  free(p.scratch);
   free(packed);
   return out;
 }

@@ -29,7 +29,7 @@ typedef struct problem {
 /* Numbers of one product, a [m][k] and b [k][n]; the numbers that their words hold (INT8: whole numbers and scales);
  * operands. Rows of c, residual and act have 3 numbers more than they need. */
 typedef struct setup {
-  guarded a, b, words, packed, c, residual, act, a_scale, row_scale, col_scale;
+  guarded a, b, words, packed, c, residual, act, a_scale, row_scale, col_scale, scratch;
   double *held_a, *held_b;
   float *b_scale;
   const trm__product *product;
@@ -125,6 +125,8 @@ static setup setup_new(const trm__kernels *kernels, const problem *p) {
   s.act = guarded_filled(size, FILL_WHOLE);
   s.row_scale = guarded_filled((size_t)m, FILL_UNIT);
   s.col_scale = guarded_filled((size_t)n, FILL_UNIT);
+  s.scratch = guarded_new(s.product->scratch);
+  s.g.scratch = s.scratch.x;
   s.g.m = m;
   s.g.n = n;
   s.g.c = p->with_c ? s.c.x : NULL;
@@ -141,9 +143,9 @@ static setup setup_new(const trm__kernels *kernels, const problem *p) {
 }
 
 static void setup_free(setup *s) {
-  guarded *all[] = {&s->a,        &s->b,   &s->words,   &s->packed,    &s->c,
-                    &s->residual, &s->act, &s->a_scale, &s->row_scale, &s->col_scale};
-  for (int i = 0; i < 10; i++) guarded_free(all[i]);
+  guarded *all[] = {&s->a,   &s->b,       &s->words,     &s->packed,    &s->c,      &s->residual,
+                    &s->act, &s->a_scale, &s->row_scale, &s->col_scale, &s->scratch};
+  for (int i = 0; i < 11; i++) guarded_free(all[i]);
   free(s->held_a);
   free(s->held_b);
   free(s->b_scale);

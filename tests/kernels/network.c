@@ -8,7 +8,10 @@ static void run(const trm__kernels *kernels, const gemm_case *c, const guarded *
   guarded packed = guarded_new(kernels->product[TRM_FLOAT32]->packed_size(k, c->n, gate));
   kernels->product[TRM_FLOAT32]->pack_b(packed.x, b->x, c->n, 1, k, c->n, gate, 0, case_panels(kernels, c));
   trm__gemm g = case_gemm(c, 1, a->x, packed.x, out, out);
+  guarded scratch = guarded_new(kernels->product[TRM_FLOAT32]->scratch);
+  g.scratch = scratch.x;
   kernels->product[TRM_FLOAT32]->gemm(&g);
+  guarded_free(&scratch);
   guarded_free(&packed);
 }
 

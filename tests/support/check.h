@@ -45,6 +45,18 @@
                (err).message, trm_status_name(expected), check_text_of(text) ? check_text_of(text) : "");              \
   } while (0)
 
+/* 1 in a build for AddressSanitizer or ThreadSanitizer, whose memory the address space is full of. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CHECK_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CHECK_SANITIZER 1
+#endif
+#endif
+#ifndef CHECK_SANITIZER
+#define CHECK_SANITIZER 0
+#endif
+
 static inline const char *check_text_of(const char *text) {
   return text;
 }

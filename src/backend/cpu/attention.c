@@ -107,7 +107,7 @@ static void attention_qkv_task(void *context, int task, int worker) {
   trm__gemm g = trm__cpu_product(product, r.count, 3 * s->D, s->D, attention_left(job, worker, job->in, r, s->D),
                                  job->layer->mix_in.forward, job->qkv + 3 * at, 3 * s->D);
   g.round = s->bf16;
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
   attention_rotate(job, r, 2 * s->heads, job->qkv + 3 * at);
 }
 
@@ -162,7 +162,7 @@ static void attention_out_task(void *context, int task, int worker) {
   g.round = s->bf16;
   g.residual = job->in + at;
   g.residual_rs = s->D;
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
   job->be->kernels->rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
                              s->bf16);
 }
@@ -210,7 +210,7 @@ static void attention_out_backward_task(void *context, int task, int worker) {
   kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
   trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, attention_left(job, worker, job->d, r, s->D),
                                  job->layer->mix_out.backward, job->datt + at, s->D);
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
   trm__cpu_spread(product, job->dpre_spread, job->rows, r.begin, trm__cpu_outer_width(job->be), d, s->D, r.count, s->D);
   trm__cpu_spread(product, job->att_spread, job->rows, r.begin, kernels->nr, job->att + at, s->D, r.count, s->D);
 }
@@ -238,7 +238,7 @@ static void attention_qkv_backward_task(void *context, int task, int worker) {
   trm__gemm g = trm__cpu_product(product, r.count, s->D, 3 * s->D, attention_left(job, worker, job->dqkv, r, 3 * s->D),
                                  job->layer->mix_in.backward, job->d + at, s->D);
   g.epilogue = TRM__EPI_ADD;
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
   trm__cpu_spread(product, job->dqkv_spread, job->rows, r.begin, trm__cpu_outer_width(job->be), dqkv, 3 * s->D, r.count,
                   3 * s->D);
   trm__cpu_spread(product, job->in_spread, job->rows, r.begin, kernels->nr, job->in + at, s->D, r.count, s->D);

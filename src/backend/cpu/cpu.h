@@ -71,6 +71,8 @@ struct trm__weights {
 typedef struct trm__cpu {
   trm__backend backend; /* first: a trm__backend * is a trm__cpu * */
   double partial[TRM__PARTIALS];
+  trm__real *products; /* [threads][product_size]: what the products of each worker's tasks work in */
+  size_t product_size;
 } trm__cpu;
 
 /* -- cutting work (cut.c) --------------------------------------------------------------------------------------- */
@@ -119,6 +121,9 @@ trm__gemm trm__cpu_product(const trm__product *product, int m, int n, int k, trm
 /* The same of fp32 numbers, A's rows a_rs apart. */
 trm__gemm trm__cpu_product_f32(const trm__backend *be, int m, int n, int k, const trm__real *a, ptrdiff_t a_rs,
                                const trm__real *b, trm__real *c, ptrdiff_t c_rs);
+
+/* The product, in a task of this worker. */
+void trm__cpu_multiply(const trm__backend *be, const trm__product *product, trm__gemm *g, int worker);
 
 /* -- scratch ---------------------------------------------------------------------------------------------------- */
 

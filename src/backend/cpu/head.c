@@ -36,7 +36,6 @@ static void head_q_forward(const head_job *job, int example) {
 
 /* One strip of an example's tokens; its first also takes q. */
 static void head_forward_task(void *context, int task, int worker) {
-  (void)worker;
   const head_job *job = context;
   const trm__dims *s = &job->w->dims;
   int strips = trm__cpu_row_tasks(job->be, s->S), example = task / strips;
@@ -45,14 +44,13 @@ static void head_forward_task(void *context, int task, int worker) {
   trm__real *logits = job->logits + ((size_t)example * (size_t)s->S + (size_t)r.begin) * (size_t)s->V;
   trm__gemm g = trm__cpu_product_f32(job->be, r.count, s->V, s->D, y, s->D, job->w->lm_head.forward, logits, s->V);
   g.round = s->bf16;
-  job->be->kernels->product[TRM_FLOAT32]->gemm(&g);
+  trm__cpu_multiply(job->be, job->be->kernels->product[TRM_FLOAT32], &g, worker);
   if (task % strips == 0) head_q_forward(job, example);
 }
 
 /* -- backward --------------------------------------------------------------------------------------------------- */
 
 static void head_state_task(void *context, int task, int worker) {
-  (void)worker;
   const head_job *job = context;
   const trm__dims *s = &job->w->dims;
   size_t D = (size_t)s->D, prefix = (size_t)s->P * D;
@@ -62,7 +60,7 @@ static void head_state_task(void *context, int task, int worker) {
   if (prefix) memset(d, 0, prefix * sizeof *d);
   trm__gemm g =
       trm__cpu_product_f32(job->be, s->S, s->D, s->V, dlogits, s->V, job->w->lm_head.backward, d + prefix, s->D);
-  job->be->kernels->product[TRM_FLOAT32]->gemm(&g);
+  trm__cpu_multiply(job->be, job->be->kernels->product[TRM_FLOAT32], &g, worker);
   for (size_t j = 0; j < D; j++) d[j] += dq[0] * job->w->q_weight[j] + dq[1] * job->w->q_weight[D + j];
 }
 

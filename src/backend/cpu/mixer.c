@@ -76,8 +76,8 @@ static void mixer_pack_columns(const mixer_job *job, trm__real *to, const trm__r
 }
 
 /* [g; u] (kept when gu is not NULL) and act of one strip. */
-static void mixer_gate_up(const mixer_job *job, const mixer_strip *q, trm__real *packed, trm__real *gu,
-                          trm__real *act) {
+static void mixer_gate_up(const mixer_job *job, const mixer_strip *q, trm__real *packed, trm__real *gu, trm__real *act,
+                          int worker) {
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
   mixer_pack_columns(job, packed, job->in + mixer_state_at(s, q), s->D, s->L, q->cols);
@@ -88,7 +88,7 @@ static void mixer_gate_up(const mixer_job *job, const mixer_strip *q, trm__real 
   g.round = s->bf16;
   g.act = act;
   g.act_rs = q->cols;
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
 }
 
 static int mixer_rms_gated(const trm__weights *w) {
@@ -113,7 +113,7 @@ static void mixer_forward_task(void *context, int task, int worker) {
   trm__real *gu = job->gu ? job->gu + mixer_strip_at(s, &q, 2 * s->inner_l) : NULL, *scale = NULL;
   if (mixer_rms_gated(job->w)) scale = trm__cpu_take(&scratch, TRM__MIX_COLS);
   if (scale && !gu) gu = trm__cpu_take(&scratch, 2 * (size_t)s->inner_l * TRM__MIX_COLS);
-  mixer_gate_up(job, &q, packed, gu, act);
+  mixer_gate_up(job, &q, packed, gu, act, worker);
   if (scale) job->be->kernels->rms_gate_cols(scale, gu, s->inner_l, q.cols, s->eps);
   mixer_pack_columns(job, packed, act, q.cols, s->inner_l, q.cols);
   trm__real *out = job->out + mixer_state_at(s, &q);
@@ -124,7 +124,7 @@ static void mixer_forward_task(void *context, int task, int worker) {
   g.residual = job->in + mixer_state_at(s, &q);
   g.residual_rs = s->D;
   g.col_scale = scale;
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
   trm__real *inv = job->inv ? job->inv + (size_t)q.example * (size_t)s->D + q.c0 : NULL;
   job->be->kernels->rms_cols(out, inv, out, s->L, s->D, s->eps, s->bf16, 0, q.cols);
 }
@@ -206,7 +206,7 @@ static void mixer_backward_task(void *context, int task, int worker) {
   trm__real *da = trm__cpu_take(&scratch, (size_t)inner * TRM__MIX_COLS);
   trm__real *dgu = job->dgu + mixer_strip_at(s, &q, 2 * inner), *act = job->act + mixer_strip_at(s, &q, inner);
   const trm__real *gu = job->gu ? job->gu + mixer_strip_at(s, &q, 2 * inner) : dgu;
-  if (!job->gu) mixer_gate_up(job, &q, packed, dgu, act);
+  if (!job->gu) mixer_gate_up(job, &q, packed, dgu, act, worker);
 
   trm__real *d = job->d + mixer_state_at(s, &q);
   kernels->rms_cols_backward(d, d, job->y + mixer_state_at(s, &q), job->inv + (size_t)q.example * (size_t)s->D + q.c0,
@@ -216,19 +216,19 @@ static void mixer_backward_task(void *context, int task, int worker) {
   mixer_pack_columns(job, packed, d, s->D, s->L, q.cols);
   trm__gemm g = trm__cpu_product(product, inner, q.cols, s->L, mixer_left_transposed(job->w, &job->layer->mix_out),
                                  packed, da, q.cols);
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
   if (mixer_rms_gated(job->w)) kernels->rms_gate_cols_backward(dgu, act, gu, da, inner, q.cols, s->eps);
   else kernels->swiglu_backward(dgu, act, gu, da, 1, inner * q.cols);
   mixer_pack_columns(job, packed, dgu, q.cols, 2 * inner, q.cols);
   g = trm__cpu_product(product, s->L, q.cols, 2 * inner, mixer_left_transposed(job->w, &job->layer->mix_in), packed, d,
                        s->D);
   g.epilogue = TRM__EPI_ADD;
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
 }
 
 /* c [rows][L] += or = sum over all columns of all examples of left [r0..][column] right [column][L]. */
 static void mixer_sum_strips(const mixer_job *job, trm__real *words, const trm__real *left, int left_rows,
-                             const trm__real *right, int r0, int rows, trm__real *c, int add) {
+                             const trm__real *right, int r0, int rows, trm__real *c, int add, int worker) {
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
   for (int i = 0; i < job->b * mixer_strips(s); i++) {
@@ -237,7 +237,7 @@ static void mixer_sum_strips(const mixer_job *job, trm__real *words, const trm__
     trm__gemm g = trm__cpu_product(product, rows, s->L, q.cols, trm__cpu_left(product, words, a, q.cols, rows, q.cols),
                                    right + (size_t)i * mixer_transposed_size(job->w), c, s->L);
     if (add || i) g.epilogue = TRM__EPI_ADD;
-    product->gemm(&g);
+    trm__cpu_multiply(job->be, product, &g, worker);
   }
 }
 
@@ -255,11 +255,12 @@ static void mixer_weights_task(void *context, int task, int worker) {
   int step = mixer_dw_rows(job->be), first = mixer_dw_tasks(job->be, 2 * s->inner_l), inner = s->inner_l;
   if (task < first) {
     int r0 = task * step, rows = trm__min_int(step, 2 * inner - r0);
-    mixer_sum_strips(job, words, job->dgu, 2 * inner, job->in_t, r0, rows, job->dw_in + (size_t)r0 * (size_t)s->L, 1);
+    mixer_sum_strips(job, words, job->dgu, 2 * inner, job->in_t, r0, rows, job->dw_in + (size_t)r0 * (size_t)s->L, 1,
+                     worker);
     return;
   }
   int r0 = (task - first) * step, rows = trm__min_int(step, inner - r0);
-  mixer_sum_strips(job, words, job->act, inner, job->dpre_t, r0, rows, sum, 0);
+  mixer_sum_strips(job, words, job->act, inner, job->dpre_t, r0, rows, sum, 0, worker);
   for (int p = 0; p < s->L; p++) {
     trm__real *to = job->dw_out + (size_t)p * (size_t)inner + r0;
     for (int i = 0; i < rows; i++) to[i] += sum[(size_t)i * (size_t)s->L + (size_t)p];

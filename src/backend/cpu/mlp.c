@@ -35,7 +35,7 @@ static void mlp_split_saved(mlp_job *job, void *saved, int recompute) {
 
 /* [g; u] (kept when gu is not NULL) and act of count rows. */
 static void mlp_gate_up(const mlp_job *job, trm__real *words, const trm__real *in, int count, trm__real *gu,
-                        trm__real *act) {
+                        trm__real *act, int worker) {
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
   trm__left left = trm__cpu_left(product, words, in, s->D, count, s->D);
@@ -46,7 +46,7 @@ static void mlp_gate_up(const mlp_job *job, trm__real *words, const trm__real *i
   g.round = s->bf16;
   g.act = act;
   g.act_rs = s->inner_d;
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
 }
 
 static int mlp_rms_gated(const trm__weights *w) {
@@ -75,7 +75,7 @@ static void mlp_forward_task(void *context, int task, int worker) {
   trm__real *gu = job->gu ? job->gu + (size_t)r.begin * 2 * inner : NULL, *scale = NULL;
   if (mlp_rms_gated(job->w)) scale = trm__cpu_take(&scratch, strip);
   if (scale && !gu) gu = trm__cpu_take(&scratch, strip * 2 * inner);
-  mlp_gate_up(job, words, job->in + at, r.count, gu, act);
+  mlp_gate_up(job, words, job->in + at, r.count, gu, act, worker);
   if (scale) job->be->kernels->rms_gate_rows(scale, gu, r.count, s->inner_d, s->eps);
   trm__left left = trm__cpu_left(product, words, act, s->inner_d, r.count, s->inner_d);
   trm__gemm g =
@@ -85,7 +85,7 @@ static void mlp_forward_task(void *context, int task, int worker) {
   g.residual = job->in + at;
   g.residual_rs = s->D;
   g.row_scale = scale;
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
   job->be->kernels->rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
                              s->bf16);
 }
@@ -148,12 +148,12 @@ static void mlp_backward_task(void *context, int task, int worker) {
   trm__real *dgu = trm__cpu_take(&scratch, strip * 2 * (size_t)inner);
   const trm__real *gu = dgu;
   if (job->gu) gu = job->gu + (size_t)r.begin * 2 * (size_t)inner;
-  else mlp_gate_up(job, words, in, r.count, dgu, act);
+  else mlp_gate_up(job, words, in, r.count, dgu, act, worker);
 
   kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
   trm__left left = trm__cpu_left(product, words, d, s->D, r.count, s->D);
   trm__gemm g = trm__cpu_product(product, r.count, inner, s->D, left, job->layer->mlp_out.backward, act, inner);
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
   if (mlp_rms_gated(job->w)) kernels->rms_gate_rows_backward(dgu, act, gu, act, r.count, inner, s->eps);
   else kernels->swiglu_backward(dgu, act, gu, act, r.count, inner);
   trm__cpu_spread(product, job->dpre_spread, k, r.begin, width, d, s->D, r.count, s->D);
@@ -163,7 +163,7 @@ static void mlp_backward_task(void *context, int task, int worker) {
   left = trm__cpu_left(product, words, dgu, 2 * inner, r.count, 2 * inner);
   g = trm__cpu_product(product, r.count, s->D, 2 * inner, left, job->layer->mlp_in.backward, d, s->D);
   g.epilogue = TRM__EPI_ADD;
-  product->gemm(&g);
+  trm__cpu_multiply(job->be, product, &g, worker);
 }
 
 void trm__cpu_mlp_backward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, const trm__act *out,

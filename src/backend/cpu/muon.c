@@ -51,13 +51,12 @@ static void muon_pack_task(void *context, int task, int worker) {
 }
 
 static void muon_product_task(void *context, int task, int worker) {
-  (void)worker;
   const muon_job *job = context;
   trm__gemm g = job->product;
   trm__range r = trm__cpu_row_range(job->be, g.m, trm__cpu_row_tasks(job->be, g.m), task);
   g.m0 = r.begin;
   g.m1 = r.begin + r.count;
-  job->be->kernels->product[TRM_FLOAT32]->gemm(&g);
+  trm__cpu_multiply(job->be, job->be->kernels->product[TRM_FLOAT32], &g, worker);
 }
 
 /* to [m][n] = (or +=) a [m][k] times B(p, j) = b[p*b_rs + j*b_cs]. */

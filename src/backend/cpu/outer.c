@@ -39,7 +39,6 @@ static int outer_tasks(const trm__backend *be, const trm__outer *outer) {
 }
 
 static void outer_task(void *context, int task, int worker) {
-  (void)worker;
   const outer_job *job = context;
   const trm__outer *outer = job->outer;
   for (; task >= outer_tasks(job->be, outer); outer++) task -= outer_tasks(job->be, outer);
@@ -53,7 +52,7 @@ static void outer_task(void *context, int task, int worker) {
   g.epilogue = TRM__EPI_ADD;
   g.n0 = n0;
   g.n1 = trm__min_int(outer->n, n0 + OUTER_COLS);
-  job->product->gemm(&g);
+  trm__cpu_multiply(job->be, job->product, &g, worker);
 }
 
 void trm__cpu_outer(trm__backend *be, const trm__product *product, const trm__outer *outer, int count, int k) {

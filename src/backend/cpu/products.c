@@ -47,3 +47,9 @@ trm__gemm trm__cpu_product(const trm__product *product, int m, int n, int k, trm
                      .m1 = m,
                      .n1 = n};
 }
+
+void trm__cpu_multiply(const trm__backend *be, const trm__product *product, trm__gemm *g, int worker) {
+  const trm__cpu *cpu = (const trm__cpu *)be;
+  g->scratch = cpu->products + (size_t)worker * cpu->product_size;
+  product->gemm(g);
+}

@@ -69,7 +69,9 @@ trm_status trm__json_parse(json_t **out, const char *text, size_t size, const ch
   trm_status status = json_check_text(text, size, where, err);
   if (status) return status;
   json_error_t error;
+  locale_t before = trm__c_locale_enter();
   json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+  trm__c_locale_leave(before);
   if (value) {
     *out = value;
     return TRM_OK;
@@ -87,6 +89,20 @@ trm_status trm__json_load(json_t **out, const char *path, size_t limit, trm_erro
   status = trm__json_parse(out, text, size, path, err);
   trm__free(text);
   return status;
+}
+
+char *trm__json_text(const json_t *value, size_t flags) {
+  locale_t before = trm__c_locale_enter();
+  char *text = json_dumps(value, flags);
+  trm__c_locale_leave(before);
+  return text;
+}
+
+int trm__json_dump(const json_t *value, json_dump_callback_t put, void *context, size_t flags) {
+  locale_t before = trm__c_locale_enter();
+  int failed = json_dump_callback(value, put, context, flags);
+  trm__c_locale_leave(before);
+  return failed;
 }
 
 /* --- writing: as jansson does, but reals in their shortest form (0.1, not 0.10000000000000001) and lists of plain
@@ -115,7 +131,7 @@ static void json_put_scalar(struct sink *sink, const json_t *value) {
     trm__real_text(json_real_value(value), text, sizeof text - 2);
     if (!strpbrk(text, ".e")) strcat(text, ".0"); /* so that it is read back as a real */
     json_put(text, strlen(text), sink);
-  } else if (json_dump_callback(value, json_put, sink, JSON_ENCODE_ANY) != 0 && !sink->status) {
+  } else if (trm__json_dump(value, json_put, sink, JSON_ENCODE_ANY) != 0 && !sink->status) {
     sink->status = trm__fail(sink->err, TRM_E_MEMORY, "JSON", "no memory to write a value");
   }
 }

@@ -11,6 +11,9 @@
 /* An owned reference in *out. Depth over 64, duplicate keys, NUL bytes and trailing text are TRM_E_INPUT. */
 trm_status trm__json_parse(json_t **out, const char *text, size_t size, const char *where, trm_error *err);
 trm_status trm__json_load(json_t **out, const char *path, size_t limit, trm_error *err);
+/* json_dumps and json_dump_callback of jansson, whatever the locale. */
+char *trm__json_text(const json_t *value, size_t flags); /* freed with free; NULL without memory */
+int trm__json_dump(const json_t *value, json_dump_callback_t put, void *context, size_t flags);
 trm_status trm__json_save(const json_t *value, const char *path, trm_error *err); /* indented, atomic */
 
 /* Fields of an object; TRM_E_INPUT naming where and key when absent, of another type or out of range. */

@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -18,16 +17,19 @@ static void c_locale_make(void) {
   c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
-/* Returns what must be given to uselocale afterwards. */
-static locale_t c_locale_enter(void) {
+locale_t trm__c_locale_enter(void) {
   pthread_once(&c_locale_once, c_locale_make);
   return uselocale(c_locale);
 }
 
-int trm__vprint(char *text, size_t size, const char *format, va_list args) {
-  locale_t before = c_locale_enter();
-  int length = vsnprintf(text, size, format, args);
+void trm__c_locale_leave(locale_t before) {
   uselocale(before);
+}
+
+int trm__vprint(char *text, size_t size, const char *format, va_list args) {
+  locale_t before = trm__c_locale_enter();
+  int length = vsnprintf(text, size, format, args);
+  trm__c_locale_leave(before);
   return length;
 }
 
@@ -41,13 +43,13 @@ int trm__print(char *text, size_t size, const char *format, ...) {
 
 int trm__real_text(double value, char *text, size_t size) {
   char shortest[40];
-  locale_t before = c_locale_enter();
+  locale_t before = trm__c_locale_enter();
   for (int digits = 1; digits <= 17; digits++) {
     snprintf(shortest, sizeof shortest, "%.*g", digits, value);
     if (!isfinite(value) || strtod(shortest, NULL) == value) break;
   }
   if (fabs(value) < 1e15 && strstr(shortest, "e+")) snprintf(shortest, sizeof shortest, "%.0f", value);
-  uselocale(before);
+  trm__c_locale_leave(before);
   return snprintf(text, size, "%s", shortest);
 }
 
@@ -68,9 +70,9 @@ trm__number trm__real_read(const char *text, double *out) {
   char *end;
   if ((!isdigit((unsigned char)*digits) && *digits != '.') || *behind_zeros == 'x' || *behind_zeros == 'X')
     return TRM__NUMBER_BAD;
-  locale_t before = c_locale_enter();
+  locale_t before = trm__c_locale_enter();
   double value = strtod(text, &end);
-  uselocale(before);
+  trm__c_locale_leave(before);
   if (end == text || *end) return TRM__NUMBER_BAD;
   *out = value;
   return TRM__NUMBER_OK;

@@ -4,6 +4,7 @@
 #ifndef TRM_BASE_TEXT_NUMBERS_H
 #define TRM_BASE_TEXT_NUMBERS_H
 
+#include <locale.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,5 +25,10 @@ trm__number trm__real_read(const char *text, double *out); /* too large gives in
 /* The same for length bytes of a larger text, of the plainest form alone: a sign, digits and at most one point, up to
  * 18 digits. */
 trm__number trm__decimal_read(const char *text, size_t length, double *out);
+
+/* The calling thread has the C locale between the two, other threads keep theirs: around calls of libraries that format
+ * or read numbers. jansson copies the first byte alone of a longer decimal point (Pashto's), and then aborts. */
+locale_t trm__c_locale_enter(void); /* what leave must be given */
+void trm__c_locale_leave(locale_t before);
 
 #endif

@@ -1,7 +1,6 @@
 /* From CSV records to rows: the first record says which column is what, by its names or by how many there are. */
 #include "data/format/csv_rows.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
+#include "base/text/numbers.h"
 #include "data/format/csv.h"
 
 typedef struct plain_text {
@@ -16,13 +16,18 @@ typedef struct plain_text {
   size_t size[2];
 } plain_text;
 
+/* Of ASCII's letters. tolower would follow the locale, and in Turkish the small letter of I is not i. */
+static char csv_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 static int csv_is_named(const trm__csv_field *field, const char *const *names) {
   size_t begin = 0, end = field->length;
   while (begin < end && field->text[begin] == ' ') begin++;
   while (end > begin && field->text[end - 1] == ' ') end--;
   for (; *names; names++) {
     size_t i = 0, length = strlen(*names);
-    while (i < length && i < end - begin && tolower((unsigned char)field->text[begin + i]) == (*names)[i]) i++;
+    while (i < length && i < end - begin && csv_lower(field->text[begin + i]) == (*names)[i]) i++;
     if (i == length && i == end - begin) return 1;
   }
   return 0;
@@ -92,7 +97,7 @@ static trm_status csv_read_rating(const trm__csv *csv, const trm__csv_columns *c
   *rating = (double)NAN;
   if (c->rating < 0 || c->rating >= csv->count || csv->field[c->rating].length == 0) return TRM_OK;
   const trm__csv_field *field = &csv->field[c->rating];
-  if (trm__rows_number(field->text, field->length, rating)) return TRM_OK;
+  if (!trm__decimal_read(field->text, field->length, rating)) return TRM_OK;
   char message[96];
   snprintf(message, sizeof message, "the %s is no number, expected one such as 12 or 0.5", c->rating_name);
   return csv_fail_record(csv, field, err, message);

@@ -158,22 +158,3 @@ trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_
   if (rows->has_ratings) rows->ratings = NULL;
   return TRM_OK;
 }
-
-int trm__rows_number(const char *text, size_t length, double *out) {
-  double value = 0, scale = 1;
-  size_t at = 0, digits = 0;
-  int negative = length > 0 && text[0] == '-', fraction = 0;
-  if (length > 0 && (text[0] == '-' || text[0] == '+')) at++;
-  for (; at < length; at++) {
-    if (text[at] == '.' && !fraction) {
-      fraction = 1;
-      continue;
-    }
-    if (text[at] < '0' || text[at] > '9' || ++digits > 18) return 0;
-    value = value * 10 + (text[at] - '0');
-    if (fraction) scale *= 10;
-  }
-  if (digits == 0) return 0;
-  *out = (negative ? -value : value) / scale;
-  return 1;
-}

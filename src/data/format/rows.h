@@ -41,7 +41,4 @@ trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t questi
 trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_hint *hint, trm_error *err);
 void trm__rows_free(trm__rows *rows);
 
-/* A decimal number such as 12, -0.5; independent of the locale. 0 when text is anything else. */
-int trm__rows_number(const char *text, size_t length, double *out);
-
 #endif

@@ -44,6 +44,7 @@ void NAME(rope)(float *x, ptrdiff_t ld, const float *cosines, const float *sines
 typedef struct head {
   const trm__attention *a;
   const trm__product *product;
+  float *products;   /* what the products work in */
   ptrdiff_t wide;    /* rows, padded */
   float *weights;    /* [ROWS][wide] */
   float *keys;       /* k as right operand of q k^T */
@@ -56,12 +57,14 @@ typedef struct head {
 
 /* Lays the buffers out from scratch; returns how many elements they take. */
 static size_t set_buffers(head *h, float *scratch, int rows, int head_dim) {
-  size_t wide = padded(rows), narrow = padded(head_dim), d = (size_t)head_dim, l = (size_t)rows, at = 0;
+  size_t wide = padded(rows), narrow = padded(head_dim), d = (size_t)head_dim, l = (size_t)rows;
+  size_t at = bf16 && bf16->scratch > F32.scratch ? bf16->scratch : F32.scratch;
   float **part[] = {&h->weights, &h->keys, &h->values, &h->words, &h->dweights, &h->keys_back, &h->block_rows};
   size_t values = wide * d > l * narrow ? wide * d : l * narrow, words = ROWS * (wide > narrow ? wide : narrow);
   size_t size[] = {ROWS * wide, wide * d, values, bf16 ? words : 0, ROWS * wide, l * narrow, ROWS * narrow};
   for (int i = 0; i < 7; i++, at += size[i - 1])
     if (scratch) *part[i] = scratch + at;
+  h->products = scratch;
   h->wide = (ptrdiff_t)wide;
   return at;
 }
@@ -96,6 +99,7 @@ static void multiply(const head *h, result to, const trm__gemm *left, const floa
   g.b = right;
   g.c = to.c;
   g.c_rs = to.rs;
+  g.scratch = h->products;
   g.epilogue = to.add ? TRM__EPI_ADD : TRM__EPI_STORE;
   h->product->gemm(&g);
 }

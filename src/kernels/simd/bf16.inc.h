@@ -82,4 +82,5 @@ const trm__product NAME(bf16) = {.type = TRM_BFLOAT16,
                                  .pack_b = pack_b,
                                  .pack_a = pack_a,
                                  .spread = spread,
+                                 .scratch = SCRATCH,
                                  .gemm = multiply};

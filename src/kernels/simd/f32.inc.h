@@ -47,5 +47,10 @@ static void spread(float *words, int width, const float *x, ptrdiff_t ld, int ro
   }
 }
 
-const trm__product NAME(f32) = {
-    .type = TRM_FLOAT32, .unit = 1, .packed_size = packed_size, .pack_b = pack_b, .spread = spread, .gemm = multiply};
+const trm__product NAME(f32) = {.type = TRM_FLOAT32,
+                                .unit = 1,
+                                .packed_size = packed_size,
+                                .pack_b = pack_b,
+                                .spread = spread,
+                                .scratch = SCRATCH,
+                                .gemm = multiply};

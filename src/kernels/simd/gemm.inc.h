@@ -288,9 +288,11 @@ static int within(size_t x, int most) {
   return x < 1 ? 1 : x < (size_t)most ? (int)x : most;
 }
 
+/* Elements of both buffers, the first of whole cache lines. */
+enum { SUMS = (GROUP * TILES * MR * NR + 15) / 16 * 16, SCRATCH = SUMS + TILES * TILE_A };
+
 static void multiply(const trm__gemm *g) {
-  _Alignas(64) float sums[GROUP * TILES * MR * NR];
-  _Alignas(64) float a[TILES * TILE_A];
+  float *sums = g->scratch, *a = sums + SUMS;
   if (g->m0 >= g->m1 || g->n0 >= g->n1) return;
   int gate_rows = g->epilogue == TRM__EPI_GATE_M, width = g->epilogue == TRM__EPI_GATE_N ? VW : NR;
   block b = {.g = g, .gate_rows = gate_rows, .packed = PACK_ALWAYS || g->a_cs != 1, .a = a, .sums = sums};

@@ -131,5 +131,10 @@ static void pack_a(float *words, ptrdiff_t pitch, float *scale, const float *a, 
   }
 }
 
-const trm__product NAME(int8) = {
-    .type = TRM_INT8, .unit = UNIT, .packed_size = packed_size, .pack_b = pack_b, .pack_a = pack_a, .gemm = multiply};
+const trm__product NAME(int8) = {.type = TRM_INT8,
+                                 .unit = UNIT,
+                                 .packed_size = packed_size,
+                                 .pack_b = pack_b,
+                                 .pack_a = pack_a,
+                                 .scratch = SCRATCH,
+                                 .gemm = multiply};

@@ -3,6 +3,7 @@
  * file loses nothing. Vectors (biases, y0 and z0) cost next to nothing and keep their digits. */
 #include <string.h>
 
+#include "base/config.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/text/json.h"
@@ -11,7 +12,7 @@
 #define CARD_LIMIT ((size_t)64 << 10)
 
 trm_model_conversion trm_model_conversion_default(void) {
-  return (trm_model_conversion){.weights = TRM_WEIGHTS_AS_THEY_ARE, .card = NULL};
+  return (trm_model_conversion){.size = sizeof(trm_model_conversion), .weights = TRM_WEIGHTS_AS_THEY_ARE};
 }
 
 /* The text without the space between JSON's tokens. Numbers keep their digits: written anew they would lose some, and
@@ -58,11 +59,16 @@ static void convert_numbers(trm__rewrite *rewrite, int weights) {
 
 trm_status trm_model_convert(const trm_model *model, const char *path, const trm_model_conversion *what,
                              trm_error *err) {
+  static const trm__config_form form = TRM__CONFIG_FORM(trm_model_conversion, card);
+  trm_model_conversion whole = trm_model_conversion_default();
+  trm_status status = trm__config_read(&whole, what, &form, err);
+  if (status) return status;
+  what = &whole;
   int numbers = what->weights != TRM_WEIGHTS_AS_THEY_ARE;
   char *card = NULL;
   if (numbers && model->quantized)
     return trm__fail(err, TRM_E_USAGE, model->path, "has int8 weights; convert the model it was made from");
-  trm_status status = what->card ? trm__card_compact(&card, what->card, err) : TRM_OK;
+  status = what->card ? trm__card_compact(&card, what->card, err) : TRM_OK;
   if (status) return status;
   trm__rewrite rewrite;
   status = trm__rewrite_open(&rewrite, model, err);

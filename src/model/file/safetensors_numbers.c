@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/os/file.h"
 #include "base/status.h"
+#include "base/text/json.h"
 #include "model/file/safetensors.h"
 
 /* -- reading ----------------------------------------------------------------------------------------------------- */
@@ -121,7 +122,7 @@ static char *header_compose(const json_t *metadata, const trm__st_source *tensor
     if (json_object_set_new(header, tensors[i].name, source_describe(&tensors[i], at, end))) goto done;
     at = end;
   }
-  text = json_dumps(header, JSON_COMPACT);
+  text = trm__json_text(header, JSON_COMPACT);
   if (!text) goto done;
   size_t written = strlen(text);
   *length = (written + 7) / 8 * 8;
@@ -136,7 +137,7 @@ done:
 }
 
 static trm_status source_convert(const trm__st_source *t, trm__st_take take, void *context, trm_error *err) {
-  enum { CHUNK = 4096 };
+  enum { CHUNK = 1024 };
   float wide[CHUNK];
   uint16_t narrow[CHUNK];
   const trm__real *from = t->data;

@@ -124,6 +124,8 @@ static trm_status generator_run(generator *g, trm__pool *pool, trm_progress_fn p
   generator_set_phase(g, 0);
   while (g->out.count < g->config.count) {
     trm__pool_run(pool, g->tasks, generator_work, g);
+    for (int t = 0; t < g->tasks; t++)
+      if (g->used[t] < 0) return trm__fail_memory(err, "generator", 0);
     int64_t units = g->breeding ? g->tasks : (int64_t)g->tasks * g->per_task, fresh = generator_merge(g);
     g->next += units;
     stalled = fresh ? 0 : stalled + units;

@@ -62,7 +62,8 @@ int trm__generate_wanted(const trm__generate_config *config, const trm__puzzle *
 int trm__generate_attempt(const trm__generate_config *config, uint64_t index, trm__puzzle *puzzle);
 
 /* Breeds hard puzzles: climbs from random ones by removing a few clues and completing them to other puzzles, keeping
- * the hardest. Writes up to `room` puzzles that config wants, no two equivalent; returns how many. */
+ * the hardest. Writes up to `room` puzzles that config wants, no two equivalent; returns how many, or -1 without
+ * memory. */
 int trm__generate_island(const trm__generate_config *config, uint64_t index, trm__puzzle *found, int room);
 
 #endif

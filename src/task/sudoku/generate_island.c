@@ -5,6 +5,7 @@
  * mean of guesses over some images of the puzzle, because the count for one image is partly luck. */
 #include <string.h>
 
+#include "base/mem.h"
 #include "task/sudoku/generate.h"
 
 enum {
@@ -30,6 +31,8 @@ typedef struct island {
   parent parent[PARENTS]; /* hardest first */
   trm__puzzle *found;
   int count, room;
+  uint32_t ending[TRM__SUDOKU_CELLS * TRM__SUDOKU_MAX]; /* of the family at work: island_find_endings */
+  uint16_t tally[TRM__SUDOKU_CELLS * TRM__SUDOKU_MAX];
 } island;
 
 /* Takes k clues out at random. */
@@ -60,20 +63,20 @@ static int island_add_clue(island *w, trm__puzzle *puzzle) {
   return 1;
 }
 
-/* Lists the single values that make the puzzle unique: those that exactly one of its solutions has. ending [cells*size]
+/* Lists the single values that make the puzzle unique: those that exactly one of its solutions has. w->ending
  * receives cell * size + value - 1; returns how many, 0 when the puzzle has too many solutions. */
-static uint32_t island_find_endings(const island *w, const trm__puzzle *puzzle, uint32_t *ending) {
+static uint32_t island_find_endings(island *w, const trm__puzzle *puzzle) {
   const trm__sudoku_geometry *g = w->geometry;
-  uint16_t candidates[TRM__SUDOKU_CELLS], tally[TRM__SUDOKU_CELLS * TRM__SUDOKU_MAX];
+  uint16_t candidates[TRM__SUDOKU_CELLS];
   int pairs = g->cells * g->size;
-  memset(tally, 0, sizeof(tally[0]) * (size_t)pairs);
-  trm__sudoku_limits limits = {.solutions = SOLUTIONS, .guesses = trm__generate_patience(g), .tally = tally};
+  memset(w->tally, 0, sizeof(w->tally[0]) * (size_t)pairs);
+  trm__sudoku_limits limits = {.solutions = SOLUTIONS, .guesses = trm__generate_patience(g), .tally = w->tally};
   trm__sudoku_candidates(g, puzzle->question, candidates);
   trm__sudoku_outcome out = trm__sudoku_search(g, candidates, &limits, NULL);
   if (!out.complete || out.solutions >= SOLUTIONS) return 0;
   uint32_t count = 0;
   for (int i = 0; i < pairs; i++)
-    if (tally[i] == 1 && !puzzle->question[i / g->size]) ending[count++] = (uint32_t)i;
+    if (w->tally[i] == 1 && !puzzle->question[i / g->size]) w->ending[count++] = (uint32_t)i;
   return count;
 }
 
@@ -146,18 +149,17 @@ static void island_seed(island *w) {
 /* A family: takes some clues out of a parent and adds all but one again at random; each child then gets another last
  * clue, one that makes its solution unique. */
 static void island_breed(island *w) {
-  uint32_t ending[TRM__SUDOKU_CELLS * TRM__SUDOKU_MAX];
   uint32_t a = trm__rng_below(&w->rng, (uint32_t)w->parents), b = trm__rng_below(&w->rng, (uint32_t)w->parents);
   trm__puzzle stem = w->parent[a < b ? a : b].puzzle;
   uint32_t out = 1 + trm__rng_below(&w->rng, MOST_OUT);
   island_remove_clues(w, &stem, out);
   for (uint32_t k = 1; k < out; k++)
     if (!island_add_clue(w, &stem)) return;
-  uint32_t count = island_find_endings(w, &stem, ending);
+  uint32_t count = island_find_endings(w, &stem);
   for (int k = 0; k < CHILDREN && count > 0 && w->count < w->room; k++) {
-    uint32_t at = trm__rng_below(&w->rng, count), pair = ending[at], size = (uint32_t)w->geometry->size;
+    uint32_t at = trm__rng_below(&w->rng, count), pair = w->ending[at], size = (uint32_t)w->geometry->size;
     trm__puzzle child = stem;
-    ending[at] = ending[--count];
+    w->ending[at] = w->ending[--count];
     child.question[pair / size] = (uint8_t)(pair % size + 1);
     if (!trm__generate_rate(w->geometry, &child) || child.guesses < island_least_guesses(w)) continue;
     trm__generate_dig(w->geometry, &w->rng, 0, &child);
@@ -166,9 +168,16 @@ static void island_breed(island *w) {
 }
 
 int trm__generate_island(const trm__generate_config *config, uint64_t index, trm__puzzle *found, int room) {
-  island w = {.config = config, .geometry = trm__sudoku_geometry_of(config->size), .found = found, .room = room};
-  w.rng = trm__rng_make(config->seed, TRM__RNG_GENERATE, 2 * index + 1);
-  island_seed(&w);
-  for (int k = 0; k < FAMILIES && w.count < w.room && w.parents > 0; k++) island_breed(&w);
-  return w.count;
+  island *w = trm__calloc(1, sizeof *w);
+  if (!w) return -1;
+  w->config = config;
+  w->geometry = trm__sudoku_geometry_of(config->size);
+  w->found = found;
+  w->room = room;
+  w->rng = trm__rng_make(config->seed, TRM__RNG_GENERATE, 2 * index + 1);
+  island_seed(w);
+  for (int k = 0; k < FAMILIES && w->count < w->room && w->parents > 0; k++) island_breed(w);
+  int count = w->count;
+  trm__free(w);
+  return count;
 }

@@ -251,8 +251,8 @@ static inline int count_tight(const tight *near, const trm__sudoku_geometry *t, 
 }
 
 /* The open cell with the fewest candidates; among equals, the one that most cells with two or three candidates share a
- * value and a unit with. */
-static int choose_cell(const search *s, const grid *g) {
+ * value and a unit with. Not inlined, because its arrays would be on the stack once for each guess that is open. */
+__attribute__((noinline)) static int choose_cell(const search *s, const grid *g) {
   const trm__sudoku_geometry *t = s->geometry;
   uint8_t fewest_cells[TRM__SUDOKU_CELLS];
   int fewest = TRM__SUDOKU_MAX + 1, count = 0, best = 0, most = -1;

@@ -13,6 +13,7 @@
 
 #include "base/os/file.h"
 #include "base/status.h"
+#include "base/text/numbers.h"
 
 #define LINE 2048 /* bytes of a line, more than any line needs */
 
@@ -27,7 +28,7 @@ static void line_put(line *l, const char *format, ...) __attribute__((format(pri
 static void line_put(line *l, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  int n = vsnprintf(l->text + l->used, LINE - l->used, format, arguments);
+  int n = trm__vprint(l->text + l->used, LINE - l->used, format, arguments);
   va_end(arguments);
   if (n > 0 && (size_t)n < LINE - l->used) l->used += (size_t)n;
 }

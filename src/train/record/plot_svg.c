@@ -7,6 +7,7 @@
 
 #include "base/os/file.h"
 #include "base/status.h"
+#include "base/text/numbers.h"
 #include "train/record/plot.h"
 
 #define WIDTH 1080
@@ -66,7 +67,7 @@ static void svg_put(picture *p, const char *format, ...) {
   char text[1024];
   va_list arguments;
   va_start(arguments, format);
-  int n = vsnprintf(text, sizeof text, format, arguments);
+  int n = trm__vprint(text, sizeof text, format, arguments);
   va_end(arguments);
   if (p->status || n < 0) return;
   size_t size = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;

@@ -82,7 +82,7 @@ static trm_status checkpoint_save_model(const trm__checkpoint *c, const char *pa
   trm_status status = trm__checkpoint_borrow(c->trainer, flat, &set, err);
   if (status) return status;
   json_t *task = trm__task_to_json(&c->config->task), *origin = model_provenance(c);
-  char *text = task ? json_dumps(task, JSON_COMPACT) : NULL;
+  char *text = task ? trm__json_text(task, JSON_COMPACT) : NULL;
   trm__model_write what = {.config = &c->trainer->model,
                            .params = &c->trainer->params,
                            .weights = &set,

@@ -202,7 +202,6 @@ static trm_status config_read_section(const json_t *root, const char *key, const
                                       void *config, const char *path, trm_error *err) {
   const json_t *section = json_object_get(root, key);
   if (!json_is_object(section)) return trm__fail(err, TRM_E_INPUT, path, "has no object \"%s\"", key);
-  trm_options_default(table, count, config);
   return trm__options_from_json(table, count, config, section, 0, path, err);
 }
 
@@ -231,7 +230,9 @@ trm_status trm__run_load(const trm__run *run, trm__run_config *config, trm_error
   int64_t format = 0;
   size_t models, trains;
   const trm_option *model = trm_model_options(&models), *train = trm_train_options(&trains);
-  *config = (trm__run_config){0};
+  memset(config, 0, sizeof *config);
+  config->model = trm_model_config_default();
+  config->train = trm_train_config_default();
   trm_status status = trm__json_load(&root, trm__run_path(run, "config.json", path), 1 << 20, err);
   if (!status) status = trm__json_int(root, "format", 0, INT64_MAX, &format, path, err);
   if (!status && format != TRM__RUN_FORMAT)
@@ -253,7 +254,7 @@ static int crc_add(const char *text, size_t size, void *crc) {
 
 uint32_t trm__json_crc32(const json_t *json) {
   uint32_t crc = 0;
-  json_dump_callback(json, crc_add, &crc, JSON_COMPACT | JSON_SORT_KEYS);
+  trm__json_dump(json, crc_add, &crc, JSON_COMPACT | JSON_SORT_KEYS);
   return crc;
 }
 

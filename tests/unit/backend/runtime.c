@@ -30,7 +30,7 @@ static void masks_choose_kernels(void **state) {
   static const char *const names[] = {"ref",        "avx2", "avxvnni", "avx512",  "avx512vnni",
                                       "avx512bf16", "neon", "neondot", "neonbf16"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    trm_runtime_config config = {.threads = 1, .isa = names[i]};
+    trm_runtime_config config = {.size = sizeof(trm_runtime_config), .threads = 1, .isa = names[i]};
     trm_runtime *runtime = NULL;
     trm_error err = {0};
     trm_status status = trm_runtime_open(&runtime, &config, &err);
@@ -48,13 +48,14 @@ static void masks_choose_kernels(void **state) {
 
 static void refuses_what_does_not_exist(void **state) {
   (void)state;
-  const trm_runtime_config wrong[] = {{.isa = "sse9"},       {.isa = ""},    {.isa = "avx"}, {.isa = "ref avx2"},
-                                      {.device = "toaster"}, {.device = ""}, {.threads = -1}};
+  trm_runtime_config wrong[] = {{.isa = "sse9"},       {.isa = ""},    {.isa = "avx"}, {.isa = "ref avx2"},
+                                {.device = "toaster"}, {.device = ""}, {.threads = -1}};
   static const char *const where[] = {"isa", "isa", "isa", "isa", "device", "device", "threads"};
   size_t before = trm__mem_used();
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     trm_runtime *runtime = NULL;
     trm_error err = {0};
+    wrong[i].size = sizeof wrong[i];
     assert_int_equal(trm_runtime_open(&runtime, &wrong[i], &err), TRM_E_USAGE);
     assert_int_equal(err.code, TRM_E_USAGE);
     assert_string_equal(err.where, where[i]);
@@ -65,7 +66,7 @@ static void refuses_what_does_not_exist(void **state) {
 
 static void survives_allocation_failures(void **state) {
   (void)state;
-  const trm_runtime_config config = {.threads = 2};
+  const trm_runtime_config config = {.size = sizeof(trm_runtime_config), .threads = 2};
   size_t before = trm__mem_used(), failed = 0;
   for (size_t i = 1;; i++) {
     trm_runtime *runtime = NULL;
@@ -119,7 +120,7 @@ static void cards_are_listed_or_explained(void **state) {
   trm_device_info card[4];
   trm_error why = {0}, err = {0};
   trm_runtime *runtime = NULL;
-  const trm_runtime_config config = {.threads = 1, .device = "cuda"};
+  const trm_runtime_config config = {.size = sizeof(trm_runtime_config), .threads = 1, .device = "cuda"};
   int cards = trm_devices(card, 4, &why);
   assert_int_equal(trm_devices(NULL, 0, NULL), cards);
   for (int i = 0; i < cards && i < 4; i++) assert_true(card[i].name[0] && card[i].memory > 0 && card[i].capability > 0);

@@ -1,6 +1,16 @@
 /* Memory: alignment, zeroing, overflow, counting, planned failures, and arenas. */
 #include "support/check.h"
 
+/* Sanitizers end the program at an allocation that is too large, unless told to return NULL as malloc does. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+  return "allocator_may_return_null=1";
+}
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void) {
+  return "allocator_may_return_null=1";
+}
+
 static void blocks_are_aligned_and_zero(void **state) {
   (void)state;
   for (size_t size = 0; size < 300; size += 7) {

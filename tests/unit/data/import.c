@@ -11,10 +11,7 @@
 #include "task/maze/maze.h"
 
 static trm_import_config config_for(const char *input, const char *out) {
-  trm_import_config config;
-  size_t count;
-  const trm_option *table = trm_import_options(&count);
-  trm_options_default(table, count, &config);
+  trm_import_config config = trm_import_config_default();
   snprintf(config.input, sizeof config.input, "%s", input);
   snprintf(config.out, sizeof config.out, "%s/%s", folder, out);
   return config;
@@ -38,14 +35,15 @@ static void put_sudoku(const char *name, int bases, int copies) {
     for (int k = 0; k < copies; k++) {
       int32_t q[16], a[16];
       char line[2][17];
+      trm_error err = {0};
       for (int c = 0; c < 16; c++) {
         a[c] = solved[b & 1][c];
         q[c] = ((unsigned)(b + 1) * 2654435761u >> (c + 7) & 1) != 0 ? a[c] : 1;
       }
       trm__rng rng = trm__rng_make(1, TRM__RNG_TEST, (uint64_t)(b * copies + k));
       if (k > 0) trm__augment(&task, &rng, q, a);
-      trm_task_render(&task, q, line[0]);
-      trm_task_render(&task, a, line[1]);
+      CHECK_OK(trm_task_render(&task, q, line[0], sizeof line[0], &err), err);
+      CHECK_OK(trm_task_render(&task, a, line[1], sizeof line[1], &err), err);
       p += sprintf(p, "%s,%s,%d\n", line[0], line[1], b);
     }
   put_text(name, text);
@@ -190,7 +188,7 @@ static void test_ratings_of_copies(void **state) {
   trm_task task = trm_task_sudoku(9);
   int32_t q[81];
   uint8_t cells[81];
-  CHECK_OK(trm_task_parse(&task, question, 81, q, &err), err);
+  CHECK_OK(trm_task_parse(&task, question, 81, q, 81, &err), err);
   trm__sudoku_cells(q, 81, cells);
   double guesses = (double)trm_sudoku_solve(9, cells, 1, NULL).guesses;
   const struct {
@@ -260,9 +258,9 @@ static void put_mazes(const char *name, int first, int bases, int copies) {
       q[SIDE * (1 + trm__rng_below(&rng, SIDE - 1))] = TRM__MAZE_GOAL;
       trm__grid_dihedral((b + k) % 8, SIDE, SIDE, q, image);
       assert_true(trm__maze_label(SIDE, SIDE, image, a, queue, parent));
-      trm_task_render(&task, image, p);
+      assert_false(trm_task_render(&task, image, p, CELLS + 1, NULL));
       p[CELLS] = ',';
-      trm_task_render(&task, a, p + CELLS + 1);
+      assert_false(trm_task_render(&task, a, p + CELLS + 1, CELLS + 1, NULL));
       p += 2 * CELLS + 1;
       *p++ = '\n';
     }

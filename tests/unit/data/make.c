@@ -25,7 +25,8 @@ static int stop_at_once(void *context, double fraction, const char *what) {
 }
 
 static trm_make_config make_config(const char *out) {
-  trm_make_config config = {.size = 6, .train = 300, .test = 100, .max_guesses = -1, .minimal = 1, .augment = 2};
+  trm_make_config config = trm_make_config_default();
+  config.side = 6, config.train = 300, config.test = 100, config.minimal = 1, config.augment = 2;
   config.seed = 3, config.threads = 2;
   snprintf(config.out, sizeof config.out, "%s", out);
   return config;
@@ -84,7 +85,7 @@ static void test_make_refuses(void **state) {
   config.train = config.test = 0;
   assert_int_equal(trm_data_make(&config, NULL, NULL, &err), TRM_E_USAGE);
   config = make_config("never-made");
-  config.size = 7;
+  config.side = 7;
   assert_int_equal(trm_data_make(&config, NULL, NULL, &err), TRM_E_USAGE);
   config = make_config("never-made");
   config.augment = 1 << 30;

@@ -15,7 +15,7 @@ static void sudoku_is_the_same_up_to_symmetry(void **state) {
   int32_t tokens[81], image_tokens[81];
   uint8_t cells[81], image[81];
   plain.kind = TRM_TASK_GENERIC;
-  CHECK_OK(trm_task_parse(&task, text, 81, tokens, &err), err);
+  CHECK_OK(trm_task_parse(&task, text, 81, tokens, 81, &err), err);
   trm__sudoku_cells(tokens, 81, cells);
   uint64_t key = trm__question_key(&task, tokens, 81), exact = trm__question_key(&plain, tokens, 81);
   assert_true(key == trm_sudoku_invariant(9, cells));

@@ -13,15 +13,15 @@ static void parse_as(const trm_task *task, const char *text, const char *expecte
   int32_t tokens[1024];
   char line[1025];
   trm_error err = {0};
-  CHECK_OK(trm_task_parse(task, text, strlen(text), tokens, &err), err);
-  trm_task_render(task, tokens, line);
+  CHECK_OK(trm_task_parse(task, text, strlen(text), tokens, 1024, &err), err);
+  CHECK_OK(trm_task_render(task, tokens, line, sizeof line, &err), err);
   assert_string_equal(line, expected);
 }
 
 static void refuse(const trm_task *task, const char *text, const char *where, const char *message) {
   int32_t tokens[1024];
   trm_error err = {0};
-  CHECK_FAILS(trm_task_parse(task, text, strlen(text), tokens, &err), TRM_E_INPUT, err, message);
+  CHECK_FAILS(trm_task_parse(task, text, strlen(text), tokens, 1024, &err), TRM_E_INPUT, err, message);
   assert_string_equal(err.where, where);
 }
 
@@ -94,10 +94,31 @@ static void test_wrong_sudoku(void **state) {
   CHECK_FAILS(trm_task_parse(&task,
                              "12\0"
                              "4",
-                             4, tokens, &err),
+                             4, tokens, 16, &err),
               TRM_E_INPUT, err, "byte 0x00");
-  CHECK_FAILS(trm_task_parse(&task, "12\xff", 3, tokens, &err), TRM_E_INPUT, err, "byte 0xff");
-  assert_int_equal(trm_task_parse(&task, "12\xff", 3, tokens, NULL), TRM_E_INPUT);
+  CHECK_FAILS(trm_task_parse(&task, "12\xff", 3, tokens, 16, &err), TRM_E_INPUT, err, "byte 0xff");
+  assert_int_equal(trm_task_parse(&task, "12\xff", 3, tokens, 16, NULL), TRM_E_INPUT);
+}
+
+/* Nothing is written beyond the caller's arrays, and nothing into them when they are too small. */
+static void test_capacity(void **state) {
+  (void)state;
+  trm_task task = trm_task_sudoku(9);
+  trm_error err = {0};
+  int32_t tokens[82];
+  char text[83];
+  for (int i = 0; i < 82; i++) tokens[i] = -5;
+  memset(text, '!', sizeof text);
+  CHECK_FAILS(trm_task_parse(&task, question, 81, tokens, 80, &err), TRM_E_USAGE, err,
+              "room for 80, but a puzzle of 9 x 9 has 81");
+  for (int i = 0; i < 82; i++) assert_int_equal(tokens[i], -5);
+  CHECK_OK(trm_task_parse(&task, question, 81, tokens, 81, &err), err);
+  assert_int_equal(tokens[81], -5);
+  CHECK_FAILS(trm_task_render(&task, tokens, text, 81, &err), TRM_E_USAGE, err, "needs 82");
+  assert_int_equal(text[0], '!');
+  CHECK_OK(trm_task_render(&task, tokens, text, 82, &err), err);
+  assert_int_equal(text[81], 0);
+  assert_int_equal(text[82], '!');
 }
 
 static void test_mazes(void **state) {
@@ -137,7 +158,8 @@ static void test_generic(void **state) {
   refuse(&nameless, "1234", "puzzle", "no symbols");
   int32_t tokens[4] = {0, 1, 999, -7};
   char text[5];
-  trm_task_render(&nameless, tokens, text);
+  trm_error err = {0};
+  CHECK_OK(trm_task_render(&nameless, tokens, text, sizeof text, &err), err);
   assert_string_equal(text, "_???");
   trm_task arc = trm__task_arc();
   char grid[901];
@@ -150,7 +172,7 @@ static void test_generic(void **state) {
 static void read_sudoku(const char *text, int32_t *tokens) {
   trm_task task = trm_task_sudoku(9);
   trm_error err = {0};
-  CHECK_OK(trm_task_parse(&task, text, strlen(text), tokens, &err), err);
+  CHECK_OK(trm_task_parse(&task, text, strlen(text), tokens, 81, &err), err);
 }
 
 static void test_judge_sudoku(void **state) {
@@ -331,10 +353,11 @@ static void test_infer(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_one_line),     cmocka_unit_test(test_drawn_grids),   cmocka_unit_test(test_sixteen),
-      cmocka_unit_test(test_wrong_sudoku), cmocka_unit_test(test_mazes),         cmocka_unit_test(test_generic),
-      cmocka_unit_test(test_judge_sudoku), cmocka_unit_test(test_bad_questions), cmocka_unit_test(test_judge_maze),
-      cmocka_unit_test(test_json),         cmocka_unit_test(test_bad_json),      cmocka_unit_test(test_infer),
+      cmocka_unit_test(test_one_line),     cmocka_unit_test(test_drawn_grids),  cmocka_unit_test(test_sixteen),
+      cmocka_unit_test(test_wrong_sudoku), cmocka_unit_test(test_capacity),     cmocka_unit_test(test_mazes),
+      cmocka_unit_test(test_generic),      cmocka_unit_test(test_judge_sudoku), cmocka_unit_test(test_bad_questions),
+      cmocka_unit_test(test_judge_maze),   cmocka_unit_test(test_json),         cmocka_unit_test(test_bad_json),
+      cmocka_unit_test(test_infer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,7 +120,7 @@ static void test_table(void **state) {
   trm_error err = {0};
   size_t count;
   const trm_option *table = trm_train_options(&count);
-  trm_train_config a = trm_train_config_default(), b = {0};
+  trm_train_config a = trm_train_config_default(), b = {.size = sizeof b};
   char text[1200];
   for (size_t i = 0; i < count; i++) {
     assert_true(trm_options_get(table, count, &a, table[i].name, text, sizeof text) >= 0);

@@ -23,12 +23,9 @@ static inline trm_runtime *tiny_runtime(int threads) {
 /* A data set of 20 training and 6 test puzzles in dir/data. */
 static inline void tiny_data(const char *dir) {
   trm_error err = {0};
-  size_t count;
-  trm_make_config config;
-  const trm_option *table = trm_make_options(&count);
-  trm_options_default(table, count, &config);
+  trm_make_config config = trm_make_config_default();
   snprintf(config.out, sizeof config.out, "%s/data", dir);
-  config.size = 4;
+  config.side = 4;
   config.train = 20;
   config.test = 6;
   config.threads = 1;

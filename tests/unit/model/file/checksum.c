@@ -251,7 +251,8 @@ static void test_writers(void **state) {
   for (int i = 0; i < 64; i++) assert_true(isxdigit((unsigned char)own[i]) && !isupper((unsigned char)own[i]));
   CHECK_OK(trm__model_checksum_of(sum, &m->st, "m", &err), err);
   assert_string_equal(sum, own);
-  trm_model_conversion what = {.card = "{\"name\": \"another card\"}"};
+  trm_model_conversion what = trm_model_conversion_default();
+  what.card = "{\"name\": \"another card\"}";
   CHECK_OK(trm_model_convert(m, carded, &what, &err), err);
   CHECK_OK(trm_model_open(&other, carded, &err), err);
   assert_string_equal(trm_model_get_checksum(other), own);

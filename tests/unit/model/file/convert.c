@@ -105,7 +105,8 @@ static void check_bf16(int mixer, int positions) {
   assert_int_equal(n, m);
   assert_memory_equal(before, after, n * sizeof *before);
 
-  what = (trm_model_conversion){.weights = TRM_WEIGHTS_FLOAT32}; /* and back, card included */
+  what = (trm_model_conversion){.size = sizeof(trm_model_conversion),
+                                .weights = TRM_WEIGHTS_FLOAT32}; /* and back, card included */
   CHECK_OK(trm_model_convert(narrow, path_of(&s, "c"), &what, &err), err);
   CHECK_OK(trm_model_open(&wide, path_of(&s, "c"), &err), err);
   check_metadata(wide);
@@ -154,9 +155,9 @@ static void int8_models_keep_their_numbers_and_take_a_card(void **state) {
   open_source(&s, 1, TRM_POS_NONE);
   CHECK_OK(trm_model_quantize(s.model, path_of(&s, "q"), &err), err);
   CHECK_OK(trm_model_open(&small, path_of(&s, "q"), &err), err);
-  trm_model_conversion what = {.weights = TRM_WEIGHTS_BFLOAT16};
+  trm_model_conversion what = {.size = sizeof(trm_model_conversion), .weights = TRM_WEIGHTS_BFLOAT16};
   CHECK_FAILS(trm_model_convert(small, path_of(&s, "b"), &what, &err), TRM_E_USAGE, err, "int8 weights");
-  what = (trm_model_conversion){.card = "{}"};
+  what = (trm_model_conversion){.size = sizeof(trm_model_conversion), .card = "{}"};
   CHECK_OK(trm_model_convert(small, path_of(&s, "b"), &what, &err), err);
   CHECK_OK(trm_model_open(&carded, path_of(&s, "b"), &err), err);
   assert_string_equal(trm_model_get_metadata(carded, "trm.card"), "{}");
@@ -172,7 +173,8 @@ static void cards_keep_every_digit(void **state) {
   trm_error err;
   trm_model *carded = NULL;
   open_source(&s, 1, TRM_POS_NONE);
-  trm_model_conversion what = {.card = "{\"largest\": 1.7976931348623157e308,\n\t\"sum\": 0.30000000000000004, "
+  trm_model_conversion what = {.size = sizeof(trm_model_conversion),
+                               .card = "{\"largest\": 1.7976931348623157e308,\n\t\"sum\": 0.30000000000000004, "
                                        "\"a \\\" b\\\\\" : [ 1e14, \"\\u00e9 \" ] }"};
   CHECK_OK(trm_model_convert(s.model, path_of(&s, "b"), &what, &err), err);
   CHECK_OK(trm_model_open(&carded, path_of(&s, "b"), &err), err);
@@ -190,14 +192,14 @@ static void wrong_cards_are_refused(void **state) {
   open_source(&s, 1, TRM_POS_NONE);
   static const char *const bad[] = {"", "[1]", "\"text\"", "{\"a\":1", "{\"a\":1,\"a\":2}", "{} {}"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    trm_model_conversion what = {.card = bad[i]};
+    trm_model_conversion what = {.size = sizeof(trm_model_conversion), .card = bad[i]};
     CHECK_FAILS(trm_model_convert(s.model, path_of(&s, "b"), &what, &err), TRM_E_INPUT, err, "");
     assert_non_null(strstr(err.where, "card"));
   }
   char *long_text = malloc(70000);
   memset(long_text, ' ', 70000);
   long_text[0] = '{', long_text[69998] = '}', long_text[69999] = 0;
-  trm_model_conversion what = {.card = long_text};
+  trm_model_conversion what = {.size = sizeof(trm_model_conversion), .card = long_text};
   CHECK_FAILS(trm_model_convert(s.model, path_of(&s, "b"), &what, &err), TRM_E_INPUT, err, "at most");
   free(long_text);
   struct stat info;
@@ -207,7 +209,8 @@ static void wrong_cards_are_refused(void **state) {
 
 static trm_status convert_again(void *context, trm_error *err) {
   const source *s = context;
-  trm_model_conversion what = {.weights = TRM_WEIGHTS_BFLOAT16, .card = "{\"a\":1}"};
+  trm_model_conversion what = {
+      .size = sizeof(trm_model_conversion), .weights = TRM_WEIGHTS_BFLOAT16, .card = "{\"a\":1}"};
   return trm_model_convert(s->model, path_of(s, "d"), &what, err);
 }
 

@@ -33,7 +33,7 @@ static void open_bench(bench *b) {
   tiny_data(b->dir);
   snprintf(b->run, sizeof b->run, "%s/run", b->dir);
   b->train = tiny_train(b->dir, "run");
-  trm_runtime_config config = {.threads = 2, .log = keep_line, .log_context = b};
+  trm_runtime_config config = {.size = sizeof(trm_runtime_config), .threads = 2, .log = keep_line, .log_context = b};
   CHECK_OK(trm_runtime_open(&b->runtime, &config, &err), err);
 }
 
@@ -293,7 +293,7 @@ static int second_trainer(void *context) {
   bench *b = context;
   trm_error err = {0};
   trm_runtime *runtime = NULL;
-  trm_runtime_config config = {.threads = 1};
+  trm_runtime_config config = {.size = sizeof(trm_runtime_config), .threads = 1};
   if (trm_runtime_open(&runtime, &config, &err)) return 9;
   trm_status resumed = trm_train_resume(runtime, b->run, NULL, 0, NULL, NULL, NULL, &err);
   trm_status started = trm_train_start(runtime, &b->model, &b->train, NULL, NULL, NULL, &err);
@@ -444,12 +444,9 @@ static void test_other_data(void **state) {
   char path[200];
   snprintf(path, sizeof path, "%s/data", b.dir);
   check_remove(path);
-  size_t count;
-  trm_make_config make;
-  const trm_option *table = trm_make_options(&count);
-  trm_options_default(table, count, &make);
+  trm_make_config make = trm_make_config_default();
   snprintf(make.out, sizeof make.out, "%s", path);
-  make.size = 4, make.train = 20, make.test = 6, make.threads = 1, make.seed = 99;
+  make.side = 4, make.train = 20, make.test = 6, make.threads = 1, make.seed = 99;
   CHECK_OK(trm_data_make(&make, NULL, NULL, &err), err);
   CHECK_FAILS(resume(&b, &err), TRM_E_INPUT, err, "is not the data");
   close_bench(&b);
