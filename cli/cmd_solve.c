@@ -79,7 +79,7 @@ typedef struct session {
   cli_trace trace;                /* with --explain, when one puzzle is at work at a time */
   size_t solved, total, cut, bad; /* printed: solved, with an answer, of these interrupted; bad ones */
   int64_t steps;
-  json_t *model; /* its path */
+  json_t *model; /* the path of an installed one that was taken; NULL: the user named it */
   int fewest;    /* clues of the unsolved Sudoku with the fewest; 0: none */
 } session;
 
@@ -287,7 +287,6 @@ static int solve_begin(session *s) {
   s->number = cli_alloc(s->window, sizeof *s->number);
   s->tokens = cli_alloc(s->window * s->S, sizeof *s->tokens);
   s->answers = cli_alloc(s->window * s->S, sizeof *s->answers);
-  s->model = cli_path(opt.model);
   cli_catch_signals();
   while (solve_read(s, 0) == CLI_PUZZLES_ONE) {
   }
@@ -338,6 +337,7 @@ static int solve_open_model(session *s, trm_model **model) {
   if (code != CLI_CONTINUE) return code;
   if (trm_model_task(*model, &s->task, &error)) return cli_error(s->command, &error);
   s->S = (size_t)trm_model_get_config(*model)->seq_len;
+  if (!named) s->model = cli_path(opt.model);
   if (!named && isatty(STDERR_FILENO)) cli_note("model %s", opt.model);
   return CLI_CONTINUE;
 }

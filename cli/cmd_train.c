@@ -312,7 +312,9 @@ const cli_command cli_train = {
         "changed then. More --steps leave the learning rate's schedule as it was: after its end the rate stays at its "
         "least, unless --schedule-steps makes it longer too.\n\n"
         "An option given beside a preset wins over the preset's value, --epochs over its steps. One that would have no "
-        "effect, such as --muon-lr with another optimizer or --patience without --valid, is refused.",
+        "effect, such as --muon-lr with another optimizer or --patience without --valid, is refused; a value of the "
+        "network that it does not use, "
+        "such as --num-heads of a mixer, is only warned of.",
     .examples = "trm train data/4x4 --run runs/4x4\n"
                 "trm train data/6x6 --preset sudoku-6x6 --valid data/6x6 --eval-every 100\n"
                 "trm train train.csv --preset sudoku-mlp --batch 8 --steps 100\n"

@@ -32,8 +32,8 @@ static void runtime_show_ahead(void) {
 
 static void runtime_log(void *context, trm_log_level level, const char *line) {
   (void)context;
-  if (level == TRM_LOG_DEBUG || (runtime_warns_only && level == TRM_LOG_INFO)) return;
   if (level == TRM_LOG_INFO) runtime_show_ahead();
+  if (level == TRM_LOG_DEBUG || (runtime_warns_only && level == TRM_LOG_INFO)) return;
   cli_note("%s%s%s%s", level <= TRM_LOG_WARN ? "trm " : "", level <= TRM_LOG_WARN ? runtime_user->name : "",
            level == TRM_LOG_ERROR  ? ": "
            : level == TRM_LOG_WARN ? ": warning: "

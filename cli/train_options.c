@@ -1,6 +1,7 @@
-/* Options of trm train that were given and would do nothing: each is refused by name, so that what somebody asked for
- * either happens or is said not to. Which options have no effect follows from the others; the values alone do not tell,
- * as presets and defaults set them too. */
+/* Options of trm train that were given and would do nothing. What somebody asked of the training either happens or is
+ * refused by name. A value of the network's configuration that this network does not use is only warned of:
+ * descriptions of a model list such values too. Which options have no effect follows from the others; the values alone
+ * do not tell, as presets and defaults set them too. */
 #include "cli/train_options.h"
 
 #include <string.h>
@@ -61,19 +62,21 @@ static const struct {
   const char *options; /* between spaces */
   int (*no_effect)(situation s);
   const char *why;
+  int warn; /* 1: go on */
 } rules[] = {
-    {" muon_lr muon_momentum muon_weight_decay ", without_muon, "has no effect without --optimizer muon"},
+    {" muon_lr muon_momentum muon_weight_decay ", without_muon, "has no effect without --optimizer muon", 0},
     {" puzzle_emb_lr puzzle_emb_weight_decay ", without_embedding,
-     "has no effect without a puzzle embedding (--puzzle-emb-ndim)"},
-    {" memory ", slices_are_given, "has no effect beside --micro-batch, which says what is computed at once"},
-    {" micro_batch ", slice_is_larger, "is more than --batch, and no more than that is computed at once"},
-    {" num_heads ", is_mixer, "has no effect on a mixer; --no-mlp-t makes attention layers"},
-    {" pos_encodings ", is_mixer_with_rope, "rope has no effect on a mixer; --no-mlp-t makes attention layers"},
-    {" rope_theta ", without_rope, "has no effect without rotary positions (--no-mlp-t --pos-encodings rope)"},
-    {" step_decay halt_exploration_prob ", has_one_step, "has no effect where --halt-max-steps is 1"},
-    {" lr_min_ratio ", ends_in_warmup, "has no effect: the schedule ends before --lr-warmup-steps are over"},
-    {" epochs ", length_is_given, "has no effect beside --steps; give one of them"},
-    {" seq_len vocab_size num_puzzle_identifiers ", comes_from_data, "comes from the data; leave it out"},
+     "has no effect without a puzzle embedding (--puzzle-emb-ndim)", 0},
+    {" memory ", slices_are_given, "has no effect beside --micro-batch, which says what is computed at once", 0},
+    {" micro_batch ", slice_is_larger, "is more than --batch, and no more than that is computed at once", 0},
+    {" num_heads ", is_mixer, "has no effect on a mixer; --no-mlp-t makes attention layers", 1},
+    {" pos_encodings ", is_mixer_with_rope, "rope has no effect on a mixer; --no-mlp-t makes attention layers", 1},
+    {" rope_theta ", without_rope, "has no effect without rotary positions (--no-mlp-t --pos-encodings rope)", 1},
+    {" step_decay halt_exploration_prob ", has_one_step, "has no effect where --halt-max-steps is 1", 0},
+    {" lr_min_ratio ", ends_in_warmup, "has no effect: the schedule ends before --lr-warmup-steps are over", 0},
+    {" epochs ", length_is_given, "has no effect beside --steps; give one of them", 0},
+    {" seq_len vocab_size num_puzzle_identifiers ", comes_from_data,
+     "comes from the data; what is given here has no effect", 1},
 };
 
 static int is_named(const char *options, const char *name) {
@@ -88,6 +91,13 @@ static int was_given(const cli_arguments *a, const char *name) {
   return 0;
 }
 
+static void train_options_warn(const cli_command *self, const char *name, const char *why) {
+  char shown[80];
+  (void)snprintf(shown, sizeof shown, "--%.70s", name);
+  for (char *c = shown; *c; c++) *c = *c == '_' ? '-' : *c;
+  cli_note_ahead("trm %s: warning: %s: %s", self->name, shown, why); /* nothing is told of a run that is refused */
+}
+
 int cli_train_options(const cli_command *self, const cli_arguments *a, const trm_model_config *model,
                       trm_train_config *train) {
   situation s = {model, train};
@@ -96,6 +106,10 @@ int cli_train_options(const cli_command *self, const cli_arguments *a, const trm
     const trm_option *option = a->given[i].option;
     for (size_t k = 0; option && k < sizeof rules / sizeof *rules; k++) {
       if (!is_named(rules[k].options, option->name) || !rules[k].no_effect(s)) continue;
+      if (rules[k].warn) {
+        train_options_warn(self, option->name, rules[k].why);
+        continue;
+      }
       trm_error error = {.code = TRM_E_USAGE};
       (void)snprintf(error.where, sizeof error.where, "%s", option->name);
       (void)snprintf(error.message, sizeof error.message, "%s", rules[k].why);

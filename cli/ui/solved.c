@@ -162,7 +162,7 @@ static json_t *solved_confidence_json(const cli_show *s) {
 void cli_solved_print_json(const cli_show *s, const cli_solved *r) {
   json_t *rules = r->verdict.keeps_rules < 0 ? json_null() : json_boolean(r->verdict.keeps_rules);
   json_t *o = json_pack(
-      "{s:I, s:o, s:O, s:s, s:o, s:o, s:b, s:o, s:b, s:i, s:b, s:b, s:o, s:o, s:o}", "puzzle", (json_int_t)r->number,
+      "{s:I, s:o, s:O*, s:s, s:o, s:o, s:b, s:o, s:b, s:i, s:b, s:b, s:o, s:o, s:o}", "puzzle", (json_int_t)r->number,
       "where", cli_path(r->where), "model", s->model, "task", cli_task_word(s->task->kind), "question",
       solved_cells_json(s, r->question), "answer", solved_cells_json(s, r->answer), "solved", r->solved, "keeps_rules",
       rules, "keeps_clues", r->verdict.keeps_clues, "steps", r->solution.steps, "halted", r->solution.halted,

@@ -37,7 +37,7 @@ typedef struct cli_show {
   size_t S;
   const cli_trace *trace; /* of the puzzle; NULL: no steps are shown */
   double halt_threshold;
-  json_t *model; /* its path, for JSON */
+  json_t *model; /* the path of an installed one that was taken, for JSON; NULL: the user named it */
 } cli_show;
 
 /* alone: 1 when there is no other puzzle, which is shown as a grid. */

@@ -38,7 +38,7 @@ for kind, texts in kinds.items():
             assert not select.select([child.stdout], [], [], 0.3)[0], "half a line was answered"
             continue
         found = json.loads(answer(child))
-        assert found["puzzle"] == count and found["question"] == good and found["model"].startswith("run/"), found
+        assert found["puzzle"] == count and found["question"] == good and "model" not in found, found
         count += 1
     before = processor(child)
     time.sleep(0.5)
