@@ -174,6 +174,9 @@ trm_status trm__session_check_data(const trm__session *s, trm_error *err) {
   const trm__run_config *before = &s->recorded;
   if (trm__session_data_crc(s->data) != before->train_crc)
     return trm__fail(err, TRM_E_INPUT, s->config.train.data, "is not the data that this run was started with");
+  if (!s->valid && before->valid_crc)
+    return trm__fail(err, TRM_E_INPUT, s->run.path,
+                     "config.json names no validation data, but the run was started with some");
   if (s->valid && trm__session_data_crc(s->valid) != before->valid_crc)
     return trm__fail(err, TRM_E_INPUT, s->config.train.valid, "is not the data that this run was started with");
   return TRM_OK;

@@ -1,6 +1,7 @@
 /* A run that is killed again and again, at random moments and inside the writing of its checkpoints, must end with the
  * same bytes as one that was never stopped: weights, optimizer, EMA, carry, loader position, best and last model, and
- * the record apart from its times. Every trainer runs in a child process; the parent kills and compares. */
+ * the record apart from its times. Every trainer runs in a child process; the parent kills and compares. ROUNDS=40
+ * makes more runs that are killed inside writes (1). */
 #include "unit/train/support.h"
 
 #include <jansson.h>
@@ -295,22 +296,36 @@ static void test_killed_at_random(void **state) {
   same_runs(reference, run);
 }
 
-/* Killed at the n-th write, fsync or rename: some hit the record, most the inside of a checkpoint. */
-static void test_killed_inside_writes(void **state) {
-  (void)state;
-  char run[128];
-  snprintf(run, sizeof run, "%s/inside", folder);
-  trm__rng rng = trm__rng_make(2, TRM__RNG_TEST, 0);
+/* One run, killed at the n-th write, fsync or rename again and again: some hit the record, most the inside of a
+ * checkpoint. Each attempt has another number of threads and finds the run in another folder. */
+static void kill_inside_writes(uint64_t seed) {
+  char name[32], run[128], next[128];
+  trm__rng rng = trm__rng_make(seed, TRM__RNG_TEST, 0);
   int kills = 0;
+  snprintf(name, sizeof name, "inside");
+  snprintf(run, sizeof run, "%s/%s", folder, name);
   for (int finished = 0; !finished;) {
     int64_t at = kills < 30 ? 5 + (int64_t)trm__rng_below(&rng, 60) : NONE;
-    job j = {.dir = folder, .run = "inside", .threads = 2, .resume = has_begun(run), .die_at = at};
+    job j = {.dir = folder, .run = name, .threads = 1 + kills % 3, .resume = has_begun(run), .die_at = at};
     finished = run_child(&j, 0);
     kills += !finished;
+    snprintf(name, sizeof name, "inside%d", kills);
+    snprintf(next, sizeof next, "%s/%s", folder, name);
+    if (strcmp(run, next) != 0) assert_int_equal(rename(run, next), 0);
+    memcpy(run, next, sizeof run);
   }
-  print_message("killed %d times\n", kills);
+  print_message("killed %d times with seed %d\n", kills, (int)seed);
   assert_true(kills > 5);
   same_runs(reference, run);
+  check_remove(run);
+}
+
+static void test_killed_inside_writes(void **state) {
+  (void)state;
+  const char *rounds = getenv("ROUNDS");
+  int count = rounds ? atoi(rounds) : 1;
+  assert_true(count > 0);
+  for (int i = 0; i < count; i++) kill_inside_writes(2 + (uint64_t)i);
 }
 
 /* Resuming a finished run changes nothing. */

@@ -1,5 +1,6 @@
 /* Inference of the task from symbols: the lengths and alphabets of Sudoku and mazes are distinctive, and a look at the
- * first answers keeps another task of the same shape from being taken for Sudoku. */
+ * first rows keeps another task of the same shape from being taken for Sudoku. It is most of these rows that decide, so
+ * that a damaged one is an error of its own and does not make another task of the whole file. */
 #include "data/format/rows_infer.h"
 
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 #include "base/status.h"
 #include "task/task.h"
 
-#define PROBE 100 /* answers that are judged */
+#define PROBE 100 /* rows that are looked at */
 
 typedef struct symbols {
   uint8_t question[256], answer[256]; /* 1 where the symbol occurs */
@@ -25,34 +26,42 @@ static int infer_sudoku_token(const trm__rows *rows, const trm_task *task, const
   return symbol <= task->width ? symbol + 1 : -1;
 }
 
-static int infer_is_sudoku(const trm__rows *rows, const symbols *seen, const trm_task *task) {
+/* Whether the row is wholly in symbols of the Sudoku and its answer keeps the rules. */
+static int infer_row_is_sudoku(const trm__rows *rows, size_t row, const trm_task *task, const int16_t map[256]) {
+  int32_t answer[256];
+  const uint8_t *questions = rows->questions + row * rows->length, *answers = rows->answers + row * rows->length;
+  for (size_t i = 0; i < rows->length; i++) {
+    if (infer_sudoku_token(rows, task, map, questions[i]) < 1) return 0;
+    answer[i] = infer_sudoku_token(rows, task, map, answers[i]);
+  }
+  return trm_task_judge(task, answer, answer).keeps_rules == 1;
+}
+
+static int infer_is_sudoku(const trm__rows *rows, const trm_task *task) {
   int16_t map[256];
-  size_t cells = (size_t)task->width * (size_t)task->width, good = 0;
-  size_t probes = rows->count < PROBE ? rows->count : PROBE;
-  if (rows->length != cells) return 0;
+  size_t probes = rows->count < PROBE ? rows->count : PROBE, good = 0;
+  if (rows->length != (size_t)task->width * (size_t)task->width) return 0;
   trm__task_symbols(task, map);
-  for (int c = 0; c < 256; c++) {
-    int token = infer_sudoku_token(rows, task, map, c);
-    if ((seen->question[c] && token < 1) || (seen->answer[c] && token < 2)) return 0;
-  }
-  for (size_t row = 0; row < probes; row++) {
-    int32_t answer[256];
-    for (size_t i = 0; i < cells; i++) answer[i] = infer_sudoku_token(rows, task, map, rows->answers[row * cells + i]);
-    good += trm_task_judge(task, answer, answer).keeps_rules == 1;
-  }
+  for (size_t row = 0; row < probes; row++) good += (size_t)infer_row_is_sudoku(rows, row, task, map);
   return 2 * good > probes;
 }
 
-static int infer_is_maze(const trm__rows *rows, const symbols *seen) {
+static int infer_row_is_maze(const trm__rows *rows, size_t row) {
+  const uint8_t *question = rows->questions + row * rows->length, *answer = rows->answers + row * rows->length;
   int starts = 0, goals = 0;
-  if (rows->numbers || rows->length != 900) return 0;
-  for (int c = 0; c < 256; c++)
-    if ((seen->question[c] || seen->answer[c]) && (c == 0 || !strchr("# SGo", c))) return 0;
   for (size_t i = 0; i < rows->length; i++) {
-    starts += rows->questions[i] == 'S';
-    goals += rows->questions[i] == 'G';
+    if (!question[i] || !answer[i] || !strchr("# SGo", question[i]) || !strchr("# SGo", answer[i])) return 0;
+    starts += question[i] == 'S';
+    goals += question[i] == 'G';
   }
   return starts == 1 && goals == 1;
+}
+
+static int infer_is_maze(const trm__rows *rows) {
+  size_t probes = rows->count < PROBE ? rows->count : PROBE, good = 0;
+  if (rows->numbers || rows->length != 900) return 0;
+  for (size_t row = 0; row < probes; row++) good += (size_t)infer_row_is_maze(rows, row);
+  return 2 * good > probes;
 }
 
 static trm_status infer_width(int64_t *width, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
@@ -105,9 +114,9 @@ trm_status trm__rows_infer(trm_task *task, const trm__rows *rows, const trm__row
   infer_mark(rows->answers, rows->count * rows->length, seen.answer);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     *task = trm_task_sudoku(sizes[i]);
-    if (infer_alphabet_allows(hint, task) && infer_is_sudoku(rows, &seen, task)) return TRM_OK;
+    if (infer_alphabet_allows(hint, task) && infer_is_sudoku(rows, task)) return TRM_OK;
   }
   *task = trm_task_maze();
-  if (infer_alphabet_allows(hint, task) && infer_is_maze(rows, &seen)) return TRM_OK;
+  if (infer_alphabet_allows(hint, task) && infer_is_maze(rows)) return TRM_OK;
   return infer_generic(task, rows, &seen, hint, err);
 }

@@ -4,8 +4,9 @@
 
 #include "data/format/rows.h"
 
-/* Sudoku when lengths and symbols fit and most of the first answers keep its rules; a maze when 900 cells of "# SGo"
- * hold one S and one G; otherwise generic, with the given alphabet or the sorted symbols that occur. */
+/* Sudoku when lengths fit and most of the first rows are in its symbols and keep its rules; a maze when most of the
+ * first are 900 cells of "# SGo" with one S and one G; otherwise generic, with the given alphabet or the sorted symbols
+ * that occur. Symbols of the other rows are not looked at: whoever makes tokens of them finds what does not fit. */
 trm_status trm__rows_infer(trm_task *task, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err);
 
 #endif

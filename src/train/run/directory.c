@@ -183,6 +183,17 @@ static json_t *config_train_json(const trm__run_config *config) {
   return trm__options_to_json(table, count, &config->train);
 }
 
+/* CRC-32 of config.json without this sum and without the paths, which are edited where data has moved. */
+static uint32_t config_sum(const json_t *root) {
+  static const char *const paths[] = {"data", "valid", "run", "init_from"};
+  json_t *summed = json_deep_copy(root);
+  json_object_del(summed, "crc32");
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) json_object_del(json_object_get(summed, "train"), paths[i]);
+  uint32_t crc = trm__json_crc32(summed);
+  json_decref(summed);
+  return crc;
+}
+
 trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm_error *err) {
   char path[TRM__RUN_PATH];
   json_t *resolved =
@@ -193,6 +204,7 @@ trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm
                            config_model_json(config), "train", config_train_json(config), "task",
                            trm__task_to_json(&config->task), "resolved", resolved);
   if (!root) return trm__fail_memory(err, run->path, 0);
+  json_object_set_new(root, "crc32", json_integer((json_int_t)config_sum(root)));
   trm_status status = trm__json_save(root, trm__run_path(run, "config.json", path), err);
   json_decref(root);
   return status;
@@ -224,6 +236,19 @@ static trm_status config_read_resolved(const json_t *root, trm__run_config *conf
   return TRM_OK;
 }
 
+/* Nothing else says that steps or schedule are not those of the run. Older run directories have no sum. */
+static trm_status config_check_sum(const json_t *root, const char *path, trm_error *err) {
+  int64_t said = 0;
+  if (!json_object_get(root, "crc32")) return TRM_OK;
+  trm_status status = trm__json_int(root, "crc32", 0, UINT32_MAX, &said, path, err);
+  if (status || config_sum(root) == (uint32_t)said) return status;
+  return trm__fail(
+      err, TRM_E_INPUT, path,
+      "CRC-32 is %08x, the file says %08x: it is damaged, or something other than a path was edited; if that "
+      "was meant, remove \"crc32\" from it",
+      (unsigned)config_sum(root), (unsigned)said);
+}
+
 trm_status trm__run_load(const trm__run *run, trm__run_config *config, trm_error *err) {
   char path[TRM__RUN_PATH];
   json_t *root = NULL;
@@ -238,6 +263,7 @@ trm_status trm__run_load(const trm__run *run, trm__run_config *config, trm_error
   if (!status && format != TRM__RUN_FORMAT)
     status = trm__fail(err, TRM_E_INPUT, path, "the run directory has format %lld, this version of trm reads %d",
                        (long long)format, TRM__RUN_FORMAT);
+  if (!status) status = config_check_sum(root, path, err);
   if (!status) status = config_read_section(root, "model", model, models, &config->model, path, err);
   if (!status) status = config_read_section(root, "train", train, trains, &config->train, path, err);
   if (!status) status = trm__task_from_json(&config->task, json_object_get(root, "task"), path, err);

@@ -10,7 +10,8 @@
  * config.json: {"format": 1, "trm": "0.1.0", "model": {keys of trm_model_options}, "train": {keys of
  * trm_train_options}, "task": {task.json of the data}, "resolved": {"steps": updates in all, "schedule_steps": updates
  * of the schedule (absent in older ones: steps), "micro_batch": slice size in use, "isa": kernels, "train_crc32": of
- * the training data, "valid_crc32": of the validation data, 0 without}}. */
+ * the training data, "valid_crc32": of the validation data, 0 without}, "crc32": of this object without this key and
+ * without the paths data, valid, run and init_from, as compact JSON with sorted keys (absent in older ones)}. */
 #ifndef TRM_TRAIN_RUN_DIRECTORY_H
 #define TRM_TRAIN_RUN_DIRECTORY_H
 

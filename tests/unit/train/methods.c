@@ -126,7 +126,7 @@ static void test_resume(void **state) {
 
 /* -- refusals ------------------------------------------------------------------------------------------------------ */
 
-/* Sets a value of config.json's part and resumes. */
+/* Sets a value of config.json's part and resumes: the file's own sum notices, and without it the checkpoint's does. */
 static void check_refused(const char *dir, const char *part, const char *key, json_t *value) {
   trm_error err = {0};
   json_t *json = NULL, *kept;
@@ -135,6 +135,9 @@ static void check_refused(const char *dir, const char *part, const char *key, js
   kept = json_deep_copy(json);
   assert_non_null(json_object_get(json_object_get(json, part), key));
   json_object_set_new(json_object_get(json, part), key, value);
+  CHECK_OK(trm__json_save(json, path, &err), err);
+  CHECK_FAILS(resume(dir, "whole", 1, &err), TRM_E_INPUT, err, "edited");
+  json_object_del(json, "crc32");
   CHECK_OK(trm__json_save(json, path, &err), err);
   CHECK_FAILS(resume(dir, "whole", 1, &err), TRM_E_INPUT, err, "another configuration");
   CHECK_OK(trm__json_save(kept, path, &err), err);

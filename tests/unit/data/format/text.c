@@ -151,6 +151,10 @@ static void test_csv_inference(void **state) {
   d = open_text("a.csv", "question,answer\n1.3..2....4....1,1111222233334444\n", NULL);
   assert_int_equal(trm_dataset_describe(d).task.kind, TRM_TASK_GENERIC);
   trm_dataset_close(&d);
+  /* A mark of its own for blanks is no damage: all rows have it. */
+  d = open_text("a.csv", "question,answer\n1-3--2--4-3--2-1," ANSWER "\n", NULL);
+  assert_int_equal(trm_dataset_describe(d).task.kind, TRM_TASK_GENERIC);
+  trm_dataset_close(&d);
   d = open_text("a.csv", "question,answer\n\"ab\ncd\nef\",\"ab\ncd\nef\"\n", NULL);
   assert_int_equal(trm_dataset_describe(d).task.width, 2);
   assert_int_equal(trm_dataset_describe(d).task.height, 3);
@@ -198,6 +202,11 @@ static void test_csv_refused(void **state) {
   refuse_bytes("a.csv", "question,answer\nab,a\0b\n", 23, NULL, ":2:5", "NUL");
   refuse_bytes("a.csv", "question,answer\nab,\"a\0b\"\n", 25, NULL, ":2:6", "NUL");
   refuse_bytes("a.csv", "\xff\xfeq\0u\0e\0", 8, NULL, "", "UTF-16");
+  /* One damaged row does not make another task of a Sudoku file. */
+  refuse("a.csv", "question,answer\n" QUESTION "," ANSWER "\n" QUESTION "," ANSWER "\n1t3..2..4.3..2.1," ANSWER, NULL,
+         ":4:2", "found 't'");
+  refuse("a.csv", "question,answer\n" QUESTION "," ANSWER "\n" QUESTION "," ANSWER "\n" QUESTION ",.234341221434321",
+         NULL, ":4:18", "a digit in every cell");
   refuse("a.csv", "question,answer\n" QUESTION "," ANSWER "\n1.3..2..5.4....1," ANSWER, &task, ":3:9",
          "found '5', expected 1-4");
   refuse("a.csv", "question,answer\n" QUESTION ",123434124321214.", &task, ":2:33", "a digit in every cell");

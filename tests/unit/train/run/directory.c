@@ -400,6 +400,7 @@ static void test_validation_that_does_not_fit(void **state) {
   CHECK_OK(trm_dataset_open(&d, many, "test", NULL, &err), err);
   json_object_set_new(json_object_get(json, "train"), "valid", json_string(many));
   json_object_set_new(json_object_get(json, "resolved"), "valid_crc32", json_integer(trm__session_data_crc(d)));
+  assert_int_equal(json_object_del(json, "crc32"), 0);
   CHECK_OK(trm__json_save(json, check_path(b.run, "config.json"), &err), err);
   trm_dataset_close(&d);
   json_decref(json);
@@ -421,6 +422,14 @@ static void test_other_versions(void **state) {
   CHECK_OK(trm__json_save(json, path, &err), err);
   CHECK_FAILS(resume(&b, &err), TRM_E_INPUT, err, "format 2, this version of trm reads 1");
   json_object_set_new(json, "format", json_integer(1));
+  json_object_set_new(json_object_get(json, "resolved"), "schedule_steps",
+                      json_integer(1000)); /* no checkpoint sums it */
+  CHECK_OK(trm__json_save(json, path, &err), err);
+  CHECK_FAILS(resume(&b, &err), TRM_E_INPUT, err, "damaged, or something other than a path was edited");
+  json_object_set_new(json, "crc32", json_string("none"));
+  CHECK_OK(trm__json_save(json, path, &err), err);
+  CHECK_FAILS(resume(&b, &err), TRM_E_INPUT, err, "crc32");
+  json_object_del(json, "crc32");
   json_object_set_new(json_object_get(json, "train"), "lr", json_real(0.5));
   CHECK_OK(trm__json_save(json, path, &err), err);
   CHECK_FAILS(resume(&b, &err), TRM_E_INPUT, err, "another configuration");
