@@ -57,6 +57,12 @@
 #define CHECK_SANITIZER 0
 #endif
 
+/* valgrind, which needs the address space itself too, loads a library of its own into the program. */
+static inline int check_under_valgrind(void) {
+  const char *loaded = getenv("LD_PRELOAD");
+  return loaded && strstr(loaded, "vgpreload") != NULL;
+}
+
 static inline const char *check_text_of(const char *text) {
   return text;
 }

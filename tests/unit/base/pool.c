@@ -234,14 +234,14 @@ static void workers_keep_to_the_callers_cores(void **state) {
   assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
-/* Room for some stacks of 8 MiB, not for 400; with a sanitizer, which needs that room itself, stacks that fit nowhere.
- */
+/* Room for some stacks of 8 MiB, not for 400; with a sanitizer or valgrind, which need that room themselves, stacks
+ * that fit nowhere. */
 static int stacks_begin_to_fail(struct rlimit *before, pthread_attr_t *usual) {
   struct rlimit small;
   pthread_attr_t large;
   assert_int_equal(getrlimit(RLIMIT_AS, before), 0);
   assert_int_equal(pthread_getattr_default_np(usual), 0);
-  if (CHECK_SANITIZER) {
+  if (CHECK_SANITIZER || check_under_valgrind()) {
     assert_int_equal(pthread_attr_init(&large), 0);
     assert_int_equal(pthread_attr_setstacksize(&large, (size_t)1 << 47), 0);
     return pthread_setattr_default_np(&large);
