@@ -86,10 +86,9 @@ json_t *bench_machine(const bench *b) {
   json_t *report = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "trm", trm_version(), "date", date, "mode",
                              mode_name(b->mode), "compiler", compiler(), "threads", b->threads, "kernels",
                              b->kernels->isa, "kernels_available", trm__kernels_available());
-  json_t *machine =
-      json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:s}", "processor", name, "cores", trm__cores(), "l1_bytes",
-                (json_int_t)c.l1, "l2_bytes", (json_int_t)c.l2, "l3_bytes", (json_int_t)c.l3, "memory_bytes",
-                (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "flags", flags);
+  json_t *machine = json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:s}", "processor", name, "cores", trm__cores(),
+                              "l1_bytes", (json_int_t)c.l1, "l2_bytes", (json_int_t)c.l2, "l3_bytes", (json_int_t)c.l3,
+                              "memory_bytes", (json_int_t)trm__memory_total(), "flags", flags);
   json_object_set_new(report, "machine", machine);
   json_object_set_new(report, "device", json_string(trm_runtime_describe(b->all).device));
   json_object_set_new(report, "onednn", onednn_version() ? json_string(onednn_version()) : json_null());

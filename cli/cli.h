@@ -159,6 +159,15 @@ void cli_json_print(json_t *value, int one_line); /* to standard output; value i
   "\n\nFILE is written whole or not at all. When it is a link, the file that the link names is written, and created "  \
   "where it is absent. Devices, pipes and /dev/stdout are written to as they are, and cannot be taken back."
 
+/* -- environment (environment.c) ----------------------------------------------------------------------------------- */
+
+typedef struct cli_variable {
+  const char *name, *meaning;
+} cli_variable;
+const cli_variable *cli_variables(size_t *count); /* all that the program obeys; static */
+/* The value of one of them; NULL when it is not set, or empty. */
+const char *cli_environment(const char *name);
+
 /* -- files to write (outputs.c) ------------------------------------------------------------------------------------ */
 
 /* Whether a file may be written at path; told before the work, and for a file that exists only with force.

@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/os/machine.h"
 #include "cli/cli.h"
 
 static struct {
@@ -43,7 +44,7 @@ static const struct {
 #define NEEDS (sizeof doctor_needs / sizeof *doctor_needs)
 
 static int doctor_in_path(const char *command) {
-  const char *path = getenv("PATH");
+  const char *path = cli_environment("PATH");
   char file[1024];
   while (path && *path) {
     size_t length = strcspn(path, ":");
@@ -95,11 +96,6 @@ static const char *doctor_proc_value(const char *path, const char *key, char *te
   return text;
 }
 
-static double doctor_proc_bytes(const char *path, const char *key) {
-  char text[64];
-  return 1024 * strtod(doctor_proc_value(path, key, text, sizeof text), NULL);
-}
-
 #define CARDS 16
 
 typedef struct machine {
@@ -125,8 +121,8 @@ static int doctor_examine(const cli_command *self, machine *m) {
   if (m->cards > CARDS) m->cards = CARDS;
   (void)uname(&m->system);
   (void)doctor_proc_value("/proc/cpuinfo", "model name", m->cpu, sizeof m->cpu);
-  m->memory = doctor_proc_bytes("/proc/meminfo", "MemTotal");
-  m->memory_free = doctor_proc_bytes("/proc/meminfo", "MemAvailable");
+  m->memory = (double)trm__memory_total();
+  m->memory_free = (double)trm__memory_available();
   if (statvfs(".", &disk) == 0) m->disk_free = (double)disk.f_bavail * (double)disk.f_frsize;
   for (size_t i = 0; i < NEEDS; i++) m->missing += !doctor_is_present(i);
   (void)doctor_install_command(m->install, sizeof m->install);

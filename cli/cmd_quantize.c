@@ -132,13 +132,13 @@ static void quantize_report(const measurement *m, int written) {
 
 /* Where the copy waits while it is measured: beside the wanted file, or for a pipe or device among temporary files. */
 static int quantize_open_draft(const cli_command *self, trm__draft **draft, int *beside) {
-  const char *folder = getenv("TMPDIR");
+  const char *folder = cli_environment("TMPDIR");
   char path[1100];
   trm__path_kind kind;
   trm_error error = {0};
   if (trm__path_find(&kind, opt.out, &error)) return cli_error(self, &error);
   *beside = kind != TRM__PATH_SPECIAL;
-  (void)snprintf(path, sizeof path, "%.1000s/trm-quantize", folder && *folder ? folder : "/tmp");
+  (void)snprintf(path, sizeof path, "%.1000s/trm-quantize", folder ? folder : "/tmp");
   return trm__draft_open(draft, *beside ? opt.out : path, &error) ? cli_error(self, &error) : CLI_CONTINUE;
 }
 

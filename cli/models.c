@@ -37,9 +37,9 @@ static void models_source_folder(const char *program, char folder[PATH]) {
 
 static size_t models_folders(char folders[FOLDERS][PATH + 32]) {
   char program[PATH], source[PATH];
-  const char *named = getenv("TRM_MODELS");
+  const char *named = cli_environment("TRM_MODELS");
   size_t count = 0;
-  if (named && *named) (void)snprintf(folders[count++], PATH + 32, "%s", named);
+  if (named) (void)snprintf(folders[count++], PATH + 32, "%s", named);
   models_program_folder(program);
   if (!program[0]) return count;
   (void)snprintf(folders[count++], PATH + 32, "%s/../share/trm/models", program);

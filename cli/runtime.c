@@ -42,9 +42,9 @@ static void runtime_log(void *context, trm_log_level level, const char *line) {
 }
 
 int cli_threads(const cli_command *command, int64_t threads, int64_t *out) {
-  const char *text = getenv("TRM_THREADS");
+  const char *text = cli_environment("TRM_THREADS");
   *out = threads;
-  if (threads || !text || !*text) return CLI_CONTINUE;
+  if (threads || !text) return CLI_CONTINUE;
   char *end;
   long long value = strtoll(text, &end, 10);
   if (*end || value < 1 || value > 1024)
@@ -59,13 +59,13 @@ int cli_runtime_open(const cli_command *command, trm_runtime **runtime, const ch
   trm_runtime_config config = trm_runtime_config_default();
   int code = cli_threads(command, threads, &threads);
   if (code != CLI_CONTINUE) return code;
-  const char *isa = getenv("TRM_ISA"), *usual = getenv("TRM_DEVICE");
-  int from_environment = !device[0] && usual && *usual;
+  const char *isa = cli_environment("TRM_ISA"), *usual = cli_environment("TRM_DEVICE");
+  int from_environment = !device[0] && usual;
   if (from_environment) device = usual;
   runtime_user = command;
   runtime_warns_only = quiet;
   config.threads = (int)threads;
-  config.isa = isa && *isa ? isa : NULL;
+  config.isa = isa;
   config.device = *device ? device : NULL;
   config.log = runtime_log;
   if (!trm_runtime_open(runtime, &config, &error)) return CLI_CONTINUE;

@@ -18,17 +18,6 @@ static const struct {
     {4, "fault: no memory, training diverged, standard output lost, or a defect of trm"},
 };
 
-static const struct {
-  const char *name, *meaning;
-} environment[] = {
-    {"TRM_THREADS", "computing threads, where --threads does not say; default: all cores that the process may use"},
-    {"TRM_DEVICE", "what computes, where --device does not say; its names are in trm help solve; default: cpu"},
-    {"TRM_ISA",
-     "the kernels: auto (the best) or ref, and avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16"},
-    {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},
-    {"NO_COLOR", "set and not empty: no colours"},
-};
-
 static void man_escape(FILE *file, const char *text, size_t length) {
   char escaped[4];
   for (size_t i = 0; i < length; i++) fputs(trm__roff_char(text[i], !i || text[i - 1] == '\n', escaped), file);
@@ -84,9 +73,11 @@ void cli_man_tail(FILE *file, const char *exits) {
     fputc('\n', file);
   }
   fputs(".SH ENVIRONMENT\n", file);
-  for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
-    fprintf(file, ".TP\n%s\n", environment[i].name);
-    cli_man_text(file, environment[i].meaning);
+  size_t variables;
+  const cli_variable *variable = cli_variables(&variables);
+  for (size_t i = 0; i < variables; i++) {
+    fprintf(file, ".TP\n%s\n", variable[i].name);
+    cli_man_text(file, variable[i].meaning);
     fputc('\n', file);
   }
 }

@@ -118,8 +118,8 @@ int cli_finish(int code) {
 /* -- terminals ----------------------------------------------------------------------------------------------------- */
 
 int cli_color(FILE *file) {
-  const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-  return isatty(fileno(file)) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+  const char *term = cli_environment("TERM");
+  return isatty(fileno(file)) && !cli_environment("NO_COLOR") && term && strcmp(term, "dumb") != 0;
 }
 
 int cli_columns(FILE *file) {
@@ -135,7 +135,7 @@ static double output_seconds(void) {
 }
 
 cli_progress cli_progress_open(int quiet) {
-  const char *term = getenv("TERM");
+  const char *term = cli_environment("TERM");
   int live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
   return (cli_progress){.live = live, .quiet = quiet, .last = live ? 0 : output_seconds(), .every = live ? 0.1 : 5};
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "base/text/numbers.h"
 
 static const char schedule_option[] = "--cycles-schedule";
 
@@ -23,23 +24,13 @@ static int phase_read_whole(const char **p) {
   return value <= 1024 ? value : 0;
 }
 
-/* Digits and at most one point, 15 digits at most, at *p, which moves behind them. Read by hand: strtod takes more than
- * is meant here and depends on the locale. Negative when there is none. */
+/* A number at *p, which moves behind it; negative when there is none. */
 static double phase_read_fraction(const char **p) {
-  const char *at = *p;
-  int digits = 0, pointed = 0;
-  double number = 0, divisor = 1;
-  for (; (*at >= '0' && *at <= '9' && digits < 15) || (*at == '.' && !pointed); at++) {
-    if (*at == '.') {
-      pointed = 1;
-      continue;
-    }
-    number = 10 * number + (*at - '0');
-    if (pointed) divisor *= 10;
-    digits++;
-  }
-  *p = at;
-  return digits ? number / divisor : -1;
+  double number = -1;
+  size_t length = strspn(*p, "0123456789.");
+  if (trm__decimal_read(*p, length, &number)) return -1;
+  *p += length;
+  return number;
 }
 
 /* FROM:nxT at *p, which moves behind it. */

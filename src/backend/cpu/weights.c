@@ -1,6 +1,7 @@
 /* Prepared weights: each matrix once in the layout that its products want, rounded to the forward type, and the scratch
  * memory of all operations. One plan function describes all of it: measured first, then handed out. */
 #include "backend/cpu/cpu.h"
+#include "backend/rope.h"
 #include "base/status.h"
 
 /* -- layout ----------------------------------------------------------------------------------------------------- */
@@ -71,22 +72,6 @@ size_t trm__cpu_weights_bytes(trm__backend *be, const trm__dims *dims, int train
   return w.arena.used > SIZE_MAX - sizeof w ? SIZE_MAX : w.arena.used + sizeof w;
 }
 
-/* Angles p * base^(-2i/d), every step rounded to fp32 as in the original (at position 900 another rounding moves an
- * angle by 1e-5), in the double build too. */
-static void weights_fill_angles(trm__weights *w) {
-  const trm__dims *s = &w->dims;
-  int half = s->head_dim / 2;
-  for (int i = 0; i < half; i++) {
-    float exponent = (float)(2 * i) / (float)s->head_dim;
-    float rate = 1 / (float)pow(s->rope_theta, (double)exponent);
-    for (int p = 0; p < s->L; p++) {
-      float angle = (float)p * rate;
-      w->cosines[(size_t)p * (size_t)half + (size_t)i] = (trm__real)(float)cos((double)angle);
-      w->sines[(size_t)p * (size_t)half + (size_t)i] = (trm__real)(float)sin((double)angle);
-    }
-  }
-}
-
 trm_status trm__cpu_weights_open(trm__backend *be, trm__weights **out, const trm__dims *dims, int training,
                                  int max_batch, trm_error *err) {
   if (dims->layers > TRM__MAX_LAYERS)
@@ -111,7 +96,7 @@ trm_status trm__cpu_weights_open(trm__backend *be, trm__weights **out, const trm
     return status;
   }
   weights_plan(be, w);
-  if (w->cosines) weights_fill_angles(w);
+  if (w->cosines) trm__rope_angles(&w->dims, w->cosines, w->sines);
   *out = w;
   return TRM_OK;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "backend/cuda/gpu.h"
+#include "backend/rope.h"
 #include "base/status.h"
 
 /* -- layout -------------------------------------------------------------------------------------------------------- */
@@ -111,27 +112,12 @@ size_t trm__gpu_weights_bytes(trm__backend *be, const trm__dims *dims, int train
 
 /* -- opening ------------------------------------------------------------------------------------------------------- */
 
-/* Angles p * base^(-2i/d), every step rounded to fp32 as in the original. host: [2][L][head_dim/2]. */
-static void gpu_fill_angles(const trm__dims *s, float *host) {
-  int half = s->head_dim / 2;
-  float *cosines = host, *sines = host + gpu_angle_count(s);
-  for (int i = 0; i < half; i++) {
-    float exponent = (float)(2 * i) / (float)s->head_dim;
-    float rate = 1 / (float)pow(s->rope_theta, (double)exponent);
-    for (int p = 0; p < s->L; p++) {
-      float angle = (float)p * rate;
-      cosines[(size_t)p * (size_t)half + (size_t)i] = (float)cos((double)angle);
-      sines[(size_t)p * (size_t)half + (size_t)i] = (float)sin((double)angle);
-    }
-  }
-}
-
 static trm_status gpu_upload_angles(trm__backend *be, trm__weights *w, trm_error *err) {
   size_t n = gpu_angle_count(&w->dims), bytes = n * sizeof(float);
   if (!n) return TRM_OK;
   float *host = trm__calloc(2 * n, sizeof *host);
   if (!host) return trm__fail_memory(err, "RoPE angles", 2 * bytes);
-  gpu_fill_angles(&w->dims, host);
+  trm__rope_angles(&w->dims, host, host + n);
   trm__gpu_copy(be, w->cosines, host, bytes, TRM__COPY_TO_DEVICE);
   trm__gpu_copy(be, w->sines, host + n, bytes, TRM__COPY_TO_DEVICE);
   trm__free(host);

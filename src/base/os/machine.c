@@ -150,6 +150,11 @@ static uint64_t proc_memory(const char *path, const char *name) {
   return found ? (uint64_t)kib << 10 : UINT64_MAX;
 }
 
+uint64_t trm__memory_total(void) {
+  uint64_t bytes = proc_memory("/proc/meminfo", "MemTotal");
+  return bytes == UINT64_MAX ? 0 : bytes;
+}
+
 uint64_t trm__memory_available(void) {
   uint64_t machine = proc_memory("/proc/meminfo", "MemAvailable");
   uint64_t cgroup_room = trm__cgroup_memory(own_cgroups, cgroup_mount);

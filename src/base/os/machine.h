@@ -10,6 +10,9 @@
 /* Cores this process may use: affinity mask and cgroup quotas (rounded up), at least 1. */
 int trm__cores(void);
 
+/* Bytes of memory that the machine has, whatever this process may take of it. 0: unknown. */
+uint64_t trm__memory_total(void);
+
 /* Bytes this process may still take: the system's available memory or the room left in a cgroup. 0: unknown. */
 uint64_t trm__memory_available(void);
 

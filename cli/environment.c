@@ -1,0 +1,32 @@
+/* The environment variables that the program obeys: every one is in the table, which is also what the man pages say,
+ * and is read through cli_environment. The library reads none. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const cli_variable environment[] = {
+    {"TRM_THREADS", "computing threads, where --threads does not say; default: all cores that the process may use"},
+    {"TRM_DEVICE", "what computes, where --device does not say; its names are in trm help solve; default: cpu"},
+    {"TRM_ISA",
+     "the kernels: auto (the best) or ref, and avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16"},
+    {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},
+    {"NO_COLOR", "set and not empty: no colours"},
+    {"TERM", "dumb or not set: no colours, and no line that is written over"},
+    {"TMPDIR", "where quantize measures a copy that goes to a pipe or device; default: /tmp"},
+    {"PATH", "where doctor looks for programs"},
+};
+
+const cli_variable *cli_variables(size_t *count) {
+  *count = sizeof environment / sizeof *environment;
+  return environment;
+}
+
+const char *cli_environment(const char *name) {
+  for (size_t i = 0; i < sizeof environment / sizeof *environment; i++) {
+    if (strcmp(environment[i].name, name) != 0) continue;
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+  }
+  abort(); /* a name that is not in the table is a defect */
+}
