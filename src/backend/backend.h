@@ -237,7 +237,6 @@ int trm__cuda_devices(struct trm_device_info *list, int most, trm_error *why);
 trm_status trm__backend_open(trm__backend **out, const char *name, const trm__kernels *kernels, trm__pool *pool,
                              trm_error *err);
 void trm__backend_close(trm__backend **be);
-const char *trm__backend_names(void);
 
 /* TRM_E_MEMORY after alloc gave NULL, with what the backend knows. */
 trm_status trm__backend_no_memory(trm__backend *be, trm_error *err, const char *what, size_t bytes);

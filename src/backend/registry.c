@@ -4,10 +4,6 @@
 
 #include <string.h>
 
-const char *trm__backend_names(void) {
-  return "cpu cuda cuda:N";
-}
-
 #ifndef TRM_CUDA_ENABLED
 trm_status trm__backend_cuda(trm__backend **out, const char *name, trm_error *err) {
   (void)out;
@@ -30,7 +26,7 @@ trm_status trm__backend_open(trm__backend **out, const char *name, const trm__ke
                              trm_error *err) {
   if (!name || strcmp(name, "cpu") == 0) return trm__backend_cpu(out, kernels, pool, err);
   if (strncmp(name, "cuda", 4) == 0 && (!name[4] || strchr(":,", name[4]))) return trm__backend_cuda(out, name, err);
-  return trm__fail(err, TRM_E_USAGE, "device", "unknown device '%s'; known are: %s", name, trm__backend_names());
+  return trm__fail(err, TRM_E_USAGE, "device", "unknown device '%s'; known are: cpu cuda cuda:N", name);
 }
 
 void trm__backend_close(trm__backend **be) {

@@ -10,7 +10,6 @@ void trm__score_add(trm__score *score, const trm__example_stats *stats, int64_t 
   score->right += stats->right;
   score->steps += steps;
   score->lm_loss += stats->lm_loss;
-  score->halt_loss += stats->halt_loss;
   int said_right = stats->q_halt > threshold;
   if (stats->exact) *(said_right ? &score->said_right_is_right : &score->said_wrong_is_right) += 1;
   else *(said_right ? &score->said_right_is_wrong : &score->said_wrong_is_wrong) += 1;
@@ -23,7 +22,6 @@ void trm__score_merge(trm__score *to, const trm__score *from) {
   to->right += from->right;
   to->steps += from->steps;
   to->lm_loss += from->lm_loss;
-  to->halt_loss += from->halt_loss;
   to->said_right_is_right += from->said_right_is_right;
   to->said_right_is_wrong += from->said_right_is_wrong;
   to->said_wrong_is_right += from->said_wrong_is_right;
@@ -45,9 +43,6 @@ double trm__score_mean_steps(const trm__score *m) {
 }
 double trm__score_mean_lm_loss(const trm__score *m) {
   return score_fraction(m->lm_loss, m->examples);
-}
-double trm__score_mean_halt_loss(const trm__score *m) {
-  return score_fraction(m->halt_loss, m->examples);
 }
 
 double trm__score_right_precision(const trm__score *m) {

@@ -9,10 +9,10 @@
 #include "backend/backend.h"
 
 typedef struct trm__score {
-  int64_t examples, exact;   /* examples, and those with every labelled token right */
-  int64_t labelled, right;   /* tokens */
-  int64_t steps;             /* supervision steps, summed over examples */
-  double lm_loss, halt_loss; /* sums over examples */
+  int64_t examples, exact; /* examples, and those with every labelled token right */
+  int64_t labelled, right; /* tokens */
+  int64_t steps;           /* supervision steps, summed over examples */
+  double lm_loss;          /* sum over examples */
   /* The halting head at the example's last step: said right when q_halt > threshold. */
   int64_t said_right_is_right, said_right_is_wrong, said_wrong_is_right, said_wrong_is_wrong;
 } trm__score;
@@ -26,7 +26,6 @@ double trm__score_exact_accuracy(const trm__score *score);
 double trm__score_token_accuracy(const trm__score *score);
 double trm__score_mean_steps(const trm__score *score);
 double trm__score_mean_lm_loss(const trm__score *score);
-double trm__score_mean_halt_loss(const trm__score *score);
 /* Of the answers called right, how many are; of the right answers, how many were called so. */
 double trm__score_right_precision(const trm__score *score);
 double trm__score_right_recall(const trm__score *score);

@@ -24,7 +24,6 @@ static void test_counts(void **state) {
   assert_true(trm__score_token_accuracy(&m) == 22.0 / 30);
   assert_true(trm__score_mean_steps(&m) == 3);
   assert_true(trm__score_mean_lm_loss(&m) == 1);
-  assert_true(trm__score_mean_halt_loss(&m) == 0.4);
   assert_true(trm__score_right_precision(&m) == 0.5);
   assert_true(trm__score_right_recall(&m) == 1.0 / 3);
   assert_true(trm__score_wrong_precision(&m) == 1.0 / 3);
