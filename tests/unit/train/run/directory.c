@@ -1,6 +1,6 @@
 /* Whole runs through the public functions: what a run directory holds, refusals, resuming past damaged checkpoints,
  * stopping, early ends, a full disk, divergence, and memory as predicted. */
-#include "unit/train/support.h"
+#include "unit/train/run/bench.h"
 
 #include <errno.h>
 #include <time.h>
@@ -11,37 +11,6 @@
 #include "data/format/dataset_dir.h"
 #include "train/session.h"
 
-typedef struct bench {
-  char dir[64], run[100];
-  trm_runtime *runtime;
-  trm_model_config model;
-  trm_train_config train;
-  trm_train_result result;
-  char log[8192]; /* lines of the library's log */
-} bench;
-
-static void keep_line(void *context, trm_log_level level, const char *line) {
-  bench *b = context;
-  (void)level;
-  if (strlen(b->log) + strlen(line) + 2 < sizeof b->log) strcat(strcat(b->log, line), "\n");
-}
-
-static void open_bench(bench *b) {
-  trm_error err = {0};
-  *b = (bench){.model = tiny_model()};
-  check_temp_dir(b->dir);
-  tiny_data(b->dir);
-  snprintf(b->run, sizeof b->run, "%s/run", b->dir);
-  b->train = tiny_train(b->dir, "run");
-  trm_runtime_config config = {.size = sizeof(trm_runtime_config), .threads = 2, .log = keep_line, .log_context = b};
-  CHECK_OK(trm_runtime_open(&b->runtime, &config, &err), err);
-}
-
-static void close_bench(bench *b) {
-  trm_runtime_close(&b->runtime);
-  check_remove(b->dir);
-}
-
 static trm_status start(bench *b, trm_train_fn fn, void *context, trm_error *err) {
   return trm_train_start(b->runtime, &b->model, &b->train, fn, context, &b->result, err);
 }
@@ -49,10 +18,6 @@ static trm_status start(bench *b, trm_train_fn fn, void *context, trm_error *err
 static trm_status resume(bench *b, trm_error *err) {
   b->log[0] = 0;
   return trm_train_resume(b->runtime, b->run, NULL, 0, NULL, NULL, &b->result, err);
-}
-
-static int exists(const bench *b, const char *name) {
-  return access(check_path(b->run, name), F_OK) == 0;
 }
 
 static void write_text(const char *path, const char *text) {

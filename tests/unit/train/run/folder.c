@@ -4,31 +4,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "unit/train/support.h"
+#include "unit/train/run/bench.h"
 
 #include "train/run/directory.h"
-
-typedef struct bench {
-  char dir[64], run[100];
-  trm_runtime *runtime;
-  trm_model_config model;
-  trm_train_config train;
-} bench;
-
-static void open_bench(bench *b) {
-  *b = (bench){.model = tiny_model()};
-  check_temp_dir(b->dir);
-  tiny_data(b->dir);
-  snprintf(b->run, sizeof b->run, "%s/run", b->dir);
-  b->train = tiny_train(b->dir, "run");
-  b->train.steps = 4;
-  b->runtime = tiny_runtime(1);
-}
-
-static void close_bench(bench *b) {
-  trm_runtime_close(&b->runtime);
-  check_remove(b->dir);
-}
 
 static trm_status start(bench *b, trm_error *err) {
   return trm_train_start(b->runtime, &b->model, &b->train, NULL, NULL, NULL, err);
@@ -50,10 +28,6 @@ static void check_holds(const bench *b, const char *name, const char *text) {
   CHECK_OK(trm__file_read(check_path(b->run, name), 1 << 20, &found, &size, &err), err);
   assert_string_equal(found, text);
   trm__free(found);
-}
-
-static int exists(const bench *b, const char *name) {
-  return access(check_path(b->run, name), F_OK) == 0;
 }
 
 static size_t count_names(const bench *b) {

@@ -1,40 +1,15 @@
 /* The schedule of a run that is made longer or shorter: each update keeps its rate, unless schedule_steps asks for
  * another one; and values that would have no effect. */
-#include "unit/train/support.h"
+#include "unit/train/run/bench.h"
 
 #include "base/text/json.h"
 
-enum { UPDATES = 12, MOST = 24 };
-
-typedef struct bench {
-  char dir[64], run[100];
-  trm_runtime *runtime;
-  trm_model_config model;
-  trm_train_config train;
-  trm_train_result result;
-  double rate[MOST + 1]; /* of each update */
-  int64_t stop_at;
-} bench;
+enum { UPDATES = 12 };
 
 static int keep_rate(void *context, const trm_train_progress *progress) {
   bench *b = context;
   b->rate[progress->step] = progress->lr;
   return progress->step == b->stop_at;
-}
-
-static void open_bench(bench *b) {
-  *b = (bench){.model = tiny_model()};
-  check_temp_dir(b->dir);
-  tiny_data(b->dir);
-  snprintf(b->run, sizeof b->run, "%s/run", b->dir);
-  b->train = tiny_train(b->dir, "run");
-  b->train.steps = UPDATES;
-  b->runtime = tiny_runtime(1);
-}
-
-static void close_bench(bench *b) {
-  trm_runtime_close(&b->runtime);
-  check_remove(b->dir);
 }
 
 static trm_status start(bench *b, trm_error *err) {
