@@ -1,33 +1,8 @@
 /* Files: limits, maps, atomic writing under short writes, interruptions, full disks and kills, folders and locks. */
-#include "support/check.h"
+#include "unit/base/os/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
-
-static char dir[64];
-
-static int make_folder(void **state) {
-  (void)state;
-  check_temp_dir(dir);
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  trm__file_ops_set(NULL);
-  check_remove(dir);
-  return 0;
-}
-
-static void expect_content(const char *path, const char *text) {
-  trm_error err = {0};
-  char *data;
-  size_t size;
-  CHECK_OK(trm__file_read(path, 1 << 20, &data, &size, &err), err);
-  assert_string_equal(data, text);
-  assert_int_equal(size, strlen(text));
-  trm__free(data);
-}
 
 static void expect_only(const char *name) {
   trm_error err = {0};

@@ -1,24 +1,9 @@
 /* Where output goes: links, pipes, descriptors, modes; and what killed writers leave behind. */
-#include "support/check.h"
+#include "unit/base/os/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
-
-static char dir[64];
-
-static int make_folder(void **state) {
-  (void)state;
-  check_temp_dir(dir);
-  return 0;
-}
-
-static int remove_folder(void **state) {
-  (void)state;
-  trm__file_ops_set(NULL);
-  check_remove(dir);
-  return 0;
-}
 
 static void put(const char *name, const char *text) {
   trm_error err = {0};
@@ -26,12 +11,7 @@ static void put(const char *name, const char *text) {
 }
 
 static void expect(const char *name, const char *text) {
-  trm_error err = {0};
-  char *data;
-  size_t size;
-  CHECK_OK(trm__file_read(check_path(dir, name), 1 << 20, &data, &size, &err), err);
-  assert_string_equal(data, text);
-  trm__free(data);
+  expect_content(check_path(dir, name), text);
 }
 
 /* The names in a folder, each with a space behind it. */
