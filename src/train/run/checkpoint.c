@@ -237,14 +237,6 @@ int64_t trm__checkpoint_number(const char *name) {
   return number > 0 && strcmp(again, name) == 0 ? (int64_t)number : -1;
 }
 
-int trm__checkpoint_is_torn(const char *name) {
-  char step[32];
-  if (strncmp(name, ".tmp-step-", 10) == 0) return trm__checkpoint_number(name + 5) > 0;
-  if (strncmp(name, ".tmp-old-", 9) != 0) return 0;
-  snprintf(step, sizeof step, "step-%.20s", name + 9);
-  return trm__checkpoint_number(step) > 0;
-}
-
 /* Removes a checkpoint so that it is never seen half removed: it goes into a temporary first. */
 static trm_status checkpoint_remove(const char *folder, int64_t number, trm_error *err) {
   char path[TRM__RUN_PATH], gone[TRM__RUN_PATH], name[40];

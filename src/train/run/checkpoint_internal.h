@@ -22,9 +22,6 @@ int trm__checkpoint_plain_carry(const trm__trainer *trainer);
 /* N of "step-N", -1 for another name. */
 int64_t trm__checkpoint_number(const char *name);
 
-/* Whether this is the name of a checkpoint that is being written or removed. */
-int trm__checkpoint_is_torn(const char *name);
-
 /* Keeps the `keep` newest checkpoints up to step `now`; later ones are damaged and are replaced when the run gets
  * there. */
 trm_status trm__checkpoint_prune(const char *folder, int64_t now, int64_t keep, trm_error *err);

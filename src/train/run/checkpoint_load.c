@@ -238,16 +238,6 @@ static int64_t checkpoints_newest_below(char **names, size_t count, int64_t belo
   return best;
 }
 
-/* Earlier versions named theirs .tmp-step-N and .tmp-old-N; the run's lock is held, so nobody writes them. */
-static void checkpoints_remove_torn(const char *path, char **names, size_t count) {
-  char name[TRM__RUN_PATH];
-  trm__temporaries_remove(path, NULL);
-  for (size_t i = 0; i < count; i++) {
-    if (!trm__checkpoint_is_torn(names[i])) continue;
-    if (*trm__run_join(path, names[i], name)) trm__dir_remove(name, NULL);
-  }
-}
-
 trm_status trm__checkpoint_load(const trm__checkpoint *checkpoint, char *path, trm_error *err) {
   const trm__log *log = &checkpoint->trainer->runtime->log;
   char checkpoints[TRM__RUN_PATH], name[40], **names;
@@ -257,7 +247,7 @@ trm_status trm__checkpoint_load(const trm__checkpoint *checkpoint, char *path, t
   if (!trm__path_is_dir(checkpoints)) return TRM_OK;
   trm_status status = trm__dir_list(checkpoints, &names, &count, err);
   if (status) return status;
-  checkpoints_remove_torn(checkpoints, names, count);
+  trm__temporaries_remove(checkpoints, NULL);
   trm_error why = {0};
   int64_t number = INT64_MAX, damaged = 0;
   while (!path[0] && (number = checkpoints_newest_below(names, count, number)) > 0) {

@@ -101,11 +101,10 @@ static void test_leftovers(void **state) {
   put(&b, written, "half");
   int writer = open(check_path(b.run, written), O_RDWR);
   assert_true(writer >= 0 && flock(writer, LOCK_EX) == 0);
-  CHECK_OK(trm__dir_make(check_path(b.run, "checkpoints/.tmp-step-9"), &err), err);
-  CHECK_OK(trm__dir_make(check_path(b.run, "checkpoints/.tmp-old-2"), &err), err);
+  CHECK_OK(trm__dir_make(check_path(b.run, "checkpoints/step-9.trm-1-0.tmp"), &err), err);
   CHECK_OK(resume(&b, &err), err);
   assert_false(exists(&b, gone));
-  assert_false(exists(&b, "checkpoints/.tmp-step-9") || exists(&b, "checkpoints/.tmp-old-2"));
+  assert_false(exists(&b, "checkpoints/step-9.trm-1-0.tmp"));
   check_holds(&b, written, "half");
   close(writer);
   close_bench(&b);
