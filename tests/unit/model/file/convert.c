@@ -1,6 +1,6 @@
 /* Model files written again: bfloat16 files answer as the original does in bfloat16, to the bit; everything else is
  * kept; a card is checked before anything is written. */
-#include "support/model_fixture.h"
+#include "unit/model/file/steps.h"
 
 #include <sys/stat.h>
 
@@ -45,28 +45,6 @@ static void close_source(source *s) {
   check_remove(s->dir);
 }
 
-/* Logits and q of two supervision steps. */
-static trm__real *run_model(const trm_model *model, size_t *count) {
-  fixture f;
-  trm_error err;
-  memset(&f, 0, sizeof f);
-  f.config = *trm_model_get_config(model);
-  f.b = 3;
-  fixture_machine(&f, "auto", 1);
-  CHECK_OK(trm__params_open(&f.params, &f.config, &err), err);
-  CHECK_OK(trm__weight_set_open(&f.set, &f.params, &err), err);
-  trm__model_read(model, &f.set);
-  fixture_data(&f, 6);
-  fixture_network(&f, 0, 0);
-  fixture_rewind(&f);
-  size_t logits = (size_t)f.b * f.logit, all = logits + 2 * (size_t)f.b;
-  trm__real *out = fixture_reals(all, 1, 1, 0);
-  for (int step = 0; step < 2; step++) trm__network_step(f.net, f.b, f.tokens, f.rows, f.y, f.z, out, out + logits);
-  fixture_close(&f);
-  *count = all;
-  return out;
-}
-
 static long long size_of(const char *path) {
   struct stat info;
   assert_int_equal(stat(path, &info), 0);
@@ -101,7 +79,7 @@ static void check_bf16(int mixer, int positions) {
     matrices += t.rank > 1, vectors += t.rank == 1;
   }
   assert_true(matrices >= 8 && vectors == 3);
-  trm__real *before = run_model(s.model, &n), *after = run_model(narrow, &m);
+  trm__real *before = model_steps(s.model, -1, "auto", &n), *after = model_steps(narrow, -1, "auto", &m);
   assert_int_equal(n, m);
   assert_memory_equal(before, after, n * sizeof *before);
 
@@ -112,7 +90,7 @@ static void check_bf16(int mixer, int positions) {
   check_metadata(wide);
   assert_non_null(strstr(trm_model_get_metadata(wide, "trm.card"), "none"));
   for (size_t i = 0; i < trm_model_tensors(wide); i++) assert_string_equal(trm_model_tensor(wide, i).dtype, "F32");
-  trm__real *again = run_model(wide, &m);
+  trm__real *again = model_steps(wide, -1, "auto", &m);
   assert_memory_equal(before, again, n * sizeof *before);
   free(before), free(after), free(again);
   trm_model_close(&narrow);

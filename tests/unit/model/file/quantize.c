@@ -1,6 +1,6 @@
 /* Int8 model files: what is written is what running in int8 would use, to the bit, and a file with other scales or
  * integers than the format allows is refused with the reason. */
-#include "support/model_fixture.h"
+#include "unit/model/file/steps.h"
 
 #include <math.h>
 
@@ -68,29 +68,6 @@ static void rows_keep_their_largest(void **state) {
   assert_true(scale == 0 && !q[0] && !q[1] && !q[2]);
 }
 
-/* Logits and q of two supervision steps of a model run in int8. */
-static trm__real *run_int8(const trm_model *model, const char *isa, size_t *count) {
-  fixture f;
-  trm_error err;
-  memset(&f, 0, sizeof f);
-  f.config = *trm_model_get_config(model);
-  f.config.forward_dtype = TRM_INT8;
-  f.b = 3;
-  fixture_machine(&f, isa, 1);
-  CHECK_OK(trm__params_open(&f.params, &f.config, &err), err);
-  CHECK_OK(trm__weight_set_open(&f.set, &f.params, &err), err);
-  trm__model_read(model, &f.set);
-  fixture_data(&f, 6);
-  fixture_network(&f, 0, 0);
-  fixture_rewind(&f);
-  size_t logits = (size_t)f.b * f.logit, all = logits + 2 * (size_t)f.b;
-  trm__real *out = fixture_reals(all, 1, 1, 0);
-  for (int step = 0; step < 2; step++) trm__network_step(f.net, f.b, f.tokens, f.rows, f.y, f.z, out, out + logits);
-  fixture_close(&f);
-  *count = all;
-  return out;
-}
-
 static void nothing_is_lost_twice(void **state) {
   (void)state;
   static const char *const isas[] = {"ref", "auto"};
@@ -106,7 +83,8 @@ static void nothing_is_lost_twice(void **state) {
     for (int i = 0; i < 2; i++) {
       if (!trm__kernels_get(isas[i])->product[TRM_INT8]) continue;
       size_t n, m;
-      trm__real *before = run_int8(p.original, isas[i], &n), *after = run_int8(p.quantized, isas[i], &m);
+      trm__real *before = model_steps(p.original, TRM_INT8, isas[i], &n),
+                *after = model_steps(p.quantized, TRM_INT8, isas[i], &m);
       assert_int_equal(n, m);
       assert_memory_equal(before, after, n * sizeof *before);
       free(before), free(after);
