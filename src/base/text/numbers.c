@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DECIMAL_DIGITS = 18 };
+
 static locale_t c_locale; /* 0, which changes nothing, when it cannot be had */
 static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
 
@@ -79,21 +81,15 @@ trm__number trm__real_read(const char *text, double *out) {
 }
 
 trm__number trm__decimal_read(const char *text, size_t length, double *out) {
-  double value = 0, scale = 1;
-  size_t at = 0, digits = 0;
-  int negative = length > 0 && text[0] == '-', fraction = 0;
-  if (length > 0 && (text[0] == '-' || text[0] == '+')) at++;
+  char plain[24]; /* a sign, DECIMAL_DIGITS, a point, a zero byte */
+  size_t at = length > 0 && (text[0] == '-' || text[0] == '+'), digits = 0, points = 0;
   for (; at < length; at++) {
-    if (text[at] == '.' && !fraction) {
-      fraction = 1;
-      continue;
-    }
-    if (text[at] < '0' || text[at] > '9') return TRM__NUMBER_BAD;
-    if (++digits > 18) return TRM__NUMBER_TOO_LARGE;
-    value = value * 10 + (text[at] - '0');
-    if (fraction) scale *= 10;
+    if (text[at] == '.' && points == 0) points++;
+    else if (text[at] < '0' || text[at] > '9') return TRM__NUMBER_BAD;
+    else if (++digits > DECIMAL_DIGITS) return TRM__NUMBER_TOO_LARGE;
   }
   if (digits == 0) return TRM__NUMBER_BAD;
-  *out = (negative ? -value : value) / scale;
-  return TRM__NUMBER_OK;
+  memcpy(plain, text, length);
+  plain[length] = 0;
+  return trm__real_read(plain, out); /* not by our own arithmetic: digits beyond 2^53 would be rounded twice */
 }

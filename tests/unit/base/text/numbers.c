@@ -47,6 +47,8 @@ static void decimals_are_the_plainest_form(void **state) {
   assert_true(value == 3);
   assert_int_equal(read_decimal("000123456789012345", &value), TRM__NUMBER_OK);
   assert_true(value == 123456789012345.0);
+  assert_int_equal(read_decimal("-.22222222222222201", &value), TRM__NUMBER_OK);
+  assert_true(value == -.22222222222222201); /* 17 digits are more than a double has, and still round once */
   value = 7;
   const char *const bad[] = {"", ".", "-", "1.2.3", "1e3", "1 ", "x"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
