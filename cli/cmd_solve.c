@@ -7,8 +7,6 @@
 #include "cli/puzzles.h"
 #include "cli/ui/solved.h"
 
-#include "infer/source.h"
-
 /* Puzzles that are read but not yet printed: as many as fit in WINDOW_MEMORY, in these bounds. That bounds memory
  * however many there are, and is enough to keep the engine's slots full while the first of them takes its steps. */
 #define WINDOW_MEMORY ((size_t)64 << 20) /* bytes of tokens and answers */
@@ -191,35 +189,31 @@ static void solve_print_ready(session *s) {
 
 /* -- the engine's source ------------------------------------------------------------------------------------------- */
 
-static trm__source_answer solve_next(void *context, int64_t puzzle, int wait, int32_t *tokens, int32_t *labels,
-                                     int32_t *identifier) {
+static trm_source_answer solve_next(void *context, int64_t number, int wait, trm_puzzle *puzzle) {
   session *s = context;
-  (void)labels;
-  if (opt.explain && s->given > s->left) return TRM__SOURCE_NONE; /* one at a time */
+  if (opt.explain && s->given > s->left) return TRM_SOURCE_NONE; /* one at a time */
   for (;;) {
-    if (cli_interrupted() || cli_stdout_broken()) return TRM__SOURCE_END;
+    if (cli_interrupted() || cli_stdout_broken()) return TRM_SOURCE_END;
     solve_print_ready(s);
     while (s->entered < s->read && s->entry[s->entered % s->window].left) s->entered++;
     if (s->entered < s->read) break;
     cli_puzzles_answer answer = solve_read(s, wait);
-    if (answer == CLI_PUZZLES_END) return TRM__SOURCE_END;
-    if (answer == CLI_PUZZLES_NONE) return TRM__SOURCE_NONE;
+    if (answer == CLI_PUZZLES_END) return TRM_SOURCE_END;
+    if (answer == CLI_PUZZLES_NONE) return TRM_SOURCE_NONE;
   }
-  memcpy(tokens, solve_question(s, s->entered), s->S * sizeof *tokens);
-  *identifier = (int32_t)opt.identifier;
-  s->number[(size_t)puzzle % s->window] = s->entered++;
+  memcpy(puzzle->tokens, solve_question(s, s->entered), s->S * sizeof *puzzle->tokens);
+  puzzle->identifier = (int32_t)opt.identifier;
+  s->number[(size_t)number % s->window] = s->entered++;
   s->given++;
   cli_trace_clear(&s->trace);
-  return TRM__SOURCE_PUZZLE;
+  return TRM_SOURCE_PUZZLE;
 }
 
-static void solve_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
-                        const struct trm__example_stats *stats) {
+static void solve_leave(void *context, const trm_leave *leave) {
   session *s = context;
-  size_t number = s->number[(size_t)puzzle % s->window], at = number % s->window;
-  (void)stats;
-  if (answer) memcpy(s->answers + at * s->S, answer, s->S * sizeof *answer);
-  s->entry[at].solution = *solution;
+  size_t at = s->number[(size_t)leave->puzzle % s->window] % s->window;
+  if (leave->answer) memcpy(s->answers + at * s->S, leave->answer, s->S * sizeof *s->answers);
+  s->entry[at].solution = *leave->solution;
   s->entry[at].left = 1;
   s->left++;
   solve_print_ready(s);
@@ -297,9 +291,12 @@ static int solve_all(session *s, trm_runtime *runtime, const trm_model *model) {
   trm_error error = {0};
   solve_config.puzzles = opt.explain ? 1 : s->ended ? s->good : 0;
   if (trm_solver_open(&s->solver, runtime, model, &solve_config, &error)) return cli_error(s->command, &error);
-  const trm__source source = {
-      .puzzles = s->ended ? s->good : -1, .context = s, .next = solve_next, .leave = solve_leave};
-  trm_status status = trm__solve_source(s->solver, &source, solve_on_step, s, &error);
+  trm_source source = trm_source_default();
+  source.puzzles = s->ended ? s->good : -1;
+  source.context = s;
+  source.next = solve_next;
+  source.leave = solve_leave;
+  trm_status status = trm_solve_source(s->solver, &source, solve_on_step, s, &error);
   solve_print_ready(s);
   return status && status != TRM_E_STOPPED ? cli_error(s->command, &error) : CLI_CONTINUE;
 }

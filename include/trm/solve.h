@@ -3,6 +3,7 @@
 #ifndef TRM_SOLVE_H
 #define TRM_SOLVE_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <trm/data.h>
 #include <trm/model.h>
@@ -46,14 +47,18 @@ const trm_model_config *trm_solver_model_config(const trm_solver *solver);
 trm_status trm_model_task(const trm_model *model, trm_task *task, trm_error *err);
 trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *err);
 
+/* Where a puzzle is in the engine while a callback tells of it: what trm_state_take needs. */
+typedef struct trm_place trm_place;
+
 /* One puzzle after one supervision step; pointers are valid during the callback. */
 typedef struct trm_step {
-  int64_t puzzle;          /* index in the call */
-  int step;                /* 1-based */
+  int64_t puzzle;          /* its number in the call: 0, 1, 2, ... as they entered */
+  int step;                /* 1-based; steps that its state had taken before are counted */
   const int32_t *answer;   /* [S] argmax tokens */
   const float *confidence; /* [S] probability of the argmax token, by the model's own loss */
   float q;                 /* halting logit */
   int halted;              /* this was its last step */
+  const trm_place *place;  /* for trm_state_take */
 } trm_step;
 /* What the callback of a step answers. Puzzles that share a batch are reported in no particular order, the steps of
  * each in theirs. */
@@ -79,6 +84,8 @@ typedef struct trm_solution {
   int steps;        /* 0: cancelled before the first */
   int halted;       /* 1: by the halting head; 0: by the step limit, or cancelled */
   int cancelled;    /* 1: left before it was done */
+  int expired;      /* 1: cancelled by its deadline */
+  int refused;      /* 1: cancelled because it does not fit the model, and took no step */
   float q;          /* last halting logit */
   float confidence; /* sigmoid(q) */
   float least;      /* the least certain cell's confidence */
@@ -89,6 +96,137 @@ typedef struct trm_solution {
  * has its answer so far: what is not `cancelled` was finished. A puzzle without a step has its question as answer. */
 trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const int32_t *identifiers, int32_t *answers,
                      trm_solution *solutions, trm_step_fn step, void *context, trm_error *err);
+
+/* -- states -------------------------------------------------------------------------------------------------------- */
+
+/* A puzzle outside the engine, after any of its steps: question, answer, latent and what else its next step depends
+ * on. Put back in any slot of any solver of the same model and number type, the puzzle goes on with the same bits as if
+ * it had stayed, unless its clues were changed. A state never changes; threads may share one. */
+typedef struct trm_state trm_state;
+
+/* The state of the puzzle that a step or leave callback tells of, during that callback. The caller closes it.
+ * TRM_E_USAGE when place is NULL: the puzzle left before its first step. */
+trm_status trm_state_take(const trm_place *place, trm_state **out, trm_error *err);
+void trm_state_close(trm_state **state); /* accepts NULL; clears the pointer */
+
+/* What a state holds; pointers are valid until it is closed. */
+typedef struct trm_state_info {
+  int64_t cells;           /* S */
+  int64_t steps;           /* supervision steps taken */
+  int32_t identifier;      /* the puzzle's row of the puzzle embedding */
+  float q;                 /* halting logit of the last step */
+  uint64_t noise_name;     /* as trm_puzzle's */
+  const int32_t *question; /* [S] */
+  const int32_t *answer;   /* [S] of the last step */
+  const float *confidence; /* [S] */
+  const char *model;       /* the checksum of its model, 64 digits: trm_model_get_checksum */
+} trm_state_info;
+trm_state_info trm_state_describe(const trm_state *state);
+
+/* One file a state, written atomically. Loading gives TRM_E_INPUT for a file that is damaged or not a state. Whether a
+ * solver takes it is found when it is put back. */
+trm_status trm_state_save(const trm_state *state, const char *path, trm_error *err);
+trm_status trm_state_load(trm_state **out, const char *path, trm_error *err);
+
+/* The bytes of that file, for programs that keep or send states themselves; valid until the state is closed. */
+const void *trm_state_bytes(const trm_state *state, size_t *size);
+trm_status trm_state_from_bytes(trm_state **out, const void *bytes, size_t size, trm_error *err);
+
+/* TRM_E_INPUT, with what was found and expected, unless the solver can go on from the state. */
+trm_status trm_state_check(const trm_state *state, const trm_solver *solver, trm_error *err);
+
+/* -- sources ------------------------------------------------------------------------------------------------------- */
+
+/* A puzzle as a source gives it. trm_puzzle_default() sets the values that stand here, of which a source changes what
+ * it knows better; most set only the tokens. */
+typedef struct trm_puzzle {
+  uint32_t size;          /* set by trm_puzzle_default() */
+  int32_t *tokens;        /* [S]: a buffer to be filled, or the source's own, which stays as it is until next is called
+                             again or the puzzle leaves */
+  int32_t identifier;     /* 0 */
+  int64_t max_steps;      /* 0: the solver's. Steps that its state has taken are counted */
+  int latent_cycles;      /* n; 0: the solver's */
+  int recursion_cycles;   /* T; 0: the solver's */
+  double halt_threshold;  /* NaN: the solver's; infinity: it does not halt */
+  uint64_t noise_name;    /* TRM_NOISE_UNNAMED: its state's, or its number in the call. Less than 2^46; the same seed,
+                             name and step have the same noise */
+  double deadline;        /* on trm_clock(); 0: none. After it the puzzle leaves with the answer it has */
+  int priority;           /* 0. Of puzzles that wait, higher ones go on first */
+  const trm_state *state; /* NULL: it starts afresh. Borrowed as long as the tokens, which may differ from the state's
+                             question: then its clues have changed */
+  trm_step_fn watch;      /* NULL. Called after each step of this puzzle, after the call's own callback; any answer but
+                             TRM_STEP_ON cancels this puzzle alone */
+  void *watch_context;
+  void *tag; /* NULL; the source's own, handed back with the puzzle */
+} trm_puzzle;
+#define TRM_NOISE_UNNAMED UINT64_MAX
+trm_puzzle trm_puzzle_default(void);
+
+typedef enum trm_source_answer {
+  TRM_SOURCE_PUZZLE, /* here is a puzzle */
+  TRM_SOURCE_NONE,   /* none at the moment: ask again after the next step */
+  TRM_SOURCE_END     /* no more; it is not asked again */
+} trm_source_answer;
+
+/* A puzzle that leaves; pointers are valid during the callback. */
+typedef struct trm_leave {
+  int64_t puzzle;        /* its number in the call */
+  void *tag;             /* as its source gave it */
+  const int32_t *answer; /* [S]; NULL when it took no step in this call */
+  const trm_solution *solution;
+  const trm_error *error; /* why it was refused, else NULL */
+  const trm_place *place; /* for trm_state_take; NULL when it took no step in this call */
+} trm_leave;
+
+/* Where puzzles come from and where their results go: arrays, files, pipes, requests, a search. All functions are
+ * called on the thread of trm_solve_source, one at a time. */
+typedef struct trm_source {
+  uint32_t size;   /* set by trm_source_default() */
+  int64_t puzzles; /* how many it will give; negative: unknown */
+  void *context;
+  /* Fills *puzzle, whose number in this call is `number`: 0, 1, 2, ... With wait, no puzzle is at work: the source
+   * blocks until it can say something else than NONE (which then counts as END). It must not use the solver. */
+  trm_source_answer (*next)(void *context, int64_t number, int wait, trm_puzzle *puzzle);
+  /* NULL, or whether a puzzle at work is wanted no more: asked between two steps. */
+  int (*cancelled)(void *context, int64_t number, void *tag);
+  /* Every puzzle that next gave leaves exactly once, in any order. */
+  void (*leave)(void *context, const trm_leave *leave);
+} trm_source;
+trm_source trm_source_default(void); /* no functions; puzzles -1 */
+
+/* Solves the puzzles of a source until it ends. A puzzle that does not fit the model is refused: it leaves at once, and
+ * the others go on. TRM_E_STOPPED when step (NULL: none) or the solver's cancel marks ended the call before the source
+ * did. Whatever is returned, every puzzle that was given has left. */
+trm_status trm_solve_source(trm_solver *solver, const trm_source *source, trm_step_fn step, void *context,
+                            trm_error *err);
+
+/* -- a queue: a source that other threads fill --------------------------------------------------------------------- */
+
+/* Puzzles wait in the queue by priority, equal ones in the order in which they came. Every function but close may be
+ * called by any thread at any time. */
+typedef struct trm_queue trm_queue;
+
+/* Called on the solving thread for each puzzle that was accepted, once; ticket as trm_queue_push gave it, leave->puzzle
+ * the same. */
+typedef void (*trm_queue_leave_fn)(void *context, const trm_leave *leave);
+
+/* capacity: puzzles that wait at most. solver is borrowed, for its sizes. */
+trm_status trm_queue_open(trm_queue **out, const trm_solver *solver, int64_t capacity, trm_queue_leave_fn leave,
+                          void *context, trm_error *err);
+/* Accepts NULL; clears the pointer. No thread may use the queue any more. What still waits leaves cancelled. */
+void trm_queue_close(trm_queue **queue);
+
+/* Copies puzzle and its tokens; its state must live until the puzzle has left. Of an unnamed noise the ticket is the
+ * name. TRM_E_BUSY when capacity puzzles wait or after trm_queue_end; TRM_E_INPUT when it does not fit the solver's
+ * model. *ticket (NULL: skip): 0, 1, 2, ... of this queue. */
+trm_status trm_queue_push(trm_queue *queue, const trm_puzzle *puzzle, int64_t *ticket, trm_error *err);
+/* It leaves as soon as the engine can let it, waiting or at work; unknown tickets are ignored. */
+void trm_queue_cancel(trm_queue *queue, int64_t ticket);
+int64_t trm_queue_waiting(trm_queue *queue);
+void trm_queue_end(trm_queue *queue); /* no more puzzles: solving ends when all have left */
+/* Solves until trm_queue_end and all have left, or until stopped: then what waits stays. While nothing is there it
+ * sleeps, and a push or the end wakes it; trm_cancel_all alone does not. One call at a time. */
+trm_status trm_queue_solve(trm_queue *queue, trm_solver *solver, trm_error *err);
 
 /* What the last call of a solver did and what it cost. */
 typedef enum trm_batch_origin {

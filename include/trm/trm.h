@@ -17,6 +17,9 @@ extern "C" {
 /* "0.1.0": the library's version at run time; a static string. */
 const char *trm_version(void);
 
+/* Seconds of the monotonic clock: of deadlines (trm/solve.h). */
+double trm_clock(void);
+
 typedef enum trm_log_level { TRM_LOG_ERROR, TRM_LOG_WARN, TRM_LOG_INFO, TRM_LOG_DEBUG } trm_log_level;
 typedef void (*trm_log_fn)(void *context, trm_log_level level, const char *line);
 

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <time.h>
+#include <trm/trm.h>
 
 static double clock_seconds(clockid_t clock) {
   struct timespec t = {0};
@@ -11,6 +12,10 @@ static double clock_seconds(clockid_t clock) {
 
 double trm__clock(void) {
   return clock_seconds(CLOCK_MONOTONIC);
+}
+
+double trm_clock(void) {
+  return trm__clock();
 }
 
 double trm__wall_clock(void) {

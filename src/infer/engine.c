@@ -6,98 +6,110 @@
 #include "infer/engine.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "infer/answer.h"
+#include "infer/request.h"
+#include "infer/state.h"
 
-#define NOISE_STEP_BITS                                                                                                \
-  17 /* low bits of a noise stream's index that hold the step: 2^17 is over the largest max_steps */
-
-/* What a logit weighs among the row's, of which max is the largest (docs/spec.md, Losses). */
-static double engine_score_logit(trm_loss_type loss, double a, double max) {
-  if (loss == TRM_LOSS_SOFTMAX) return exp(a - max);
-  return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
-}
-
-/* The logits of slot i, [S][V] -> the first largest token of each position and its probability. */
-static void engine_read_answer(trm_solver *s, int i) {
-  size_t S = (size_t)s->params.dims.S, V = (size_t)s->params.dims.V;
-  for (size_t p = 0; p < S; p++) {
-    const trm__real *row = s->logits_host + ((size_t)i * S + p) * V;
-    size_t best = 0;
-    double sum = 0;
-    for (size_t v = 1; v < V; v++)
-      if (row[v] > row[best]) best = v;
-    for (size_t v = 0; v < V; v++) sum += engine_score_logit(s->loss, (double)row[v], (double)row[best]);
-    s->answer[p] = (int32_t)best;
-    s->confidence[p] = (float)(engine_score_logit(s->loss, (double)row[best], (double)row[best]) / sum);
-  }
-}
-
-trm_status trm__engine_check_puzzle(const trm_solver *solver, int64_t puzzle, const int32_t *tokens, int32_t identifier,
-                                    trm_error *err) {
-  const trm_model_config *m = &solver->model;
-  char where[64];
-  (void)snprintf(where, sizeof where, "puzzle %lld", (long long)puzzle);
-  for (int64_t s = 0; s < m->seq_len; s++)
-    if (tokens[s] < 0 || tokens[s] >= m->vocab_size)
-      return trm__fail(err, TRM_E_INPUT, where, "token %d at position %lld, the model's vocabulary is 0..%lld",
-                       (int)tokens[s], (long long)s, (long long)m->vocab_size - 1);
-  if (solver->puzzle_rows && (identifier < 0 || identifier >= m->num_puzzle_identifiers))
-    return trm__fail(err, TRM_E_INPUT, where, "puzzle identifier %d, the model knows 0..%lld", (int)identifier,
-                     (long long)m->num_puzzle_identifiers - 1);
-  return TRM_OK;
+/* The puzzle that the callbacks to come are about. */
+static const trm_place *engine_place(trm__engine *e, int i) {
+  e->place = (trm_place){e->solver, i};
+  return &e->place;
 }
 
 /* -- slots --------------------------------------------------------------------------------------------------------- */
 
-static int engine_is_cancelled(const trm__engine *e, int64_t puzzle) {
+static int engine_is_cancelled(const trm__engine *e, int64_t puzzle, void *tag) {
   const trm_cancel *c = e->solver->cancel;
-  return c && puzzle < c->puzzles && atomic_load(&c->puzzle[puzzle]);
+  const trm_source *source = &e->job->source;
+  if (c && puzzle < c->puzzles && atomic_load(&c->puzzle[puzzle])) return 1;
+  return source->cancelled && source->cancelled(source->context, puzzle, tag);
+}
+
+static int engine_is_expired(const trm__engine *e, double deadline) {
+  return deadline != 0 && e->solver->clock() >= deadline;
 }
 
 static void engine_copy_in(trm__backend *be, void *to, const void *from, size_t bytes) {
   be->copy(be, to, from, bytes, TRM__COPY_TO_DEVICE);
 }
 
-/* The puzzle that the source has just given. */
-static void engine_enter(trm__engine *e, int i, int64_t puzzle, int32_t identifier) {
+/* What the puzzle asks for, and of the rest what the solver has. */
+static trm__slot engine_slot(const trm__engine *e, int64_t number, const trm_puzzle *p) {
+  const trm_solver *s = e->solver;
+  double threshold = s->config.halt ? s->config.halt_threshold : (double)INFINITY;
+  trm_state_info state = p->state ? trm_state_describe(p->state) : (trm_state_info){.noise_name = (uint64_t)number};
+  return (trm__slot){.puzzle = number,
+                     .steps = state.steps,
+                     .max_steps = p->max_steps ? p->max_steps : s->config.max_steps,
+                     .n = p->latent_cycles ? p->latent_cycles : (int)s->model.L_cycles,
+                     .T = p->recursion_cycles ? p->recursion_cycles : (int)s->model.H_cycles,
+                     .identifier = p->identifier,
+                     .priority = p->priority,
+                     .threshold = isnan(p->halt_threshold) ? threshold : p->halt_threshold,
+                     .deadline = p->deadline,
+                     .noise_name = p->noise_name == TRM_NOISE_UNNAMED ? state.noise_name : p->noise_name,
+                     .watch = p->watch,
+                     .watch_context = p->watch_context,
+                     .tag = p->tag};
+}
+
+/* The puzzle that the source has just given, which fits. */
+static void engine_enter(trm__engine *e, int i, int64_t number, const trm_puzzle *puzzle) {
   trm_solver *s = e->solver;
-  trm__slot *slot = &s->slot[i];
-  *slot = (trm__slot){.puzzle = puzzle, .identifier = identifier};
-  engine_copy_in(s->backend, s->tokens + (size_t)i * e->S, s->token_host, e->S * sizeof *s->tokens);
-  if (e->job->scored) engine_copy_in(s->backend, s->labels + (size_t)i * e->S, s->label_host, e->S * sizeof *s->labels);
-  if (s->rows) {
-    size_t ndim = (size_t)s->params.dims.emb_ndim;
-    engine_copy_in(s->backend, s->rows + (size_t)i * ndim, s->puzzle_rows + (size_t)slot->identifier * ndim,
-                   ndim * sizeof *s->rows);
+  trm__backend *be = s->backend;
+  size_t at = (size_t)i, ndim = (size_t)s->params.dims.emb_ndim;
+  s->slot[i] = engine_slot(e, number, puzzle);
+  engine_copy_in(be, s->tokens + at * e->S, puzzle->tokens, e->S * sizeof *s->tokens);
+  if (e->job->labels) {
+    e->job->labels(e->job->source.context, number, s->label_host);
+    engine_copy_in(be, s->labels + at * e->S, s->label_host, e->S * sizeof *s->labels);
   }
-  s->fresh[i] = 1;
+  if (s->rows)
+    engine_copy_in(be, s->rows + at * ndim, s->puzzle_rows + (size_t)puzzle->identifier * ndim, ndim * sizeof *s->rows);
+  s->fresh[i] = !puzzle->state;
+  if (puzzle->state) {
+    const unsigned char *latents = trm__state_latents(puzzle->state);
+    engine_copy_in(be, s->y + at * e->state, latents, e->state);
+    engine_copy_in(be, s->z + at * e->state, latents + e->state, e->state);
+  }
   s->stats.puzzles++;
 }
 
-/* The source's next puzzle that is not cancelled enters slot i; 0 when there is none, or none at the moment. */
+/* 1: it is wanted, in time and fits the model; otherwise *why says what it leaves as. */
+static int engine_admit(const trm__engine *e, int64_t number, const trm_puzzle *puzzle, trm_solution *why,
+                        trm_error *error) {
+  why->refused = trm__request_check(e->solver, number, puzzle, error) != TRM_OK;
+  if (!why->refused) why->expired = engine_is_expired(e, puzzle->deadline);
+  return !why->refused && !why->expired && !engine_is_cancelled(e, number, puzzle->tag);
+}
+
+/* The source's next puzzle that is admitted enters slot i; 0 when there is none, or none at the moment. */
 static int engine_enter_next(trm__engine *e, int i, int wait) {
-  const trm__source *source = &e->job->source;
-  const trm_solution cancelled = {.cancelled = 1};
+  const trm_source *source = &e->job->source;
   while (!e->ended && !e->asked) {
-    trm_solver *s = e->solver;
-    int32_t identifier = 0;
-    trm__source_answer answer = source->next(source->context, e->next, wait, s->token_host, s->label_host, &identifier);
-    if (answer != TRM__SOURCE_PUZZLE) {
-      e->ended = wait || answer == TRM__SOURCE_END;
+    trm_puzzle puzzle = trm_puzzle_default();
+    puzzle.tokens = e->solver->token_host;
+    trm_source_answer answer = source->next(source->context, e->next, wait, &puzzle);
+    if (answer != TRM_SOURCE_PUZZLE) {
+      e->ended = wait || answer == TRM_SOURCE_END;
       e->asked = 1;
       return 0;
     }
-    int64_t puzzle = e->next++;
-    if (!engine_is_cancelled(e, puzzle)) {
-      engine_enter(e, i, puzzle, identifier);
+    int64_t number = e->next++;
+    trm_error error = {0};
+    trm_solution why = {.cancelled = 1};
+    if (engine_admit(e, number, &puzzle, &why, &error)) {
+      engine_enter(e, i, number, &puzzle);
       return 1;
     }
-    source->leave(source->context, puzzle, NULL, &cancelled, NULL);
     e->left++;
+    source->leave(
+        source->context,
+        &(trm_leave){.puzzle = number, .tag = puzzle.tag, .solution = &why, .error = why.refused ? &error : NULL});
   }
   return 0;
 }
@@ -112,10 +124,19 @@ static void engine_move(trm__engine *e, int to, int from) {
   be->copy(be, s->y + t * e->state, s->y + f * e->state, e->state, TRM__COPY_ON_DEVICE);
   be->copy(be, s->z + t * e->state, s->z + f * e->state, e->state, TRM__COPY_ON_DEVICE);
   be->copy(be, s->tokens + t * S, s->tokens + f * S, S * sizeof *s->tokens, TRM__COPY_ON_DEVICE);
-  if (e->job->scored) be->copy(be, s->labels + t * S, s->labels + f * S, S * sizeof *s->labels, TRM__COPY_ON_DEVICE);
+  if (e->job->labels) be->copy(be, s->labels + t * S, s->labels + f * S, S * sizeof *s->labels, TRM__COPY_ON_DEVICE);
   if (s->rows) be->copy(be, s->rows + t * ndim, s->rows + f * ndim, ndim * sizeof *s->rows, TRM__COPY_ON_DEVICE);
   memcpy(s->logits_host + t * S * e->V, s->logits_host + f * S * e->V, S * e->V * sizeof *s->logits_host);
   memcpy(s->q_host + 2 * t, s->q_host + 2 * f, 2 * sizeof *s->q_host);
+}
+
+/* Of the active slots the one that takes free slot i: parked ones with the highest priority first, else the last. */
+static int engine_choose_mover(const trm__engine *e, int i) {
+  const trm__slot *slot = e->solver->slot;
+  int best = e->active - 1;
+  for (int p = i < e->width ? e->width : i + 1; p < e->active - 1; p++)
+    if (slot[p].puzzle >= 0 && (slot[best].puzzle < 0 || slot[p].priority > slot[best].priority)) best = p;
+  return best;
 }
 
 /* Gives the places of puzzles that left to parked ones, then to new ones, and closes the gaps that remain. When nobody
@@ -127,7 +148,11 @@ static void engine_fill(trm__engine *e) {
   for (int i = 0; i < e->active;) {
     if (s->slot[i].puzzle >= 0) i++;
     else if (e->active <= e->width && engine_enter_next(e, i, 0)) i++;
-    else if (--e->active > i) engine_move(e, i, e->active);
+    else {
+      int mover = engine_choose_mover(e, i);
+      if (mover > i) engine_move(e, i, mover);
+      if (mover < --e->active) engine_move(e, mover, e->active);
+    }
   }
   while (e->active < e->width && engine_enter_next(e, e->active, 0)) e->active++;
   if (e->active > 0 || e->ended) return;
@@ -139,27 +164,62 @@ static void engine_fill(trm__engine *e) {
 
 /* The noise of a round. Its stream of random numbers is chosen by the puzzle and its step, so that a puzzle's slot
  * changes nothing. The numbers for the start come first, then those of the latent cycles. */
-static trm__network_noise engine_noise(const trm_solver *s, double sigma, uint64_t offset) {
-  return (trm__network_noise){sigma, (uint64_t)s->config.seed, s->noise_index, offset};
+static trm__network_noise engine_noise(const trm_solver *s, double sigma, uint64_t offset, int first) {
+  return (trm__network_noise){sigma, (uint64_t)s->config.seed, s->noise_index ? s->noise_index + first : NULL, offset};
 }
 
 static void engine_name_noise(const trm__engine *e) {
   trm_solver *s = e->solver;
   if (!s->noise_index) return;
   for (int i = 0; i < e->round; i++)
-    s->noise_name[i] = (uint64_t)s->slot[i].puzzle << NOISE_STEP_BITS | (uint64_t)s->slot[i].steps;
+    s->noise_name[i] = s->slot[i].noise_name << TRM__NOISE_STEP_BITS | (uint64_t)s->slot[i].steps;
   engine_copy_in(s->backend, s->noise_index, s->noise_name, (size_t)e->round * sizeof *s->noise_index);
 }
 
-/* Puzzles that entered get the start as their state, and all get their noise. */
+/* Puzzles that entered afresh get the start as their state, and all get their noise. */
 static void engine_prepare(const trm__engine *e) {
   trm_solver *s = e->solver;
-  trm__network_noise start = engine_noise(s, s->config.start_noise, 0);
-  trm__network_noise cycles = engine_noise(s, s->config.latent_noise, trm__network_noise_numbers(s->network));
+  trm__network_noise start = engine_noise(s, s->config.start_noise, 0, 0);
   engine_name_noise(e);
   engine_copy_in(s->backend, s->starts, s->fresh, (size_t)e->round * sizeof *s->starts);
   trm__network_refill_latent(s->network, e->round, s->starts, s->start, 0, &start, s->y, s->z);
-  trm__network_set_noise(s->network, &cycles);
+}
+
+/* A step of `count` slots from `first` on, which have the same n and T. */
+static void engine_step(const trm__engine *e, int first, int count, const trm__loss *loss) {
+  trm_solver *s = e->solver;
+  const trm__slot *slot = &s->slot[first];
+  size_t i = (size_t)first, ndim = (size_t)s->params.dims.emb_ndim;
+  const trm__real *rows = s->rows ? s->rows + i * ndim : NULL;
+  trm__real *logits = s->logits + i * e->S * e->V, *q = s->q + 2 * i;
+  const int32_t *tokens = s->tokens + i * e->S;
+  trm__act *y = s->y + i * e->state, *z = s->z + i * e->state;
+  trm__network_noise noise = engine_noise(s, s->config.latent_noise, trm__network_noise_numbers(s->network), first);
+  trm__network_set_noise(s->network, &noise);
+  trm__network_set_cycles(s->network, slot->n, slot->T);
+  if (!e->job->score) trm__network_step(s->network, count, tokens, rows, y, z, logits, q);
+  else
+    trm__network_scored_step(s->network, count, tokens, rows, s->labels + i * e->S, loss, y, z, logits, q,
+                             s->scores + i);
+}
+
+/* Work of a step of n and T: calls of the network. */
+static double engine_calls(int64_t n, int64_t T) {
+  return (double)(T * (n + 1));
+}
+
+/* The slots of a round, neighbours with the same n and T together. */
+static void engine_step_all(trm__engine *e, const trm__loss *loss) {
+  const trm_solver *s = e->solver;
+  double usual = engine_calls(s->model.L_cycles, s->model.H_cycles), calls = 0;
+  for (int first = 0, end; first < e->round; first = end) {
+    const trm__slot *slot = &s->slot[first];
+    for (end = first; end < e->round && s->slot[end].n == slot->n && s->slot[end].T == slot->T; end++) {
+    }
+    engine_step(e, first, end - first, loss);
+    calls += (end - first) * engine_calls(slot->n, slot->T);
+  }
+  e->work = calls / (usual * e->round);
 }
 
 static trm_status engine_advance(trm__engine *e, const trm__loss *loss, trm_error *err) {
@@ -168,11 +228,8 @@ static trm_status engine_advance(trm__engine *e, const trm__loss *loss, trm_erro
   e->round = e->active < e->width ? e->active : e->width;
   size_t n = (size_t)e->round;
   engine_prepare(e);
-  if (e->job->scored)
-    trm__network_scored_step(s->network, e->round, s->tokens, s->rows, s->labels, loss, s->y, s->z, s->logits, s->q,
-                             s->scores);
-  else trm__network_step(s->network, e->round, s->tokens, s->rows, s->y, s->z, s->logits, s->q);
-  if (e->job->scored) be->copy(be, s->scores_host, s->scores, n * sizeof *s->scores_host, TRM__COPY_TO_HOST);
+  engine_step_all(e, loss);
+  if (e->job->score) be->copy(be, s->scores_host, s->scores, n * sizeof *s->scores_host, TRM__COPY_TO_HOST);
   be->copy(be, s->logits_host, s->logits, n * e->S * e->V * sizeof *s->logits, TRM__COPY_TO_HOST);
   be->copy(be, s->q_host, s->q, n * 2 * sizeof *s->q, TRM__COPY_TO_HOST);
   s->stats.rounds++;
@@ -181,45 +238,79 @@ static trm_status engine_advance(trm__engine *e, const trm__loss *loss, trm_erro
 }
 
 static int engine_is_halted(const trm_solver *s, int i) {
-  return s->config.halt && (double)s->q_host[2 * i] > s->config.halt_threshold;
+  return (double)s->q_host[2 * i] > s->slot[i].threshold;
 }
 
 static int engine_is_last(const trm_solver *s, int i) {
-  return engine_is_halted(s, i) || s->slot[i].steps >= s->config.max_steps;
+  return engine_is_halted(s, i) || s->slot[i].steps >= s->slot[i].max_steps;
 }
 
+typedef enum engine_reason { ENGINE_DONE, ENGINE_CANCELLED, ENGINE_EXPIRED } engine_reason;
+
 /* The puzzle in slot i leaves with the answer of its last step, which for a parked one was in an earlier round. */
-static void engine_leave(trm__engine *e, int i, int cancelled) {
+static void engine_leave(trm__engine *e, int i, engine_reason reason) {
   trm_solver *s = e->solver;
-  const float *confidence = s->confidence;
+  const trm__job *job = e->job;
+  trm__slot *slot = &s->slot[i];
   double q = (double)s->q_host[2 * i];
-  engine_read_answer(s, i);
-  trm_solution solution = {.steps = s->slot[i].steps,
-                           .halted = !cancelled && engine_is_halted(s, i),
-                           .cancelled = cancelled,
+  trm__answer_read(s, i);
+  trm_solution solution = {.steps = (int)slot->steps,
+                           .halted = reason == ENGINE_DONE && engine_is_halted(s, i),
+                           .cancelled = reason != ENGINE_DONE,
+                           .expired = reason == ENGINE_EXPIRED,
                            .q = (float)q,
                            .confidence = (float)(1 / (1 + exp(-q))),
-                           .least = confidence[0]};
-  for (size_t p = 1; p < e->S; p++)
-    if (!(confidence[p] >= solution.least)) solution.least = confidence[p];
-  const trm__source *source = &e->job->source;
-  source->leave(source->context, s->slot[i].puzzle, s->answer, &solution,
-                e->job->scored && !cancelled ? &s->scores_host[i] : NULL);
-  s->slot[i].puzzle = -1;
+                           .least = trm__answer_least_confidence(s)};
+  if (job->score && reason == ENGINE_DONE) job->score(job->source.context, slot->puzzle, &solution, &s->scores_host[i]);
+  job->source.leave(job->source.context, &(trm_leave){.puzzle = slot->puzzle,
+                                                      .tag = slot->tag,
+                                                      .answer = s->answer,
+                                                      .solution = &solution,
+                                                      .place = engine_place(e, i)});
+  slot->puzzle = -1;
   e->left++;
 }
 
-/* Shows the step callback what slot i's step gave; returns what it answers. */
+/* After a failure of the device, which has lost what was in it, all leave without an answer. */
+static void engine_abandon(trm__engine *e) {
+  const trm_source *source = &e->job->source;
+  const trm_solution lost = {.cancelled = 1};
+  for (int i = 0; i < e->active; i++) {
+    trm__slot *slot = &e->solver->slot[i];
+    if (slot->puzzle < 0) continue;
+    source->leave(source->context, &(trm_leave){.puzzle = slot->puzzle, .tag = slot->tag, .solution = &lost});
+    slot->puzzle = -1;
+    e->left++;
+  }
+}
+
+/* Shows the callback of the call, and then the puzzle's own, what slot i's step gave. Of the latter any answer but ON
+ * is as TRM_STEP_CANCEL. */
 static int engine_tell(trm__engine *e, int i) {
   trm_solver *s = e->solver;
-  engine_read_answer(s, i);
-  trm_step step = {.puzzle = s->slot[i].puzzle,
-                   .step = s->slot[i].steps,
+  const trm__slot *slot = &s->slot[i];
+  if (!e->job->step && !slot->watch) return TRM_STEP_ON;
+  trm__answer_read(s, i);
+  trm_step step = {.puzzle = slot->puzzle,
+                   .step = (int)slot->steps,
                    .answer = s->answer,
                    .confidence = s->confidence,
                    .q = (float)s->q_host[2 * i],
-                   .halted = engine_is_last(s, i)};
-  return e->job->step(e->job->step_context, &step);
+                   .halted = engine_is_last(s, i),
+                   .place = engine_place(e, i)};
+  int answer = e->job->step ? e->job->step(e->job->step_context, &step) : TRM_STEP_ON;
+  if (slot->watch && slot->watch(slot->watch_context, &step) != TRM_STEP_ON && answer == TRM_STEP_ON)
+    answer = TRM_STEP_CANCEL;
+  return answer;
+}
+
+/* Lets slot i's puzzle leave when its time has come; answer: of its callbacks, ON for a parked one. */
+static void engine_judge(trm__engine *e, int i, int answer) {
+  const trm__slot *slot = &e->solver->slot[i];
+  if (i < e->round && engine_is_last(e->solver, i)) engine_leave(e, i, ENGINE_DONE);
+  else if (answer == TRM_STEP_CANCEL || engine_is_cancelled(e, slot->puzzle, slot->tag))
+    engine_leave(e, i, ENGINE_CANCELLED);
+  else if (engine_is_expired(e, slot->deadline)) engine_leave(e, i, ENGINE_EXPIRED);
 }
 
 /* After a round: calls the callbacks, and lets the puzzles leave that are done or cancelled. Non-zero: stop. */
@@ -232,10 +323,9 @@ static int engine_report(trm__engine *e) {
     s->stats.steps++;
   }
   for (int i = 0; i < e->active; i++) {
-    int answer = i < e->round && job->step && !stop ? engine_tell(e, i) : TRM_STEP_ON;
+    int answer = i < e->round && !stop ? engine_tell(e, i) : TRM_STEP_ON;
     stop |= answer != TRM_STEP_ON && answer != TRM_STEP_CANCEL;
-    if (i < e->round && engine_is_last(s, i)) engine_leave(e, i, 0);
-    else if (answer == TRM_STEP_CANCEL || engine_is_cancelled(e, s->slot[i].puzzle)) engine_leave(e, i, 1);
+    engine_judge(e, i, answer);
   }
   if (!stop && job->progress)
     stop = job->progress(job->progress_context, (double)e->left / (double)job->source.puzzles, "solving");
@@ -265,9 +355,11 @@ static void engine_begin(trm__engine *e) {
   if (!e->width) engine_settle_width(e);
 }
 
-/* Learns from the time of the last round, and sets the width of the next. */
+/* Learns from the time of the last round, and sets the width of the next. Puzzles with an n and T of their own count as
+ * if they had the solver's. */
 static void engine_measure(trm__engine *e, double seconds) {
   trm_solver *s = e->solver;
+  seconds /= e->work;
   trm_solve_stats *stats = &s->stats;
   if (!e->largest) {
     if (e->round < e->width) return;
@@ -313,11 +405,20 @@ const char *trm__engine_check(const trm_solver *solver) {
     if (slot->puzzle >= e->next) return "2: a puzzle that has not entered";
     for (int k = 0; k < i; k++)
       if (solver->slot[k].puzzle == slot->puzzle) return "2: a puzzle in two slots";
-    if (slot->steps < 1 || slot->steps > solver->config.max_steps) return "4: a number of steps out of range";
+    if (slot->steps < 1 || slot->steps > slot->max_steps) return "4: a number of steps out of range";
   }
   if (e->left + occupied != e->next) return "3: puzzles that left and active ones are not those that entered";
   if (solver->stats.computed != solver->stats.steps) return "5: a slot was computed without a puzzle";
   return NULL;
+}
+
+/* What a call that a callback or a mark may have ended before its source did returns. */
+static trm_status engine_verdict(const trm__engine *e, int64_t puzzles, int64_t finished, trm_error *err) {
+  if (puzzles < 0 && e->ended && finished == e->next) return TRM_OK;
+  if (puzzles < 0) return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld puzzles", (long long)finished);
+  if (finished == puzzles) return TRM_OK;
+  return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld of %lld puzzles", (long long)finished,
+                   (long long)puzzles);
 }
 
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err) {
@@ -326,7 +427,6 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   trm__engine *e = &solver->engine;
   *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
   e->state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
-  int64_t puzzles = job->source.puzzles;
   trm_status status = TRM_OK;
   double start = trm__clock();
   engine_begin(e);
@@ -340,14 +440,11 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
     if (!stop) engine_fill(e);
   }
   int64_t finished = e->left;
+  if (status) engine_abandon(e);
   for (int i = 0; i < e->active && stop; i++)
-    if (solver->slot[i].puzzle >= 0) engine_leave(e, i, 1);
+    if (solver->slot[i].puzzle >= 0) engine_leave(e, i, ENGINE_CANCELLED);
   engine_conclude(e, start);
+  if (!status) status = engine_verdict(e, job->source.puzzles, finished, err);
   e->job = NULL;
-  if (status) return status;
-  if (puzzles < 0 && e->ended && finished == e->next) return TRM_OK;
-  if (puzzles < 0) return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld puzzles", (long long)finished);
-  if (finished == puzzles) return TRM_OK;
-  return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld of %lld puzzles", (long long)finished,
-                   (long long)puzzles);
+  return status;
 }

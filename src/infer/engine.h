@@ -9,39 +9,58 @@
 #include <trm/solve.h>
 
 #include "backend/runtime.h"
+#include "base/sha256.h"
 #include "infer/batch.h"
-#include "infer/source.h"
 #include "model/network.h"
 
 /* What a slot holds between steps. */
 typedef struct trm__slot {
-  int64_t puzzle; /* negative: it has left */
+  int64_t puzzle; /* its number in the call; negative: it has left */
+  int64_t steps;  /* supervision steps taken */
+  int64_t max_steps;
+  int n, T; /* latent and recursion cycles of its steps */
   int32_t identifier;
-  int steps;
+  int priority;
+  double threshold; /* of the halting logit; infinity: it does not halt */
+  double deadline;  /* 0: none */
+  uint64_t noise_name;
+  trm_step_fn watch;
+  void *watch_context, *tag;
 } trm__slot;
 
 /* What one call does with the puzzles of a source. */
 typedef struct trm__job {
-  trm__source source;
-  int scored;
+  trm_source source;
   trm_step_fn step; /* NULL: none */
   void *step_context;
   trm_progress_fn progress; /* after every round; NULL: none. The source's number of puzzles is known then */
   void *progress_context;
+  /* A scored job (NULL: no job is): fills labels [S] of the puzzle that the source has just given; and gets its loss
+   * and metrics right before it leaves, unless it is cancelled. The context is the source's. */
+  void (*labels)(void *context, int64_t puzzle, int32_t *labels);
+  void (*score)(void *context, int64_t puzzle, const trm_solution *solution, const trm__example_stats *stats);
 } trm__job;
+
+/* Where a puzzle is that a callback tells of: its slot. */
+struct trm_place {
+  trm_solver *solver;
+  int slot;
+};
 
 /* The state of one call. Puzzles are in the first `active` slots, and a round computes one step of the first `width` of
  * them at most. Active slots beyond the width, which has shrunk then, are parked: they wait with what their last step
- * gave until a place is free, and nobody else enters before. When the step or the progress callback is called,
+ * gave until a place is free, higher priorities first, and nobody else enters before. When a callback of a step or of
+ * progress is called,
  *  1. 1 <= width <= slots, and the round that has just been computed was of the first `round` <= active <= slots;
  *  2. active slots hold different puzzles below next, or none (-1) where one left after this round: those gaps are
  *     closed before the next round;
- *  3. every puzzle below next has either left or is in an active slot: next = left + puzzles in slots;
- *  4. every puzzle in a slot has taken 1 to max_steps steps;
+ *  3. every puzzle below next has either left, once, or is in an active slot: next = left + puzzles in slots;
+ *  4. every puzzle in a slot has taken a step in this call, and at most its own max_steps with those of its state;
  *  5. no slot was computed without a puzzle: stats.computed = stats.steps;
  *  6. logits_host and q_host of an active slot are of its puzzle's last step, parked or not (scores_host is read right
- * after the round that wrote it, and of no parked puzzle). Of the source: after END it is not asked again, and it is
- * asked to wait only when no slot holds a puzzle. */
+ *     after the round that wrote it, and of no parked puzzle);
+ *  7. the slots of a round were computed with their own n and T: neighbours with the same as one batch;
+ *  8. the source has not been asked after it said END, and was asked to wait only when no slot held a puzzle. */
 typedef struct trm__engine {
   trm_solver *solver;
   const trm__job *job;
@@ -51,9 +70,11 @@ typedef struct trm__engine {
   int largest;        /* size up to which step times are still measured; 0: width is final */
   int round;          /* puzzles of the last round */
   int warm;           /* width whose first round, in which a device loads kernels, is over */
+  double work;        /* a puzzle's mean work in the last round, against one of the solver's own n and T */
   int ended;          /* the source has no more */
   int asked;          /* the source has none at the moment, as it said since the last round */
   int64_t next, left; /* next puzzle to enter; puzzles that left */
+  trm_place place;    /* of the puzzle that a callback is told of */
 } trm__engine;
 
 struct trm_cancel {
@@ -69,13 +90,15 @@ struct trm_solver {
   trm_loss_type loss; /* the model's: of confidences and of the loss */
   trm__params params;
   trm__network *network;
-  char *task_text; /* trm.task of the model file, or NULL */
-  char *path;      /* of the model file, for messages */
+  char *task_text;                /* trm.task of the model file, or NULL */
+  char checksum[TRM__SHA256_HEX]; /* of the model, for states */
+  char *path;                     /* of the model file, for messages */
   int slots;
   const trm_cancel *cancel; /* borrowed, NULL: none */
   trm__batch_costs costs;   /* of a step, measured in any call */
   trm_solve_stats stats;    /* of the last call */
   trm__engine engine;       /* of the call at work */
+  double (*clock)(void);    /* trm__clock; tests put a false one here */
   trm__real *puzzle_rows;   /* [identifiers][emb_ndim] on the host, NULL without a prefix */
 
   /* on the device */
@@ -103,15 +126,11 @@ struct trm_solver {
   trm__example_stats *scores_host; /* [slots]: copy of scores */
 };
 
-/* TRM_E_INPUT unless tokens [S] are in 0..V-1 and identifier in 0..identifiers-1 (any when the model has no prefix). */
-trm_status trm__engine_check_puzzle(const trm_solver *solver, int64_t puzzle, const int32_t *tokens, int32_t identifier,
-                                    trm_error *err);
-
-/* Runs the job to its end, or until step, progress or the solver's cancel marks stop it (TRM_E_STOPPED). What enters
- * was checked. Fills solver->stats. */
+/* Runs the job to its end, or until step, progress or the solver's cancel marks stop it (TRM_E_STOPPED). What does not
+ * fit is refused. Fills solver->stats. */
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err);
 
-/* For tests, from a step or progress callback: the first of the conditions 1 to 5 above that does not hold, or NULL. */
+/* For tests, from a step or progress callback: the first of the conditions 1 to 5 that does not hold, or NULL. */
 const char *trm__engine_check(const trm_solver *solver);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/text/json.h"
 #include "data/dataset.h"
 #include "infer/engine.h"
+#include "infer/request.h"
 #include "model/file/model_file.h"
 #include "model/score.h"
 #include "task/task.h"
@@ -93,26 +94,33 @@ typedef struct evaluation {
   trm_eval_result *result;
 } evaluation;
 
-static trm__source_answer evaluate_next(void *context, int64_t puzzle, int wait, int32_t *tokens, int32_t *labels,
-                                        int32_t *identifier) {
+static trm_source_answer evaluate_next(void *context, int64_t number, int wait, trm_puzzle *puzzle) {
   const evaluation *e = context;
   (void)wait;
-  if (puzzle == e->puzzles) return TRM__SOURCE_END;
-  trm_dataset_example(e->dataset, puzzle, tokens, labels, identifier, NULL);
-  return TRM__SOURCE_PUZZLE;
+  if (number == e->puzzles) return TRM_SOURCE_END;
+  trm_dataset_example(e->dataset, number, puzzle->tokens, NULL, &puzzle->identifier, NULL);
+  return TRM_SOURCE_PUZZLE;
 }
 
-static void evaluate_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
+static void evaluate_labels(void *context, int64_t number, int32_t *labels) {
+  const evaluation *e = context;
+  trm_dataset_example(e->dataset, number, NULL, labels, NULL, NULL);
+}
+
+static void evaluate_score(void *context, int64_t number, const trm_solution *solution,
                            const trm__example_stats *stats) {
   evaluation *e = context;
-  (void)answer;
-  if (solution->cancelled) return;
-  e->loss[puzzle] = stats->lm_loss;
+  e->loss[number] = stats->lm_loss;
   trm__score_add(&e->metrics, stats, solution->steps, e->threshold);
   if (!e->result->bands) return;
   double rating = 0;
-  trm_dataset_example(e->dataset, puzzle, NULL, NULL, NULL, &rating);
+  trm_dataset_example(e->dataset, number, NULL, NULL, NULL, &rating);
   evaluate_count_band(e->result, rating, stats->exact != 0);
+}
+
+/* Cancelled puzzles are not counted, finished ones were when they were scored. */
+static void evaluate_leave(void *context, const trm_leave *leave) {
+  (void)context, (void)leave;
 }
 
 static void evaluate_summarize(evaluation *e, int64_t n, trm_eval_result *r) {
@@ -143,7 +151,7 @@ static trm_status evaluate_check_examples(const trm_solver *solver, const trm_da
   for (int64_t i = 0; i < n; i++) {
     int32_t identifier = 0;
     trm_dataset_example(dataset, i, solver->token_host, NULL, &identifier, NULL);
-    trm_status status = trm__engine_check_puzzle(solver, i, solver->token_host, identifier, err);
+    trm_status status = trm__request_check_tokens(solver, i, solver->token_host, identifier, err);
     if (status) return status;
   }
   return TRM_OK;
@@ -162,7 +170,8 @@ trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t 
   if (!e.loss) return trm__fail_memory(err, "evaluation", (size_t)n * sizeof *e.loss);
   if (info.has_ratings) evaluate_open_bands(&r);
   trm__job job = {.source = {.puzzles = n, .context = &e, .next = evaluate_next, .leave = evaluate_leave},
-                  .scored = 1,
+                  .labels = evaluate_labels,
+                  .score = evaluate_score,
                   .progress = progress,
                   .progress_context = context};
   status = trm__engine_run(solver, &job, err);

@@ -3,10 +3,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "infer/engine.h"
+#include "infer/request.h"
+#include "model/file/checksum.h"
 #include "model/file/model_file.h"
 
 /* When the configuration leaves the batch open, there are as many slots as fit in SLOT_MEMORY, at most MOST_SLOTS. More
@@ -23,7 +26,7 @@ static const trm_option solver_options[] = {
      .offset = offsetof(trm_solver_config, max_steps),
      .default_text = "16",
      .min = 0,
-     .max = 100000,
+     .max = TRM__MOST_STEPS,
      .group = "Solving",
      .help = "supervision steps at most; 0: as many as in training",
      .synonyms = "supervision_steps|n_supervision"},
@@ -97,8 +100,8 @@ trm_solver_config trm_solver_config_default(void) {
 }
 
 static trm_status solver_check_config(const trm_solver_config *c, trm_error *err) {
-  if (c->max_steps < 0 || c->max_steps > 100000)
-    return trm__fail(err, TRM_E_USAGE, "max_steps", "%lld, expected 0 to 100000", (long long)c->max_steps);
+  if (c->max_steps < 0 || c->max_steps > TRM__MOST_STEPS)
+    return trm__fail(err, TRM_E_USAGE, "max_steps", "%lld, expected 0 to %d", (long long)c->max_steps, TRM__MOST_STEPS);
   if (c->batch < 0 || c->batch > 65536)
     return trm__fail(err, TRM_E_USAGE, "batch", "%lld, expected 0 to 65536", (long long)c->batch);
   if (c->dtype < TRM_SOLVE_MODEL || c->dtype > TRM_SOLVE_INT8)
@@ -207,6 +210,14 @@ static trm_status solver_open_network(trm_solver *s, const trm_model *model, trm
   return status;
 }
 
+/* Of a file that has none it is computed. */
+static trm_status solver_read_checksum(trm_solver *s, const trm_model *model, trm_error *err) {
+  const char *known = trm_model_get_checksum(model);
+  if (!known) return trm__model_checksum_of(s->checksum, &model->st, s->path, err);
+  memcpy(s->checksum, known, sizeof s->checksum);
+  return TRM_OK;
+}
+
 trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
                            const trm_solver_config *config, trm_error *err) {
   static const trm__config_form form = TRM__CONFIG_FORM(trm_solver_config, puzzles);
@@ -219,6 +230,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   s = trm__calloc(1, sizeof *s);
   if (!s) return trm__fail_memory(err, model->path, sizeof *s);
   s->backend = runtime->backend;
+  s->clock = trm__clock;
   s->costs.thorough = !runtime->backend->on_host;
   s->config = *config;
   s->model = *trm_model_get_config(model);
@@ -233,6 +245,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
     status = trm__fail_memory(err, model->path, 0);
     goto done;
   }
+  if ((status = solver_read_checksum(s, model, err))) goto done;
   if ((status = trm__params_open(&s->params, &s->model, err))) goto done;
   s->slots = solver_choose_slots(s);
   if ((status = solver_open_buffers(s, err))) goto done;
@@ -278,22 +291,20 @@ typedef struct arrays {
   trm_solution *solutions;
 } arrays;
 
-static trm__source_answer solver_array_next(void *context, int64_t puzzle, int wait, int32_t *tokens, int32_t *labels,
-                                            int32_t *identifier) {
+static trm_source_answer solver_array_next(void *context, int64_t number, int wait, trm_puzzle *puzzle) {
   const arrays *a = context;
-  (void)wait, (void)labels;
-  if (puzzle == a->puzzles) return TRM__SOURCE_END;
-  memcpy(tokens, a->inputs + (size_t)puzzle * a->S, a->S * sizeof *tokens);
-  *identifier = a->identifiers ? a->identifiers[puzzle] : 0;
-  return TRM__SOURCE_PUZZLE;
+  (void)wait;
+  if (number == a->puzzles) return TRM_SOURCE_END;
+  memcpy(puzzle->tokens, a->inputs + (size_t)number * a->S, a->S * sizeof *puzzle->tokens);
+  puzzle->identifier = a->identifiers ? a->identifiers[number] : 0;
+  return TRM_SOURCE_PUZZLE;
 }
 
-static void solver_array_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
-                               const trm__example_stats *stats) {
+static void solver_array_leave(void *context, const trm_leave *leave) {
   const arrays *a = context;
-  (void)stats;
-  if (answer) memcpy(a->answers + (size_t)puzzle * a->S, answer, a->S * sizeof *answer);
-  if (a->solutions) a->solutions[puzzle] = *solution;
+  size_t i = (size_t)leave->puzzle;
+  if (leave->answer) memcpy(a->answers + i * a->S, leave->answer, a->S * sizeof *a->answers);
+  if (a->solutions) a->solutions[i] = *leave->solution;
 }
 
 /* What the caller finds for a puzzle when the call is stopped before its first step. */
@@ -302,9 +313,14 @@ static void solver_array_clear(const arrays *a, int64_t n) {
   for (int64_t i = 0; i < n && a->solutions; i++) a->solutions[i] = (trm_solution){.cancelled = 1};
 }
 
-trm_status trm__solve_source(trm_solver *solver, const trm__source *source, trm_step_fn step, void *context,
-                             trm_error *err) {
-  trm__job job = {.source = *source, .step = step, .step_context = context};
+trm_status trm_solve_source(trm_solver *solver, const trm_source *source, trm_step_fn step, void *context,
+                            trm_error *err) {
+  static const trm__config_form form = TRM__CONFIG_FORM(trm_source, leave);
+  trm__job job = {.source = trm_source_default(), .step = step, .step_context = context};
+  trm_status status = trm__config_read(&job.source, source, &form, err);
+  if (status) return status;
+  if (!job.source.next || !job.source.leave)
+    return trm__fail(err, TRM_E_USAGE, "trm_solve_source", "a source needs the functions next and leave");
   return trm__engine_run(solver, &job, err);
 }
 
@@ -314,10 +330,14 @@ trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const
   arrays a = {(size_t)solver->model.seq_len, n, inputs, identifiers, answers, solutions};
   for (int64_t i = 0; i < n; i++) {
     trm_status status =
-        trm__engine_check_puzzle(solver, i, inputs + (size_t)i * a.S, identifiers ? identifiers[i] : 0, err);
+        trm__request_check_tokens(solver, i, inputs + (size_t)i * a.S, identifiers ? identifiers[i] : 0, err);
     if (status) return status;
   }
   solver_array_clear(&a, n);
-  const trm__source source = {.puzzles = n, .context = &a, .next = solver_array_next, .leave = solver_array_leave};
-  return trm__solve_source(solver, &source, step, context, err);
+  trm_source source = trm_source_default();
+  source.puzzles = n;
+  source.context = &a;
+  source.next = solver_array_next;
+  source.leave = solver_array_leave;
+  return trm_solve_source(solver, &source, step, context, err);
 }

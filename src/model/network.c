@@ -93,7 +93,8 @@ static void network_init(trm__network *net, const trm_model_config *config, trm_
   net->be = backend;
   net->dims = trm__dims_from_config(config);
   net->plan = *plan;
-  net->most_n = net->n = (int)config->L_cycles;
+  net->n = (int)config->L_cycles;
+  net->most_n = plan->training ? net->n : INT_MAX;
   net->T = (int)config->H_cycles;
   net->damping = config->damping;
 }

@@ -4,6 +4,7 @@
 
 #include <trm/data.h>
 #include <trm/model.h>
+#include <trm/session.h>
 #include <trm/solve.h>
 #include <trm/trm.h>
 
@@ -28,6 +29,9 @@ static void test_close_accepts_null(void **state) {
   CLOSE(trm_runtime);
   CLOSE(trm_solver);
   CLOSE(trm_cancel);
+  CLOSE(trm_state);
+  CLOSE(trm_queue);
+  CLOSE(trm_session);
 }
 
 static int is_closed(const char *declaration) {

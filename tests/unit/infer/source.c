@@ -31,41 +31,49 @@ typedef struct scripted {
   outcome out[N];
 } scripted;
 
-static trm__source_answer script_next(void *context, int64_t puzzle, int wait, int32_t *tokens, int32_t *label,
-                                      int32_t *identifier) {
+static trm_source_answer script_next(void *context, int64_t number, int wait, trm_puzzle *puzzle) {
   scripted *s = context;
   assert_false(s->ended); /* nobody asks after the end */
-  assert_int_equal(puzzle, s->given);
+  assert_int_equal(number, s->given);
   if (wait) {
     assert_int_equal(s->left, s->given); /* nobody is at work */
     s->waits++;
   }
   if (s->given == s->puzzles) {
     s->ended = 1;
-    return TRM__SOURCE_END;
+    return TRM_SOURCE_END;
   }
   if (s->given == s->ready && wait) s->ready += s->portion;
   if (s->given == s->ready) {
     s->nones++;
-    return TRM__SOURCE_NONE;
+    return TRM_SOURCE_NONE;
   }
-  memcpy(tokens, inputs + puzzle * CELLS, CELLS * sizeof *tokens);
-  memcpy(label, labels + puzzle * CELLS, CELLS * sizeof *label);
-  *identifier = identifiers[puzzle];
+  memcpy(puzzle->tokens, inputs + number * CELLS, CELLS * sizeof *puzzle->tokens);
+  puzzle->identifier = identifiers[number];
   s->given++;
-  return TRM__SOURCE_PUZZLE;
+  return TRM_SOURCE_PUZZLE;
 }
 
-static void script_leave(void *context, int64_t puzzle, const int32_t *answer, const trm_solution *solution,
-                         const trm__example_stats *stats) {
+static void script_labels(void *context, int64_t number, int32_t *label) {
+  const scripted *s = context;
+  assert_int_equal(number, s->given - 1);
+  memcpy(label, labels + number * CELLS, CELLS * sizeof *label);
+}
+
+static void script_score(void *context, int64_t number, const trm_solution *solution, const trm__example_stats *stats) {
   scripted *s = context;
-  outcome *o = &s->out[puzzle];
-  assert_in_range(puzzle, 0, s->given - 1);
+  assert_true(!s->out[number].scored && !solution->cancelled);
+  s->out[number].scored = 1;
+  s->out[number].stats = *stats;
+}
+
+static void script_leave(void *context, const trm_leave *leave) {
+  scripted *s = context;
+  outcome *o = &s->out[leave->puzzle];
+  assert_in_range(leave->puzzle, 0, s->given - 1);
   assert_int_equal(o->solution.steps, 0); /* it leaves once */
-  if (answer) memcpy(o->answer, answer, sizeof o->answer);
-  o->solution = *solution;
-  o->scored = stats != NULL;
-  if (stats) o->stats = *stats;
+  if (leave->answer) memcpy(o->answer, leave->answer, sizeof o->answer);
+  o->solution = *leave->solution;
   s->left++;
 }
 
@@ -83,7 +91,8 @@ static int script_step(void *context, const trm_step *step) {
 static trm_status run_script(trm_solver *solver, scripted *s, int known, int scored, trm_error *err) {
   const trm__job job = {
       .source = {.puzzles = known ? s->puzzles : -1, .context = s, .next = script_next, .leave = script_leave},
-      .scored = scored,
+      .labels = scored ? script_labels : NULL,
+      .score = scored ? script_score : NULL,
       .step = script_step,
       .step_context = s};
   s->solver = solver;
