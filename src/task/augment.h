@@ -3,7 +3,7 @@
 #define TRM_TASK_AUGMENT_H
 
 #include <stdint.h>
-#include <trm/data.h>
+#include <trm/task.h>
 
 #include "base/rng.h"
 

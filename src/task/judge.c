@@ -1,7 +1,7 @@
 /* The puzzles' own rules: whether a question contradicts itself, and whether an answer keeps clues and rules. */
 #include <stdio.h>
 #include <string.h>
-#include <trm/data.h>
+#include <trm/task.h>
 
 #include "base/mem.h"
 #include "base/status.h"

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <trm/data.h>
+#include <trm/task.h>
 
 /* Equal for puzzles that are the same, so for all images that trm__augment makes of one. tokens [cells]: the question,
  * cells = width * height of the task. Of a Sudoku it is trm_sudoku_invariant. */

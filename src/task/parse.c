@@ -2,7 +2,7 @@
  * decoration and, when that leaves too few cells, as blanks; tasks whose alphabet has a space count every column. */
 #include <stdio.h>
 #include <string.h>
-#include <trm/data.h>
+#include <trm/task.h>
 
 #include "base/status.h"
 #include "task/task.h"

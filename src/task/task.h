@@ -9,7 +9,7 @@
 #define TRM_TASK_TASK_H
 
 #include <jansson.h>
-#include <trm/data.h>
+#include <trm/task.h>
 
 #define TRM__SEQ_LIMIT 65536   /* tokens of a puzzle */
 #define TRM__VOCAB_LIMIT 65536 /* tokens of a vocabulary */
