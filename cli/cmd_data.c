@@ -5,7 +5,6 @@
 #include <trm/data.h>
 
 #include "cli/cli.h"
-#include "cli/ui/grid.h"
 
 static struct {
   int json, quiet;
@@ -48,7 +47,7 @@ static json_t *data_split_json(const trm_dataset_info *d) {
 }
 
 static json_t *data_task_json(const trm_dataset_info *d) {
-  return json_pack("{s:s, s:i, s:i, s:s}", "kind", cli_task_word(d->task.kind), "width", d->task.width, "height",
+  return json_pack("{s:s, s:i, s:i, s:s}", "kind", trm_task_name(&d->task), "width", d->task.width, "height",
                    d->task.height, "alphabet", d->task.alphabet);
 }
 
@@ -110,7 +109,8 @@ static void data_print_splits(const char *path, int file, trm_dataset *const dat
     trm_dataset_info d = trm_dataset_describe(dataset[i]);
     if (!titled++) {
       printf("data      %s\ntask      %s, symbols \"%s\"\nshape     %lld tokens of a vocabulary of %lld\n\n", path,
-             cli_task_text(&d.task, text), d.task.alphabet, (long long)d.seq_len, (long long)d.vocab_size);
+             trm_task_title(&d.task, text, sizeof text), d.task.alphabet, (long long)d.seq_len,
+             (long long)d.vocab_size);
       printf("%-8s %12s %12s %12s %12s   %s\n", "split", "examples", "puzzles", "groups", "identifiers", "rating");
     }
     data_print_split(file ? "file" : data_splits[i], &d);
@@ -260,7 +260,7 @@ static void data_print_check(const trm_check_report *r) {
 }
 
 static void data_print_check_json(const trm_check_report *r) {
-  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:b}", "examples",
+  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:b}", "examples",
                            (json_int_t)r->examples, "puzzles", (json_int_t)r->puzzles, "groups", (json_int_t)r->groups,
                            "bad_questions", (json_int_t)r->bad_questions, "bad_answers", (json_int_t)r->bad_answers,
                            "not_unique", (json_int_t)r->not_unique, "undecided", (json_int_t)r->undecided, "duplicates",

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "cli/puzzles.h"
-#include "cli/ui/grid.h"
 
 static struct {
   char split[64], device[CLI_DEVICE];
@@ -95,7 +94,8 @@ static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, c
                        const char *dtype) {
   char a[32], b[32], c[64], d[96];
   printf("model     %s, computed in %s\n", model, dtype);
-  printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a), cli_task_text(&info->task, d));
+  printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a),
+         trm_task_title(&info->task, d, sizeof d));
   printf("steps     %s%lld%s\n\n", eval_config.halt ? "halting, at most " : "", (long long)eval_config.max_steps,
          eval_config.halt ? "" : ", without halting");
   printf("exact     %-8s %s of %s puzzles", cli_percent(r->exact_accuracy, c), cli_thousands(r->exact, a),
@@ -154,7 +154,7 @@ static void eval_print_json(const trm_eval_result *r, int interrupted, const trm
   json_t *o = json_pack(
       "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, "
       "s:o, s:b, s:s}",
-      "model", cli_path(model), "data", cli_path(data), "task", cli_task_word(info->task.kind), "puzzles",
+      "model", cli_path(model), "data", cli_path(data), "task", trm_task_name(&info->task), "puzzles",
       (json_int_t)r->puzzles, "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
       (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
       cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high), "mean_steps",

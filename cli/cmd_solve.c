@@ -15,6 +15,8 @@
 #define WINDOW_LEAST ((size_t)64)
 #define WINDOW_MOST ((size_t)4096)
 
+#define UNIQUE_BOUND 20000 /* guesses that counting a puzzle's solutions may take */
+
 static struct {
   char model[1100], device[CLI_DEVICE];
   int explain, json;
@@ -79,8 +81,9 @@ typedef struct session {
   cli_trace trace;                /* with --explain, when one puzzle is at work at a time */
   size_t solved, total, cut, bad; /* printed: solved, with an answer, of these interrupted; bad ones */
   int64_t steps;
-  json_t *model; /* the path of an installed one that was taken; NULL: the user named it */
-  int fewest;    /* clues of the unsolved Sudoku with the fewest; 0: none */
+  json_t *model;        /* the path of an installed one that was taken; NULL: the user named it */
+  int fewest;           /* clues of the unsolved puzzle with the fewest; 0: none, or its kind has none */
+  trm_task_cell *cells; /* [S], room to work in */
 } session;
 
 /* A puzzle is solved when its rules and clues say so; where trm knows no rules, when the halting head says so. */
@@ -91,14 +94,12 @@ static int solve_is_right(const cli_solved *r) {
 
 /* -- solving ------------------------------------------------------------------------------------------------------- */
 
-/* Sudoku: an exact solver knows whether the question has one solution. */
+/* Where a sound puzzle has one solution, it is counted, as far as that costs little beside solving. */
 static void solve_warn_unless_unique(const session *s, const int32_t *question, const char *where) {
-  uint8_t cells[256];
-  if (s->task.kind != TRM_TASK_SUDOKU || s->task.width > 9) return; /* 16x16 with few clues may take forever */
-  for (size_t i = 0; i < s->S; i++) cells[i] = (uint8_t)(question[i] > 1 ? question[i] - 1 : 0);
-  trm_sudoku_result r = trm_sudoku_solve(s->task.width, cells, 2, NULL);
-  if (r.solutions == 0 && r.complete) cli_warn(s->command, "%s: the puzzle has no solution", where);
-  if (r.solutions > 1) cli_warn(s->command, "%s: the puzzle has more than one solution", where);
+  trm_task_solutions found = trm_task_unique(&s->task, question, UNIQUE_BOUND);
+  if (!found.single) return;
+  if (found.count == 0) cli_warn(s->command, "%s: the puzzle has no solution", where);
+  if (found.count > 1) cli_warn(s->command, "%s: the puzzle has more than one solution", where);
 }
 
 static const int32_t *solve_question(const session *s, size_t number) {
@@ -114,20 +115,14 @@ static void solve_print_bad(session *s, const cli_puzzle *puzzle, size_t number)
   else (void)cli_bad_input(s->command, "%s: %s", puzzle->where, puzzle->error);
 }
 
-static int solve_clues(const session *s, const int32_t *question) {
-  int clues = 0;
-  for (size_t i = 0; i < s->S; i++) clues += question[i] > 1;
-  return clues;
-}
-
 static void solve_count(session *s, const cli_solved *r) {
   s->solved += (size_t)r->solved;
   s->steps += r->solution.steps;
   s->total++;
   s->cut += r->solution.cancelled != 0;
-  if (s->task.kind != TRM_TASK_SUDOKU || r->solved || r->solution.cancelled) return;
-  int clues = solve_clues(s, r->question);
-  if (!s->fewest || clues < s->fewest) s->fewest = clues;
+  if (r->solved || r->solution.cancelled) return;
+  int clues = trm_task_draw(&s->task, r->question, r->question, s->cells).clues;
+  if (clues && (!s->fewest || clues < s->fewest)) s->fewest = clues;
 }
 
 static void solve_print_answer(session *s, const entry *e, size_t number) {
@@ -254,7 +249,7 @@ static json_t *solve_hardest_band(json_t *card, int *low, int *high) {
   return hardest;
 }
 
-/* When an unsolved Sudoku has few clues for this model: what its card says of such. */
+/* When an unsolved puzzle has few clues for this model: what its card says of such. */
 static void solve_hint(const session *s, const trm_model *model) {
   int low = 0, high = 0;
   char percent[32];
@@ -288,6 +283,7 @@ static int solve_begin(session *s) {
   s->tokens = cli_alloc(s->window * s->S, sizeof *s->tokens);
   s->answers = cli_alloc(s->window * s->S, sizeof *s->answers);
   cli_catch_signals();
+  s->cells = cli_alloc(s->S, sizeof *s->cells);
   while (solve_read(s, 0) == CLI_PUZZLES_ONE) {
   }
   return s->good > 0 || !s->ended;
@@ -323,6 +319,7 @@ static void solve_close(session *s) {
   free(s->tokens);
   free(s->answers);
   json_decref(s->model);
+  free(s->cells);
   trm_solver_close(&s->solver);
   cli_puzzles_close(&s->puzzles);
 }

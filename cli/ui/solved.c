@@ -59,9 +59,12 @@ static void solved_print_line(const cli_show *s, const cli_solved *r) {
 
 static void solved_print_grid(const cli_show *s, const cli_solved *r) {
   cli_grid grid;
-  cli_grid_style style = {.question = r->question, .color = cli_color(stdout)};
+  cli_grid_style style = {.question = r->question, .wrong = 1, .color = cli_color(stdout)};
   if (cli_grid_open(&grid, s->task, r->answer, &style)) cli_grids_print(stdout, &grid, NULL, 1, cli_columns(stdout));
   else solved_print_line(s, r);
+  if (grid.wrong)
+    printf("\n%s: breaks a rule or changes a clue (%d cell%s)\n", style.color ? "\033[1;31mred\033[0m" : "!",
+           grid.wrong, grid.wrong == 1 ? "" : "s");
   cli_grid_close(&grid);
 }
 
@@ -163,7 +166,7 @@ void cli_solved_print_json(const cli_show *s, const cli_solved *r) {
   json_t *rules = r->verdict.keeps_rules < 0 ? json_null() : json_boolean(r->verdict.keeps_rules);
   json_t *o = json_pack(
       "{s:I, s:o, s:O*, s:s, s:o, s:o, s:b, s:o, s:b, s:i, s:b, s:b, s:o, s:o, s:o}", "puzzle", (json_int_t)r->number,
-      "where", cli_path(r->where), "model", s->model, "task", cli_task_word(s->task->kind), "question",
+      "where", cli_path(r->where), "model", s->model, "task", trm_task_name(s->task), "question",
       solved_cells_json(s, r->question), "answer", solved_cells_json(s, r->answer), "solved", r->solved, "keeps_rules",
       rules, "keeps_clues", r->verdict.keeps_clues, "steps", r->solution.steps, "halted", r->solution.halted,
       "interrupted", r->solution.cancelled, "q", cli_real((double)r->solution.q), "confidence",

@@ -9,6 +9,7 @@
 #include "task/augment.h"
 #include "task/keys.h"
 #include "task/maze/maze.h"
+#include "task/sudoku/rules.h"
 
 static trm_import_config config_for(const char *input, const char *out) {
   trm_import_config config = trm_import_config_default();
