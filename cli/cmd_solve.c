@@ -233,6 +233,7 @@ static void solve_print_summary(const session *s) {
   (void)snprintf(steps, sizeof steps, "%.1f", (double)s->steps / (double)(s->total ? s->total : 1));
   if (s->bad) (void)snprintf(bad, sizeof bad, "; %zu could not be read", s->bad);
   printf("\nsolved %zu of %zu puzzles, %s steps on average%s\n", s->solved, s->total, steps, bad);
+  if (!trm_task_rules(&s->task)) puts("no rules known: solved means that the halting head says right");
 }
 
 /* The band of the card's accuracy_by_clues ("23-28": {"puzzles": n, "exact": n}) with the fewest clues. */
@@ -282,8 +283,8 @@ static int solve_begin(session *s) {
   s->number = cli_alloc(s->window, sizeof *s->number);
   s->tokens = cli_alloc(s->window * s->S, sizeof *s->tokens);
   s->answers = cli_alloc(s->window * s->S, sizeof *s->answers);
-  cli_catch_signals();
   s->cells = cli_alloc(s->S, sizeof *s->cells);
+  cli_catch_signals();
   while (solve_read(s, 0) == CLI_PUZZLES_ONE) {
   }
   return s->good > 0 || !s->ended;
@@ -318,8 +319,8 @@ static void solve_close(session *s) {
   free(s->number);
   free(s->tokens);
   free(s->answers);
-  json_decref(s->model);
   free(s->cells);
+  json_decref(s->model);
   trm_solver_close(&s->solver);
   cli_puzzles_close(&s->puzzles);
 }
@@ -385,8 +386,9 @@ const cli_command cli_solve = {
         "pipe. Memory does not grow with their number. A puzzle that cannot be read, or whose clues contradict each "
         "other, is reported with its line - on standard error, or with --json as an object with \"error\" - and the "
         "others are solved. One puzzle alone is shown as a grid, several with a line each.\n\n"
-        "A puzzle counts as solved when the answer keeps its rules and clues; where trm knows no rules of the task, "
-        "when the halting head says so. Confidence is the halting head's probability; the least certain cell is the "
+        "A puzzle counts as solved when the answer keeps its rules and clues. Where no rules are known, nothing is "
+        "checked: it counts as solved when the halting head says so, and that is said. Confidence is the halting "
+        "head's probability; the least certain cell is the "
         "one whose digit has the lowest probability.\n\n"
         "SIGINT and SIGTERM end the work after the step at hand: what is finished is printed, puzzles at work with the "
         "answer they have, marked as interrupted, and those not yet begun not at all. A second signal ends at once.",

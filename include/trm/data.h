@@ -77,13 +77,15 @@ trm_status trm_data_import(const trm_import_config *config, trm_progress_fn prog
 typedef struct trm_check_report {
   int64_t examples, puzzles, groups;
   int64_t bad_questions, bad_answers; /* contradict the rules, or answers that change clues */
-  int64_t not_unique;                 /* questions with more than one solution (Sudoku) */
+  int64_t not_unique;                 /* questions with more than one solution, of kinds that want one (Sudoku) */
   int64_t undecided;                  /* questions of which the exact solver gave up before it knew (Sudoku) */
   int64_t duplicates;                 /* equivalent puzzles inside one split */
   int64_t shared;                     /* puzzles equivalent to one of the other split */
   double mean_guesses;                /* of the exact solver, Sudoku that it solved; NaN without */
   double mean_rating;                 /* of the file's own ratings, whoever measured them; NaN without */
   char first_problem[256];
+  int64_t unjudged;  /* answers that nobody judged, because trm knows no rules of their task */
+  const char *rules; /* what the others were judged by, as trm_task_rules says it; NULL: no rules known */
 } trm_check_report;
 trm_status trm_data_check(const char *path, trm_check_report *report, trm_progress_fn progress, void *context,
                           trm_error *err);

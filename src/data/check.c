@@ -61,6 +61,7 @@ static trm_status checker_open(checker *c) {
     c->report.examples += info->examples;
     c->report.puzzles += info->puzzles;
     c->report.groups += info->groups;
+    c->report.rules = trm_task_rules(&info->task);
   }
   c->total = (int64_t)examples;
   if (examples == 0)
@@ -93,6 +94,7 @@ static int checker_judge(checker *c, int split, int64_t example, const int32_t *
     checker_note(c, split, example, problem.where, problem.message);
   }
   trm_task_verdict verdict = trm_task_judge(task, question, answer);
+  if (verdict.keeps_rules < 0) c->report.unjudged++;
   if (!verdict.keeps_clues || !verdict.keeps_rules) {
     c->report.bad_answers++;
     checker_note(c, split, example, "",
