@@ -72,6 +72,11 @@ static trm_task_verdict latin_judge(const trm_task *task, const int32_t *questio
   return verdict;
 }
 
+static int latin_fits(const trm_task *task, int numbers, const int32_t *question, const int32_t *answer) {
+  (void)numbers;
+  return latin_judge(task, question, answer).keeps_rules == 1;
+}
+
 static trm_status latin_check(const trm_task *task, const int32_t *question, trm_error *err) {
   for (int i = 0; i < CELLS; i++)
     if (latin_clashes(question, i))
@@ -158,6 +163,7 @@ static const trm__kind latin = {
     .single = 1,
     .infer = latin_infer,
     .shape = latin_shape,
+    .fits = latin_fits,
     .title = latin_title,
     .symbols = latin_symbols,
     .expected = latin_expected,
@@ -236,6 +242,11 @@ static void its_cells_are_encoded(void **state) {
   assert_int_equal(map['a'], 2);
   trm__task_expected(&task, 1, expected, sizeof expected);
   assert_string_equal(expected, "A, B or C");
+  int32_t question[CELLS], answer[CELLS];
+  read_square("AB--C-B--", question);
+  read_square("ABCBCACAB", answer);
+  assert_true(trm__kind_of(&task)->fits(&task, 0, question, answer));
+  assert_false(trm__kind_of(&task)->fits(&task, 0, answer, question));
 }
 
 static void its_json_goes_round(void **state) {
