@@ -20,7 +20,7 @@ int cli_events_check(const cli_command *command, const char *path, int force) {
   return cli_may_write(command, path, force);
 }
 
-static void events_check(cli_events *e, trm_status status, const trm_error *error) {
+static void events_note(cli_events *e, trm_status status, const trm_error *error) {
   if (status) e->failed = cli_error(e->command, error);
 }
 
@@ -38,8 +38,8 @@ static void events_write(void *context, const trm_event *event) {
   size_t length = (size_t)trm_event_json(&named, line, sizeof line - 1);
   line[length] = '\n';
   e->lines = 1;
-  events_check(e, trm__writer_write(e->writer, line, length + 1, &error), &error);
-  if (!e->failed && e->direct) events_check(e, trm__writer_flush(e->writer, &error), &error);
+  events_note(e, trm__writer_write(e->writer, line, length + 1, &error), &error);
+  if (!e->failed && e->direct) events_note(e, trm__writer_flush(e->writer, &error), &error);
 }
 
 static trm_event_value *events_alloc_values(void) {
@@ -69,6 +69,6 @@ int cli_events_close(cli_events *e, int code) {
   trm_telemetry_detach(events_write, e);
   free(e->value);
   if (e->failed || (!e->lines && code > CLI_UNSOLVED)) trm__writer_abort(&e->writer);
-  else events_check(e, trm__writer_commit(&e->writer, &error), &error);
+  else events_note(e, trm__writer_commit(&e->writer, &error), &error);
   return e->failed > code ? e->failed : code;
 }
