@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/events.h"
 #include "cli/puzzles.h"
 #include "cli/ui/solved.h"
 
@@ -18,8 +19,8 @@
 #define UNIQUE_BOUND 20000 /* guesses that counting a puzzle's solutions may take */
 
 static struct {
-  char model[1100], device[CLI_DEVICE];
-  int explain, json;
+  char model[1100], device[CLI_DEVICE], events[CLI_EVENTS];
+  int explain, json, force;
   int64_t identifier, threads;
 } opt;
 static trm_solver_config solve_config;
@@ -44,6 +45,8 @@ static const trm_option solve_options[] = {
      .min = 0,
      .max = INT32_MAX,
      .help = "puzzle identifier: row of the model's puzzle embedding, for all puzzles"},
+    CLI_EVENTS_OPTION,
+    CLI_EVENTS_FORCE_OPTION,
     CLI_DEVICE_OPTION,
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
@@ -75,6 +78,7 @@ typedef struct session {
   entry *entry;              /* [window] */
   int32_t *tokens, *answers; /* [window][S] */
   size_t *number;            /* [window]: the entry of the engine's puzzle */
+  cli_events events;
   size_t printed, entered, read;
   int64_t good, given, left;      /* read; given to the engine; answered */
   int alone;                      /* 1: a single puzzle, which is shown as a grid; negative: not known yet */
@@ -226,6 +230,12 @@ static int solve_on_step(void *context, const trm_step *step) {
   return cli_interrupted() || cli_stdout_broken() ? TRM_STEP_STOP : TRM_STEP_ON;
 }
 
+/* In events a puzzle has the number that --json prints. */
+static int64_t solve_number(void *context, int64_t puzzle) {
+  const session *s = context;
+  return (int64_t)s->number[(size_t)puzzle % s->window];
+}
+
 /* -- the whole ----------------------------------------------------------------------------------------------------- */
 
 static void solve_print_summary(const session *s) {
@@ -290,10 +300,15 @@ static int solve_begin(session *s) {
   return s->good > 0 || !s->ended;
 }
 
-static int solve_all(session *s, trm_runtime *runtime, const trm_model *model) {
+static int solve_open_solver(session *s, trm_runtime *runtime, const trm_model *model) {
   trm_error error = {0};
   solve_config.puzzles = opt.explain ? 1 : s->ended ? s->good : 0;
   if (trm_solver_open(&s->solver, runtime, model, &solve_config, &error)) return cli_error(s->command, &error);
+  return CLI_CONTINUE;
+}
+
+static int solve_all(session *s) {
+  trm_error error = {0};
   const trm__source source = {
       .puzzles = s->ended ? s->good : -1, .context = s, .next = solve_next, .leave = solve_leave};
   trm_status status = trm__solve_source(s->solver, &source, solve_on_step, s, &error);
@@ -344,17 +359,19 @@ static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   session s = {.command = self};
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
-  int code = cli_puzzles_open(self, a->positional, a->positionals, &s.puzzles);
+  int code = cli_events_check(self, opt.events, opt.force);
+  if (code == CLI_CONTINUE) code = cli_puzzles_open(self, a->positional, a->positionals, &s.puzzles);
   if (code == CLI_CONTINUE) code = solve_open_model(&s, &model);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
-  if (code == CLI_CONTINUE) {
-    if (solve_begin(&s)) code = solve_all(&s, runtime, model);
-    else solve_print_ready(&s);
-  }
+  if (code == CLI_CONTINUE && solve_begin(&s)) code = solve_open_solver(&s, runtime, model);
+  if (code == CLI_CONTINUE) code = cli_events_open(&s.events, self, opt.events, solve_number, &s);
+  if (code == CLI_CONTINUE && s.solver) code = solve_all(&s);
+  else if (code == CLI_CONTINUE) solve_print_ready(&s);
   if (code == CLI_CONTINUE) {
     code = solve_end(&s);
     solve_hint(&s, model);
   }
+  code = cli_events_close(&s.events, code);
   solve_close(&s);
   trm_runtime_close(&runtime);
   trm_model_close(&model);
@@ -391,7 +408,8 @@ const cli_command cli_solve = {
         "head's probability; the least certain cell is the "
         "one whose digit has the lowest probability.\n\n"
         "SIGINT and SIGTERM end the work after the step at hand: what is finished is printed, puzzles at work with the "
-        "answer they have, marked as interrupted, and those not yet begun not at all. A second signal ends at once.",
+        "answer they have, marked as interrupted, and those not yet begun not at all. A second signal ends at "
+        "once." CLI_EVENTS_NOTE,
     .examples = "trm solve --model runs/4x4 4.322314...33.4.\n"
                 "trm solve --model runs/9x9 puzzles.txt --json\n"
                 "trm solve --model runs/9x9/best.safetensors --explain < puzzle.txt\n",

@@ -76,6 +76,8 @@ static void engine_enter(trm__engine *e, int i, int64_t puzzle, int32_t identifi
   }
   s->fresh[i] = 1;
   s->stats.puzzles++;
+  slot->inference =
+      trm__event_inference_start(e->call, puzzle, e->job->scored ? "evaluate" : "solve", s->config.max_steps);
 }
 
 /* The source's next puzzle that is not cancelled enters slot i; 0 when there is none, or none at the moment. */
@@ -189,8 +191,9 @@ static int engine_is_last(const trm_solver *s, int i) {
 }
 
 /* The puzzle in slot i leaves with the answer of its last step, which for a parked one was in an earlier round. */
-static void engine_leave(trm__engine *e, int i, int cancelled) {
+static void engine_leave(trm__engine *e, int i, trm__outcome outcome) {
   trm_solver *s = e->solver;
+  int cancelled = outcome != TRM__DONE;
   const float *confidence = s->confidence;
   double q = (double)s->q_host[2 * i];
   engine_read_answer(s, i);
@@ -203,8 +206,13 @@ static void engine_leave(trm__engine *e, int i, int cancelled) {
   for (size_t p = 1; p < e->S; p++)
     if (!(confidence[p] >= solution.least)) solution.least = confidence[p];
   const trm__source *source = &e->job->source;
+  const trm__inference *inference = &s->slot[i].inference;
+  if (solution.halted)
+    trm__event_early_halt(inference, solution.steps, s->config.max_steps, q, s->config.halt_threshold);
+  trm__event_inference_stop(inference, solution.steps, solution.halted, outcome);
   source->leave(source->context, s->slot[i].puzzle, s->answer, &solution,
                 e->job->scored && !cancelled ? &s->scores_host[i] : NULL);
+  trm__event_inference_complete(inference, solution.steps, outcome);
   s->slot[i].puzzle = -1;
   e->left++;
 }
@@ -228,14 +236,16 @@ static int engine_report(trm__engine *e) {
   const trm__job *job = e->job;
   int stop = 0;
   for (int i = 0; i < e->round; i++) {
-    s->slot[i].steps++;
+    trm__slot *slot = &s->slot[i];
+    slot->steps++;
     s->stats.steps++;
+    trm__event_step_complete(&slot->inference, slot->steps, (double)s->q_host[2 * i], e->seconds, e->round);
   }
   for (int i = 0; i < e->active; i++) {
     int answer = i < e->round && job->step && !stop ? engine_tell(e, i) : TRM_STEP_ON;
     stop |= answer != TRM_STEP_ON && answer != TRM_STEP_CANCEL;
-    if (i < e->round && engine_is_last(s, i)) engine_leave(e, i, 0);
-    else if (answer == TRM_STEP_CANCEL || engine_is_cancelled(e, s->slot[i].puzzle)) engine_leave(e, i, 1);
+    if (i < e->round && engine_is_last(s, i)) engine_leave(e, i, TRM__DONE);
+    else if (answer == TRM_STEP_CANCEL || engine_is_cancelled(e, s->slot[i].puzzle)) engine_leave(e, i, TRM__CANCELLED);
   }
   if (!stop && job->progress)
     stop = job->progress(job->progress_context, (double)e->left / (double)job->source.puzzles, "solving");
@@ -324,7 +334,7 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   const trm__dims *d = &solver->params.dims;
   const trm__loss loss = {.kind = solver->loss, .halt_weight = 0.5, .grad_scale = 1};
   trm__engine *e = &solver->engine;
-  *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
+  *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V, .call = trm__event_call()};
   e->state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
   int64_t puzzles = job->source.puzzles;
   trm_status status = TRM_OK;
@@ -335,13 +345,15 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   while (!stop && e->active > 0) {
     double before = trm__clock();
     if ((status = engine_advance(e, &loss, err))) break;
-    engine_measure(e, trm__clock() - before);
+    engine_measure(e, e->seconds = trm__clock() - before);
     stop = engine_report(e);
     if (!stop) engine_fill(e);
   }
   int64_t finished = e->left;
   for (int i = 0; i < e->active && stop; i++)
-    if (solver->slot[i].puzzle >= 0) engine_leave(e, i, 1);
+    if (solver->slot[i].puzzle >= 0) engine_leave(e, i, TRM__STOPPED);
+  for (int i = 0; i < e->active && status; i++)
+    trm__event_inference_stop(&solver->slot[i].inference, solver->slot[i].steps, 0, TRM__FAILED);
   engine_conclude(e, start);
   e->job = NULL;
   if (status) return status;

@@ -10,6 +10,7 @@
 
 #include "backend/runtime.h"
 #include "infer/batch.h"
+#include "infer/events.h"
 #include "infer/source.h"
 #include "model/network.h"
 
@@ -18,6 +19,7 @@ typedef struct trm__slot {
   int64_t puzzle; /* negative: it has left */
   int32_t identifier;
   int steps;
+  trm__inference inference; /* for its events */
 } trm__slot;
 
 /* What one call does with the puzzles of a source. */
@@ -54,6 +56,8 @@ typedef struct trm__engine {
   int ended;          /* the source has no more */
   int asked;          /* the source has none at the moment, as it said since the last round */
   int64_t next, left; /* next puzzle to enter; puzzles that left */
+  int64_t call;       /* number of this call in events */
+  double seconds;     /* of the last round */
 } trm__engine;
 
 struct trm_cancel {
