@@ -97,7 +97,7 @@ static trm_status session_plan_memory(trm__session *s, trm_error *err) {
                        .params = &params,
                        .train = &s->config.train,
                        .backend = s->runtime->backend,
-                       .local_batch = (int)s->config.train.batch / s->comm->size,
+                       .comm = s->comm,
                        .already = trm__mem_used()};
   if (s->config.micro_batch) micro_batch = (int)s->config.micro_batch; /* a resumed run keeps its slices */
   else status = trm__plan_micro_batch(&job, &micro_batch, err);
