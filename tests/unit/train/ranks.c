@@ -7,6 +7,7 @@
 #include "support/device_backend.h"
 #include "support/thread_comm.h"
 #include "train/plan.h"
+#include "train/ranks.h"
 
 enum { BATCH = 7, UPDATES = 5, MOST = 4, IDENTIFIERS = 3 };
 
@@ -152,6 +153,7 @@ static trm_status run_rank(trm__comm *comm, void *context, trm_error *err) {
     if (!status && s->on_device) status = check_prediction(&t, err);
     if (!status) status = lift_halting(&t, err);
     if (!status) status = do_updates(o, &t, loader, err);
+    if (!status) status = trm__ranks_check_weights(&t, err);
     keep_outcome(o, &t);
     trm__loader_close(&loader);
     trm__trainer_close(&t);
