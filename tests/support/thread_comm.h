@@ -216,13 +216,12 @@ static inline void *thread_rank_run(void *argument) {
   trm__comm *comm = NULL;
   r->status = thread_comm_open(&comm, r->world, r->rank, &r->error);
   if (!r->status) r->status = r->fn(comm, r->context, &r->error);
-  if (comm && r->status) trm__comm_abandon(comm, &r->error);
   trm__comm_close(&comm);
   return NULL;
 }
 
-/* fn(comm, context + rank * bytes) on so many ranks at once; status, error [size] of each. Nobody may wait for ever:
- * the test dies after four minutes. */
+/* fn(comm, context + rank * bytes), which abandons by itself, on so many ranks at once; status, error [size] of each.
+ * Nobody may wait for ever: the test dies after four minutes. */
 static inline void thread_ranks(int size, int turns, thread_rank_fn fn, void *context, size_t bytes, trm_status *status,
                                 trm_error *error) {
   thread_world world;

@@ -102,6 +102,7 @@ static trm_status update_rank(trm__comm *comm, void *context, trm_error *err) {
   trm__trainer_close(&t);
 done:
   trm_runtime_close(&runtime);
+  if (status) trm__comm_abandon(comm, err);
   return status;
 }
 

@@ -338,6 +338,7 @@ static trm_status failing_part(trm__comm *comm, void *context, trm_error *err) {
     p->value += !status;
   }
   trm_error again = {0};
+  if (status) trm__comm_abandon(comm, err); /* tells the others, where it is this rank's own */
   if (status && comm->rank != 1) p->second = trm__comm_barrier(comm, &again); /* what failed stays so */
   close_bench(&b);
   return status;

@@ -161,6 +161,7 @@ static trm_status run_rank(trm__comm *comm, void *context, trm_error *err) {
   if (s->on_device) trm__backend_close(&runtime->backend);
   runtime->backend = cpu;
   trm_runtime_close(&runtime);
+  if (status) trm__comm_abandon(comm, err);
   return status;
 }
 

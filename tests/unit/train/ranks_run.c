@@ -45,6 +45,7 @@ static trm_status run_rank(trm__comm *comm, void *context, trm_error *err) {
   config.log = note_log;
   config.log_context = r;
   trm_status status = trm_runtime_open(&runtime, &config, err);
+  if (status) trm__comm_abandon(comm, err);
   if (status) return status;
   status = r->resume ? trm__train_resume(runtime, comm, r->train.run, r->overrides, r->count, note_progress, r,
                                          &r->result, err)
