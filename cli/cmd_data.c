@@ -5,7 +5,6 @@
 #include <trm/data.h>
 
 #include "cli/cli.h"
-#include "cli/ui/grid.h"
 
 static struct {
   int json, quiet;
@@ -48,7 +47,7 @@ static json_t *data_split_json(const trm_dataset_info *d) {
 }
 
 static json_t *data_task_json(const trm_dataset_info *d) {
-  return json_pack("{s:s, s:i, s:i, s:s}", "kind", cli_task_word(d->task.kind), "width", d->task.width, "height",
+  return json_pack("{s:s, s:i, s:i, s:s}", "kind", trm_task_name(&d->task), "width", d->task.width, "height",
                    d->task.height, "alphabet", d->task.alphabet);
 }
 
@@ -110,7 +109,8 @@ static void data_print_splits(const char *path, int file, trm_dataset *const dat
     trm_dataset_info d = trm_dataset_describe(dataset[i]);
     if (!titled++) {
       printf("data      %s\ntask      %s, symbols \"%s\"\nshape     %lld tokens of a vocabulary of %lld\n\n", path,
-             cli_task_text(&d.task, text), d.task.alphabet, (long long)d.seq_len, (long long)d.vocab_size);
+             trm_task_title(&d.task, text, sizeof text), d.task.alphabet, (long long)d.seq_len,
+             (long long)d.vocab_size);
       printf("%-8s %12s %12s %12s %12s   %s\n", "split", "examples", "puzzles", "groups", "identifiers", "rating");
     }
     data_print_split(file ? "file" : data_splits[i], &d);
@@ -237,34 +237,37 @@ static int data_run_import(const cli_command *self, int argc, char **argv) {
 
 /* -- check --------------------------------------------------------------------------------------------------------- */
 
-static void data_print_check(const trm_check_report *r) {
-  const struct {
-    const char *what;
-    int64_t number;
-  } line[] = {{"examples", r->examples},
-              {"puzzles", r->puzzles},
-              {"groups", r->groups},
-              {"questions that contradict themselves", r->bad_questions},
-              {"answers that break rules or change clues", r->bad_answers},
-              {"questions with more than one solution", r->not_unique},
-              {"questions not decided: the solver gave up", r->undecided},
-              {"equivalent puzzles inside a split", r->duplicates},
-              {"puzzles equivalent to one of the other split", r->shared}};
+/* judged: 1 for what rules are needed to find. */
+static void data_print_count(const trm_check_report *r, const char *what, int64_t number, int judged) {
   char a[32];
-  for (size_t i = 0; i < sizeof line / sizeof *line; i++)
-    printf("%-46s %12s\n", line[i].what, cli_thousands(line[i].number, a));
-  if (isfinite(r->mean_guesses)) printf("%-46s %12.1f\n", "mean guesses of the exact solver", r->mean_guesses);
-  if (isfinite(r->mean_rating)) printf("%-46s %12.1f\n", "mean rating that the data states", r->mean_rating);
+  printf("%-46s %14s\n", what, judged && !r->rules ? "no rules known" : cli_thousands(number, a));
+}
+
+static void data_print_check(const trm_check_report *r) {
+  data_print_count(r, "examples", r->examples, 0);
+  data_print_count(r, "puzzles", r->puzzles, 0);
+  data_print_count(r, "groups", r->groups, 0);
+  data_print_count(r, "questions that contradict themselves", r->bad_questions, 0);
+  data_print_count(r, "answers that break rules or change clues", r->bad_answers, 1);
+  data_print_count(r, "questions with more than one solution", r->not_unique, 1);
+  data_print_count(r, "questions not decided: the solver gave up", r->undecided, 1);
+  data_print_count(r, "equivalent puzzles inside a split", r->duplicates, 0);
+  data_print_count(r, "puzzles equivalent to one of the other split", r->shared, 0);
+  if (isfinite(r->mean_guesses)) printf("%-46s %14.1f\n", "mean guesses of the exact solver", r->mean_guesses);
+  if (isfinite(r->mean_rating)) printf("%-46s %14.1f\n", "mean rating that the data states", r->mean_rating);
   if (data_problems(r) > r->undecided) puts("\nproblems were found");
-  else puts(r->undecided ? "\nno problem was found, but not every question was decided" : "\nno problem was found");
+  else if (r->undecided) puts("\nno problem was found, but not every question was decided");
+  else if (r->unjudged) puts("\nno rules known: no answer was judged; apart from that no problem was found");
+  else puts("\nno problem was found");
 }
 
 static void data_print_check_json(const trm_check_report *r) {
-  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:b}", "examples",
+  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:b}", "examples",
                            (json_int_t)r->examples, "puzzles", (json_int_t)r->puzzles, "groups", (json_int_t)r->groups,
                            "bad_questions", (json_int_t)r->bad_questions, "bad_answers", (json_int_t)r->bad_answers,
                            "not_unique", (json_int_t)r->not_unique, "undecided", (json_int_t)r->undecided, "duplicates",
-                           (json_int_t)r->duplicates, "shared", (json_int_t)r->shared, "mean_guesses",
+                           (json_int_t)r->duplicates, "shared", (json_int_t)r->shared, "unjudged",
+                           (json_int_t)r->unjudged, "rules", r->rules ? r->rules : "no rules known", "mean_guesses",
                            cli_real(r->mean_guesses), "mean_rating", cli_real(r->mean_rating), "first_problem",
                            cli_path(r->first_problem), "ok", data_problems(r) == 0),
                  0);
@@ -345,7 +348,9 @@ const cli_command cli_data_check = {
     .description =
         "Checks that every question is free of contradictions, every answer keeps rules and clues, every Sudoku "
         "has one solution, and no puzzle of the test split is equivalent to one of the training split. A Sudoku "
-        "whose search takes more than a million guesses is reported as not decided. The exit code is 3 when a "
+        "whose search takes more than a million guesses is reported as not decided. Where no rules are known, answers "
+        "are "
+        "not judged, which is said. The exit code is 3 when a "
         "problem is found or a question is not decided.",
     .examples = "trm data check data/6x6\n",
     .exits = "1\tstopped by a signal; nothing is said about the dataset\n"

@@ -2,13 +2,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/events.h"
 #include "cli/puzzles.h"
-#include "cli/ui/grid.h"
 
 static struct {
-  char split[64], device[CLI_DEVICE];
+  char split[64], device[CLI_DEVICE], events[CLI_EVENTS];
   int64_t limit, threads;
-  int json, quiet;
+  int json, quiet, force;
 } opt;
 static trm_solver_config eval_config;
 
@@ -17,6 +17,8 @@ static const trm_option eval_options[] = {
     CLI_LIMIT_OPTION,
     CLI_JSON_OPTION(.help = "print one JSON object; accuracies are fractions of 1"),
     CLI_QUIET_OPTION,
+    CLI_EVENTS_OPTION,
+    CLI_EVENTS_FORCE_OPTION,
     CLI_DEVICE_OPTION,
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
@@ -95,7 +97,8 @@ static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, c
                        const char *dtype) {
   char a[32], b[32], c[64], d[96];
   printf("model     %s, computed in %s\n", model, dtype);
-  printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a), cli_task_text(&info->task, d));
+  printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a),
+         trm_task_title(&info->task, d, sizeof d));
   printf("steps     %s%lld%s\n\n", eval_config.halt ? "halting, at most " : "", (long long)eval_config.max_steps,
          eval_config.halt ? "" : ", without halting");
   printf("exact     %-8s %s of %s puzzles", cli_percent(r->exact_accuracy, c), cli_thousands(r->exact, a),
@@ -154,7 +157,7 @@ static void eval_print_json(const trm_eval_result *r, int interrupted, const trm
   json_t *o = json_pack(
       "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, "
       "s:o, s:b, s:s}",
-      "model", cli_path(model), "data", cli_path(data), "task", cli_task_word(info->task.kind), "puzzles",
+      "model", cli_path(model), "data", cli_path(data), "task", trm_task_name(&info->task), "puzzles",
       (json_int_t)r->puzzles, "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
       (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
       cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high), "mean_steps",
@@ -186,10 +189,12 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
   trm_error error = {0};
   trm_eval_result result;
   char path[1100];
+  cli_events events = {0};
   cli_progress progress = cli_progress_open(opt.quiet);
   size_t cells = 0;
   (void)snprintf(path, sizeof path, "%s", model_path);
-  int code = path[0] ? CLI_CONTINUE : eval_count_cells(self, data, &cells);
+  int code = cli_events_check(self, opt.events, opt.force);
+  if (code == CLI_CONTINUE && !path[0]) code = eval_count_cells(self, data, &cells);
   if (code == CLI_CONTINUE) code = cli_model_open(self, path, cells, &model);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
   if (code != CLI_CONTINUE) goto done;
@@ -199,6 +204,8 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
     goto done;
   }
   if (!eval_config.max_steps) eval_config.max_steps = trm_solver_model_config(solver)->halt_max_steps;
+  code = cli_events_open(&events, self, opt.events, NULL, NULL);
+  if (code != CLI_CONTINUE) goto done;
   cli_catch_signals();
   trm_status status = trm_evaluate(solver, dataset, opt.limit, &result, cli_progress_fraction, &progress, &error);
   cli_progress_clear(&progress);
@@ -217,6 +224,7 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
   if (status) cli_warn(self, "%s; the result is about those", error.message);
   code = cli_exit_code(status);
 done:
+  code = cli_events_close(&events, code);
   trm_dataset_close(&dataset);
   trm_solver_close(&solver);
   trm_runtime_close(&runtime);
@@ -252,7 +260,7 @@ const cli_command cli_eval = {
         "of which the quick ones are more than their share with --halt. A second signal ends at once.\n\n"
         "The engine's line says how many puzzles are computed at once, how many steps they took in how many rounds, "
         "and the "
-        "run's time over what all its steps cost in full rounds: 1.00 wastes nothing.",
+        "run's time over what all its steps cost in full rounds: 1.00 wastes nothing." CLI_EVENTS_NOTE,
     .examples = "trm eval runs/4x4 data/4x4\n"
                 "trm eval runs/9x9/best.safetensors hard.csv --halt --json\n",
     .exits = "0\tevaluated\n1\tinterrupted; the result is about the puzzles finished until then\n",

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include "cli/puzzles.h"
-#include "cli/ui/grid.h"
 
 static struct { int tensors, json; } opt;
 
@@ -30,6 +29,14 @@ static json_t *info_task_json(const trm_model *model) {
   const char *text = trm_model_get_metadata(model, "trm.task");
   json_t *task = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
   return task ? task : json_null();
+}
+
+/* What answers are judged by; NULL when the file's task does not say what it is. */
+static const char *info_rules(const trm_model *model) {
+  trm_task task;
+  if (trm_model_task(model, &task, NULL)) return NULL;
+  const char *rules = trm_task_rules(&task);
+  return rules ? rules : "no rules known";
 }
 
 /* Metadata beside what is shown elsewhere: where the model comes from. */
@@ -79,13 +86,13 @@ static void info_print_json(const trm_model *model, const char *path) {
   const char *version = trm_model_get_metadata(model, "trm.version");
   char id[13];
   json_t *o = json_pack(
-      "{s:o, s:o, s:o, s:o, s:s*, s:s*, s:s, s:o, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o}", "model", cli_path(path),
-      "bytes", json_integer((json_int_t)info_file_bytes(path)), "id", info_text_or_null(info_model_id(model, id)),
-      "sha256", info_text_or_null(trm_model_get_checksum(model)), "variant", variant, "version", version, "loss",
-      trm_model_get_loss(model), "task", info_task_json(model), "parameters",
-      (json_int_t)trm_model_config_parameters(config), "positions", (json_int_t)trm_model_config_positions(config),
-      "prefix", (json_int_t)trm_model_config_prefix(config), "flop", "call", cli_real(cost.call), "step",
-      cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
+      "{s:o, s:o, s:o, s:o, s:s*, s:s*, s:s, s:o, s:s*, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o}", "model",
+      cli_path(path), "bytes", json_integer((json_int_t)info_file_bytes(path)), "id",
+      info_text_or_null(info_model_id(model, id)), "sha256", info_text_or_null(trm_model_get_checksum(model)),
+      "variant", variant, "version", version, "loss", trm_model_get_loss(model), "task", info_task_json(model), "rules",
+      info_rules(model), "parameters", (json_int_t)trm_model_config_parameters(config), "positions",
+      (json_int_t)trm_model_config_positions(config), "prefix", (json_int_t)trm_model_config_prefix(config), "flop",
+      "call", cli_real(cost.call), "step", cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
       trm__options_to_json(table, count, config), "provenance", info_provenance_json(model));
   json_t *card = cli_model_card(model, path);
   if (o) json_object_set_new(o, "card", card ? card : json_null());
@@ -113,6 +120,7 @@ static void info_print_task(const trm_model *model) {
     puts("task        not named in the file");
   }
   json_decref(task);
+  if (info_rules(model)) printf("rules       %s\n", info_rules(model));
 }
 
 static void info_print_config(const trm_model_config *config) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/events.h"
 #include "cli/puzzles.h"
 #include "cli/ui/solved.h"
 
@@ -13,9 +14,11 @@
 #define WINDOW_LEAST ((size_t)64)
 #define WINDOW_MOST ((size_t)4096)
 
+#define UNIQUE_BOUND 20000 /* guesses that counting a puzzle's solutions may take */
+
 static struct {
-  char model[1100], device[CLI_DEVICE];
-  int explain, json;
+  char model[1100], device[CLI_DEVICE], events[CLI_EVENTS];
+  int explain, json, force;
   int64_t identifier, threads;
 } opt;
 static trm_solver_config solve_config;
@@ -40,6 +43,8 @@ static const trm_option solve_options[] = {
      .min = 0,
      .max = INT32_MAX,
      .help = "puzzle identifier: row of the model's puzzle embedding, for all puzzles"},
+    CLI_EVENTS_OPTION,
+    CLI_EVENTS_FORCE_OPTION,
     CLI_DEVICE_OPTION,
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
@@ -71,14 +76,16 @@ typedef struct session {
   entry *entry;              /* [window] */
   int32_t *tokens, *answers; /* [window][S] */
   size_t *number;            /* [window]: the entry of the engine's puzzle */
+  cli_events events;
   size_t printed, entered, read;
   int64_t good, given, left;      /* read; given to the engine; answered */
   int alone;                      /* 1: a single puzzle, which is shown as a grid; negative: not known yet */
   cli_trace trace;                /* with --explain, when one puzzle is at work at a time */
   size_t solved, total, cut, bad; /* printed: solved, with an answer, of these interrupted; bad ones */
   int64_t steps;
-  json_t *model; /* the path of an installed one that was taken; NULL: the user named it */
-  int fewest;    /* clues of the unsolved Sudoku with the fewest; 0: none */
+  json_t *model;        /* the path of an installed one that was taken; NULL: the user named it */
+  int fewest;           /* clues of the unsolved puzzle with the fewest; 0: none, or its kind has none */
+  trm_task_cell *cells; /* [S], room to work in */
 } session;
 
 /* A puzzle is solved when its rules and clues say so; where trm knows no rules, when the halting head says so. */
@@ -89,14 +96,12 @@ static int solve_is_right(const cli_solved *r) {
 
 /* -- solving ------------------------------------------------------------------------------------------------------- */
 
-/* Sudoku: an exact solver knows whether the question has one solution. */
+/* Where a sound puzzle has one solution, it is counted, as far as that costs little beside solving. */
 static void solve_warn_unless_unique(const session *s, const int32_t *question, const char *where) {
-  uint8_t cells[256];
-  if (s->task.kind != TRM_TASK_SUDOKU || s->task.width > 9) return; /* 16x16 with few clues may take forever */
-  for (size_t i = 0; i < s->S; i++) cells[i] = (uint8_t)(question[i] > 1 ? question[i] - 1 : 0);
-  trm_sudoku_result r = trm_sudoku_solve(s->task.width, cells, 2, NULL);
-  if (r.solutions == 0 && r.complete) cli_warn(s->command, "%s: the puzzle has no solution", where);
-  if (r.solutions > 1) cli_warn(s->command, "%s: the puzzle has more than one solution", where);
+  trm_task_solutions found = trm_task_unique(&s->task, question, UNIQUE_BOUND);
+  if (!found.single) return;
+  if (found.count == 0) cli_warn(s->command, "%s: the puzzle has no solution", where);
+  if (found.count > 1) cli_warn(s->command, "%s: the puzzle has more than one solution", where);
 }
 
 static const int32_t *solve_question(const session *s, size_t number) {
@@ -112,20 +117,14 @@ static void solve_print_bad(session *s, const cli_puzzle *puzzle, size_t number)
   else (void)cli_bad_input(s->command, "%s: %s", puzzle->where, puzzle->error);
 }
 
-static int solve_clues(const session *s, const int32_t *question) {
-  int clues = 0;
-  for (size_t i = 0; i < s->S; i++) clues += question[i] > 1;
-  return clues;
-}
-
 static void solve_count(session *s, const cli_solved *r) {
   s->solved += (size_t)r->solved;
   s->steps += r->solution.steps;
   s->total++;
   s->cut += r->solution.cancelled != 0;
-  if (s->task.kind != TRM_TASK_SUDOKU || r->solved || r->solution.cancelled) return;
-  int clues = solve_clues(s, r->question);
-  if (!s->fewest || clues < s->fewest) s->fewest = clues;
+  if (r->solved || r->solution.cancelled) return;
+  int clues = trm_task_draw(&s->task, r->question, r->question, s->cells).clues;
+  if (clues && (!s->fewest || clues < s->fewest)) s->fewest = clues;
 }
 
 static void solve_print_answer(session *s, const entry *e, size_t number) {
@@ -225,6 +224,12 @@ static int solve_on_step(void *context, const trm_step *step) {
   return cli_interrupted() || cli_stdout_broken() ? TRM_STEP_STOP : TRM_STEP_ON;
 }
 
+/* In events a puzzle has the number that --json prints. */
+static int64_t solve_number(void *context, int64_t puzzle) {
+  const session *s = context;
+  return (int64_t)s->number[(size_t)puzzle % s->window];
+}
+
 /* -- the whole ----------------------------------------------------------------------------------------------------- */
 
 static void solve_print_summary(const session *s) {
@@ -232,6 +237,7 @@ static void solve_print_summary(const session *s) {
   (void)snprintf(steps, sizeof steps, "%.1f", (double)s->steps / (double)(s->total ? s->total : 1));
   if (s->bad) (void)snprintf(bad, sizeof bad, "; %zu could not be read", s->bad);
   printf("\nsolved %zu of %zu puzzles, %s steps on average%s\n", s->solved, s->total, steps, bad);
+  if (!trm_task_rules(&s->task)) puts("no rules known: solved means that the halting head says right");
 }
 
 /* The band of the card's accuracy_by_clues ("23-28": {"puzzles": n, "exact": n}) with the fewest clues. */
@@ -248,7 +254,7 @@ static json_t *solve_hardest_band(json_t *card, int *low, int *high) {
   return hardest;
 }
 
-/* When an unsolved Sudoku has few clues for this model: what its card says of such. */
+/* When an unsolved puzzle has few clues for this model: what its card says of such. */
 static void solve_hint(const session *s, const trm_model *model) {
   int low = 0, high = 0;
   char percent[32];
@@ -281,16 +287,22 @@ static int solve_begin(session *s) {
   s->number = cli_alloc(s->window, sizeof *s->number);
   s->tokens = cli_alloc(s->window * s->S, sizeof *s->tokens);
   s->answers = cli_alloc(s->window * s->S, sizeof *s->answers);
+  s->cells = cli_alloc(s->S, sizeof *s->cells);
   cli_catch_signals();
   while (solve_read(s, 0) == CLI_PUZZLES_ONE) {
   }
   return s->good > 0 || !s->ended;
 }
 
-static int solve_all(session *s, trm_runtime *runtime, const trm_model *model) {
+static int solve_open_solver(session *s, trm_runtime *runtime, const trm_model *model) {
   trm_error error = {0};
   solve_config.puzzles = opt.explain ? 1 : s->ended ? s->good : 0;
   if (trm_solver_open(&s->solver, runtime, model, &solve_config, &error)) return cli_error(s->command, &error);
+  return CLI_CONTINUE;
+}
+
+static int solve_all(session *s) {
+  trm_error error = {0};
   trm_source source = trm_source_default();
   source.puzzles = s->ended ? s->good : -1;
   source.context = s;
@@ -319,6 +331,7 @@ static void solve_close(session *s) {
   free(s->number);
   free(s->tokens);
   free(s->answers);
+  free(s->cells);
   json_decref(s->model);
   trm_solver_close(&s->solver);
   cli_puzzles_close(&s->puzzles);
@@ -343,17 +356,19 @@ static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   session s = {.command = self};
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
-  int code = cli_puzzles_open(self, a->positional, a->positionals, &s.puzzles);
+  int code = cli_events_check(self, opt.events, opt.force);
+  if (code == CLI_CONTINUE) code = cli_puzzles_open(self, a->positional, a->positionals, &s.puzzles);
   if (code == CLI_CONTINUE) code = solve_open_model(&s, &model);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
-  if (code == CLI_CONTINUE) {
-    if (solve_begin(&s)) code = solve_all(&s, runtime, model);
-    else solve_print_ready(&s);
-  }
+  if (code == CLI_CONTINUE && solve_begin(&s)) code = solve_open_solver(&s, runtime, model);
+  if (code == CLI_CONTINUE) code = cli_events_open(&s.events, self, opt.events, solve_number, &s);
+  if (code == CLI_CONTINUE && s.solver) code = solve_all(&s);
+  else if (code == CLI_CONTINUE) solve_print_ready(&s);
   if (code == CLI_CONTINUE) {
     code = solve_end(&s);
     solve_hint(&s, model);
   }
+  code = cli_events_close(&s.events, code);
   solve_close(&s);
   trm_runtime_close(&runtime);
   trm_model_close(&model);
@@ -385,11 +400,13 @@ const cli_command cli_solve = {
         "pipe. Memory does not grow with their number. A puzzle that cannot be read, or whose clues contradict each "
         "other, is reported with its line - on standard error, or with --json as an object with \"error\" - and the "
         "others are solved. One puzzle alone is shown as a grid, several with a line each.\n\n"
-        "A puzzle counts as solved when the answer keeps its rules and clues; where trm knows no rules of the task, "
-        "when the halting head says so. Confidence is the halting head's probability; the least certain cell is the "
+        "A puzzle counts as solved when the answer keeps its rules and clues. Where no rules are known, nothing is "
+        "checked: it counts as solved when the halting head says so, and that is said. Confidence is the halting "
+        "head's probability; the least certain cell is the "
         "one whose digit has the lowest probability.\n\n"
         "SIGINT and SIGTERM end the work after the step at hand: what is finished is printed, puzzles at work with the "
-        "answer they have, marked as interrupted, and those not yet begun not at all. A second signal ends at once.",
+        "answer they have, marked as interrupted, and those not yet begun not at all. A second signal ends at "
+        "once." CLI_EVENTS_NOTE,
     .examples = "trm solve --model runs/4x4 4.322314...33.4.\n"
                 "trm solve --model runs/9x9 puzzles.txt --json\n"
                 "trm solve --model runs/9x9/best.safetensors --explain < puzzle.txt\n",

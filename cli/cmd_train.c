@@ -8,7 +8,6 @@
 #include "base/os/file.h"
 #include "cli/cli.h"
 #include "cli/train_options.h"
-#include "cli/ui/grid.h"
 
 static struct {
   char preset[64], resume[1024], device[CLI_DEVICE];
@@ -60,7 +59,7 @@ static size_t train_tables(cli_table t[CLI_TABLES]) {
 
 /* The last preset for this kind of puzzle and number of cells: the table ends with those for CPUs. */
 static const char *train_fitting_preset(const trm_dataset_info *data) {
-  const char *fitting = NULL, *word = cli_task_word(data->task.kind);
+  const char *fitting = NULL, *word = trm_task_name(&data->task);
   for (size_t i = 0; i < trm_presets(); i++) {
     trm_model_config m;
     trm_train_config t;
@@ -84,7 +83,7 @@ static int train_choose_preset(const cli_command *self, const char *path) {
   if (!name) train_config.augment = 0;
   (void)snprintf(opt.preset, sizeof opt.preset, "%s", name ? name : "");
   if (!opt.quiet)
-    cli_note_ahead("%s: preset %s%s", cli_task_text(&info.task, text), name ? name : "sudoku-6x6",
+    cli_note_ahead("%s: preset %s%s", trm_task_title(&info.task, text, sizeof text), name ? name : "sudoku-6x6",
                    name ? "" : " without augmentation");
   return CLI_CONTINUE;
 }

@@ -215,7 +215,7 @@ static cli_puzzles_answer puzzles_next_line(cli_puzzles *p, const trm_task *task
     if (puzzles_is_cut(p, whole)) return puzzles_too_long(p, whole, puzzle);
     const char *line = cli_input_text(&p->input);
     size_t length = line_length(line, whole);
-    int empty = !length || (task->kind == TRM_TASK_SUDOKU && line_is_empty(line, length));
+    int empty = !length || (!strchr(task->alphabet, ' ') && line_is_empty(line, length));
     if (!empty) (void)puzzles_parse(p, task, line, length, tokens, puzzle);
     puzzles_drop(p, whole, 1);
     if (!empty) return CLI_PUZZLES_ONE;

@@ -9,8 +9,9 @@ static void read_puzzle(const trm_task *task, const char *text, size_t size) {
   size_t cells = (size_t)task->width * (size_t)task->height;
   int32_t *tokens = trm__calloc(2 * cells, sizeof *tokens), *again = tokens + cells;
   char *line = trm__calloc(cells + 1, 1);
+  trm_task_cell *drawn = trm__calloc(cells, sizeof *drawn);
   trm_error err = {0};
-  if (!tokens || !line) abort();
+  if (!tokens || !line || !drawn) abort();
   if (!trm_task_parse(task, text, size, tokens, cells, &err)) {
     for (size_t i = 0; i < cells; i++)
       if (tokens[i] < 0 || tokens[i] >= task->vocab_size) abort();
@@ -19,9 +20,13 @@ static void read_puzzle(const trm_task *task, const char *text, size_t size) {
     if (memcmp(tokens, again, cells * sizeof *tokens) != 0) abort();
     (void)trm_task_judge(task, tokens, again);
     (void)trm_task_check_question(task, tokens, &err);
+    trm_task_drawing drawing = trm_task_draw(task, again, tokens, drawn);
+    trm_task_solutions found = trm_task_unique(task, tokens, 100);
+    if (drawing.width != task->width || found.count < TRM_SOLUTIONS_UNKNOWN || found.count > 2) abort();
   } else if (err.message[0] == '\0' || err.where[0] == '\0') abort();
   trm__free(tokens);
   trm__free(line);
+  trm__free(drawn);
 }
 
 static void read_json(const char *text, size_t size) {

@@ -1,5 +1,4 @@
-/* Grids as text: see grid.h. A cell is two columns, a mark and a symbol, so that marks never shift the grid; wide grids
- * without marks use one. */
+/* Grids as text: see grid.h. A cell with a mark is two columns, mark and symbol, so that marks never shift the grid. */
 #include "cli/ui/grid.h"
 
 #include <stdlib.h>
@@ -11,22 +10,12 @@
 #define GAP 3
 #define CAPTION_LINES 2
 
-/* Token as one character. */
-static char grid_symbol(const trm_task *task, int32_t token) {
-  int32_t known = (int32_t)strlen(task->alphabet);
-  if (token == 0) return '_';
-  return token > 0 && token <= known ? task->alphabet[token - 1] : '?';
-}
-
-static int grid_is_clue(const trm_task *task, const int32_t *question, int cell) {
-  return task->kind == TRM_TASK_SUDOKU && question && question[cell] >= 2;
-}
-
+/* What is painted: the library says how the grid looks. */
 typedef struct painter {
-  const trm_task *task;
-  const int32_t *tokens;
+  trm_task_drawing drawing;
+  trm_task_cell *cells;  /* [width*height] */
+  const int32_t *tokens; /* [width*height] */
   const cli_grid_style *style;
-  int cell_width;
 } painter;
 
 static char *grid_put(char *p, const char *text) {
@@ -35,51 +24,63 @@ static char *grid_put(char *p, const char *text) {
   return p + length;
 }
 
+/* A changed cell's mark comes before a wrong one's: where changes are shown, they are what is looked for. */
 static char *grid_put_cell(char *p, const painter *paint, int cell) {
   const cli_grid_style *style = paint->style;
-  int changed = style->previous && style->previous[cell] != paint->tokens[cell];
-  char text[2] = {grid_symbol(paint->task, paint->tokens[cell]), 0};
-  if (paint->cell_width > 1) *p++ = changed && !style->color ? '*' : ' ';
-  if (!style->color) return grid_put(p, text);
-  const char *on = changed ? "\033[1;32m" : grid_is_clue(paint->task, style->question, cell) ? "\033[1m" : "";
+  const trm_task_cell *c = &paint->cells[cell];
+  int changed = style->previous && style->previous[cell] != paint->tokens[cell], wrong = style->wrong && c->wrong;
+  if (paint->drawing.cell_width > 1) *p++ = style->color ? ' ' : changed ? '*' : wrong ? '!' : ' ';
+  if (!style->color) return grid_put(p, c->text);
+  const char *on = changed ? "\033[1;32m" : wrong ? "\033[1;31m" : c->clue ? "\033[1m" : "";
   p = grid_put(p, on);
-  p = grid_put(p, text);
+  p = grid_put(p, c->text);
   return *on ? grid_put(p, "\033[0m") : p;
 }
 
 static char *grid_paint_row(const painter *paint, int row) {
-  const trm_task *task = paint->task;
-  char *line = cli_alloc((size_t)task->width * 20 + 1, 1), *p = line;
-  for (int c = 0; c < task->width; c++) {
-    if (task->box_width && c && c % task->box_width == 0) p = grid_put(p, " |");
-    p = grid_put_cell(p, paint, row * task->width + c);
+  const trm_task_drawing *d = &paint->drawing;
+  char *line = cli_alloc((size_t)d->width * (sizeof paint->cells->text + 16) + 1, 1), *p = line;
+  for (int c = 0; c < d->width; c++) {
+    if (d->box_width && c && c % d->box_width == 0) p = grid_put(p, " |");
+    p = grid_put_cell(p, paint, row * d->width + c);
   }
   return line;
 }
 
 /* Between two bands of boxes: a plus sign under each bar. */
-static char *grid_paint_rule(const trm_task *task, int width) {
+static char *grid_paint_rule(const trm_task_drawing *d, int width) {
   char *line = cli_alloc((size_t)width + 1, 1);
   memset(line, '-', (size_t)width);
   line[0] = ' ';
-  int block = 2 * task->box_width + 2; /* columns of a box with its bar */
-  for (int bar = block - 1; bar < width; bar += block) line[bar] = '+';
+  int block = d->cell_width * d->box_width + 2; /* columns of a box with its bar */
+  for (int bar = block - 1; bar < width && d->box_width; bar += block) line[bar] = '+';
   return line;
 }
 
-int cli_grid_open(cli_grid *grid, const trm_task *task, const int32_t *tokens, const cli_grid_style *style) {
-  int bands = task->box_height ? task->height / task->box_height - 1 : 0;
-  int marks = style->previous && !style->color;
-  painter paint = {task, tokens, style, task->kind == TRM_TASK_SUDOKU || marks ? 2 : 1};
-  memset(grid, 0, sizeof *grid);
-  if (task->height + bands > LINES || task->width > 4096) return 0;
-  grid->width = task->width * paint.cell_width;
-  if (task->box_width) grid->width += 2 * (task->width / task->box_width - 1);
-  for (int row = 0; row < task->height; row++) {
-    if (bands && row && row % task->box_height == 0) grid->line[grid->lines++] = grid_paint_rule(task, grid->width);
-    grid->line[grid->lines++] = grid_paint_row(&paint, row);
+static void grid_paint(cli_grid *grid, const painter *paint) {
+  const trm_task_drawing *d = &paint->drawing;
+  grid->width = d->width * d->cell_width;
+  grid->wrong = d->wrong;
+  if (d->box_width) grid->width += 2 * ((d->width - 1) / d->box_width);
+  for (int row = 0; row < d->height; row++) {
+    if (d->box_height && row && row % d->box_height == 0) grid->line[grid->lines++] = grid_paint_rule(d, grid->width);
+    grid->line[grid->lines++] = grid_paint_row(paint, row);
   }
-  return 1;
+}
+
+int cli_grid_open(cli_grid *grid, const trm_task *task, const int32_t *tokens, const cli_grid_style *style) {
+  painter paint = {.tokens = tokens, .style = style};
+  memset(grid, 0, sizeof *grid);
+  if (task->height > LINES || task->width > 4096) return 0;
+  paint.cells = cli_alloc((size_t)task->width * (size_t)task->height, sizeof *paint.cells);
+  paint.drawing = trm_task_draw(task, style->question, tokens, paint.cells);
+  int bands = paint.drawing.box_height ? (task->height - 1) / paint.drawing.box_height : 0;
+  int marks = !style->color && (style->previous || (style->wrong && paint.drawing.wrong));
+  if (marks) paint.drawing.cell_width = 2;
+  int fits = task->height + bands <= LINES;
+  if (fits) grid_paint(grid, &paint);
+  free(paint.cells);
+  return fits;
 }
 
 void cli_grid_close(cli_grid *grid) {
@@ -133,26 +134,4 @@ int cli_changed(const trm_task *task, const int32_t *a, const int32_t *b) {
   int changed = 0;
   for (int i = 0; i < task->width * task->height; i++) changed += a[i] != b[i];
   return changed;
-}
-
-const char *cli_task_word(trm_task_kind kind) {
-  switch (kind) {
-  case TRM_TASK_SUDOKU:
-    return "sudoku";
-  case TRM_TASK_MAZE:
-    return "maze";
-  case TRM_TASK_ARC:
-    return "arc";
-  case TRM_TASK_GENERIC:
-    break;
-  }
-  return "generic";
-}
-
-const char *cli_task_text(const trm_task *task, char text[96]) {
-  if (task->kind == TRM_TASK_SUDOKU) (void)snprintf(text, 96, "Sudoku %dx%d", task->width, task->height);
-  else if (task->kind == TRM_TASK_MAZE) (void)snprintf(text, 96, "maze %dx%d", task->width, task->height);
-  else if (task->kind == TRM_TASK_ARC) (void)snprintf(text, 96, "ARC grid %dx%d", task->width, task->height);
-  else (void)snprintf(text, 96, "grid %dx%d of %d symbols", task->width, task->height, task->vocab_size - 1);
-  return text;
 }

@@ -1,20 +1,23 @@
-/* Puzzles as text for people: grids with box lines, changed cells marked, several side by side. */
+/* Puzzles as text for people: grids with box lines, changed or wrong cells marked, several side by side. How a task's
+ * grid looks is the library's to say (trm_task_draw); here it is painted. */
 #ifndef TRM_CLI_UI_GRID_H
 #define TRM_CLI_UI_GRID_H
 
 #include <stdint.h>
 #include <stdio.h>
-#include <trm/data.h>
+#include <trm/task.h>
 
 typedef struct cli_grid {
   char *line[80]; /* with colours; all have the same visible width */
   int lines, width;
+  int wrong; /* cells that break a rule or change a clue */
 } cli_grid;
 
 typedef struct cli_grid_style {
   const int32_t *question; /* its clues are bold where there is colour; NULL: none */
   const int32_t *previous; /* cells that differ from it are marked; NULL: none */
-  int color;               /* 0: a changed cell has a '*' before it */
+  int wrong;               /* 1: cells that break a rule or change a clue are marked */
+  int color;               /* 0: a changed cell has a '*' before it, a wrong one a '!' */
 } cli_grid_style;
 
 /* Grids of up to 80 lines; 0 when the task's is larger. */
@@ -26,9 +29,5 @@ void cli_grids_print(FILE *file, const cli_grid *grids, char *const *captions, i
 
 /* Cells where a and b differ. */
 int cli_changed(const trm_task *task, const int32_t *a, const int32_t *b);
-
-/* "Sudoku 9x9", "maze 30x30", "grid 5x7 of 4 symbols" */
-const char *cli_task_text(const trm_task *task, char text[96]);
-const char *cli_task_word(trm_task_kind kind);
 
 #endif

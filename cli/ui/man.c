@@ -2,6 +2,7 @@
 #include "cli/ui/man.h"
 
 #include <string.h>
+#include <trm/telemetry.h>
 
 #include "base/text/roff.h"
 
@@ -89,6 +90,30 @@ static void man_examples(FILE *file, const char *examples) {
   fputs(".fi\n", file);
 }
 
+/* For commands that have --events: the library's table. */
+static void man_events(FILE *file, const cli_table *tables, size_t count) {
+  size_t found = 0, types;
+  const trm_event_type *type = trm_telemetry_events(&types);
+  for (size_t i = 0; i < count; i++) found += trm__option_find(tables[i].items, tables[i].count, "events") != NULL;
+  if (!found) return;
+  fputs(".SH EVENTS\n", file);
+  for (size_t i = 0; i < types; i++) {
+    fprintf(file, ".TP\n.B %s\n", type[i].name);
+    cli_man_text(file, type[i].meaning);
+    fputs("\n.RS\n", file);
+    for (size_t k = 0; k < type[i].fields; k++) {
+      const trm_event_field *field = &type[i].field[k];
+      const char *role = field->role == TRM_EVENT_MEASUREMENT ? "measurement" : "metadata";
+      fprintf(file, ".TP\n%s%s%s\n", field->name, field->unit ? "_" : "", field->unit ? field->unit : "");
+      fprintf(file, "%s; ", role);
+      cli_man_text(file, field->meaning);
+      if (field->choices) fprintf(file, " (%s)", field->choices);
+      fputc('\n', file);
+    }
+    fputs(".RE\n", file);
+  }
+}
+
 void cli_man_command(FILE *file, const cli_command *command) {
   cli_man_head(file, command->name, command->summary);
   fprintf(file, ".B trm %s\n", command->name);
@@ -104,6 +129,7 @@ void cli_man_command(FILE *file, const cli_command *command) {
     fputs(text ? text : "", file);
     trm__options_free(text);
   }
+  man_events(file, tables, count);
   cli_man_tail(file, command->exits);
   man_examples(file, command->examples);
   fputs(".SH SEE ALSO\n.BR trm (1)\n", file);

@@ -45,23 +45,26 @@ static void solved_print_verdict(const cli_solved *r) {
   if (r->verdict.keeps_rules >= 0)
     printf("rules %s, clues %s\n", r->verdict.keeps_rules ? "kept" : "broken",
            r->verdict.keeps_clues ? "kept" : "changed");
-  else printf("trm knows no rules of this task; the halting head says %s\n", r->solved ? "right" : "wrong");
+  else printf("no rules known: nothing is checked; the halting head says %s\n", r->solved ? "right" : "wrong");
 }
 
 static void solved_print_line(const cli_show *s, const cli_solved *r) {
   char *text = cli_alloc(s->S + 1, 1), a[32];
   (void)trm_task_render(s->task, r->answer, text, s->S + 1, NULL);
-  printf("%s  %-10s  %2d step%s  %s%s\n", text, r->solved ? "solved" : "not solved", r->solution.steps,
+  printf("%s  %-10s  %2d step%s  %s%s%s\n", text, r->solved ? "solved" : "not solved", r->solution.steps,
          r->solution.steps == 1 ? " " : "s", cli_percent((double)r->solution.confidence, a),
-         r->solution.cancelled ? "  interrupted" : "");
+         r->verdict.keeps_rules < 0 ? "  no rules known" : "", r->solution.cancelled ? "  interrupted" : "");
   free(text);
 }
 
 static void solved_print_grid(const cli_show *s, const cli_solved *r) {
   cli_grid grid;
-  cli_grid_style style = {.question = r->question, .color = cli_color(stdout)};
+  cli_grid_style style = {.question = r->question, .wrong = 1, .color = cli_color(stdout)};
   if (cli_grid_open(&grid, s->task, r->answer, &style)) cli_grids_print(stdout, &grid, NULL, 1, cli_columns(stdout));
   else solved_print_line(s, r);
+  if (grid.wrong)
+    printf("\n%s: breaks a rule or changes a clue (%d cell%s)\n", style.color ? "\033[1;31mred\033[0m" : "!",
+           grid.wrong, grid.wrong == 1 ? "" : "s");
   cli_grid_close(&grid);
 }
 
@@ -159,14 +162,22 @@ static json_t *solved_confidence_json(const cli_show *s) {
   return cells;
 }
 
+static json_t *solved_kept_json(int kept) {
+  return kept < 0 ? json_null() : json_boolean(kept);
+}
+
+static const char *solved_verdict(const trm_task_verdict *v) {
+  return v->keeps_rules < 0 ? "no rules known" : v->keeps_rules && v->keeps_clues ? "right" : "wrong";
+}
+
 void cli_solved_print_json(const cli_show *s, const cli_solved *r) {
-  json_t *rules = r->verdict.keeps_rules < 0 ? json_null() : json_boolean(r->verdict.keeps_rules);
   json_t *o = json_pack(
-      "{s:I, s:o, s:O*, s:s, s:o, s:o, s:b, s:o, s:b, s:i, s:b, s:b, s:o, s:o, s:o}", "puzzle", (json_int_t)r->number,
-      "where", cli_path(r->where), "model", s->model, "task", cli_task_word(s->task->kind), "question",
-      solved_cells_json(s, r->question), "answer", solved_cells_json(s, r->answer), "solved", r->solved, "keeps_rules",
-      rules, "keeps_clues", r->verdict.keeps_clues, "steps", r->solution.steps, "halted", r->solution.halted,
-      "interrupted", r->solution.cancelled, "q", cli_real((double)r->solution.q), "confidence",
+      "{s:I, s:o, s:O*, s:s, s:o, s:o, s:b, s:s, s:o, s:o, s:i, s:b, s:b, s:o, s:o, s:o}", "puzzle",
+      (json_int_t)r->number, "where", cli_path(r->where), "model", s->model, "task", trm_task_name(s->task), "question",
+      solved_cells_json(s, r->question), "answer", solved_cells_json(s, r->answer), "solved", r->solved, "verdict",
+      solved_verdict(&r->verdict), "keeps_rules", solved_kept_json(r->verdict.keeps_rules), "keeps_clues",
+      solved_kept_json(r->verdict.keeps_clues), "steps", r->solution.steps, "halted", r->solution.halted, "interrupted",
+      r->solution.cancelled, "q", cli_real((double)r->solution.q), "confidence",
       cli_real((double)r->solution.confidence), "least_confidence", cli_real((double)r->solution.least));
   if (s->trace && o) {
     json_object_set_new(o, "trace", solved_trace_json(s, r));

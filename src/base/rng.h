@@ -15,7 +15,8 @@ enum trm__rng_purpose {
   TRM__RNG_NOISE,    /* latent noise */
   TRM__RNG_GENERATE, /* puzzle generation; index: attempt */
   TRM__RNG_SPLIT,    /* train/test split */
-  TRM__RNG_TEST
+  TRM__RNG_TEST,
+  TRM__RNG_PUZZLE /* trm_generate; index: the puzzle's number */
 };
 
 typedef struct trm__rng {

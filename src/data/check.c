@@ -1,6 +1,6 @@
-/* Checking data: every question against its task's rules, every answer against its question, Sudoku also for a single
- * solution, and the splits for puzzles that are the same. Copies of a puzzle inside its group are not duplicates; of
- * a Sudoku's only the first is solved, because its images have as many solutions. */
+/* Checking data: every question against its task's rules, every answer against its question, those that
+ * want a single solution also for that, and the splits for puzzles that are the same. Copies of a puzzle inside its
+ * group are not duplicates; of these only the first is solved, because its images have as many solutions. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "task/keys.h"
 
 enum { TRAIN, TEST, SPLITS };
+enum { BOUND = 1000000 }; /* guesses that one question is worth */
 static const char *const split_names[SPLITS] = {"train", "test"};
 
 /* Where puzzles of one class were met. */
@@ -60,6 +61,7 @@ static trm_status checker_open(checker *c) {
     c->report.examples += info->examples;
     c->report.puzzles += info->puzzles;
     c->report.groups += info->groups;
+    c->report.rules = trm_task_rules(&info->task);
   }
   c->total = (int64_t)examples;
   if (examples == 0)
@@ -92,6 +94,7 @@ static int checker_judge(checker *c, int split, int64_t example, const int32_t *
     checker_note(c, split, example, problem.where, problem.message);
   }
   trm_task_verdict verdict = trm_task_judge(task, question, answer);
+  if (verdict.keeps_rules < 0) c->report.unjudged++;
   if (!verdict.keeps_clues || !verdict.keeps_rules) {
     c->report.bad_answers++;
     checker_note(c, split, example, "",
@@ -100,25 +103,25 @@ static int checker_judge(checker *c, int split, int64_t example, const int32_t *
   return !status;
 }
 
-/* What the exact solver says of a Sudoku. A search that it gave up proves nothing but the solutions that it found. */
+/* How many solutions a question has, of a kind that wants one. A search that was given up proves nothing but the
+ * solutions that it found. */
 static void checker_solve(checker *c, int split, int64_t example, const int32_t *question) {
   const trm_task *task = &c->dataset[split]->info.task;
-  uint8_t cells[256];
-  trm__sudoku_cells(question, (size_t)task->width * (size_t)task->height, cells);
-  trm_sudoku_result result = trm_sudoku_solve(task->width, cells, 2, NULL);
-  if (result.solutions > 1) {
+  trm_task_solutions found = trm_task_unique(task, question, BOUND);
+  if (!found.single) return;
+  if (found.count > 1) {
     c->report.not_unique++;
     checker_note(c, split, example, "", "the question has more than one solution");
-  } else if (!result.complete) {
+  } else if (found.count == TRM_SOLUTIONS_UNDECIDED) {
     c->report.undecided++;
     checker_note(c, split, example, "",
                  "not decided whether the question has one solution: the exact solver gave up after a million guesses");
-  } else if (result.solutions == 0) {
+  } else if (found.count == 0) {
     c->report.bad_questions++;
     checker_note(c, split, example, "", "the question has no solution");
   }
-  if (result.solutions == 0) return;
-  c->guesses += (double)result.guesses;
+  if (!isfinite(found.effort)) return;
+  c->guesses += found.effort;
   c->solved++;
 }
 
@@ -152,7 +155,7 @@ static void checker_add_example(checker *c, int split, int64_t group, int64_t ex
     if (answer[i] == -100) answer[i] = 0;
   int good = checker_judge(c, split, example, question, answer);
   int first = checker_compare(c, split, group, example, trm__question_key(&d->info.task, question, cells));
-  if (d->info.task.kind == TRM_TASK_SUDOKU && first && good) checker_solve(c, split, example, question);
+  if (first && good) checker_solve(c, split, example, question);
 }
 
 static trm_status checker_add_split(checker *c, int split) {

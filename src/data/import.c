@@ -14,6 +14,7 @@
 #include "data/format/rows_open.h"
 #include "task/augment.h"
 #include "task/keys.h"
+#include "task/puzzle.h"
 
 static const trm_option import_options[] = {
     {.name = "input",
@@ -238,12 +239,9 @@ static void import_store(trm_dataset *d, int64_t at, const int32_t *inputs, cons
   if (d->ratings) d->ratings[at] = rating;
 }
 
-/* The guesses that the exact solver needs for a question; NaN when it found no solution. */
+/* The guesses that the exact solver needs for a question; NaN when it found no solution, or for a kind without one. */
 static double import_count_guesses(const trm_task *task, const int32_t *tokens) {
-  uint8_t cells[256];
-  trm__sudoku_cells(tokens, (size_t)task->width * (size_t)task->height, cells);
-  trm_sudoku_result result = trm_sudoku_solve(task->width, cells, 1, NULL);
-  return result.solutions > 0 ? (double)result.guesses : (double)NAN;
+  return trm__task_count_solutions(task, tokens, 1, 1000000).effort;
 }
 
 /* Example `at` of d becomes example i of source. Returns 1 when its rating is what the solver counts: then that of an
@@ -254,8 +252,7 @@ static int import_put(trm_dataset *d, int64_t at, const trm_dataset *source, uin
   double rating = 0;
   trm_dataset_example(source, i, inputs, labels, NULL, &rating);
   import_store(d, at, inputs, labels, rating);
-  return images && d->info.task.kind == TRM_TASK_SUDOKU && strcmp(d->info.rating_name, "guesses") == 0 &&
-         rating == import_count_guesses(&d->info.task, inputs);
+  return images && strcmp(d->info.rating_name, "guesses") == 0 && rating == import_count_guesses(&d->info.task, inputs);
 }
 
 /* Example `at` of d becomes the random image number `image` (from 1 on) of example i of source. */

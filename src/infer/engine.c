@@ -77,6 +77,8 @@ static void engine_enter(trm__engine *e, int i, int64_t number, const trm_puzzle
     engine_copy_in(be, s->z + at * e->state, latents + e->state, e->state);
   }
   s->stats.puzzles++;
+  s->slot[i].inference =
+      trm__event_inference_start(e->call, number, e->job->score ? "evaluate" : "solve", s->slot[i].max_steps);
 }
 
 /* 1: it is wanted, in time and fits the model; otherwise *why says what it leaves as. */
@@ -245,28 +247,29 @@ static int engine_is_last(const trm_solver *s, int i) {
   return engine_is_halted(s, i) || s->slot[i].steps >= s->slot[i].max_steps;
 }
 
-typedef enum engine_reason { ENGINE_DONE, ENGINE_CANCELLED, ENGINE_EXPIRED } engine_reason;
-
 /* The puzzle in slot i leaves with the answer of its last step, which for a parked one was in an earlier round. */
-static void engine_leave(trm__engine *e, int i, engine_reason reason) {
+static void engine_leave(trm__engine *e, int i, trm__outcome outcome) {
   trm_solver *s = e->solver;
   const trm__job *job = e->job;
   trm__slot *slot = &s->slot[i];
   double q = (double)s->q_host[2 * i];
   trm__answer_read(s, i);
   trm_solution solution = {.steps = (int)slot->steps,
-                           .halted = reason == ENGINE_DONE && engine_is_halted(s, i),
-                           .cancelled = reason != ENGINE_DONE,
-                           .expired = reason == ENGINE_EXPIRED,
+                           .halted = outcome == TRM__DONE && engine_is_halted(s, i),
+                           .cancelled = outcome != TRM__DONE,
+                           .expired = outcome == TRM__EXPIRED,
                            .q = (float)q,
                            .confidence = (float)(1 / (1 + exp(-q))),
                            .least = trm__answer_least_confidence(s)};
-  if (job->score && reason == ENGINE_DONE) job->score(job->source.context, slot->puzzle, &solution, &s->scores_host[i]);
+  if (job->score && outcome == TRM__DONE) job->score(job->source.context, slot->puzzle, &solution, &s->scores_host[i]);
+  if (solution.halted) trm__event_early_halt(&slot->inference, solution.steps, slot->max_steps, q, slot->threshold);
+  trm__event_inference_stop(&slot->inference, solution.steps, solution.halted, outcome);
   job->source.leave(job->source.context, &(trm_leave){.puzzle = slot->puzzle,
                                                       .tag = slot->tag,
                                                       .answer = s->answer,
                                                       .solution = &solution,
                                                       .place = engine_place(e, i)});
+  trm__event_inference_complete(&slot->inference, solution.steps, outcome);
   slot->puzzle = -1;
   e->left++;
 }
@@ -278,6 +281,7 @@ static void engine_abandon(trm__engine *e) {
   for (int i = 0; i < e->active; i++) {
     trm__slot *slot = &e->solver->slot[i];
     if (slot->puzzle < 0) continue;
+    trm__event_inference_stop(&slot->inference, (int)slot->steps, 0, TRM__FAILED);
     source->leave(source->context, &(trm_leave){.puzzle = slot->puzzle, .tag = slot->tag, .solution = &lost});
     slot->puzzle = -1;
     e->left++;
@@ -307,10 +311,10 @@ static int engine_tell(trm__engine *e, int i) {
 /* Lets slot i's puzzle leave when its time has come; answer: of its callbacks, ON for a parked one. */
 static void engine_judge(trm__engine *e, int i, int answer) {
   const trm__slot *slot = &e->solver->slot[i];
-  if (i < e->round && engine_is_last(e->solver, i)) engine_leave(e, i, ENGINE_DONE);
+  if (i < e->round && engine_is_last(e->solver, i)) engine_leave(e, i, TRM__DONE);
   else if (answer == TRM_STEP_CANCEL || engine_is_cancelled(e, slot->puzzle, slot->tag))
-    engine_leave(e, i, ENGINE_CANCELLED);
-  else if (engine_is_expired(e, slot->deadline)) engine_leave(e, i, ENGINE_EXPIRED);
+    engine_leave(e, i, TRM__CANCELLED);
+  else if (engine_is_expired(e, slot->deadline)) engine_leave(e, i, TRM__EXPIRED);
 }
 
 /* After a round: calls the callbacks, and lets the puzzles leave that are done or cancelled. Non-zero: stop. */
@@ -319,8 +323,10 @@ static int engine_report(trm__engine *e) {
   const trm__job *job = e->job;
   int stop = 0;
   for (int i = 0; i < e->round; i++) {
-    s->slot[i].steps++;
+    trm__slot *slot = &s->slot[i];
+    slot->steps++;
     s->stats.steps++;
+    trm__event_step_complete(&slot->inference, (int)slot->steps, (double)s->q_host[2 * i], e->seconds, e->round);
   }
   for (int i = 0; i < e->active; i++) {
     int answer = i < e->round && !stop ? engine_tell(e, i) : TRM_STEP_ON;
@@ -425,7 +431,7 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   const trm__dims *d = &solver->params.dims;
   const trm__loss loss = {.kind = solver->loss, .halt_weight = 0.5, .grad_scale = 1};
   trm__engine *e = &solver->engine;
-  *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V};
+  *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V, .call = trm__event_call()};
   e->state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
   trm_status status = TRM_OK;
   double start = trm__clock();
@@ -435,14 +441,14 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   while (!stop && e->active > 0) {
     double before = trm__clock();
     if ((status = engine_advance(e, &loss, err))) break;
-    engine_measure(e, trm__clock() - before);
+    engine_measure(e, e->seconds = trm__clock() - before);
     stop = engine_report(e);
     if (!stop) engine_fill(e);
   }
   int64_t finished = e->left;
   if (status) engine_abandon(e);
   for (int i = 0; i < e->active && stop; i++)
-    if (solver->slot[i].puzzle >= 0) engine_leave(e, i, ENGINE_CANCELLED);
+    if (solver->slot[i].puzzle >= 0) engine_leave(e, i, TRM__STOPPED);
   engine_conclude(e, start);
   if (!status) status = engine_verdict(e, job->source.puzzles, finished, err);
   e->job = NULL;

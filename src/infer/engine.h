@@ -11,6 +11,7 @@
 #include "backend/runtime.h"
 #include "base/sha256.h"
 #include "infer/batch.h"
+#include "infer/events.h"
 #include "model/network.h"
 
 /* What a slot holds between steps. */
@@ -26,6 +27,7 @@ typedef struct trm__slot {
   uint64_t noise_name;
   trm_step_fn watch;
   void *watch_context, *tag;
+  trm__inference inference; /* for its events */
 } trm__slot;
 
 /* What one call does with the puzzles of a source. */
@@ -75,6 +77,8 @@ typedef struct trm__engine {
   int asked;          /* the source has none at the moment, as it said since the last round */
   int64_t next, left; /* next puzzle to enter; puzzles that left */
   trm_place place;    /* of the puzzle that a callback is told of */
+  int64_t call;       /* number of this call in events */
+  double seconds;     /* of the last round */
 } trm__engine;
 
 struct trm_cancel {

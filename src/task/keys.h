@@ -7,14 +7,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <trm/data.h>
+#include <trm/task.h>
 
 /* Equal for puzzles that are the same, so for all images that trm__augment makes of one. tokens [cells]: the question,
  * cells = width * height of the task. Of a Sudoku it is trm_sudoku_invariant. */
 uint64_t trm__question_key(const trm_task *task, const int32_t *tokens, size_t cells);
-
-/* Tokens of a Sudoku as the solver's cells: 0 blank (and padding), 1.. values. */
-void trm__sudoku_cells(const int32_t *tokens, size_t count, uint8_t *cells);
 
 /* Puzzles that are the same form a class. Classes are numbered 0, 1, 2, ... in the order in which they are first met.
  */

@@ -3,13 +3,13 @@
  *
  * {"kind": "sudoku", "width": 9, "height": 9, "box_width": 3, "box_height": 3, "vocab_size": 11,
  *  "alphabet": ".123456789"}
- * kind is generic, sudoku, maze or arc. alphabet is printable ASCII without repetition, of vocab_size - 1 symbols, or
- * empty when the tokens have no symbols. Other keys are ignored. */
+ * kind is the name of a row of the table of kinds. alphabet is printable ASCII without repetition, of vocab_size - 1
+ * symbols, or empty when the tokens have no symbols. Other keys are ignored. */
 #ifndef TRM_TASK_TASK_H
 #define TRM_TASK_TASK_H
 
 #include <jansson.h>
-#include <trm/data.h>
+#include <trm/task.h>
 
 #define TRM__SEQ_LIMIT 65536   /* tokens of a puzzle */
 #define TRM__VOCAB_LIMIT 65536 /* tokens of a vocabulary */
@@ -22,6 +22,8 @@ trm_status trm__task_from_json(trm_task *out, const json_t *json, const char *wh
  * when the length is a square, with the symbols 0-9A-Za-z when they suffice. Never fails for sizes within the limits.
  */
 trm_task trm__task_infer(int64_t seq_len, int64_t vocab_size);
+/* 1 when they suggest a task of this kind; vocab_size 0: any. *task is written in any case. */
+int trm__task_infer_as(trm_task *task, trm_task_kind kind, int64_t seq_len, int64_t vocab_size);
 
 /* A generic task. alphabet may be "". width 0: square when seq_len is a square, else one row. */
 trm_task trm__task_generic(int64_t seq_len, int64_t width, int64_t vocab_size, const char *alphabet);
@@ -30,11 +32,10 @@ trm_task trm__task_arc(void);
 /* TRM_E_INPUT naming the field when the task is inconsistent. */
 trm_status trm__task_check(const trm_task *task, const char *where, trm_error *err);
 
-const char *trm__task_kind_name(trm_task_kind kind);
-
-/* map[byte]: the token of a symbol, or -1. Sudoku's other notations for a blank and its letters in lower case count. */
-void trm__task_symbols(const trm_task *task, int16_t map[256]);
-/* What a cell may hold, for messages: "1-9 or a blank (. 0 _ *)". */
-void trm__task_expected(const trm_task *task, char *text, size_t size);
+/* map[byte]: the token of a symbol or, with numbers set, of a number; -1: none. Other notations count, such as Sudoku's
+ * for a blank. answer: 1 for cells of answers, which may not be blank. */
+void trm__task_symbols(const trm_task *task, int numbers, int answer, int16_t map[256]);
+/* What a cell may hold, for messages: "1-9 or a blank (. 0 _ *)". answer: 1 for a cell of an answer. */
+void trm__task_expected(const trm_task *task, int answer, char *text, size_t size);
 
 #endif

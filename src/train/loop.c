@@ -1,5 +1,8 @@
 /* The training loop: trm_train_start and trm_train_resume. Both open the run directory and a session (session.h), and
- * then do updates until the run is over, recording, validating and saving as configured. */
+ * then do updates until the run is over, recording, validating and saving as configured. Every rank runs the same loop;
+ * rank 0 alone writes. A rank that fails says so to the others before it returns (loop_end), so none waits for it. */
+#include "train/loop.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +16,7 @@
 #include "base/os/machine.h"
 #include "base/status.h"
 #include "train/init_from.h"
+#include "train/ranks.h"
 #include "train/session.h"
 #include "train/update.h"
 #include "train/validate.h"
@@ -22,8 +26,16 @@
 /* -- saving -------------------------------------------------------------------------------------------------------- */
 
 static trm__checkpoint loop_checkpoint(trm__session *s) {
-  return (trm__checkpoint){
-      .run = &s->run, .config = &s->config, .trainer = &s->trainer, .loader = s->loader, .history = &s->history};
+  return (trm__checkpoint){.run = &s->run,
+                           .config = &s->config,
+                           .trainer = &s->trainer,
+                           .loader = s->loader,
+                           .history = &s->history,
+                           .log = &s->log};
+}
+
+static int loop_writes(const trm__session *s) {
+  return s->comm->rank == 0;
 }
 
 static double loop_seconds(const trm__session *s) {
@@ -34,16 +46,24 @@ static trm_status loop_save(trm__session *s, trm_error *err) {
   if (s->saved == s->trainer.step) return TRM_OK;
   s->history.seconds = loop_seconds(s);
   trm__checkpoint c = loop_checkpoint(s);
-  trm_status status = trm__recorder_sync(&s->recorder, err);
+  trm_status status = loop_writes(s) ? trm__recorder_sync(&s->recorder, err) : TRM_OK;
+  if (!status) status = trm__ranks_check_weights(&s->trainer, err);
   if (!status) status = trm__checkpoint_save(&c, s->config.train.keep, s->checkpoint, err);
   if (!status) s->saved = s->trainer.step;
   return status;
 }
 
-/* The EMA where the run stands: at its end, and when it is stopped, so that it can be used before it goes on. */
-static trm_status loop_export_last(trm__session *s, trm_error *err) {
+/* The EMA as a model file. */
+static trm_status loop_export(trm__session *s, const char *name, trm_error *err) {
   trm__checkpoint c = loop_checkpoint(s);
-  return trm__checkpoint_export(&c, "last.safetensors", err);
+  return loop_writes(s) ? trm__checkpoint_export(&c, name, err) : TRM_OK;
+}
+
+/* Where the run stands: at its end, and when it is stopped, so that it can be used before it goes on. The last that the
+ * ranks do together. */
+static trm_status loop_export_last(trm__session *s, trm_error *err) {
+  trm_status status = loop_export(s, "last.safetensors", err);
+  return status ? status : trm__comm_barrier(s->comm, err);
 }
 
 /* -- one update and what follows it -------------------------------------------------------------------------------- */
@@ -61,8 +81,7 @@ static trm_status loop_validate(trm__session *s, trm__record *record, trm_error 
     h->best_exact = record->valid_exact;
     h->best_step = s->trainer.step;
     h->worse = 0;
-    trm__checkpoint c = loop_checkpoint(s);
-    status = trm__checkpoint_export(&c, "best.safetensors", err);
+    status = loop_export(s, "best.safetensors", err);
   }
   record->best_exact = h->best_exact;
   const trm_train_config *c = &s->config.train;
@@ -71,12 +90,13 @@ static trm_status loop_validate(trm__session *s, trm__record *record, trm_error 
   return status;
 }
 
-/* Counts the examples that halted in an update. */
-static void loop_count_halted(trm__session *s, const trm__done *done) {
+/* Counts the examples that halted in an update, of all ranks. */
+static trm_status loop_count_halted(trm__session *s, const trm__done *done, trm_error *err) {
   trm__score *m = &s->history.recent[done->step % TRM__RECENT];
   *m = (trm__score){0};
   for (int i = 0; i < done->slots; i++)
     if (done->halted[i]) trm__score_add(m, &done->stats[i], done->steps[i], 0);
+  return trm__trainer_merge_score(&s->trainer, m, err);
 }
 
 /* Mean seconds an update over the recent ones of this call. */
@@ -123,8 +143,8 @@ static trm_status loop_account(trm__session *s, const trm__done *done, trm_train
   const trm_train_config *c = &s->config.train;
   trm__record record = {
       .step = done->step, .update = done->update, .valid_exact = NAN, .valid_token = NAN, .best_exact = NAN};
-  trm_status status = TRM_OK;
-  loop_count_halted(s, done);
+  trm_status status = loop_count_halted(s, done, err);
+  if (status) return status;
   record.recent = trm__history_recent(&s->history);
   double seconds = loop_pace(s, done->step);
   record.seconds = loop_seconds(s);
@@ -132,7 +152,7 @@ static trm_status loop_account(trm__session *s, const trm__done *done, trm_train
   int last = done->step >= s->config.updates;
   if (last) s->history.finished = 1;
   if (s->valid && (last || is_due(done->step, c->eval_every))) status = loop_validate(s, &record, err);
-  if (!status && (record.evaluated || last || is_due(done->step, c->log_every)))
+  if (!status && loop_writes(s) && (record.evaluated || last || is_due(done->step, c->log_every)))
     status = trm__recorder_add(&s->recorder, &record, err);
   if (!status && (s->history.finished || is_due(done->step, c->save_every))) status = loop_save(s, err);
   if (status) return status;
@@ -151,13 +171,14 @@ static trm_status loop_enqueue(trm__session *s, trm_error *err) {
   return status ? status : trm__update_enqueue(t, err);
 }
 
-/* Validation and checkpoints want the state of their update; records can be written a little later. */
+/* Validation and checkpoints want the state of their update; records can be written a little later. Several ranks
+ * collect each update, as clocks would let them part. */
 static int loop_must_collect(const trm__session *s) {
   const trm_train_config *c = &s->config.train;
   int64_t step = s->trainer.step + s->trainer.queued;
-  return trm__update_queue_full(&s->trainer) || step >= s->config.updates || is_due(step, c->save_every) ||
-         (s->valid && is_due(step, c->eval_every)) || s->trainer.queued * s->each >= COLLECT_SECONDS ||
-         trm__clock() - s->collected >= COLLECT_SECONDS;
+  return s->comm->size > 1 || trm__update_queue_full(&s->trainer) || step >= s->config.updates ||
+         is_due(step, c->save_every) || (s->valid && is_due(step, c->eval_every)) ||
+         s->trainer.queued * s->each >= COLLECT_SECONDS || trm__clock() - s->collected >= COLLECT_SECONDS;
 }
 
 /* Waits for the queue. The updates before one that diverged still count. */
@@ -193,6 +214,7 @@ static trm_status loop_updates(trm__session *s, trm_train_fn fn, void *context, 
     int stop = 0;
     trm_status status = loop_enqueue(s, err);
     if (!status && loop_must_collect(s)) status = loop_collect(s, fn, context, &stop, err);
+    if (!status) status = trm__ranks_any(s->comm, &stop, err);
     if (status == TRM_E_DIVERGED) loop_name_checkpoint(s, err);
     if (status) return status;
     if (!stop || s->history.finished) continue;
@@ -226,9 +248,10 @@ static void loop_result(trm__session *s, trm_train_result *result) {
 }
 
 static trm_status loop_run(trm__session *s, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
-  trm_status status = trm__recorder_open(&s->recorder, &s->run, s->trainer.step, &s->runtime->log, err);
+  trm_status status = TRM_OK;
+  if (loop_writes(s)) status = trm__recorder_open(&s->recorder, &s->run, s->trainer.step, &s->log, err);
   if (status) return status;
-  s->recorder_open = 1;
+  s->recorder_open = loop_writes(s);
   trm__session_announce(s);
   s->before = s->history.seconds;
   s->began = trm__clock();
@@ -255,22 +278,33 @@ static trm_status path_make_absolute(char *path, size_t size, const char *option
 }
 
 /* On the heap: with its configurations it is too large for a caller's stack. */
-static trm__session *loop_new(trm_runtime *runtime, trm_error *err) {
+static trm__session *loop_new(trm_runtime *runtime, trm__comm *comm, trm_error *err) {
   trm__session *s = trm__calloc(1, sizeof *s);
   if (!s) {
     trm__fail_memory(err, "run", sizeof *s);
     return NULL;
   }
   s->runtime = runtime;
+  s->comm = comm;
+  if (loop_writes(s)) s->log = runtime->log;
   s->run.lock = -1;
   return s;
 }
 
-trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config,
-                           trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
-  trm__session *s = loop_new(runtime, err);
+/* The one end of a run: tells the other ranks of a failure, and frees everything. s may be NULL. */
+static trm_status loop_end(trm__comm *comm, trm__session *s, trm_status status, const trm_error *err) {
+  if (status) trm__comm_abandon(comm, err);
+  if (s) trm__session_close(s);
+  trm__free(s);
+  return status;
+}
+
+trm_status trm__train_start(trm_runtime *runtime, trm__comm *comm, const trm_model_config *model,
+                            const trm_train_config *config, trm_train_fn fn, void *context, trm_train_result *result,
+                            trm_error *err) {
+  trm__session *s = loop_new(runtime, comm, err);
   static const trm__config_form form = TRM__CONFIG_FORM(trm_train_config, max_loss);
-  if (!s) return TRM_E_MEMORY;
+  if (!s) return loop_end(comm, NULL, TRM_E_MEMORY, err);
   trm_train_config *c = &s->config.train;
   trm__history_init(&s->history);
   trm__mem_reset_peak();
@@ -282,23 +316,18 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
   if (!status) status = path_make_absolute(c->valid, sizeof c->valid, "--valid", err);
   if (!status) status = path_make_absolute(c->init_from, sizeof c->init_from, "--init-from", err);
   if (!status) status = trm__run_check_validation(c, NULL, err);
-  if (!status) status = trm__run_create(&s->run, c->run, err);
-  if (status) goto done;
+  if (!status) status = loop_writes(s) ? trm__run_create(&s->run, c->run, err) : trm__run_follow(&s->run, c->run, err);
+  if (status) return loop_end(comm, s, status, err);
   status = trm__session_open(s, err);
   if (!status && c->init_from[0]) status = trm__init_from(&s->trainer, c->init_from, err);
   if (!status) {
     trm__session_note_data(s);
-    status = trm__run_save(&s->run, &s->config, err);
+    status = trm__ranks_check_run(comm, &s->config, runtime->backend, err);
   }
-  if (status) {
-    trm__run_abandon(&s->run);
-    goto done;
-  }
-  status = loop_run(s, fn, context, result, err);
-done:
-  trm__session_close(s);
-  trm__free(s);
-  return status;
+  if (!status && loop_writes(s)) status = trm__run_save(&s->run, &s->config, err);
+  if (status) trm__run_abandon(&s->run);
+  else status = loop_run(s, fn, context, result, err);
+  return loop_end(comm, s, status, err);
 }
 
 /* The best model so far must be whole, since the run may end with it. One that is gone is sought anew. */
@@ -309,7 +338,7 @@ static trm_status loop_check_best(trm__session *s, trm_error *err) {
   if (!s->history.best_step) return TRM_OK;
   trm__run_path(&s->run, "best.safetensors", path);
   if (!trm__path_exists(path)) {
-    trm__log_write(&s->runtime->log, TRM_LOG_WARN, "%s is gone: the next validation writes it anew", path);
+    trm__log_write(&s->log, TRM_LOG_WARN, "%s is gone: the next validation writes it anew", path);
     s->history.best_step = 0;
     s->history.best_exact = (double)NAN;
     return TRM_OK;
@@ -325,35 +354,53 @@ static trm_status loop_restore(trm__session *s, trm_error *err) {
   trm_status status = trm__checkpoint_load(&c, s->checkpoint, err);
   if (status) return status;
   s->saved = s->trainer.step;
-  return !s->checkpoint[0] && s->config.train.init_from[0] ? trm__init_from(&s->trainer, s->config.train.init_from, err)
-                                                           : TRM_OK;
+  if (!s->checkpoint[0] && s->config.train.init_from[0])
+    status = trm__init_from(&s->trainer, s->config.train.init_from, err);
+  if (!status && loop_writes(s)) status = loop_check_best(s, err);
+  return status ? status : trm__comm_broadcast(s->comm, &s->history, sizeof s->history, err);
 }
 
-trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
-                            trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
-  trm__session *s = loop_new(runtime, err);
-  if (!s) return TRM_E_MEMORY;
+trm_status trm__train_resume(trm_runtime *runtime, trm__comm *comm, const char *run, const char *const *overrides,
+                             size_t count, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
+  trm__session *s = loop_new(runtime, comm, err);
+  if (!s) return loop_end(comm, NULL, TRM_E_MEMORY, err);
   s->resumed = 1;
   trm__history_init(&s->history);
   trm__mem_reset_peak();
-  trm_status status = trm__run_open(&s->run, run, err);
+  trm_status status = loop_writes(s) ? trm__run_open(&s->run, run, err) : trm__run_follow(&s->run, run, err);
   if (!status) status = trm__run_load(&s->run, &s->config, err);
   if (!status) status = trm__run_override(&s->config, overrides, count, err);
-  if (status) goto done;
+  if (status) return loop_end(comm, s, status, err);
   s->recorded = s->config;
   status = trm__session_open(s, err);
   if (!status) status = trm__session_check_data(s, err);
+  if (!status) status = trm__ranks_check_run(comm, &s->config, runtime->backend, err);
   if (!status) status = loop_restore(s, err);
   if (!status && s->config.updates != s->recorded.updates && s->config.updates < s->trainer.step)
     status = trm__fail(err, TRM_E_USAGE, "--steps", "%" PRId64 " updates, but the run has done %" PRId64 " already",
                        s->config.updates, s->trainer.step);
-  if (!status) status = loop_check_best(s, err);
-  if (!status && count) status = trm__run_save(&s->run, &s->config, err);
-  if (status) goto done;
+  if (!status && count && loop_writes(s)) status = trm__run_save(&s->run, &s->config, err);
+  if (status) return loop_end(comm, s, status, err);
   if (count) s->history.finished = s->trainer.step >= s->config.updates; /* new limits may let a finished run go on */
-  status = loop_run(s, fn, context, result, err);
-done:
-  trm__session_close(s);
-  trm__free(s);
+  return loop_end(comm, s, loop_run(s, fn, context, result, err), err);
+}
+
+/* -- one rank ------------------------------------------------------------------------------------------------------ */
+
+trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config,
+                           trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
+  trm__comm *comm = NULL;
+  trm_status status = trm__comm_self(&comm, err);
+  if (!status) status = trm__train_start(runtime, comm, model, config, fn, context, result, err);
+  trm__comm_close(&comm);
+  return status;
+}
+
+trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
+                            trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
+  trm__comm *comm = NULL;
+  trm_status status = trm__comm_self(&comm, err);
+  if (!status) status = trm__train_resume(runtime, comm, run, overrides, count, fn, context, result, err);
+  trm__comm_close(&comm);
   return status;
 }

@@ -12,18 +12,19 @@ typedef struct trm__plan_job {
   const trm__params *params;
   const trm_train_config *train;
   trm__backend *backend;
-  int local_batch; /* slots of this rank */
-  size_t already;  /* bytes in use that stay: data sets */
+  const trm__comm *comm;
+  size_t already; /* bytes in use that stay: data sets */
 } trm__plan_job;
 
 /* Bytes that the whole run will have allocated at its peak, with slices of micro_batch examples. On a host all of them
  * are the host's. */
 trm__bytes trm__plan_predict(const trm__plan_job *job, int micro_batch);
 
-/* train->micro_batch when given; otherwise the largest equal slices that fit in train->memory, or without it in nearly
- * all that a device has free, on a host in three quarters of what is available and at most TRM__PLAN_USEFUL: larger
- * slices gain nothing on a CPU, and so the choice (on which the last bits depend) is the same on every machine that has
- * that much. TRM_E_MEMORY when a single example does not fit. */
+/* train->micro_batch when given; otherwise the largest equal slices, as many for each rank, that fit in train->memory,
+ * or without it in nearly all that a device has free, on a host in three quarters of what is available and at most
+ * TRM__PLAN_USEFUL: larger slices gain nothing on a CPU, and so the choice (on which the last bits depend) is the same
+ * on every machine that has that much. TRM_E_MEMORY when a single example does not fit. Each rank plans for its own
+ * machine; the session then takes the smallest of their answers. */
 #define TRM__PLAN_USEFUL ((uint64_t)4 << 30)
 trm_status trm__plan_micro_batch(const trm__plan_job *job, int *micro_batch, trm_error *err);
 

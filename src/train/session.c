@@ -24,8 +24,7 @@ static trm_status session_check_valid(const trm__session *s, trm_error *err) {
   fit.alphabet = info.task.alphabet;
   if (!s->resumed) return trm__dataset_check_fit(s->valid, &fit, c->valid, err);
   if (trm__dataset_check_fit(s->valid, &fit, c->valid, &why))
-    trm__log_write(&s->runtime->log, TRM_LOG_WARN, "%s: %s; validation goes on as this run began it", why.where,
-                   why.message);
+    trm__log_write(&s->log, TRM_LOG_WARN, "%s: %s; validation goes on as this run began it", why.where, why.message);
   return TRM_OK;
 }
 
@@ -69,7 +68,7 @@ static trm_status session_count_updates(trm__session *s, trm_error *err) {
 static void session_log_schedule(const trm__session *s) {
   const trm_train_config *c = &s->config.train;
   if (s->config.updates <= s->config.schedule || (c->lr_min_ratio == 1 && !c->cycles_schedule[0])) return;
-  trm__log_write(&s->runtime->log, TRM_LOG_WARN,
+  trm__log_write(&s->log, TRM_LOG_WARN,
                  "%" PRId64 " updates, the schedule ends at %" PRId64
                  ": after it the rate stays at %g times its largest; --schedule-steps N makes the schedule longer",
                  s->config.updates, s->config.schedule, c->lr_min_ratio);
@@ -77,7 +76,7 @@ static void session_log_schedule(const trm__session *s) {
 
 void trm__session_announce(const trm__session *s) {
   const trm__backend *be = s->runtime->backend;
-  const trm__log *log = &s->runtime->log;
+  const trm__log *log = &s->log;
   char device[64] = "";
   if (s->resumed && s->checkpoint[0]) trm__log_write(log, TRM_LOG_INFO, "resuming from %s", s->checkpoint);
   else if (s->resumed)
@@ -85,7 +84,17 @@ void trm__session_announce(const trm__session *s) {
   if (!be->on_host) snprintf(device, sizeof device, ", %zu MiB on %s", s->predicted.device >> 20, be->name);
   trm__log_write(log, TRM_LOG_INFO, "micro-batch %" PRId64 " of batch %" PRId64 ", %zu MiB of memory predicted%s",
                  s->config.micro_batch, s->config.train.batch, s->predicted.host >> 20, device);
+  if (s->comm->size > 1) trm__log_write(log, TRM_LOG_INFO, "%d ranks", s->comm->size);
   session_log_schedule(s);
+}
+
+/* The same slices on all ranks: the smallest that one of them asks for. */
+static trm_status session_plan_slices(trm__session *s, const trm__plan_job *job, int *micro_batch, trm_error *err) {
+  trm_status status = trm__plan_micro_batch(job, micro_batch, err);
+  int64_t largest = -(int64_t)*micro_batch;
+  if (!status) status = trm__comm_largest(s->comm, &largest, err);
+  if (!status) *micro_batch = (int)-largest;
+  return status;
 }
 
 static trm_status session_plan_memory(trm__session *s, trm_error *err) {
@@ -97,10 +106,10 @@ static trm_status session_plan_memory(trm__session *s, trm_error *err) {
                        .params = &params,
                        .train = &s->config.train,
                        .backend = s->runtime->backend,
-                       .local_batch = (int)s->config.train.batch / s->comm->size,
+                       .comm = s->comm,
                        .already = trm__mem_used()};
   if (s->config.micro_batch) micro_batch = (int)s->config.micro_batch; /* a resumed run keeps its slices */
-  else status = trm__plan_micro_batch(&job, &micro_batch, err);
+  else status = session_plan_slices(s, &job, &micro_batch, err);
   if (!status) {
     s->config.micro_batch = micro_batch;
     s->predicted = trm__plan_predict(&job, micro_batch);
@@ -110,8 +119,7 @@ static trm_status session_plan_memory(trm__session *s, trm_error *err) {
 }
 
 trm_status trm__session_open(trm__session *s, trm_error *err) {
-  trm_status status = trm__comm_self(&s->comm, err);
-  if (!status) status = session_open_data(s, err);
+  trm_status status = session_open_data(s, err);
   if (!status) status = session_count_updates(s, err);
   if (status) return status;
   trm_dataset_info info = trm_dataset_describe(s->data);
@@ -145,7 +153,6 @@ void trm__session_close(trm__session *s) {
   if (s->recorder_open) trm__recorder_close(&s->recorder);
   trm__loader_close(&s->loader);
   if (s->trainer_open) trm__trainer_close(&s->trainer);
-  trm__comm_close(&s->comm);
   trm_dataset_close(&s->data);
   trm_dataset_close(&s->valid);
   trm__run_close(&s->run);

@@ -11,12 +11,13 @@
 
 typedef struct trm__session {
   trm_runtime *runtime;
-  trm__run run;
+  trm__comm *comm; /* borrowed */
+  trm__log log;    /* rank 0's is the runtime's, the others' is silent */
+  trm__run run;    /* rank 0 holds and writes it, the others read it */
   trm__run_config config;
   int resumed;               /* 1: config is that of a run that has begun */
   trm__run_config recorded;  /* as config.json had it, when the run is resumed */
   trm_dataset *data, *valid; /* valid NULL: no validation */
-  trm__comm *comm;
   trm__trainer trainer;
   int trainer_open;
   trm__loader *loader;
@@ -33,8 +34,8 @@ typedef struct trm__session {
   double each;                    /* seconds an update took before that */
 } trm__session;
 
-/* Opens data, trainer and loader from s->runtime and s->config, which receives what follows from the data: the task,
- * the model's sizes, updates in all, the micro-batch. trm__session_close after a failure too. */
+/* Opens data, trainer and loader from s->runtime, s->comm and s->config, which receives what follows from the data: the
+ * task, the model's sizes, updates in all, the micro-batch. trm__session_close after a failure too. */
 trm_status trm__session_open(trm__session *s, trm_error *err);
 void trm__session_close(trm__session *s);
 

@@ -31,20 +31,51 @@ static size_t log_bytes(int entries, size_t count) {
   return (size_t)entries * (sizeof(trm__update_state) + count * slot);
 }
 
+static trm__share share_of(const trm_train_config *config, int micro_batch) {
+  return (trm__share){.items = (size_t)config->batch, .slice = (size_t)micro_batch};
+}
+
+/* The slots of this rank. */
+static size_t share_count(const trm__share *share, const trm__comm *comm) {
+  return trm__share_first(share, comm->rank + 1, comm->size) - trm__share_first(share, comm->rank, comm->size);
+}
+
+/* Arrays of gradients: with several ranks one for each slice, so that sums over them do not depend on who has which. */
+static size_t share_grads(const trm__share *share, const trm__comm *comm) {
+  if (comm->size == 1) return 1;
+  return trm__share_first_slice(share, comm->rank + 1, comm->size) -
+         trm__share_first_slice(share, comm->rank, comm->size);
+}
+
+/* Rows of candidates: validation takes them for its slices, which the last of many ranks has fewer slots than. */
+static size_t offer_count(const trm__share *share, size_t local) {
+  return local < share->slice ? share->slice : local;
+}
+
+/* The largest row that ranks exchange. */
+static size_t row_bytes(const trm__params *params) {
+  size_t row = (size_t)params->dims.emb_ndim * sizeof(trm__real);
+  return row > sizeof(trm__example_stats) ? row : sizeof(trm__example_stats);
+}
+
 trm__bytes trm__trainer_bytes(const trm__params *params, const trm_train_config *config, trm__backend *backend,
-                              int local_batch, int micro_batch) {
+                              const trm__comm *comm, int micro_batch) {
   const trm__dims *d = &params->dims;
+  trm__share share = share_of(config, micro_batch);
+  size_t local = share_count(&share, comm), several = comm->size > 1;
   size_t batch = (size_t)config->batch, micro = (size_t)micro_batch, ndim = (size_t)d->emb_ndim;
-  size_t offered = (size_t)local_batch * (2 * (size_t)d->S + 1) * sizeof(int32_t);
-  size_t log = log_bytes(log_entries(backend), (size_t)local_batch);
-  size_t reals = 3 * params->trained + start_size(params, config) + params->puzzle + (micro + batch) * ndim +
-                 micro * ((size_t)d->S * (size_t)d->V + 2);
-  trm__bytes bytes = {.host = trm__optimizer_host_bytes(params)};
+  size_t offered = offer_count(&share, local) * (2 * (size_t)d->S + 1) * sizeof(int32_t);
+  size_t log = log_bytes(log_entries(backend), local);
+  size_t exchange = trm__comm_reserved_bytes(comm, backend, &share, row_bytes(params)) +
+                    several * (size_t)comm->size * sizeof(trm__score);
+  size_t reals = (2 + share_grads(&share, comm)) * params->trained + start_size(params, config) + params->puzzle +
+                 (micro + batch) * ndim + micro * ((size_t)d->S * (size_t)d->V + 2);
+  trm__bytes bytes = {.host = trm__optimizer_host_bytes(params) + exchange};
   bytes.device = reals * sizeof(trm__real) + (batch + micro) * sizeof(trm__example_stats) + offered + log +
-                 sizeof(trm__update_state) + (local_batch < (int)batch ? batch * sizeof(int32_t) : 0) +
-                 trm__train_slots_bytes(backend, d, local_batch, config_latents(config)) +
+                 sizeof(trm__update_state) + several * batch * sizeof(int32_t) +
+                 trm__train_slots_bytes(backend, d, (int)local, config_latents(config)) +
                  trm__train_slots_bytes(backend, d, micro_batch, 1) +
-                 (config_is_noisy(config) ? (size_t)local_batch * sizeof(uint64_t) : 0) +
+                 (config_is_noisy(config) ? local * sizeof(uint64_t) : 0) +
                  trm__optimizer_bytes(backend, params, config);
   if (!backend->on_host) bytes.host += offered + log;
   return bytes;
@@ -107,9 +138,9 @@ static trm_status trainer_open_weights(trm__trainer *t, int *ok, trm_error *err)
 
 /* Candidates, identifiers and the log: on the device, and where that is another memory also on the host. */
 static void trainer_open_exchange(trm__trainer *t, int local, int *ok) {
-  size_t count = (size_t)local, tokens = count * (size_t)t->params.dims.S;
+  size_t count = offer_count(&t->share, (size_t)local), tokens = count * (size_t)t->params.dims.S;
   int entries = log_entries(t->backend), on_host = t->backend->on_host;
-  size_t rows = (size_t)entries * count;
+  size_t rows = (size_t)entries * (size_t)local;
   t->candidates =
       (trm__examples){trainer_alloc(t, tokens, sizeof(int32_t), ok), trainer_alloc(t, tokens, sizeof(int32_t), ok),
                       trainer_alloc(t, count, sizeof(int32_t), ok)};
@@ -131,8 +162,8 @@ static void trainer_open_exchange(trm__trainer *t, int local, int *ok) {
   t->seen.halted = trainer_alloc_host(rows, sizeof *t->seen.halted, ok);
 }
 
-static trm_status trainer_fail_buffers(const trm__trainer *t, int local, trm_error *err) {
-  trm__bytes bytes = trm__trainer_bytes(&t->params, &t->config, t->backend, local, t->micro_batch);
+static trm_status trainer_fail_buffers(const trm__trainer *t, trm_error *err) {
+  trm__bytes bytes = trm__trainer_bytes(&t->params, &t->config, t->backend, t->comm, t->micro_batch);
   return trm__backend_no_memory(t->backend, err, "trainer", bytes.device + bytes.host);
 }
 
@@ -140,10 +171,10 @@ static trm_status trainer_open_buffers(trm__trainer *t, trm_error *err) {
   const trm__dims *d = &t->params.dims;
   size_t batch = (size_t)t->config.batch, micro = (size_t)t->micro_batch, real = sizeof(trm__real);
   size_t ndim = (size_t)t->params.dims.emb_ndim;
-  int ok = 1, local = (int)t->config.batch / t->comm->size;
+  int ok = 1, local = (int)share_count(&t->share, t->comm);
   trm_status status = trainer_open_weights(t, &ok, err);
-  if (status) return ok ? status : trainer_fail_buffers(t, local, err);
-  t->grads = trainer_alloc(t, t->params.trained, real, &ok);
+  if (status) return ok ? status : trainer_fail_buffers(t, err);
+  t->grads = trainer_alloc(t, share_grads(&t->share, t->comm) * t->params.trained, real, &ok);
   if (ndim) t->rows = trainer_alloc(t, micro * ndim, real, &ok);
   if (ndim) t->drows = trainer_alloc(t, batch * ndim, real, &ok);
   t->stats = trainer_alloc(t, batch, sizeof *t->stats, &ok);
@@ -152,10 +183,11 @@ static trm_status trainer_open_buffers(trm__trainer *t, trm_error *err) {
   t->valid_stats = trainer_alloc(t, micro, sizeof *t->valid_stats, &ok);
   if (config_is_noisy(&t->config)) t->noise_index = trainer_alloc(t, (size_t)local, sizeof *t->noise_index, &ok);
   trainer_open_exchange(t, local, &ok);
-  t->first = t->comm->rank * local;
   if (t->comm->size > 1) t->ids = trainer_alloc(t, batch, sizeof *t->ids, &ok);
-  if (!ok) return trainer_fail_buffers(t, local, err);
-  status = trm__train_slots_open(&t->carry, t->backend, d, local, config_latents(&t->config), err);
+  if (t->comm->size > 1) t->scores = trainer_alloc_host((size_t)t->comm->size, sizeof *t->scores, &ok);
+  if (!ok) return trainer_fail_buffers(t, err);
+  status = trm__comm_reserve(t->comm, t->backend, &t->share, row_bytes(&t->params), err);
+  if (!status) status = trm__train_slots_open(&t->carry, t->backend, d, local, config_latents(&t->config), err);
   if (!status) status = trm__train_slots_open(&t->valid, t->backend, d, t->micro_batch, 1, err);
   if (t->comm->size == 1) t->ids = t->carry.slots.ids;
   return status;
@@ -175,12 +207,12 @@ trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *c
                     .config = *config->train,
                     .updates = config->updates,
                     .micro_batch = config->micro_batch};
-  if (t.config.batch % t.comm->size)
-    return trm__fail(err, TRM_E_USAGE, "--batch", "%lld examples cannot be shared equally by %d ranks",
-                     (long long)t.config.batch, t.comm->size);
-  if (t.comm->size > 1 && !t.backend->on_host)
-    return trm__fail(err, TRM_E_USAGE, "--device", "training with %d ranks needs a device on the host, not %s",
-                     t.comm->size, t.backend->name);
+  t.share = share_of(&t.config, t.micro_batch);
+  if (trm__share_slices(&t.share) < (size_t)t.comm->size)
+    return trm__fail(err, TRM_E_USAGE, "--micro-batch",
+                     "a batch of %lld in slices of %d has %zu of them, too few for %d ranks: make the slices smaller",
+                     (long long)t.config.batch, t.micro_batch, trm__share_slices(&t.share), t.comm->size);
+  t.first = (int)trm__share_first(&t.share, t.comm->rank, t.comm->size);
   trm_status status = trm__cycles_parse(&t.cycles, t.config.cycles_schedule, &t.model, err);
   if (!status) status = trm__params_open(&t.params, &t.model, err);
   if (status) return status;
@@ -233,12 +265,24 @@ void trm__trainer_close(trm__trainer *trainer) {
   for (size_t i = 0; be && i < sizeof device / sizeof *device; i++)
     if (device[i]) be->free(be, device[i]);
   if (be && !be->on_host) trainer_free_host(t);
+  trm__free(t->scores);
   trm__params_close(&t->params);
   *trainer = (trm__trainer){0};
 }
 
 void trm__trainer_prepare(trm__trainer *trainer) {
   trm__network_prepare(trainer->net, trainer->weights);
+}
+
+trm_status trm__trainer_merge_score(trm__trainer *trainer, trm__score *score, trm_error *err) {
+  const trm__comm *comm = trainer->comm;
+  if (comm->size == 1) return TRM_OK;
+  trainer->scores[comm->rank] = *score;
+  trm_status status = trm__comm_gather(trainer->comm, trainer->scores, sizeof *score, err);
+  if (status) return status;
+  *score = (trm__score){0};
+  for (int r = 0; r < comm->size; r++) trm__score_merge(score, &trainer->scores[r]);
+  return TRM_OK;
 }
 
 void trm__trainer_set_step(trm__trainer *trainer, int64_t step) {

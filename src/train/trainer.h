@@ -9,6 +9,7 @@
 #include "backend/runtime.h"
 #include "dist/comm.h"
 #include "model/network.h"
+#include "model/score.h"
 #include "train/cycles.h"
 #include "train/optimizer.h"
 #include "train/slots.h"
@@ -36,13 +37,15 @@ typedef struct trm__trainer {
   trm_train_config config;
   int64_t updates; /* of the schedule: its N */
   int micro_batch;
-  int first; /* this rank's first slot of the global batch */
+  trm__share share; /* the slots of all ranks, in slices of micro_batch, each of which one rank computes */
+  int first;        /* this rank's first slot of the global batch */
   trm__cycles cycles;
   trm__params params;
   trm__network *net;
-  trm__real *weights, *grads, *ema; /* device [params.trained] */
-  trm__real *start;                 /* device [1 + K][D]: y0, z0, the other latents' starts */
-  trm__real *puzzle;                /* device [identifiers][ndim]; NULL without */
+  trm__real *weights, *ema; /* device [params.trained] */
+  trm__real *grads;         /* device [1][params.trained]; with several ranks one such array a slice */
+  trm__real *start;         /* device [1 + K][D]: y0, z0, the other latents' starts */
+  trm__real *puzzle;        /* device [identifiers][ndim]; NULL without */
   trm__optimizer optimizer;
   trm__train_slots carry;      /* of this rank's slots */
   trm__examples offer;         /* host: candidates of the next update, which the caller writes; slot i may take row i */
@@ -64,6 +67,7 @@ typedef struct trm__trainer {
   int64_t step;                    /* updates done and collected */
   int queued;                      /* updates in the queue after them */
   int64_t before;                  /* step before the last collect */
+  trm__score *scores;              /* host [ranks], for merging; NULL with one */
 } trm__trainer;
 
 typedef struct trm__trainer_config {
@@ -75,8 +79,7 @@ typedef struct trm__trainer_config {
   int micro_batch;
 } trm__trainer_config;
 
-/* Weights are initialized from the seed; y0 and z0 too. The comm's size must divide the batch; more than one rank needs
- * a backend on the host. */
+/* Weights are initialized from the seed; y0 and z0 too. TRM_E_USAGE when the batch has fewer slices than ranks. */
 trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *config, trm_error *err);
 void trm__trainer_close(trm__trainer *trainer);
 
@@ -85,15 +88,17 @@ typedef struct trm__bytes {
   size_t device, host;
 } trm__bytes;
 
-/* What open allocates, without the network's own bytes. */
+/* What open allocates for this rank, without the network's own bytes. */
 trm__bytes trm__trainer_bytes(const trm__params *params, const trm_train_config *config, trm__backend *backend,
-                              int local_batch, int micro_batch);
+                              const trm__comm *comm, int micro_batch);
 
 /* The network's plan for slices of micro_batch examples. */
 trm__network_plan trm__trainer_network(const trm_train_config *config, int micro_batch);
 
 /* Prepares the weights for the network: after each change of them. */
 void trm__trainer_prepare(trm__trainer *trainer);
+/* Sums what each rank has counted. Counts are exact, so nothing depends on who counted what. */
+trm_status trm__trainer_merge_score(trm__trainer *trainer, trm__score *score, trm_error *err);
 /* Goes on after update `step`, and forgets that the run diverged. */
 void trm__trainer_set_step(trm__trainer *trainer, int64_t step);
 

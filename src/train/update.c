@@ -52,11 +52,13 @@ static void update_compute_slices(trm__trainer *t) {
                     .halt_weight = t->config.halt_weight,
                     .grad_scale = 1.0 / (double)t->config.batch,
                     .step_decay = t->config.step_decay};
-  t->backend->zero(t->backend, t->grads, t->params.trained * sizeof *t->grads);
-  size_t s = (size_t)c->seq_len;
+  size_t s = (size_t)c->seq_len, n = t->params.trained;
+  int several = t->comm->size > 1; /* then each slice has its own gradients, to be summed over all */
   for (int i = 0; i < c->count; i += t->micro_batch) {
     int b = c->count - i < t->micro_batch ? c->count - i : t->micro_batch, slot = t->first + i;
     size_t offset = (size_t)i * t->carry.slot_bytes;
+    trm__real *grads = t->grads + (several ? (size_t)(i / t->micro_batch) * n : 0);
+    if (several || i == 0) t->backend->zero(t->backend, grads, n * sizeof *grads);
     trm__update_gather(t, c->ids + i, b);
     trm__real *drows = t->drows ? t->drows + (size_t)slot * (size_t)t->params.dims.emb_ndim : NULL;
     trm__network_noise noise = update_noise(t, t->config.latent_noise, i, (uint64_t)t->carry.latents);
@@ -65,26 +67,27 @@ static void update_compute_slices(trm__trainer *t) {
     trm__act *y = t->carry.y + offset, *z = t->carry.z + offset;
     if (t->carry.latents > 1)
       trm__network_train_step_best(t->net, b, inputs, t->rows, labels, c->steps + i, &loss, y, z,
-                                   (size_t)c->count * t->carry.slot_bytes, t->grads, drows, t->stats + slot);
+                                   (size_t)c->count * t->carry.slot_bytes, grads, drows, t->stats + slot);
     else
-      trm__network_train_step(t->net, b, inputs, t->rows, labels, c->steps + i, &loss, y, z, t->grads, drows,
+      trm__network_train_step(t->net, b, inputs, t->rows, labels, c->steps + i, &loss, y, z, grads, drows,
                               t->stats + slot, NULL, NULL);
   }
 }
 
-/* Adds up what the ranks computed: gradients, and each slot's result. */
+/* Adds up what the ranks computed, and gathers each slot's result, puzzle and its gradient: from here on every rank
+ * does the same with the same numbers, so all judge and step alike. */
 static trm_status update_exchange(trm__trainer *t, trm_error *err) {
   trm__comm *comm = t->comm;
-  size_t local = (size_t)t->carry.slots.count;
+  trm__backend *be = t->backend;
+  const trm__slots *slots = &t->carry.slots;
   if (comm->size == 1) return TRM_OK;
-  trm_status status = t->backend->synchronize(t->backend, err);
-  memcpy(t->ids + t->first, t->carry.slots.ids, local * sizeof *t->ids);
-  if (!status) status = comm->all_reduce_sum(comm, t->grads, t->params.trained, err);
-  if (!status) status = comm->all_gather(comm, t->stats, local * sizeof *t->stats, err);
-  if (!status) status = comm->all_gather(comm, t->ids, local * sizeof *t->ids, err);
-  if (!status && t->drows)
-    status = comm->all_gather(comm, t->drows, local * (size_t)t->params.dims.emb_ndim * sizeof *t->drows, err);
-  return status;
+  trm_status status = trm__comm_sum(comm, be, t->grads, &t->share, t->params.trained, err);
+  if (!status) status = trm__comm_gather_rows(comm, be, t->stats, &t->share, sizeof *t->stats, err);
+  if (status || !t->drows) return status;
+  size_t row = (size_t)t->params.dims.emb_ndim * sizeof *t->drows;
+  be->copy(be, t->ids + t->first, slots->ids, (size_t)slots->count * sizeof *t->ids, TRM__COPY_ON_DEVICE);
+  status = trm__comm_gather_rows(comm, be, t->ids, &t->share, sizeof *t->ids, err);
+  return status ? status : trm__comm_gather_rows(comm, be, t->drows, &t->share, row, err);
 }
 
 static void update_step_weights(trm__trainer *t, const trm__update_rule *rule) {

@@ -12,8 +12,10 @@
  *   3. After a collect, queued is 0 and the updates before + 1 ... step are in `seen`, until the next enqueue.
  *   4. A recording is replayed only while its key equals the update's; its arguments are addresses in the trainer.
  *
- * Gradients of all slices are added into one array in slot order, then over the ranks in rank order; every divisor is
- * the global batch. So the result depends on the slice size only through rounding, and not on threads. */
+ * Gradients of all slices are added into one array in slot order; every divisor is the global batch. So the result
+ * depends on the slice size only through rounding, and not on threads. Several ranks make each slice's gradients from
+ * zero and add these up in slot order (dist/comm.h): the same bits for any number of ranks from two on, and the last
+ * bits apart from those of one rank. */
 #ifndef TRM_TRAIN_UPDATE_H
 #define TRM_TRAIN_UPDATE_H
 

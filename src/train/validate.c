@@ -1,6 +1,6 @@
 /* Validation works on slices of the trainer's micro-batch, in the network's own buffers, with the averaged weights
  * prepared in place of the trained ones; these are prepared again at the end. The first latent is solved as the model
- * will be: with its own n and T, without noise. */
+ * will be: with its own n and T, without noise. Ranks share the slices and merge their counts. */
 #include "train/validate.h"
 
 #include "train/update.h"
@@ -46,15 +46,19 @@ trm_status trm__validate(trm__trainer *trainer, const trm_dataset *data, int64_t
   trm_status status = TRM_OK;
   int64_t examples = trm_dataset_describe(data).examples;
   if (limit > 0 && limit < examples) examples = limit;
+  const trm__comm *comm = trainer->comm;
+  const trm__share share = {.items = (size_t)examples, .slice = (size_t)trainer->micro_batch};
+  int64_t from = (int64_t)trm__share_first(&share, comm->rank, comm->size);
+  int64_t end = (int64_t)trm__share_first(&share, comm->rank + 1, comm->size);
   *score = (trm__score){0};
   trm__network_prepare(trainer->net, trainer->ema);
   trm__network_set_cycles(trainer->net, (int)trainer->model.L_cycles, (int)trainer->model.H_cycles);
   trm__network_set_noise(trainer->net, NULL);
-  for (int64_t i = 0; i < examples && !status; i += trainer->micro_batch) {
-    int b = examples - i < trainer->micro_batch ? (int)(examples - i) : trainer->micro_batch;
+  for (int64_t i = from; i < end && !status; i += trainer->micro_batch) {
+    int b = end - i < trainer->micro_batch ? (int)(end - i) : trainer->micro_batch;
     validate_load_slice(trainer, data, i, b);
     status = validate_slice(trainer, b, score, err);
   }
   trm__trainer_prepare(trainer);
-  return status;
+  return status ? status : trm__trainer_merge_score(trainer, score, err);
 }

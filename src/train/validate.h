@@ -7,7 +7,7 @@
 #include "train/trainer.h"
 
 /* The first `limit` examples of the data set (0: all), which must fit the model. Changes nothing that training
- * depends on. */
+ * depends on. All ranks call it together and get the same score. */
 trm_status trm__validate(trm__trainer *trainer, const trm_dataset *data, int64_t limit, trm__score *score,
                          trm_error *err);
 

@@ -134,10 +134,39 @@ json 'len(v["trace"]) == 16 and v["trace"][15]["answer"] == v["answer"] and len(
 run 1 "$TRM" solve --model run --max-steps 1 1...............
 says '^not solved after 1 step '
 grep -q 'warning: .*more than one solution' err || fail "no warning"
+run 0 "$TRM" info run
+says '^rules       each row, column and box holds each digit once$'
+run 0 "$TRM" solve --model run --no-halt --json "$solved"
+json 'v["verdict"] == "right" and v["keeps_rules"] and v["keeps_clues"]'
+# What is wrong in a grid is marked: the first step of an almost empty one breaks rules.
+run 1 "$TRM" solve --model run --max-steps 1 1...............
+says '!: breaks a rule or changes a clue \([0-9]+ cells?\)$'
+says '![1-4]'
 # The same puzzle in other notations, from a file and from standard input.
 echo "$solved" | fold -w 4 | sed 's/../& | /; s/\./0/g' | sed '2a\ ---+---' >drawn.txt
 run 0 "$TRM" solve --model run --no-halt drawn.txt
 echo "$solved" | tr . _ | "$TRM" solve --model run --no-halt >out 2>err || fail "standard input"
+
+# -- a task without rules: every verdict says so --
+printf '%s\n' question,answer ab.d,abcd bc.a,bcda cd.b,cdab da.c,dabc >words.csv
+run 0 "$TRM" data import words.csv --out words --test-fraction 0 --quiet
+run 0 "$TRM" data check words
+says '^answers that break rules or change clues +no rules known$'
+says '^no rules known: no answer was judged'
+run 0 "$TRM" data check words --json
+json 'v["unjudged"] == 4 and v["rules"] == "no rules known" and v["ok"]'
+run 0 "$TRM" train words --run plain --steps 1 --batch 4 --hidden-size 16 --num-heads 2 --L-layers 1 --quiet
+run 0 "$TRM" info plain
+says '^rules       no rules known$'
+run 0 "$TRM" info plain --json
+json 'v["rules"] == "no rules known"'
+run '[01]' "$TRM" solve --model plain ab.d
+says '^no rules known: nothing is checked; the halting head says (right|wrong)$'
+run '[01]' "$TRM" solve --model plain ab.d --json
+json 'v["verdict"] == "no rules known" and v["keeps_rules"] is None and v["keeps_clues"] is None'
+run '[01]' "$TRM" solve --model plain words.csv
+[ "$(grep -c '  no rules known$' out)" = 4 ] || fail "not each line says that no rules are known"
+says '^no rules known: solved means that the halting head says right$'
 
 # -- info and plot --
 run 0 "$TRM" info run/best.safetensors

@@ -38,6 +38,7 @@ void trm__map_close(trm__map *map);
 typedef struct trm__writer trm__writer;
 trm_status trm__writer_open(trm__writer **out, const char *path, trm_error *err);
 trm_status trm__writer_write(trm__writer *w, const void *data, size_t size, trm_error *err);
+trm_status trm__writer_flush(trm__writer *w, trm_error *err);   /* what was written goes out, for a pipe's reader */
 uint32_t trm__writer_crc(const trm__writer *w);                 /* CRC-32 (IEEE) of what was written so far */
 trm_status trm__writer_commit(trm__writer **w, trm_error *err); /* clears *w on success and on failure */
 void trm__writer_abort(trm__writer **w);                        /* accepts NULL inside; removes the temporary */

@@ -140,7 +140,8 @@ static trm_status writer_put(trm__writer *w, const void *data, size_t size, trm_
   return status;
 }
 
-static trm_status writer_flush(trm__writer *w, trm_error *err) {
+trm_status trm__writer_flush(trm__writer *w, trm_error *err) {
+  if (w->failed) return trm__fail(err, TRM_E_IO, w->path, "an earlier write failed");
   size_t held = w->held;
   w->held = 0;
   return writer_put(w, w->buffer, held, err);
@@ -151,7 +152,7 @@ trm_status trm__writer_write(trm__writer *w, const void *data, size_t size, trm_
   if (size == 0) return TRM_OK;
   w->crc = trm__crc32(w->crc, data, size);
   if (size > BUFFER - w->held) {
-    trm_status status = writer_flush(w, err);
+    trm_status status = trm__writer_flush(w, err);
     if (status) return status;
   }
   if (size > BUFFER) return writer_put(w, data, size, err);
@@ -166,8 +167,7 @@ uint32_t trm__writer_crc(const trm__writer *w) {
 
 /* The temporary stays open, hence locked, until it has its name. */
 static trm_status writer_finish(trm__writer *w, trm_error *err) {
-  if (w->failed) return trm__fail(err, TRM_E_IO, w->path, "an earlier write failed");
-  trm_status status = writer_flush(w, err);
+  trm_status status = trm__writer_flush(w, err);
   if (!status) status = before_keep(&w->before, w->fd, w->path, err);
   if (status) return status;
   int direct = !w->temporary.path; /* pipes and most devices have nothing to wait for, and say so */

@@ -325,8 +325,8 @@ static trm_status dataset_read_task(reader *r, const trm_task *given) {
         trm__fail(r->err, TRM_E_INPUT, given ? r->json_path : path,
                   "task and arrays do not fit: a %s grid of %d x %d with %d tokens, dataset.json says seq_len %" PRId64
                   " and vocab_size %" PRId64,
-                  trm__task_kind_name(info->task.kind), info->task.width, info->task.height, info->task.vocab_size,
-                  info->seq_len, info->vocab_size);
+                  trm_task_name(&info->task), info->task.width, info->task.height, info->task.vocab_size, info->seq_len,
+                  info->vocab_size);
   if (!info->has_ratings) info->rating_name[0] = '\0';
   trm__free(path);
   return status;

@@ -99,33 +99,31 @@ trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t questi
   return TRM_OK;
 }
 
+/* map: of the cells of this question or answer. */
 static trm_status rows_fail_cell(const trm__rows *rows, const trm_task *task, size_t row, int answer, size_t cell,
-                                 uint8_t symbol, trm_error *err) {
+                                 const int16_t map[256], uint8_t symbol, trm_error *err) {
   char found[32], expected[400];
   if (rows->numbers) {
+    int low = 0, high = 255;
+    while (low < 255 && map[low] < 0) low++;
+    while (high > low && map[high] < 0) high--;
     snprintf(found, sizeof found, "%d", symbol);
-    snprintf(expected, sizeof expected, "%d to %d", answer && task->kind == TRM_TASK_SUDOKU, task->vocab_size - 2);
+    snprintf(expected, sizeof expected, "%d to %d", low, high);
   } else {
     snprintf(found, sizeof found, "'%c'", symbol);
-    trm__task_expected(task, expected, sizeof expected);
-    if (answer && task->kind == TRM_TASK_SUDOKU) snprintf(expected, sizeof expected, "a digit in every cell");
+    trm__task_expected(task, answer, expected, sizeof expected);
   }
   return rows_fail(rows, &rows->places[row], answer, cell, err, found, expected);
 }
 
-/* Symbols become tokens in place. A Sudoku's answer has no blanks. */
+/* Symbols become tokens in place. */
 static trm_status rows_encode(trm__rows *rows, const trm_task *task, int answer, trm_error *err) {
   int16_t map[256];
-  int first = task->kind == TRM_TASK_ARC ? 2 : 1; /* ARC's token 1 marks the grid's end, not a colour */
-  trm__task_symbols(task, map);
-  for (int i = 0; i < 256 && rows->numbers; i++) map[i] = (int16_t)(i + first < task->vocab_size ? i + first : -1);
-  if (answer && task->kind == TRM_TASK_SUDOKU)
-    for (int i = 0; i < 256; i++)
-      if (map[i] == 1) map[i] = -1;
+  trm__task_symbols(task, rows->numbers, answer, map);
   uint8_t *cells = answer ? rows->answers : rows->questions;
   for (size_t row = 0; row < rows->count; row++)
     for (size_t i = 0; i < rows->length; i++, cells++) {
-      if (map[*cells] < 0) return rows_fail_cell(rows, task, row, answer, i, *cells, err);
+      if (map[*cells] < 0) return rows_fail_cell(rows, task, row, answer, i, map, *cells, err);
       *cells = (uint8_t)map[*cells];
     }
   return TRM_OK;
@@ -140,7 +138,7 @@ static trm_status rows_choose_task(trm_task *task, const trm__rows *rows, const 
                      "the tokens of this task have no symbols, expected a dataset directory");
   if (rows->length == cells) return TRM_OK;
   return trm__fail(err, TRM_E_INPUT, rows->path, "its puzzles have %zu cells, expected %zu (a %s grid of %d x %d)",
-                   rows->length, cells, trm__task_kind_name(task->kind), task->width, task->height);
+                   rows->length, cells, trm_task_name(task), task->width, task->height);
 }
 
 trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {

@@ -1,13 +1,15 @@
-/* Inference of the task from symbols: the lengths and alphabets of Sudoku and mazes are distinctive, and a look at the
- * first rows keeps another task of the same shape from being taken for Sudoku. It is most of these rows that decide, so
- * that a damaged one is an error of its own and does not make another task of the whole file. */
+/* Inference of the task from symbols: each kind says which task has puzzles of this length, and whether a row fits it.
+ * The first rows are looked at, and most of these decide, so that a damaged one is an error of its own and does not
+ * make another task of the whole file. */
 #include "data/format/rows_infer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/status.h"
+#include "task/kind.h"
 #include "task/task.h"
 
 #define PROBE 100 /* rows that are looked at */
@@ -20,47 +22,24 @@ static void infer_mark(const uint8_t *cells, size_t count, uint8_t seen[256]) {
   for (size_t i = 0; i < count; i++) seen[cells[i]] = 1;
 }
 
-/* The token of a symbol or number if the puzzle is a Sudoku; -1: none. */
-static int infer_sudoku_token(const trm__rows *rows, const trm_task *task, const int16_t map[256], int symbol) {
-  if (!rows->numbers) return map[symbol];
-  return symbol <= task->width ? symbol + 1 : -1;
+/* Whether the row is wholly in symbols of the task, and a puzzle of its kind. tokens: [2][length], room to work in. */
+static int infer_row_fits(const trm__rows *rows, size_t row, const trm_task *task, int16_t map[2][256],
+                          int32_t *tokens) {
+  const uint8_t *cells[2] = {rows->questions + row * rows->length, rows->answers + row * rows->length};
+  for (int answer = 0; answer < 2; answer++)
+    for (size_t i = 0; i < rows->length; i++) {
+      int16_t token = map[answer][cells[answer][i]];
+      if (token < 1) return 0;
+      tokens[(size_t)answer * rows->length + i] = token;
+    }
+  return trm__kind_of(task)->fits(task, rows->numbers, tokens, tokens + rows->length);
 }
 
-/* Whether the row is wholly in symbols of the Sudoku and its answer keeps the rules. */
-static int infer_row_is_sudoku(const trm__rows *rows, size_t row, const trm_task *task, const int16_t map[256]) {
-  int32_t answer[256];
-  const uint8_t *questions = rows->questions + row * rows->length, *answers = rows->answers + row * rows->length;
-  for (size_t i = 0; i < rows->length; i++) {
-    if (infer_sudoku_token(rows, task, map, questions[i]) < 1) return 0;
-    answer[i] = infer_sudoku_token(rows, task, map, answers[i]);
-  }
-  return trm_task_judge(task, answer, answer).keeps_rules == 1;
-}
-
-static int infer_is_sudoku(const trm__rows *rows, const trm_task *task) {
-  int16_t map[256];
+static int infer_fits(const trm__rows *rows, const trm_task *task, int32_t *tokens) {
+  int16_t map[2][256];
   size_t probes = rows->count < PROBE ? rows->count : PROBE, good = 0;
-  if (rows->length != (size_t)task->width * (size_t)task->width) return 0;
-  trm__task_symbols(task, map);
-  for (size_t row = 0; row < probes; row++) good += (size_t)infer_row_is_sudoku(rows, row, task, map);
-  return 2 * good > probes;
-}
-
-static int infer_row_is_maze(const trm__rows *rows, size_t row) {
-  const uint8_t *question = rows->questions + row * rows->length, *answer = rows->answers + row * rows->length;
-  int starts = 0, goals = 0;
-  for (size_t i = 0; i < rows->length; i++) {
-    if (!question[i] || !answer[i] || !strchr("# SGo", question[i]) || !strchr("# SGo", answer[i])) return 0;
-    starts += question[i] == 'S';
-    goals += question[i] == 'G';
-  }
-  return starts == 1 && goals == 1;
-}
-
-static int infer_is_maze(const trm__rows *rows) {
-  size_t probes = rows->count < PROBE ? rows->count : PROBE, good = 0;
-  if (rows->numbers || rows->length != 900) return 0;
-  for (size_t row = 0; row < probes; row++) good += (size_t)infer_row_is_maze(rows, row);
+  for (int answer = 0; answer < 2; answer++) trm__task_symbols(task, rows->numbers, answer, map[answer]);
+  for (size_t row = 0; row < probes; row++) good += (size_t)infer_row_fits(rows, row, task, map, tokens);
   return 2 * good > probes;
 }
 
@@ -93,7 +72,8 @@ static trm_status infer_generic(trm_task *task, const trm__rows *rows, const sym
   trm_status status = infer_width(&width, rows, hint, err);
   if (status) return status;
   if (rows->numbers && alphabet[0] == '\0') {
-    trm_task named = trm__task_infer(1, highest + 2); /* for its symbols */
+    trm_task named; /* for its symbols */
+    (void)trm__task_infer_as(&named, TRM_TASK_GENERIC, 1, highest + 2);
     snprintf(alphabet, sizeof alphabet, "%s", named.alphabet);
     vocab = highest + 2;
   } else vocab = (int64_t)strlen(alphabet) + 1;
@@ -108,15 +88,17 @@ static int infer_alphabet_allows(const trm__rows_hint *hint, const trm_task *tas
 }
 
 trm_status trm__rows_infer(trm_task *task, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
-  static const int sizes[] = {4, 6, 9, 16};
   symbols seen = {{0}, {0}};
+  const trm__kind *kind;
+  int32_t *tokens = trm__calloc(rows->length, 2 * sizeof *tokens);
+  if (!tokens) return trm__fail_memory(err, rows->path, rows->length * 2 * sizeof *tokens);
+  int found = 0;
+  for (trm_task_kind number = 0; !found && (kind = trm__kind_find(number)); number++)
+    found = kind->fits && trm__task_infer_as(task, number, (int64_t)rows->length, 0) &&
+            infer_alphabet_allows(hint, task) && infer_fits(rows, task, tokens);
+  trm__free(tokens);
+  if (found) return TRM_OK;
   infer_mark(rows->questions, rows->count * rows->length, seen.question);
   infer_mark(rows->answers, rows->count * rows->length, seen.answer);
-  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-    *task = trm_task_sudoku(sizes[i]);
-    if (infer_alphabet_allows(hint, task) && infer_is_sudoku(rows, task)) return TRM_OK;
-  }
-  *task = trm_task_maze();
-  if (infer_alphabet_allows(hint, task) && infer_is_maze(rows)) return TRM_OK;
   return infer_generic(task, rows, &seen, hint, err);
 }

@@ -227,3 +227,14 @@ const trm__st_tensor *trm__st_find(const trm__safetensors *st, const char *name)
     if (strcmp(st->tensor[i].name, name) == 0) return &st->tensor[i];
   return NULL;
 }
+
+trm_status trm__st_find_sized(const trm__safetensors *st, const char *name, trm__st_dtype dtype, size_t elements,
+                              const char *path, const trm__st_tensor **out, trm_error *err) {
+  const trm__st_tensor *tensor = trm__st_find(st, name);
+  if (!tensor) return trm__fail(err, TRM_E_INPUT, path, "has no tensor %s", name);
+  if (tensor->dtype != dtype || tensor->elements != elements)
+    return trm__fail(err, TRM_E_INPUT, path, "tensor %s is %s of %zu numbers, expected %s of %zu", name,
+                     trm__st_dtype_name(tensor->dtype), tensor->elements, trm__st_dtype_name(dtype), elements);
+  *out = tensor;
+  return TRM_OK;
+}

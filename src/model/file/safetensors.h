@@ -52,6 +52,9 @@ trm_status trm__st_parse(trm__safetensors *st, const void *data, size_t size, co
                          trm_error *err); /* the same from memory, which must outlive it (map stays empty) */
 void trm__st_close(trm__safetensors *st);
 const trm__st_tensor *trm__st_find(const trm__safetensors *st, const char *name);
+/* The same, of this type and number of elements; path: the file's, for the error. */
+trm_status trm__st_find_sized(const trm__safetensors *st, const char *name, trm__st_dtype dtype, size_t elements,
+                              const char *path, const trm__st_tensor **out, trm_error *err);
 const char *trm__st_dtype_name(trm__st_dtype dtype);
 size_t trm__st_dtype_size(trm__st_dtype dtype);
 

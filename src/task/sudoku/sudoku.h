@@ -4,7 +4,7 @@
 #define TRM_TASK_SUDOKU_SUDOKU_H
 
 #include <stdint.h>
-#include <trm/data.h>
+#include <trm/task.h>
 
 #include "base/rng.h"
 

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/text/json.h"
 #include "task/task.h"
+#include "train/run/carry.h"
 #include "train/run/checkpoint_internal.h"
 #include "train/update.h"
 
@@ -42,30 +43,6 @@ void trm__checkpoint_return(trm__trainer *trainer, trm__real *flat, trm__weight_
   trm__trainer_return(trainer, trainer->start, start_bytes(trainer), set->start, changed);
   trm__trainer_return(trainer, trainer->puzzle, p->puzzle * sizeof *flat, set->puzzle, changed);
   *set = (trm__weight_set){0};
-}
-
-trm_status trm__checkpoint_borrow_slots(trm__trainer *trainer, trm__slots *out, trm_error *err) {
-  const trm__slots *s = &trainer->carry.slots;
-  size_t n = (size_t)s->count * sizeof(int32_t), rows = n * (size_t)s->seq_len;
-  *out = (trm__slots){.count = s->count, .seq_len = s->seq_len};
-  out->inputs = trm__trainer_borrow(trainer, s->inputs, rows, err);
-  if (out->inputs) out->labels = trm__trainer_borrow(trainer, s->labels, rows, err);
-  if (out->labels) out->ids = trm__trainer_borrow(trainer, s->ids, n, err);
-  if (out->ids) out->steps = trm__trainer_borrow(trainer, s->steps, n, err);
-  if (out->steps) out->halted = trm__trainer_borrow(trainer, s->halted, (size_t)s->count, err);
-  if (out->halted) return TRM_OK;
-  trm__checkpoint_return_slots(trainer, out, 0);
-  return TRM_E_MEMORY;
-}
-
-void trm__checkpoint_return_slots(trm__trainer *trainer, const trm__slots *slots, int changed) {
-  const trm__slots *s = &trainer->carry.slots;
-  size_t n = (size_t)s->count * sizeof(int32_t), rows = n * (size_t)s->seq_len;
-  trm__trainer_return(trainer, s->inputs, rows, slots->inputs, changed);
-  trm__trainer_return(trainer, s->labels, rows, slots->labels, changed);
-  trm__trainer_return(trainer, s->ids, n, slots->ids, changed);
-  trm__trainer_return(trainer, s->steps, n, slots->steps, changed);
-  trm__trainer_return(trainer, s->halted, (size_t)s->count, slots->halted, changed);
 }
 
 /* What a model file says about its origin: the run's seed and the update. */
@@ -105,18 +82,11 @@ trm_status trm__checkpoint_export(const trm__checkpoint *checkpoint, const char 
                                NULL, err);
 }
 
-/* -- the other two files ------------------------------------------------------------------------------------------- */
+/* -- the optimizer's file ------------------------------------------------------------------------------------------ */
 
-static trm__st_source source_reals(const char *name, const trm__real *data, int64_t a, int64_t b, int64_t c) {
-  trm__st_source source = {.name = name, .dtype = TRM__ST_F32, .rank = b ? 3 : 1, .data = data, .data_is_real = 1};
-  source.shape[0] = a, source.shape[1] = b, source.shape[2] = c;
-  return source;
-}
-
-static trm__st_source source_bytes(const char *name, trm__st_dtype dtype, const void *data, int64_t a, int64_t b) {
-  trm__st_source source = {.name = name, .dtype = dtype, .rank = b ? 2 : 1, .data = data};
-  source.shape[0] = a, source.shape[1] = b;
-  return source;
+static trm__st_source source_flat(const char *name, const trm__real *data, size_t n) {
+  return (trm__st_source){
+      .name = name, .dtype = TRM__ST_F32, .rank = 1, .shape = {(int64_t)n}, .data = data, .data_is_real = 1};
 }
 
 static trm_status checkpoint_save_optimizer(const trm__checkpoint *c, const char *path, uint32_t *crc, trm_error *err) {
@@ -129,60 +99,11 @@ static trm_status checkpoint_save_optimizer(const trm__checkpoint *c, const char
     if (!host[i]) status = TRM_E_MEMORY;
   }
   if (!status) {
-    trm__st_source source[] = {source_reals("m", host[0], (int64_t)n, 0, 0),
-                               source_reals("v", host[1], (int64_t)n, 0, 0),
-                               source_reals("ema", host[2], (int64_t)n, 0, 0)};
+    trm__st_source source[] = {source_flat("m", host[0], n), source_flat("v", host[1], n),
+                               source_flat("ema", host[2], n)};
     status = trm__st_write(path, NULL, source, 3, crc, err);
   }
   for (int i = 0; i < 3; i++) trm__trainer_return(t, device[i], size, host[i], 0);
-  return status;
-}
-
-int trm__checkpoint_plain_carry(const trm__trainer *trainer) {
-  const trm__backend *be = trainer->backend;
-  return be->on_host && be->act_bytes(be, &trainer->params.dims) == sizeof(trm__real);
-}
-
-/* x, the states of so many latents, as trm__real on the host: x itself where that is possible, else *copy, to be freed.
- */
-static const trm__real *carry_read(trm__trainer *t, const trm__act *x, int latents, trm__real **copy) {
-  size_t n = (size_t)latents * (size_t)t->carry.slots.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
-  *copy = NULL;
-  if (trm__checkpoint_plain_carry(t)) return (const trm__real *)(const void *)x;
-  *copy = trm__calloc(n, sizeof **copy);
-  if (*copy) t->backend->act_read(t->backend, &t->params.dims, *copy, x, n);
-  return *copy;
-}
-
-static trm_status checkpoint_save_carry(const trm__checkpoint *c, const char *path, uint32_t *crc, trm_error *err) {
-  trm__trainer *t = c->trainer;
-  trm__train_slots *carry = &t->carry;
-  trm__slots slots;
-  trm__real *copy_y, *copy_z;
-  const trm__real *y = carry_read(t, carry->y, 1, &copy_y), *z = carry_read(t, carry->z, carry->latents, &copy_z);
-  size_t rows = (size_t)(carry->latents - 1) * (size_t)t->params.dims.D;
-  trm__real *device = t->start + 2 * (size_t)t->params.dims.D, *starts = NULL;
-  if (rows) starts = trm__trainer_borrow(t, device, rows * sizeof *starts, err);
-  trm_status status = y && z && (starts || !rows)
-                          ? TRM_OK
-                          : trm__fail_memory(err, path, (size_t)carry->slots.count * carry->slot_bytes);
-  if (!status) status = trm__checkpoint_borrow_slots(t, &slots, err);
-  if (!status) {
-    int64_t n = slots.count, s = slots.seq_len, l = t->params.dims.L, d = t->params.dims.D;
-    trm__st_source source[] = {source_reals("y", y, n, l, d),
-                               source_reals("z", z, carry->latents * n, l, d),
-                               source_bytes("inputs", TRM__ST_I32, slots.inputs, n, s),
-                               source_bytes("labels", TRM__ST_I32, slots.labels, n, s),
-                               source_bytes("ids", TRM__ST_I32, slots.ids, n, 0),
-                               source_bytes("steps", TRM__ST_I32, slots.steps, n, 0),
-                               source_bytes("halted", TRM__ST_U8, slots.halted, n, 0),
-                               source_reals("starts", starts, (int64_t)rows, 0, 0)};
-    status = trm__st_write(path, NULL, source, sizeof source / sizeof *source - !rows, crc, err);
-    trm__checkpoint_return_slots(t, &slots, 0);
-  }
-  trm__trainer_return(t, device, rows * sizeof *starts, starts, 0);
-  trm__free(copy_y);
-  trm__free(copy_z);
   return status;
 }
 
@@ -207,23 +128,22 @@ static trm_status checkpoint_save_state(const trm__checkpoint *c, const char *fo
                 "config_crc32", (json_int_t)trm__run_config_crc(c->config), "isa", c->config->isa, "loader",
                 trm__loader_state(c->loader), "history", trm__history_to_json(c->history), "files", files);
   if (!root) return trm__fail_memory(err, folder, 0);
+  int ranks = c->trainer->comm->size;
+  if (ranks > 1) json_object_set_new(root, "ranks", json_integer(ranks));
   json_object_set_new(root, "crc32", json_integer((json_int_t)trm__json_crc32(root)));
   trm_status status = trm__json_save(root, trm__run_join(folder, "state.json", path), err);
   json_decref(root);
   return status;
 }
 
-static trm_status checkpoint_write(const trm__checkpoint *c, const char *folder, trm_error *err) {
-  static trm_status (*const save[])(const trm__checkpoint *, const char *, uint32_t *,
-                                    trm_error *) = {NULL, checkpoint_save_optimizer, checkpoint_save_carry};
-  char path[TRM__RUN_PATH];
+static trm_status checkpoint_write(const trm__checkpoint *c, const trm__carry_image *carry, const char *folder,
+                                   trm_error *err) {
+  char path[TRM__CHECKPOINT_FILES][TRM__RUN_PATH];
   uint32_t crc[TRM__CHECKPOINT_FILES];
-  trm_status status = TRM_OK;
-  for (int i = 0; i < TRM__CHECKPOINT_FILES && !status; i++) {
-    trm__run_join(folder, trm__checkpoint_file[i], path);
-    status = save[i] ? save[i](c, path, &crc[i], err)
-                     : checkpoint_save_model(c, path, c->trainer->weights, "raw", &crc[i], err);
-  }
+  for (int i = 0; i < TRM__CHECKPOINT_FILES; i++) trm__run_join(folder, trm__checkpoint_file[i], path[i]);
+  trm_status status = checkpoint_save_model(c, path[0], c->trainer->weights, "raw", &crc[0], err);
+  if (!status) status = checkpoint_save_optimizer(c, path[1], &crc[1], err);
+  if (!status) status = trm__carry_write(carry, path[2], &crc[2], err);
   if (!status) status = checkpoint_save_state(c, folder, crc, err);
   if (!status) status = trm__dir_sync(folder, err);
   return status;
@@ -270,24 +190,35 @@ trm_status trm__checkpoint_prune(const char *folder, int64_t now, int64_t keep, 
   return status;
 }
 
-trm_status trm__checkpoint_save(const trm__checkpoint *checkpoint, int64_t keep, char *path, trm_error *err) {
-  int64_t step = checkpoint->trainer->step;
-  char folder[TRM__RUN_PATH], final[TRM__RUN_PATH], name[40];
+/* By rank 0. */
+static trm_status checkpoint_commit(const trm__checkpoint *c, const trm__carry_image *carry, int64_t keep,
+                                    const char *folder, const char *final, trm_error *err) {
+  int64_t step = c->trainer->step;
   trm__draft *draft;
-  trm__run_path(checkpoint->run, "checkpoints", folder);
-  snprintf(name, sizeof name, "step-%" PRId64, step);
-  trm__run_join(folder, name, final);
   trm_status status = trm__dir_make(folder, err);
   if (!status) status = trm__draft_open(&draft, final, err);
   if (status) return status;
-  status = checkpoint_write(checkpoint, trm__draft_path(draft), err);
+  status = checkpoint_write(c, carry, trm__draft_path(draft), err);
   if (!status) status = checkpoint_remove(folder, step, err); /* a damaged one of the same number */
   if (status) {
     trm__draft_abort(&draft);
     return status;
   }
   status = trm__draft_commit(&draft, err);
-  if (status) return status;
-  memcpy(path, final, sizeof final);
-  return trm__checkpoint_prune(folder, step, keep, err);
+  return status ? status : trm__checkpoint_prune(folder, step, keep, err);
+}
+
+trm_status trm__checkpoint_save(const trm__checkpoint *checkpoint, int64_t keep, char *path, trm_error *err) {
+  char folder[TRM__RUN_PATH], final[TRM__RUN_PATH], name[40];
+  trm__trainer *t = checkpoint->trainer;
+  trm__carry_image carry;
+  trm__run_path(checkpoint->run, "checkpoints", folder);
+  snprintf(name, sizeof name, "step-%" PRId64, t->step);
+  trm__run_join(folder, name, final);
+  trm_status status = trm__carry_image_open(&carry, t, err);
+  if (!status && t->comm->rank == 0) status = checkpoint_commit(checkpoint, &carry, keep, folder, final, err);
+  trm__carry_image_close(&carry);
+  if (!status) status = trm__comm_barrier(t->comm, err); /* it is written, for all */
+  if (!status) memcpy(path, final, sizeof final);
+  return status;
 }

@@ -12,13 +12,6 @@ extern const char *const trm__checkpoint_file[TRM__CHECKPOINT_FILES]; /* names o
 trm_status trm__checkpoint_borrow(trm__trainer *trainer, trm__real *flat, trm__weight_set *set, trm_error *err);
 void trm__checkpoint_return(trm__trainer *trainer, trm__real *flat, trm__weight_set *set, int changed);
 
-/* This rank's slots, likewise. */
-trm_status trm__checkpoint_borrow_slots(trm__trainer *trainer, trm__slots *out, trm_error *err);
-void trm__checkpoint_return_slots(trm__trainer *trainer, const trm__slots *slots, int changed);
-
-/* Whether the carry can be read and written in place, because activations are trm__real in the host's memory. */
-int trm__checkpoint_plain_carry(const trm__trainer *trainer);
-
 /* N of "step-N", -1 for another name. */
 int64_t trm__checkpoint_number(const char *name);
 

@@ -53,7 +53,7 @@ const char *trm__run_path(const trm__run *run, const char *name, char *buffer) {
   return trm__run_join(run->path, name, buffer);
 }
 
-static trm_status run_set_path(trm__run *run, const char *path, trm_error *err) {
+trm_status trm__run_follow(trm__run *run, const char *path, trm_error *err) {
   *run = (trm__run){.lock = -1};
   size_t length = strlen(path);
   while (length > 1 && path[length - 1] == '/') length--;
@@ -121,7 +121,7 @@ static trm_status run_lock(trm__run *run, trm_error *err) {
 }
 
 trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
-  trm_status status = run_set_path(run, path, err);
+  trm_status status = trm__run_follow(run, path, err);
   if (status) return status;
   trm__path_kind kind;
   status = trm__path_find(&kind, run->path, err);
@@ -138,7 +138,7 @@ trm_status trm__run_create(trm__run *run, const char *path, trm_error *err) {
 
 trm_status trm__run_open(trm__run *run, const char *path, trm_error *err) {
   char name[TRM__RUN_PATH];
-  trm_status status = run_set_path(run, path, err);
+  trm_status status = trm__run_follow(run, path, err);
   if (status) return status;
   trm__path_kind kind;
   status = trm__path_find(&kind, run->path, err);
@@ -194,15 +194,27 @@ static uint32_t config_sum(const json_t *root) {
   return crc;
 }
 
-trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm_error *err) {
-  char path[TRM__RUN_PATH];
+/* config.json without its sum; NULL without memory. */
+static json_t *config_to_json(const trm__run_config *config) {
   json_t *resolved =
       json_pack("{s:I,s:I,s:I,s:s,s:I,s:I}", "steps", (json_int_t)config->updates, "schedule_steps",
                 (json_int_t)config->schedule, "micro_batch", (json_int_t)config->micro_batch, "isa", config->isa,
                 "train_crc32", (json_int_t)config->train_crc, "valid_crc32", (json_int_t)config->valid_crc);
-  json_t *root = json_pack("{s:i,s:s,s:o,s:o,s:o,s:o}", "format", TRM__RUN_FORMAT, "trm", trm_version(), "model",
-                           config_model_json(config), "train", config_train_json(config), "task",
-                           trm__task_to_json(&config->task), "resolved", resolved);
+  return json_pack("{s:i,s:s,s:o,s:o,s:o,s:o}", "format", TRM__RUN_FORMAT, "trm", trm_version(), "model",
+                   config_model_json(config), "train", config_train_json(config), "task",
+                   trm__task_to_json(&config->task), "resolved", resolved);
+}
+
+uint32_t trm__run_whole_crc(const trm__run_config *config) {
+  json_t *root = config_to_json(config);
+  uint32_t crc = config_sum(root);
+  json_decref(root);
+  return crc;
+}
+
+trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm_error *err) {
+  char path[TRM__RUN_PATH];
+  json_t *root = config_to_json(config);
   if (!root) return trm__fail_memory(err, run->path, 0);
   json_object_set_new(root, "crc32", json_integer((json_int_t)config_sum(root)));
   trm_status status = trm__json_save(root, trm__run_path(run, "config.json", path), err);

@@ -48,6 +48,8 @@ trm_status trm__run_open(trm__run *run, const char *path, trm_error *err);
 void trm__run_close(trm__run *run);
 /* Instead of close, when starting failed before config.json was written: removes what create made. */
 void trm__run_abandon(trm__run *run);
+/* The directory that rank 0 creates or opens, as another rank knows it: by its name, without the lock. */
+trm_status trm__run_follow(trm__run *run, const char *path, trm_error *err);
 
 /* folder/name into buffer [TRM__RUN_PATH], which holds every path of a run (run.path is checked when it is set). */
 const char *trm__run_join(const char *folder, const char *name, char *buffer);
@@ -56,6 +58,9 @@ const char *trm__run_path(const trm__run *run, const char *name, char *buffer);
 trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm_error *err);
 /* TRM_E_INPUT for another format, naming both. */
 trm_status trm__run_load(const trm__run *run, trm__run_config *config, trm_error *err);
+
+/* CRC-32 of all that config.json would hold, but for paths. */
+uint32_t trm__run_whole_crc(const trm__run_config *config);
 
 /* CRC-32 of everything in the configuration that decides what is computed: neither paths nor what may change when a run
  * is resumed. */

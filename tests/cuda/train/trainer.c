@@ -262,7 +262,7 @@ static void memory_is_predicted(void **state) {
     trm__backend *be = b.trainer.backend;
     int micro = s->micro_batch ? s->micro_batch : BATCH;
     trm__network_plan plan = {.max_batch = micro, .training = 1, .recompute = s->recompute};
-    size_t predicted = trm__trainer_bytes(&b.trainer.params, &train, be, BATCH, micro).device +
+    size_t predicted = trm__trainer_bytes(&b.trainer.params, &train, be, b.comm, micro).device +
                        trm__network_bytes(&model, be, &plan),
            used = be->memory_used(be) - own;
     if (!(used >= predicted - 4096 && used <= predicted + 64 * 256))

@@ -9,6 +9,7 @@
 #include "task/augment.h"
 #include "task/keys.h"
 #include "task/maze/maze.h"
+#include "task/sudoku/rules.h"
 
 static trm_import_config config_for(const char *input, const char *out) {
   trm_import_config config = trm_import_config_default();
@@ -445,6 +446,23 @@ static void test_planted(void **state) {
   assert_int_equal(report.bad_answers, 1);
 }
 
+/* Answers of a task without rules are counted as not judged; of one with rules none is. */
+static void test_no_rules(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm_check_report report;
+  put_text("words.csv", "question,answer\nab.d,abcd\nbc.a,bcda\nab.d,abcd\n");
+  CHECK_OK(trm_data_check(check_path(folder, "words.csv"), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.unjudged, 3);
+  assert_null(report.rules);
+  assert_int_equal(report.bad_questions + report.bad_answers + report.not_unique + report.undecided, 0);
+  assert_int_equal(report.duplicates, 1);
+  put_text("s.csv", "question,answer\n1.3..4...14.4..1,1234341221434321\n");
+  CHECK_OK(trm_data_check(check_path(folder, "s.csv"), &report, NULL, NULL, &err), err);
+  assert_int_equal(report.unjudged, 0);
+  assert_string_equal(report.rules, "each row, column and box holds each digit once");
+}
+
 /* A 16x16 question whose contradiction lies behind 28 independent choices between two, each of which has to be made
  * anew: the solver gives up, and so does not know whether there is a solution. It is neither good nor bad. */
 static void test_undecided(void **state) {
@@ -568,6 +586,7 @@ int main(void) {
       cmocka_unit_test(test_planted_mirror),
       cmocka_unit_test(test_ratings_of_copies),
       cmocka_unit_test(test_undecided),
+      cmocka_unit_test(test_no_rules),
       cmocka_unit_test(test_groups_of_different_puzzles),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "task/keys.h"
+#include "task/sudoku/rules.h"
 #include "task/sudoku/sudoku.h"
 
 static void sudoku_is_the_same_up_to_symmetry(void **state) {

@@ -279,7 +279,7 @@ static void check_memory_plan(trm_train_config train) {
   open_bench(&b, ON_DEVICE, &train);
   trm__trainer *t = &b.trainer;
   trm__plan_job job = {
-      .model = &t->model, .params = &t->params, .train = &train, .backend = t->backend, .local_batch = 6};
+      .model = &t->model, .params = &t->params, .train = &train, .backend = t->backend, .comm = b.comm};
   size_t weights = t->backend->weights_bytes(t->backend, &t->params.dims, 1, 4);
   trm__bytes predicted = trm__plan_predict(&job, 4);
   assert_true(b.rig.device->asked + weights <= predicted.device);

@@ -1,164 +1,329 @@
-/* Several ranks, as threads of this process: each has its share of the slots, all end with the same weights, and these
- * are the ones of a single rank but for the order of sums. */
+/* Several ranks, as threads of this process: each has its share of the slots and ends with the weights of all others.
+ * Any number of ranks from two on has the same bits, on a device too; one rank is apart from them by rounding. */
 #include "unit/train/support.h"
-
-#include <pthread.h>
 
 #include "data/dataset.h"
 #include "data/load/loader.h"
+#include "support/device_backend.h"
+#include "support/thread_comm.h"
+#include "train/plan.h"
+#include "train/ranks.h"
 
-enum { RANKS = 2, BATCH = 6, UPDATES = 5 };
+enum { BATCH = 7, UPDATES = 5, MOST = 4, IDENTIFIERS = 3 };
 
-/* What the ranks share. */
-typedef struct world {
-  pthread_barrier_t barrier;
-  const void *block[RANKS];
-} world;
-
-typedef struct rank_comm {
-  trm__comm comm; /* first */
-  world *world;
-} rank_comm;
-
-static trm_status sum_ranks(trm__comm *comm, float *x, size_t n, trm_error *err) {
-  world *w = ((rank_comm *)comm)->world;
-  float *sum = calloc(n, sizeof *sum);
-  (void)err;
-  w->block[comm->rank] = x;
-  pthread_barrier_wait(&w->barrier);
-  for (int r = 0; r < RANKS; r++)
-    for (size_t i = 0; i < n; i++) sum[i] += ((const float *)w->block[r])[i];
-  pthread_barrier_wait(&w->barrier);
-  memcpy(x, sum, n * sizeof *x);
-  free(sum);
-  return TRM_OK;
-}
-
-static trm_status gather_ranks(trm__comm *comm, void *data, size_t bytes, trm_error *err) {
-  world *w = ((rank_comm *)comm)->world;
-  (void)err;
-  w->block[comm->rank] = data;
-  pthread_barrier_wait(&w->barrier);
-  for (int r = 0; r < RANKS; r++) {
-    size_t at = (size_t)r * bytes;
-    if (r != comm->rank) memcpy((unsigned char *)data + at, (const unsigned char *)w->block[r] + at, bytes);
-  }
-  pthread_barrier_wait(&w->barrier);
-  return TRM_OK;
-}
-
-typedef struct rank {
-  rank_comm comm;
-  trm_runtime *runtime;
+/* What the ranks of one run are told. */
+typedef struct setting {
   const trm_dataset *data;
-  trm__trainer trainer;
-  trm__loader *loader;
+  int micro_batch;
+  int recipes;   /* 1: several latents, damping and noise, which is named by the slot of all ranks */
+  int on_device; /* 1: each has a device of its own that is behind */
+  int poison;    /* the rank whose latents become NaN before update 3; -1: none */
+} setting;
+
+/* What one of them ended with. */
+typedef struct outcome {
+  const setting *setting;
+  int first, slots;
   trm__update update[UPDATES];
   int halted[UPDATES]; /* of its slots */
-  trm_status status;
-  trm_error error;
-} rank;
+  trm__real *weights, *ema, *puzzle, *m;
+  size_t trained, rows;
+  int32_t *inputs, steps[BATCH];
+  size_t seq_len;
+  int64_t step;
+} outcome;
 
-static int recipes; /* 1: several latents, damping and noise, which is named by the slot of all ranks */
+static void fill_configs(const setting *s, trm_model_config *model, trm_train_config *train) {
+  *model = tiny_model();
+  *train = tiny_train(".", "none");
+  train->batch = BATCH;
+  model->num_puzzle_identifiers = IDENTIFIERS;
+  if (!s->recipes) return;
+  train->latents = 2;
+  train->start_noise = 0.5;
+  train->latent_noise = 0.1;
+  model->damping = 0.1;
+}
 
-static void open_rank(rank *r, world *w, int number, int size, const trm_dataset *data) {
-  trm_error err = {0};
-  trm_model_config model = tiny_model();
-  trm_train_config train = tiny_train(".", "none");
-  if (recipes) {
-    train.latents = 2;
-    train.start_noise = 0.5;
-    train.latent_noise = 0.1;
-    model.damping = 0.1;
+/* Slots halt at different steps. */
+static trm_status lift_halting(trm__trainer *t, trm_error *err) {
+  size_t bytes = t->params.trained * sizeof(trm__real);
+  trm__real *host = trm__trainer_borrow(t, t->weights, bytes, err);
+  if (!host) return TRM_E_MEMORY;
+  trm__params_view(&t->params, host).q_bias[0] = 1;
+  trm__trainer_return(t, t->weights, bytes, host, 1);
+  trm__trainer_prepare(t);
+  return TRM_OK;
+}
+
+static void poison_latents(trm__trainer *t) {
+  size_t n = (size_t)t->carry.slots.count * (size_t)t->params.dims.L * (size_t)t->params.dims.D;
+  trm__real *bad = trm__calloc(n, sizeof *bad);
+  uint8_t going[BATCH] = {0};
+  for (size_t i = 0; i < n; i++) bad[i] = NAN;
+  t->backend->act_write(t->backend, &t->params.dims, t->carry.y, bad, n);
+  t->backend->copy(t->backend, t->carry.slots.halted, going, (size_t)t->carry.slots.count, TRM__COPY_TO_DEVICE);
+  trm__free(bad);
+}
+
+/* A copy on the host that outlives the trainer. */
+static void *keep(trm__trainer *t, const void *from, size_t bytes) {
+  void *to = trm__calloc(bytes, 1);
+  t->backend->copy(t->backend, to, from, bytes, TRM__COPY_TO_HOST);
+  return to;
+}
+
+static void keep_outcome(outcome *o, trm__trainer *t) {
+  const trm__slots *s = &t->carry.slots;
+  size_t count = (size_t)s->count;
+  o->first = t->first;
+  o->slots = s->count;
+  o->step = t->step;
+  o->trained = t->params.trained;
+  o->rows = t->params.puzzle;
+  o->seq_len = (size_t)s->seq_len;
+  o->weights = keep(t, t->weights, o->trained * sizeof(trm__real));
+  o->ema = keep(t, t->ema, o->trained * sizeof(trm__real));
+  o->m = keep(t, t->optimizer.m, o->trained * sizeof(trm__real));
+  o->puzzle = keep(t, t->puzzle, o->rows * sizeof(trm__real));
+  o->inputs = keep(t, s->inputs, count * o->seq_len * sizeof(int32_t));
+  t->backend->copy(t->backend, o->steps, s->steps, count * sizeof(int32_t), TRM__COPY_TO_HOST);
+}
+
+static void drop_outcome(outcome *o) {
+  trm__free(o->weights);
+  trm__free(o->ema);
+  trm__free(o->m);
+  trm__free(o->puzzle);
+  trm__free(o->inputs);
+}
+
+/* Identifiers that different ranks have at a time. */
+static void offer_identifiers(trm__trainer *t, int update) {
+  for (int i = 0; i < t->carry.slots.count; i++) t->offer.ids[i] = (t->first + i + update) % IDENTIFIERS;
+}
+
+static trm_status do_updates(outcome *o, trm__trainer *t, trm__loader *loader, trm_error *err) {
+  trm_status status = TRM_OK;
+  for (int i = 0; i < UPDATES && !status; i++) {
+    const uint8_t *take = t->backend->on_host ? t->carry.slots.halted : NULL;
+    status = trm__loader_next(loader, take, t->offer.inputs, t->offer.labels, t->offer.ids, err);
+    offer_identifiers(t, i);
+    if (i == 2 && t->comm->rank == o->setting->poison) poison_latents(t);
+    if (!status) status = trm__update_run(t, &o->update[i], err);
+    trm__done done = status ? (trm__done){.slots = 0} : trm__update_done(t, 0);
+    for (int k = 0; k < done.slots; k++) o->halted[i] += done.halted[k];
   }
-  model.num_puzzle_identifiers = trm_dataset_describe(data).identifiers;
-  *r = (rank){.comm = {{.rank = number, .size = size}, w}, .data = data};
-  r->comm.comm.all_reduce_sum = sum_ranks;
-  r->comm.comm.all_gather = gather_ranks;
-  r->runtime = tiny_runtime(1);
-  trm__trainer_config config = {.runtime = r->runtime,
-                                .comm = &r->comm.comm,
+  return status;
+}
+
+/* What this rank's device was asked for is what was predicted of it. */
+static trm_status check_prediction(const trm__trainer *t, trm_error *err) {
+  const device *d = (const device *)t->backend;
+  trm__plan_job job = {
+      .model = &t->model, .params = &t->params, .train = &t->config, .backend = t->backend, .comm = t->comm};
+  size_t weights = t->backend->weights_bytes(t->backend, &t->params.dims, 1, t->micro_batch);
+  size_t predicted = trm__plan_predict(&job, t->micro_batch).device, asked = d->asked + weights;
+  if (asked <= predicted && predicted <= asked + 2048) return TRM_OK;
+  return trm__fail(err, TRM_E_INTERNAL, "plan", "%zu bytes predicted, %zu asked for", predicted, asked);
+}
+
+static trm_status run_rank(trm__comm *comm, void *context, trm_error *err) {
+  outcome *o = context;
+  const setting *s = o->setting;
+  trm_model_config model;
+  trm_train_config train;
+  trm__trainer t;
+  trm__loader *loader = NULL;
+  trm_runtime *runtime = tiny_runtime(1);
+  trm__backend *cpu = runtime->backend;
+  if (s->on_device) runtime->backend = device_open(cpu, 0);
+  fill_configs(s, &model, &train);
+  trm__trainer_config config = {.runtime = runtime,
+                                .comm = comm,
                                 .model = &model,
                                 .train = &train,
                                 .updates = UPDATES,
-                                .micro_batch = 2};
-  CHECK_OK(trm__trainer_open(&r->trainer, &config, &err), err);
-  trm__weights_view view = trm__params_view(&r->trainer.params, r->trainer.weights);
-  view.q_bias[0] = 1; /* slots halt at different steps */
-  trm__trainer_prepare(&r->trainer);
-  trm__loader_config loader = {
-      .batch = BATCH, .first = r->trainer.first, .count = r->trainer.carry.slots.count, .seed = 7, .augment = 1};
-  CHECK_OK(trm__loader_open(&r->loader, data, &loader, &err), err);
-}
-
-static void close_rank(rank *r) {
-  trm__loader_close(&r->loader);
-  trm__trainer_close(&r->trainer);
-  trm_runtime_close(&r->runtime);
-}
-
-static void *run_rank(void *context) {
-  rank *r = context;
-  trm__trainer *t = &r->trainer;
-  const trm__slots *slots = &t->carry.slots;
-  for (int i = 0; i < UPDATES && !r->status; i++) {
-    r->status = trm__loader_next(r->loader, slots->halted, t->offer.inputs, t->offer.labels, t->offer.ids, &r->error);
-    if (!r->status) r->status = trm__update_run(t, &r->update[i], &r->error);
-    for (int k = 0; k < slots->count; k++) r->halted[i] += slots->halted[k];
+                                .micro_batch = s->micro_batch};
+  trm_status status = trm__trainer_open(&t, &config, err);
+  if (!status) {
+    trm__loader_config slots = {
+        .batch = BATCH, .first = t.first, .count = t.carry.slots.count, .seed = 7, .augment = 1};
+    status = trm__loader_open(&loader, s->data, &slots, err);
+    if (!status && s->on_device) status = check_prediction(&t, err);
+    if (!status) status = lift_halting(&t, err);
+    if (!status) status = do_updates(o, &t, loader, err);
+    if (!status) status = trm__ranks_check_weights(&t, err);
+    keep_outcome(o, &t);
+    trm__loader_close(&loader);
+    trm__trainer_close(&t);
   }
-  return NULL;
+  if (s->on_device) trm__backend_close(&runtime->backend);
+  runtime->backend = cpu;
+  trm_runtime_close(&runtime);
+  if (status) trm__comm_abandon(comm, err);
+  return status;
+}
+
+/* outcome [MOST]; every rank must end with this status. */
+static void run_ranks(const setting *s, int size, outcome *o, trm_status expected, trm_error *error) {
+  trm_status status[THREAD_RANKS];
+  memset(o, 0, MOST * sizeof *o);
+  for (int r = 0; r < size; r++) o[r].setting = s;
+  thread_ranks(size, 0, run_rank, o, sizeof *o, status, error);
+  for (int r = 0; r < size; r++)
+    if (status[r] != expected) fail_msg("rank %d of %d: %s: %s", r, size, error[r].where, error[r].message);
+}
+
+static void same_model(const outcome *a, const outcome *b) {
+  assert_memory_equal(a->weights, b->weights, a->trained * sizeof(trm__real));
+  assert_memory_equal(a->ema, b->ema, a->trained * sizeof(trm__real));
+  assert_memory_equal(a->m, b->m, a->trained * sizeof(trm__real));
+  assert_memory_equal(a->puzzle, b->puzzle, a->rows * sizeof(trm__real));
+  assert_memory_equal(a->update, b->update, sizeof a->update);
+}
+
+/* The slots of all ranks hold what those of one rank hold. */
+static void same_slots(const outcome *part, const outcome *alone) {
+  size_t from = (size_t)part->first, count = (size_t)part->slots;
+  assert_memory_equal(part->inputs, alone->inputs + from * alone->seq_len, count * alone->seq_len * sizeof(int32_t));
+  assert_memory_equal(part->steps, alone->steps + from, count * sizeof(int32_t));
+}
+
+static void near_one_rank(const outcome *part, int size, const outcome *alone) {
+  int slots = 0;
+  for (int i = 0; i < UPDATES; i++) {
+    int halted = 0;
+    assert_true(fabs(part[0].update[i].loss - alone->update[i].loss) <= 1e-4 * alone->update[i].loss);
+    for (int r = 0; r < size; r++) halted += part[r].halted[i];
+    assert_int_equal(halted, alone->halted[i]);
+  }
+  for (int r = 0; r < size; r++) {
+    same_slots(&part[r], alone);
+    assert_int_equal(part[r].first, slots);
+    slots += part[r].slots;
+  }
+  assert_int_equal(slots, BATCH);
+}
+
+static void follow_ranks(setting s) {
+  static outcome alone[MOST], two[MOST], part[MOST];
+  trm_error error[THREAD_RANKS];
+  run_ranks(&s, 1, alone, TRM_OK, error);
+  run_ranks(&s, 2, two, TRM_OK, error);
+  int halted = 0;
+  for (int i = 0; i < UPDATES; i++) halted += alone[0].halted[i];
+  assert_true(halted > 3);
+  near_one_rank(two, 2, &alone[0]);
+  for (int size = 2; size <= (BATCH + s.micro_batch - 1) / s.micro_batch && size <= MOST; size++) {
+    run_ranks(&s, size, part, TRM_OK, error);
+    for (int r = 0; r < size; r++) same_model(&part[r], &two[0]);
+    near_one_rank(part, size, &alone[0]);
+    for (int r = 0; r < size; r++) drop_outcome(&part[r]);
+  }
+  if (!s.on_device) { /* and on a device */
+    s.on_device = 1;
+    run_ranks(&s, 3, part, TRM_OK, error);
+    for (int r = 0; r < 3; r++) {
+      same_model(&part[r], &two[0]);
+      drop_outcome(&part[r]);
+    }
+  }
+  drop_outcome(&alone[0]);
+  for (int r = 0; r < 2; r++) drop_outcome(&two[r]);
+}
+
+static trm_dataset *data;
+static char folder[80];
+
+static int set_up(void **state) {
+  trm_error err = {0};
+  (void)state;
+  check_temp_dir(folder);
+  tiny_data(folder);
+  CHECK_OK(trm_dataset_open(&data, check_path(folder, "data"), "train", NULL, &err), err);
+  return 0;
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  trm_dataset_close(&data);
+  check_remove(folder);
+  return 0;
 }
 
 static void test_ranks(void **state) {
-  recipes = *(const int *)*state;
-  char dir[80], path[120];
+  (void)state;
+  follow_ranks((setting){.data = data, .micro_batch = 2, .poison = -1}); /* slices of 2, 2, 2 and 1 */
+  follow_ranks((setting){.data = data, .micro_batch = 1, .poison = -1});
+}
+
+static void test_recipes(void **state) {
+  (void)state;
+  follow_ranks((setting){.data = data, .micro_batch = 2, .recipes = 1, .poison = -1});
+}
+
+/* A NaN on one rank ends the run on all, at the same update. */
+static void test_nan(void **state) {
+  (void)state;
+  for (int rank = 0; rank < 3; rank++) {
+    setting s = {.data = data, .micro_batch = 2, .poison = rank};
+    outcome part[MOST];
+    trm_error error[THREAD_RANKS];
+    run_ranks(&s, 3, part, TRM_E_DIVERGED, error);
+    for (int r = 0; r < 3; r++) {
+      assert_int_equal(part[r].step, 2);
+      assert_string_equal(error[r].message, error[0].message);
+      same_model(&part[r], &part[0]);
+    }
+    for (int r = 0; r < 3; r++) drop_outcome(&part[r]);
+  }
+}
+
+static void test_too_many_ranks(void **state) {
+  (void)state;
+  setting s = {.data = data, .micro_batch = 4, .poison = -1};
+  outcome part[MOST];
+  trm_error error[THREAD_RANKS];
+  run_ranks(&s, 3, part, TRM_E_USAGE, error);
+  assert_non_null(strstr(error[2].message, "a batch of 7 in slices of 4 has 2 of them, too few for 3 ranks"));
+}
+
+/* Slices for several ranks: as many for each, never more ranks than slices. */
+static void test_plan(void **state) {
+  (void)state;
   trm_error err = {0};
-  trm_dataset *data = NULL;
-  static rank alone, part[RANKS];
-  world w;
-  pthread_t thread[RANKS];
-  check_temp_dir(dir);
-  tiny_data(dir);
-  snprintf(path, sizeof path, "%s/data", dir);
-  CHECK_OK(trm_dataset_open(&data, path, "train", NULL, &err), err);
-  open_rank(&alone, NULL, 0, 1, data);
-  run_rank(&alone);
-  CHECK_OK(alone.status, alone.error);
-  assert_int_equal(pthread_barrier_init(&w.barrier, NULL, RANKS), 0);
-  for (int r = 0; r < RANKS; r++) open_rank(&part[r], &w, r, RANKS, data);
-  for (int r = 0; r < RANKS; r++) assert_int_equal(pthread_create(&thread[r], NULL, run_rank, &part[r]), 0);
-  for (int r = 0; r < RANKS; r++) pthread_join(thread[r], NULL);
-  for (int r = 0; r < RANKS; r++) CHECK_OK(part[r].status, part[r].error);
-  size_t n = alone.trainer.params.trained;
-  assert_int_equal(part[1].trainer.first, 3);
-  assert_memory_equal(part[0].trainer.weights, part[1].trainer.weights, n * sizeof(trm__real));
-  assert_memory_equal(part[0].trainer.ema, part[1].trainer.ema, n * sizeof(trm__real));
-  assert_memory_equal(part[0].trainer.puzzle, part[1].trainer.puzzle,
-                      part[0].trainer.params.puzzle * sizeof(trm__real));
-  int halted = 0;
-  for (int i = 0; i < UPDATES; i++) {
-    assert_memory_equal(&part[0].update[i], &part[1].update[i], sizeof part[0].update[i]);
-    assert_true(fabs(part[0].update[i].loss - alone.update[i].loss) <= 1e-4 * alone.update[i].loss);
-    assert_int_equal(part[0].halted[i] + part[1].halted[i], alone.halted[i]);
-    halted += alone.halted[i];
-  }
-  assert_true(halted > 3);
-  for (int k = 0; k < RANKS; k++) { /* the slots hold the examples of a single rank's */
-    const trm__slots *s = &part[k].trainer.carry.slots, *all = &alone.trainer.carry.slots;
-    size_t row = (size_t)s->seq_len, from = (size_t)part[k].trainer.first;
-    assert_memory_equal(s->inputs, all->inputs + from * row, (size_t)s->count * row * sizeof(int32_t));
-    assert_memory_equal(s->steps, all->steps + from, (size_t)s->count * sizeof(int32_t));
-  }
-  pthread_barrier_destroy(&w.barrier);
-  for (int r = 0; r < RANKS; r++) close_rank(&part[r]);
-  close_rank(&alone);
-  trm_dataset_close(&data);
-  check_remove(dir);
+  trm_model_config model;
+  trm_train_config train;
+  trm__params params;
+  trm_runtime *runtime = tiny_runtime(1);
+  setting s = {.micro_batch = 0};
+  fill_configs(&s, &model, &train);
+  train.micro_batch = 0;
+  CHECK_OK(trm__params_open(&params, &model, &err), err);
+  for (train.batch = 1; train.batch <= 24; train.batch++)
+    for (int size = 2; size <= 6; size++) {
+      trm__comm comm = {.size = size};
+      trm__plan_job job = {
+          .model = &model, .params = &params, .train = &train, .backend = runtime->backend, .comm = &comm};
+      int micro = 0;
+      if (train.batch < size) {
+        CHECK_FAILS(trm__plan_micro_batch(&job, &micro, &err), TRM_E_USAGE, err, "too few for");
+        continue;
+      }
+      CHECK_OK(trm__plan_micro_batch(&job, &micro, &err), err);
+      trm__share share = {(size_t)train.batch, (size_t)micro};
+      assert_true(trm__share_slices(&share) >= (size_t)size);
+      assert_true(train.batch % size || micro == train.batch / size); /* tiny: a slice for each */
+    }
+  trm__params_close(&params);
+  trm_runtime_close(&runtime);
 }
 
 int main(void) {
-  static int plain = 0, all = 1;
-  const struct CMUnitTest tests[] = {cmocka_unit_test_prestate(test_ranks, &plain),
-                                     cmocka_unit_test_prestate(test_ranks, &all)};
-  return cmocka_run_group_tests_name("ranks", tests, NULL, NULL);
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_ranks),          cmocka_unit_test(test_recipes), cmocka_unit_test(test_nan),
+      cmocka_unit_test(test_too_many_ranks), cmocka_unit_test(test_plan),
+  };
+  return cmocka_run_group_tests_name("ranks", tests, set_up, tear_down);
 }

@@ -269,9 +269,10 @@ static void test_plan(void **state) {
   trm_runtime *runtime = tiny_runtime(1);
   trm__params params;
   CHECK_OK(trm__params_open(&params, &model, &err), err);
+  trm__comm *comm = NULL;
+  CHECK_OK(trm__comm_self(&comm, &err), err);
   train.batch = 100;
-  trm__plan_job job = {
-      .model = &model, .params = &params, .train = &train, .backend = runtime->backend, .local_batch = 100};
+  trm__plan_job job = {.model = &model, .params = &params, .train = &train, .backend = runtime->backend, .comm = comm};
   int micro = 0;
   train.micro_batch = 7;
   CHECK_OK(trm__plan_micro_batch(&job, &micro, &err), err);
@@ -290,6 +291,7 @@ static void test_plan(void **state) {
   train.memory = 1;
   CHECK_FAILS(trm__plan_micro_batch(&job, &micro, &err), TRM_E_MEMORY, err, "one example at a time");
   trm__params_close(&params);
+  trm__comm_close(&comm);
   trm_runtime_close(&runtime);
 }
 

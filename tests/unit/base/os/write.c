@@ -164,6 +164,41 @@ static void a_reader_that_left_is_an_error_and_no_signal(void **state) {
   assert_int_equal(check_in_child(write_to_nobody, NULL), 0);
 }
 
+/* A flush gives a pipe's reader what was written; a file is still there whole or not at all. */
+static void a_flush_lets_out_what_was_written(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm__writer *w = NULL;
+  int ends[2];
+  char path[64], text[16] = "";
+  assert_int_equal(pipe(ends), 0);
+  snprintf(path, sizeof path, "/dev/fd/%d", ends[1]);
+  CHECK_OK(trm__writer_open(&w, path, &err), err);
+  CHECK_OK(trm__writer_write(w, "one", 3, &err), err);
+  assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+  assert_int_equal(read(ends[0], text, sizeof text), -1); /* it is held */
+  CHECK_OK(trm__writer_flush(w, &err), err);
+  assert_int_equal(read(ends[0], text, sizeof text), 3);
+  assert_memory_equal(text, "one", 3);
+  CHECK_OK(trm__writer_flush(w, &err), err); /* nothing is left to write */
+  CHECK_OK(trm__writer_commit(&w, &err), err);
+  assert_int_equal(read(ends[0], text, sizeof text), -1);
+  close(ends[0]);
+  close(ends[1]);
+  put("f", "old");
+  CHECK_OK(trm__writer_open(&w, check_path(dir, "f"), &err), err);
+  CHECK_OK(trm__writer_write(w, "new", 3, &err), err);
+  CHECK_OK(trm__writer_flush(w, &err), err);
+  expect("f", "old");
+  CHECK_OK(trm__writer_commit(&w, &err), err);
+  expect("f", "new");
+  CHECK_OK(trm__writer_open(&w, "/dev/full", &err), err);
+  CHECK_OK(trm__writer_write(w, "x", 1, &err), err);
+  CHECK_FAILS(trm__writer_flush(w, &err), TRM_E_IO, err, "No space left");
+  CHECK_FAILS(trm__writer_flush(w, &err), TRM_E_IO, err, "an earlier write failed");
+  trm__writer_abort(&w);
+}
+
 /* A descriptor keeps its place, in a regular file too: as /dev/stdout of a program whose output goes to a file. */
 static void descriptors_go_on_where_they_are(void **state) {
   (void)state;
@@ -435,6 +470,7 @@ int main(void) {
       IN_FOLDER(folders_are_made_through_links),
       IN_FOLDER(pipes_and_devices_are_written_to),
       IN_FOLDER(a_reader_that_left_is_an_error_and_no_signal),
+      IN_FOLDER(a_flush_lets_out_what_was_written),
       IN_FOLDER(descriptors_go_on_where_they_are),
       IN_FOLDER(the_mode_of_what_is_replaced_is_kept),
       IN_FOLDER(owners_are_kept_by_root),

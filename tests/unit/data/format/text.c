@@ -7,6 +7,7 @@
 #include "data/dataset.h"
 #include "data/format/csv.h"
 #include "data/format/rows.h"
+#include "task/task.h"
 
 #define QUESTION "1.3..2....4....1" /* made up: only shapes matter here */
 #define ANSWER "1234341243212143"
@@ -313,11 +314,48 @@ static void test_jsonl_refused(void **state) {
   refuse("a.jsonl", "{\"question\": [1,\"a\"], \"answer\": [1,1]}", NULL, ":1", "rows of different lengths");
   refuse("a.jsonl", "{\"question\": [\"a\",1], \"answer\": [1,1]}", NULL, ":1", "mixed");
   refuse("a.jsonl", "\n\n", NULL, "", "no puzzles");
+  trm_task sudoku = trm_task_sudoku(4), arc = trm__task_arc();
+  refuse("a.jsonl", "{\"question\": [1,0,3,0,0,2,0,0,0,0,4,0,0,0,0,1], \"answer\": [1,2,3,4,3,4,1,2,4,3,2,1,2,1,4,0]}",
+         &sudoku, ":1", "cell 16: found 0, expected 1 to 4");
+  refuse("a.jsonl", "{\"question\": [1,0,3,0,0,2,0,0,0,0,4,0,0,0,0,5], \"answer\": [1,2,3,4,3,4,1,2,4,3,2,1,2,1,4,3]}",
+         &sudoku, ":1", "cell 16: found 5, expected 0 to 4");
+  char colours[8000] = "{\"question\": [10", *end = colours + strlen(colours);
+  for (int i = 1; i < 900; i++) end += sprintf(end, ",9");
+  end += sprintf(end, "], \"answer\": [0");
+  for (int i = 1; i < 900; i++) end += sprintf(end, ",0");
+  strcpy(end, "]}");
+  refuse("a.jsonl", colours, &arc, ":1", "cell 1: found 10, expected 0 to 9");
   char deep[5000];
   memset(deep, '[', sizeof deep - 1);
   deep[sizeof deep - 1] = '\0';
   refuse("a.jsonl", deep, NULL, ":1:65", "64 levels");
   refuse_bytes("a.jsonl", "{\"question\": \"a\0\"}", 18, NULL, ":1:16", "NUL");
+}
+
+/* A maze is known by start and goal, whichever way its free cells are written; numbers of the same shape are none. */
+static void test_maze_notations(void **state) {
+  (void)state;
+  char text[4000], numbers[8000], *p = text, *n = numbers;
+  for (int notation = 0; notation < 3; notation++) {
+    p = text + sprintf(text, "question,answer\n");
+    n = numbers + sprintf(numbers, "{\"question\": [");
+    for (int answer = 0; answer < 2; answer++) {
+      for (int i = 0; i < 900; i++) {
+        int what = i == 31 ? 2 : i == 33 ? (notation == 2 ? 2 : 3) : i % 3 ? 1 : 0;
+        *p++ = (notation ? "#.SG" : "# SG")[what];
+        n += sprintf(n, "%s%d", i ? "," : "", what);
+      }
+      *p++ = answer ? '\n' : ',';
+      n += sprintf(n, answer ? "]}" : "], \"answer\": [");
+    }
+    *p = '\0';
+    trm_dataset *d = open_text("a.csv", text, NULL);
+    assert_int_equal(trm_dataset_describe(d).task.kind, notation == 2 ? TRM_TASK_GENERIC : TRM_TASK_MAZE);
+    trm_dataset_close(&d);
+    d = open_text("a.jsonl", numbers, NULL);
+    assert_int_equal(trm_dataset_describe(d).task.kind, TRM_TASK_GENERIC);
+    trm_dataset_close(&d);
+  }
 }
 
 /* -- memory, real data -- */
@@ -374,12 +412,19 @@ static void test_real(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_records),          cmocka_unit_test(test_copied_fields),
-      cmocka_unit_test(test_csv_dialects),     cmocka_unit_test(test_csv_ratings),
-      cmocka_unit_test(test_csv_inference),    cmocka_unit_test(test_csv_refused),
-      cmocka_unit_test(test_csv_sudoku_sizes), cmocka_unit_test(test_csv_long_field),
-      cmocka_unit_test(test_jsonl_forms),      cmocka_unit_test(test_jsonl_refused),
-      cmocka_unit_test(test_allocations),      cmocka_unit_test(test_real),
+      cmocka_unit_test(test_records),
+      cmocka_unit_test(test_copied_fields),
+      cmocka_unit_test(test_csv_dialects),
+      cmocka_unit_test(test_csv_ratings),
+      cmocka_unit_test(test_csv_inference),
+      cmocka_unit_test(test_csv_refused),
+      cmocka_unit_test(test_csv_sudoku_sizes),
+      cmocka_unit_test(test_csv_long_field),
+      cmocka_unit_test(test_jsonl_forms),
+      cmocka_unit_test(test_jsonl_refused),
+      cmocka_unit_test(test_maze_notations),
+      cmocka_unit_test(test_allocations),
+      cmocka_unit_test(test_real),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

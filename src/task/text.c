@@ -1,11 +1,12 @@
-/* Puzzles as people write them: one line or rows on lines, with or without a drawn frame. Sudoku first reads spaces as
- * decoration and, when that leaves too few cells, as blanks; tasks whose alphabet has a space count every column. */
+/* Puzzles as people write them: one line or rows on lines, with or without a drawn frame. Where spaces may be blanks,
+ * they are first read as decoration and, when that leaves too few cells, as blanks; where the space is a symbol of its
+ * own, as in mazes, every column counts. */
+#include "task/text.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <trm/data.h>
 
 #include "base/status.h"
-#include "task/task.h"
 
 typedef struct cursor {
   const trm_task *task;
@@ -13,28 +14,26 @@ typedef struct cursor {
   size_t length;
   size_t cells; /* wanted */
   int32_t *tokens;
-  int16_t map[256];
+  const int16_t *map;
+  const char *expected;
 } cursor;
 
 static trm_status parse_fail_at(const cursor *c, size_t at, const char *problem, trm_error *err) {
   size_t line = 1, start = 0;
   for (size_t i = 0; i < at; i++)
     if (c->text[i] == '\n') line++, start = i + 1;
-  char where[64], expected[400], found[16];
+  char where[64], found[16];
   unsigned char byte = (unsigned char)c->text[at];
   snprintf(where, sizeof where, "line %zu, column %zu", line, at - start + 1);
   if (problem) return trm__fail(err, TRM_E_INPUT, where, "%s", problem);
-  trm__task_expected(c->task, expected, sizeof expected);
   if (byte >= 0x20 && byte < 0x7f) snprintf(found, sizeof found, "'%c'", byte);
   else snprintf(found, sizeof found, "byte 0x%02x", byte);
-  return trm__fail(err, TRM_E_INPUT, where, "found %s, expected %s", found, expected);
+  return trm__fail(err, TRM_E_INPUT, where, "found %s, expected %s", found, c->expected);
 }
 
 static trm_status parse_fail_count(const cursor *c, size_t found, trm_error *err) {
-  char expected[400];
-  trm__task_expected(c->task, expected, sizeof expected);
   return trm__fail(err, TRM_E_INPUT, "puzzle", "found %zu cells, expected %zu (%d rows of %d): %s", found, c->cells,
-                   c->task->height, c->task->width, expected);
+                   c->task->height, c->task->width, c->expected);
 }
 
 /* Bytes of decoration at p: a drawing character of ASCII, or one of Unicode's box drawing block (U+2500 to U+257F). */
@@ -45,13 +44,12 @@ static size_t parse_decoration(const char *p, size_t left) {
   return 0;
 }
 
-/* Every symbol but the space is a cell, decoration is skipped. *found counts cells, also beyond those wanted. */
+/* Every symbol is a cell, but for the space; decoration is skipped. *found counts cells, also beyond those wanted. */
 static trm_status parse_marked(const cursor *c, size_t *found, trm_error *err) {
   size_t cells = 0;
   for (size_t at = 0; at < c->length;) {
     unsigned char byte = (unsigned char)c->text[at];
-    int is_space = byte == ' ' && c->task->kind == TRM_TASK_SUDOKU; /* a blank in parse_columns alone */
-    if (c->map[byte] >= 0 && !is_space) {
+    if (c->map[byte] >= 0 && byte != ' ') { /* a space is a cell in parse_columns alone */
       if (cells < c->cells) c->tokens[cells] = c->map[byte];
       cells++;
       at++;
@@ -125,27 +123,38 @@ static trm_status parse_columns(const cursor *c, int fill, size_t *found, trm_er
   return TRM_OK;
 }
 
-trm_status trm_task_parse(const trm_task *task, const char *text, size_t length, int32_t *tokens, size_t capacity,
-                          trm_error *err) {
-  cursor c = {.task = task, .text = text, .length = length, .tokens = tokens};
-  c.cells = (size_t)task->width * (size_t)task->height;
-  if (capacity < c.cells)
-    return trm__fail(err, TRM_E_USAGE, "tokens", "there is room for %zu, but a puzzle of %d x %d has %zu", capacity,
-                     task->width, task->height, c.cells);
-  if (task->alphabet[0] == '\0')
-    return trm__fail(err, TRM_E_INPUT, "puzzle", "the tokens of this task have no symbols, so text cannot be read");
-  trm__task_symbols(task, c.map);
+static cursor parse_begin(const trm_task *task, const trm__text *text, int32_t *tokens) {
+  size_t cells = (size_t)task->width * (size_t)task->height;
+  return (cursor){task, text->text, text->length, cells, tokens, text->map, text->expected};
+}
+
+trm_status trm__text_parse(const trm_task *task, const trm__text *text, int32_t *tokens, trm_error *err) {
+  cursor c = parse_begin(task, text, tokens);
   size_t found = 0;
-  trm_status status;
-  if (task->kind != TRM_TASK_SUDOKU && c.map[' '] >= 0) {
-    status = parse_columns(&c, 0, &found, err);
-    if (status) return status;
-    return found == c.cells ? TRM_OK : parse_fail_count(&c, found, err);
-  }
-  status = parse_marked(&c, &found, err);
+  trm_status status = c.map[' '] >= 0 ? parse_columns(&c, 0, &found, err) : parse_marked(&c, &found, err);
   if (status || found == c.cells) return status;
-  size_t spaced = 0;
-  if (task->kind == TRM_TASK_SUDOKU && found < c.cells && !parse_columns(&c, 1, &spaced, NULL) && spaced == c.cells)
-    return TRM_OK;
   return parse_fail_count(&c, found, err);
+}
+
+trm_status trm__text_parse_blanks(const trm_task *task, const trm__text *text, int32_t *tokens, trm_error *err) {
+  cursor c = parse_begin(task, text, tokens);
+  size_t found = 0, spaced = 0;
+  trm_status status = parse_marked(&c, &found, err);
+  if (status || found == c.cells) return status;
+  if (found < c.cells && !parse_columns(&c, 1, &spaced, NULL) && spaced == c.cells) return TRM_OK;
+  return parse_fail_count(&c, found, err);
+}
+
+char trm__text_symbol(const trm_task *task, int32_t token) {
+  if (token == 0) return strchr(task->alphabet, '_') ? '?' : '_';
+  return token > 0 && (size_t)token <= strlen(task->alphabet) ? task->alphabet[token - 1] : '?';
+}
+
+void trm__text_render(const trm_task *task, const int32_t *tokens, char *text) {
+  size_t cells = (size_t)task->width * (size_t)task->height;
+  char symbol[sizeof task->alphabet + 1];
+  int32_t symbols = (int32_t)strlen(task->alphabet);
+  for (int32_t t = 0; t <= symbols; t++) symbol[t] = trm__text_symbol(task, t);
+  for (size_t i = 0; i < cells; i++) text[i] = tokens[i] >= 0 && tokens[i] <= symbols ? symbol[tokens[i]] : '?';
+  text[cells] = '\0';
 }

@@ -1,0 +1,41 @@
+/* ARC's grids as a task kind: 30x30 tokens, of which padding lies outside the grid, 1 marks its end and 2 to 11 are the
+ * colours 0 to 9. A task's rule is what a solver has to find, so there is none to judge by. */
+#include <stdio.h>
+
+#include "task/kind.h"
+#include "task/task.h"
+
+trm_task trm__task_arc(void) {
+  return (trm_task){.kind = TRM_TASK_ARC, .width = 30, .height = 30, .vocab_size = 12, .alphabet = "|0123456789"};
+}
+
+static int arc_infer(trm_task *task, int64_t seq_len, int64_t vocab_size) {
+  *task = trm__task_arc();
+  return seq_len == 900 && vocab_size == 12;
+}
+
+static trm_status arc_shape(trm_task *same, const trm_task *task, const char *where, trm_error *err) {
+  (void)task, (void)where, (void)err;
+  *same = trm__task_arc();
+  return TRM_OK;
+}
+
+static void arc_title(const trm_task *task, char *text, size_t size) {
+  (void)snprintf(text, size, "ARC grid %dx%d", task->width, task->height);
+}
+
+static void arc_symbols(const trm_task *task, int16_t *map) {
+  (void)task;
+  map['_'] = 0;
+}
+
+const trm__kind trm__kind_arc = {
+    .name = "arc",
+    .first_number = 2, /* the colour 0 */
+    .infer = arc_infer,
+    .shape = arc_shape,
+    .title = arc_title,
+    .symbols = arc_symbols,
+    .parse = trm__text_parse,
+    .render = trm__text_render,
+};

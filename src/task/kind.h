@@ -1,0 +1,92 @@
+/* The table of task kinds. Everything that trm knows of one kind stands in src/task/<kind>/ and is reached through its
+ * row here, a trm__kind: a few facts, and functions. No other code asks which kind a task is.
+ *
+ * The functions see only tasks of their kind that trm__task_check accepts. Cells are counted row by row from the upper
+ * left, tokens are those of the task's alphabet: 0 padding, t the symbol alphabet[t - 1]. A row may leave out a
+ * function where the comment says what NULL means. Rows are constant and live as long as the process, and their
+ * functions may run at the same time.
+ *
+ * The table's order is that of trm_task_kind. trm__kind_register adds a row behind those that are built in, which then
+ * have the numbers that follow. */
+#ifndef TRM_TASK_KIND_H
+#define TRM_TASK_KIND_H
+
+#include <stddef.h>
+#include <trm/task.h>
+
+#include "base/rng.h"
+#include "task/text.h"
+
+#define TRM__KINDS_MOST 64 /* rows */
+
+typedef struct trm__kind {
+  const char *name;  /* in files, and the first word of its presets: "sudoku" */
+  const char *rules; /* what judge wants, in words; NULL exactly when judge is NULL: no rules known */
+  int first_number;  /* the token that stands for 0 where puzzles are written as numbers (JSON Lines); 1 mostly */
+  int32_t blank;     /* the token that questions may hold and answers may not; 0: none */
+  int single;        /* 1: a question with more than one solution is a mistake */
+
+  /* -- what its tasks look like -- */
+
+  /* 1 and the task (all but its kind) when puzzles of so many cells and tokens are taken for this kind. vocab_size 0:
+   * any. NULL: never. */
+  int (*infer)(trm_task *task, int64_t seq_len, int64_t vocab_size);
+  /* The task of this kind that has this width and height; TRM_E_INPUT for one that there is not. same is a copy of
+   * task, without boxes. NULL: any size and alphabet. */
+  trm_status (*shape)(trm_task *same, const trm_task *task, const char *where, trm_error *err);
+  /* 1 when a row of a text file looks like a puzzle of this kind. numbers: 1 when it is written as numbers. NULL: text
+   * files are never taken for this kind. */
+  int (*fits)(const trm_task *task, int numbers, const int32_t *question, const int32_t *answer);
+  /* Name for people: "Sudoku 9x9". */
+  void (*title)(const trm_task *task, char *text, size_t size);
+
+  /* -- text -- */
+
+  /* Adds other notations to map [256], which has the alphabet's symbols: the token of each byte, or -1. NULL: none. */
+  void (*symbols)(const trm_task *task, int16_t *map);
+  /* What a cell may hold, for messages: "1-9 or a blank (. 0 _ *)". answer: 1 for a cell of an answer. NULL: the
+   * alphabet. */
+  void (*expected)(const trm_task *task, int answer, char *text, size_t size);
+  trm_status (*parse)(const trm_task *task, const trm__text *text, int32_t *tokens, trm_error *err);
+  void (*render)(const trm_task *task, const int32_t *tokens, char *text);
+  /* cells have their symbols, and drawing says: no boxes, narrow cells, no marks. Says otherwise; clues and wrong of
+   * the drawing are counted afterwards. question may be NULL. NULL: leaves it so. */
+  void (*draw)(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_drawing *drawing,
+               trm_task_cell *cells);
+
+  /* -- rules -- */
+
+  trm_task_verdict (*judge)(const trm_task *task, const int32_t *question, const int32_t *answer);
+  /* TRM_E_INPUT when the question contradicts itself. Its tokens are in range. NULL: none does. */
+  trm_status (*check)(const trm_task *task, const int32_t *question, trm_error *err);
+  /* Counts solutions until there are `most`; bound as in trm_task_unique. NULL: unknown. */
+  trm_task_solutions (*unique)(const trm_task *task, const int32_t *question, int most, int64_t bound);
+  /* A random puzzle. NULL: unsupported. */
+  trm_status (*generate)(const trm_task *task, trm__rng *rng, int32_t *question, int32_t *answer, trm_error *err);
+
+  /* -- symmetries -- */
+
+  /* Replaces question and answer by an image under a random symmetry; labels of -100 and padding keep their value.
+   * symmetric: 1 when it can for this task. Both or neither are NULL: no symmetries known. */
+  int (*symmetric)(const trm_task *task);
+  void (*augment)(const trm_task *task, trm__rng *rng, int32_t *question, int32_t *answer);
+  /* Equal for questions that a symmetry maps onto each other, so for all that augment makes of one; otherwise different
+   * but for chance. tokens may be any [cells]. NULL: only equal questions are the same. */
+  uint64_t (*key)(const trm_task *task, const int32_t *tokens, size_t cells);
+} trm__kind;
+
+/* The row of a number; NULL when there is none. */
+const trm__kind *trm__kind_find(trm_task_kind number);
+/* The row of a task; that of generic when its kind is none. */
+const trm__kind *trm__kind_of(const trm_task *task);
+/* The number of a kind's name; -1 when there is none. */
+trm_task_kind trm__kind_named(const char *name);
+/* "generic, sudoku, maze or arc", for messages; what does not fit is cut off. */
+void trm__kind_list(char *text, size_t size);
+
+/* Adds a row, which must stay as it is until the process ends. TRM_E_USAGE when its name is taken or empty, when a
+ * function is missing that may not be, or when the table is full. Other threads may use the table meanwhile; they see
+ * the new row or do not. *number is written on success only; NULL: not wanted. */
+trm_status trm__kind_register(const trm__kind *kind, trm_task_kind *number, trm_error *err);
+
+#endif

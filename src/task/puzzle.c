@@ -1,0 +1,107 @@
+/* The calls about one puzzle. Each checks what all kinds have in common and asks the task's row of the table for the
+ * rest. */
+#include "task/puzzle.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/status.h"
+#include "task/augment.h"
+#include "task/kind.h"
+#include "task/task.h"
+
+static size_t puzzle_cells(const trm_task *task) {
+  return (size_t)task->width * (size_t)task->height;
+}
+
+trm_status trm_task_parse(const trm_task *task, const char *text, size_t length, int32_t *tokens, size_t capacity,
+                          trm_error *err) {
+  trm__text t = {.text = text, .length = length};
+  if (capacity < puzzle_cells(task))
+    return trm__fail(err, TRM_E_USAGE, "tokens", "there is room for %zu, but a puzzle of %d x %d has %zu", capacity,
+                     task->width, task->height, puzzle_cells(task));
+  if (task->alphabet[0] == '\0')
+    return trm__fail(err, TRM_E_INPUT, "puzzle", "the tokens of this task have no symbols, so text cannot be read");
+  trm__task_symbols(task, 0, 0, t.map);
+  trm__task_expected(task, 0, t.expected, sizeof t.expected);
+  return trm__kind_of(task)->parse(task, &t, tokens, err);
+}
+
+trm_status trm_task_render(const trm_task *task, const int32_t *tokens, char *text, size_t capacity, trm_error *err) {
+  size_t cells = puzzle_cells(task);
+  if (capacity < cells + 1)
+    return trm__fail(err, TRM_E_USAGE, "text", "there are %zu bytes, but a puzzle of %d x %d needs %zu", capacity,
+                     task->width, task->height, cells + 1);
+  trm__kind_of(task)->render(task, tokens, text);
+  return TRM_OK;
+}
+
+trm_task_drawing trm_task_draw(const trm_task *task, const int32_t *question, const int32_t *tokens,
+                               trm_task_cell *cells) {
+  const trm__kind *kind = trm__kind_of(task);
+  trm_task_drawing drawing = {.width = task->width, .height = task->height, .cell_width = 1};
+  for (size_t i = 0; i < puzzle_cells(task); i++)
+    cells[i] = (trm_task_cell){.text = {trm__text_symbol(task, tokens[i])}};
+  if (kind->draw) kind->draw(task, question, tokens, &drawing, cells);
+  for (size_t i = 0; i < puzzle_cells(task); i++) {
+    drawing.clues += cells[i].clue;
+    drawing.wrong += cells[i].wrong;
+  }
+  return drawing;
+}
+
+/* -- rules --------------------------------------------------------------------------------------------------------- */
+
+trm_task_verdict trm_task_judge(const trm_task *task, const int32_t *question, const int32_t *answer) {
+  const trm__kind *kind = trm__kind_of(task);
+  return kind->judge ? kind->judge(task, question, answer) : (trm_task_verdict){-1, -1};
+}
+
+trm_status trm_task_check_question(const trm_task *task, const int32_t *question, trm_error *err) {
+  const trm__kind *kind = trm__kind_of(task);
+  int count = task->width * task->height;
+  for (int i = 0; i < count; i++)
+    if (question[i] < 0 || question[i] >= task->vocab_size) {
+      char where[64];
+      snprintf(where, sizeof where, "row %d, column %d", i / task->width + 1, i % task->width + 1);
+      return trm__fail(err, TRM_E_INPUT, where, "token %d is outside the vocabulary, expected 0 to %d",
+                       (int)question[i], task->vocab_size - 1);
+    }
+  return kind->check ? kind->check(task, question, err) : TRM_OK;
+}
+
+trm_task_solutions trm__task_count_solutions(const trm_task *task, const int32_t *question, int most, int64_t bound) {
+  const trm__kind *kind = trm__kind_of(task);
+  trm_task_solutions found = {.count = TRM_SOLUTIONS_UNKNOWN, .effort = (double)NAN};
+  if (kind->unique) found = kind->unique(task, question, most, bound);
+  found.single = kind->single;
+  return found;
+}
+
+trm_task_solutions trm_task_unique(const trm_task *task, const int32_t *question, int64_t bound) {
+  return trm__task_count_solutions(task, question, 2, bound);
+}
+
+trm_status trm_generate(const trm_task *task, uint64_t seed, uint64_t number, int32_t *question, int32_t *answer,
+                        trm_error *err) {
+  const trm__kind *kind = trm__kind_of(task);
+  trm_status status = trm__task_check(task, "task", err);
+  if (status) return status;
+  if (!kind->generate)
+    return trm__fail(err, TRM_E_UNSUPPORTED, kind->name,
+                     "found a kind whose puzzles trm cannot make, expected one "
+                     "with a generator, such as sudoku or maze");
+  trm__rng rng = trm__rng_make(seed, TRM__RNG_PUZZLE, number);
+  return kind->generate(task, &rng, question, answer, err);
+}
+
+/* -- symmetries ---------------------------------------------------------------------------------------------------- */
+
+int trm__augment_known(const trm_task *task) {
+  const trm__kind *kind = trm__kind_of(task);
+  return kind->symmetric && kind->symmetric(task);
+}
+
+void trm__augment(const trm_task *task, trm__rng *rng, int32_t *inputs, int32_t *labels) {
+  if (trm__augment_known(task)) trm__kind_of(task)->augment(task, rng, inputs, labels);
+}

@@ -1,0 +1,11 @@
+/* About one puzzle, inside the library: what trm/task.h has no call for. */
+#ifndef TRM_TASK_PUZZLE_H
+#define TRM_TASK_PUZZLE_H
+
+#include <trm/task.h>
+
+/* trm_task_unique that stops after `most` solutions, which is quicker where only the effort of the first is wanted.
+ * count is then at most that. */
+trm_task_solutions trm__task_count_solutions(const trm_task *task, const int32_t *question, int most, int64_t bound);
+
+#endif

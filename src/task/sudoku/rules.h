@@ -1,0 +1,17 @@
+/* What a Sudoku's tokens mean, and its rules. */
+#ifndef TRM_TASK_SUDOKU_RULES_H
+#define TRM_TASK_SUDOKU_RULES_H
+
+#include <trm/task.h>
+
+enum { TRM__SUDOKU_BLANK = 1 }; /* the token; BLANK + v is the value v */
+
+/* Tokens as the solver's cells: 0 blank (and padding), 1.. values. */
+void trm__sudoku_cells(const int32_t *tokens, size_t count, uint8_t *cells);
+
+trm_task_verdict trm__sudoku_judge(const trm_task *task, const int32_t *question, const int32_t *answer);
+trm_status trm__sudoku_check(const trm_task *task, const int32_t *question, trm_error *err);
+/* Marks the cells that hold a digit which stands twice in a unit, and those that changed a clue. */
+void trm__sudoku_mark(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_cell *cells);
+
+#endif

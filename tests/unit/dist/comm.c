@@ -1,0 +1,408 @@
+/* Operations of ranks, with one rank and with several as threads: odd sizes, the order of sums, arrays of a device, and
+ * ranks that fail or leave while others wait. */
+#include "support/check.h"
+
+#include <trm/trm.h>
+
+#include "backend/runtime.h"
+#include "base/rng.h"
+#include "dist/comm.h"
+#include "support/device_backend.h"
+#include "support/thread_comm.h"
+
+/* One rank's part in a test. */
+typedef struct part {
+  trm__share share;
+  size_t n;
+  int on_device;         /* 1: the arrays are a device's */
+  const trm__real *all;  /* slices of all ranks, [slices][n] */
+  trm__real *sum;        /* [n]: what this rank got */
+  int64_t value, second; /* of small operations */
+  int fail_at;           /* rank 1 stops before this operation; -1: never */
+  int leave;             /* 1: without a word */
+} part;
+
+static trm_status run_parts(part *parts, int size, trm_status *status, thread_rank_fn fn) {
+  trm_error error[THREAD_RANKS];
+  thread_ranks(size, 0, fn, parts, sizeof *parts, status, error);
+  for (int r = 0; r < size; r++)
+    if (status[r]) return status[r];
+  return TRM_OK;
+}
+
+/* -- shares ------------------------------------------------------------------------------------------------------- */
+
+static void test_shares(void **state) {
+  (void)state;
+  for (size_t items = 1; items < 30; items++)
+    for (size_t slice = 1; slice <= items; slice++)
+      for (int size = 1; size < 8; size++) {
+        trm__share share = {items, slice};
+        size_t slices = trm__share_slices(&share);
+        assert_int_equal(slices, items / slice + (items % slice > 0));
+        assert_int_equal(trm__share_first(&share, 0, size), 0);
+        assert_int_equal(trm__share_first(&share, size, size), items);
+        for (int r = 0; r < size; r++) {
+          size_t own = trm__share_first_slice(&share, r + 1, size) - trm__share_first_slice(&share, r, size);
+          assert_int_equal(trm__share_first(&share, r, size), trm__share_first_slice(&share, r, size) * slice);
+          assert_in_range(own, slices / (size_t)size, (slices + (size_t)size - 1) / (size_t)size);
+        }
+      }
+}
+
+/* -- one rank ----------------------------------------------------------------------------------------------------- */
+
+static void test_self(void **state) {
+  (void)state;
+  trm_error err = {0};
+  trm__comm *comm = NULL;
+  trm_runtime *runtime = NULL;
+  trm_runtime_config config = trm_runtime_config_default();
+  config.threads = 1;
+  CHECK_OK(trm_runtime_open(&runtime, &config, &err), err);
+  CHECK_OK(trm__comm_self(&comm, &err), err);
+  assert_int_equal(comm->rank, 0);
+  assert_int_equal(comm->size, 1);
+  trm__backend *be = runtime->backend;
+  trm__share share = {3, 1};
+  assert_int_equal(trm__comm_reserved_bytes(comm, be, &share, 100), 0);
+  CHECK_OK(trm__comm_reserve(comm, be, &share, 100, &err), err);
+  trm__real x[3] = {1, NAN, 3}, before[3], copy[3] = {0};
+  memcpy(before, x, sizeof x);
+  CHECK_OK(trm__comm_sum(comm, be, x, &share, 3, &err), err);
+  CHECK_OK(trm__comm_gather_rows(comm, be, x, &share, sizeof *x, &err), err);
+  CHECK_OK(trm__comm_gather(comm, x, sizeof x, &err), err);
+  CHECK_OK(trm__comm_broadcast(comm, x, sizeof x, &err), err);
+  CHECK_OK(trm__comm_barrier(comm, &err), err);
+  CHECK_OK(trm__comm_collect(comm, x, copy, &share, sizeof *x, &err), err);
+  assert_memory_equal(x, before, sizeof x);
+  assert_memory_equal(copy, before, sizeof x);
+  int64_t value = -7;
+  CHECK_OK(trm__comm_largest(comm, &value, &err), err);
+  assert_int_equal(value, -7);
+  trm__fail(&err, TRM_E_IO, "here", "something");
+  trm__comm_abandon(comm, &err); /* nobody to tell */
+  CHECK_OK(trm__comm_barrier(comm, &err), err);
+  trm__comm_close(&comm);
+  assert_null(comm);
+  trm__comm_close(&comm);
+  trm_runtime_close(&runtime);
+}
+
+static trm_status open_self(void *context, trm_error *err) {
+  trm__comm *comm = NULL;
+  (void)context;
+  trm_status status = trm__comm_self(&comm, err);
+  assert_true((comm != NULL) == !status);
+  trm__comm_close(&comm);
+  return status;
+}
+
+static void test_memory(void **state) {
+  (void)state;
+  assert_int_equal(check_each_allocation(open_self, NULL), 4);
+}
+
+/* -- sums --------------------------------------------------------------------------------------------------------- */
+
+/* Numbers of very different sizes, so that another order of additions gives other bits. */
+static trm__real *make_slices(size_t slices, size_t n) {
+  trm__real *x = trm__calloc(slices * n, sizeof *x);
+  assert_non_null(x);
+  trm__rng rng = trm__rng_make(3, TRM__RNG_TEST, slices * 1000 + n);
+  for (size_t i = 0; i < slices * n; i++)
+    x[i] = (trm__real)(trm__rng_normal(&rng) * (double)(1 << trm__rng_below(&rng, 20)));
+  return x;
+}
+
+/* The slices added in order, or from the last to the first. */
+static trm__real *fold(const trm__real *x, size_t slices, size_t n, int backwards) {
+  trm__real *sum = trm__calloc(n, sizeof *sum);
+  assert_non_null(sum);
+  for (size_t b = 0; b < slices; b++)
+    for (size_t i = 0; i < n; i++) sum[i] += x[(backwards ? slices - 1 - b : b) * n + i];
+  return sum;
+}
+
+/* A backend for this rank alone. */
+typedef struct bench {
+  trm_runtime *runtime;
+  trm__backend *device, *be;
+} bench;
+
+static trm_status open_bench(bench *b, int on_device, trm_error *err) {
+  trm_runtime_config config = trm_runtime_config_default();
+  config.threads = 1;
+  *b = (bench){.runtime = NULL};
+  trm_status status = trm_runtime_open(&b->runtime, &config, err);
+  if (status) return status;
+  b->be = b->runtime->backend;
+  if (on_device) b->be = b->device = device_open(b->runtime->backend, 0);
+  return TRM_OK;
+}
+
+static void close_bench(bench *b) {
+  if (b->device) trm__backend_close(&b->device);
+  trm_runtime_close(&b->runtime);
+}
+
+static trm_status sum_part(trm__comm *comm, void *context, trm_error *err) {
+  part *p = context;
+  bench b;
+  size_t from = trm__share_first_slice(&p->share, comm->rank, comm->size);
+  size_t own = trm__share_first_slice(&p->share, comm->rank + 1, comm->size) - from;
+  size_t bytes = p->n * sizeof(trm__real);
+  trm_status status = open_bench(&b, p->on_device, err);
+  if (status) return status;
+  trm__real *x = b.be->alloc(b.be, own * bytes);
+  b.be->copy(b.be, x, p->all + from * p->n, own * bytes, TRM__COPY_TO_DEVICE);
+  status = trm__comm_reserve(comm, b.be, &p->share, 8, err);
+  if (!status && comm->stage_bytes != trm__comm_reserved_bytes(comm, b.be, &p->share, 8))
+    status = trm__fail(err, TRM_E_INTERNAL, "reserve", "%zu bytes", comm->stage_bytes);
+  for (int again = 0; again < 2 && !status; again++) { /* the second sum starts from the first's result */
+    b.be->copy(b.be, x, p->all + from * p->n, own * bytes, TRM__COPY_TO_DEVICE);
+    status = trm__comm_sum(comm, b.be, x, &p->share, p->n, err);
+  }
+  b.be->copy(b.be, p->sum, x, bytes, TRM__COPY_TO_HOST);
+  b.be->free(b.be, x);
+  close_bench(&b);
+  return status;
+}
+
+static void check_sum(size_t items, size_t slice, size_t n, int on_device) {
+  trm__share share = {items, slice};
+  size_t slices = trm__share_slices(&share);
+  trm__real *all = make_slices(slices, n), *expected = fold(all, slices, n, 0), *other = fold(all, slices, n, 1);
+  assert_true(n < 1000 || slices < 3 || memcmp(expected, other, n * sizeof *other) != 0);
+  for (int size = 2; size <= 5 && (size_t)size <= slices; size++) {
+    part parts[THREAD_RANKS];
+    trm_status status[THREAD_RANKS];
+    trm__real *sums = trm__calloc((size_t)size * n, sizeof *sums);
+    assert_non_null(sums);
+    for (int r = 0; r < size; r++)
+      parts[r] = (part){.share = share, .n = n, .on_device = on_device, .all = all, .sum = sums + (size_t)r * n};
+    assert_int_equal(run_parts(parts, size, status, sum_part), TRM_OK);
+    for (int r = 0; r < size; r++)
+      if (memcmp(parts[r].sum, expected, n * sizeof *expected) != 0)
+        fail_msg("%zu items in slices of %zu, %zu numbers: rank %d of %d has another sum", items, slice, n, r, size);
+    trm__free(sums);
+  }
+  trm__free(all);
+  trm__free(expected);
+  trm__free(other);
+}
+
+static void test_sums(void **state) {
+  (void)state;
+  static const size_t n[] = {1, 2, 3, 7, 64, 1001};
+  for (size_t i = 0; i < sizeof n / sizeof *n; i++)
+    for (int on_device = 0; on_device < 2; on_device++) {
+      check_sum(2, 1, n[i], on_device);
+      check_sum(5, 2, n[i], on_device);
+      check_sum(7, 1, n[i], on_device);
+      check_sum(13, 3, n[i], on_device);
+    }
+}
+
+/* Several pieces of the staging buffer, the last one short. */
+static void test_long_sums(void **state) {
+  (void)state;
+  check_sum(2, 1, ((size_t)1 << 21) + 3, 0);
+  check_sum(5, 1, ((size_t)1 << 20) + 1, 1);
+}
+
+static trm_status nan_part(trm__comm *comm, void *context, trm_error *err) {
+  part *p = context;
+  bench b;
+  trm_status status = open_bench(&b, 0, err);
+  if (status) return status;
+  status = trm__comm_reserve(comm, b.be, &p->share, 8, err);
+  trm__real x[3] = {1, comm->rank == 1 ? NAN : 1, comm->rank == 2 ? (trm__real)INFINITY : 1};
+  if (!status) status = trm__comm_sum(comm, b.be, x, &p->share, 3, err);
+  p->value = x[0] == 3 && isnan(x[1]) && isinf(x[2]);
+  close_bench(&b);
+  return status;
+}
+
+static void test_nan_reaches_all(void **state) {
+  (void)state;
+  part parts[3] = {{.share = {3, 1}}, {.share = {3, 1}}, {.share = {3, 1}}};
+  trm_status status[THREAD_RANKS];
+  assert_int_equal(run_parts(parts, 3, status, nan_part), TRM_OK);
+  for (int r = 0; r < 3; r++) assert_int_equal(parts[r].value, 1);
+}
+
+/* -- rows and small values ---------------------------------------------------------------------------------------- */
+
+enum { ROW = 3 }; /* bytes */
+
+static unsigned char row_byte(size_t item, size_t at) {
+  return (unsigned char)(item * 7 + at * 31 + 1);
+}
+
+/* 1 when item's row is what it should be. */
+static int row_is_right(const unsigned char *rows, size_t item) {
+  for (size_t i = 0; i < ROW; i++)
+    if (rows[item * ROW + i] != row_byte(item, i)) return 0;
+  return 1;
+}
+
+static trm_status rows_part(trm__comm *comm, void *context, trm_error *err) {
+  part *p = context;
+  bench b;
+  unsigned char host[64 * ROW] = {0}, all[64 * ROW] = {0};
+  size_t items = p->share.items, first = trm__share_first(&p->share, comm->rank, comm->size);
+  size_t end = trm__share_first(&p->share, comm->rank + 1, comm->size);
+  trm_status status = open_bench(&b, p->on_device, err);
+  if (status) return status;
+  for (size_t i = first * ROW; i < end * ROW; i++) host[i] = row_byte(i / ROW, i % ROW);
+  status = trm__comm_reserve(comm, b.be, &p->share, ROW, err);
+  if (!status) status = trm__comm_collect(comm, host + first * ROW, all, &p->share, ROW, err);
+  unsigned char *rows = b.be->alloc(b.be, items * ROW);
+  b.be->copy(b.be, rows, host, items * ROW, TRM__COPY_TO_DEVICE);
+  if (!status) status = trm__comm_gather_rows(comm, b.be, rows, &p->share, ROW, err);
+  b.be->copy(b.be, host, rows, items * ROW, TRM__COPY_TO_HOST);
+  for (size_t i = 0; i < items; i++) {
+    p->value += row_is_right(host, i);
+    p->second += comm->rank ? all[i * ROW] == 0 : row_is_right(all, i);
+  }
+  b.be->free(b.be, rows);
+  close_bench(&b);
+  return status;
+}
+
+static void test_rows(void **state) {
+  (void)state;
+  static const trm__share shares[] = {{4, 1}, {9, 2}, {64, 5}, {2, 2}};
+  for (size_t s = 0; s < sizeof shares / sizeof *shares; s++)
+    for (int size = 1; size <= 4; size++)
+      for (int on_device = 0; on_device < 2; on_device++) {
+        part parts[THREAD_RANKS] = {{.n = 0}};
+        trm_status status[THREAD_RANKS];
+        for (int r = 0; r < size; r++) parts[r] = (part){.share = shares[s], .on_device = on_device};
+        assert_int_equal(run_parts(parts, size, status, rows_part), TRM_OK);
+        for (int r = 0; r < size; r++) {
+          assert_int_equal(parts[r].value, shares[s].items);
+          assert_int_equal(parts[r].second, shares[s].items);
+        }
+      }
+}
+
+static trm_status small_part(trm__comm *comm, void *context, trm_error *err) {
+  part *p = context;
+  int64_t all[THREAD_RANKS] = {0}, told = comm->rank == 0 ? 42 : -1, most = -10 - (comm->rank + 2) % comm->size;
+  all[comm->rank] = 100 + comm->rank;
+  trm_status status = trm__comm_barrier(comm, err);
+  if (!status) status = trm__comm_gather(comm, all, sizeof *all, err);
+  if (!status) status = trm__comm_broadcast(comm, &told, sizeof told, err);
+  if (!status) status = trm__comm_largest(comm, &most, err);
+  p->value = told == 42 && most == -10;
+  for (int r = 0; r < comm->size; r++) p->value &= all[r] == 100 + r;
+  return status;
+}
+
+static void test_small_values(void **state) {
+  (void)state;
+  for (int size = 1; size <= 7; size++) {
+    part parts[THREAD_RANKS] = {{.n = 0}};
+    trm_status status[THREAD_RANKS];
+    assert_int_equal(run_parts(parts, size, status, small_part), TRM_OK);
+    for (int r = 0; r < size; r++) assert_int_equal(parts[r].value, 1);
+  }
+}
+
+/* -- failures ----------------------------------------------------------------------------------------------------- */
+
+enum { STEPS = 6 };
+
+/* Six operations, before one of which rank 1 may stop. */
+static trm_status failing_part(trm__comm *comm, void *context, trm_error *err) {
+  part *p = context;
+  bench b;
+  trm__real x[4] = {0};
+  int64_t all[THREAD_RANKS] = {0};
+  trm_status status = open_bench(&b, 0, err);
+  if (status) return status;
+  status = trm__comm_reserve(comm, b.be, &p->share, sizeof *x, err);
+  for (int step = 0; step < STEPS && !status; step++) {
+    if (comm->rank == 1 && step == p->fail_at) {
+      if (!p->leave) status = trm__fail(err, TRM_E_IO, "disk", "it is full");
+      break;
+    }
+    if (step == 0) status = trm__comm_barrier(comm, err);
+    if (step == 1) status = trm__comm_sum(comm, b.be, x, &p->share, 1, err);
+    if (step == 2) status = trm__comm_gather_rows(comm, b.be, x, &p->share, sizeof *x, err);
+    if (step == 3) status = trm__comm_broadcast(comm, x, sizeof x, err);
+    if (step == 4) status = trm__comm_gather(comm, all, sizeof *all, err);
+    if (step == 5) status = trm__comm_largest(comm, all, err);
+    p->value += !status;
+  }
+  trm_error again = {0};
+  if (status) trm__comm_abandon(comm, err); /* tells the others, where it is this rank's own */
+  if (status && comm->rank != 1) p->second = trm__comm_barrier(comm, &again); /* what failed stays so */
+  close_bench(&b);
+  return status;
+}
+
+static void check_failure(int fail_at, int leave) {
+  enum { SIZE = 4 };
+  part parts[THREAD_RANKS];
+  trm_status status[THREAD_RANKS];
+  trm_error error[THREAD_RANKS];
+  for (int r = 0; r < SIZE; r++) parts[r] = (part){.share = {SIZE, 1}, .fail_at = fail_at, .leave = leave};
+  thread_ranks(SIZE, 0, failing_part, parts, sizeof *parts, status, error);
+  for (int r = 0; r < SIZE; r++) {
+    assert_int_equal(parts[r].value, fail_at < 0 ? STEPS : fail_at);
+    if (fail_at < 0 || (r == 1 && leave)) {
+      assert_int_equal(status[r], TRM_OK);
+    } else {
+      assert_int_equal(status[r], leave ? TRM_E_INTERNAL : TRM_E_IO);
+      assert_int_equal(error[r].code, status[r]);
+      if (r != 1) assert_int_equal(parts[r].second, status[r]);
+      const char *expected = r == 1 ? "it is full" : leave ? "rank 1 has left" : "rank 1: it is full";
+      if (!strstr(error[r].message, expected)) fail_msg("rank %d: %s: %s", r, error[r].where, error[r].message);
+    }
+  }
+}
+
+static void test_failing_rank(void **state) {
+  (void)state;
+  check_failure(-1, 0);
+  for (int at = 0; at < STEPS; at++) {
+    check_failure(at, 0);
+    check_failure(at, 1);
+  }
+}
+
+static trm_status apart(trm__comm *comm, void *context, trm_error *err) {
+  int64_t value[2] = {0};
+  size_t bytes = *(const int *)context && comm->rank == 0 ? 16 : 8;
+  return trm__comm_broadcast(comm, value, bytes, err);
+}
+
+/* Ranks that disagree about what comes next are told so. */
+static void test_different_operations(void **state) {
+  (void)state;
+  trm_status status[THREAD_RANKS];
+  trm_error error[THREAD_RANKS];
+  int differ = 1;
+  thread_ranks(2, 0, apart, &differ, 0, status, error);
+  for (int r = 0; r < 2; r++) {
+    assert_int_equal(status[r], TRM_E_INTERNAL);
+    assert_non_null(strstr(error[r].message, "different operations"));
+  }
+  differ = 0;
+  thread_ranks(2, 1, apart, &differ, 0, status, error); /* and in turns */
+  assert_int_equal(status[0] + status[1], TRM_OK);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_shares),       cmocka_unit_test(test_self),
+      cmocka_unit_test(test_memory),       cmocka_unit_test(test_sums),
+      cmocka_unit_test(test_long_sums),    cmocka_unit_test(test_nan_reaches_all),
+      cmocka_unit_test(test_rows),         cmocka_unit_test(test_small_values),
+      cmocka_unit_test(test_failing_rank), cmocka_unit_test(test_different_operations),
+  };
+  return cmocka_run_group_tests_name("comm", tests, NULL, NULL);
+}
