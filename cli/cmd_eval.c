@@ -189,40 +189,18 @@ static int eval_count_cells(const cli_command *self, const char *data, size_t *c
   return CLI_CONTINUE;
 }
 
-/* model_path "": an installed model. */
-static int eval_model(const cli_command *self, const char *model_path, const char *data) {
-  trm_model *model = NULL;
-  trm_runtime *runtime = NULL;
-  trm_solver *solver = NULL;
-  trm_dataset *dataset = NULL;
-  trm_task task;
+/* Measures, and reports for people or programs. */
+static int eval_measure(const cli_command *self, trm_solver *solver, const trm_dataset *dataset, const char *path,
+                        const char *data) {
   trm_error error = {0};
   trm_eval_result result;
-  char path[1100];
   cli_progress progress = cli_progress_open(opt.quiet);
-  size_t cells = 0;
-  (void)snprintf(path, sizeof path, "%s", model_path);
-  int code = path[0] ? CLI_CONTINUE : eval_count_cells(self, data, &cells);
-  if (code == CLI_CONTINUE) code = cli_model_open(self, path, cells, &model);
-  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
-  if (code != CLI_CONTINUE) goto done;
-  if (trm_solver_open(&solver, runtime, model, &eval_config, &error) || trm_solver_task(solver, &task, &error) ||
-      trm_dataset_open(&dataset, data, opt.split, &task, &error)) {
-    code = cli_error(self, &error);
-    goto done;
-  }
-  if (opt.choose_threshold) {
-    const cli_threshold how = {path, data, opt.limit, opt.write, opt.json, opt.quiet};
-    code = cli_threshold_choose(self, &how, model, solver, dataset);
-    goto done;
-  }
   cli_catch_signals();
   trm_status status = trm_evaluate(solver, dataset, opt.limit, &result, cli_progress_fraction, &progress, &error);
   cli_progress_clear(&progress);
   if (status && status != TRM_E_STOPPED) {
     if (!strcmp(error.where, "dataset")) (void)snprintf(error.where, sizeof error.where, "%s", data);
-    code = cli_error(self, &error);
-    goto done;
+    return cli_error(self, &error);
   }
   trm_dataset_info info = trm_dataset_describe(dataset);
   char dtype[16] = "";
@@ -233,7 +211,30 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
   if (opt.json) eval_print_json(&result, status == TRM_E_STOPPED, &info, &values, path, data, dtype);
   else eval_print(&result, &info, &values, path, data, dtype);
   if (status) cli_warn(self, "%s; the result is about those", error.message);
-  code = cli_exit_code(status);
+  return cli_exit_code(status);
+}
+
+/* model_path "": an installed model. */
+static int eval_model(const cli_command *self, const char *model_path, const char *data) {
+  trm_model *model = NULL;
+  trm_runtime *runtime = NULL;
+  trm_solver *solver = NULL;
+  trm_dataset *dataset = NULL;
+  trm_task task;
+  trm_error error = {0};
+  char path[1100];
+  size_t cells = 0;
+  (void)snprintf(path, sizeof path, "%s", model_path);
+  int code = path[0] ? CLI_CONTINUE : eval_count_cells(self, data, &cells);
+  if (code == CLI_CONTINUE) code = cli_model_open(self, path, cells, &model);
+  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
+  if (code != CLI_CONTINUE) goto done;
+  const cli_threshold how = {path, data, opt.limit, opt.write, opt.json, opt.quiet};
+  if (trm_solver_open(&solver, runtime, model, &eval_config, &error) || trm_solver_task(solver, &task, &error) ||
+      trm_dataset_open(&dataset, data, opt.split, &task, &error))
+    code = cli_error(self, &error);
+  else if (opt.choose_threshold) code = cli_threshold_choose(self, &how, model, solver, dataset);
+  else code = eval_measure(self, solver, dataset, path, data);
 done:
   trm_dataset_close(&dataset);
   trm_solver_close(&solver);

@@ -2,6 +2,7 @@
 #include "cli/threshold.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "cli/ui/values.h"
 
@@ -74,6 +75,7 @@ int cli_threshold_choose(const cli_command *command, const cli_threshold *how, c
       trm_choose_threshold(solver, dataset, how->limit, &choice, cli_progress_fraction, &progress, &error);
   cli_progress_clear(&progress);
   if (status == TRM_E_STOPPED) cli_warn(command, "%s; nothing is chosen", error.message);
+  if (!strcmp(error.where, "dataset")) (void)snprintf(error.where, sizeof error.where, "%s", how->data);
   if (status) return status == TRM_E_STOPPED ? CLI_UNSOLVED : cli_error(command, &error);
   if (how->write && isfinite(choice.threshold)) code = threshold_write(command, how, model, choice.threshold, &before);
   if (code != CLI_CONTINUE) return code;

@@ -99,6 +99,16 @@ run 1 "$TRM" eval untouched.safetensors d --choose-threshold --write --quiet
 says '^threshold +none'
 cmp -s untrained/last.safetensors untouched.safetensors || fail "the file was written without a threshold"
 
+# -- interrupted: nothing is chosen, and nothing written --
+if [ -n "${TRM_SOURCE_DIR:-}" ]; then
+  cp "$TRM_SOURCE_DIR/models/sudoku-9x9.safetensors" shipped.safetensors
+  run 0 "$TRM" data make --size 9 --train 1 --test 3000 --no-minimal --min-clues 23 --max-clues 40 --out nine --quiet
+  run 1 timeout --preserve-status -s INT 2 "$TRM" eval shipped.safetensors nine --choose-threshold --write
+  grep -q 'nothing is chosen' err || fail "nothing is said of the interruption"
+  [ ! -s out ] || fail "something was printed"
+  cmp -s "$TRM_SOURCE_DIR/models/sudoku-9x9.safetensors" shipped.safetensors || fail "the file was written all the same"
+fi
+
 # -- copies keep the values --
 run 0 "$TRM" quantize later.safetensors -o small.safetensors --quiet
 run 0 "$TRM" convert later.safetensors -o narrow.safetensors --dtype bfloat16
