@@ -36,12 +36,13 @@ static int arguments_option(const cli_command *command, int argc, char **argv, i
   return arguments_refuse(command, a, argv[*index]);
 }
 
-/* "-o FILE" is short for "--out FILE", "-m FILE" for "--model FILE". */
+/* "-o FILE" is short for "--out FILE", "-m FILE" for "--model FILE", "-v" for "--verbose". */
 static void arguments_expand(int argc, char **argv) {
-  static char out[] = "--out", model[] = "--model";
+  static char out[] = "--out", model[] = "--model", verbose[] = "--verbose";
   for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
     if (!strcmp(argv[i], "-o")) argv[i] = out;
     if (!strcmp(argv[i], "-m")) argv[i] = model;
+    if (!strcmp(argv[i], "-v")) argv[i] = verbose;
   }
 }
 

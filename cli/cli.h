@@ -53,6 +53,11 @@ extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data
   { .name = "json", .type = TRM_OPT_BOOL, FIELD(json), __VA_ARGS__ }
 #define CLI_QUIET_OPTION                                                                                               \
   { .name = "quiet", .type = TRM_OPT_BOOL, FIELD(quiet), .help = "no progress on standard error" }
+#define CLI_VERBOSE_OPTION                                                                                             \
+  {                                                                                                                    \
+    .name = "verbose", .type = TRM_OPT_BOOL, FIELD(verbose),                                                           \
+    .help = "-v: say which values of the model's own are in force, and where each comes from"                          \
+  }
 #define CLI_THREADS_OPTION(...)                                                                                        \
   { .name = "threads", .type = TRM_OPT_INT, FIELD(threads), .default_text = "0", .min = 0, .max = 1024, __VA_ARGS__ }
 #define CLI_DEVICE_OPTION                                                                                              \

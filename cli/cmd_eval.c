@@ -4,11 +4,13 @@
 
 #include "cli/events.h"
 #include "cli/puzzles.h"
+#include "cli/threshold.h"
+#include "cli/ui/values.h"
 
 static struct {
   char split[64], device[CLI_DEVICE], events[CLI_EVENTS];
   int64_t limit, threads;
-  int json, quiet, force;
+  int json, quiet, verbose, force, choose_threshold, write;
 } opt;
 static trm_solver_config eval_config;
 
@@ -16,6 +18,15 @@ static const trm_option eval_options[] = {
     CLI_SPLIT_OPTION(.group = "Evaluate"),
     CLI_LIMIT_OPTION,
     CLI_JSON_OPTION(.help = "print one JSON object; accuracies are fractions of 1"),
+    CLI_VERBOSE_OPTION,
+    {.name = "choose_threshold",
+     .type = TRM_OPT_BOOL,
+     FIELD(choose_threshold),
+     .help = "choose the model's halting threshold on DATA, which must be validation puzzles, instead of measuring"},
+    {.name = "write",
+     .type = TRM_OPT_BOOL,
+     FIELD(write),
+     .help = "with --choose-threshold: put it into the model's file, whose id changes with it"},
     CLI_QUIET_OPTION,
     CLI_EVENTS_OPTION,
     CLI_EVENTS_FORCE_OPTION,
@@ -93,14 +104,16 @@ static void eval_print_engine(const trm_solve_stats *run) {
   printf("\n");
 }
 
-static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, const char *model, const char *data,
-                       const char *dtype) {
-  char a[32], b[32], c[64], d[96];
+static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, const trm_solver_values *values,
+                       const char *model, const char *data, const char *dtype) {
+  char a[32], b[32], c[64], d[96], line[CLI_VALUES];
   printf("model     %s, computed in %s\n", model, dtype);
   printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a),
          trm_task_title(&info->task, d, sizeof d));
-  printf("steps     %s%lld%s\n\n", eval_config.halt ? "halting, at most " : "", (long long)eval_config.max_steps,
+  printf("steps     %s%lld%s\n", eval_config.halt ? "halting, at most " : "", (long long)values->max_steps.value,
          eval_config.halt ? "" : ", without halting");
+  if (opt.verbose) printf("values    %s\n", cli_values_text(values, line));
+  printf("\n");
   printf("exact     %-8s %s of %s puzzles", cli_percent(r->exact_accuracy, c), cli_thousands(r->exact, a),
          cli_thousands(r->puzzles, b));
   printf(", 95 %% interval %.1f to %.1f %%\n", 100 * r->interval_low, 100 * r->interval_high);
@@ -152,20 +165,20 @@ static json_t *eval_engine_json(const trm_solve_stats *run) {
                    cli_real(eval_over_full(run)), "measured_batches", costs);
 }
 
-static void eval_print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info, const char *model,
-                            const char *data, const char *dtype) {
+static void eval_print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info,
+                            const trm_solver_values *values, const char *model, const char *data, const char *dtype) {
   json_t *o = json_pack(
       "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, "
-      "s:o, s:b, s:s}",
+      "s:o, s:b, s:s, s:o}",
       "model", cli_path(model), "data", cli_path(data), "task", trm_task_name(&info->task), "puzzles",
       (json_int_t)r->puzzles, "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
       (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
       cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high), "mean_steps",
-      cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps", (json_int_t)eval_config.max_steps, "halt",
-      eval_config.halt, "halting", eval_halting_json(r), "rating_name",
+      cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps", (json_int_t)values->max_steps.value,
+      "halt", eval_config.halt, "halting", eval_halting_json(r), "rating_name",
       info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", eval_bands_json(r), "seconds",
       cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine",
-      eval_engine_json(&r->stats), "interrupted", interrupted, "dtype", dtype);
+      eval_engine_json(&r->stats), "interrupted", interrupted, "dtype", dtype, "values", cli_values_json(values));
   cli_json_print(o, 0);
 }
 
@@ -179,6 +192,31 @@ static int eval_count_cells(const cli_command *self, const char *data, size_t *c
   return CLI_CONTINUE;
 }
 
+/* Measures, and reports for people or programs. */
+static int eval_measure(const cli_command *self, trm_solver *solver, const trm_dataset *dataset, const char *path,
+                        const char *data) {
+  trm_error error = {0};
+  trm_eval_result result;
+  cli_progress progress = cli_progress_open(opt.quiet);
+  cli_catch_signals();
+  trm_status status = trm_evaluate(solver, dataset, opt.limit, &result, cli_progress_fraction, &progress, &error);
+  cli_progress_clear(&progress);
+  if (status && status != TRM_E_STOPPED) {
+    if (!strcmp(error.where, "dataset")) (void)snprintf(error.where, sizeof error.where, "%s", data);
+    return cli_error(self, &error);
+  }
+  trm_dataset_info info = trm_dataset_describe(dataset);
+  char dtype[16] = "";
+  size_t count;
+  const trm_option *table = trm_model_options(&count);
+  (void)trm_options_get(table, count, trm_solver_model_config(solver), "forward_dtype", dtype, sizeof dtype);
+  trm_solver_values values = trm_solver_get_values(solver);
+  if (opt.json) eval_print_json(&result, status == TRM_E_STOPPED, &info, &values, path, data, dtype);
+  else eval_print(&result, &info, &values, path, data, dtype);
+  if (status) cli_warn(self, "%s; the result is about those", error.message);
+  return cli_exit_code(status);
+}
+
 /* model_path "": an installed model. */
 static int eval_model(const cli_command *self, const char *model_path, const char *data) {
   trm_model *model = NULL;
@@ -187,10 +225,8 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
   trm_dataset *dataset = NULL;
   trm_task task;
   trm_error error = {0};
-  trm_eval_result result;
   char path[1100];
   cli_events events = {0};
-  cli_progress progress = cli_progress_open(opt.quiet);
   size_t cells = 0;
   (void)snprintf(path, sizeof path, "%s", model_path);
   int code = cli_events_check(self, opt.events, opt.force);
@@ -198,31 +234,14 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
   if (code == CLI_CONTINUE) code = cli_model_open(self, path, cells, &model);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
   if (code != CLI_CONTINUE) goto done;
+  const cli_threshold how = {path, data, opt.limit, opt.write, opt.json, opt.quiet};
   if (trm_solver_open(&solver, runtime, model, &eval_config, &error) || trm_solver_task(solver, &task, &error) ||
-      trm_dataset_open(&dataset, data, opt.split, &task, &error)) {
+      trm_dataset_open(&dataset, data, opt.split, &task, &error))
     code = cli_error(self, &error);
-    goto done;
-  }
-  if (!eval_config.max_steps) eval_config.max_steps = trm_solver_model_config(solver)->halt_max_steps;
-  code = cli_events_open(&events, self, opt.events, NULL, NULL);
+  else code = cli_events_open(&events, self, opt.events, NULL, NULL);
   if (code != CLI_CONTINUE) goto done;
-  cli_catch_signals();
-  trm_status status = trm_evaluate(solver, dataset, opt.limit, &result, cli_progress_fraction, &progress, &error);
-  cli_progress_clear(&progress);
-  if (status && status != TRM_E_STOPPED) {
-    if (!strcmp(error.where, "dataset")) (void)snprintf(error.where, sizeof error.where, "%s", data);
-    code = cli_error(self, &error);
-    goto done;
-  }
-  trm_dataset_info info = trm_dataset_describe(dataset);
-  char dtype[16] = "";
-  size_t count;
-  const trm_option *table = trm_model_options(&count);
-  (void)trm_options_get(table, count, trm_solver_model_config(solver), "forward_dtype", dtype, sizeof dtype);
-  if (opt.json) eval_print_json(&result, status == TRM_E_STOPPED, &info, path, data, dtype);
-  else eval_print(&result, &info, path, data, dtype);
-  if (status) cli_warn(self, "%s; the result is about those", error.message);
-  code = cli_exit_code(status);
+  if (opt.choose_threshold) code = cli_threshold_choose(self, &how, model, solver, dataset);
+  else code = eval_measure(self, solver, dataset, path, data);
 done:
   code = cli_events_close(&events, code);
   trm_dataset_close(&dataset);
@@ -232,12 +251,23 @@ done:
   return code;
 }
 
+static int eval_check_options(const cli_command *self) {
+  if (opt.write && !opt.choose_threshold)
+    return cli_usage(self, "--write: has no effect without --choose-threshold, whose result it writes");
+  if (opt.choose_threshold && eval_config.halt)
+    return cli_usage(self, "--halt: has no effect beside --choose-threshold, for which puzzles take all their steps");
+  if (opt.choose_threshold && opt.verbose)
+    return cli_usage(self, "--verbose: has no effect beside --choose-threshold, which shows the values anyway");
+  return CLI_CONTINUE;
+}
+
 static int eval_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   eval_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 2, "a model and a dataset");
+  if (code == CLI_CONTINUE) code = eval_check_options(self);
   int named = a.positionals == 2;
   if (code == CLI_CONTINUE) code = eval_model(self, named ? a.positional[0] : "", a.positional[named]);
   cli_arguments_free(&a);
@@ -255,6 +285,12 @@ const cli_command cli_eval = {
         "Without MODEL an installed one is used that fits the puzzles.\n\n"
         "The halting head is judged separately for right and for wrong answers: precision is how often its word is "
         "true, recall how many of the right (or wrong) answers it called so.\n\n"
+        "Step limit, halting threshold, T and n are the model's own: an option wins, then the model's file, then the "
+        "default (16 steps, 0, T 3, n 6). --verbose and --json tell which were in force.\n\n"
+        "With --choose-threshold the puzzles, at most the first 4,096, take all their steps, and of the thresholds 0, "
+        "0.25, 0.5, ... the first is chosen that costs at most 0.1 points of exact accuracy, or one puzzle. The data "
+        "must be neither of training nor of a test. trm train with --valid does this by itself; with --write a model "
+        "that was trained without gets its threshold, and the limit of --max-steps if one is given.\n\n"
         "SIGINT and SIGTERM end the evaluation after the step at hand with the result of the puzzles that were "
         "finished, "
         "of which the quick ones are more than their share with --halt. A second signal ends at once.\n\n"
@@ -262,8 +298,10 @@ const cli_command cli_eval = {
         "and the "
         "run's time over what all its steps cost in full rounds: 1.00 wastes nothing." CLI_EVENTS_NOTE,
     .examples = "trm eval runs/4x4 data/4x4\n"
-                "trm eval runs/9x9/best.safetensors hard.csv --halt --json\n",
-    .exits = "0\tevaluated\n1\tinterrupted; the result is about the puzzles finished until then\n",
+                "trm eval runs/9x9/best.safetensors hard.csv --halt --json\n"
+                "trm eval model.safetensors valid.csv --choose-threshold --write\n",
+    .exits = "0\tevaluated, or a threshold chosen\n1\tinterrupted; the result is about the puzzles finished until "
+             "then. With --choose-threshold: nothing was chosen, as it was interrupted or as no answer is right\n",
     .tables = eval_tables,
     .run = eval_run,
 };

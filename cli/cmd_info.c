@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "cli/puzzles.h"
+#include "cli/ui/values.h"
 
 static struct { int tensors, json; } opt;
 
@@ -41,8 +42,8 @@ static const char *info_rules(const trm_model *model) {
 
 /* Metadata beside what is shown elsewhere: where the model comes from. */
 static json_t *info_provenance_json(const trm_model *model) {
-  static const char *const shown[] = {"trm.config", "trm.task",   "trm.variant", "trm.version",
-                                      "trm.card",   "trm.format", "trm.sha256"};
+  static const char *const shown[] = {"trm.config", "trm.task",   "trm.variant",        "trm.version",  "trm.card",
+                                      "trm.format", "trm.sha256", "trm.halt_threshold", "trm.max_steps"};
   json_t *provenance = json_object();
   const char *key;
   for (size_t i = 0; (key = trm_model_metadata_key(model, i)); i++) {
@@ -77,6 +78,13 @@ static json_t *info_text_or_null(const char *text) {
   return text ? json_string(text) : json_null();
 }
 
+/* Those in force when nobody gives an option. */
+static trm_solver_values info_values(const trm_model *model) {
+  trm_solver_values values = {0};
+  (void)trm_model_values(model, NULL, &values, NULL); /* without options there is nothing to refuse */
+  return values;
+}
+
 static void info_print_json(const trm_model *model, const char *path) {
   size_t count;
   const trm_option *table = trm_model_options(&count);
@@ -85,15 +93,17 @@ static void info_print_json(const trm_model *model, const char *path) {
   const char *variant = trm_model_get_metadata(model, "trm.variant");
   const char *version = trm_model_get_metadata(model, "trm.version");
   char id[13];
+  trm_solver_values values = info_values(model);
   json_t *o = json_pack(
-      "{s:o, s:o, s:o, s:o, s:s*, s:s*, s:s, s:o, s:s*, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o}", "model",
+      "{s:o, s:o, s:o, s:o, s:s*, s:s*, s:s, s:o, s:s*, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o, s:o}", "model",
       cli_path(path), "bytes", json_integer((json_int_t)info_file_bytes(path)), "id",
       info_text_or_null(info_model_id(model, id)), "sha256", info_text_or_null(trm_model_get_checksum(model)),
       "variant", variant, "version", version, "loss", trm_model_get_loss(model), "task", info_task_json(model), "rules",
       info_rules(model), "parameters", (json_int_t)trm_model_config_parameters(config), "positions",
       (json_int_t)trm_model_config_positions(config), "prefix", (json_int_t)trm_model_config_prefix(config), "flop",
       "call", cli_real(cost.call), "step", cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
-      trm__options_to_json(table, count, config), "provenance", info_provenance_json(model));
+      trm__options_to_json(table, count, config), "values", cli_values_json(&values), "provenance",
+      info_provenance_json(model));
   json_t *card = cli_model_card(model, path);
   if (o) json_object_set_new(o, "card", card ? card : json_null());
   if (o && opt.tensors) json_object_set_new(o, "tensors", info_tensors_json(model));
@@ -197,7 +207,7 @@ static void info_print(const trm_model *model, const char *path) {
   trm_model_cost cost = trm_model_config_cost(c);
   const char *variant = trm_model_get_metadata(model, "trm.variant"), *key;
   const char *version = trm_model_get_metadata(model, "trm.version");
-  char a[32], b[32], id[13];
+  char a[32], b[32], id[13], line[CLI_VALUES];
   printf("model       %s, %s", path, cli_bytes(info_file_bytes(path), a));
   info_print_foreign(variant ? ", %s\n" : "%s\n", variant ? variant : "");
   if (info_model_id(model, id)) printf("id          %s (its checksum is right)\n", id);
@@ -206,8 +216,10 @@ static void info_print(const trm_model *model, const char *path) {
   printf("network     %lld %s layer%s, width %lld, %lld + %lld positions\n", (long long)c->L_layers,
          c->mlp_t ? "mixer" : "attention", c->L_layers == 1 ? "" : "s", (long long)c->hidden_size,
          (long long)trm_model_config_prefix(c), (long long)c->seq_len);
-  printf("recursion   T = %lld recursions of n = %lld latent cycles, at most %lld steps\n", (long long)c->H_cycles,
-         (long long)c->L_cycles, (long long)c->halt_max_steps);
+  printf("recursion   T = %lld recursions of n = %lld latent cycles, in training at most %lld steps\n",
+         (long long)c->H_cycles, (long long)c->L_cycles, (long long)c->halt_max_steps);
+  trm_solver_values values = info_values(model);
+  printf("values      %s\n", cli_values_text(&values, line));
   printf("loss        %s, also of its probabilities\n", trm_model_get_loss(model));
   printf("parameters  %s\n", cli_thousands(trm_model_config_parameters(c), b));
   printf("cost        %.4g GFLOP a call, %.4g a step, %.4g a training step\n", cost.call / 1e9, cost.step / 1e9,
@@ -257,7 +269,8 @@ const cli_command cli_info = {
         "Shows a model's task, shape, number of parameters, cost in operations (two a multiply-add, matrix "
         "products and attention only), configuration and provenance. The file is checked completely first: "
         "one whose checksum is wrong is damaged and refused. The id is the first 12 digits of that checksum, "
-        "so models of the same id give the same answers; a file without a checksum has none. "
+        "so models of the same id give the same answers; a file without a checksum has none. The values are those with "
+        "which the model solves when no option says otherwise, and where each comes from. "
         "A run directory stands for its best model, or the last one without validation. Without MODEL: the "
         "installed model for extreme Sudoku.\n\n"
         "A model's card says what it was trained on, how, and how accurate it is; it is in the file (trm "

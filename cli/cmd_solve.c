@@ -7,6 +7,7 @@
 #include "cli/events.h"
 #include "cli/puzzles.h"
 #include "cli/ui/solved.h"
+#include "cli/ui/values.h"
 
 /* Puzzles that are read but not yet printed: as many as fit in WINDOW_MEMORY, in these bounds. That bounds memory
  * however many there are, and is enough to keep the engine's slots full while the first of them takes its steps. */
@@ -18,7 +19,7 @@
 
 static struct {
   char model[1100], device[CLI_DEVICE], events[CLI_EVENTS];
-  int explain, json, force;
+  int explain, json, verbose, force;
   int64_t identifier, threads;
 } opt;
 static trm_solver_config solve_config;
@@ -36,6 +37,7 @@ static const trm_option solve_options[] = {
      FIELD(explain),
      .help = "show the answer after every supervision step, changed cells marked"},
     CLI_JSON_OPTION(.help = "print one JSON object a puzzle, one a line"),
+    CLI_VERBOSE_OPTION,
     {.name = "identifier",
      .type = TRM_OPT_INT,
      FIELD(identifier),
@@ -68,6 +70,7 @@ typedef struct entry {
 typedef struct session {
   const cli_command *command;
   trm_solver *solver;
+  trm_solver_values values; /* in force */
   trm_task task;
   size_t S;
   cli_puzzles puzzles;
@@ -89,8 +92,8 @@ typedef struct session {
 } session;
 
 /* A puzzle is solved when its rules and clues say so; where trm knows no rules, when the halting head says so. */
-static int solve_is_right(const cli_solved *r) {
-  if (r->verdict.keeps_rules < 0) return r->solution.q > solve_config.halt_threshold;
+static int solve_is_right(const session *s, const cli_solved *r) {
+  if (r->verdict.keeps_rules < 0) return (double)r->solution.q > s->values.halt_threshold.value;
   return r->verdict.keeps_rules > 0 && r->verdict.keeps_clues;
 }
 
@@ -136,12 +139,12 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
   if (!r.solution.steps) return;
   solve_warn_unless_unique(s, r.question, r.where);
   r.verdict = trm_task_judge(&s->task, r.question, r.answer);
-  r.solved = solve_is_right(&r);
+  r.solved = solve_is_right(s, &r);
   solve_count(s, &r);
   const cli_show show = {.task = &s->task,
                          .S = s->S,
                          .trace = opt.explain ? &s->trace : NULL,
-                         .halt_threshold = solve_config.halt_threshold,
+                         .halt_threshold = s->values.halt_threshold.value,
                          .model = s->model};
   if (opt.json) cli_solved_print_json(&show, &r);
   else cli_solved_print(&show, &r, s->alone);
@@ -297,7 +300,10 @@ static int solve_begin(session *s) {
 static int solve_open_solver(session *s, trm_runtime *runtime, const trm_model *model) {
   trm_error error = {0};
   solve_config.puzzles = opt.explain ? 1 : s->ended ? s->good : 0;
+  char line[CLI_VALUES];
   if (trm_solver_open(&s->solver, runtime, model, &solve_config, &error)) return cli_error(s->command, &error);
+  s->values = trm_solver_get_values(s->solver);
+  if (opt.verbose) cli_note("values: %s", cli_values_text(&s->values, line));
   return CLI_CONTINUE;
 }
 
@@ -404,6 +410,8 @@ const cli_command cli_solve = {
         "checked: it counts as solved when the halting head says so, and that is said. Confidence is the halting "
         "head's probability; the least certain cell is the "
         "one whose digit has the lowest probability.\n\n"
+        "Step limit, halting threshold, T and n are the model's own: an option wins, then the model's file, then the "
+        "default (16 steps, 0, T 3, n 6). --verbose tells which are in force, on standard error.\n\n"
         "SIGINT and SIGTERM end the work after the step at hand: what is finished is printed, puzzles at work with the "
         "answer they have, marked as interrupted, and those not yet begun not at all. A second signal ends at "
         "once." CLI_EVENTS_NOTE,

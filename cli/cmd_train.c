@@ -174,10 +174,20 @@ static void train_print_evaluation(const trm_train_progress *p) {
            (long long)p->best_step);
 }
 
+static int train_on_choosing(watch *w, const trm_train_progress *p) {
+  char line[64];
+  if (cli_progress_due(&w->line)) {
+    (void)snprintf(line, sizeof line, "choosing the halting threshold, %.0f %%", 100 * p->fraction);
+    cli_progress_show(&w->line, line);
+  }
+  return cli_interrupted();
+}
+
 static int train_on_step(void *context, const trm_train_progress *p) {
   watch *w = context;
   char line[200], loss[32], exact[32], steps[32], rate[32], left[32];
   w->step = p->step;
+  if (p->choosing) return train_on_choosing(w, p);
   if (p->evaluated && !w->line.quiet) train_print_evaluation(p);
   if (cli_progress_due(&w->line) || (w->line.live && p->step == p->steps)) {
     (void)snprintf(line, sizeof line, "step %lld/%lld  loss %s  exact %s  halt %s  %s ex/s  %s left",
@@ -197,16 +207,16 @@ static int train_on_step(void *context, const trm_train_progress *p) {
 /* -- afterwards ---------------------------------------------------------------------------------------------------- */
 
 static void train_print_json(const trm_train_result *r, const char *run, int stopped) {
-  cli_json_print(json_pack("{s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "run",
-                           cli_path(run), "step", (json_int_t)r->step, "updates", (json_int_t)r->updates, "stopped",
-                           stopped, "best_exact", cli_real(r->best_exact), "best_step",
-                           r->best_step > 0 ? json_integer(r->best_step) : json_null(), "seconds", cli_real(r->seconds),
-                           "run_seconds", cli_real(r->run_seconds), "model", cli_path(r->model), "checkpoint",
-                           cli_path(r->checkpoint), "micro_batch", (json_int_t)r->micro_batch, "peak_bytes",
-                           json_integer((json_int_t)r->peak_bytes), "predicted_bytes",
-                           json_integer((json_int_t)r->predicted_bytes), "resident_bytes",
-                           r->resident_bytes ? json_integer((json_int_t)r->resident_bytes) : json_null()),
-                 0);
+  cli_json_print(
+      json_pack("{s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "run", cli_path(run),
+                "step", (json_int_t)r->step, "updates", (json_int_t)r->updates, "stopped", stopped, "best_exact",
+                cli_real(r->best_exact), "best_step", r->best_step > 0 ? json_integer(r->best_step) : json_null(),
+                "halt_threshold", cli_real(r->halt_threshold), "seconds", cli_real(r->seconds), "run_seconds",
+                cli_real(r->run_seconds), "model", cli_path(r->model), "checkpoint", cli_path(r->checkpoint),
+                "micro_batch", (json_int_t)r->micro_batch, "peak_bytes", json_integer((json_int_t)r->peak_bytes),
+                "predicted_bytes", json_integer((json_int_t)r->predicted_bytes), "resident_bytes",
+                r->resident_bytes ? json_integer((json_int_t)r->resident_bytes) : json_null()),
+      0);
 }
 
 static void train_print(const trm_train_result *r, const char *run, int stopped) {
@@ -223,6 +233,9 @@ static void train_print(const trm_train_result *r, const char *run, int stopped)
   if (isfinite(r->best_exact))
     printf("best exact accuracy on the validation data: %s at step %s\n", cli_percent(r->best_exact, a),
            cli_thousands(r->best_step, b));
+  if (isfinite(r->halt_threshold))
+    printf("halting threshold chosen on the validation data: %g, after %.1f steps on average\n", r->halt_threshold,
+           r->halt_steps);
   printf("memory: %s allocated at most, %s predicted; %s of the process resident at most; micro-batch %lld\n",
          cli_bytes((double)r->peak_bytes, a), cli_bytes((double)r->predicted_bytes, b),
          r->resident_bytes ? cli_bytes((double)r->resident_bytes, c) : "-", (long long)r->micro_batch);
@@ -304,7 +317,10 @@ const cli_command cli_train = {
         "Trains a model on DATA, a dataset directory or a CSV or JSON Lines file, and keeps everything in a run "
         "directory: config.json, metrics.jsonl, TensorBoard events, checkpoints, last.safetensors (the averaged "
         "weights at the end, or where the run was stopped) and, with --valid, best.safetensors: those with the best "
-        "exact accuracy on the validation data.\n\n"
+        "exact accuracy on the validation data. At the end these two get the halting threshold that trm solve then "
+        "uses: of 0, "
+        "0.25, 0.5, ... the first that costs at most 0.1 points of exact accuracy, or one puzzle, on the validation "
+        "data, of which at most the first 4,096 puzzles are solved for it.\n\n"
         "SIGINT and SIGTERM finish the step, save and end with exit code 0; a second signal ends at once. A run that "
         "was stopped or killed goes on with --resume, which gives the same bits as a run that was never stopped; "
         "--steps, --schedule-steps, --max-minutes, --save-every, --keep, --eval-every, --patience and --stop-at may be "

@@ -54,6 +54,10 @@ static int ends_in_warmup(situation s) {
   return updates > 0 && updates <= s.t->lr_warmup_steps && s.t->lr_min_ratio < 1;
 }
 
+static int without_validation(situation s) {
+  return !s.t->valid[0];
+}
+
 static int length_is_given(situation s) {
   return s.t->steps > 0;
 }
@@ -74,6 +78,7 @@ static const struct {
     {" rope_theta ", without_rope, "has no effect without rotary positions (--no-mlp-t --pos-encodings rope)", 1},
     {" step_decay halt_exploration_prob ", has_one_step, "has no effect where --halt-max-steps is 1", 0},
     {" lr_min_ratio ", ends_in_warmup, "has no effect: the schedule ends before --lr-warmup-steps are over", 0},
+    {" choose_threshold ", without_validation, "has no effect without validation data; name some with --valid", 0},
     {" epochs ", length_is_given, "has no effect beside --steps; give one of them", 0},
     {" seq_len vocab_size num_puzzle_identifiers ", comes_from_data,
      "comes from the data; what is given here has no effect", 1},

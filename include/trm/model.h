@@ -76,6 +76,11 @@ const char *trm_model_get_metadata(const trm_model *model, const char *key); /* 
 /* What the model was trained with, and so what its probabilities and its loss are computed with: "stablemax" (also of
  * files that do not say) or "softmax"; same lifetime. */
 const char *trm_model_get_loss(const trm_model *model);
+/* The halting threshold that was chosen for the model on validation puzzles; NaN when its file has none
+ * (docs/solve.md says what holds then). */
+double trm_model_get_halt_threshold(const trm_model *model);
+/* The steps at most that the model is to be solved with; 0 when its file does not say. */
+int64_t trm_model_get_max_steps(const trm_model *model);
 /* SHA-256 over all that an answer depends on, compared when the file was opened: 64 hexadecimal digits, of which the
  * first 12 serve as the model's id; same lifetime. NULL: the file has none (the first files of trm 0.1.0). */
 const char *trm_model_get_checksum(const trm_model *model);
@@ -97,6 +102,9 @@ typedef struct trm_model_conversion {
   uint32_t size;    /* set by trm_model_conversion_default() */
   int weights;      /* trm_weights: how the file stores its numbers; the number type of computing does not change */
   const char *card; /* JSON object that becomes the metadata "trm.card"; NULL: the model's own, if it has one */
+  /* What trm_model_get_halt_threshold and trm_model_get_max_steps give. */
+  double halt_threshold; /* -1000 to 1000; NaN: the model's own, if it has one */
+  int64_t max_steps;     /* 1 to 100000; 0: the model's own, if it has one */
 } trm_model_conversion;
 trm_model_conversion trm_model_conversion_default(void); /* a copy */
 
@@ -104,6 +112,23 @@ trm_model_conversion trm_model_conversion_default(void); /* a copy */
  * change their type, TRM_E_INPUT for a card that is no JSON object or over 64 KiB. */
 trm_status trm_model_convert(const trm_model *model, const char *path, const trm_model_conversion *what,
                              trm_error *err);
+
+/* How a halting threshold is chosen: validation puzzles take all their steps, and then it is counted how many would
+ * have been right had they halted over a threshold. The smallest is taken that costs at most 0.1 points or one puzzle
+ * (docs/solve.md). */
+#define TRM_HALTING_POINTS 71
+typedef struct trm_halting_point {
+  double threshold;
+  int64_t exact;     /* puzzles right when they halt over it */
+  double mean_steps; /* until they do */
+} trm_halting_point;
+typedef struct trm_halting_choice {
+  double threshold;       /* the chosen one; NaN: none, as no puzzle is right after all steps */
+  int64_t puzzles, exact; /* looked at; of these right after all steps */
+  int64_t max_steps;      /* all steps */
+  int points;             /* thresholds tried, from 0 to the chosen one */
+  trm_halting_point point[TRM_HALTING_POINTS];
+} trm_halting_choice;
 
 typedef struct trm_tensor_info {
   const char *name;  /* valid while the model is open */

@@ -23,7 +23,8 @@ typedef struct trm_option {
   trm_option_type type;
   size_t offset;            /* of the field in the configuration struct */
   size_t size;              /* TRM_OPT_STRING: bytes of the field, else 0 */
-  const char *default_text; /* as it would be typed; NULL for "" */
+  const char *default_text; /* as it would be typed; NULL for "". TRM_OPT_REAL: a word instead of a number means "not
+                               given", which is NaN in the struct and this word wherever it is read or written */
   double min, max;          /* TRM_OPT_INT and TRM_OPT_REAL: inclusive range; both 0: no limit */
   const char *choices;      /* TRM_OPT_ENUM: "first|second|third" */
   const char *metavar;      /* what --help shows for the value ("N", "FILE"); NULL: from the type */

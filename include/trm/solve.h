@@ -23,9 +23,9 @@ typedef enum trm_solver_dtype {
 
 typedef struct trm_solver_config {
   uint32_t size;         /* set by trm_solver_config_default() */
-  int64_t max_steps;     /* supervision steps at most; 0: the model's halt_max_steps, as in training */
+  int64_t max_steps;     /* supervision steps at most; 0: the model's own, or 16 */
   int halt;              /* 1: a puzzle leaves when its halting logit exceeds halt_threshold */
-  double halt_threshold; /* on the logit of q; 0 is a probability of one half, 2 (default) of 0.88 */
+  double halt_threshold; /* on the logit of q; 0 is a probability of one half, 2 of 0.88; NaN: the model's own */
   int dtype;             /* trm_solver_dtype */
   int64_t batch;         /* puzzles at once; 0: chosen from measured steps, results are the same */
   double damping;        /* of the latent, in place of the model's; negative: the model's */
@@ -33,16 +33,38 @@ typedef struct trm_solver_config {
   double latent_noise;   /* the same for z after each latent cycle */
   int64_t seed;          /* of the noise, which depends on the puzzle's index in the call and the step beside it */
   int64_t puzzles;       /* the most that a call will bring, so that no memory is taken for more; 0: unknown */
+  int64_t H_cycles;      /* T, recursion cycles; 0: the model's own */
+  int64_t L_cycles;      /* n, latent cycles; 0: the model's own */
 } trm_solver_config;
 const trm_option *trm_solver_options(size_t *count);
-trm_solver_config trm_solver_config_default(void); /* 16 steps, halting at 2 */
+trm_solver_config trm_solver_config_default(void); /* halting, and the model's own values */
+
+/* A model's own values: which are in force, and where each comes from. An option wins, then what the model's file says,
+ * then the default: 16 steps, T 3, n 6, a threshold of 0 (docs/solve.md). */
+typedef enum trm_value_origin { TRM_VALUE_DEFAULT, TRM_VALUE_MODEL, TRM_VALUE_OPTION } trm_value_origin;
+typedef struct trm_counted_value {
+  int64_t value;
+  int origin; /* trm_value_origin */
+} trm_counted_value;
+typedef struct trm_real_value {
+  double value;
+  int origin; /* trm_value_origin */
+} trm_real_value;
+typedef struct trm_solver_values {
+  trm_counted_value max_steps, H_cycles, L_cycles;
+  trm_real_value halt_threshold;
+} trm_solver_values;
+/* options NULL: none is given. TRM_E_USAGE with the field of one that is out of range. */
+trm_status trm_model_values(const trm_model *model, const trm_solver_config *options, trm_solver_values *values,
+                            trm_error *err);
 
 typedef struct trm_solver trm_solver;
 /* runtime is borrowed; the model's weights are copied, so it may be closed. */
 trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
                            const trm_solver_config *config, trm_error *err);
-void trm_solver_close(trm_solver **solver); /* accepts NULL; clears the pointer */
-const trm_model_config *trm_solver_model_config(const trm_solver *solver);
+void trm_solver_close(trm_solver **solver);                                /* accepts NULL; clears the pointer */
+const trm_model_config *trm_solver_model_config(const trm_solver *solver); /* as it computes: n and T in force */
+trm_solver_values trm_solver_get_values(const trm_solver *solver);
 /* The model's task from its metadata; inferred from shapes when the file has none. */
 trm_status trm_model_task(const trm_model *model, trm_task *task, trm_error *err);
 trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *err);
@@ -281,6 +303,13 @@ typedef struct trm_eval_result {
  * finished; cancelled ones are not counted. */
 trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t limit, trm_eval_result *result,
                         trm_progress_fn progress, void *context, trm_error *err);
+
+/* Chooses a halting threshold for the model as it is solved here, on the first examples of the dataset (limit 0: all;
+ * never more than some thousand), which must be neither of training nor of a test: trm_halting_choice says how. The
+ * solver must be one with halt = 0. Nothing is written; trm_model_convert does that. progress as in trm_evaluate; when
+ * it or a cancel mark ends the call (TRM_E_STOPPED), nothing is chosen. */
+trm_status trm_choose_threshold(trm_solver *solver, const trm_dataset *dataset, int64_t limit,
+                                trm_halting_choice *choice, trm_progress_fn progress, void *context, trm_error *err);
 
 #ifdef __cplusplus
 }

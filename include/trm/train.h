@@ -54,6 +54,8 @@ typedef struct trm_train_config {
   int64_t save_every, keep;  /* updates between checkpoints; how many are kept */
   int64_t log_every;         /* updates between lines of metrics.jsonl and points of the event file */
   double max_loss;           /* a loss over this, or NaN, stops the run as diverged */
+  int choose_threshold;      /* 1: with validation data, the models at the end of the run get their halting threshold */
+  int reserved;              /* 0 */
 } trm_train_config;
 const trm_option *trm_train_options(size_t *count);
 trm_train_config trm_train_config_default(void);
@@ -77,8 +79,11 @@ typedef struct trm_train_progress {
   int evaluated;                                     /* 1: the validation fields are new */
   double valid_exact, valid_token, best_exact;
   int64_t best_step;
+  int choosing; /* 1: the updates are over, and a halting threshold is being chosen; of the other fields only step and
+                   steps are set */
+  double fraction; /* of that */
 } trm_train_progress;
-/* Called after each update. Non-zero: finish, save, return TRM_E_STOPPED. */
+/* Called after each update, and while a halting threshold is chosen. Non-zero: finish, save, return TRM_E_STOPPED. */
 typedef int (*trm_train_fn)(void *context, const trm_train_progress *progress);
 
 typedef struct trm_train_result {
@@ -93,6 +98,8 @@ typedef struct trm_train_result {
   uint64_t resident_bytes;              /* the most of the whole process that ever was in memory, which can be less, as
                                          * not all that is allocated is used; 0: unknown */
   int64_t micro_batch;
+  double halt_threshold; /* that the model got; NaN: none */
+  double halt_steps;     /* mean steps with it on the validation data */
 } trm_train_result;
 
 /* Starts a run: the directory must not hold one, nor other files of the names that a run uses. model's shape fields

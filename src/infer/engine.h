@@ -88,10 +88,11 @@ struct trm_cancel {
 };
 
 struct trm_solver {
-  trm__backend *backend; /* of the runtime, borrowed */
-  trm_solver_config config;
-  trm_model_config model;
-  trm_loss_type loss; /* the model's: of confidences and of the loss */
+  trm__backend *backend;    /* of the runtime, borrowed */
+  trm_solver_config config; /* step limit and threshold are those in force */
+  trm_solver_values values;
+  trm_model_config model; /* n and T are those in force */
+  trm_loss_type loss;     /* the model's: of confidences and of the loss */
   trm__params params;
   trm__network *network;
   char *task_text;                /* trm.task of the model file, or NULL */

@@ -10,6 +10,7 @@
 #include "base/text/json.h"
 #include "data/dataset.h"
 #include "infer/engine.h"
+#include "infer/evaluate.h"
 #include "infer/request.h"
 #include "model/file/model_file.h"
 #include "model/score.h"
@@ -49,7 +50,7 @@ trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *
   return evaluate_read_task(&solver->model, solver->task_text, solver->path, task, err);
 }
 
-static trm_status evaluate_check_fit(const trm_solver *solver, const trm_dataset *dataset, trm_error *err) {
+trm_status trm__evaluate_check_fit(const trm_solver *solver, const trm_dataset *dataset, trm_error *err) {
   const trm_model_config *m = &solver->model;
   trm_task task;
   trm_status status = trm_solver_task(solver, &task, err);
@@ -163,7 +164,7 @@ trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t 
   int64_t n = limit > 0 && limit < info.examples ? limit : info.examples;
   trm_eval_result r = {0};
   evaluation e = {.dataset = dataset, .puzzles = n, .threshold = solver->config.halt_threshold, .result = &r};
-  trm_status status = evaluate_check_fit(solver, dataset, err);
+  trm_status status = trm__evaluate_check_fit(solver, dataset, err);
   if (!status) status = evaluate_check_examples(solver, dataset, n, err);
   if (status) return status;
   e.loss = trm__calloc((size_t)n, sizeof *e.loss);

@@ -6,8 +6,9 @@
 
 #include "base/status.h"
 #include "infer/engine.h"
+#include "infer/values.h"
 
-_Static_assert(TRM__MOST_STEPS < 1 << TRM__NOISE_STEP_BITS, "a step and its noise's name share 64 bits");
+_Static_assert(TRM__VALUES_STEPS < 1 << TRM__NOISE_STEP_BITS, "a step and its noise's name share 64 bits");
 
 enum { WHERE = 64 };
 
@@ -48,9 +49,9 @@ trm_status trm__request_check(const trm_solver *solver, int64_t number, const tr
   char where[WHERE];
   request_where(where, number);
   trm_status status = trm__request_check_tokens(solver, number, p->tokens, p->identifier, err);
-  if (!status) status = request_check_range(where, "max_steps", p->max_steps, TRM__MOST_STEPS, err);
-  if (!status) status = request_check_range(where, "latent_cycles", p->latent_cycles, TRM__MOST_CYCLES, err);
-  if (!status) status = request_check_range(where, "recursion_cycles", p->recursion_cycles, TRM__MOST_CYCLES, err);
+  if (!status) status = request_check_range(where, "max_steps", p->max_steps, TRM__VALUES_STEPS, err);
+  if (!status) status = request_check_range(where, "latent_cycles", p->latent_cycles, TRM__VALUES_CYCLES, err);
+  if (!status) status = request_check_range(where, "recursion_cycles", p->recursion_cycles, TRM__VALUES_CYCLES, err);
   if (status) return status;
   if (isnan(p->deadline)) return trm__fail(err, TRM_E_INPUT, where, "the deadline is not a number");
   if (p->noise_name != TRM_NOISE_UNNAMED && p->noise_name >> TRM__NOISE_NAME_BITS)

@@ -5,12 +5,9 @@
 
 #include <trm/solve.h>
 
-/* The low bits of a noise stream's index hold the step, which is at most TRM__MOST_STEPS, the others the noise's name.
- */
+/* The low bits of a noise stream's index hold the step, at most TRM__VALUES_STEPS, the others the noise's name. */
 #define TRM__NOISE_STEP_BITS 17
 #define TRM__NOISE_NAME_BITS 46
-#define TRM__MOST_STEPS 100000
-#define TRM__MOST_CYCLES 1024 /* n and T */
 
 /* TRM_E_INPUT unless tokens [S] are in 0..V-1 and identifier in 0..identifiers-1 (any when the model has no prefix).
  * number: of the puzzle, for the message. */

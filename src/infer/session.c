@@ -25,6 +25,7 @@
 #include "base/status.h"
 #include "infer/request.h"
 #include "infer/state.h"
+#include "infer/values.h"
 
 enum { FORMAT = 1, SUMMED_FROM = 16, DIGITS = 64, MOST_SIZE = 1 << 30 };
 
@@ -143,9 +144,9 @@ static void session_leave(void *context, const trm_leave *leave) {
 
 trm_status trm_session_step(trm_session *s, int64_t steps, int64_t *taken, trm_error *err) {
   int64_t before = s->steps;
-  if (steps < 1 || steps > TRM__MOST_STEPS - before)
+  if (steps < 1 || steps > TRM__VALUES_STEPS - before)
     return trm__fail(err, TRM_E_USAGE, "steps", "%lld after %lld, expected 1 or more and at most %d in all",
-                     (long long)steps, (long long)before, TRM__MOST_STEPS);
+                     (long long)steps, (long long)before, TRM__VALUES_STEPS);
   session_call call = {.session = s, .steps = steps};
   trm_source source = trm_source_default();
   source.puzzles = 1;
@@ -248,7 +249,7 @@ static const char *session_fault(const session_header *h, const unsigned char *b
   if (h->size != size) return "cut short, or longer than it says";
   if (h->crc != trm__crc32(0, bytes + SUMMED_FROM, size - SUMMED_FROM)) return "damaged: its checksum does not match";
   if (h->S < 1 || (size - sizeof *h) / (2 * sizeof(int32_t)) < h->S) return "more cells than it has bytes for";
-  if (h->states > TRM_SESSION_HISTORY || h->states > h->steps || h->steps > TRM__MOST_STEPS ||
+  if (h->states > TRM_SESSION_HISTORY || h->states > h->steps || h->steps > TRM__VALUES_STEPS ||
       (h->steps > 0 && h->states == 0))
     return "a number of steps that no session has";
   return NULL;

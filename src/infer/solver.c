@@ -1,5 +1,4 @@
 /* Opening a solver - weights to the device, buffers planned once - and trm_solve over arrays (include/trm/solve.h). */
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -9,8 +8,10 @@
 #include "base/status.h"
 #include "infer/engine.h"
 #include "infer/request.h"
+#include "infer/values.h"
 #include "model/file/checksum.h"
 #include "model/file/model_file.h"
+#include "model/halting.h"
 
 /* When the configuration leaves the batch open, there are as many slots as fit in SLOT_MEMORY, at most MOST_SLOTS. More
  * do not help: one puzzle already keeps the arithmetic units busy, a few more hide what is serial in a step. A device
@@ -24,11 +25,11 @@ static const trm_option solver_options[] = {
     {.name = "max_steps",
      .type = TRM_OPT_INT,
      .offset = offsetof(trm_solver_config, max_steps),
-     .default_text = "16",
+     .default_text = "0",
      .min = 0,
-     .max = TRM__MOST_STEPS,
+     .max = TRM__VALUES_STEPS,
      .group = "Solving",
-     .help = "supervision steps at most; 0: as many as in training",
+     .help = "supervision steps at most; 0: the model's own, or 16",
      .synonyms = "supervision_steps|n_supervision"},
     {.name = "halt",
      .type = TRM_OPT_BOOL,
@@ -38,11 +39,29 @@ static const trm_option solver_options[] = {
     {.name = "halt_threshold",
      .type = TRM_OPT_REAL,
      .offset = offsetof(trm_solver_config, halt_threshold),
-     .default_text = "2",
-     .min = -1000,
-     .max = 1000,
+     .default_text = "model",
+     .min = -TRM__HALTING_MOST,
+     .max = TRM__HALTING_MOST,
      .metavar = "Q",
-     .help = "logit that the halting head must exceed; 0 is a probability of one half, 2 of 0.88"},
+     .help =
+         "logit that the halting head must exceed, 0 is a probability of one half, 2 of 0.88; model: its own, which "
+         "training chose on validation data, or 0"},
+    {.name = "H_cycles",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, H_cycles),
+     .default_text = "0",
+     .min = 0,
+     .max = TRM__VALUES_CYCLES,
+     .help = "recursion cycles in a supervision step (T); 0: the model's own",
+     .synonyms = "recursion_cycles|h_cycles"},
+    {.name = "L_cycles",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, L_cycles),
+     .default_text = "0",
+     .min = 0,
+     .max = TRM__VALUES_CYCLES,
+     .help = "latent cycles in a recursion (n); 0: the model's own",
+     .synonyms = "latent_cycles|l_cycles|cycles"},
     {.name = "dtype",
      .type = TRM_OPT_ENUM,
      .offset = offsetof(trm_solver_config, dtype),
@@ -100,8 +119,6 @@ trm_solver_config trm_solver_config_default(void) {
 }
 
 static trm_status solver_check_config(const trm_solver_config *c, trm_error *err) {
-  if (c->max_steps < 0 || c->max_steps > TRM__MOST_STEPS)
-    return trm__fail(err, TRM_E_USAGE, "max_steps", "%lld, expected 0 to %d", (long long)c->max_steps, TRM__MOST_STEPS);
   if (c->batch < 0 || c->batch > 65536)
     return trm__fail(err, TRM_E_USAGE, "batch", "%lld, expected 0 to 65536", (long long)c->batch);
   if (c->dtype < TRM_SOLVE_MODEL || c->dtype > TRM_SOLVE_INT8)
@@ -112,7 +129,6 @@ static trm_status solver_check_config(const trm_solver_config *c, trm_error *err
     return trm__fail(err, TRM_E_USAGE, "start_noise", "%g, expected 0 to 100", c->start_noise);
   if (!(c->latent_noise >= 0 && c->latent_noise <= 100))
     return trm__fail(err, TRM_E_USAGE, "latent_noise", "%g, expected 0 to 100", c->latent_noise);
-  if (isnan(c->halt_threshold)) return trm__fail(err, TRM_E_USAGE, "halt_threshold", "not a number");
   return TRM_OK;
 }
 
@@ -218,6 +234,14 @@ static trm_status solver_read_checksum(trm_solver *s, const trm_model *model, tr
   return TRM_OK;
 }
 
+static void solver_put_values(trm_solver *s, const trm_solver_values *values) {
+  s->values = *values;
+  s->config.max_steps = values->max_steps.value;
+  s->config.halt_threshold = values->halt_threshold.value;
+  s->model.H_cycles = values->H_cycles.value;
+  s->model.L_cycles = values->L_cycles.value;
+}
+
 trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
                            const trm_solver_config *config, trm_error *err) {
   static const trm__config_form form = TRM__CONFIG_FORM(trm_solver_config, puzzles);
@@ -225,7 +249,9 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   trm_solver *s = NULL;
   trm_status status = trm__config_read(&whole, config, &form, err);
   config = &whole;
+  trm_solver_values values;
   if (!status) status = solver_check_config(config, err);
+  if (!status) status = trm_model_values(model, config, &values, err);
   if (status) return status;
   s = trm__calloc(1, sizeof *s);
   if (!s) return trm__fail_memory(err, model->path, sizeof *s);
@@ -237,7 +263,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   s->loss = model->loss;
   if (config->dtype != TRM_SOLVE_MODEL) s->model.forward_dtype = config->dtype - TRM_SOLVE_FLOAT32 + TRM_FLOAT32;
   if (config->damping >= 0) s->model.damping = config->damping;
-  if (!s->config.max_steps) s->config.max_steps = s->model.halt_max_steps;
+  solver_put_values(s, &values);
   const char *task = trm_model_get_metadata(model, "trm.task");
   s->path = trm__strdup(model->path ? model->path : "model");
   s->task_text = task ? trm__strdup(task) : NULL;
@@ -275,6 +301,10 @@ void trm_solver_close(trm_solver **solver) {
 
 const trm_model_config *trm_solver_model_config(const trm_solver *solver) {
   return &solver->model;
+}
+
+trm_solver_values trm_solver_get_values(const trm_solver *solver) {
+  return solver->values;
 }
 
 trm_solve_stats trm_solver_last_stats(const trm_solver *solver) {

@@ -8,6 +8,7 @@
 #include "base/os/file.h"
 #include "base/status.h"
 #include "infer/request.h"
+#include "infer/values.h"
 
 enum { FORMAT = 1, SUMMED_FROM = 16, DIGITS = 64, MOST_SIZE = 1 << 30 };
 
@@ -177,7 +178,7 @@ static const char *state_fault(const state_header *h, size_t size) {
       (uint64_t)h->L * h->D > MOST_SIZE / 16)
     return "sizes that no model has";
   if (state_size(h) != size) return "a length that does not fit its sizes";
-  if (h->steps < 1 || h->steps > TRM__MOST_STEPS || h->dtype > TRM_INT8) return "a step or number type out of range";
+  if (h->steps < 1 || h->steps > TRM__VALUES_STEPS || h->dtype > TRM_INT8) return "a step or number type out of range";
   if (h->noise_name >> TRM__NOISE_NAME_BITS) return "a noise name of more than 46 bits";
   if (!state_has_checksum(h)) return "the checksum of its model is not one";
   return NULL;

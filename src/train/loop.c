@@ -18,6 +18,7 @@
 #include "train/init_from.h"
 #include "train/ranks.h"
 #include "train/session.h"
+#include "train/threshold.h"
 #include "train/update.h"
 #include "train/validate.h"
 
@@ -241,10 +242,25 @@ static void loop_result(trm__session *s, trm_train_result *result) {
                                .predicted_bytes = s->predicted.host,
                                .peak_bytes = trm__mem_peak(),
                                .resident_bytes = trm__memory_resident_peak(),
-                               .micro_batch = s->config.micro_batch};
+                               .micro_batch = s->config.micro_batch,
+                               .halt_threshold = NAN,
+                               .halt_steps = NAN};
   trm__run_path(&s->run, name, path);
   if (trm__path_exists(path)) snprintf(result->model, sizeof result->model, "%.1099s", path);
   snprintf(result->checkpoint, sizeof result->checkpoint, "%.1099s", s->checkpoint);
+}
+
+static trm_status loop_thresholds(trm__session *s, trm_train_fn fn, void *context, trm_train_result *result,
+                                  trm_error *err) {
+  trm_halting_choice chosen = {.threshold = NAN};
+  if (!loop_writes(s)) return TRM_OK;
+  trm_status status = trm__train_thresholds(s, s->trainer.step, fn, context, &chosen, err);
+  if (status || !result) return status;
+  result->seconds = trm__clock() - s->began;
+  result->run_seconds = loop_seconds(s);
+  result->halt_threshold = chosen.threshold;
+  if (chosen.points) result->halt_steps = chosen.point[chosen.points - 1].mean_steps;
+  return TRM_OK;
 }
 
 static trm_status loop_run(trm__session *s, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
@@ -257,7 +273,7 @@ static trm_status loop_run(trm__session *s, trm_train_fn fn, void *context, trm_
   s->began = trm__clock();
   status = loop_updates(s, fn, context, err);
   loop_result(s, result);
-  return status;
+  return status ? status : loop_thresholds(s, fn, context, result, err);
 }
 
 /* -- the public functions ------------------------------------------------------------------------------------------ */

@@ -149,10 +149,15 @@ trm_status trm__session_open(trm__session *s, trm_error *err) {
   return trm__loader_open(&s->loader, s->data, &loader, err);
 }
 
-void trm__session_close(trm__session *s) {
-  if (s->recorder_open) trm__recorder_close(&s->recorder);
+void trm__session_end_updates(trm__session *s) {
   trm__loader_close(&s->loader);
   if (s->trainer_open) trm__trainer_close(&s->trainer);
+  s->trainer_open = 0;
+}
+
+void trm__session_close(trm__session *s) {
+  if (s->recorder_open) trm__recorder_close(&s->recorder);
+  trm__session_end_updates(s);
   trm_dataset_close(&s->data);
   trm_dataset_close(&s->valid);
   trm__run_close(&s->run);

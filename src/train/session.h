@@ -38,6 +38,8 @@ typedef struct trm__session {
  * task, the model's sizes, updates in all, the micro-batch. trm__session_close after a failure too. */
 trm_status trm__session_open(trm__session *s, trm_error *err);
 void trm__session_close(trm__session *s);
+/* Lets go of trainer and loader, when all that is left to do is with files. */
+void trm__session_end_updates(trm__session *s);
 
 /* Says in the log what is about to happen: called when everything that may refuse the run has been checked. */
 void trm__session_announce(const trm__session *s);

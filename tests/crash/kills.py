@@ -117,8 +117,10 @@ def main():
     seconds = time.monotonic() - began
     whole = tree("whole-0/run")
     checkpoints = sum(p.endswith("state.json") for p in whole)
+    if not any(line.get("halt_threshold") is not None for line in whole["metrics.jsonl"]):
+        sys.exit("no model got a halting threshold: nothing is tested of that")
     models = {"last.safetensors", "best.safetensors"}
-    if checkpoints != 15 or len(whole["metrics.jsonl"]) != 60 or not models <= set(whole):
+    if checkpoints != 15 or len(whole["metrics.jsonl"]) != 62 or not models <= set(whole):
         sys.exit(f"the untouched run is not what was asked for: {sorted(whole)}")
     ends, bad = collections.Counter(), 0
     for number in range(rounds):

@@ -18,6 +18,7 @@ typedef struct job {
   const char *dir, *run;
   int threads, resume;
   int64_t die_at;
+  int die_choosing; /* the call of the progress function, while thresholds are chosen, in which it dies; 0: none */
 } job;
 
 /* -- dying inside a write ------------------------------------------------------------------------------------------ */
@@ -61,6 +62,14 @@ static trm_train_config config_of(const char *dir, const char *run) {
   return config;
 }
 
+static int choosing_left;
+
+static int die_choosing(void *context, const trm_train_progress *progress) {
+  (void)context;
+  if (progress->choosing && --choosing_left == 0) raise(SIGKILL);
+  return 0;
+}
+
 static int train(void *context) {
   const job *j = context;
   trm_error err = {0};
@@ -71,9 +80,10 @@ static int train(void *context) {
   trm_runtime *runtime = NULL;
   if (trm_runtime_open(&runtime, &runtime_config, &err)) return 2;
   calls_left = j->die_at;
+  choosing_left = j->die_choosing;
   trm__file_ops_set(&dying_ops);
-  trm_status status = j->resume ? trm_train_resume(runtime, config.run, NULL, 0, NULL, NULL, NULL, &err)
-                                : trm_train_start(runtime, &model, &config, NULL, NULL, NULL, &err);
+  trm_status status = j->resume ? trm_train_resume(runtime, config.run, NULL, 0, die_choosing, NULL, NULL, &err)
+                                : trm_train_start(runtime, &model, &config, die_choosing, NULL, NULL, &err);
   trm_runtime_close(&runtime);
   if (status) fprintf(stderr, "%s: %s: %s\n", trm_status_name(status), err.where, err.message);
   return !status ? 0 : 1;
@@ -160,7 +170,7 @@ static void same_metrics(const char *a, const char *b) {
     lines++;
   }
   assert_true(!*x && !*y);
-  assert_int_equal(lines, STEPS);
+  assert_int_equal(lines, STEPS + 2); /* and a line for the threshold of each model */
   trm__free(da);
   trm__free(db);
 }
@@ -320,6 +330,21 @@ static void kill_inside_writes(uint64_t seed) {
   check_remove(run);
 }
 
+/* Killed while thresholds are chosen: at each puzzle of both models in turn, in one run. */
+static void test_killed_while_choosing(void **state) {
+  (void)state;
+  char run[128];
+  int kills = 0;
+  snprintf(run, sizeof run, "%s/choosing", folder);
+  for (int finished = 0; !finished; kills += !finished) {
+    job j = {.dir = folder, .run = "choosing", .threads = 1 + kills % 3, .resume = has_begun(run), .die_at = NONE};
+    j.die_choosing = kills + 1;
+    finished = run_child(&j, 0);
+  }
+  assert_int_equal(kills, 2 * 6); /* validation puzzles of best and last model */
+  same_runs(reference, run);
+}
+
 static void test_killed_inside_writes(void **state) {
   (void)state;
   const char *rounds = getenv("ROUNDS");
@@ -344,6 +369,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_repeatable),
       cmocka_unit_test(test_killed_at_random),
+      cmocka_unit_test(test_killed_while_choosing),
       cmocka_unit_test(test_killed_inside_writes),
       cmocka_unit_test(test_finished),
   };

@@ -25,10 +25,10 @@ measured() { # RATE MEAN_COST STEPS WARMUP FROM DECAY
   printf '{"updates_per_second": %s, "mean_cost": %s, "step_cost": 0.0015, "preset_values": {"steps": %s, "lr_warmup_steps": %s, "ema_from": %s, "ema_decay": %s}}\n' "$@" >measured.json
 }
 measured 10 1 8000 100 5000 0.9
-planned 240 "--steps=2194 --lr-warmup-steps=100 --ema-from=1371 --ema-decay=0.9 --eval-every=439 --eval-limit=512 --save-every=439 "
+planned 240 "--steps=2169 --lr-warmup-steps=100 --ema-from=1356 --ema-decay=0.9 --eval-every=434 --eval-limit=512 --save-every=434 "
 planned 3600 "--eval-every=800 --eval-limit=1024 --save-every=800 "
 measured 10 2.5 65104 2000 0 0.999
-planned 240 "--steps=882 --lr-warmup-steps=100 --ema-from=0 --ema-decay=0.977324 --eval-every=441 --eval-limit=1024 --save-every=441 "
+planned 240 "--steps=863 --lr-warmup-steps=100 --ema-from=0 --ema-decay=0.976825 --eval-every=432 --eval-limit=1024 --save-every=432 "
 planned 1 "--steps=2 --lr-warmup-steps=1 --ema-from=0 --ema-decay=0.9 --eval-every=1 --eval-limit=512 --save-every=1 "
 
 # -- a lease, on a card that there is not: its options say how fast and how well it computes --

@@ -47,7 +47,8 @@ def digest_file(path):
     with open(path, encoding="utf-8") as file:
         text = file.read()
     if path.endswith(".jsonl"):
-        return digest(*(values(json.loads(line), RECORD) for line in text.splitlines()))
+        lines = [json.loads(line) for line in text.splitlines()]
+        return digest(*(values(line, RECORD) for line in lines if "loss" in line))  # the others are about thresholds
     return digest(values(json.loads(text), RESULT))
 
 

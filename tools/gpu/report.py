@@ -158,7 +158,8 @@ def plan(path, seconds):
     fit = SHARE * seconds * rate  # in updates as measured
     validations = max(2, min(10, int(fit / mean / 400)))
     puzzles = 1024 if validations * 1024 * STEPS * u["step_cost"] <= 0.05 * fit else 512
-    validating = min(validations * puzzles * STEPS * u["step_cost"], 0.3 * fit)
+    # And the thresholds of best and last model are chosen on these puzzles.
+    validating = min((validations + 2) * puzzles * STEPS * u["step_cost"], 0.3 * fit)
     steps = max(1, min(own["steps"], int((fit - validating) / mean)))
     part = steps / own["steps"]
     warmup = min(own["lr_warmup_steps"], max(round(part * own["lr_warmup_steps"]), 100), max(1, steps // 5))
@@ -225,7 +226,7 @@ def card(run, results, data):
     config, metrics = load(os.path.join(run, "config.json")), json_lines(os.path.join(run, "metrics.jsonl"))
     everything, train = load(results).get("train", {}), config.get("train", {})
     measured = {k: accuracy(everything[k]) for k in ("best", "last") if k in everything}
-    last = metrics[-1] if metrics else {}
+    last = next((m for m in reversed(metrics) if "loss" in m), {})  # behind it there may be lines about thresholds
     validations = sum("valid_exact" in m for m in metrics)
     seconds = sum(s.get("seconds") or 0 for s in sessions(run)) or last.get("seconds", 0)
     preset = os.path.basename(run.rstrip("/"))
@@ -238,7 +239,8 @@ def card(run, results, data):
         "gpu": everything.get("card", {}).get("name", "none"), "trm": config.get("trm"),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         "init_from": os.path.basename(train.get("init_from", "")) or None,
-        "selection": f"best: the most exact of {validations} validations on the first {train.get('eval_limit') or 'all'} puzzles of valid; last: none",
+        "selection": f"best: the most exact of {validations} validations on the first {train.get('eval_limit') or 'all'} puzzles of valid; last: none; "
+                     "the halting threshold of both: chosen on these puzzles",
         "accuracy": measured, "weights": "the average (EMA), stored in bfloat16",
         "model": config.get("model"), "training": {k: v for k, v in train.items() if k not in ("data", "valid", "run", "init_from")},
     }, indent=1))

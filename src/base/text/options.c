@@ -22,6 +22,12 @@ static int option_in_range(const trm_option *option, double value) {
   return option->default_text && !trm__real_read(option->default_text, &usual) && usual == value;
 }
 
+const char *trm__option_unset_word(const trm_option *option) {
+  double number;
+  const char *word = option->default_text;
+  return option->type == TRM_OPT_REAL && word && *word && trm__real_read(word, &number) ? word : NULL;
+}
+
 static trm_status option_bad(const trm_option *option, const char *text, const char *expected, trm_error *err) {
   return trm__fail(err, TRM_E_USAGE, option->name, "found \"%.80s\", expected %s", text, expected);
 }
@@ -76,7 +82,12 @@ static trm_status option_set_int(const trm_option *option, void *config, const c
 }
 
 static trm_status option_set_real(const trm_option *option, void *config, const char *text, trm_error *err) {
-  double value;
+  double value = (double)NAN;
+  const char *unset = trm__option_unset_word(option);
+  if (unset && strcmp(text, unset) == 0) {
+    memcpy((char *)config + option->offset, &value, sizeof value);
+    return TRM_OK;
+  }
   if (trm__real_read(text, &value)) return option_bad(option, text, "a number", err);
   return trm__option_put_real(option, config, value, err);
 }
@@ -186,6 +197,7 @@ int trm_options_get(const trm_option *table, size_t count, const void *config, c
     return snprintf(text, size, "%lld", (long long)whole);
   case TRM_OPT_REAL:
     memcpy(&real, field, sizeof real);
+    if (isnan(real) && trm__option_unset_word(option)) return snprintf(text, size, "%s", option->default_text);
     return trm__real_text(real, text, size);
   case TRM_OPT_ENUM:
     memcpy(&number, field, sizeof number);

@@ -33,7 +33,8 @@ void trm__option_flip(const trm_option *option, void *config);                /*
 /* Whether length letters are the same; '-' equals '_'. */
 int trm__option_same_name(const char *a, const char *b, size_t length);
 
-int trm__option_limited(const trm_option *option); /* min and max both 0: no limit */
+int trm__option_limited(const trm_option *option);            /* min and max both 0: no limit */
+const char *trm__option_unset_word(const trm_option *option); /* what a REAL says for NaN; NULL: it has no such word */
 /* Choice number index of "a|b|c", not terminated; NULL after the last. */
 const char *trm__option_choice(const trm_option *option, int index, size_t *length);
 

@@ -24,7 +24,7 @@ static json_t *option_to_json(const trm_option *option, const void *config) {
     return json_integer(whole);
   case TRM_OPT_REAL:
     memcpy(&real, field, sizeof real);
-    return json_real(real);
+    return isnan(real) && trm__option_unset_word(option) ? json_string(option->default_text) : json_real(real);
   case TRM_OPT_ENUM:
     memcpy(&number, field, sizeof number);
     const char *choice = number >= 0 ? trm__option_choice(option, number, &length) : NULL;
@@ -166,8 +166,14 @@ static int option_add_limits(json_t *property, const trm_option *option) {
 
 static json_t *option_schema(const trm_option *option) {
   static const char *const types[] = {"boolean", "integer", "number", "string", "string"};
-  json_t *property = json_object();
-  int failed = json_object_set_new(property, "type", json_string(types[option->type]));
+  json_t *property = json_object(), *type = json_string(types[option->type]);
+  if (trm__option_unset_word(option)) { /* a number, or the word */
+    json_t *both = json_array();
+    (void)json_array_append_new(both, type);
+    (void)json_array_append_new(both, json_string("string"));
+    type = both;
+  }
+  int failed = json_object_set_new(property, "type", type);
   if (option->help) failed |= json_object_set_new(property, "description", json_string(option->help));
   failed |= json_object_set_new(property, "default", option_default_json(option));
   failed |= option_add_limits(property, option);

@@ -1,18 +1,23 @@
-/* A model file written again: its numbers in another type, a card added, everything else as it is. In bfloat16 the
- * matrices and tables are rounded, as a network that computes in bfloat16 rounds them itself: for such a network the
- * file loses nothing. Vectors (biases, y0 and z0) cost next to nothing and keep their digits. */
+/* A model file written again: its numbers in another type, a card or values of its own added, everything else as it
+ * is. In bfloat16 the matrices and tables are rounded, as a network that computes in bfloat16 rounds them itself: for
+ * such a network the file loses nothing. Vectors (biases, y0 and z0) cost next to nothing and keep their digits. */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/config.h"
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/text/json.h"
+#include "base/text/numbers.h"
 #include "model/file/rewrite.h"
+#include "model/halting.h"
 
 #define CARD_LIMIT ((size_t)64 << 10)
 
 trm_model_conversion trm_model_conversion_default(void) {
-  return (trm_model_conversion){.size = sizeof(trm_model_conversion), .weights = TRM_WEIGHTS_AS_THEY_ARE};
+  return (trm_model_conversion){
+      .size = sizeof(trm_model_conversion), .weights = TRM_WEIGHTS_AS_THEY_ARE, .halt_threshold = NAN};
 }
 
 /* The text without the space between JSON's tokens. Numbers keep their digits: written anew they would lose some, and
@@ -57,6 +62,27 @@ static void convert_numbers(trm__rewrite *rewrite, int weights) {
   }
 }
 
+static trm_status convert_check_values(const trm_model_conversion *what, trm_error *err) {
+  if (fabs(what->halt_threshold) > TRM__HALTING_MOST) /* not of NaN */
+    return trm__fail(err, TRM_E_USAGE, "halt_threshold", "%g, expected a number from -%g to %g", what->halt_threshold,
+                     TRM__HALTING_MOST, TRM__HALTING_MOST);
+  if (what->max_steps < 0 || what->max_steps > TRM__MODEL_MOST_STEPS)
+    return trm__fail(err, TRM_E_USAGE, "max_steps", "%lld, expected 1 to %d, or 0 for the model's own",
+                     (long long)what->max_steps, TRM__MODEL_MOST_STEPS);
+  return TRM_OK;
+}
+
+/* The model's own values in the metadata, those that are given. */
+static trm_status convert_values(trm__rewrite *rewrite, const trm_model_conversion *what, trm_error *err) {
+  char text[40];
+  trm_status status = TRM_OK;
+  (void)trm__real_text(what->halt_threshold, text, sizeof text);
+  if (!isnan(what->halt_threshold)) status = trm__rewrite_set(rewrite, TRM__MODEL_HALT_THRESHOLD, text, err);
+  (void)snprintf(text, sizeof text, "%lld", (long long)what->max_steps);
+  if (!status && what->max_steps) status = trm__rewrite_set(rewrite, TRM__MODEL_MAX_STEPS, text, err);
+  return status;
+}
+
 trm_status trm_model_convert(const trm_model *model, const char *path, const trm_model_conversion *what,
                              trm_error *err) {
   static const trm__config_form form = TRM__CONFIG_FORM(trm_model_conversion, card);
@@ -68,11 +94,13 @@ trm_status trm_model_convert(const trm_model *model, const char *path, const trm
   char *card = NULL;
   if (numbers && model->quantized)
     return trm__fail(err, TRM_E_USAGE, model->path, "has int8 weights; convert the model it was made from");
-  status = what->card ? trm__card_compact(&card, what->card, err) : TRM_OK;
+  status = convert_check_values(what, err);
+  if (!status && what->card) status = trm__card_compact(&card, what->card, err);
   if (status) return status;
   trm__rewrite rewrite;
   status = trm__rewrite_open(&rewrite, model, err);
   if (!status && card) status = trm__rewrite_set(&rewrite, "trm.card", card, err);
+  if (!status) status = convert_values(&rewrite, what, err);
   if (!status && numbers) status = trm__rewrite_read(&rewrite, err);
   if (!status) {
     if (numbers) convert_numbers(&rewrite, what->weights);

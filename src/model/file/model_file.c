@@ -11,9 +11,11 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "base/text/json.h"
+#include "base/text/numbers.h"
 #include "base/text/options.h"
 #include "model/file/checksum.h"
 #include "model/file/int8.h"
+#include "model/halting.h"
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -122,6 +124,21 @@ static trm_status model_read_loss(trm_model *m, trm_error *err) {
   return trm__fail(err, TRM_E_INPUT, m->path, "trm.loss is \"%.40s\", expected \"stablemax\" or \"softmax\"", text);
 }
 
+static trm_status model_read_values(trm_model *m, trm_error *err) {
+  const char *threshold = trm_model_get_metadata(m, TRM__MODEL_HALT_THRESHOLD);
+  const char *steps = trm_model_get_metadata(m, TRM__MODEL_MAX_STEPS);
+  m->halt_threshold = (double)NAN;
+  if (threshold && (trm__real_read(threshold, &m->halt_threshold) || !(fabs(m->halt_threshold) <= TRM__HALTING_MOST)))
+    return trm__fail(err, TRM_E_INPUT, m->path,
+                     TRM__MODEL_HALT_THRESHOLD " is \"%.40s\", expected a number from -%g to %g", threshold,
+                     TRM__HALTING_MOST, TRM__HALTING_MOST);
+  if (steps && (trm__int_read(steps, &m->max_steps) || m->max_steps < 1 || m->max_steps > TRM__MODEL_MOST_STEPS))
+    return trm__fail(err, TRM_E_INPUT, m->path,
+                     TRM__MODEL_MAX_STEPS " is \"%.40s\", expected a whole number from 1 to %d", steps,
+                     TRM__MODEL_MOST_STEPS);
+  return TRM_OK;
+}
+
 static trm_status model_check_finite(const trm_model *m, const trm__st_tensor *t, trm_error *err) {
   int narrow = t->dtype == TRM__ST_BF16;
   for (size_t i = 0; i < t->elements; i++) {
@@ -173,6 +190,7 @@ static trm_status model_check(trm_model *m, trm_error *err) {
   if (!status) status = model_check_sum(m, err);
   if (!status) status = model_check_variant(m, err);
   if (!status) status = model_read_loss(m, err);
+  if (!status) status = model_read_values(m, err);
   if (!status) status = model_read_config(m, err);
   if (!status) status = model_check_tensors(m, err);
   return status;
@@ -234,6 +252,14 @@ const char *trm_model_get_checksum(const trm_model *model) {
 
 const char *trm_model_get_loss(const trm_model *model) {
   return losses[model->loss];
+}
+
+double trm_model_get_halt_threshold(const trm_model *model) {
+  return model->halt_threshold;
+}
+
+int64_t trm_model_get_max_steps(const trm_model *model) {
+  return model->max_steps;
 }
 
 const char *trm_model_metadata_key(const trm_model *model, size_t index) {

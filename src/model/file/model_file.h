@@ -7,6 +7,11 @@
  *   trm.variant   "raw" or "ema"
  *   trm.config    JSON with the keys of trm_model_options
  *   trm.loss      "stablemax" or "softmax": what a cell's probabilities are made of; stablemax when absent
+ *   trm.halt_threshold
+ *                 the halting threshold chosen on validation puzzles (model/halting.h): a decimal number from -1000 to
+ *                 1000
+ *   trm.max_steps the steps at most that the model solves with, from 1 to 100000; halt_max_steps of trm.config is of
+ *                 training. Without one of the two, its default holds (docs/solve.md)
  *   trm.task, trm.card (JSON: what the model was trained on and how well it solves), trm.quantized_from, provenance:
  *                 optional
  *
@@ -31,13 +36,20 @@
 #include "model/file/safetensors.h"
 #include "model/params.h"
 
+/* The keys of the values that a model has beside trm.config; here alone. */
+#define TRM__MODEL_HALT_THRESHOLD "trm.halt_threshold"
+#define TRM__MODEL_MAX_STEPS "trm.max_steps"
+#define TRM__MODEL_MOST_STEPS 100000
+
 struct trm_model {
   char *path;
   trm__safetensors st;
   trm_model_config config;
   trm__params params;
   trm_loss_type loss;
-  int quantized; /* some weights are I8 */
+  double halt_threshold; /* NaN: none */
+  int64_t max_steps;     /* 0: none */
+  int quantized;         /* some weights are I8 */
 };
 
 /* trm_model_open from memory, which must outlive the model; where names it in errors. */

@@ -15,7 +15,8 @@
 #include "base/status.h"
 #include "base/text/numbers.h"
 
-#define LINE 2048 /* bytes of a line, more than any line needs */
+#define LINE 4096          /* bytes of a line, more than any line needs */
+#define CURVE "halt_curve" /* a key of lines about chosen thresholds, and of no others */
 
 /* -- text ---------------------------------------------------------------------------------------------------------- */
 
@@ -59,6 +60,29 @@ static void metrics_format(line *l, const trm__record *r) {
   line_put(l, "}\n");
 }
 
+/* Few digits do: these are counts over counts, and thresholds of a grid. */
+static void line_put_point(line *l, double threshold, double exact, double steps) {
+  if (isfinite(threshold)) line_put(l, "[%.9g", threshold);
+  else line_put(l, "[null");
+  line_put(l, ", %.6g, %.6g]", exact, steps);
+}
+
+static void metrics_format_choice(line *l, const trm__record_choice *r) {
+  const trm_halting_choice *c = r->choice;
+  double puzzles = (double)c->puzzles;
+  line_put(l, "{\"step\": %" PRId64 ", \"model\": \"%s\"", r->step, r->model);
+  line_put_number(l, "halt_threshold", c->threshold);
+  line_put(l, ", \"halt_puzzles\": %" PRId64 ", \"" CURVE "\": [", c->puzzles);
+  for (int i = 0; i < c->points; i++) {
+    line_put_point(l, c->point[i].threshold, (double)c->point[i].exact / puzzles, c->point[i].mean_steps);
+    line_put(l, ", ");
+  }
+  line_put_point(l, (double)NAN, (double)c->exact / puzzles, (double)c->max_steps);
+  line_put(l, "]");
+  line_put_number(l, "seconds", r->seconds);
+  line_put(l, "}\n");
+}
+
 static trm_status metrics_add_events(trm__events *events, const trm__record *r, trm_error *err) {
   trm__scalar scalar[] = {{"train/loss", r->update.loss},
                           {"train/lm_loss", r->update.lm_loss},
@@ -87,6 +111,7 @@ static off_t metrics_kept_length(FILE *file, int64_t step, int64_t *last) {
     size_t length = strlen(text);
     int64_t number;
     if (text[length - 1] != '\n' || sscanf(text, "{\"step\": %" SCNd64, &number) != 1 || number > step) break;
+    if (strstr(text, CURVE)) break;
     kept += (off_t)length;
     *last = number;
   }
@@ -130,6 +155,12 @@ trm_status trm__recorder_add(trm__recorder *recorder, const trm__record *record,
   metrics_format(&l, record);
   trm_status status = trm__file_append(recorder->fd, recorder->path, l.text, l.used, err);
   return status ? status : metrics_add_events(&recorder->events, record, err);
+}
+
+trm_status trm__recorder_add_choice(trm__recorder *recorder, const trm__record_choice *record, trm_error *err) {
+  line l = {.used = 0};
+  metrics_format_choice(&l, record);
+  return trm__file_append(recorder->fd, recorder->path, l.text, l.used, err);
 }
 
 trm_status trm__recorder_sync(trm__recorder *recorder, trm_error *err) {

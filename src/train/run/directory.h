@@ -6,6 +6,7 @@
  *     checkpoints/step-N/  everything that a bit-exact resume needs (checkpoint.h)
  *     best.safetensors     the EMA with the best exact accuracy on the validation data
  *     last.safetensors     the EMA at the end, or where the run was stopped last
+ *                          (both: with their halting threshold when the run is over, train/threshold.h)
  *
  * config.json: {"format": 1, "trm": "0.1.0", "model": {keys of trm_model_options}, "train": {keys of
  * trm_train_options}, "task": {task.json of the data}, "resolved": {"steps": updates in all, "schedule_steps": updates

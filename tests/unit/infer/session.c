@@ -2,7 +2,7 @@
  * can be undone. Files of sessions have a test of their own, session_files.c. */
 #include "unit/infer/session_support.h"
 
-#include "infer/request.h"
+#include "infer/values.h"
 
 enum { N = 6, STEPS = 6 };
 
@@ -286,7 +286,7 @@ static void what_does_not_exist_is_refused(void **state) {
   session = session_of(solver, inputs, identifiers[0]);
   CHECK_FAILS(trm_session_step(session, 0, &taken, &err), TRM_E_USAGE, err, "steps");
   CHECK_FAILS(trm_session_step(session, -1, &taken, &err), TRM_E_USAGE, err, "steps");
-  CHECK_FAILS(trm_session_step(session, TRM__MOST_STEPS + 1, &taken, &err), TRM_E_USAGE, err, "100000 in all");
+  CHECK_FAILS(trm_session_step(session, TRM__VALUES_STEPS + 1, &taken, &err), TRM_E_USAGE, err, "100000 in all");
   assert_int_equal(taken, -7);
   CHECK_FAILS(trm_session_pin(session, -1, 0, &err), TRM_E_USAGE, err, "cell");
   CHECK_FAILS(trm_session_pin(session, CELLS, 0, &err), TRM_E_USAGE, err, "16, expected 0 to 15");
@@ -298,7 +298,7 @@ static void what_does_not_exist_is_refused(void **state) {
   CHECK_FAILS(trm_session_back(session, 0, &err), TRM_E_USAGE, err, "steps");
   CHECK_FAILS(trm_session_at(session, 0, &entry, &err), TRM_E_USAGE, err, "step");
   advance(session, 1);
-  CHECK_FAILS(trm_session_step(session, TRM__MOST_STEPS, NULL, &err), TRM_E_USAGE, err, "after 1");
+  CHECK_FAILS(trm_session_step(session, TRM__VALUES_STEPS, NULL, &err), TRM_E_USAGE, err, "after 1");
   CHECK_FAILS(trm_session_at(session, 2, &entry, &err), TRM_E_USAGE, err, "kept are 1 to 1");
   course_of(&expected, solver, inputs, identifiers[0]);
   check_history(session, &expected, 1, 1);

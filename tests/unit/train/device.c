@@ -318,6 +318,7 @@ typedef struct seen {
 
 static int watch(void *context, const trm_train_progress *p) {
   seen *s = context;
+  if (p->choosing) return 0;
   assert_int_equal(p->step, s->updates + 1);
   s->updates = p->step;
   s->loss[p->step] = p->loss;

@@ -428,6 +428,45 @@ static void no_memory_is_survived(void **state) {
   assert_true(check_each_allocation(make_texts, NULL) >= 2 * COUNT);
 }
 
+/* A real whose default is a word: NaN in the struct, the word everywhere else. */
+static void a_word_stands_for_not_given(void **state) {
+  (void)state;
+  static const trm_option one[] = {
+      {.name = "threshold", .type = TRM_OPT_REAL, .default_text = "model", .min = -5, .max = 5, .help = "a threshold"}};
+  trm_error err = {0};
+  char text[32];
+  double value = 3, back = 3;
+  trm_options_default(one, 1, &value);
+  assert_true(isnan(value));
+  assert_int_equal(trm_options_get(one, 1, &value, "threshold", text, sizeof text), 5);
+  assert_string_equal(text, "model");
+  json_t *json = trm__options_to_json(one, 1, &value);
+  assert_string_equal(json_string_value(json_object_get(json, "threshold")), "model");
+  CHECK_OK(trm__options_from_json(one, 1, &back, json, 0, "here", &err), err);
+  assert_true(isnan(back));
+  json_decref(json);
+  CHECK_OK(trm_options_set(one, 1, &value, "threshold", "-2.5", &err), err);
+  assert_true(value == -2.5);
+  CHECK_OK(trm_options_set(one, 1, &value, "threshold", "model", &err), err);
+  assert_true(isnan(value));
+  static const char *const bad[] = {"nan", "models", "", "5.5"};
+  value = 1;
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    CHECK_FAILS(trm_options_set(one, 1, &value, "threshold", bad[i], &err), TRM_E_USAGE, err, "threshold");
+  assert_true(value == 1);
+  char *help = trm__options_help(one, 1, 80);
+  assert_non_null(strstr(help, "default: model"));
+  trm__options_free(help);
+  json_t *schema = trm__options_schema(one, 1);
+  json_t *property = json_object_get(json_object_get(schema, "properties"), "threshold");
+  assert_string_equal(json_string_value(json_object_get(property, "default")), "model");
+  assert_int_equal(json_array_size(json_object_get(property, "type")), 2);
+  json_decref(schema);
+  /* One whose default is a number has no such word. */
+  struct config c = defaults();
+  CHECK_FAILS(trm_options_set(table, COUNT, &c, "learning_rate", "model", &err), TRM_E_USAGE, err, "a number");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(defaults_fill_all),
@@ -441,6 +480,7 @@ int main(void) {
       cmocka_unit_test(json_types_are_checked),
       cmocka_unit_test(json_takes_synonyms_once),
       cmocka_unit_test(schema_says_what_the_table_says),
+      cmocka_unit_test(a_word_stands_for_not_given),
       cmocka_unit_test(command_lines_are_consumed),
       cmocka_unit_test(other_words_are_left),
       cmocka_unit_test(bad_command_lines_are_refused),

@@ -83,8 +83,8 @@ static void check_bf16(int mixer, int positions) {
   assert_int_equal(n, m);
   assert_memory_equal(before, after, n * sizeof *before);
 
-  what = (trm_model_conversion){.size = sizeof(trm_model_conversion),
-                                .weights = TRM_WEIGHTS_FLOAT32}; /* and back, card included */
+  what = trm_model_conversion_default();
+  what.weights = TRM_WEIGHTS_FLOAT32; /* and back, card included */
   CHECK_OK(trm_model_convert(narrow, path_of(&s, "c"), &what, &err), err);
   CHECK_OK(trm_model_open(&wide, path_of(&s, "c"), &err), err);
   check_metadata(wide);
@@ -135,7 +135,8 @@ static void int8_models_keep_their_numbers_and_take_a_card(void **state) {
   CHECK_OK(trm_model_open(&small, path_of(&s, "q"), &err), err);
   trm_model_conversion what = {.size = sizeof(trm_model_conversion), .weights = TRM_WEIGHTS_BFLOAT16};
   CHECK_FAILS(trm_model_convert(small, path_of(&s, "b"), &what, &err), TRM_E_USAGE, err, "int8 weights");
-  what = (trm_model_conversion){.size = sizeof(trm_model_conversion), .card = "{}"};
+  what = trm_model_conversion_default();
+  what.card = "{}";
   CHECK_OK(trm_model_convert(small, path_of(&s, "b"), &what, &err), err);
   CHECK_OK(trm_model_open(&carded, path_of(&s, "b"), &err), err);
   assert_string_equal(trm_model_get_metadata(carded, "trm.card"), "{}");
@@ -200,6 +201,52 @@ static void no_memory_is_survived(void **state) {
   close_source(&s);
 }
 
+/* Values of its own: written, kept by every other rewriting, covered by the checksum, replaced, and refused. */
+static void values_of_its_own_are_kept(void **state) {
+  (void)state;
+  source s;
+  trm_error err;
+  trm_model *one = NULL, *two = NULL;
+  open_source(&s, 1, TRM_POS_NONE);
+  assert_true(isnan(trm_model_get_halt_threshold(s.model)) && trm_model_get_max_steps(s.model) == 0);
+  trm_model_conversion what = trm_model_conversion_default();
+  what.halt_threshold = 0.1; /* no binary fraction */
+  what.max_steps = 40;
+  CHECK_OK(trm_model_convert(s.model, path_of(&s, "b"), &what, &err), err);
+  CHECK_OK(trm_model_open(&one, path_of(&s, "b"), &err), err);
+  assert_true(trm_model_get_halt_threshold(one) == 0.1 && trm_model_get_max_steps(one) == 40);
+  assert_string_not_equal(trm_model_get_checksum(s.model), trm_model_get_checksum(one));
+  check_metadata(one);
+  what = trm_model_conversion_default();
+  what.weights = TRM_WEIGHTS_BFLOAT16;
+  CHECK_OK(trm_model_convert(one, path_of(&s, "c"), &what, &err), err);
+  CHECK_OK(trm_model_open(&two, path_of(&s, "c"), &err), err);
+  assert_true(trm_model_get_halt_threshold(two) == 0.1 && trm_model_get_max_steps(two) == 40);
+  trm_model_close(&two);
+  CHECK_OK(trm_model_quantize(one, path_of(&s, "d"), &err), err);
+  CHECK_OK(trm_model_open(&two, path_of(&s, "d"), &err), err);
+  assert_true(trm_model_get_halt_threshold(two) == 0.1 && trm_model_get_max_steps(two) == 40);
+  trm_model_close(&two);
+  what = trm_model_conversion_default();
+  what.halt_threshold = 0; /* a threshold like others; the file replaces itself */
+  CHECK_OK(trm_model_convert(one, path_of(&s, "b"), &what, &err), err);
+  CHECK_OK(trm_model_open(&two, path_of(&s, "b"), &err), err);
+  assert_true(trm_model_get_halt_threshold(two) == 0 && trm_model_get_max_steps(two) == 40);
+  trm_model_close(&two);
+  what.halt_threshold = 1000.001;
+  CHECK_FAILS(trm_model_convert(one, path_of(&s, "e"), &what, &err), TRM_E_USAGE, err, "halt_threshold");
+  what.halt_threshold = (double)-INFINITY;
+  CHECK_FAILS(trm_model_convert(one, path_of(&s, "e"), &what, &err), TRM_E_USAGE, err, "halt_threshold");
+  what.halt_threshold = 1;
+  what.max_steps = 100001;
+  CHECK_FAILS(trm_model_convert(one, path_of(&s, "e"), &what, &err), TRM_E_USAGE, err, "max_steps");
+  what.max_steps = -1;
+  CHECK_FAILS(trm_model_convert(one, path_of(&s, "e"), &what, &err), TRM_E_USAGE, err, "max_steps");
+  assert_int_not_equal(access(path_of(&s, "e"), F_OK), 0);
+  trm_model_close(&one);
+  close_source(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(bfloat16_files_lose_nothing),
@@ -208,6 +255,7 @@ int main(void) {
       cmocka_unit_test(cards_keep_every_digit),
       cmocka_unit_test(wrong_cards_are_refused),
       cmocka_unit_test(no_memory_is_survived),
+      cmocka_unit_test(values_of_its_own_are_kept),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

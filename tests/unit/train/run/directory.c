@@ -50,6 +50,10 @@ typedef struct seen {
 
 static int watch(void *context, const trm_train_progress *progress) {
   seen *s = context;
+  if (progress->choosing) {
+    assert_true(progress->step == 12 && s->last.step == 12);
+    return 0;
+  }
   s->updates++;
   assert_int_equal(progress->step, s->last.step + 1);
   assert_int_equal(progress->steps, 12);
@@ -371,6 +375,8 @@ static void test_validation_that_does_not_fit(void **state) {
   json_decref(json);
   CHECK_OK(resume(&b, &err), err);
   assert_non_null(strstr(b.log, "3 puzzle identifiers"));
+  assert_non_null(strstr(b.log, "no halting threshold is chosen"));
+  assert_true(isnan(b.result.halt_threshold));
   close_bench(&b);
 }
 
