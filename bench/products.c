@@ -43,8 +43,8 @@ static int operands_open(operands *o, const trm__kernels *kernels, trm_dtype typ
   size_t size = p->packed_size(c->k, c->n, gate);
   o->b = numbers(size, 0, 0);
   /* Panels: all of those that as many columns need. */
-  int panels = (c->n + kernels->nr - 1) / kernels->nr;
-  if (gate) panels = (c->n / 2 + kernels->nr / 2 - 1) / (kernels->nr / 2);
+  int panels = (c->n + p->nr - 1) / p->nr;
+  if (gate) panels = (c->n / 2 + p->nr / 2 - 1) / (p->nr / 2);
   p->pack_b(o->b, c->b, c->n, 1, c->k, c->n, gate, 0, panels);
   o->gemm.b = o->b;
   if (type == TRM_FLOAT32) return 1;

@@ -36,11 +36,11 @@ static const trm__adam adam = {.lr = 1e-4, .beta1 = 0.9, .beta2 = 0.95, .weight_
 
 static void pack(const stream *s) {
   const trm__product *p = s->kernels->product[TRM_FLOAT32];
-  p->pack_b(s->x[0], s->x[1], s->cols, 1, s->rows, s->cols, 0, 0, (s->cols + s->kernels->nr - 1) / s->kernels->nr);
+  p->pack_b(s->x[0], s->x[1], s->cols, 1, s->rows, s->cols, 0, 0, (s->cols + p->nr - 1) / p->nr);
 }
 static void pack_transposed(const stream *s) {
   const trm__product *p = s->kernels->product[TRM_FLOAT32];
-  p->pack_b(s->x[0], s->x[1], 1, s->rows, s->rows, s->cols, 0, 0, (s->cols + s->kernels->nr - 1) / s->kernels->nr);
+  p->pack_b(s->x[0], s->x[1], 1, s->rows, s->rows, s->cols, 0, 0, (s->cols + p->nr - 1) / p->nr);
 }
 static void pack_rows(const stream *s, trm_dtype type) {
   const trm__product *p = s->kernels->product[type];

@@ -74,6 +74,7 @@ typedef struct trm__gemm {
 typedef struct trm__product {
   trm_dtype type;
   int unit;       /* elements in a word */
+  int mr, nr;     /* tile of sums: mr is even, pack_b pads columns to nr */
   size_t scratch; /* elements that gemm works in: too many for the stack of a caller's thread */
 
   /* Words that pack_b writes: panels of nr columns, each [ceil(k / unit)][nr] (INT8: followed by [nr] scales and [nr]
@@ -122,7 +123,6 @@ typedef struct trm__adam {
 
 typedef struct trm__kernels {
   const char *isa; /* "ref", "avx2", "avx512", ... (select.c lists them) */
-  int mr, nr;      /* tile of the matrix products: mr is even, pack_b pads columns to nr */
   /* By trm_dtype. TRM_FLOAT32 is always there, the others where they are faster (the double build has only
    * TRM_FLOAT32). */
   const trm__product *product[TRM__DTYPES];

@@ -45,11 +45,10 @@ static void attention_plan_forward(trm__arena *shared, const trm__dims *s, int r
   if (!job->att) job->att = att;
 }
 
-static void attention_plan_backward(const trm__backend *be, trm__arena *shared, const trm__weights *w, int rows,
-                                    attention_job *job) {
+static void attention_plan_backward(trm__arena *shared, const trm__weights *w, int rows, attention_job *job) {
   const trm__dims *s = &w->dims;
   const trm__product *product = w->product;
-  int width = trm__cpu_outer_width(be), nr = be->kernels->nr;
+  int width = trm__cpu_outer_width(product), nr = product->nr;
   job->datt = trm__cpu_take(shared, (size_t)rows * (size_t)s->D);
   job->dqkv = trm__cpu_take(shared, (size_t)rows * 3 * (size_t)s->D);
   job->dpre_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, width, s->D));
@@ -59,14 +58,14 @@ static void attention_plan_backward(const trm__backend *be, trm__arena *shared, 
 }
 
 /* Size of a strip's left operand, the widest, in words. */
-static size_t attention_words_size(const trm__backend *be, const trm__weights *w) {
-  return trm__cpu_left_size(w->product, trm__cpu_strip_rows(be), (w->training ? 3 : 1) * w->dims.D);
+static size_t attention_words_size(const trm__weights *w) {
+  return trm__cpu_left_size(w->product, trm__cpu_strip_rows(w->product), (w->training ? 3 : 1) * w->dims.D);
 }
 
 /* Row r.begin of x [rows][k] and those after it as left operand. */
 static trm__left attention_left(const attention_job *job, int worker, const trm__real *x, trm__range r, int k) {
   trm__arena scratch = trm__cpu_worker(job->w, worker);
-  trm__real *words = trm__cpu_take(&scratch, attention_words_size(job->be, job->w));
+  trm__real *words = trm__cpu_take(&scratch, attention_words_size(job->w));
   return trm__cpu_left(job->w->product, words, x + (size_t)r.begin * (size_t)k, k, r.count, k);
 }
 
@@ -76,9 +75,9 @@ void trm__cpu_attention_scratch(const trm__backend *be, const trm__weights *w, s
   trm__arena measure = {0};
   int rows = trm__cpu_chunk_examples(dims, w->max_batch) * dims->L;
   attention_plan_forward(&measure, dims, rows, &job);
-  if (w->training) attention_plan_backward(be, &measure, w, rows, &job);
+  if (w->training) attention_plan_backward(&measure, w, rows, &job);
   trm__cpu_grow(shared, measure.used);
-  trm__cpu_grow(worker, attention_words_size(be, w) * sizeof(trm__real));
+  trm__cpu_grow(worker, attention_words_size(w) * sizeof(trm__real));
   trm__cpu_grow(worker, be->kernels->attention_scratch(dims->L, dims->head_dim) * sizeof(trm__real));
 }
 
@@ -102,7 +101,7 @@ static void attention_qkv_task(void *context, int task, int worker) {
   const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
-  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__gemm g = trm__cpu_product(product, r.count, 3 * s->D, s->D, attention_left(job, worker, job->in, r, s->D),
                                  job->layer->mix_in.forward, job->qkv + 3 * at, 3 * s->D);
@@ -154,7 +153,7 @@ static void attention_out_task(void *context, int task, int worker) {
   const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
-  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, attention_left(job, worker, job->att, r, s->D),
                                  job->layer->mix_out.forward, job->out + at, s->D);
@@ -176,7 +175,7 @@ static attention_job attention_chunk(trm__backend *be, trm__weights *w, int laye
                          .layer = &w->layer[layer],
                          .b = count,
                          .rows = rows,
-                         .tasks = trm__cpu_row_tasks(be, rows),
+                         .tasks = trm__cpu_row_tasks(be, w->product, rows),
                          .in = (const trm__real *)in + (size_t)i * (size_t)w->dims.L * (size_t)w->dims.D};
 }
 
@@ -204,15 +203,15 @@ static void attention_out_backward_task(void *context, int task, int worker) {
   const trm__dims *s = &job->w->dims;
   const trm__kernels *kernels = job->be->kernels;
   const trm__product *product = job->w->product;
-  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__real *d = job->d + at;
   kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
   trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, attention_left(job, worker, job->d, r, s->D),
                                  job->layer->mix_out.backward, job->datt + at, s->D);
   trm__cpu_multiply(job->be, product, &g, worker);
-  trm__cpu_spread(product, job->dpre_spread, job->rows, r.begin, trm__cpu_outer_width(job->be), d, s->D, r.count, s->D);
-  trm__cpu_spread(product, job->att_spread, job->rows, r.begin, kernels->nr, job->att + at, s->D, r.count, s->D);
+  trm__cpu_spread(product, job->dpre_spread, job->rows, r.begin, trm__cpu_outer_width(product), d, s->D, r.count, s->D);
+  trm__cpu_spread(product, job->att_spread, job->rows, r.begin, product->nr, job->att + at, s->D, r.count, s->D);
 }
 
 static void attention_head_backward_task(void *context, int task, int worker) {
@@ -230,18 +229,17 @@ static void attention_head_backward_task(void *context, int task, int worker) {
 static void attention_qkv_backward_task(void *context, int task, int worker) {
   const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
-  const trm__kernels *kernels = job->be->kernels;
   const trm__product *product = job->w->product;
-  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   const trm__real *dqkv = job->dqkv + 3 * at;
   trm__gemm g = trm__cpu_product(product, r.count, s->D, 3 * s->D, attention_left(job, worker, job->dqkv, r, 3 * s->D),
                                  job->layer->mix_in.backward, job->d + at, s->D);
   g.epilogue = TRM__EPI_ADD;
   trm__cpu_multiply(job->be, product, &g, worker);
-  trm__cpu_spread(product, job->dqkv_spread, job->rows, r.begin, trm__cpu_outer_width(job->be), dqkv, 3 * s->D, r.count,
+  trm__cpu_spread(product, job->dqkv_spread, job->rows, r.begin, trm__cpu_outer_width(product), dqkv, 3 * s->D, r.count,
                   3 * s->D);
-  trm__cpu_spread(product, job->in_spread, job->rows, r.begin, kernels->nr, job->in + at, s->D, r.count, s->D);
+  trm__cpu_spread(product, job->in_spread, job->rows, r.begin, product->nr, job->in + at, s->D, r.count, s->D);
 }
 
 void trm__cpu_attention_backward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in,
@@ -260,7 +258,7 @@ void trm__cpu_attention_backward(trm__backend *be, trm__weights *w, int layer, i
       trm__pool_run(be->pool, job.tasks, attention_qkv_task, &job);
       trm__pool_run(be->pool, job.b * s->heads, attention_head_task, &job);
     }
-    attention_plan_backward(be, &shared, w, job.rows, &job);
+    attention_plan_backward(&shared, w, job.rows, &job);
     job.y = (const trm__real *)out + at;
     job.d = (trm__real *)d + at;
     trm__pool_run(be->pool, job.tasks, attention_out_backward_task, &job);

@@ -5,22 +5,22 @@
 
 /* -- strips ------------------------------------------------------------------------------------------------------- */
 
-static int strip_tiles(const trm__backend *be) {
-  return trm__max_int(1, TRM__STRIP_ROWS / be->kernels->mr);
+static int strip_tiles(const trm__product *product) {
+  return trm__max_int(1, TRM__STRIP_ROWS / product->mr);
 }
 
-int trm__cpu_strip_rows(const trm__backend *be) {
-  return strip_tiles(be) * be->kernels->mr;
+int trm__cpu_strip_rows(const trm__product *product) {
+  return strip_tiles(product) * product->mr;
 }
 
-int trm__cpu_row_tasks(const trm__backend *be, int rows) {
-  int tiles = trm__ceil_div(rows, be->kernels->mr), threads = trm__pool_threads(be->pool);
-  int tasks = trm__ceil_div(tiles, strip_tiles(be));
+int trm__cpu_row_tasks(const trm__backend *be, const trm__product *product, int rows) {
+  int tiles = trm__ceil_div(rows, product->mr), threads = trm__pool_threads(be->pool);
+  int tasks = trm__ceil_div(tiles, strip_tiles(product));
   return trm__min_int(tiles, trm__ceil_div(tasks, threads) * threads);
 }
 
-trm__range trm__cpu_row_range(const trm__backend *be, int rows, int tasks, int task) {
-  int mr = be->kernels->mr, tiles = trm__ceil_div(rows, mr);
+trm__range trm__cpu_row_range(const trm__product *product, int rows, int tasks, int task) {
+  int mr = product->mr, tiles = trm__ceil_div(rows, mr);
   int begin = (int)((int64_t)tiles * task / tasks) * mr;
   int end = trm__min_int(rows, (int)((int64_t)tiles * (task + 1) / tasks) * mr);
   return (trm__range){begin, end - begin};

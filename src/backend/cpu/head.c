@@ -38,13 +38,14 @@ static void head_q_forward(const head_job *job, int example) {
 static void head_forward_task(void *context, int task, int worker) {
   const head_job *job = context;
   const trm__dims *s = &job->w->dims;
-  int strips = trm__cpu_row_tasks(job->be, s->S), example = task / strips;
-  trm__range r = trm__cpu_row_range(job->be, s->S, strips, task % strips);
+  const trm__product *f32 = job->be->kernels->product[TRM_FLOAT32];
+  int strips = trm__cpu_row_tasks(job->be, f32, s->S), example = task / strips;
+  trm__range r = trm__cpu_row_range(f32, s->S, strips, task % strips);
   const trm__real *y = job->y + (size_t)example * head_state_size(s) + (size_t)(s->P + r.begin) * (size_t)s->D;
   trm__real *logits = job->logits + ((size_t)example * (size_t)s->S + (size_t)r.begin) * (size_t)s->V;
   trm__gemm g = trm__cpu_product_f32(job->be, r.count, s->V, s->D, y, s->D, job->w->lm_head.forward, logits, s->V);
   g.round = s->bf16;
-  trm__cpu_multiply(job->be, job->be->kernels->product[TRM_FLOAT32], &g, worker);
+  trm__cpu_multiply(job->be, f32, &g, worker);
   if (task % strips == 0) head_q_forward(job, example);
 }
 
@@ -100,7 +101,8 @@ void trm__cpu_heads(trm__backend *be, trm__weights *w, int b, const trm__heads *
                   .dq = h->dq,
                   .d = (trm__real *)h->d,
                   .grads = h->grads};
-  if (h->y) trm__pool_run(be->pool, b * trm__cpu_row_tasks(be, w->dims.S), head_forward_task, &job);
+  const trm__product *f32 = be->kernels->product[TRM_FLOAT32];
+  if (h->y) trm__pool_run(be->pool, b * trm__cpu_row_tasks(be, f32, w->dims.S), head_forward_task, &job);
   if (!h->labels) return;
   trm__cpu_loss(be, w, b, h);
   if (h->d) head_backward(&job);

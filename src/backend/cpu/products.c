@@ -8,8 +8,8 @@ const trm__product *trm__cpu_layer_product(const trm__backend *be, const trm__di
   return dims->bf16 && product[TRM_BFLOAT16] ? product[TRM_BFLOAT16] : product[TRM_FLOAT32];
 }
 
-int trm__cpu_panels(const trm__backend *be, int n, int gate) {
-  int nr = be->kernels->nr;
+int trm__cpu_panels(const trm__product *product, int n, int gate) {
+  int nr = product->nr;
   return gate ? trm__ceil_div(n / 2, nr / 2) : trm__ceil_div(n, nr);
 }
 

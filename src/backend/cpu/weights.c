@@ -38,8 +38,8 @@ static void weights_plan_layer(trm__arena *arena, const trm__weights *w, trm__cp
 
 static void weights_plan_scratch(const trm__backend *be, trm__weights *w) {
   size_t shared = 0, worker = 0;
-  trm__cpu_mlp_scratch(be, w, &shared, &worker);
-  if (w->dims.mixer) trm__cpu_mixer_scratch(be, w, &shared, &worker);
+  trm__cpu_mlp_scratch(w, &shared, &worker);
+  if (w->dims.mixer) trm__cpu_mixer_scratch(w, &shared, &worker);
   else trm__cpu_attention_scratch(be, w, &shared, &worker);
   w->shared_bytes = shared;
   w->worker_bytes = worker > SIZE_MAX - 2 * TRM__ALIGN ? SIZE_MAX : (worker / TRM__ALIGN + 1) * TRM__ALIGN;
@@ -121,7 +121,7 @@ static void weights_fill_plain(const trm__backend *be, const trm__weights *w, tr
 static void weights_fill_packed(const trm__backend *be, const trm__weights *w, const trm__product *product,
                                 trm__real *to, const trm__real *from, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n,
                                 int gate) {
-  product->pack_b(to, from, b_rs, b_cs, k, n, gate, 0, trm__cpu_panels(be, n, gate));
+  product->pack_b(to, from, b_rs, b_cs, k, n, gate, 0, trm__cpu_panels(product, n, gate));
   if (w->dims.bf16 && product->type == TRM_FLOAT32) be->kernels->round_bf16(to, to, product->packed_size(k, n, gate));
 }
 

@@ -3,8 +3,6 @@
 
 const trm__kernels trm__kernels_ref = {
     .isa = "ref",
-    .mr = TRM__REF_MR,
-    .nr = TRM__REF_NR,
 #ifdef TRM_DOUBLE
     .product = {&trm__ref_f32},
 #else

@@ -8,8 +8,6 @@ extern const trm__kernels TABLE;
 
 const trm__kernels TABLE = {
     .isa = ISA,
-    .mr = MR,
-    .nr = 2 * VW,
     .product = PRODUCTS,
     .swiglu_backward = NAME(swiglu_backward),
     .rms_rows = NAME(rms_rows),
