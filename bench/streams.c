@@ -126,12 +126,12 @@ static double stream_seconds(void *context, int runs) {
 void bench_streams(bench *b) {
   table_section(&b->table, "kernels that stream", "");
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    if (!b->kernels->product[cases[i].type] || !trm__kernels_ref.product[cases[i].type]) continue;
+    if (!b->kernels->product[cases[i].type] || !trm__offer_ref.kernels.product[cases[i].type]) continue;
     size_t n = (size_t)cases[i].rows * (size_t)cases[i].cols;
     stream ours = {.kernels = b->kernels, .fn = cases[i].fn, .rows = cases[i].rows, .cols = cases[i].cols, .n = n};
     for (int a = 0; a < ARRAYS; a++) ours.x[a] = numbers(2 * n + 4096, a == ARRAYS - 1 ? 0.5 : -1, 1);
     stream plain = ours;
-    plain.kernels = &trm__kernels_ref;
+    plain.kernels = &trm__offer_ref.kernels;
     double bytes = (double)n * cases[i].bytes;
     contestant all[] = {{.seconds = stream_seconds, .context = &ours, .amount = bytes},
                         {.seconds = stream_seconds, .context = &plain, .amount = bytes, .rough = 1}};

@@ -141,7 +141,7 @@ static void test_spread(void **state) {
 static void test_scales(void **state) {
   (void)state;
   for (int v = 0; variant(v); v++) {
-    const trm__product *t = variant(v)->product[TRM_INT8], *plain = trm__kernels_ref.product[TRM_INT8];
+    const trm__product *t = variant(v)->product[TRM_INT8], *plain = trm__offer_ref.kernels.product[TRM_INT8];
     for (int i = 0; i < 200 && t; i++) {
       int k = 1 + random_below(300);
       guarded a = guarded_new((size_t)k), scale = guarded_new(1), words = guarded_new((size_t)trm__words(t, k));

@@ -114,7 +114,7 @@ static void mixer_forward_task(void *context, int task, int worker) {
   if (mixer_rms_gated(job->w)) scale = trm__cpu_take(&scratch, TRM__MIX_COLS);
   if (scale && !gu) gu = trm__cpu_take(&scratch, 2 * (size_t)s->inner_l * TRM__MIX_COLS);
   mixer_gate_up(job, &q, packed, gu, act, worker);
-  if (scale) job->be->kernels->rms_gate_cols(scale, gu, s->inner_l, q.cols, s->eps);
+  if (scale) job->w->kernels.rms_gate_cols(scale, gu, s->inner_l, q.cols, s->eps);
   mixer_pack_columns(job, packed, act, q.cols, s->inner_l, q.cols);
   trm__real *out = job->out + mixer_state_at(s, &q);
   trm__gemm g =
@@ -126,7 +126,7 @@ static void mixer_forward_task(void *context, int task, int worker) {
   g.col_scale = scale;
   trm__cpu_multiply(job->be, product, &g, worker);
   trm__real *inv = job->inv ? job->inv + (size_t)q.example * (size_t)s->D + q.c0 : NULL;
-  job->be->kernels->rms_cols(out, inv, out, s->L, s->D, s->eps, s->bf16, 0, q.cols);
+  job->w->kernels.rms_cols(out, inv, out, s->L, s->D, s->eps, s->bf16, 0, q.cols);
 }
 
 void trm__cpu_mixer_forward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, trm__act *out,
@@ -134,7 +134,7 @@ void trm__cpu_mixer_forward(trm__backend *be, trm__weights *w, int layer, int b,
   mixer_job job = {
       .be = be, .w = w, .layer = &w->layer[layer], .b = b, .in = (const trm__real *)in, .out = (trm__real *)out};
   mixer_split_saved(&job, saved, recompute);
-  trm__pool_run(be->pool, b * mixer_strips(&w->dims), mixer_forward_task, &job);
+  trm__cpu_run(be, &w->kernels, b * mixer_strips(&w->dims), mixer_forward_task, &job);
 }
 
 /* -- backward --------------------------------------------------------------------------------------------------- */
@@ -196,7 +196,7 @@ static void mixer_pack_transposed(const mixer_job *job, const mixer_strip *q, tr
 static void mixer_backward_task(void *context, int task, int worker) {
   const mixer_job *job = context;
   const trm__dims *s = &job->w->dims;
-  const trm__kernels *kernels = job->be->kernels;
+  const trm__kernels *kernels = &job->w->kernels;
   const trm__product *product = job->w->product;
   int inner = s->inner_l;
   mixer_strip q = mixer_strip_of(s, task);
@@ -289,8 +289,8 @@ void trm__cpu_mixer_backward(trm__backend *be, trm__weights *w, int layer, int b
                      .dw_out = grads->layer[layer].mix_out};
     trm__arena shared = trm__cpu_shared(w);
     mixer_plan_backward(w, job.b, &shared, &job);
-    trm__pool_run(be->pool, job.b * mixer_strips(s), mixer_backward_task, &job);
+    trm__cpu_run(be, &w->kernels, job.b * mixer_strips(s), mixer_backward_task, &job);
     int tasks = mixer_dw_tasks(w->product, 2 * s->inner_l) + mixer_dw_tasks(w->product, s->inner_l);
-    trm__pool_run(be->pool, tasks, mixer_weights_task, &job);
+    trm__cpu_run(be, &w->kernels, tasks, mixer_weights_task, &job);
   }
 }

@@ -76,7 +76,7 @@ static void mlp_forward_task(void *context, int task, int worker) {
   if (mlp_rms_gated(job->w)) scale = trm__cpu_take(&scratch, strip);
   if (scale && !gu) gu = trm__cpu_take(&scratch, strip * 2 * inner);
   mlp_gate_up(job, words, job->in + at, r.count, gu, act, worker);
-  if (scale) job->be->kernels->rms_gate_rows(scale, gu, r.count, s->inner_d, s->eps);
+  if (scale) job->w->kernels.rms_gate_rows(scale, gu, r.count, s->inner_d, s->eps);
   trm__left left = trm__cpu_left(product, words, act, s->inner_d, r.count, s->inner_d);
   trm__gemm g =
       trm__cpu_product(product, r.count, s->D, s->inner_d, left, job->layer->mlp_out.forward, job->out + at, s->D);
@@ -86,8 +86,8 @@ static void mlp_forward_task(void *context, int task, int worker) {
   g.residual_rs = s->D;
   g.row_scale = scale;
   trm__cpu_multiply(job->be, product, &g, worker);
-  job->be->kernels->rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
-                             s->bf16);
+  job->w->kernels.rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
+                           s->bf16);
 }
 
 void trm__cpu_mlp_forward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, trm__act *out,
@@ -101,7 +101,7 @@ void trm__cpu_mlp_forward(trm__backend *be, trm__weights *w, int layer, int b, c
                  .in = (const trm__real *)in,
                  .out = (trm__real *)out};
   mlp_split_saved(&job, saved, recompute);
-  trm__pool_run(be->pool, job.tasks, mlp_forward_task, &job);
+  trm__cpu_run(be, &w->kernels, job.tasks, mlp_forward_task, &job);
 }
 
 /* -- backward --------------------------------------------------------------------------------------------------- */
@@ -134,7 +134,7 @@ void trm__cpu_mlp_scratch(const trm__weights *w, size_t *shared, size_t *worker)
 static void mlp_backward_task(void *context, int task, int worker) {
   const mlp_job *job = context;
   const trm__dims *s = &job->w->dims;
-  const trm__kernels *kernels = job->be->kernels;
+  const trm__kernels *kernels = &job->w->kernels;
   const trm__product *product = job->w->product;
   int inner = s->inner_d, width = trm__cpu_outer_width(product), k = job->rows;
   trm__range r = trm__cpu_row_range(product, k, job->tasks, task);
@@ -187,9 +187,9 @@ void trm__cpu_mlp_backward(trm__backend *be, trm__weights *w, int layer, int b, 
                    .d = (trm__real *)d + at};
     trm__arena shared = trm__cpu_shared(w);
     mlp_plan_backward(w, count, &shared, &job);
-    trm__pool_run(be->pool, job.tasks, mlp_backward_task, &job);
+    trm__cpu_run(be, &w->kernels, job.tasks, mlp_backward_task, &job);
     trm__outer outer[] = {{job.dpre_spread, job.act_spread, dw->mlp_out, s->D, s->inner_d},
                           {job.dgu_spread, job.in_spread, dw->mlp_in, 2 * s->inner_d, s->D}};
-    trm__cpu_outer(be, w->product, outer, 2, count);
+    trm__cpu_outer(be, w, outer, 2, count);
   }
 }

@@ -63,14 +63,14 @@ static void muon_product_task(void *context, int task, int worker) {
 /* to [m][n] = (or +=) a [m][k] times B(p, j) = b[p*b_rs + j*b_cs]. */
 static void muon_multiply(muon_job *job, int m, int n, int k, const trm__real *a, const trm__real *b, ptrdiff_t b_rs,
                           ptrdiff_t b_cs, trm__real *to, trm__epilogue epilogue) {
-  job->product = trm__cpu_product_f32(job->be, m, n, k, a, k, job->packed, to, n);
+  job->product = trm__cpu_product_f32(job->be->kernels, m, n, k, a, k, job->packed, to, n);
   job->product.epilogue = epilogue;
   job->pack_from = b;
   job->pack_rs = b_rs;
   job->pack_cs = b_cs;
   const trm__product *f32 = job->be->kernels->product[TRM_FLOAT32];
-  trm__pool_run(job->be->pool, trm__cpu_panels(f32, n, 0), muon_pack_task, job);
-  trm__pool_run(job->be->pool, trm__cpu_row_tasks(job->be, f32, m), muon_product_task, job);
+  trm__cpu_run(job->be, job->be->kernels, trm__cpu_panels(f32, n, 0), muon_pack_task, job);
+  trm__cpu_run(job->be, job->be->kernels, trm__cpu_row_tasks(job->be, f32, m), muon_product_task, job);
 }
 
 static void muon_newton_schulz(muon_job *job) {

@@ -55,9 +55,10 @@ static void outer_task(void *context, int task, int worker) {
   trm__cpu_multiply(job->be, job->product, &g, worker);
 }
 
-void trm__cpu_outer(trm__backend *be, const trm__product *product, const trm__outer *outer, int count, int k) {
+void trm__cpu_outer(const trm__backend *be, const trm__weights *w, const trm__outer *outer, int count, int k) {
+  const trm__product *product = w->product;
   outer_job job = {be, product, outer, k};
   int tasks = 0;
   for (int i = 0; i < count; i++) tasks += outer_tasks(product, &outer[i]);
-  trm__pool_run(be->pool, tasks, outer_task, &job);
+  trm__cpu_run(be, &w->kernels, tasks, outer_task, &job);
 }
