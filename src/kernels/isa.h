@@ -68,7 +68,8 @@ void trm__isa_table_open(trm__isa_table *table, const trm__isa *lines, int count
 
 /* The line and all that it needs. */
 trm__isa_set trm__isa_with_needs(const trm__isa_table *table, int line);
-/* Why a line that is not refused cannot be used, or could be: "" when it is present and was not refused. */
+/* Why the line cannot be used: it is another processor's, is not there, or was refused, or a line that it needs was. ""
+ * when it can, as far as anybody has asked. */
 void trm__isa_why_not(trm__isa_table *table, int line, char why[TRM__ISA_WHY]);
 /* Asks for the line's permission if nobody has yet. */
 void trm__isa_ask(trm__isa_table *table, int line);
