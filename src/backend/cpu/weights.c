@@ -119,28 +119,25 @@ void trm__cpu_weights_close(trm__backend *be, trm__weights **w) {
 /* -- filling ---------------------------------------------------------------------------------------------------- */
 
 /* Rounding after packing: the layouts only move numbers and add zeros. */
-static void weights_fill_plain(const trm__weights *w, trm__real *to, const trm__real *from,
-                               size_t n) {
+static void weights_fill_plain(const trm__weights *w, trm__real *to, const trm__real *from, size_t n) {
   if (w->dims.bf16) w->kernels.round_bf16(to, from, n);
   else memcpy(to, from, n * sizeof *to);
 }
 
-static void weights_fill_packed(const trm__weights *w, const trm__product *product,
-                                trm__real *to, const trm__real *from, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n,
-                                int gate) {
+static void weights_fill_packed(const trm__weights *w, const trm__product *product, trm__real *to,
+                                const trm__real *from, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n, int gate) {
   product->pack_b(to, from, b_rs, b_cs, k, n, gate, 0, trm__cpu_panels(product, n, gate));
   if (w->dims.bf16 && product->type == TRM_FLOAT32) w->kernels.round_bf16(to, to, product->packed_size(k, n, gate));
 }
 
-static void weights_fill_channel(const trm__weights *w, const trm__product *product,
-                                 trm__matrix *matrix, const trm__real *from) {
+static void weights_fill_channel(const trm__weights *w, const trm__product *product, trm__matrix *matrix,
+                                 const trm__real *from) {
   int rows = matrix->rows, cols = matrix->cols;
   weights_fill_packed(w, product, matrix->forward, from, 1, cols, cols, rows, matrix->gate);
   if (matrix->backward) weights_fill_packed(w, product, matrix->backward, from, cols, 1, rows, cols, 0);
 }
 
-static void weights_fill_mixer(const trm__weights *w, trm__matrix *matrix,
-                               const trm__real *from) {
+static void weights_fill_mixer(const trm__weights *w, trm__matrix *matrix, const trm__real *from) {
   const trm__product *product = w->product;
   size_t rows = (size_t)matrix->rows, cols = (size_t)matrix->cols;
   if (product->type != TRM_FLOAT32) {
