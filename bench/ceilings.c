@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "kernels/kernels.h"
 
 enum { CHAINS = 12, CHAIN_ROUNDS = 20000 };
 
@@ -88,35 +87,31 @@ const char *type_name(number_type type) {
   return names[type];
 }
 
-/* Place of a table among those that this machine runs, from 0; -1 when it does not run it. */
-static int place(const char *isa) {
-  const char *names = trm__kernels_available();
-  for (int i = 0; *names; i++) {
-    size_t length = strcspn(names, " ");
-    if (strlen(isa) == length && strncmp(isa, names, length) == 0) return i;
-    names += length;
-    names += strspn(names, " ");
-  }
-  return -1;
+/* Whether an instruction set is among the sets of the library's table. */
+static int is_in(trm__isa_set sets, const char *isa) {
+  const trm__isa_table *table = trm__isa_table_built_in();
+  for (int i = 0; i < table->count; i++)
+    if (strcmp(table->line[i].name, isa) == 0) return sets >> i & 1;
+  return 0;
 }
 
 size_t ceilings_count(void) {
   size_t count = 0;
-  for (size_t i = 0; i < KNOWN; i++) count += place(known[i].isa) >= 0;
+  for (size_t i = 0; i < KNOWN; i++) count += (size_t)is_in(trm__isa_table_built_in()->present, known[i].isa);
   return count;
 }
 
 const ceiling *ceilings_at(size_t index) {
   for (size_t i = 0; i < KNOWN; i++)
-    if (place(known[i].isa) >= 0 && index-- == 0) return &known[i];
+    if (is_in(trm__isa_table_built_in()->present, known[i].isa) && index-- == 0) return &known[i];
   return NULL;
 }
 
-const ceiling *ceiling_of(number_type type, const char *isa) {
+const ceiling *ceiling_of(number_type type, const trm__kernels *kernels) {
   const ceiling *best = NULL;
   for (size_t i = 0; i < KNOWN; i++)
-    if (known[i].type == type && place(known[i].isa) >= 0 && place(known[i].isa) <= place(isa)) best = &known[i];
-  return best || type == TYPE_FLOAT32 ? best : ceiling_of(TYPE_FLOAT32, isa);
+    if (known[i].type == type && is_in(kernels->sets, known[i].isa)) best = &known[i];
+  return best || type == TYPE_FLOAT32 ? best : ceiling_of(TYPE_FLOAT32, kernels);
 }
 
 static void chains_task(void *context, int task, int worker) {
@@ -190,7 +185,7 @@ static void read_sse2(const unsigned char *p, size_t bytes) {
             (size_t)16)
 }
 static void read_all(const unsigned char *p, size_t bytes) {
-  if (trm__kernels_get("avx2")) read_avx2(p, bytes);
+  if (is_in(trm__isa_table_built_in()->present, "avx2")) read_avx2(p, bytes);
   else read_sse2(p, bytes);
 }
 #elif defined(__aarch64__)

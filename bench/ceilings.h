@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/pool.h"
+#include "kernels/isa.h"
 #include "measure.h"
 
 typedef enum number_type { TYPE_FLOAT32, TYPE_BFLOAT16, TYPE_INT8, NUMBER_TYPES } number_type;
@@ -20,9 +21,9 @@ typedef struct ceiling {
 
 size_t ceilings_count(void); /* those that this machine can run, the fastest of a type last */
 const ceiling *ceilings_at(size_t index);
-/* The one that kernels of this instruction set are judged by: the last of its type that is not above isa; without one
- * that of float32, with which such kernels compute. */
-const ceiling *ceiling_of(number_type type, const char *isa);
+/* The one that these kernels are judged by: the last of its type whose instruction set they use; without one that of
+ * float32, with which such kernels compute. */
+const ceiling *ceiling_of(number_type type, const trm__kernels *kernels);
 
 /* As a contestant: the ceiling on every thread of a pool (NULL: on this thread, by its own clock). */
 typedef struct ceiling_run {

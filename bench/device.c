@@ -12,7 +12,7 @@ static int by_peer(const bench *b) {
 
 int bench_ceiling(bench *b, number_type type, ceiling_run *run, pytorch_case *torch, contestant *c) {
   if (!by_peer(b)) {
-    *c = ceiling_contestant(run, ceiling_of(type, b->kernels->isa), bench_pool(b));
+    *c = ceiling_contestant(run, ceiling_of(type, b->kernels), bench_pool(b));
     return 1;
   }
   if (!b->torch) return 0;

@@ -69,12 +69,13 @@ void bench_title(const bench *b, char *text, size_t size) {
   peers(b, names, sizeof names);
   today(date, sizeof date);
   cache_sizes c = cache_sizes_read();
+  trm_runtime_info runtime = trm_runtime_describe(b->all);
   snprintf(text, size,
            "trm %s, %s, device %s, %s; %d threads; caches %zu KiB, %zu KiB, %zu MiB\n%s; kernels %s (machine: %s); "
            "mode %s; medians, "
            "all in turn\n%s\nratios over 1: trm is faster",
-           trm_version(), date, trm_runtime_describe(b->all).device, name, b->threads, c.l1 >> 10, c.l2 >> 10,
-           c.l3 >> 20, compiler(), b->kernels->isa, trm__kernels_available(), mode_name(b->mode), names);
+           trm_version(), date, runtime.device, name, b->threads, c.l1 >> 10, c.l2 >> 10, c.l3 >> 20, compiler(),
+           b->kernels->isa, runtime.available, mode_name(b->mode), names);
 }
 
 json_t *bench_machine(const bench *b) {
@@ -83,14 +84,15 @@ json_t *bench_machine(const bench *b) {
   line_of("/proc/cpuinfo", "flags", flags, sizeof flags);
   today(date, sizeof date);
   cache_sizes c = cache_sizes_read();
+  trm_runtime_info runtime = trm_runtime_describe(b->all);
   json_t *report = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s}", "trm", trm_version(), "date", date, "mode",
                              mode_name(b->mode), "compiler", compiler(), "threads", b->threads, "kernels",
-                             b->kernels->isa, "kernels_available", trm__kernels_available());
+                             b->kernels->isa, "kernels_available", runtime.available);
   json_t *machine = json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:s}", "processor", name, "cores", trm__cores(),
                               "l1_bytes", (json_int_t)c.l1, "l2_bytes", (json_int_t)c.l2, "l3_bytes", (json_int_t)c.l3,
                               "memory_bytes", (json_int_t)trm__memory_total(), "flags", flags);
   json_object_set_new(report, "machine", machine);
-  json_object_set_new(report, "device", json_string(trm_runtime_describe(b->all).device));
+  json_object_set_new(report, "device", json_string(runtime.device));
   json_object_set_new(report, "onednn", onednn_version() ? json_string(onednn_version()) : json_null());
   json_object_set_new(report, "pytorch", b->torch ? json_string(pytorch_describe(b->torch)) : json_null());
   return report;

@@ -65,13 +65,15 @@ static trm_status open_runtimes(bench *b, const arguments *a, trm_error *err) {
   config.threads = 1;
   if (!status && !b->device) status = trm_runtime_open(&b->one, &config, err);
   if (status) return status;
-  b->kernels = b->all->kernels ? b->all->kernels : trm__kernels_get(config.isa);
+  static trm__kernels kernels;
+  trm__isa_kernels(&kernels, &b->all->choice, TRM__ISA_ALL_TYPES);
+  b->kernels = &kernels;
   b->threads = trm__pool_threads(b->all->pool);
   b->ceiling_rate = A_CARD;
   if (b->device && strcmp(b->device, "cpu") != 0) return TRM_OK;
   b->ceiling_rate = 0;
   ceiling_run run; /* the best of some runs: what the plans below should not depend on is how busy the machine is */
-  contestant c = ceiling_contestant(&run, ceiling_of(TYPE_FLOAT32, b->kernels->isa), b->all->pool);
+  contestant c = ceiling_contestant(&run, ceiling_of(TYPE_FLOAT32, b->kernels), b->all->pool);
   for (int i = 0; i < 50; i++) {
     double rate = c.amount / c.seconds(c.context, 1);
     if (rate > b->ceiling_rate) b->ceiling_rate = rate;

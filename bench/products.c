@@ -43,8 +43,8 @@ static int operands_open(operands *o, const trm__kernels *kernels, trm_dtype typ
   size_t size = p->packed_size(c->k, c->n, gate);
   o->b = numbers(size, 0, 0);
   /* Panels: all of those that as many columns need. */
-  int panels = (c->n + kernels->nr - 1) / kernels->nr;
-  if (gate) panels = (c->n / 2 + kernels->nr / 2 - 1) / (kernels->nr / 2);
+  int panels = (c->n + p->nr - 1) / p->nr;
+  if (gate) panels = (c->n / 2 + p->nr / 2 - 1) / (p->nr / 2);
   p->pack_b(o->b, c->b, c->n, 1, c->k, c->n, gate, 0, panels);
   o->gemm.b = o->b;
   if (type == TRM_FLOAT32) return 1;
@@ -74,11 +74,11 @@ static void measure_product(bench *b, trm_dtype type, const product_case *c) {
   double operations = 2.0 * c->m * c->n * c->k;
   operands ours, plain;
   if (!operands_open(&ours, b->kernels, type, c)) return;
-  if (!operands_open(&plain, &trm__kernels_ref, type, c)) plain = (operands){0};
+  if (!operands_open(&plain, &trm__offer_ref.kernels, type, c)) plain = (operands){0};
   ceiling_run top;
   onednn *peer = onednn_open((number_type)type, c->m, c->n, c->k, c->shape->a_transposed, 1);
   contestant all[4] = {{.seconds = product_seconds, .context = &ours, .amount = operations},
-                       ceiling_contestant(&top, ceiling_of((number_type)type, b->kernels->isa), NULL)};
+                       ceiling_contestant(&top, ceiling_of((number_type)type, b->kernels), NULL)};
   int count = 2, at_plain = 0, at_peer = 0;
   if (plain.product)
     all[at_plain = count++] =
@@ -149,14 +149,14 @@ static void bench_head(bench *b, trm_dtype type, int rows, int backward) {
                                     .dq = x[5],
                                     .dk = x[6],
                                     .dv = x[7]};
-  head ours = {b->kernels, attention, backward}, plain = {&trm__kernels_ref, attention, backward};
+  head ours = {b->kernels, attention, backward}, plain = {&trm__offer_ref.kernels, attention, backward};
   ours.attention.scratch = numbers(b->kernels->attention_scratch(rows, HEAD_DIM), 0, 0);
-  plain.attention.scratch = numbers(trm__kernels_ref.attention_scratch(rows, HEAD_DIM), 0, 0);
+  plain.attention.scratch = numbers(trm__offer_ref.kernels.attention_scratch(rows, HEAD_DIM), 0, 0);
   double operations = 2.0 * rows * rows * HEAD_DIM * (backward ? 5 : 2);
   ceiling_run top;
   number_type judged = backward ? TYPE_FLOAT32 : (number_type)type;
   contestant all[] = {{.seconds = head_seconds, .context = &ours, .amount = operations},
-                      ceiling_contestant(&top, ceiling_of(judged, b->kernels->isa), NULL),
+                      ceiling_contestant(&top, ceiling_of(judged, b->kernels), NULL),
                       {.seconds = head_seconds, .context = &plain, .amount = operations, .rough = 1}};
   measured results[3];
   table_progress(&b->table, "attention head, %d rows, %s", rows, type_name((number_type)type));

@@ -36,11 +36,11 @@ static const trm__adam adam = {.lr = 1e-4, .beta1 = 0.9, .beta2 = 0.95, .weight_
 
 static void pack(const stream *s) {
   const trm__product *p = s->kernels->product[TRM_FLOAT32];
-  p->pack_b(s->x[0], s->x[1], s->cols, 1, s->rows, s->cols, 0, 0, (s->cols + s->kernels->nr - 1) / s->kernels->nr);
+  p->pack_b(s->x[0], s->x[1], s->cols, 1, s->rows, s->cols, 0, 0, (s->cols + p->nr - 1) / p->nr);
 }
 static void pack_transposed(const stream *s) {
   const trm__product *p = s->kernels->product[TRM_FLOAT32];
-  p->pack_b(s->x[0], s->x[1], 1, s->rows, s->rows, s->cols, 0, 0, (s->cols + s->kernels->nr - 1) / s->kernels->nr);
+  p->pack_b(s->x[0], s->x[1], 1, s->rows, s->rows, s->cols, 0, 0, (s->cols + p->nr - 1) / p->nr);
 }
 static void pack_rows(const stream *s, trm_dtype type) {
   const trm__product *p = s->kernels->product[type];
@@ -126,12 +126,12 @@ static double stream_seconds(void *context, int runs) {
 void bench_streams(bench *b) {
   table_section(&b->table, "kernels that stream", "");
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    if (!b->kernels->product[cases[i].type] || !trm__kernels_ref.product[cases[i].type]) continue;
+    if (!b->kernels->product[cases[i].type] || !trm__offer_ref.kernels.product[cases[i].type]) continue;
     size_t n = (size_t)cases[i].rows * (size_t)cases[i].cols;
     stream ours = {.kernels = b->kernels, .fn = cases[i].fn, .rows = cases[i].rows, .cols = cases[i].cols, .n = n};
     for (int a = 0; a < ARRAYS; a++) ours.x[a] = numbers(2 * n + 4096, a == ARRAYS - 1 ? 0.5 : -1, 1);
     stream plain = ours;
-    plain.kernels = &trm__kernels_ref;
+    plain.kernels = &trm__offer_ref.kernels;
     double bytes = (double)n * cases[i].bytes;
     contestant all[] = {{.seconds = stream_seconds, .context = &ours, .amount = bytes},
                         {.seconds = stream_seconds, .context = &plain, .amount = bytes, .rough = 1}};

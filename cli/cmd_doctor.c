@@ -97,9 +97,12 @@ static const char *doctor_proc_value(const char *path, const char *key, char *te
 }
 
 #define CARDS 16
+#define ISAS 32
 
 typedef struct machine {
   trm_runtime_info runtime;
+  trm_isa_info isa[ISAS];
+  int isas;
   trm_device_info card[CARDS];
   int cards;
   trm_error no_cards; /* why there is none */
@@ -115,6 +118,7 @@ static int doctor_examine(const cli_command *self, machine *m) {
   memset(m, 0, sizeof *m);
   int code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
   if (code != CLI_CONTINUE) return code;
+  m->isas = trm_isas(m->isa, ISAS); /* before the description: it asks for permissions */
   m->runtime = trm_runtime_describe(runtime);
   trm_runtime_close(&runtime);
   m->cards = trm_devices(m->card, CARDS, &m->no_cards);
@@ -135,6 +139,24 @@ static const char *doctor_compiler(void) {
 #else
   return "gcc " __VERSION__;
 #endif
+}
+
+static int doctor_is_refused(const trm_isa_info *isa) {
+  return isa->present && isa->why[0];
+}
+
+static void doctor_print_kernels(const machine *m) {
+  printf("kernels   %s in use; this machine runs: %s\n", m->runtime.isa, m->runtime.available);
+  for (int i = 0; i < m->isas; i++)
+    if (doctor_is_refused(&m->isa[i])) printf("          not %s: %s\n", m->isa[i].name, m->isa[i].why);
+}
+
+static json_t *doctor_refused_json(const machine *m) {
+  json_t *list = json_array();
+  for (int i = 0; i < m->isas; i++)
+    if (doctor_is_refused(&m->isa[i]))
+      json_array_append_new(list, json_pack("{s:s, s:o}", "name", m->isa[i].name, "why", cli_path(m->isa[i].why)));
+  return list;
 }
 
 static void doctor_print_cards(const machine *m) {
@@ -171,7 +193,7 @@ static void doctor_print(const machine *m) {
   printf("cpu       %s\n", m->cpu[0] ? m->cpu : "unknown");
   printf("cores     %d usable, %d computing thread%s\n", m->runtime.cores, m->runtime.threads,
          m->runtime.threads == 1 ? "" : "s");
-  printf("kernels   %s in use; this machine runs: %s\n", m->runtime.isa, m->runtime.available);
+  doctor_print_kernels(m);
   printf("device    %s\n", m->runtime.device);
   doctor_print_cards(m);
   printf("memory    %s, %s available\n", cli_bytes(m->memory, a), cli_bytes(m->memory_free, b));
@@ -190,14 +212,14 @@ static void doctor_print_json(const machine *m) {
   for (size_t i = 0; i < NEEDS; i++)
     json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "name", doctor_needs[i].what, "package",
                                           doctor_needs[i].package, "found", doctor_is_present(i)));
-  cli_json_print(json_pack("{s:s, s:s, s:o, s:o, s:o, s:i, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}",
+  cli_json_print(json_pack("{s:s, s:s, s:o, s:o, s:o, s:i, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}",
                            "version", trm_version(), "compiler", doctor_compiler(), "system",
                            cli_path(m->system.sysname), "machine", cli_path(m->system.machine), "cpu", cli_path(m->cpu),
                            "cores", m->runtime.cores, "threads", m->runtime.threads, "isa", m->runtime.isa,
-                           "isa_available", m->runtime.available, "device", cli_path(m->runtime.device), "cards",
-                           doctor_cards_json(m), "no_cards", cli_path(m->no_cards.message), "memory_bytes",
-                           json_integer((json_int_t)m->memory), "memory_available_bytes",
-                           json_integer((json_int_t)m->memory_free), "disk_free_bytes",
+                           "isa_available", m->runtime.available, "isa_refused", doctor_refused_json(m), "device",
+                           cli_path(m->runtime.device), "cards", doctor_cards_json(m), "no_cards",
+                           cli_path(m->no_cards.message), "memory_bytes", json_integer((json_int_t)m->memory),
+                           "memory_available_bytes", json_integer((json_int_t)m->memory_free), "disk_free_bytes",
                            json_integer((json_int_t)m->disk_free), "needs", list, "install", m->install),
                  0);
 }

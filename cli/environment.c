@@ -8,8 +8,9 @@
 static const cli_variable environment[] = {
     {"TRM_THREADS", "computing threads, where --threads does not say; default: all cores that the process may use"},
     {"TRM_DEVICE", "what computes, where --device does not say; its names are in trm help solve; default: cpu"},
-    {"TRM_ISA",
-     "the kernels: auto (the best) or ref, and avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16"},
+    {"TRM_ISA", "the kernels: auto (the best of all that the machine has), ref (plain C), or instruction sets that trm "
+                "doctor lists, "
+                "joined by +, such as avx512vnni; each brings what it needs"},
     {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},
     {"NO_COLOR", "set and not empty: no colours"},
     {"TERM", "dumb or not set: no colours, and no line that is written over"},

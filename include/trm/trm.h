@@ -28,7 +28,7 @@ typedef void (*trm_log_fn)(void *context, trm_log_level level, const char *line)
 typedef struct trm_runtime_config {
   uint32_t size;      /* set by trm_runtime_config_default() */
   int threads;        /* 0: as many as this process may use (affinity and cgroup limits respected) */
-  const char *isa;    /* NULL or "auto": the best this CPU runs; or a name: "ref", "avx2", "avx512", ... */
+  const char *isa;    /* NULL or "auto": all that this CPU has; or "ref", "avx2", ...; several joined by '+' */
   const char *device; /* NULL or "cpu"; "cuda" or "cuda:N" in builds with CUDA: the card's number */
   trm_log_fn log;     /* NULL: silent */
   void *log_context;
@@ -48,14 +48,26 @@ trm_status trm_runtime_open(trm_runtime **out, const trm_runtime_config *config,
 void trm_runtime_close(trm_runtime **runtime);
 
 typedef struct trm_runtime_info {
-  int threads;        /* computing threads in use */
-  int cores;          /* what this process may use */
-  char isa[16];       /* kernels in use */
-  char available[64]; /* all that this CPU runs, space-separated */
-  char device[64];    /* "cpu", "cuda:0" */
+  int threads;         /* computing threads in use */
+  int cores;           /* what this process may use */
+  char isa[64];        /* kernels in use: instruction sets joined by '+', without those that these need */
+  char available[128]; /* all that this process may use, space-separated, best last */
+  char device[64];     /* "cpu", "cuda:0" */
 } trm_runtime_info;
 
 trm_runtime_info trm_runtime_describe(const trm_runtime *runtime);
+
+/* An instruction set that trm_runtime_config.isa can name. */
+typedef struct trm_isa_info {
+  char name[24];
+  int present;   /* 1: processor and operating system have it, and this build has its kernels */
+  char why[160]; /* why it is not used although it is present: this process was refused it; why it is not present; or ""
+                  */
+} trm_isa_info;
+
+/* Writes up to `most` instruction sets to list (NULL with most 0), from worst to best, and returns how many there are.
+ * Asks for the permissions that this process needs for those present, as opening a model of their number type would. */
+int trm_isas(trm_isa_info *list, int most);
 
 /* A card that trm_runtime_config.device can name. */
 typedef struct trm_device_info {

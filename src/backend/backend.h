@@ -20,7 +20,7 @@
 #include <trm/train.h>
 
 #include "base/pool.h"
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 #include "kernels/update.h"
 
 typedef unsigned char trm__act;
@@ -97,7 +97,7 @@ struct trm_device_info;
 
 struct trm__backend {
   const char *name;            /* "cpu", "cuda" */
-  const trm__kernels *kernels; /* CPU backends; NULL otherwise */
+  const trm__kernels *kernels; /* CPU backends: what is computed without weights, in fp32; NULL otherwise */
   trm__pool *pool;             /* CPU backends; borrowed */
   int on_host; /* device memory is the host's: pointers may be read and written, copies may be left out */
 
@@ -223,7 +223,7 @@ struct trm__backend {
 };
 
 /* The CPU backend over a kernel table and a pool, both borrowed. */
-trm_status trm__backend_cpu(trm__backend **out, const trm__kernels *kernels, trm__pool *pool, trm_error *err);
+trm_status trm__backend_cpu(trm__backend **out, const trm__isa_choice *choice, trm__pool *pool, trm_error *err);
 
 /* A CUDA backend: "cuda" or "cuda:N", options behind commas ("cuda:0,check"). TRM_E_UNSUPPORTED in builds without CUDA
  * (TRM_CUDA_ENABLED). */
@@ -234,7 +234,7 @@ int trm__cuda_devices(struct trm_device_info *list, int most, trm_error *why);
 
 /* By name: "cpu" (NULL means "cpu"), "cuda", "cuda:N". TRM_E_USAGE with the known names otherwise, TRM_E_UNSUPPORTED
  * for what this build or machine lacks. */
-trm_status trm__backend_open(trm__backend **out, const char *name, const trm__kernels *kernels, trm__pool *pool,
+trm_status trm__backend_open(trm__backend **out, const char *name, const trm__isa_choice *choice, trm__pool *pool,
                              trm_error *err);
 void trm__backend_close(trm__backend **be);
 

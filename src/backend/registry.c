@@ -22,9 +22,9 @@ int trm__cuda_devices(struct trm_device_info *list, int most, trm_error *why) {
 }
 #endif
 
-trm_status trm__backend_open(trm__backend **out, const char *name, const trm__kernels *kernels, trm__pool *pool,
+trm_status trm__backend_open(trm__backend **out, const char *name, const trm__isa_choice *choice, trm__pool *pool,
                              trm_error *err) {
-  if (!name || strcmp(name, "cpu") == 0) return trm__backend_cpu(out, kernels, pool, err);
+  if (!name || strcmp(name, "cpu") == 0) return trm__backend_cpu(out, choice, pool, err);
   if (strncmp(name, "cuda", 4) == 0 && (!name[4] || strchr(":,", name[4]))) return trm__backend_cuda(out, name, err);
   return trm__fail(err, TRM_E_USAGE, "device", "unknown device '%s'; known are: cpu cuda cuda:N", name);
 }

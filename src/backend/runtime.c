@@ -13,27 +13,6 @@ trm_runtime_config trm_runtime_config_default(void) {
   return (trm_runtime_config){.size = sizeof(trm_runtime_config), .isa = "auto", .device = "cpu"};
 }
 
-/* One of the names of kernels, whether or not this machine can run them. */
-static int runtime_knows_isa(const char *name) {
-  size_t length = strlen(name);
-  for (const char *known = trm__kernels_names(); *known && length > 0;) {
-    size_t word = strcspn(known, " ");
-    if (word == length && strncmp(known, name, length) == 0) return 1;
-    known += word + strspn(known + word, " ");
-  }
-  return 0;
-}
-
-static trm_status runtime_choose_kernels(trm_runtime *runtime, const char *isa, trm_error *err) {
-  runtime->kernels = trm__kernels_get(isa);
-  if (runtime->kernels) return TRM_OK;
-  if (runtime_knows_isa(isa))
-    return trm__fail(err, TRM_E_UNSUPPORTED, "isa", "this machine cannot run '%s' kernels; it runs: %s", isa,
-                     trm__kernels_available());
-  return trm__fail(err, TRM_E_USAGE, "isa", "unknown instruction set '%s'; this machine runs: auto %s", isa,
-                   trm__kernels_available());
-}
-
 trm_status trm_runtime_open(trm_runtime **out, const trm_runtime_config *config, trm_error *err) {
   static const trm__config_form form = TRM__CONFIG_FORM(trm_runtime_config, log_context);
   trm_runtime_config whole = trm_runtime_config_default();
@@ -45,9 +24,9 @@ trm_status trm_runtime_open(trm_runtime **out, const trm_runtime_config *config,
   trm_runtime *runtime = trm__calloc(1, sizeof *runtime);
   if (!runtime) return trm__fail_memory(err, "runtime", sizeof *runtime);
   runtime->log = (trm__log){config->log, config->log_context};
-  status = runtime_choose_kernels(runtime, config->isa, err);
+  status = trm__isa_choose(&runtime->choice, trm__isa_table_built_in(), config->isa, err);
   if (!status) status = trm__pool_open(&runtime->pool, config->threads, err);
-  if (!status) status = trm__backend_open(&runtime->backend, config->device, runtime->kernels, runtime->pool, err);
+  if (!status) status = trm__backend_open(&runtime->backend, config->device, &runtime->choice, runtime->pool, err);
   if (status) {
     trm_runtime_close(&runtime);
     return status;
@@ -68,10 +47,21 @@ int trm_devices(trm_device_info *list, int most, trm_error *why) {
   return trm__cuda_devices(list, most, why);
 }
 
+int trm_isas(trm_isa_info *list, int most) {
+  trm__isa_table *table = trm__isa_table_built_in();
+  for (int i = 0; i < table->count && i < most; i++) {
+    trm__isa_ask(table, i);
+    snprintf(list[i].name, sizeof list[i].name, "%s", table->line[i].name);
+    list[i].present = table->present >> i & 1;
+    trm__isa_why_not(table, i, list[i].why);
+  }
+  return table->count;
+}
+
 trm_runtime_info trm_runtime_describe(const trm_runtime *runtime) {
   trm_runtime_info info = {.threads = trm__pool_threads(runtime->pool), .cores = trm__cores()};
-  snprintf(info.isa, sizeof info.isa, "%s", runtime->kernels->isa);
-  snprintf(info.available, sizeof info.available, "%s", trm__kernels_available());
+  trm__isa_name(&runtime->choice, info.isa);
+  trm__isa_available(runtime->choice.table, info.available, sizeof info.available);
   snprintf(info.device, sizeof info.device, "%s", runtime->backend->name);
   return info;
 }

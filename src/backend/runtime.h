@@ -11,7 +11,7 @@
 
 struct trm_runtime {
   trm__pool *pool;
-  const trm__kernels *kernels;
+  trm__isa_choice choice;
   trm__backend *backend;
   trm__log log;
 };

@@ -49,12 +49,13 @@ struct worker {
 };
 
 /* What holds while the pool works:
- *  1. fn, context and the shares' ends are written only while the gate is closed and no worker is inside.
+ *  1. fn, context, scope and the shares' ends are written only while the gate is closed and no worker is inside.
  *  2. A worker reads them only inside: between the exchange that counts it in and the subtraction that counts it out.
  *  3. Each run has a number other than the last one's, and a worker enters a number at most once.
  *  4. trm__pool_run returns only when the gate is closed and nobody is inside; so its context may lie on the stack.
  *  5. Who is about to sleep says so (sleeping, caller_sleeps) before its last look at the gate, and who changes the
- * gate looks for sleepers after the change: at least one of the two sees the other, and no wake-up is lost. */
+ * gate looks for sleepers after the change: at least one of the two sees the other, and no wake-up is lost.
+ *  6. A thread leaves the run's scope before it is counted out, so that no thread is in it when the run returns. */
 struct trm__pool {
   int threads, spins;
   int started; /* threads to join */
@@ -62,6 +63,7 @@ struct trm__pool {
   pthread_mutex_t turn; /* held by the caller of a run; without other callers that is one atomic exchange */
   trm__task_fn fn;
   void *context;
+  const trm__pool_scope *scope;
   _Alignas(TRM__ALIGN) atomic_uint gate;
   _Alignas(TRM__ALIGN) atomic_int sleeping; /* workers asleep */
   atomic_int caller_sleeps, stop;
@@ -140,18 +142,25 @@ static void caller_wait(trm__pool *pool) {
 
 /* -- working ------------------------------------------------------------------------------------------------------ */
 
-static void worker_take_share(trm__pool *pool, struct worker *share, int worker) {
+/* Returns whether this thread is in the run's scope: before (entered), or since a task of this share. */
+static int worker_take_share(trm__pool *pool, struct worker *share, int worker, int entered) {
   while (atomic_load_explicit(&share->next, memory_order_relaxed) < share->end) {
     int task = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
-    if (task < share->end) pool->fn(pool->context, task, worker);
+    if (task >= share->end) break;
+    if (pool->scope && !entered) pool->scope->enter(pool->scope->context);
+    entered = 1;
+    pool->fn(pool->context, task, worker);
   }
+  return entered;
 }
 
 static void worker_take_tasks(trm__pool *pool, int worker) {
   const struct frame frame = {pool, worker, pool_frames};
+  int entered = 0;
   pool_frames = &frame;
-  for (int i = worker; i < pool->threads; i++) worker_take_share(pool, &pool->workers[i], worker);
-  for (int i = 0; i < worker; i++) worker_take_share(pool, &pool->workers[i], worker);
+  for (int i = worker; i < pool->threads; i++) entered = worker_take_share(pool, &pool->workers[i], worker, entered);
+  for (int i = 0; i < worker; i++) entered = worker_take_share(pool, &pool->workers[i], worker, entered);
+  if (pool->scope && entered) pool->scope->leave(pool->scope->context);
   pool_frames = frame.outer;
 }
 
@@ -191,28 +200,37 @@ static void pool_run_shared(trm__pool *pool, int tasks) {
   caller_wait(pool);
 }
 
-static void pool_run_alone(const trm__pool *pool, int tasks, trm__task_fn fn, void *context, int worker) {
+static void pool_run_alone(const trm__pool *pool, const trm__pool_scope *scope, int tasks, trm__task_fn fn,
+                           void *context, int worker) {
   const struct frame frame = {pool, worker, pool_frames};
+  if (tasks <= 0) return;
   pool_frames = &frame;
+  if (scope) scope->enter(scope->context);
   for (int task = 0; task < tasks; task++) fn(context, task, worker);
+  if (scope) scope->leave(scope->context);
   pool_frames = frame.outer;
 }
 
-void trm__pool_run(trm__pool *pool, int tasks, trm__task_fn fn, void *context) {
+void trm__pool_run_within(trm__pool *pool, const trm__pool_scope *scope, int tasks, trm__task_fn fn, void *context) {
   for (const struct frame *f = pool_frames; f; f = f->outer) {
     if (f->pool != pool) continue;
-    pool_run_alone(pool, tasks, fn, context, f->worker);
+    pool_run_alone(pool, scope, tasks, fn, context, f->worker);
     return;
   }
   pthread_mutex_lock(&pool->turn);
   if (pool->threads == 1 || tasks <= 1) {
-    pool_run_alone(pool, tasks, fn, context, 0);
+    pool_run_alone(pool, scope, tasks, fn, context, 0);
   } else {
     pool->fn = fn;
     pool->context = context;
+    pool->scope = scope;
     pool_run_shared(pool, tasks);
   }
   pthread_mutex_unlock(&pool->turn);
+}
+
+void trm__pool_run(trm__pool *pool, int tasks, trm__task_fn fn, void *context) {
+  trm__pool_run_within(pool, NULL, tasks, fn, context);
 }
 
 int trm__pool_threads(const trm__pool *pool) {

@@ -19,4 +19,12 @@ int trm__pool_threads(const trm__pool *pool);
 typedef void (*trm__task_fn)(void *context, int task, int worker);
 void trm__pool_run(trm__pool *pool, int tasks, trm__task_fn fn, void *context);
 
+/* The same, and each thread that takes tasks calls enter before its first and leave after its last one; all have left
+ * when the run returns. NULL: neither. The pairs of a run inside a task lie within that task's own. */
+typedef struct trm__pool_scope {
+  void (*enter)(void *context), (*leave)(void *context);
+  void *context;
+} trm__pool_scope;
+void trm__pool_run_within(trm__pool *pool, const trm__pool_scope *scope, int tasks, trm__task_fn fn, void *context);
+
 #endif

@@ -74,6 +74,7 @@ typedef struct trm__gemm {
 typedef struct trm__product {
   trm_dtype type;
   int unit;       /* elements in a word */
+  int mr, nr;     /* tile of sums: mr is even, pack_b pads columns to nr */
   size_t scratch; /* elements that gemm works in: too many for the stack of a caller's thread */
 
   /* Words that pack_b writes: panels of nr columns, each [ceil(k / unit)][nr] (INT8: followed by [nr] scales and [nr]
@@ -120,11 +121,15 @@ typedef struct trm__adam {
   int64_t t;                                  /* update, counted from 1 */
 } trm__adam;
 
+#define TRM__ISA_NAME 64
+
+/* Put together by trm__isa_kernels (isa.h), which fills every slot. */
 typedef struct trm__kernels {
-  const char *isa; /* "ref", "avx2", "avx512", ... (select.c lists them) */
-  int mr, nr;      /* tile of the matrix products: mr is even, pack_b pads columns to nr */
-  /* By trm_dtype. TRM_FLOAT32 is always there, the others where they are faster (the double build has only
-   * TRM_FLOAT32). */
+  char isa[TRM__ISA_NAME]; /* the instruction sets in use: "ref", "avx2", "avx512bf16", ... */
+  uint32_t sets;           /* the same as bits of their table's lines, with what they need */
+  const struct trm__isa_table *table;
+  /* By trm_dtype. TRM_FLOAT32 is always there, the others where they are asked for and faster (the double build has
+   * only TRM_FLOAT32). */
   const trm__product *product[TRM__DTYPES];
 
   /* Gate activation backward. gu [rows][2*cols] (gates then ups along the row, row stride 2*cols) and da [rows][cols]
@@ -177,17 +182,5 @@ typedef struct trm__kernels {
   void (*sign_sgd)(trm__real *p, const trm__real *g, size_t n, double lr, double weight_decay);
   void (*ema)(trm__real *shadow, const trm__real *p, size_t n, double decay); /* s = decay s + (1-decay) p */
 } trm__kernels;
-
-/* The table of that name, or the best that this CPU and its operating system can run (CPUID and XGETBV) for NULL or
- * "auto". NULL for an unknown name or one that this machine cannot run. */
-const trm__kernels *trm__kernels_get(const char *name);
-
-/* Space-separated names of all tables there are, for any processor; static. */
-const char *trm__kernels_names(void);
-
-/* Space-separated names of all that this machine can run, best last; static. */
-const char *trm__kernels_available(void);
-
-extern const trm__kernels trm__kernels_ref;
 
 #endif

@@ -126,10 +126,10 @@ trm_status trm__session_open(trm__session *s, trm_error *err) {
   s->config.model.seq_len = info.seq_len;
   s->config.model.vocab_size = info.vocab_size;
   s->config.model.num_puzzle_identifiers = info.identifiers;
-  snprintf(s->config.isa, sizeof s->config.isa, "%s", trm_runtime_describe(s->runtime).isa);
   status = trm_model_config_check(&s->config.model, err);
   if (!status) status = session_plan_memory(s, err);
   if (status) return status;
+  snprintf(s->config.isa, sizeof s->config.isa, "%s", trm_runtime_describe(s->runtime).isa); /* as the plan has it */
   trm__trainer_config trainer = {.runtime = s->runtime,
                                  .comm = s->comm,
                                  .model = &s->config.model,

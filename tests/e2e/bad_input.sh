@@ -47,6 +47,7 @@ refuse 2 'one argument too many' "$TRM" eval "$model" six.csv more
 TRM_MODELS=nowhere refuse 2 'model' "$TRM" solve $good
 refuse 2 'TRM_THREADS: found "x"' env TRM_THREADS=x "$TRM" solve --model "$model" $good
 refuse 2 'unknown|sse' env TRM_ISA=sse "$TRM" doctor
+refuse 2 "TRM_ISA: unknown instruction set 'avx3'; did you mean 'avx2'" env TRM_ISA=ref+avx3 "$TRM" doctor
 refuse 2 '--device: unknown device .tpu.; known are: ' "$TRM" eval --device tpu "$model" six.csv
 refuse 2 'TRM_DEVICE: unknown device .tpu.' env TRM_DEVICE=tpu "$TRM" doctor
 TRM_DEVICE=tpu run 0 "$TRM" eval --device cpu "$model" six.csv --quiet

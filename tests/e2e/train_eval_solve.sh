@@ -178,6 +178,7 @@ run 0 "$TRM" plot run -o curves.svg
 python3 -c 'import xml.dom.minidom as m; assert m.parse("curves.svg").documentElement.tagName == "svg"' || fail "curves.svg"
 run 0 "$TRM" doctor --json
 json 'v["cores"] >= 1 and v["isa"] in v["isa_available"].split() and v["version"]'
+json 'not set(r["name"] for r in v["isa_refused"]) & set(v["isa_available"].split())'
 TRM_ISA=ref run 0 "$TRM" doctor --json
 json 'v["isa"] == "ref"'
 

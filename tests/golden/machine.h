@@ -9,9 +9,10 @@
 #include "golden/harness.h"
 #include "model/network.h"
 #include "model/params.h"
+#include "support/isa.h"
 
 typedef struct machine {
-  const trm__kernels *kernels;
+  const trm__kernels *kernels; /* for all types */
   trm__pool *pool;
   trm__backend *backend;
   int threads;
@@ -32,12 +33,13 @@ static int on_cpu(void) {
 /* 0 when this CPU does not run the kernels. */
 static int machine_open(machine *m, const char *isa, int threads) {
   memset(m, 0, sizeof *m);
-  m->kernels = trm__kernels_get(isa);
+  trm__isa_choice choice;
+  m->kernels = isa_choose(&choice, isa) ? isa_kernels(isa) : NULL;
   m->threads = threads;
   if (!m->kernels) return 0;
   if (trm__pool_open(&m->pool, threads, NULL)) exit(1);
   trm_error err;
-  if (trm__backend_open(&m->backend, golden_device, m->kernels, m->pool, &err)) {
+  if (trm__backend_open(&m->backend, golden_device, &choice, m->pool, &err)) {
     printf("  FAIL %s: %s\n", err.where, err.message);
     exit(1);
   }

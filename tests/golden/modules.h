@@ -28,7 +28,7 @@ static trm__real *product(const machine *m, const trm__real *x, int rows, const 
                           trm__real *act) {
   const trm__kernels *kernels = m->kernels;
   const trm__product *f32 = kernels->product[TRM_FLOAT32];
-  int gate = act != NULL, half = gate ? kernels->nr / 2 : kernels->nr, columns = gate ? n / 2 : n;
+  int gate = act != NULL, half = gate ? f32->nr / 2 : f32->nr, columns = gate ? n / 2 : n;
   trm__real *packed = reals(f32->packed_size(k, n, gate)), *out = reals((size_t)rows * (size_t)n);
   f32->pack_b(packed, w, 1, k, k, n, gate, 0, (columns + half - 1) / half);
   trm__gemm p = {.m = rows, .n = n, .k = k, .a = x, .a_rs = k, .a_cs = 1, .b = packed, .c = out, .c_rs = n, .m1 = rows};

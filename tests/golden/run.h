@@ -66,7 +66,7 @@ static void run_all(golden_set *g, subject *s, machine *m) {
 /* The fastest variant with two threads runs everything. Of a small set every variant runs everything with one thread
  * and the network with two; of a large one the others run what they can in the time. */
 static void run_variants(golden_set *g, subject *s, const char *first) {
-  char names[256];
+  int variant = 0;
   machine device;
   if (!on_cpu()) {
     if (!machine_open(&device, first, 1)) exit(1);
@@ -75,8 +75,7 @@ static void run_variants(golden_set *g, subject *s, const char *first) {
     machine_close(&device);
     return;
   }
-  snprintf(names, sizeof names, "%s", IS_DOUBLE ? "ref" : trm__kernels_available());
-  for (char *rest = names, *isa; (isa = strtok_r(rest, " ", &rest));) {
+  for (const char *isa; (isa = isa_at(variant)); variant++) {
     for (int threads = 1; threads <= 2; threads++) {
       machine m;
       if (!machine_open(&m, isa, threads)) continue;
@@ -174,7 +173,8 @@ static int run_folder(const char *folder) {
   char **names = NULL;
   size_t count = 0, sets = 0;
   int good = 1;
-  const char *last = strrchr(trm__kernels_available(), ' '), *isa = IS_DOUBLE ? "ref" : last ? last + 1 : "ref";
+  const char *isa = "ref";
+  for (int i = 0; isa_at(i); i++) isa = isa_at(i);
   if (is_set(folder, "")) return run_set(folder, "", isa);
   if (trm__dir_list(folder, &names, &count, &err)) {
     printf("FAIL %s: %s\n", err.where, err.message);

@@ -52,7 +52,7 @@ static inline trm__gemm case_gemm(const gemm_case *c, int batch, const trm__real
 
 static inline int case_panels(const trm__kernels *kernels, const gemm_case *c) {
   int gate = c->epilogue == TRM__EPI_GATE_N;
-  return (int)(kernels->product[TRM_FLOAT32]->packed_size(1, c->n, gate) / (size_t)kernels->nr);
+  return (int)(kernels->product[TRM_FLOAT32]->packed_size(1, c->n, gate) / (size_t)kernels->product[TRM_FLOAT32]->nr);
 }
 
 #endif

@@ -16,24 +16,39 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 
 #ifdef TRM_TEST_WIDE
-extern const trm__kernels trm__kernels_bytes, trm__kernels_wide, trm__kernels_wide_bf16;
+extern const trm__offer trm__offer_bytes, trm__offer_wide, trm__offer_wide_bf16;
 #endif
 
-/* Variant i, plain C first; NULL after the last. The emulated ones run wherever AVX2 does. */
+/* The library's lines, and those of the 16-lane templates over pairs of AVX2 vectors, which run wherever AVX2 does. */
+static inline trm__isa_table *variant_table(void) {
+  static trm__isa lines[TRM__ISA_MOST];
+  static trm__isa_table table;
+  if (table.count) return &table;
+  const trm__isa_table *built_in = trm__isa_table_built_in();
+  int count = built_in->count;
+  memcpy(lines, built_in->line, (size_t)count * sizeof *lines);
+#ifdef TRM_TEST_WIDE
+  lines[count++] = (trm__isa){.name = "avxvnni on avx2", .needs = "avx2", .offer = &trm__offer_bytes};
+  lines[count++] = (trm__isa){.name = "avx512 on avx2", .needs = "avx2", .offer = &trm__offer_wide};
+  lines[count++] = (trm__isa){.name = "avx512bf16 on avx2", .needs = "avx512 on avx2", .offer = &trm__offer_wide_bf16};
+#endif
+  trm__isa_table_open(&table, lines, count);
+  return &table;
+}
+
+/* The kernels of the i-th line with what it needs, plain C first; NULL after the last. */
 static inline const trm__kernels *variant(int i) {
-  char list[128];
-  snprintf(list, sizeof list, "%s", trm__kernels_available());
-  int seen = 0;
-  for (char *rest = NULL, *name = strtok_r(list, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {
-    if (seen++ == i) return trm__kernels_get(name);
+  static trm__kernels made[TRM__ISA_MOST];
+  trm__isa_table *table = variant_table();
+  for (int line = 0; line < table->count; line++) {
+    if (!(table->present >> line & 1) || i-- > 0) continue;
+    const trm__isa_choice choice = {table, trm__isa_with_needs(table, line)};
+    if (!made[line].isa[0]) trm__isa_kernels(&made[line], &choice, TRM__ISA_ALL_TYPES);
+    return &made[line];
   }
-#ifdef TRM_TEST_WIDE
-  static const trm__kernels *const emulated[] = {&trm__kernels_bytes, &trm__kernels_wide, &trm__kernels_wide_bf16};
-  if (i < seen + 3 && trm__kernels_get("avx2")) return emulated[i - seen];
-#endif
   return NULL;
 }
 

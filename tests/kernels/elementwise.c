@@ -60,7 +60,7 @@ static void test_silu_limits(void **state) {
     b[N] = NAN, b[N + 1] = INFINITY, b[2 * N + 2] = 1, b[2 * N + 3] = 1;
     guarded packed = guarded_new(kernels->product[TRM_FLOAT32]->packed_size(1, 2 * N + 4, 1));
     kernels->product[TRM_FLOAT32]->pack_b(packed.x, b, 2 * N + 4, 1, 1, 2 * N + 4, 1, 0,
-                                          (int)(packed.n / (size_t)kernels->nr));
+                                          (int)(packed.n / (size_t)kernels->product[TRM_FLOAT32]->nr));
     trm__gemm g = {.m = 1, .n = 2 * N + 4, .k = 1, .a = &one, .a_rs = 1, .a_cs = 1, .b = packed.x};
     g.epilogue = TRM__EPI_GATE_N;
     g.act = act;

@@ -40,9 +40,9 @@ static int gated(const problem *p) {
   return p->epilogue == TRM__EPI_GATE_N || p->epilogue == TRM__EPI_GATE_M;
 }
 
-static int panels(const trm__kernels *kernels, const problem *p) {
-  int half = kernels->nr / 2;
-  return p->epilogue == TRM__EPI_GATE_N ? (p->s.n / 2 + half - 1) / half : (p->s.n + kernels->nr - 1) / kernels->nr;
+static int panels(const trm__product *product, const problem *p) {
+  int nr = product->nr, half = nr / 2;
+  return p->epilogue == TRM__EPI_GATE_N ? (p->s.n / 2 + half - 1) / half : (p->s.n + nr - 1) / nr;
 }
 
 /* What k numbers, step apart, become as a row of A or a column of B; the scale. */
@@ -79,7 +79,7 @@ static void make_words(setup *s, const problem *p) {
   guarded_free(&rows);
 }
 
-static void make_panels(setup *s, const trm__kernels *kernels, const problem *p) {
+static void make_panels(setup *s, const problem *p) {
   int n = p->s.n, k = p->s.k, gate = p->epilogue == TRM__EPI_GATE_N;
   ptrdiff_t rs = p->b_layout == B_ROWS ? n : p->b_layout == B_COLUMNS ? 1 : 3;
   ptrdiff_t cs = p->b_layout == B_ROWS ? 1 : p->b_layout == B_COLUMNS ? k : 3 * k;
@@ -90,19 +90,19 @@ static void make_panels(setup *s, const trm__kernels *kernels, const problem *p)
   s->packed = guarded_new(s->product->packed_size(k, n, gate));
   size_t tail = p->type == TRM_INT8 ? 2 : 0;
   assert_int_equal(s->packed.n,
-                   (size_t)(panels(kernels, p) * kernels->nr) * ((size_t)trm__words(s->product, k) + tail));
-  s->product->pack_b(s->packed.x, b.x, rs, cs, k, n, gate, 0, panels(kernels, p));
+                   (size_t)(panels(s->product, p) * s->product->nr) * ((size_t)trm__words(s->product, k) + tail));
+  s->product->pack_b(s->packed.x, b.x, rs, cs, k, n, gate, 0, panels(s->product, p));
   guarded_free(&b);
 }
 
 /* The numbers that the words of a and b hold, and the operands; again after a or b have been changed. */
-static void make_operands(setup *s, const trm__kernels *kernels, const problem *p) {
+static void make_operands(setup *s, const problem *p) {
   int m = p->s.m, n = p->s.n, k = p->s.k;
   for (int i = 0; i < m; i++) hold(s->held_a + i * k, 1, s->a.x + i * k, 1, k, p->type);
   for (int j = 0; j < n; j++) s->b_scale[j] = hold(s->held_b + j, n, s->b.x + j, n, k, p->type);
   if (s->words.map) guarded_free(&s->words), guarded_free(&s->packed), guarded_free(&s->a_scale);
   make_words(s, p);
-  make_panels(s, kernels, p);
+  make_panels(s, p);
   s->g.k = trm__words(s->product, k);
   s->g.a = s->words.x;
   s->g.b = s->packed.x;
@@ -117,7 +117,7 @@ static setup setup_new(const trm__kernels *kernels, const problem *p) {
   s.held_a = malloc(s.a.n * sizeof *s.held_a);
   s.held_b = malloc(s.b.n * sizeof *s.held_b);
   s.b_scale = malloc((size_t)n * sizeof *s.b_scale);
-  make_operands(&s, kernels, p);
+  make_operands(&s, p);
   ptrdiff_t stride = n + 3;
   size_t size = (size_t)(m - 1) * (size_t)stride + (size_t)n;
   s.c = guarded_filled(size, FILL_WHOLE);
@@ -225,10 +225,9 @@ static void check_untouched(const problem *p, const setup *s, const float *c, co
 }
 
 /* The same product in pieces gives the same bits. */
-static void check_ranges(const trm__kernels *kernels, const problem *p, const setup *s, const float *c,
-                         const float *act) {
+static void check_ranges(const problem *p, const setup *s, const float *c, const float *act) {
   guarded c2 = guarded_copy(c, s->c.n), act2 = guarded_copy(act, s->act.n);
-  int step_n = p->epilogue == TRM__EPI_GATE_N ? kernels->nr / 2 : kernels->nr;
+  int step_n = p->epilogue == TRM__EPI_GATE_N ? s->product->nr / 2 : s->product->nr;
   trm__gemm g = s->g;
   if (g.c) g.c = c2.x;
   g.act = act2.x;
@@ -263,7 +262,7 @@ static void run_problem(const problem *p) {
     if (gated(p)) check_gated(kernels, p, &s);
     else check_plain(kernels, p, &s, c.x);
     check_untouched(p, &s, c.x, act.x);
-    check_ranges(kernels, p, &s, c.x, act.x);
+    check_ranges(p, &s, c.x, act.x);
     if (v == 0) plain = guarded_copy(s.c.x, s.c.n);
     for (size_t e = 0; e < s.c.n && p->type == TRM_INT8; e++) {
       if (memcmp(plain.x + e, s.c.x + e, sizeof(float)) != 0 && !(isnan(plain.x[e]) && isnan(s.c.x[e])))
@@ -428,7 +427,7 @@ static void check_special(const trm__kernels *kernels, const problem *p) {
   s.a.x[9 * k] = INFINITY;
   s.b.x[5 * n + n - 1] = -NAN;
   s.b.x[6 * n + 3] = -INFINITY;
-  make_operands(&s, kernels, p);
+  make_operands(&s, p);
   s.product->gemm(&s.g);
   for (int i = 0; i < p->s.m; i++) {
     for (int j = 0; j < n; j++) {

@@ -24,7 +24,7 @@ static void test_network_shapes(void **state) {
     guarded a = guarded_filled(m * k, FILL_UNIT), b = guarded_filled(k * n, FILL_UNIT);
     guarded start = guarded_filled(m * n, FILL_UNIT), want = guarded_copy(start.x, m * n);
     float *first = NULL;
-    run(&trm__kernels_ref, c, &a, &b, want.x);
+    run(&trm__offer_ref.kernels, c, &a, &b, want.x);
     for (int v = 1; variant(v); v++) {
       float *out = malloc(m * n * sizeof *out);
       memcpy(out, start.x, m * n * sizeof *out);

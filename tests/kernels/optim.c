@@ -109,11 +109,11 @@ static void test_same_bits(void **state) {
         for (size_t j = 0; j < n && e == 2; j++) a[e].x[j] = fabsf(a[e].x[j]);
         b[e] = guarded_copy(a[e].x, n);
       }
-      trm__kernels_ref.adamw(a[0].x, a[1].x, a[2].x, a[3].x, n, &c);
+      trm__offer_ref.kernels.adamw(a[0].x, a[1].x, a[2].x, a[3].x, n, &c);
       variant(i)->adamw(b[0].x, b[1].x, b[2].x, b[3].x, n, &c);
-      trm__kernels_ref.sign_sgd(a[0].x, a[3].x, n, 0.01, 0.1);
+      trm__offer_ref.kernels.sign_sgd(a[0].x, a[3].x, n, 0.01, 0.1);
       variant(i)->sign_sgd(b[0].x, b[3].x, n, 0.01, 0.1);
-      trm__kernels_ref.ema(a[1].x, a[0].x, n, 0.999);
+      trm__offer_ref.kernels.ema(a[1].x, a[0].x, n, 0.999);
       variant(i)->ema(b[1].x, b[0].x, n, 0.999);
       for (int e = 0; e < 4; e++) {
         assert_memory_equal(a[e].x, b[e].x, n * sizeof(float));

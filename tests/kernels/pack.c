@@ -33,14 +33,14 @@ static uint32_t column_word(const trm__product *t, const float *x, ptrdiff_t ld,
 }
 
 static void check_words(const trm__kernels *kernels, const trm__product *t, int k, int n, int gate, int layout) {
-  int words = trm__words(t, k), count = (int)(t->packed_size(k, n, gate) / (size_t)(words * kernels->nr));
+  int words = trm__words(t, k), count = (int)(t->packed_size(k, n, gate) / (size_t)(words * t->nr));
   ptrdiff_t rs = layout == 1 ? 1 : layout ? 3 : n, cs = layout == 1 ? k : layout ? 3 * k : 1;
   guarded b = guarded_new((size_t)((k - 1) * rs + (n - 1) * cs + 1)), whole = guarded_new(t->packed_size(k, n, gate));
   fill_mixed(b.x, b.n, 1);
   t->pack_b(whole.x, b.x, rs, cs, k, n, gate, 0, count);
-  for (int at = 0; at < count * words * kernels->nr; at++) {
-    int q = at / kernels->nr / words, i = at / kernels->nr % words, j = at % kernels->nr, half = kernels->nr / 2;
-    int column = gate ? q * half + j % half : q * kernels->nr + j, valid = column < (gate ? n / 2 : n);
+  for (int at = 0; at < count * words * t->nr; at++) {
+    int q = at / t->nr / words, i = at / t->nr % words, j = at % t->nr, half = t->nr / 2;
+    int column = gate ? q * half + j % half : q * t->nr + j, valid = column < (gate ? n / 2 : n);
     int source = gate && j >= half ? n / 2 + column : column;
     uint32_t want = valid ? column_word(t, b.x + source * cs, rs, k, i) : 0;
     if (bits_of(whole.x[at]) != want)
@@ -74,8 +74,7 @@ static void test_ranges(void **state) {
       const trm__kernels *kernels = variant(v);
       const trm__product *t = kernels->product[i / 6];
       if (!t) continue;
-      int k = 11, n = 3 * kernels->nr + 6, gate = i % 2,
-          count = gate ? (n / 2 + kernels->nr / 2 - 1) / (kernels->nr / 2) : 4;
+      int k = 11, n = 3 * t->nr + 6, gate = i % 2, count = gate ? (n / 2 + t->nr / 2 - 1) / (t->nr / 2) : 4;
       ptrdiff_t rs = i % 3 == 1 ? 1 : i % 3 ? 3 : n, cs = i % 3 == 1 ? k : i % 3 ? 3 * k : 1;
       guarded b = guarded_filled((size_t)((k - 1) * rs + (n - 1) * cs + 1), FILL_UNIT);
       guarded whole = guarded_new(t->packed_size(k, n, gate)), part = guarded_new(whole.n);
@@ -116,8 +115,7 @@ static void test_spread(void **state) {
       const trm__kernels *kernels = variant(v);
       const trm__product *t = kernels->product[i % 2];
       if (!t) continue;
-      int width = i < 20 ? kernels->nr : 1 + random_below(70), cols = 1 + random_below(width),
-          rows = 1 + random_below(40);
+      int width = i < 20 ? t->nr : 1 + random_below(70), cols = 1 + random_below(width), rows = 1 + random_below(40);
       int ld = cols + random_below(3), words = trm__words(t, rows);
       guarded x = guarded_new((size_t)((rows - 1) * ld + cols)), out = guarded_new((size_t)(words * width));
       fill_mixed(x.x, x.n, 1);
@@ -143,7 +141,7 @@ static void test_spread(void **state) {
 static void test_scales(void **state) {
   (void)state;
   for (int v = 0; variant(v); v++) {
-    const trm__product *t = variant(v)->product[TRM_INT8], *plain = trm__kernels_ref.product[TRM_INT8];
+    const trm__product *t = variant(v)->product[TRM_INT8], *plain = trm__offer_ref.kernels.product[TRM_INT8];
     for (int i = 0; i < 200 && t; i++) {
       int k = 1 + random_below(300);
       guarded a = guarded_new((size_t)k), scale = guarded_new(1), words = guarded_new((size_t)trm__words(t, k));

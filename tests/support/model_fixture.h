@@ -4,6 +4,7 @@
 #define TRM_TESTS_SUPPORT_MODEL_FIXTURE_H
 
 #include "support/check.h"
+#include "support/isa.h"
 
 #include "base/rng.h"
 #include "model/network.h"
@@ -49,10 +50,10 @@ static inline trm__real *fixture_reals(size_t n, uint64_t seed, uint64_t index, 
 
 static inline void fixture_machine(fixture *f, const char *isa, int threads) {
   trm_error err;
-  const trm__kernels *kernels = trm__kernels_get(isa);
-  assert_non_null(kernels);
+  trm__isa_choice choice;
+  assert_true(isa_choose(&choice, isa));
   CHECK_OK(trm__pool_open(&f->pool, threads, &err), err);
-  CHECK_OK(trm__backend_cpu(&f->be, kernels, f->pool, &err), err);
+  CHECK_OK(trm__backend_cpu(&f->be, &choice, f->pool, &err), err);
 }
 
 /* Weights with heads that say something: the original starts W_q at zero. */

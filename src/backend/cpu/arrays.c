@@ -26,12 +26,12 @@ static void scale_span(void *context, size_t at, size_t n) {
 
 void trm__cpu_average(trm__backend *be, trm__real *ema, const trm__real *p, size_t n, double decay) {
   span_job job = {be->kernels, ema, p, decay};
-  if (ema) trm__cpu_spans(be, n, average_span, &job);
+  if (ema) trm__cpu_spans(be, be->kernels, n, average_span, &job);
 }
 
 void trm__cpu_scale(trm__backend *be, trm__real *x, double s, size_t n) {
   span_job job = {be->kernels, x, NULL, s};
-  trm__cpu_spans(be, n, scale_span, &job);
+  trm__cpu_spans(be, be->kernels, n, scale_span, &job);
 }
 
 typedef struct squares_job {
@@ -55,7 +55,7 @@ double trm__cpu_sum_squares(trm__backend *be, const trm__real *x, size_t n) {
   if (piece < TRM__GRAIN) piece = TRM__GRAIN;
   squares_job job = {be->kernels, x, n, piece, cpu->partial};
   int tasks = (int)((n + piece - 1) / piece);
-  trm__pool_run(be->pool, tasks, squares_task, &job);
+  trm__cpu_run(be, be->kernels, tasks, squares_task, &job);
   double sum = 0;
   for (int i = 0; i < tasks; i++) sum += cpu->partial[i];
   return sum;

@@ -45,11 +45,10 @@ static void attention_plan_forward(trm__arena *shared, const trm__dims *s, int r
   if (!job->att) job->att = att;
 }
 
-static void attention_plan_backward(const trm__backend *be, trm__arena *shared, const trm__weights *w, int rows,
-                                    attention_job *job) {
+static void attention_plan_backward(trm__arena *shared, const trm__weights *w, int rows, attention_job *job) {
   const trm__dims *s = &w->dims;
   const trm__product *product = w->product;
-  int width = trm__cpu_outer_width(be), nr = be->kernels->nr;
+  int width = trm__cpu_outer_width(product), nr = product->nr;
   job->datt = trm__cpu_take(shared, (size_t)rows * (size_t)s->D);
   job->dqkv = trm__cpu_take(shared, (size_t)rows * 3 * (size_t)s->D);
   job->dpre_spread = trm__cpu_take(shared, trm__cpu_spread_size(product, rows, width, s->D));
@@ -59,27 +58,27 @@ static void attention_plan_backward(const trm__backend *be, trm__arena *shared, 
 }
 
 /* Size of a strip's left operand, the widest, in words. */
-static size_t attention_words_size(const trm__backend *be, const trm__weights *w) {
-  return trm__cpu_left_size(w->product, trm__cpu_strip_rows(be), (w->training ? 3 : 1) * w->dims.D);
+static size_t attention_words_size(const trm__weights *w) {
+  return trm__cpu_left_size(w->product, trm__cpu_strip_rows(w->product), (w->training ? 3 : 1) * w->dims.D);
 }
 
 /* Row r.begin of x [rows][k] and those after it as left operand. */
 static trm__left attention_left(const attention_job *job, int worker, const trm__real *x, trm__range r, int k) {
   trm__arena scratch = trm__cpu_worker(job->w, worker);
-  trm__real *words = trm__cpu_take(&scratch, attention_words_size(job->be, job->w));
+  trm__real *words = trm__cpu_take(&scratch, attention_words_size(job->w));
   return trm__cpu_left(job->w->product, words, x + (size_t)r.begin * (size_t)k, k, r.count, k);
 }
 
-void trm__cpu_attention_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker) {
+void trm__cpu_attention_scratch(const trm__weights *w, size_t *shared, size_t *worker) {
   const trm__dims *dims = &w->dims;
   attention_job job = {0};
   trm__arena measure = {0};
   int rows = trm__cpu_chunk_examples(dims, w->max_batch) * dims->L;
   attention_plan_forward(&measure, dims, rows, &job);
-  if (w->training) attention_plan_backward(be, &measure, w, rows, &job);
+  if (w->training) attention_plan_backward(&measure, w, rows, &job);
   trm__cpu_grow(shared, measure.used);
-  trm__cpu_grow(worker, attention_words_size(be, w) * sizeof(trm__real));
-  trm__cpu_grow(worker, be->kernels->attention_scratch(dims->L, dims->head_dim) * sizeof(trm__real));
+  trm__cpu_grow(worker, attention_words_size(w) * sizeof(trm__real));
+  trm__cpu_grow(worker, w->kernels.attention_scratch(dims->L, dims->head_dim) * sizeof(trm__real));
 }
 
 /* -- forward ---------------------------------------------------------------------------------------------------- */
@@ -93,8 +92,8 @@ static void attention_rotate(const attention_job *job, trm__range r, int heads, 
     int position = (r.begin + done) % s->L;
     count = trm__min_int(s->L - position, r.count - done);
     size_t angles = (size_t)position * half;
-    job->be->kernels->rope(x + (size_t)done * 3 * (size_t)s->D, 3 * s->D, job->w->cosines + angles,
-                           job->w->sines + angles, count, heads, s->head_dim, 0, s->bf16);
+    job->w->kernels.rope(x + (size_t)done * 3 * (size_t)s->D, 3 * s->D, job->w->cosines + angles,
+                         job->w->sines + angles, count, heads, s->head_dim, 0, s->bf16);
   }
 }
 
@@ -102,7 +101,7 @@ static void attention_qkv_task(void *context, int task, int worker) {
   const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
-  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__gemm g = trm__cpu_product(product, r.count, 3 * s->D, s->D, attention_left(job, worker, job->in, r, s->D),
                                  job->layer->mix_in.forward, job->qkv + 3 * at, 3 * s->D);
@@ -112,8 +111,8 @@ static void attention_qkv_task(void *context, int task, int worker) {
 }
 
 /* Scores and weighted values in bf16 where the kernels have it and the forward type is no wider. */
-static trm_dtype attention_type(const trm__backend *be, const trm__dims *s) {
-  return (s->bf16 || s->int8) && be->kernels->product[TRM_BFLOAT16] ? TRM_BFLOAT16 : TRM_FLOAT32;
+static trm_dtype attention_type(const trm__weights *w) {
+  return (w->dims.bf16 || w->dims.int8) && w->kernels.product[TRM_BFLOAT16] ? TRM_BFLOAT16 : TRM_FLOAT32;
 }
 
 /* The head of one task: its place in qkv and att. */
@@ -123,7 +122,7 @@ static trm__attention attention_head_of(const attention_job *job, int task, int 
   size_t column = (size_t)(task % s->heads) * (size_t)s->head_dim;
   size_t q = row * 3 * D + column, out = row * D + column;
   trm__arena scratch = trm__cpu_worker(job->w, worker);
-  trm__attention a = {.type = attention_type(job->be, s),
+  trm__attention a = {.type = attention_type(job->w),
                       .rows = s->L,
                       .head_dim = s->head_dim,
                       .scale = (trm__real)(1 / sqrt(s->head_dim)),
@@ -134,7 +133,7 @@ static trm__attention attention_head_of(const attention_job *job, int task, int 
                       .out = job->att + out,
                       .out_ld = s->D,
                       .round = s->bf16,
-                      .scratch = trm__cpu_take(&scratch, job->be->kernels->attention_scratch(s->L, s->head_dim))};
+                      .scratch = trm__cpu_take(&scratch, job->w->kernels.attention_scratch(s->L, s->head_dim))};
   if (job->datt) {
     a.dout = job->datt + out;
     a.dq = job->dqkv + q;
@@ -147,14 +146,14 @@ static trm__attention attention_head_of(const attention_job *job, int task, int 
 static void attention_head_task(void *context, int task, int worker) {
   const attention_job *job = context;
   trm__attention a = attention_head_of(job, task, worker);
-  job->be->kernels->attention(&a);
+  job->w->kernels.attention(&a);
 }
 
 static void attention_out_task(void *context, int task, int worker) {
   const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
-  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, attention_left(job, worker, job->att, r, s->D),
                                  job->layer->mix_out.forward, job->out + at, s->D);
@@ -163,8 +162,8 @@ static void attention_out_task(void *context, int task, int worker) {
   g.residual = job->in + at;
   g.residual_rs = s->D;
   trm__cpu_multiply(job->be, product, &g, worker);
-  job->be->kernels->rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
-                             s->bf16);
+  job->w->kernels.rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
+                           s->bf16);
 }
 
 /* What both directions know of examples [i, i + count). */
@@ -176,7 +175,7 @@ static attention_job attention_chunk(trm__backend *be, trm__weights *w, int laye
                          .layer = &w->layer[layer],
                          .b = count,
                          .rows = rows,
-                         .tasks = trm__cpu_row_tasks(be, rows),
+                         .tasks = trm__cpu_row_tasks(be, w->product, rows),
                          .in = (const trm__real *)in + (size_t)i * (size_t)w->dims.L * (size_t)w->dims.D};
 }
 
@@ -190,9 +189,9 @@ void trm__cpu_attention_forward(trm__backend *be, trm__weights *w, int layer, in
     attention_split_saved(&job, saved, recompute, b, i);
     attention_plan_forward(&shared, s, job.rows, &job);
     job.out = (trm__real *)out + (size_t)i * (size_t)s->L * (size_t)s->D;
-    trm__pool_run(be->pool, job.tasks, attention_qkv_task, &job);
-    trm__pool_run(be->pool, job.b * s->heads, attention_head_task, &job);
-    trm__pool_run(be->pool, job.tasks, attention_out_task, &job);
+    trm__cpu_run(be, &w->kernels, job.tasks, attention_qkv_task, &job);
+    trm__cpu_run(be, &w->kernels, job.b * s->heads, attention_head_task, &job);
+    trm__cpu_run(be, &w->kernels, job.tasks, attention_out_task, &job);
   }
 }
 
@@ -202,23 +201,23 @@ void trm__cpu_attention_forward(trm__backend *be, trm__weights *w, int layer, in
 static void attention_out_backward_task(void *context, int task, int worker) {
   const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
-  const trm__kernels *kernels = job->be->kernels;
+  const trm__kernels *kernels = &job->w->kernels;
   const trm__product *product = job->w->product;
-  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__real *d = job->d + at;
   kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
   trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, attention_left(job, worker, job->d, r, s->D),
                                  job->layer->mix_out.backward, job->datt + at, s->D);
   trm__cpu_multiply(job->be, product, &g, worker);
-  trm__cpu_spread(product, job->dpre_spread, job->rows, r.begin, trm__cpu_outer_width(job->be), d, s->D, r.count, s->D);
-  trm__cpu_spread(product, job->att_spread, job->rows, r.begin, kernels->nr, job->att + at, s->D, r.count, s->D);
+  trm__cpu_spread(product, job->dpre_spread, job->rows, r.begin, trm__cpu_outer_width(product), d, s->D, r.count, s->D);
+  trm__cpu_spread(product, job->att_spread, job->rows, r.begin, product->nr, job->att + at, s->D, r.count, s->D);
 }
 
 static void attention_head_backward_task(void *context, int task, int worker) {
   const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
-  const trm__kernels *kernels = job->be->kernels;
+  const trm__kernels *kernels = &job->w->kernels;
   trm__attention a = attention_head_of(job, task, worker);
   kernels->attention_backward(&a);
   if (!job->w->cosines) return;
@@ -230,18 +229,17 @@ static void attention_head_backward_task(void *context, int task, int worker) {
 static void attention_qkv_backward_task(void *context, int task, int worker) {
   const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
-  const trm__kernels *kernels = job->be->kernels;
   const trm__product *product = job->w->product;
-  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   const trm__real *dqkv = job->dqkv + 3 * at;
   trm__gemm g = trm__cpu_product(product, r.count, s->D, 3 * s->D, attention_left(job, worker, job->dqkv, r, 3 * s->D),
                                  job->layer->mix_in.backward, job->d + at, s->D);
   g.epilogue = TRM__EPI_ADD;
   trm__cpu_multiply(job->be, product, &g, worker);
-  trm__cpu_spread(product, job->dqkv_spread, job->rows, r.begin, trm__cpu_outer_width(job->be), dqkv, 3 * s->D, r.count,
+  trm__cpu_spread(product, job->dqkv_spread, job->rows, r.begin, trm__cpu_outer_width(product), dqkv, 3 * s->D, r.count,
                   3 * s->D);
-  trm__cpu_spread(product, job->in_spread, job->rows, r.begin, kernels->nr, job->in + at, s->D, r.count, s->D);
+  trm__cpu_spread(product, job->in_spread, job->rows, r.begin, product->nr, job->in + at, s->D, r.count, s->D);
 }
 
 void trm__cpu_attention_backward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in,
@@ -257,17 +255,17 @@ void trm__cpu_attention_backward(trm__backend *be, trm__weights *w, int layer, i
     attention_split_saved(&job, saved, recompute, b, i);
     attention_plan_forward(&shared, s, job.rows, &job);
     if (recompute) {
-      trm__pool_run(be->pool, job.tasks, attention_qkv_task, &job);
-      trm__pool_run(be->pool, job.b * s->heads, attention_head_task, &job);
+      trm__cpu_run(be, &w->kernels, job.tasks, attention_qkv_task, &job);
+      trm__cpu_run(be, &w->kernels, job.b * s->heads, attention_head_task, &job);
     }
-    attention_plan_backward(be, &shared, w, job.rows, &job);
+    attention_plan_backward(&shared, w, job.rows, &job);
     job.y = (const trm__real *)out + at;
     job.d = (trm__real *)d + at;
-    trm__pool_run(be->pool, job.tasks, attention_out_backward_task, &job);
-    trm__pool_run(be->pool, job.b * s->heads, attention_head_backward_task, &job);
-    trm__pool_run(be->pool, job.tasks, attention_qkv_backward_task, &job);
+    trm__cpu_run(be, &w->kernels, job.tasks, attention_out_backward_task, &job);
+    trm__cpu_run(be, &w->kernels, job.b * s->heads, attention_head_backward_task, &job);
+    trm__cpu_run(be, &w->kernels, job.tasks, attention_qkv_backward_task, &job);
     trm__outer outer[] = {{job.dpre_spread, job.att_spread, dw->mix_out, s->D, s->D},
                           {job.dqkv_spread, job.in_spread, dw->mix_in, 3 * s->D, s->D}};
-    trm__cpu_outer(be, w->product, outer, 2, job.rows);
+    trm__cpu_outer(be, w, outer, 2, job.rows);
   }
 }

@@ -3,7 +3,6 @@
 #include "base/rng.h"
 
 typedef struct carry_job {
-  const trm__backend *be;
   const trm__weights *w;
   size_t n; /* elements of one example's state */
   const uint8_t *halted;
@@ -19,7 +18,7 @@ static size_t carry_state_size(const trm__weights *w) {
 
 static void refill_slot(const carry_job *job, trm__real *to, const trm__real *row) {
   size_t D = (size_t)job->w->dims.D;
-  if (job->w->dims.bf16) job->be->kernels->round_bf16(to, row, D);
+  if (job->w->dims.bf16) job->w->kernels.round_bf16(to, row, D);
   else memcpy(to, row, D * sizeof *to);
   for (size_t i = D; i < job->n; i += D) memcpy(to + i, to, D * sizeof *to);
 }
@@ -34,14 +33,13 @@ static void refill_task(void *context, int task, int worker) {
 
 void trm__cpu_refill(trm__backend *be, trm__weights *w, int b, const uint8_t *halted, const trm__real *y0,
                      const trm__real *z0, trm__act *y, trm__act *z) {
-  carry_job job = {be, w, carry_state_size(w), halted, y0, z0, (trm__real *)y, (trm__real *)z};
-  trm__pool_run(be->pool, b, refill_task, &job);
+  carry_job job = {w, carry_state_size(w), halted, y0, z0, (trm__real *)y, (trm__real *)z};
+  trm__cpu_run(be, &w->kernels, b, refill_task, &job);
 }
 
 /* -- noise ------------------------------------------------------------------------------------------------------ */
 
 typedef struct noise_job {
-  const trm__backend *be;
   const trm__weights *w;
   trm__real *x;
   double sigma;
@@ -60,19 +58,19 @@ static void noise_task(void *context, int task, int worker) {
   trm__rng rng = trm__rng_make(job->seed, TRM__RNG_NOISE, job->index[task]);
   rng.block = job->offset / 2; /* a block is four words, a normal number takes two */
   for (size_t i = 0; i < n; i++) x[i] += (trm__real)(job->sigma * trm__rng_normal(&rng));
-  if (job->w->dims.bf16) job->be->kernels->round_bf16(x, x, n);
+  if (job->w->dims.bf16) job->w->kernels.round_bf16(x, x, n);
 }
 
 void trm__cpu_noise(trm__backend *be, trm__weights *w, int b, trm__act *x, double sigma, uint64_t seed,
                     const uint64_t *index, uint64_t offset, const uint8_t *mask) {
-  noise_job job = {be, w, (trm__real *)x, sigma, seed, index, offset, mask};
-  if (sigma != 0) trm__pool_run(be->pool, b, noise_task, &job);
+  noise_job job = {w, (trm__real *)x, sigma, seed, index, offset, mask};
+  if (sigma != 0) trm__cpu_run(be, &w->kernels, b, noise_task, &job);
 }
 
 /* -- blend ------------------------------------------------------------------------------------------------------ */
 
 typedef struct blend_job {
-  const trm__backend *be;
+  const trm__kernels *kernels;
   trm__real *x;
   const trm__real *other;
   double keep, take;
@@ -84,19 +82,18 @@ static void blend_span(void *context, size_t begin, size_t count) {
   trm__real keep = (trm__real)job->keep, take = (trm__real)job->take, *x = job->x + begin;
   const trm__real *other = job->other + begin;
   for (size_t i = 0; i < count; i++) x[i] = keep * x[i] + take * other[i];
-  if (job->round) job->be->kernels->round_bf16(x, x, count);
+  if (job->round) job->kernels->round_bf16(x, x, count);
 }
 
 void trm__cpu_blend(trm__backend *be, trm__weights *w, int b, trm__act *x, double keep, const trm__act *other,
                     double take) {
-  blend_job job = {be, (trm__real *)x, (const trm__real *)other, keep, take, w->dims.bf16};
-  trm__cpu_spans(be, (size_t)b * carry_state_size(w), blend_span, &job);
+  blend_job job = {&w->kernels, (trm__real *)x, (const trm__real *)other, keep, take, w->dims.bf16};
+  trm__cpu_spans(be, &w->kernels, (size_t)b * carry_state_size(w), blend_span, &job);
 }
 
 /* -- merge ------------------------------------------------------------------------------------------------------ */
 
 typedef struct merge_job {
-  const trm__backend *be;
   const trm__weights *w;
   trm__merge_kind kind;
   int k, b;
@@ -143,13 +140,13 @@ static void merge_task(void *context, int task, int worker) {
     const trm__real *candidate = from + (size_t)i * stride;
     for (size_t j = 0; share != 0 && j < n; j++) to[j] += share * candidate[j];
   }
-  if (job->w->dims.bf16) job->be->kernels->round_bf16(to, to, n);
+  if (job->w->dims.bf16) job->w->kernels.round_bf16(to, to, n);
 }
 
 void trm__cpu_merge(trm__backend *be, trm__weights *w, trm__merge_kind kind, int k, int b, const trm__act *from,
                     const trm__real *q, trm__act *to) {
-  merge_job job = {be, w, kind, k, b, (const trm__real *)from, q, (trm__real *)to};
-  trm__pool_run(be->pool, b, merge_task, &job);
+  merge_job job = {w, kind, k, b, (const trm__real *)from, q, (trm__real *)to};
+  trm__cpu_run(be, &w->kernels, b, merge_task, &job);
 }
 
 /* -- winner takes all -------------------------------------------------------------------------------------------- */

@@ -52,6 +52,7 @@ typedef struct trm__cpu_layer {
 struct trm__weights {
   trm__dims dims;
   int training, max_batch;
+  trm__kernels kernels;        /* for the forward type */
   const trm__product *product; /* of the layers; the heads' is TRM_FLOAT32 */
   trm__arena arena;            /* everything below */
   trm__real *embed;            /* [V][D] */
@@ -70,6 +71,8 @@ struct trm__weights {
 
 typedef struct trm__cpu {
   trm__backend backend; /* first: a trm__backend * is a trm__cpu * */
+  trm__isa_choice choice;
+  trm__kernels kernels; /* what backend.kernels points to */
   double partial[TRM__PARTIALS];
   trm__real *products; /* [threads][product_size]: what the products of each worker's tasks work in */
   size_t product_size;
@@ -92,13 +95,16 @@ static inline int trm__max_int(int a, int b) {
 }
 
 /* Strips: whole tiles of mr rows, at most TRM__STRIP_ROWS, evenly spread over a multiple of the threads. */
-int trm__cpu_strip_rows(const trm__backend *be); /* the most rows of a strip */
-int trm__cpu_row_tasks(const trm__backend *be, int rows);
-trm__range trm__cpu_row_range(const trm__backend *be, int rows, int tasks, int task);
+int trm__cpu_strip_rows(const trm__product *product); /* the most rows of a strip */
+int trm__cpu_row_tasks(const trm__backend *be, const trm__product *product, int rows);
+trm__range trm__cpu_row_range(const trm__product *product, int rows, int tasks, int task);
 
-/* Runs fn(context, begin, count) over 0..n-1 in spans of TRM__GRAIN. */
+/* trm__pool_run for tasks that call these kernels: their threads are set up for them. */
+void trm__cpu_run(const trm__backend *be, const trm__kernels *kernels, int tasks, trm__task_fn fn, void *context);
+
+/* Runs fn(context, begin, count), which calls these kernels, over 0..n-1 in spans of TRM__GRAIN. */
 typedef void (*trm__span_fn)(void *context, size_t begin, size_t count);
-void trm__cpu_spans(trm__backend *be, size_t n, trm__span_fn fn, void *context);
+void trm__cpu_spans(const trm__backend *be, const trm__kernels *kernels, size_t n, trm__span_fn fn, void *context);
 
 /* The most examples and rows in a chunk of a batch of max_batch. */
 int trm__cpu_chunk_examples(const trm__dims *dims, int max_batch);
@@ -107,8 +113,8 @@ int trm__cpu_chunk_rows(const trm__dims *dims, int max_batch);
 /* -- products (products.c) -------------------------------------------------------------------------------------- */
 
 /* The layers' product for a forward type; NULL: the kernels have none that can train so. */
-const trm__product *trm__cpu_layer_product(const trm__backend *be, const trm__dims *dims, int training);
-int trm__cpu_panels(const trm__backend *be, int n, int gate); /* panels of pack_b */
+const trm__product *trm__cpu_layer_product(const trm__kernels *kernels, const trm__dims *dims, int training);
+int trm__cpu_panels(const trm__product *product, int n, int gate); /* panels of pack_b */
 
 /* Rows a [rows][k], ld apart, as left operand: where they lie, or packed into `to`, which takes
  * trm__cpu_left_size words (none for TRM_FLOAT32). */
@@ -119,7 +125,7 @@ trm__left trm__cpu_left(const trm__product *product, trm__real *to, const trm__r
 trm__gemm trm__cpu_product(const trm__product *product, int m, int n, int k, trm__left a, const trm__real *b,
                            trm__real *c, ptrdiff_t c_rs);
 /* The same of fp32 numbers, A's rows a_rs apart. */
-trm__gemm trm__cpu_product_f32(const trm__backend *be, int m, int n, int k, const trm__real *a, ptrdiff_t a_rs,
+trm__gemm trm__cpu_product_f32(const trm__kernels *kernels, int m, int n, int k, const trm__real *a, ptrdiff_t a_rs,
                                const trm__real *b, trm__real *c, ptrdiff_t c_rs);
 
 /* The product, in a task of this worker. */
@@ -141,9 +147,9 @@ static inline trm__real *trm__cpu_take(trm__arena *arena, size_t count) {
 
 /* Bytes that each operation takes at most, for a whole open (dims, training, max_batch and product of w are set): grown
  * into *shared and *worker. */
-void trm__cpu_mixer_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker);
-void trm__cpu_attention_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker);
-void trm__cpu_mlp_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker);
+void trm__cpu_mixer_scratch(const trm__weights *w, size_t *shared, size_t *worker);
+void trm__cpu_attention_scratch(const trm__weights *w, size_t *shared, size_t *worker);
+void trm__cpu_mlp_scratch(const trm__weights *w, size_t *shared, size_t *worker);
 static inline void trm__cpu_grow(size_t *bytes, size_t need) {
   *bytes = need > *bytes ? need : *bytes;
 }
@@ -160,10 +166,10 @@ static inline void trm__add_scaled(trm__real *to, const trm__real *from, trm__re
 
 /* Spreads src [rows][cols] (row stride ld) as rows k0.. (a multiple of the word's elements) of a matrix of k rows in
  * column blocks: dst [block][words of k][width], the last block padded with zeros. With width nr this is pack_b's
- * layout; with trm__cpu_outer_width(be) that of the left operand below. */
+ * layout; with trm__cpu_outer_width that of the left operand below. */
 void trm__cpu_spread(const trm__product *product, trm__real *dst, int k, int k0, int width, const trm__real *src,
                      ptrdiff_t ld, int rows, int cols);
-int trm__cpu_outer_width(const trm__backend *be);
+int trm__cpu_outer_width(const trm__product *product);
 size_t trm__cpu_spread_size(const trm__product *product, int k, int width, int cols); /* words */
 
 /* c [m][n] += sum over k rows of (a [k][m])^T b [k][n], both spread (widths trm__cpu_outer_width and nr). */
@@ -172,7 +178,7 @@ typedef struct trm__outer {
   trm__real *c;
   int m, n;
 } trm__outer;
-void trm__cpu_outer(trm__backend *be, const trm__product *product, const trm__outer *outer, int count, int k);
+void trm__cpu_outer(const trm__backend *be, const trm__weights *w, const trm__outer *outer, int count, int k);
 
 /* -- flat arrays (arrays.c) ------------------------------------------------------------------------------------- */
 

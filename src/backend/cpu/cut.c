@@ -3,24 +3,43 @@
  */
 #include "backend/cpu/cpu.h"
 
+/* -- threads ------------------------------------------------------------------------------------------------------ */
+
+typedef struct run_kernels {
+  const trm__kernels *kernels;
+} run_kernels;
+
+static void run_enter(void *context) {
+  trm__isa_enter(((const run_kernels *)context)->kernels);
+}
+static void run_leave(void *context) {
+  trm__isa_leave(((const run_kernels *)context)->kernels);
+}
+
+void trm__cpu_run(const trm__backend *be, const trm__kernels *kernels, int tasks, trm__task_fn fn, void *context) {
+  run_kernels run = {kernels};
+  const trm__pool_scope scope = {run_enter, run_leave, &run};
+  trm__pool_run_within(be->pool, trm__isa_has_hooks(kernels) ? &scope : NULL, tasks, fn, context);
+}
+
 /* -- strips ------------------------------------------------------------------------------------------------------- */
 
-static int strip_tiles(const trm__backend *be) {
-  return trm__max_int(1, TRM__STRIP_ROWS / be->kernels->mr);
+static int strip_tiles(const trm__product *product) {
+  return trm__max_int(1, TRM__STRIP_ROWS / product->mr);
 }
 
-int trm__cpu_strip_rows(const trm__backend *be) {
-  return strip_tiles(be) * be->kernels->mr;
+int trm__cpu_strip_rows(const trm__product *product) {
+  return strip_tiles(product) * product->mr;
 }
 
-int trm__cpu_row_tasks(const trm__backend *be, int rows) {
-  int tiles = trm__ceil_div(rows, be->kernels->mr), threads = trm__pool_threads(be->pool);
-  int tasks = trm__ceil_div(tiles, strip_tiles(be));
+int trm__cpu_row_tasks(const trm__backend *be, const trm__product *product, int rows) {
+  int tiles = trm__ceil_div(rows, product->mr), threads = trm__pool_threads(be->pool);
+  int tasks = trm__ceil_div(tiles, strip_tiles(product));
   return trm__min_int(tiles, trm__ceil_div(tasks, threads) * threads);
 }
 
-trm__range trm__cpu_row_range(const trm__backend *be, int rows, int tasks, int task) {
-  int mr = be->kernels->mr, tiles = trm__ceil_div(rows, mr);
+trm__range trm__cpu_row_range(const trm__product *product, int rows, int tasks, int task) {
+  int mr = product->mr, tiles = trm__ceil_div(rows, mr);
   int begin = (int)((int64_t)tiles * task / tasks) * mr;
   int end = trm__min_int(rows, (int)((int64_t)tiles * (task + 1) / tasks) * mr);
   return (trm__range){begin, end - begin};
@@ -41,9 +60,9 @@ static void spans_task(void *context, int task, int worker) {
   job->fn(job->context, begin, left < TRM__GRAIN ? left : TRM__GRAIN);
 }
 
-void trm__cpu_spans(trm__backend *be, size_t n, trm__span_fn fn, void *context) {
+void trm__cpu_spans(const trm__backend *be, const trm__kernels *kernels, size_t n, trm__span_fn fn, void *context) {
   spans_job job = {n, fn, context};
-  trm__pool_run(be->pool, (int)((n + TRM__GRAIN - 1) / TRM__GRAIN), spans_task, &job);
+  trm__cpu_run(be, kernels, (int)((n + TRM__GRAIN - 1) / TRM__GRAIN), spans_task, &job);
 }
 
 /* -- chunks ------------------------------------------------------------------------------------------------------- */

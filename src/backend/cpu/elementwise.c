@@ -17,9 +17,9 @@ static void inject_span(void *context, size_t begin, size_t count) {
 
 void trm__cpu_inject(trm__backend *be, int b, const trm__weights *w, trm__act *h, const trm__act *in, const trm__act *p,
                      const trm__act *q) {
-  inject_job job = {be->kernels,          (trm__real *)h,       (const trm__real *)in,
+  inject_job job = {&w->kernels,          (trm__real *)h,       (const trm__real *)in,
                     (const trm__real *)p, (const trm__real *)q, w->dims.bf16};
-  trm__cpu_spans(be, (size_t)b * (size_t)w->dims.L * (size_t)w->dims.D, inject_span, &job);
+  trm__cpu_spans(be, &w->kernels, (size_t)b * (size_t)w->dims.L * (size_t)w->dims.D, inject_span, &job);
 }
 
 static void accumulate_span(void *context, size_t begin, size_t count) {
@@ -28,6 +28,6 @@ static void accumulate_span(void *context, size_t begin, size_t count) {
 }
 
 void trm__cpu_accumulate(trm__backend *be, int b, const trm__weights *w, trm__act *to, const trm__act *from) {
-  inject_job job = {.kernels = be->kernels, .h = (trm__real *)to, .in = (const trm__real *)from};
-  trm__cpu_spans(be, (size_t)b * (size_t)w->dims.L * (size_t)w->dims.D, accumulate_span, &job);
+  inject_job job = {.kernels = &w->kernels, .h = (trm__real *)to, .in = (const trm__real *)from};
+  trm__cpu_spans(be, &w->kernels, (size_t)b * (size_t)w->dims.L * (size_t)w->dims.D, accumulate_span, &job);
 }

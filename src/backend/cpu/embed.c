@@ -28,7 +28,7 @@ static void embed_fill_prefix(const embed_job *job, int example, trm__real *e) {
   size_t ndim = job->rows ? (size_t)s->emb_ndim : 0, all = (size_t)s->P * (size_t)s->D;
   if (ndim) {
     const trm__real *row = job->rows + (size_t)example * ndim;
-    if (s->bf16) job->be->kernels->round_bf16(e, row, ndim);
+    if (s->bf16) job->w->kernels.round_bf16(e, row, ndim);
     else memcpy(e, row, ndim * sizeof *e);
   }
   if (all > ndim) memset(e + ndim, 0, (all - ndim) * sizeof *e);
@@ -38,7 +38,7 @@ static void embed_forward_task(void *context, int task, int worker) {
   (void)worker;
   const embed_job *job = context;
   const trm__dims *s = &job->w->dims;
-  const trm__kernels *kernels = job->be->kernels;
+  const trm__kernels *kernels = &job->w->kernels;
   size_t D = (size_t)s->D, n = (size_t)s->L * D;
   trm__real *e = job->e + (size_t)task * n;
   embed_fill_prefix(job, task, e);
@@ -56,7 +56,7 @@ static void embed_forward_task(void *context, int task, int worker) {
 void trm__cpu_embed_forward(trm__backend *be, trm__weights *w, int b, const int32_t *tokens, const trm__real *rows,
                             trm__act *e) {
   embed_job job = {.be = be, .w = w, .b = b, .tokens = tokens, .rows = rows, .e = (trm__real *)e};
-  trm__pool_run(be->pool, b, embed_forward_task, &job);
+  trm__cpu_run(be, &w->kernels, b, embed_forward_task, &job);
 }
 
 /* -- backward --------------------------------------------------------------------------------------------------- */

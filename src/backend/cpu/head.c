@@ -31,20 +31,22 @@ static void head_q_forward(const head_job *job, int example) {
     for (int j = 0; j < w->dims.D; j++) sum += (double)row[j] * (double)y[j];
     q[i] = (trm__real)sum;
   }
-  if (w->dims.bf16) job->be->kernels->round_bf16(q, q, 2);
+  if (w->dims.bf16) job->w->kernels.round_bf16(q, q, 2);
 }
 
 /* One strip of an example's tokens; its first also takes q. */
 static void head_forward_task(void *context, int task, int worker) {
   const head_job *job = context;
   const trm__dims *s = &job->w->dims;
-  int strips = trm__cpu_row_tasks(job->be, s->S), example = task / strips;
-  trm__range r = trm__cpu_row_range(job->be, s->S, strips, task % strips);
+  const trm__product *f32 = job->w->kernels.product[TRM_FLOAT32];
+  int strips = trm__cpu_row_tasks(job->be, f32, s->S), example = task / strips;
+  trm__range r = trm__cpu_row_range(f32, s->S, strips, task % strips);
   const trm__real *y = job->y + (size_t)example * head_state_size(s) + (size_t)(s->P + r.begin) * (size_t)s->D;
   trm__real *logits = job->logits + ((size_t)example * (size_t)s->S + (size_t)r.begin) * (size_t)s->V;
-  trm__gemm g = trm__cpu_product_f32(job->be, r.count, s->V, s->D, y, s->D, job->w->lm_head.forward, logits, s->V);
+  trm__gemm g =
+      trm__cpu_product_f32(&job->w->kernels, r.count, s->V, s->D, y, s->D, job->w->lm_head.forward, logits, s->V);
   g.round = s->bf16;
-  trm__cpu_multiply(job->be, job->be->kernels->product[TRM_FLOAT32], &g, worker);
+  trm__cpu_multiply(job->be, f32, &g, worker);
   if (task % strips == 0) head_q_forward(job, example);
 }
 
@@ -58,9 +60,9 @@ static void head_state_task(void *context, int task, int worker) {
   const trm__real *dlogits = job->dlogits + (size_t)task * (size_t)s->S * (size_t)s->V;
   const trm__real *dq = job->dq + 2 * (size_t)task;
   if (prefix) memset(d, 0, prefix * sizeof *d);
-  trm__gemm g =
-      trm__cpu_product_f32(job->be, s->S, s->D, s->V, dlogits, s->V, job->w->lm_head.backward, d + prefix, s->D);
-  trm__cpu_multiply(job->be, job->be->kernels->product[TRM_FLOAT32], &g, worker);
+  trm__gemm g = trm__cpu_product_f32(&job->w->kernels, s->S, s->D, s->V, dlogits, s->V, job->w->lm_head.backward,
+                                     d + prefix, s->D);
+  trm__cpu_multiply(job->be, job->w->kernels.product[TRM_FLOAT32], &g, worker);
   for (size_t j = 0; j < D; j++) d[j] += dq[0] * job->w->q_weight[j] + dq[1] * job->w->q_weight[D + j];
 }
 
@@ -83,7 +85,7 @@ static void head_weights_task(void *context, int task, int worker) {
 }
 
 static void head_backward(head_job *job) {
-  trm__pool_run(job->be->pool, job->b, head_state_task, job);
+  trm__cpu_run(job->be, &job->w->kernels, job->b, head_state_task, job);
   trm__pool_run(job->be->pool, trm__ceil_div(job->w->dims.D, TRM__GRAD_COLS), head_weights_task, job);
   for (int i = 0; i < job->b; i++)
     for (int j = 0; j < 2; j++) job->grads->q_bias[j] += job->dq[2 * i + j];
@@ -100,7 +102,8 @@ void trm__cpu_heads(trm__backend *be, trm__weights *w, int b, const trm__heads *
                   .dq = h->dq,
                   .d = (trm__real *)h->d,
                   .grads = h->grads};
-  if (h->y) trm__pool_run(be->pool, b * trm__cpu_row_tasks(be, w->dims.S), head_forward_task, &job);
+  const trm__product *f32 = w->kernels.product[TRM_FLOAT32];
+  if (h->y) trm__cpu_run(be, &w->kernels, b * trm__cpu_row_tasks(be, f32, w->dims.S), head_forward_task, &job);
   if (!h->labels) return;
   trm__cpu_loss(be, w, b, h);
   if (h->d) head_backward(&job);

@@ -72,7 +72,7 @@ static void mixer_split_saved(mixer_job *job, void *saved, int recompute) {
 
 static void mixer_pack_columns(const mixer_job *job, trm__real *to, const trm__real *from, ptrdiff_t ld, int rows,
                                int cols) {
-  job->w->product->pack_b(to, from, ld, 1, rows, cols, 0, 0, trm__cpu_panels(job->be, cols, 0));
+  job->w->product->pack_b(to, from, ld, 1, rows, cols, 0, 0, trm__cpu_panels(job->w->product, cols, 0));
 }
 
 /* [g; u] (kept when gu is not NULL) and act of one strip. */
@@ -114,7 +114,7 @@ static void mixer_forward_task(void *context, int task, int worker) {
   if (mixer_rms_gated(job->w)) scale = trm__cpu_take(&scratch, TRM__MIX_COLS);
   if (scale && !gu) gu = trm__cpu_take(&scratch, 2 * (size_t)s->inner_l * TRM__MIX_COLS);
   mixer_gate_up(job, &q, packed, gu, act, worker);
-  if (scale) job->be->kernels->rms_gate_cols(scale, gu, s->inner_l, q.cols, s->eps);
+  if (scale) job->w->kernels.rms_gate_cols(scale, gu, s->inner_l, q.cols, s->eps);
   mixer_pack_columns(job, packed, act, q.cols, s->inner_l, q.cols);
   trm__real *out = job->out + mixer_state_at(s, &q);
   trm__gemm g =
@@ -126,7 +126,7 @@ static void mixer_forward_task(void *context, int task, int worker) {
   g.col_scale = scale;
   trm__cpu_multiply(job->be, product, &g, worker);
   trm__real *inv = job->inv ? job->inv + (size_t)q.example * (size_t)s->D + q.c0 : NULL;
-  job->be->kernels->rms_cols(out, inv, out, s->L, s->D, s->eps, s->bf16, 0, q.cols);
+  job->w->kernels.rms_cols(out, inv, out, s->L, s->D, s->eps, s->bf16, 0, q.cols);
 }
 
 void trm__cpu_mixer_forward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, trm__act *out,
@@ -134,14 +134,14 @@ void trm__cpu_mixer_forward(trm__backend *be, trm__weights *w, int layer, int b,
   mixer_job job = {
       .be = be, .w = w, .layer = &w->layer[layer], .b = b, .in = (const trm__real *)in, .out = (trm__real *)out};
   mixer_split_saved(&job, saved, recompute);
-  trm__pool_run(be->pool, b * mixer_strips(&w->dims), mixer_forward_task, &job);
+  trm__cpu_run(be, &w->kernels, b * mixer_strips(&w->dims), mixer_forward_task, &job);
 }
 
 /* -- backward --------------------------------------------------------------------------------------------------- */
 
 /* Rows of W_gate_up or W_down^T whose gradient one task sums. */
-static int mixer_dw_rows(const trm__backend *be) {
-  return 2 * trm__cpu_strip_rows(be);
+static int mixer_dw_rows(const trm__product *product) {
+  return 2 * trm__cpu_strip_rows(product);
 }
 
 /* Words of one strip's transposed right operand. */
@@ -159,14 +159,13 @@ static void mixer_plan_backward(const trm__weights *w, int b, trm__arena *shared
 }
 
 /* What weights_task takes: a left operand's words and a sum. */
-static trm__real *mixer_plan_weights(const trm__backend *be, const trm__weights *w, trm__arena *scratch,
-                                     trm__real **sum) {
-  trm__real *words = trm__cpu_take(scratch, trm__cpu_left_size(w->product, mixer_dw_rows(be), TRM__MIX_COLS));
-  *sum = trm__cpu_take(scratch, (size_t)mixer_dw_rows(be) * (size_t)w->dims.L);
+static trm__real *mixer_plan_weights(const trm__weights *w, trm__arena *scratch, trm__real **sum) {
+  trm__real *words = trm__cpu_take(scratch, trm__cpu_left_size(w->product, mixer_dw_rows(w->product), TRM__MIX_COLS));
+  *sum = trm__cpu_take(scratch, (size_t)mixer_dw_rows(w->product) * (size_t)w->dims.L);
   return words;
 }
 
-void trm__cpu_mixer_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker) {
+void trm__cpu_mixer_scratch(const trm__weights *w, size_t *shared, size_t *worker) {
   const trm__dims *s = &w->dims;
   trm__arena measure = {0};
   trm__cpu_take(&measure, mixer_packed_size(w, trm__max_int(s->L, (w->training ? 2 : 1) * s->inner_l)));
@@ -179,7 +178,7 @@ void trm__cpu_mixer_scratch(const trm__backend *be, const trm__weights *w, size_
   if (!w->training) return;
   trm__real *sum;
   measure = (trm__arena){0};
-  mixer_plan_weights(be, w, &measure, &sum);
+  mixer_plan_weights(w, &measure, &sum);
   trm__cpu_grow(worker, measure.used);
   mixer_job job;
   measure = (trm__arena){0};
@@ -191,13 +190,13 @@ void trm__cpu_mixer_scratch(const trm__backend *be, const trm__weights *w, size_
 static void mixer_pack_transposed(const mixer_job *job, const mixer_strip *q, trm__real *to, const trm__real *from) {
   const trm__dims *s = &job->w->dims;
   trm__real *place = to + (size_t)q->index * mixer_transposed_size(job->w);
-  job->w->product->pack_b(place, from, 1, s->D, q->cols, s->L, 0, 0, trm__cpu_panels(job->be, s->L, 0));
+  job->w->product->pack_b(place, from, 1, s->D, q->cols, s->L, 0, 0, trm__cpu_panels(job->w->product, s->L, 0));
 }
 
 static void mixer_backward_task(void *context, int task, int worker) {
   const mixer_job *job = context;
   const trm__dims *s = &job->w->dims;
-  const trm__kernels *kernels = job->be->kernels;
+  const trm__kernels *kernels = &job->w->kernels;
   const trm__product *product = job->w->product;
   int inner = s->inner_l;
   mixer_strip q = mixer_strip_of(s, task);
@@ -241,8 +240,8 @@ static void mixer_sum_strips(const mixer_job *job, trm__real *words, const trm__
   }
 }
 
-static int mixer_dw_tasks(const trm__backend *be, int rows) {
-  return trm__ceil_div(rows, mixer_dw_rows(be));
+static int mixer_dw_tasks(const trm__product *product, int rows) {
+  return trm__ceil_div(rows, mixer_dw_rows(product));
 }
 
 /* Some rows of dW_gate_up, or some columns of dW_down: these as rows of its transpose, so that in both cases the narrow
@@ -251,8 +250,8 @@ static void mixer_weights_task(void *context, int task, int worker) {
   const mixer_job *job = context;
   const trm__dims *s = &job->w->dims;
   trm__arena scratch = trm__cpu_worker(job->w, worker);
-  trm__real *sum, *words = mixer_plan_weights(job->be, job->w, &scratch, &sum);
-  int step = mixer_dw_rows(job->be), first = mixer_dw_tasks(job->be, 2 * s->inner_l), inner = s->inner_l;
+  trm__real *sum, *words = mixer_plan_weights(job->w, &scratch, &sum);
+  int inner = s->inner_l, step = mixer_dw_rows(job->w->product), first = mixer_dw_tasks(job->w->product, 2 * inner);
   if (task < first) {
     int r0 = task * step, rows = trm__min_int(step, 2 * inner - r0);
     mixer_sum_strips(job, words, job->dgu, 2 * inner, job->in_t, r0, rows, job->dw_in + (size_t)r0 * (size_t)s->L, 1,
@@ -290,8 +289,8 @@ void trm__cpu_mixer_backward(trm__backend *be, trm__weights *w, int layer, int b
                      .dw_out = grads->layer[layer].mix_out};
     trm__arena shared = trm__cpu_shared(w);
     mixer_plan_backward(w, job.b, &shared, &job);
-    trm__pool_run(be->pool, job.b * mixer_strips(s), mixer_backward_task, &job);
-    trm__pool_run(be->pool, mixer_dw_tasks(be, 2 * s->inner_l) + mixer_dw_tasks(be, s->inner_l), mixer_weights_task,
-                  &job);
+    trm__cpu_run(be, &w->kernels, job.b * mixer_strips(s), mixer_backward_task, &job);
+    int tasks = mixer_dw_tasks(w->product, 2 * s->inner_l) + mixer_dw_tasks(w->product, s->inner_l);
+    trm__cpu_run(be, &w->kernels, tasks, mixer_weights_task, &job);
   }
 }

@@ -54,10 +54,10 @@ static int mlp_rms_gated(const trm__weights *w) {
 }
 
 /* Size of a strip's left operand, the widest, in words. */
-static size_t mlp_words_size(const trm__backend *be, const trm__weights *w) {
+static size_t mlp_words_size(const trm__weights *w) {
   const trm__dims *s = &w->dims;
   int widest = trm__max_int(s->D, (w->training ? 2 : 1) * s->inner_d);
-  return trm__cpu_left_size(w->product, trm__cpu_strip_rows(be), widest);
+  return trm__cpu_left_size(w->product, trm__cpu_strip_rows(w->product), widest);
 }
 
 /* -- forward ---------------------------------------------------------------------------------------------------- */
@@ -66,17 +66,17 @@ static void mlp_forward_task(void *context, int task, int worker) {
   const mlp_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__product *product = job->w->product;
-  trm__range r = trm__cpu_row_range(job->be, job->rows, job->tasks, task);
+  trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__arena scratch = trm__cpu_worker(job->w, worker);
-  trm__real *words = trm__cpu_take(&scratch, mlp_words_size(job->be, job->w));
-  size_t strip = (size_t)trm__cpu_strip_rows(job->be), inner = (size_t)s->inner_d;
+  trm__real *words = trm__cpu_take(&scratch, mlp_words_size(job->w));
+  size_t strip = (size_t)trm__cpu_strip_rows(product), inner = (size_t)s->inner_d;
   trm__real *act = trm__cpu_take(&scratch, strip * inner);
   trm__real *gu = job->gu ? job->gu + (size_t)r.begin * 2 * inner : NULL, *scale = NULL;
   if (mlp_rms_gated(job->w)) scale = trm__cpu_take(&scratch, strip);
   if (scale && !gu) gu = trm__cpu_take(&scratch, strip * 2 * inner);
   mlp_gate_up(job, words, job->in + at, r.count, gu, act, worker);
-  if (scale) job->be->kernels->rms_gate_rows(scale, gu, r.count, s->inner_d, s->eps);
+  if (scale) job->w->kernels.rms_gate_rows(scale, gu, r.count, s->inner_d, s->eps);
   trm__left left = trm__cpu_left(product, words, act, s->inner_d, r.count, s->inner_d);
   trm__gemm g =
       trm__cpu_product(product, r.count, s->D, s->inner_d, left, job->layer->mlp_out.forward, job->out + at, s->D);
@@ -86,8 +86,8 @@ static void mlp_forward_task(void *context, int task, int worker) {
   g.residual_rs = s->D;
   g.row_scale = scale;
   trm__cpu_multiply(job->be, product, &g, worker);
-  job->be->kernels->rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
-                             s->bf16);
+  job->w->kernels.rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
+                           s->bf16);
 }
 
 void trm__cpu_mlp_forward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, trm__act *out,
@@ -97,29 +97,28 @@ void trm__cpu_mlp_forward(trm__backend *be, trm__weights *w, int layer, int b, c
                  .w = w,
                  .layer = &w->layer[layer],
                  .rows = rows,
-                 .tasks = trm__cpu_row_tasks(be, rows),
+                 .tasks = trm__cpu_row_tasks(be, w->product, rows),
                  .in = (const trm__real *)in,
                  .out = (trm__real *)out};
   mlp_split_saved(&job, saved, recompute);
-  trm__pool_run(be->pool, job.tasks, mlp_forward_task, &job);
+  trm__cpu_run(be, &w->kernels, job.tasks, mlp_forward_task, &job);
 }
 
 /* -- backward --------------------------------------------------------------------------------------------------- */
 
-static void mlp_plan_backward(const trm__backend *be, const trm__weights *w, int rows, trm__arena *shared,
-                              mlp_job *job) {
+static void mlp_plan_backward(const trm__weights *w, int rows, trm__arena *shared, mlp_job *job) {
   const trm__dims *s = &w->dims;
-  int width = trm__cpu_outer_width(be), nr = be->kernels->nr;
+  int width = trm__cpu_outer_width(w->product), nr = w->product->nr;
   job->dpre_spread = trm__cpu_take(shared, trm__cpu_spread_size(w->product, rows, width, s->D));
   job->dgu_spread = trm__cpu_take(shared, trm__cpu_spread_size(w->product, rows, width, 2 * s->inner_d));
   job->act_spread = trm__cpu_take(shared, trm__cpu_spread_size(w->product, rows, nr, s->inner_d));
   job->in_spread = trm__cpu_take(shared, trm__cpu_spread_size(w->product, rows, nr, s->D));
 }
 
-void trm__cpu_mlp_scratch(const trm__backend *be, const trm__weights *w, size_t *shared, size_t *worker) {
-  size_t strip = (size_t)trm__cpu_strip_rows(be), inner = (size_t)w->dims.inner_d;
+void trm__cpu_mlp_scratch(const trm__weights *w, size_t *shared, size_t *worker) {
+  size_t strip = (size_t)trm__cpu_strip_rows(w->product), inner = (size_t)w->dims.inner_d;
   trm__arena measure = {0};
-  trm__cpu_take(&measure, mlp_words_size(be, w));
+  trm__cpu_take(&measure, mlp_words_size(w));
   trm__cpu_take(&measure, strip * inner);
   if (mlp_rms_gated(w)) trm__cpu_take(&measure, strip);
   if (w->training || mlp_rms_gated(w)) trm__cpu_take(&measure, strip * 2 * inner);
@@ -127,7 +126,7 @@ void trm__cpu_mlp_scratch(const trm__backend *be, const trm__weights *w, size_t 
   if (!w->training) return;
   mlp_job job;
   measure = (trm__arena){0};
-  mlp_plan_backward(be, w, trm__cpu_chunk_rows(&w->dims, w->max_batch), &measure, &job);
+  mlp_plan_backward(w, trm__cpu_chunk_rows(&w->dims, w->max_batch), &measure, &job);
   trm__cpu_grow(shared, measure.used);
 }
 
@@ -135,15 +134,15 @@ void trm__cpu_mlp_scratch(const trm__backend *be, const trm__weights *w, size_t 
 static void mlp_backward_task(void *context, int task, int worker) {
   const mlp_job *job = context;
   const trm__dims *s = &job->w->dims;
-  const trm__kernels *kernels = job->be->kernels;
+  const trm__kernels *kernels = &job->w->kernels;
   const trm__product *product = job->w->product;
-  int inner = s->inner_d, width = trm__cpu_outer_width(job->be), k = job->rows;
-  trm__range r = trm__cpu_row_range(job->be, k, job->tasks, task);
-  size_t at = (size_t)r.begin * (size_t)s->D, strip = (size_t)trm__cpu_strip_rows(job->be);
+  int inner = s->inner_d, width = trm__cpu_outer_width(product), k = job->rows;
+  trm__range r = trm__cpu_row_range(product, k, job->tasks, task);
+  size_t at = (size_t)r.begin * (size_t)s->D, strip = (size_t)trm__cpu_strip_rows(product);
   const trm__real *in = job->in + at;
   trm__real *d = job->d + at;
   trm__arena scratch = trm__cpu_worker(job->w, worker);
-  trm__real *words = trm__cpu_take(&scratch, mlp_words_size(job->be, job->w));
+  trm__real *words = trm__cpu_take(&scratch, mlp_words_size(job->w));
   trm__real *act = trm__cpu_take(&scratch, strip * (size_t)inner); /* also da */
   trm__real *dgu = trm__cpu_take(&scratch, strip * 2 * (size_t)inner);
   const trm__real *gu = dgu;
@@ -157,9 +156,9 @@ static void mlp_backward_task(void *context, int task, int worker) {
   if (mlp_rms_gated(job->w)) kernels->rms_gate_rows_backward(dgu, act, gu, act, r.count, inner, s->eps);
   else kernels->swiglu_backward(dgu, act, gu, act, r.count, inner);
   trm__cpu_spread(product, job->dpre_spread, k, r.begin, width, d, s->D, r.count, s->D);
-  trm__cpu_spread(product, job->act_spread, k, r.begin, kernels->nr, act, inner, r.count, inner);
+  trm__cpu_spread(product, job->act_spread, k, r.begin, product->nr, act, inner, r.count, inner);
   trm__cpu_spread(product, job->dgu_spread, k, r.begin, width, dgu, 2 * inner, r.count, 2 * inner);
-  trm__cpu_spread(product, job->in_spread, k, r.begin, kernels->nr, in, s->D, r.count, s->D);
+  trm__cpu_spread(product, job->in_spread, k, r.begin, product->nr, in, s->D, r.count, s->D);
   left = trm__cpu_left(product, words, dgu, 2 * inner, r.count, 2 * inner);
   g = trm__cpu_product(product, r.count, s->D, 2 * inner, left, job->layer->mlp_in.backward, d, s->D);
   g.epilogue = TRM__EPI_ADD;
@@ -180,17 +179,17 @@ void trm__cpu_mlp_backward(trm__backend *be, trm__weights *w, int layer, int b, 
                    .w = w,
                    .layer = &w->layer[layer],
                    .rows = count,
-                   .tasks = trm__cpu_row_tasks(be, count),
+                   .tasks = trm__cpu_row_tasks(be, w->product, count),
                    .in = (const trm__real *)in + at,
                    .y = (const trm__real *)out + at,
                    .gu = whole.gu ? whole.gu + (size_t)r * 2 * (size_t)s->inner_d : NULL,
                    .inv = whole.inv + r,
                    .d = (trm__real *)d + at};
     trm__arena shared = trm__cpu_shared(w);
-    mlp_plan_backward(be, w, count, &shared, &job);
-    trm__pool_run(be->pool, job.tasks, mlp_backward_task, &job);
+    mlp_plan_backward(w, count, &shared, &job);
+    trm__cpu_run(be, &w->kernels, job.tasks, mlp_backward_task, &job);
     trm__outer outer[] = {{job.dpre_spread, job.act_spread, dw->mlp_out, s->D, s->inner_d},
                           {job.dgu_spread, job.in_spread, dw->mlp_in, 2 * s->inner_d, s->D}};
-    trm__cpu_outer(be, w->product, outer, 2, count);
+    trm__cpu_outer(be, w, outer, 2, count);
   }
 }

@@ -52,23 +52,25 @@ static void muon_pack_task(void *context, int task, int worker) {
 
 static void muon_product_task(void *context, int task, int worker) {
   const muon_job *job = context;
+  const trm__product *f32 = job->be->kernels->product[TRM_FLOAT32];
   trm__gemm g = job->product;
-  trm__range r = trm__cpu_row_range(job->be, g.m, trm__cpu_row_tasks(job->be, g.m), task);
+  trm__range r = trm__cpu_row_range(f32, g.m, trm__cpu_row_tasks(job->be, f32, g.m), task);
   g.m0 = r.begin;
   g.m1 = r.begin + r.count;
-  trm__cpu_multiply(job->be, job->be->kernels->product[TRM_FLOAT32], &g, worker);
+  trm__cpu_multiply(job->be, f32, &g, worker);
 }
 
 /* to [m][n] = (or +=) a [m][k] times B(p, j) = b[p*b_rs + j*b_cs]. */
 static void muon_multiply(muon_job *job, int m, int n, int k, const trm__real *a, const trm__real *b, ptrdiff_t b_rs,
                           ptrdiff_t b_cs, trm__real *to, trm__epilogue epilogue) {
-  job->product = trm__cpu_product_f32(job->be, m, n, k, a, k, job->packed, to, n);
+  job->product = trm__cpu_product_f32(job->be->kernels, m, n, k, a, k, job->packed, to, n);
   job->product.epilogue = epilogue;
   job->pack_from = b;
   job->pack_rs = b_rs;
   job->pack_cs = b_cs;
-  trm__pool_run(job->be->pool, trm__ceil_div(n, job->be->kernels->nr), muon_pack_task, job);
-  trm__pool_run(job->be->pool, trm__cpu_row_tasks(job->be, m), muon_product_task, job);
+  const trm__product *f32 = job->be->kernels->product[TRM_FLOAT32];
+  trm__cpu_run(job->be, job->be->kernels, trm__cpu_panels(f32, n, 0), muon_pack_task, job);
+  trm__cpu_run(job->be, job->be->kernels, trm__cpu_row_tasks(job->be, f32, m), muon_product_task, job);
 }
 
 static void muon_newton_schulz(muon_job *job) {

@@ -47,7 +47,7 @@ void trm__cpu_dense(trm__backend *be, const trm__update_state *state, const trm_
                            .weight_decay = r->weight_decay,
                            .eps = r->eps,
                            .t = state->t};
-    trm__cpu_spans(be, r->n, dense_span, &job);
+    trm__cpu_spans(be, be->kernels, r->n, dense_span, &job);
   }
 }
 
@@ -65,6 +65,7 @@ void trm__cpu_sign_sgd_rows(trm__backend *be, const trm__update_state *state, tr
   size_t n = (size_t)ndim;
   if (state->diverged != TRM__SOUND) return;
   lr *= state->factor;
+  trm__isa_enter(be->kernels);
   for (int i = 0; i < b; i++) {
     if (ids[i] < 0 || ids[i] >= table_rows || sign_sgd_seen(ids, i)) continue;
     memcpy(scratch, drows + (size_t)i * n, n * sizeof *scratch);
@@ -72,4 +73,5 @@ void trm__cpu_sign_sgd_rows(trm__backend *be, const trm__update_state *state, tr
       if (ids[j] == ids[i]) be->kernels->add(scratch, drows + (size_t)j * n, n);
     be->kernels->sign_sgd(table + (size_t)ids[i] * n, scratch, n, lr, weight_decay);
   }
+  trm__isa_leave(be->kernels);
 }

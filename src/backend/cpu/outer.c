@@ -6,8 +6,8 @@
  * rows. */
 #define OUTER_COLS 512
 
-int trm__cpu_outer_width(const trm__backend *be) {
-  return trm__cpu_strip_rows(be);
+int trm__cpu_outer_width(const trm__product *product) {
+  return trm__cpu_strip_rows(product);
 }
 
 size_t trm__cpu_spread_size(const trm__product *product, int k, int width, int cols) {
@@ -34,15 +34,15 @@ static int outer_col_tasks(const trm__outer *outer) {
   return trm__ceil_div(outer->n, OUTER_COLS);
 }
 
-static int outer_tasks(const trm__backend *be, const trm__outer *outer) {
-  return trm__ceil_div(outer->m, trm__cpu_outer_width(be)) * outer_col_tasks(outer);
+static int outer_tasks(const trm__product *product, const trm__outer *outer) {
+  return trm__ceil_div(outer->m, trm__cpu_outer_width(product)) * outer_col_tasks(outer);
 }
 
 static void outer_task(void *context, int task, int worker) {
   const outer_job *job = context;
   const trm__outer *outer = job->outer;
-  for (; task >= outer_tasks(job->be, outer); outer++) task -= outer_tasks(job->be, outer);
-  int width = trm__cpu_outer_width(job->be), block = task / outer_col_tasks(outer),
+  for (; task >= outer_tasks(job->product, outer); outer++) task -= outer_tasks(job->product, outer);
+  int width = trm__cpu_outer_width(job->product), block = task / outer_col_tasks(outer),
       n0 = task % outer_col_tasks(outer) * OUTER_COLS;
   int m0 = block * width;
   size_t words = (size_t)trm__words(job->product, job->k);
@@ -55,9 +55,10 @@ static void outer_task(void *context, int task, int worker) {
   trm__cpu_multiply(job->be, job->product, &g, worker);
 }
 
-void trm__cpu_outer(trm__backend *be, const trm__product *product, const trm__outer *outer, int count, int k) {
+void trm__cpu_outer(const trm__backend *be, const trm__weights *w, const trm__outer *outer, int count, int k) {
+  const trm__product *product = w->product;
   outer_job job = {be, product, outer, k};
   int tasks = 0;
-  for (int i = 0; i < count; i++) tasks += outer_tasks(be, &outer[i]);
-  trm__pool_run(be->pool, tasks, outer_task, &job);
+  for (int i = 0; i < count; i++) tasks += outer_tasks(product, &outer[i]);
+  trm__cpu_run(be, &w->kernels, tasks, outer_task, &job);
 }

@@ -2,14 +2,14 @@
  * of a block has alike. */
 #include "backend/cpu/cpu.h"
 
-const trm__product *trm__cpu_layer_product(const trm__backend *be, const trm__dims *dims, int training) {
-  const trm__product *const *product = be->kernels->product;
+const trm__product *trm__cpu_layer_product(const trm__kernels *kernels, const trm__dims *dims, int training) {
+  const trm__product *const *product = kernels->product;
   if (dims->int8) return training ? NULL : product[TRM_INT8];
   return dims->bf16 && product[TRM_BFLOAT16] ? product[TRM_BFLOAT16] : product[TRM_FLOAT32];
 }
 
-int trm__cpu_panels(const trm__backend *be, int n, int gate) {
-  int nr = be->kernels->nr;
+int trm__cpu_panels(const trm__product *product, int n, int gate) {
+  int nr = product->nr;
   return gate ? trm__ceil_div(n / 2, nr / 2) : trm__ceil_div(n, nr);
 }
 
@@ -26,9 +26,9 @@ trm__left trm__cpu_left(const trm__product *product, trm__real *to, const trm__r
   return (trm__left){to, words, 1, scale};
 }
 
-trm__gemm trm__cpu_product_f32(const trm__backend *be, int m, int n, int k, const trm__real *a, ptrdiff_t a_rs,
+trm__gemm trm__cpu_product_f32(const trm__kernels *kernels, int m, int n, int k, const trm__real *a, ptrdiff_t a_rs,
                                const trm__real *b, trm__real *c, ptrdiff_t c_rs) {
-  return trm__cpu_product(be->kernels->product[TRM_FLOAT32], m, n, k, (trm__left){a, a_rs, 1, NULL}, b, c, c_rs);
+  return trm__cpu_product(kernels->product[TRM_FLOAT32], m, n, k, (trm__left){a, a_rs, 1, NULL}, b, c, c_rs);
 }
 
 trm__gemm trm__cpu_product(const trm__product *product, int m, int n, int k, trm__left a, const trm__real *b,

@@ -73,26 +73,26 @@ static void cpu_mix_backward(trm__backend *be, trm__weights *w, int layer, int b
 #define PAGE 4096
 
 /* Whole pages a worker, which then lie on its memory node. */
-static trm_status cpu_open_products(trm__cpu *cpu, const trm__kernels *kernels, int threads, trm_error *err) {
-  size_t most = 0, page = PAGE / sizeof(trm__real);
-  for (int type = 0; type < TRM__DTYPES; type++)
-    if (kernels->product[type] && kernels->product[type]->scratch > most) most = kernels->product[type]->scratch;
-  cpu->product_size = (most + page - 1) / page * page;
+static trm_status cpu_open_products(trm__cpu *cpu, int threads, trm_error *err) {
+  size_t page = PAGE / sizeof(trm__real);
+  cpu->product_size = (trm__isa_scratch(&cpu->choice) + page - 1) / page * page;
   cpu->products = trm__calloc((size_t)threads * cpu->product_size, sizeof *cpu->products);
   if (cpu->products) return TRM_OK;
   return trm__fail_memory(err, "backend cpu", (size_t)threads * cpu->product_size * sizeof *cpu->products);
 }
 
-trm_status trm__backend_cpu(trm__backend **out, const trm__kernels *kernels, trm__pool *pool, trm_error *err) {
+trm_status trm__backend_cpu(trm__backend **out, const trm__isa_choice *choice, trm__pool *pool, trm_error *err) {
   trm__cpu *cpu = trm__calloc(1, sizeof *cpu);
   if (!cpu) return trm__fail_memory(err, "backend cpu", sizeof *cpu);
-  trm_status status = cpu_open_products(cpu, kernels, trm__pool_threads(pool), err);
+  cpu->choice = *choice;
+  trm__isa_kernels(&cpu->kernels, choice, TRM__ISA_TYPE(TRM_FLOAT32));
+  trm_status status = cpu_open_products(cpu, trm__pool_threads(pool), err);
   if (status) {
     trm__free(cpu);
     return status;
   }
   cpu->backend = (trm__backend){.name = "cpu",
-                                .kernels = kernels,
+                                .kernels = &cpu->kernels,
                                 .pool = pool,
                                 .on_host = 1,
                                 .close = cpu_close,

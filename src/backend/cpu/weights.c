@@ -38,9 +38,9 @@ static void weights_plan_layer(trm__arena *arena, const trm__weights *w, trm__cp
 
 static void weights_plan_scratch(const trm__backend *be, trm__weights *w) {
   size_t shared = 0, worker = 0;
-  trm__cpu_mlp_scratch(be, w, &shared, &worker);
-  if (w->dims.mixer) trm__cpu_mixer_scratch(be, w, &shared, &worker);
-  else trm__cpu_attention_scratch(be, w, &shared, &worker);
+  trm__cpu_mlp_scratch(w, &shared, &worker);
+  if (w->dims.mixer) trm__cpu_mixer_scratch(w, &shared, &worker);
+  else trm__cpu_attention_scratch(w, &shared, &worker);
   w->shared_bytes = shared;
   w->worker_bytes = worker > SIZE_MAX - 2 * TRM__ALIGN ? SIZE_MAX : (worker / TRM__ALIGN + 1) * TRM__ALIGN;
   w->shared = trm__arena_take(&w->arena, shared, 1);
@@ -54,7 +54,7 @@ static void weights_plan(const trm__backend *be, trm__weights *w) {
   if (s->positions == TRM_POS_LEARNED) w->embed_pos = trm__cpu_take(arena, (size_t)s->L * (size_t)s->D);
   w->q_weight = trm__cpu_take(arena, 2 * (size_t)s->D);
   w->q_bias = trm__cpu_take(arena, 2);
-  weights_plan_channel(arena, be->kernels->product[TRM_FLOAT32], &w->lm_head, s->V, s->D, 0, w->training);
+  weights_plan_channel(arena, w->kernels.product[TRM_FLOAT32], &w->lm_head, s->V, s->D, 0, w->training);
   if (!s->mixer && s->positions == TRM_POS_ROPE) {
     size_t angles = (size_t)s->L * (size_t)(s->head_dim / 2);
     w->cosines = trm__cpu_take(arena, angles);
@@ -64,9 +64,16 @@ static void weights_plan(const trm__backend *be, trm__weights *w) {
   weights_plan_scratch(be, w);
 }
 
+/* The kernels for the forward type, with what this process may use. */
+static void weights_choose(const trm__backend *be, trm__weights *w) {
+  trm_dtype type = w->dims.int8 ? TRM_INT8 : w->dims.bf16 ? TRM_BFLOAT16 : TRM_FLOAT32;
+  trm__isa_kernels(&w->kernels, &((const trm__cpu *)be)->choice, trm__isa_types_of(type));
+  w->product = trm__cpu_layer_product(&w->kernels, &w->dims, w->training);
+}
+
 size_t trm__cpu_weights_bytes(trm__backend *be, const trm__dims *dims, int training, int max_batch) {
   trm__weights w = {.dims = *dims, .training = training, .max_batch = max_batch};
-  w.product = trm__cpu_layer_product(be, dims, training);
+  weights_choose(be, &w);
   if (!w.product) return sizeof w; /* weights_open says why */
   weights_plan(be, &w);
   return w.arena.used > SIZE_MAX - sizeof w ? SIZE_MAX : w.arena.used + sizeof w;
@@ -77,20 +84,20 @@ trm_status trm__cpu_weights_open(trm__backend *be, trm__weights **out, const trm
   if (dims->layers > TRM__MAX_LAYERS)
     return trm__fail(err, TRM_E_USAGE, "L_layers", "%d layers; at most %d are supported", dims->layers,
                      TRM__MAX_LAYERS);
-  const trm__product *product = trm__cpu_layer_product(be, dims, training);
-  if (!product && !training)
-    return trm__fail(err, TRM_E_USAGE, "forward_dtype", "the kernels \"%s\" have no int8 products; use another type",
-                     be->kernels->isa);
-  if (!product)
+  if (dims->int8 && training)
     return trm__fail(err, TRM_E_USAGE, "forward_dtype", "int8 is for solving; train with bfloat16 or float32");
   trm__weights *w = trm__calloc(1, sizeof *w);
   if (!w) return trm__fail_memory(err, "weights", sizeof *w);
-  w->product = product;
   w->dims = *dims;
   w->training = training;
   w->max_batch = max_batch;
-  weights_plan(be, w);
-  trm_status status = trm__arena_alloc(&w->arena, err);
+  weights_choose(be, w);
+  trm_status status = TRM_OK;
+  if (w->product) weights_plan(be, w);
+  else
+    status = trm__fail(err, TRM_E_USAGE, "forward_dtype", "the kernels \"%s\" have no int8 products; use another type",
+                       w->kernels.isa);
+  if (!status) status = trm__arena_alloc(&w->arena, err);
   if (status) {
     trm__cpu_weights_close(be, &w);
     return status;
@@ -112,28 +119,25 @@ void trm__cpu_weights_close(trm__backend *be, trm__weights **w) {
 /* -- filling ---------------------------------------------------------------------------------------------------- */
 
 /* Rounding after packing: the layouts only move numbers and add zeros. */
-static void weights_fill_plain(const trm__backend *be, const trm__weights *w, trm__real *to, const trm__real *from,
-                               size_t n) {
-  if (w->dims.bf16) be->kernels->round_bf16(to, from, n);
+static void weights_fill_plain(const trm__weights *w, trm__real *to, const trm__real *from, size_t n) {
+  if (w->dims.bf16) w->kernels.round_bf16(to, from, n);
   else memcpy(to, from, n * sizeof *to);
 }
 
-static void weights_fill_packed(const trm__backend *be, const trm__weights *w, const trm__product *product,
-                                trm__real *to, const trm__real *from, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n,
-                                int gate) {
-  product->pack_b(to, from, b_rs, b_cs, k, n, gate, 0, trm__cpu_panels(be, n, gate));
-  if (w->dims.bf16 && product->type == TRM_FLOAT32) be->kernels->round_bf16(to, to, product->packed_size(k, n, gate));
+static void weights_fill_packed(const trm__weights *w, const trm__product *product, trm__real *to,
+                                const trm__real *from, ptrdiff_t b_rs, ptrdiff_t b_cs, int k, int n, int gate) {
+  product->pack_b(to, from, b_rs, b_cs, k, n, gate, 0, trm__cpu_panels(product, n, gate));
+  if (w->dims.bf16 && product->type == TRM_FLOAT32) w->kernels.round_bf16(to, to, product->packed_size(k, n, gate));
 }
 
-static void weights_fill_channel(const trm__backend *be, const trm__weights *w, const trm__product *product,
-                                 trm__matrix *matrix, const trm__real *from) {
+static void weights_fill_channel(const trm__weights *w, const trm__product *product, trm__matrix *matrix,
+                                 const trm__real *from) {
   int rows = matrix->rows, cols = matrix->cols;
-  weights_fill_packed(be, w, product, matrix->forward, from, 1, cols, cols, rows, matrix->gate);
-  if (matrix->backward) weights_fill_packed(be, w, product, matrix->backward, from, cols, 1, rows, cols, 0);
+  weights_fill_packed(w, product, matrix->forward, from, 1, cols, cols, rows, matrix->gate);
+  if (matrix->backward) weights_fill_packed(w, product, matrix->backward, from, cols, 1, rows, cols, 0);
 }
 
-static void weights_fill_mixer(const trm__backend *be, const trm__weights *w, trm__matrix *matrix,
-                               const trm__real *from) {
+static void weights_fill_mixer(const trm__weights *w, trm__matrix *matrix, const trm__real *from) {
   const trm__product *product = w->product;
   size_t rows = (size_t)matrix->rows, cols = (size_t)matrix->cols;
   if (product->type != TRM_FLOAT32) {
@@ -144,23 +148,22 @@ static void weights_fill_mixer(const trm__backend *be, const trm__weights *w, tr
       product->spread(matrix->backward, matrix->cols, from, matrix->cols, matrix->rows, matrix->cols);
     return;
   }
-  weights_fill_plain(be, w, matrix->forward, from, rows * cols);
+  weights_fill_plain(w, matrix->forward, from, rows * cols);
   if (!matrix->backward) return;
   for (size_t i = 0; i < rows; i++)
     for (size_t j = 0; j < cols; j++) matrix->backward[j * rows + i] = matrix->forward[i * cols + j];
 }
 
-static void weights_fill_ends(const trm__backend *be, trm__weights *w, const trm__weights_view *master) {
+static void weights_fill_ends(trm__weights *w, const trm__weights_view *master) {
   const trm__dims *s = &w->dims;
-  weights_fill_plain(be, w, w->embed, master->embed, (size_t)s->V * (size_t)s->D);
-  if (w->embed_pos) weights_fill_plain(be, w, w->embed_pos, master->embed_pos, (size_t)s->L * (size_t)s->D);
-  weights_fill_plain(be, w, w->q_weight, master->q_weight, 2 * (size_t)s->D);
-  weights_fill_plain(be, w, w->q_bias, master->q_bias, 2);
-  weights_fill_channel(be, w, be->kernels->product[TRM_FLOAT32], &w->lm_head, master->lm_head);
+  weights_fill_plain(w, w->embed, master->embed, (size_t)s->V * (size_t)s->D);
+  if (w->embed_pos) weights_fill_plain(w, w->embed_pos, master->embed_pos, (size_t)s->L * (size_t)s->D);
+  weights_fill_plain(w, w->q_weight, master->q_weight, 2 * (size_t)s->D);
+  weights_fill_plain(w, w->q_bias, master->q_bias, 2);
+  weights_fill_channel(w, w->kernels.product[TRM_FLOAT32], &w->lm_head, master->lm_head);
 }
 
 typedef struct weights_job {
-  const trm__backend *be;
   trm__weights *w;
   const trm__weights_view *master;
 } weights_job;
@@ -170,29 +173,29 @@ static void weights_prepare_task(void *context, int task, int worker) {
   (void)worker;
   const weights_job *job = context;
   if (task == 0) {
-    weights_fill_ends(job->be, job->w, job->master);
+    weights_fill_ends(job->w, job->master);
     return;
   }
   trm__cpu_layer *layer = &job->w->layer[(task - 1) / 4];
   const trm__layer_view *from = &job->master->layer[(task - 1) / 4];
   switch ((task - 1) % 4) {
   case 0:
-    weights_fill_channel(job->be, job->w, job->w->product, &layer->mlp_in, from->mlp_in);
+    weights_fill_channel(job->w, job->w->product, &layer->mlp_in, from->mlp_in);
     break;
   case 1:
-    weights_fill_channel(job->be, job->w, job->w->product, &layer->mlp_out, from->mlp_out);
+    weights_fill_channel(job->w, job->w->product, &layer->mlp_out, from->mlp_out);
     break;
   case 2:
-    if (job->w->dims.mixer) weights_fill_mixer(job->be, job->w, &layer->mix_in, from->mix_in);
-    else weights_fill_channel(job->be, job->w, job->w->product, &layer->mix_in, from->mix_in);
+    if (job->w->dims.mixer) weights_fill_mixer(job->w, &layer->mix_in, from->mix_in);
+    else weights_fill_channel(job->w, job->w->product, &layer->mix_in, from->mix_in);
     break;
   default:
-    if (job->w->dims.mixer) weights_fill_mixer(job->be, job->w, &layer->mix_out, from->mix_out);
-    else weights_fill_channel(job->be, job->w, job->w->product, &layer->mix_out, from->mix_out);
+    if (job->w->dims.mixer) weights_fill_mixer(job->w, &layer->mix_out, from->mix_out);
+    else weights_fill_channel(job->w, job->w->product, &layer->mix_out, from->mix_out);
   }
 }
 
 void trm__cpu_weights_prepare(trm__backend *be, trm__weights *w, const trm__weights_view *master) {
-  weights_job job = {be, w, master};
-  trm__pool_run(be->pool, 1 + 4 * w->dims.layers, weights_prepare_task, &job);
+  weights_job job = {w, master};
+  trm__cpu_run(be, &w->kernels, 1 + 4 * w->dims.layers, weights_prepare_task, &job);
 }

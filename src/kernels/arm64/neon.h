@@ -4,7 +4,7 @@
 #define TRM_KERNELS_NEON_H
 
 #include "kernels/arm64/vec_neon.h"
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 
 #define NAME(operation) trm__neon_##operation
 #define MR 12

@@ -1,34 +1,21 @@
-/* The tables of kernels for NEON: plain, with dot products, with dot products and bf16. */
+/* All kernels for NEON, and what dot products and bf16 do better. */
 #include "kernels/arm64/neon.h"
 
 extern const trm__product trm__neon_int8, trm__neondot_int8, trm__neonbf16_bf16;
 
-#define ISA "neon"
-#define TABLE trm__kernels_neon
+#define OFFER trm__offer_neon
 #define PRODUCTS                                                                                                       \
   { &trm__neon_f32, NULL, &trm__neon_int8 }
 #include "kernels/simd/table.inc.h"
-#undef ISA
-#undef TABLE
-#undef PRODUCTS
 
-#define ISA "neondot"
-#define TABLE trm__kernels_neondot
-#define PRODUCTS                                                                                                       \
-  { &trm__neon_f32, NULL, &trm__neondot_int8 }
-#include "kernels/simd/table.inc.h"
-#undef ISA
-#undef TABLE
-#undef PRODUCTS
+extern const trm__offer trm__offer_neondot, trm__offer_neonbf16;
+const trm__offer trm__offer_neondot = {.kernels.product = {[TRM_INT8] = &trm__neondot_int8}};
 
-#undef ATTENTION
-#define ATTENTION(operation) trm__neonbf16_##operation
-size_t ATTENTION(attention_scratch)(int rows, int head_dim);
-void ATTENTION(attention)(const trm__attention *a);
-void ATTENTION(attention_backward)(const trm__attention *a);
+#undef NAME
+#define NAME(operation) trm__neonbf16_##operation
+#include "kernels/simd/names.inc.h"
 
-#define ISA "neonbf16"
-#define TABLE trm__kernels_neonbf16
-#define PRODUCTS                                                                                                       \
-  { &trm__neon_f32, &trm__neonbf16_bf16, &trm__neondot_int8 }
-#include "kernels/simd/table.inc.h"
+const trm__offer trm__offer_neonbf16 = {.kernels = {.product = {[TRM_BFLOAT16] = &NAME(bf16)},
+                                                    .attention_scratch = NAME(attention_scratch),
+                                                    .attention = NAME(attention),
+                                                    .attention_backward = NAME(attention_backward)}};

@@ -48,6 +48,8 @@ static void ref_spread_f32(trm__real *words, int width, const trm__real *x, ptrd
 
 const trm__product trm__ref_f32 = {.type = TRM_FLOAT32,
                                    .unit = 1,
+                                   .mr = TRM__REF_MR,
+                                   .nr = TRM__REF_NR,
                                    .packed_size = ref_size_f32,
                                    .pack_b = ref_pack_b_f32,
                                    .spread = ref_spread_f32,
@@ -103,6 +105,8 @@ static void ref_spread_bf16(trm__real *words, int width, const trm__real *x, ptr
 
 const trm__product trm__ref_bf16 = {.type = TRM_BFLOAT16,
                                     .unit = 2,
+                                    .mr = TRM__REF_MR,
+                                    .nr = TRM__REF_NR,
                                     .packed_size = ref_size_bf16,
                                     .pack_b = ref_pack_b_bf16,
                                     .pack_a = ref_pack_a_bf16,
@@ -157,6 +161,8 @@ static void ref_pack_a_int8(trm__real *words, ptrdiff_t pitch, trm__real *scale,
 
 const trm__product trm__ref_int8 = {.type = TRM_INT8,
                                     .unit = 4,
+                                    .mr = TRM__REF_MR,
+                                    .nr = TRM__REF_NR,
                                     .packed_size = ref_size_int8,
                                     .pack_b = ref_pack_b_int8,
                                     .pack_a = ref_pack_a_int8,

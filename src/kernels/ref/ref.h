@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 
 #define TRM__REF_MR 4
 #define TRM__REF_NR 8

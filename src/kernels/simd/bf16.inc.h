@@ -78,6 +78,8 @@ static void spread(float *words, int width, const float *x, ptrdiff_t ld, int ro
 
 const trm__product NAME(bf16) = {.type = TRM_BFLOAT16,
                                  .unit = 2,
+                                 .mr = MR,
+                                 .nr = NR,
                                  .packed_size = packed_size,
                                  .pack_b = pack_b,
                                  .pack_a = pack_a,

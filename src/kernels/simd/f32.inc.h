@@ -49,6 +49,8 @@ static void spread(float *words, int width, const float *x, ptrdiff_t ld, int ro
 
 const trm__product NAME(f32) = {.type = TRM_FLOAT32,
                                 .unit = 1,
+                                .mr = MR,
+                                .nr = NR,
                                 .packed_size = packed_size,
                                 .pack_b = pack_b,
                                 .spread = spread,

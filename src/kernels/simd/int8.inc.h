@@ -133,6 +133,8 @@ static void pack_a(float *words, ptrdiff_t pitch, float *scale, const float *a, 
 
 const trm__product NAME(int8) = {.type = TRM_INT8,
                                  .unit = UNIT,
+                                 .mr = MR,
+                                 .nr = NR,
                                  .packed_size = packed_size,
                                  .pack_b = pack_b,
                                  .pack_a = pack_a,

@@ -1,4 +1,4 @@
-/* Declarations of one variant's kernels, which its table (table.inc.h) collects. */
+/* Declarations of one variant's kernels, which its offer collects (table.inc.h collects all). */
 
 extern const trm__product NAME(f32);
 

@@ -36,7 +36,7 @@ typedef struct trm__run_config {
   int64_t updates;  /* in all */
   int64_t schedule; /* updates of the schedule: it stays when the run is made longer or shorter; 0: not known yet */
   int64_t micro_batch;
-  char isa[16];
+  char isa[64];
   uint32_t train_crc, valid_crc;
 } trm__run_config;
 

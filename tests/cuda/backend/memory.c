@@ -70,7 +70,7 @@ static void activations_are_converted(void **state) {
     trm__act *device = keep(&s, n * s.be->act_bytes(s.be, &dims));
     s.be->act_write(s.be, &dims, device, x, n);
     trm__real *back = get_act(&s, device, n);
-    trm__kernels const *kernels = trm__kernels_get("ref");
+    trm__kernels const *kernels = isa_kernels("ref");
     if (dims.bf16) kernels->round_bf16(x, x, n);
     for (size_t i = 0; i < n; i++)
       if (!(back[i] == x[i] || (isnan(back[i]) && isnan(x[i]))))

@@ -12,6 +12,7 @@
 
 #ifdef TRM_EMULATE /* the tests' device; without it, a real one */
 #include "emulate_control.h"
+#include "support/isa.h"
 #endif
 
 #define UNUSED __attribute__((unused))
@@ -32,8 +33,10 @@ typedef struct side {
 UNUSED static void open_side(side *s, const char *device) {
   trm_error err = {0};
   memset(s, 0, sizeof *s);
+  trm__isa_choice choice;
+  assert_true(isa_choose(&choice, "auto"));
   assert_int_equal(trm__pool_open(&s->pool, 1, NULL), TRM_OK);
-  CHECK_OK(trm__backend_open(&s->be, device, trm__kernels_get("auto"), s->pool, &err), err);
+  CHECK_OK(trm__backend_open(&s->be, device, &choice, s->pool, &err), err);
 }
 
 UNUSED static void synchronize(side *s) {
@@ -115,7 +118,7 @@ UNUSED static trm__act *put_act(side *s, const trm__real *host, size_t n) {
   trm__real *rounded = trm__calloc(n, sizeof *rounded);
   assert_non_null(rounded);
   memcpy(rounded, host, n * sizeof *rounded);
-  if (s->dims.bf16) trm__kernels_get("ref")->round_bf16(rounded, host, n);
+  if (s->dims.bf16) isa_kernels("ref")->round_bf16(rounded, host, n);
   s->be->act_write(s->be, &s->dims, p, rounded, n);
   trm__free(rounded);
   return p;

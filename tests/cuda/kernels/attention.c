@@ -196,7 +196,7 @@ static void test_large_scores(void **state) {
 /* The kernel that is the specification. */
 static void test_plain_c(void **state) {
   (void)state;
-  const trm__kernels *ref = &trm__kernels_ref;
+  const trm__kernels *ref = &trm__offer_ref.kernels;
   shape s = {TRM_FLOAT32, 2, 37, 3, 16};
   size_t n = out_numbers(&s), at = 0;
   float *qkv = random_normals(s.type, 3 * n, 1, 3), *dout = random_normals(s.type, n, 1, 4);
@@ -252,7 +252,7 @@ static void compare_rope(const shape *s, ptrdiff_t ld) {
   }
   memcpy(wanted, x, 4 * n);
   for (int i = 0; i < s->b; i++)
-    trm__kernels_ref.rope(wanted + i * s->L * ld, ld, cosines, sines, s->L, s->heads, s->d, 0, round);
+    trm__offer_ref.kernels.rope(wanted + i * s->L * ld, ld, cosines, sines, s->L, s->heads, s->d, 0, round);
   rotate(s, ld, x, cosines, sines, 0, got);
   check_close(got, wanted, n, round ? 2e-2 : 1e-6, "rope"); /* bf16: a number beside the middle of two */
   rotate(s, ld, got, cosines, sines, 1, back);

@@ -36,8 +36,9 @@ static void backward(trm__cuda_queue *q, void *context) {
 static void expect_forward(const norm_case *c, int columns, float *y, float *inv, const float *x) {
   size_t n = (size_t)c->rows * (size_t)c->cols, r = (size_t)(columns ? c->cols : c->rows);
   for (size_t i = 0; i < (size_t)c->b; i++) {
-    if (columns) trm__kernels_ref.rms_cols(y + i * n, inv + i * r, x + i * n, c->rows, c->cols, 1e-5, 0, 0, c->cols);
-    else trm__kernels_ref.rms_rows(y + i * n, inv + i * r, x + i * n, c->rows, c->cols, 1e-5, 0);
+    if (columns)
+      trm__offer_ref.kernels.rms_cols(y + i * n, inv + i * r, x + i * n, c->rows, c->cols, 1e-5, 0, 0, c->cols);
+    else trm__offer_ref.kernels.rms_rows(y + i * n, inv + i * r, x + i * n, c->rows, c->cols, 1e-5, 0);
   }
 }
 
@@ -46,8 +47,9 @@ static void expect_backward(const norm_case *c, int columns, float *dx, const fl
   size_t n = (size_t)c->rows * (size_t)c->cols, r = (size_t)(columns ? c->cols : c->rows);
   for (size_t i = 0; i < (size_t)c->b; i++) {
     if (columns)
-      trm__kernels_ref.rms_cols_backward(dx + i * n, dy + i * n, y + i * n, inv + i * r, c->rows, c->cols, 0, c->cols);
-    else trm__kernels_ref.rms_rows_backward(dx + i * n, dy + i * n, y + i * n, inv + i * r, c->rows, c->cols);
+      trm__offer_ref.kernels.rms_cols_backward(dx + i * n, dy + i * n, y + i * n, inv + i * r, c->rows, c->cols, 0,
+                                               c->cols);
+    else trm__offer_ref.kernels.rms_rows_backward(dx + i * n, dy + i * n, y + i * n, inv + i * r, c->rows, c->cols);
   }
 }
 

@@ -296,10 +296,10 @@ static void expect_run(const trm__dense *run, const trm__update_state *s, float 
   float *scaled = floats(run->n);
   trm__adam adam = {run->lr * s->factor, run->beta1, run->beta2, run->weight_decay, run->eps, s->t};
   for (size_t i = 0; i < run->n; i++) scaled[i] = g[i] * (float)s->grad_scale;
-  if (run->kind == TRM__DENSE_ADAMW) trm__kernels_ref.adamw(p, m, v, scaled, run->n, &adam);
-  else trm__kernels_ref.adam_atan2(p, m, v, scaled, run->n, &adam);
+  if (run->kind == TRM__DENSE_ADAMW) trm__offer_ref.kernels.adamw(p, m, v, scaled, run->n, &adam);
+  else trm__offer_ref.kernels.adam_atan2(p, m, v, scaled, run->n, &adam);
   if (s->ema_decay == 0) memcpy(ema, p, run->n * sizeof *p);
-  else trm__kernels_ref.ema(ema, p, run->n, s->ema_decay);
+  else trm__offer_ref.kernels.ema(ema, p, run->n, s->ema_decay);
   free(scaled);
 }
 
@@ -390,8 +390,8 @@ static void check_sign(int rows, int ndim, int b, int32_t diverged) {
     int seen = 0;
     memset(sum, 0, n * sizeof *sum);
     for (size_t i = 0; i < (size_t)b; i++)
-      if (ids[i] == id && ++seen) trm__kernels_ref.add(sum, drows + i * n, n);
-    if (seen) trm__kernels_ref.sign_sgd(table + (size_t)id * n, sum, n, 0.005, 0.1);
+      if (ids[i] == id && ++seen) trm__offer_ref.kernels.add(sum, drows + i * n, n);
+    if (seen) trm__offer_ref.kernels.sign_sgd(table + (size_t)id * n, sum, n, 0.005, 0.1);
   }
   sign_job j = {(void *)bs.at, (void *)bt.at, rows, ndim, b, (void *)bd.at, ids};
   run_twice(launch_sign, &j, (buffer *[]){&bt}, 1);

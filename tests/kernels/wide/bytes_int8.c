@@ -14,3 +14,6 @@ static inline vf v_dot_whole(vf x, vf b, vf sum) {
 #include "kernels/x86/avx2/bytes_avx2.h"
 
 #include "kernels/simd/int8.inc.h"
+
+extern const trm__offer trm__offer_bytes;
+const trm__offer trm__offer_bytes = {.kernels = {.product = {[TRM_INT8] = &NAME(int8)}}};

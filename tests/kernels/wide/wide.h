@@ -1,5 +1,5 @@
 /* The AVX-512 variant's template and tile over pairs of AVX2 vectors, under names of its own. */
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 
 #include "vec_pair.h"
 

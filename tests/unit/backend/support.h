@@ -19,6 +19,7 @@
 #include "base/rng.h"
 
 #include "support/backend_sizes.h"
+#include "support/isa.h"
 
 #define UNUSED __attribute__((unused))
 
@@ -36,20 +37,10 @@ typedef struct bench {
 
 UNUSED static void open_backend(bench *t, const char *isa, int threads) {
   memset(t, 0, sizeof *t);
-  const trm__kernels *kernels = trm__kernels_get(isa);
-  assert_non_null(kernels);
+  trm__isa_choice choice;
+  assert_true(isa_choose(&choice, isa));
   assert_int_equal(trm__pool_open(&t->pool, threads, NULL), TRM_OK);
-  assert_int_equal(trm__backend_open(&t->be, "cpu", kernels, t->pool, NULL), TRM_OK);
-}
-
-/* The i-th instruction set that this machine runs, or NULL. */
-UNUSED static const char *isa_at(int i) {
-  static char name[32];
-  const char *list = trm__kernels_available();
-  for (; i > 0 && list; i--) list = (list = strchr(list, ' ')) ? list + 1 : NULL;
-  if (!list) return NULL;
-  (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(list, " "), list);
-  return name;
+  assert_int_equal(trm__backend_open(&t->be, "cpu", &choice, t->pool, NULL), TRM_OK);
 }
 
 UNUSED static trm__dims make_dims(int mixer, int S, int P, int D, int heads, int V, trm_pos_encodings positions) {

@@ -23,7 +23,7 @@ static int open_type(bench *t, const char *isa, int threads, const shape *c, int
   dims.int8 = int8;
   dims.bf16 = !int8;
   open_backend(t, isa, threads);
-  if (!t->be->kernels->product[int8 ? TRM_INT8 : TRM_BFLOAT16]) {
+  if (!isa_kernels(isa)->product[int8 ? TRM_INT8 : TRM_BFLOAT16]) {
     close_bench(t);
     return 0;
   }
@@ -151,7 +151,7 @@ static gradients backward(const char *isa, const shape *c, int bf16) {
 static void bf16_gradients_are_near(void **state) {
   (void)state;
   for (int i = 0; isa_at(i); i++) {
-    if (!trm__kernels_get(isa_at(i))->product[TRM_BFLOAT16]) continue;
+    if (!isa_kernels(isa_at(i))->product[TRM_BFLOAT16]) continue;
     for (int k = 0; k < SHAPES; k++) {
       gradients exact = backward("ref", &shapes[k], 0), near = backward(isa_at(i), &shapes[k], 1);
       double *weights = to_double(exact.weights, exact.count), *d = to_double(exact.d, exact.n);

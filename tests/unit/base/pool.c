@@ -211,6 +211,65 @@ static void the_rest_of_a_share_is_taken_by_others(void **state) {
   trm__pool_close(&pool);
 }
 
+/* -- scopes ------------------------------------------------------------------------------------------------------- */
+
+struct visits {
+  trm__pool *pool;
+  atomic_int entered, left, outside; /* outside: tasks that ran in a thread that had not entered */
+};
+
+static _Thread_local int visits_here; /* enters less leaves of this thread */
+
+static void visit_enter(void *context) {
+  visits_here++;
+  atomic_fetch_add(&((struct visits *)context)->entered, 1);
+}
+static void visit_leave(void *context) {
+  visits_here--;
+  atomic_fetch_add(&((struct visits *)context)->left, 1);
+}
+static void visit_task(void *context, int task, int worker) {
+  (void)task, (void)worker;
+  if (visits_here < 1) atomic_fetch_add(&((struct visits *)context)->outside, 1);
+}
+static void visit_deeper(void *context, int task, int worker) {
+  struct visits *v = context;
+  const trm__pool_scope scope = {visit_enter, visit_leave, v};
+  visit_task(context, task, worker);
+  trm__pool_run_within(v->pool, &scope, 3, visit_task, v);
+  visit_task(context, task, worker);
+}
+
+static void count_outside(void *context, int task, int worker) { /* in a run without a scope */
+  (void)task, (void)worker;
+  if (visits_here) atomic_fetch_add(&((struct visits *)context)->outside, 1);
+}
+
+/* Each thread that takes tasks is in the scope for all of them and has left when the run returns. */
+static void scopes_are_entered_and_left(void **state) {
+  (void)state;
+  trm_error err = {0};
+  for (int threads = 1; threads <= 5; threads++) {
+    struct visits v = {0};
+    const trm__pool_scope scope = {visit_enter, visit_leave, &v};
+    CHECK_OK(trm__pool_open(&v.pool, threads, &err), err);
+    trm__pool_run_within(v.pool, &scope, 0, visit_task, &v);
+    assert_int_equal(atomic_load(&v.entered), 0);
+    for (int i = 0; i < 300; i++) {
+      int before = atomic_load(&v.entered), tasks = 1 + i % 9;
+      trm__pool_run_within(v.pool, &scope, tasks, visit_task, &v);
+      assert_in_range(atomic_load(&v.entered) - before, 1, tasks < threads ? tasks : threads);
+      assert_int_equal(atomic_load(&v.left), atomic_load(&v.entered));
+      trm__pool_run(v.pool, tasks, count_outside, &v);
+    }
+    trm__pool_run_within(v.pool, &scope, 8, visit_deeper, &v);
+    assert_int_equal(atomic_load(&v.left), atomic_load(&v.entered));
+    assert_int_equal(atomic_load(&v.outside), 0);
+    assert_int_equal(visits_here, 0);
+    trm__pool_close(&v.pool);
+  }
+}
+
 /* -- guests in other programs ------------------------------------------------------------------------------------- */
 
 static void workers_keep_to_the_callers_cores(void **state) {
@@ -313,6 +372,7 @@ int main(void) {
       cmocka_unit_test(wrong_numbers_are_refused),
       cmocka_unit_test(each_worker_starts_with_its_share),
       cmocka_unit_test(the_rest_of_a_share_is_taken_by_others),
+      cmocka_unit_test(scopes_are_entered_and_left),
       cmocka_unit_test(workers_keep_to_the_callers_cores),
       cmocka_unit_test(too_many_threads_are_an_error),
       cmocka_unit_test(a_pool_can_close_at_any_time),

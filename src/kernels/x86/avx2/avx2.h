@@ -3,7 +3,7 @@
 #ifndef TRM_KERNELS_X86_AVX2_AVX2_H
 #define TRM_KERNELS_X86_AVX2_AVX2_H
 
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 #include "kernels/x86/avx2/vec_avx2.h"
 
 #define NAME(operation) trm__avx2_##operation

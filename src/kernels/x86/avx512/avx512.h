@@ -3,7 +3,7 @@
 #ifndef TRM_KERNELS_X86_AVX512_AVX512_H
 #define TRM_KERNELS_X86_AVX512_AVX512_H
 
-#include "kernels/kernels.h"
+#include "kernels/isa.h"
 #include "kernels/x86/avx512/vec_avx512.h"
 
 #define NAME(operation) trm__avx512_##operation

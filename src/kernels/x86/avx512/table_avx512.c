@@ -1,34 +1,21 @@
-/* The tables of kernels for AVX-512: plain, with VNNI, with VNNI and BF16. */
+/* All kernels for AVX-512, and what its VNNI and BF16 do better. */
 #include "kernels/x86/avx512/avx512.h"
 
 extern const trm__product trm__avx512_int8, trm__avx512vnni_int8, trm__avx512bf16_bf16;
 
-#define ISA "avx512"
-#define TABLE trm__kernels_avx512
+#define OFFER trm__offer_avx512
 #define PRODUCTS                                                                                                       \
   { &trm__avx512_f32, NULL, &trm__avx512_int8 }
 #include "kernels/simd/table.inc.h"
-#undef ISA
-#undef TABLE
-#undef PRODUCTS
 
-#define ISA "avx512vnni"
-#define TABLE trm__kernels_avx512vnni
-#define PRODUCTS                                                                                                       \
-  { &trm__avx512_f32, NULL, &trm__avx512vnni_int8 }
-#include "kernels/simd/table.inc.h"
-#undef ISA
-#undef TABLE
-#undef PRODUCTS
+extern const trm__offer trm__offer_avx512vnni, trm__offer_avx512bf16;
+const trm__offer trm__offer_avx512vnni = {.kernels.product = {[TRM_INT8] = &trm__avx512vnni_int8}};
 
-#undef ATTENTION
-#define ATTENTION(operation) trm__avx512bf16_##operation
-size_t ATTENTION(attention_scratch)(int rows, int head_dim);
-void ATTENTION(attention)(const trm__attention *a);
-void ATTENTION(attention_backward)(const trm__attention *a);
+#undef NAME
+#define NAME(operation) trm__avx512bf16_##operation
+#include "kernels/simd/names.inc.h"
 
-#define ISA "avx512bf16"
-#define TABLE trm__kernels_avx512bf16
-#define PRODUCTS                                                                                                       \
-  { &trm__avx512_f32, &trm__avx512bf16_bf16, &trm__avx512vnni_int8 }
-#include "kernels/simd/table.inc.h"
+const trm__offer trm__offer_avx512bf16 = {.kernels = {.product = {[TRM_BFLOAT16] = &NAME(bf16)},
+                                                      .attention_scratch = NAME(attention_scratch),
+                                                      .attention = NAME(attention),
+                                                      .attention_backward = NAME(attention_backward)}};

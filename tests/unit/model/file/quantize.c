@@ -81,7 +81,7 @@ static void nothing_is_lost_twice(void **state) {
     assert_non_null(strstr(trm_model_get_metadata(p.quantized, "trm.quantized_from"), "/a"));
     assert_int_equal(trm_model_tensors(p.quantized), trm_model_tensors(p.original) + 8);
     for (int i = 0; i < 2; i++) {
-      if (!trm__kernels_get(isas[i])->product[TRM_INT8]) continue;
+      if (!isa_kernels(isas[i])->product[TRM_INT8]) continue;
       size_t n, m;
       trm__real *before = model_steps(p.original, TRM_INT8, isas[i], &n),
                 *after = model_steps(p.quantized, TRM_INT8, isas[i], &m);

@@ -1,0 +1,5 @@
+include_guard()
+include(${CMAKE_SOURCE_DIR}/src/kernels/x86/avx2/flags.cmake)
+set(flags_avx512 ${flags_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
+set(flags_avx512vnni ${flags_avx512} -mavx512vnni)
+set(flags_avx512bf16 ${flags_avx512vnni} -mavx512bf16)
