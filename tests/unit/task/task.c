@@ -80,8 +80,8 @@ static void test_wrong_sudoku(void **state) {
   snprintf(text, sizeof text, "%s1", question);
   refuse(&task, text, "puzzle", "found 82 cells");
   snprintf(text, sizeof text, "%s", question);
-  text[40] = 'x';
-  refuse(&task, text, "line 1, column 41", "found 'x', expected 1-9");
+  text[40] = 'y';
+  refuse(&task, text, "line 1, column 41", "found 'y', expected 1-9");
   text[40] = '\x01';
   refuse(&task, text, "line 1, column 41", "byte 0x01");
   refuse(&task, "", "puzzle", "found 0 cells");
@@ -141,7 +141,7 @@ static void test_mazes(void **state) {
     if (*c == ' ') *c = '.';
   parse_as(&task, rows, line);
   memmove(rows + 32 * 3 + 10, rows + 32 * 3 + 11, strlen(rows + 32 * 3 + 10)); /* row 4 loses a cell */
-  refuse(&task, rows, "line 4, column 1", "this row has 29 cells, expected 30");
+  refuse(&task, rows, "line 4, column 1", "row 4: 29 cells, expected 30");
   line[899] = '\0';
   refuse(&task, line, "puzzle", "found 899 cells, expected 900");
 }
