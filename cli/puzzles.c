@@ -228,9 +228,14 @@ static cli_puzzles_answer puzzles_next_text(cli_puzzles *p, const trm_task *task
     }
     if (p->given + whole >= LONGEST) return text_too_long(p, whole, puzzle);
     switch (trm__texts_line(&p->reader, cli_input_text(&p->input) + p->given, whole, &found)) {
-    case TRM__TEXTS_MORE: p->given += whole; break;
-    case TRM__TEXTS_DROP: puzzles_drop(p, whole, 1); break;
-    default: return text_take(p, task, &found, tokens, puzzle);
+    case TRM__TEXTS_MORE:
+      p->given += whole;
+      break;
+    case TRM__TEXTS_DROP:
+      puzzles_drop(p, whole, 1);
+      break;
+    default:
+      return text_take(p, task, &found, tokens, puzzle);
     }
   }
 }

@@ -10,7 +10,7 @@
 #include <trm/solve.h>
 
 #include "data/format/record.h"
-#include "data/format/text.h"
+#include "data/format/texts.h"
 
 /* Where reading is: a text is what one argument names. */
 typedef struct cli_puzzles {
@@ -21,13 +21,13 @@ typedef struct cli_puzzles {
   const char *where; /* its path, "standard input" or "argument 1" */
   char argument[40];
   cli_input input;
-  int is_table;         /* 1: a CSV or JSON Lines file, which `records` reads; 0: `reader` does */
+  int is_table; /* 1: a CSV or JSON Lines file, which `records` reads; 0: `reader` does */
   trm__records records;
   trm__texts reader;
-  size_t given; /* bytes of the input that reader has seen and not dropped */
-  uint64_t line;        /* number of the next line */
-  size_t found;         /* puzzles in the text until now, good and bad */
-  int skipping;         /* the rest of a line that is too long */
+  size_t given;  /* bytes of the input that reader has seen and not dropped */
+  uint64_t line; /* number of the next line */
+  size_t found;  /* puzzles in the text until now, good and bad */
+  int skipping;  /* the rest of a line that is too long */
 } cli_puzzles;
 
 /* One puzzle of the input, or what is wrong with it. */
@@ -44,7 +44,7 @@ typedef enum { CLI_PUZZLES_ONE, CLI_PUZZLES_NONE, CLI_PUZZLES_END } cli_puzzles_
 int cli_puzzles_open(const cli_command *command, const char *const *words, size_t count, cli_puzzles *puzzles);
 void cli_puzzles_close(cli_puzzles *puzzles);
 
-/* The next puzzle: tokens [S], or an error; the caller frees it. data/format/text.h says where in a text puzzles lie;
+/* The next puzzle: tokens [S], or an error; the caller frees it. data/format/texts.h says where in a text puzzles lie;
  * each is checked for contradictions. task is the same in all calls. NONE: not yet, which is not said with wait unless
  * a signal came (cli_interrupted). */
 cli_puzzles_answer cli_puzzles_next(cli_puzzles *puzzles, const trm_task *task, int wait, int32_t *tokens,

@@ -1,6 +1,7 @@
-/* One puzzle as people write it. Its lines are sorted (text_line.h), those that hold cells are its rows, and each row is
- * read by itself (text_row.h), so that a cell can never move into another row. What only the whole can tell is decided
- * last: whether a line of dashes is drawn, whether spaces are blanks, and what a 0 means beside another blank. */
+/* One puzzle as people write it. Its lines are sorted (text_line.h), those that hold cells are its rows, and each row
+ * is read by itself (text_row.h), so that a cell can never move into another row. What only the whole can tell is
+ * decided last: whether a line of dashes is drawn, whether spaces are blanks, and what a 0 means beside another blank.
+ */
 #include "task/text.h"
 
 #include <stdio.h>
@@ -15,19 +16,20 @@ typedef struct piece {
   trm__line line;
 } piece;
 
-/* Invariants: after `rows` rows were read, tokens [rows][width] are theirs, and zeros and blanks were counted in them. */
+/* Invariants: after `rows` rows were read, tokens [rows][width] are theirs, and zeros and blanks were counted in them.
+ */
 typedef struct reading {
   const trm_task *task;
-  const trm__text *text;
+  trm__text *text;
   int32_t *tokens;
   size_t width, height;
-  size_t at;               /* where the next piece begins */
-  int list;                /* 1: pieces end at closing brackets */
-  size_t begun;            /* where cells begin: behind titles */
-  size_t rows, dashes;     /* in the text; lines that may be rows */
-  int dashes_are_rows;     /* decided by how many there are */
-  int numbers, letters;    /* cells are numbers of several digits; letters */
-  size_t near;             /* of a drawn line that is nearly a row: its begin + 1 */
+  size_t at;            /* where the next piece begins */
+  int list;             /* 1: pieces end at closing brackets */
+  size_t begun;         /* where cells begin: behind titles */
+  size_t rows, dashes;  /* in the text; lines that may be rows */
+  int dashes_are_rows;  /* decided by how many there are */
+  int numbers, letters; /* cells are numbers of several digits; letters */
+  size_t near;          /* of a drawn line that is nearly a row: its begin + 1 */
 } reading;
 
 /* -- errors -------------------------------------------------------------------------------------------------------- */
@@ -50,14 +52,21 @@ static trm_status reading_fail(const reading *r, size_t at, size_t row, const ch
 }
 
 static trm_status reading_fail_count(const reading *r, size_t found, trm_error *err) {
-  return trm__fail(err, TRM_E_INPUT, "puzzle", "found %zu cells, expected %zu (%zu rows of %zu): %s", found,
-                   r->width * r->height, r->height, r->width, r->text->expected);
+  return trm__fail(err, TRM_E_INPUT, "puzzle", "found %zu cell%s, expected %zu (%zu rows of %zu): %s", found,
+                   found == 1 ? "" : "s", r->width * r->height, r->height, r->width, r->text->expected);
 }
 
 static trm_status reading_fail_row(const reading *r, size_t at, size_t row, size_t cells, trm_error *err) {
   char problem[96];
   (void)snprintf(problem, sizeof problem, "%zu cell%s, expected %zu", cells, cells == 1 ? "" : "s", r->width);
   return reading_fail(r, at, row, problem, 0, err);
+}
+
+static trm_status reading_fail_rows(const reading *r, size_t rows, trm_error *err) {
+  char problem[96];
+  (void)snprintf(problem, sizeof problem, "%zu row%s of %zu cells, expected %zu", rows, rows == 1 ? "" : "s", r->width,
+                 r->height);
+  return reading_fail(r, r->begun, 0, problem, 0, err);
 }
 
 /* -- pieces -------------------------------------------------------------------------------------------------------- */
@@ -86,6 +95,9 @@ static int reading_next(reading *r, piece *p) {
   }
   while (p->end < r->text->length && !reading_closes(r, p->end)) p->end++;
   r->at = p->end + 1;
+  while (p->begin < p->end && text[p->begin] && strchr(" \t\r\n,[({", text[p->begin]) &&
+         r->text->map[(unsigned char)text[p->begin]] < 0)
+    p->begin++;
   p->line = (trm__line){.kind = TRM__LINE_EMPTY, .end = p->end - p->begin};
   for (size_t i = p->begin, size; i < p->end; i += size) {
     trm__byte_class found = trm__text_byte(r->text, text + i, p->end - i, &size);
@@ -111,7 +123,7 @@ static void reading_count(reading *r) {
     if (p.line.kind == TRM__LINE_LIST && !r->rows && !r->dashes) {
       const char *equals = memchr(r->text->text + p.begin, '=', p.end - p.begin);
       r->at = r->begun = equals ? (size_t)(equals - r->text->text) + 1 : p.begin;
-      r->list = 1;
+      r->list = r->text->list = 1;
       continue;
     }
     if (p.line.kind == TRM__LINE_LIST) r->rows++;
@@ -144,9 +156,10 @@ static trm_status reading_fail_line(const reading *r, const piece *p, const trm_
     if (cells && cells != r->width && !bad) bad = field, bad_at = at - cells, bad_cells = cells;
     cells = 0;
   }
-  if (bad && field == r->height && field > 1 && bad_cells > 1) return reading_fail_row(r, p->begin + bad_at, bad, bad_cells, err);
+  if (bad && field == r->height && field > 1 && bad_cells > 1)
+    return reading_fail_row(r, p->begin + bad_at, bad, bad_cells, err);
   if (row->problem[0]) return reading_fail(r, p->begin + p->line.begin + row->at, 0, row->problem, row->expect, err);
-  return reading_fail_count(r, row->cells, err);
+  return row->cells == r->width ? reading_fail_rows(r, 1, err) : reading_fail_count(r, row->cells, err);
 }
 
 static void reading_note(reading *r, const trm__row *row) {
@@ -185,12 +198,9 @@ static trm_status reading_rows(reading *r, trm_error *err) {
     if (row.cells != r->width) return reading_fail_row(r, at, count, row.cells, err);
   }
   if (count == r->height) return TRM_OK;
-  char problem[96];
   if (r->near && count + 1 == r->height)
-    return reading_fail(r, r->near - 1, 0, "a line of dashes that is no row, expected a row of so many blanks as it has columns", 0, err);
-  (void)snprintf(problem, sizeof problem, "%zu row%s of %zu cells, expected %zu", count, count == 1 ? "" : "s",
-                 r->width, r->height);
-  return reading_fail(r, r->begun, 0, problem, 0, err);
+    return reading_fail(r, r->near - 1, 0, "these dashes are no drawn line nor a row of blanks", 0, err);
+  return reading_fail_rows(r, count, err);
 }
 
 /* -- spaces as blanks ---------------------------------------------------------------------------------------------- */
@@ -291,12 +301,9 @@ static trm_status reading_nothing(const reading *r, trm_error *err) {
   return reading_fail_count(r, 0, err);
 }
 
-trm_status trm__text_parse(const trm_task *task, const trm__text *text, int32_t *tokens, trm_error *err) {
-  reading r = {.task = task,
-               .text = text,
-               .tokens = tokens,
-               .width = (size_t)task->width,
-               .height = (size_t)task->height};
+trm_status trm__text_parse(const trm_task *task, trm__text *text, int32_t *tokens, trm_error *err) {
+  reading r = {
+      .task = task, .text = text, .tokens = tokens, .width = (size_t)task->width, .height = (size_t)task->height};
   reading_count(&r);
   if (!r.rows) return reading_spaces(&r) ? TRM_OK : reading_nothing(&r, err);
   trm_status status = r.rows == 1 ? reading_one(&r, err) : reading_rows(&r, err);

@@ -15,12 +15,13 @@ typedef struct trm__text {
   int16_t map[256];     /* the token of each byte, or -1 */
   int16_t numbers[256]; /* the token of a cell that is written as a number, or -1 */
   int32_t blank;        /* the token of a blank; 0: there is none */
+  int list;             /* 1: of a list in brackets, where nothing between two commas is a mistake */
   char expected[400];   /* what a cell may hold, for messages */
 } trm__text;
 
 /* Tokens [width*height] of one puzzle. TRM_E_INPUT with line and column, and where rows stand on lines with the row.
  * Tokens may be written when it fails. */
-trm_status trm__text_parse(const trm_task *task, const trm__text *text, int32_t *tokens, trm_error *err);
+trm_status trm__text_parse(const trm_task *task, trm__text *text, int32_t *tokens, trm_error *err);
 
 /* The symbol of a token; '_' for padding (where that is no symbol), '?' for what has none. */
 char trm__text_symbol(const trm_task *task, int32_t token);

@@ -99,7 +99,8 @@ static int line_is_list(const subject *s) {
   if (at == s->end || !strchr("[({", s->line[at]) || line_is_symbol(s, at)) return 0;
   while (at < s->end && strchr("[({ \"'", s->line[at])) at++;
   if (at == s->end || line_is_symbol(s, at)) return 1;
-  return s->line[at] == '-' || (s->end - at >= 4 && (!memcmp(s->line + at, "None", 4) || !memcmp(s->line + at, "null", 4)));
+  return s->line[at] == '-' ||
+         (s->end - at >= 4 && (!memcmp(s->line + at, "None", 4) || !memcmp(s->line + at, "null", 4)));
 }
 
 /* -- cells and words ----------------------------------------------------------------------------------------------- */
@@ -115,7 +116,8 @@ static int line_find_field(const subject *s, trm__line *found) {
   size_t puzzles = 0;
   for (size_t begin = s->begin, end; begin < s->end; begin = end + 1) {
     size_t cells = 0;
-    for (end = begin; end < s->end && !strchr(" \t,;:#|\"'", s->line[end]); end++) cells += (size_t)line_is_symbol(s, end);
+    for (end = begin; end < s->end && !strchr(" \t,;:#|\"'", s->line[end]); end++)
+      cells += (size_t)line_is_symbol(s, end);
     if (end - begin != s->all || cells != s->all) continue;
     if (puzzles && line_has_blank(s, begin, end)) return 0;
     if (!puzzles++) found->begin = begin, found->end = end;
@@ -149,12 +151,13 @@ static trm__line line_cells(const subject *s) {
   trm__row row, cut;
   int good = line_is_row(s, s->begin, s->end, &row);
   for (size_t at = s->begin + 1; !good && at < s->end; at++) {
-    if (!line_note_mark(s, at)) continue;
+    if (!line_note_mark(s, at) || (s->line[at - 1] && strchr(",;\t", s->line[at - 1]))) continue;
     good = line_is_row(s, s->begin, at, &cut);
     if (good || s->line[at] != ';') found.end = at, row = cut;
     break;
   }
-  if (!good && s->all >= 16 && s->all > s->width && line_find_field(s, &found)) good = line_is_row(s, found.begin, found.end, &row);
+  if (!good && s->all >= 16 && s->all > s->width && line_find_field(s, &found))
+    good = line_is_row(s, found.begin, found.end, &row);
   if (!good && line_is_title(s)) found.kind = TRM__LINE_TITLE;
   found.cells = row.cells;
   found.whole = good && row.cells == s->all;

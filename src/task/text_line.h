@@ -1,5 +1,5 @@
-/* What one line of a puzzle's text is. People write more than cells: drawn frames, comments, titles between grids, notes
- * behind a puzzle. A line is taken for one of these only when it cannot be meant as a row: of a row in which one
+/* What one line of a puzzle's text is. People write more than cells: drawn frames, comments, titles between grids,
+ * notes behind a puzzle. A line is taken for one of these only when it cannot be meant as a row: of a row in which one
  * character is wrong it stays to be said that it is bad. */
 #ifndef TRM_TASK_TEXT_LINE_H
 #define TRM_TASK_TEXT_LINE_H
@@ -7,13 +7,13 @@
 #include "task/text_row.h"
 
 typedef enum {
-  TRM__LINE_EMPTY, /* nothing, or white space */
-  TRM__LINE_NOTE,  /* a comment: begins with # ; % or // */
-  TRM__LINE_TITLE, /* words */
-  TRM__LINE_FRAME, /* drawn */
+  TRM__LINE_EMPTY,  /* nothing, or white space */
+  TRM__LINE_NOTE,   /* a comment: begins with # ; % or // */
+  TRM__LINE_TITLE,  /* words */
+  TRM__LINE_FRAME,  /* drawn */
   TRM__LINE_DASHES, /* drawn, or a row of blanks: only the whole puzzle tells */
-  TRM__LINE_LIST,  /* a list of Python, JSON or C begins */
-  TRM__LINE_CELLS  /* a row or a whole puzzle, good or bad */
+  TRM__LINE_LIST,   /* a list of Python, JSON or C begins */
+  TRM__LINE_CELLS   /* a row or a whole puzzle, good or bad */
 } trm__line_kind;
 
 typedef struct trm__line {

@@ -48,7 +48,8 @@ static survey survey_line(const trm__text *t, const char *line, size_t length) {
     if (found == TRM__BYTE_CELL || found == TRM__BYTE_OTHER) field++, group++;
     if (found == TRM__BYTE_CELL) s.cells++;
     if (found == TRM__BYTE_OTHER && !s.others++) s.other_at = at;
-    if (found == TRM__BYTE_GAP || found == TRM__BYTE_BAR) survey_end(&s.fields, &s.shortest, &s.longest, field), field = 0;
+    if (found == TRM__BYTE_GAP || found == TRM__BYTE_BAR)
+      survey_end(&s.fields, &s.shortest, &s.longest, field), field = 0;
     if (found == TRM__BYTE_BAR) survey_end(&s.groups, &s.narrow, &s.wide, group), group = 0;
   }
   survey_end(&s.fields, &s.shortest, &s.longest, field);
@@ -91,11 +92,11 @@ static void row_symbols(const trm__text *t, const char *line, size_t length, int
       row_put(t, row, line[at], t->map[(unsigned char)line[at]], tokens, room);
 }
 
-/* The value of a field of digits; 256 when it is none, or greater. */
+/* The value of a field of digits; 256 when it is none, greater, or begins with a needless 0. */
 static size_t row_number(const char *field, size_t length) {
   size_t value = 0;
   for (size_t i = 0; i < length; i++) {
-    if (field[i] < '0' || field[i] > '9' || value > 255) return 256;
+    if (field[i] < '0' || field[i] > '9' || value > 255 || (i && !value)) return 256;
     value = 10 * value + (size_t)(field[i] - '0');
   }
   return length && value < 256 ? value : 256;
@@ -135,10 +136,19 @@ static void row_fields(const trm__text *t, const char *line, size_t length, int3
   }
 }
 
-/* The field's [*begin, *end) without what is around it. */
-static void row_trim(const char *line, size_t *begin, size_t *end) {
-  while (*begin < *end && strchr(" \t[](){}\"'", line[*begin])) ++*begin;
-  while (*end > *begin && strchr(" \t[](){}\"'", line[*end - 1])) --*end;
+/* [*begin, *end) without white space or what else may stand around. */
+static void row_trim(const char *line, const char *around, size_t *begin, size_t *end) {
+  while (*begin < *end && line[*begin] && strchr(around, line[*begin])) ++*begin;
+  while (*end > *begin && line[*end - 1] && strchr(around, line[*end - 1])) --*end;
+}
+
+/* A field without white space around, and without its pair of quotes. 1 when there is nothing, not even quotes. */
+static int row_trim_field(const char *line, size_t *begin, size_t *end) {
+  row_trim(line, " \t\r\n", begin, end);
+  if (*end < *begin + 2 || line[*begin] != line[*end - 1] || !strchr("\"'", line[*begin])) return *begin == *end;
+  ++*begin, --*end;
+  row_trim(line, " ", begin, end);
+  return 0;
 }
 
 /* Rule 3 where fields between `mark` may be empty: 1 when there are `wanted`, each of a cell at most. */
@@ -147,7 +157,7 @@ static int row_delimited(const trm__text *t, const char *line, size_t length, ch
   trm__row found = {0};
   size_t marks = 0, begin = 0;
   if (t->map[(unsigned char)mark] >= 0 || !t->blank) return 0;
-  if (mark != '\t') row_trim(line, &begin, &length);
+  if (mark != '\t') row_trim(line, " \t\r\n", &begin, &length);
   if (mark == '|' && begin < length && line[begin] == mark) begin++;
   if (mark == '|' && begin < length && line[length - 1] == mark) length--;
   for (size_t i = begin; i < length; i++) marks += line[i] == mark;
@@ -155,7 +165,7 @@ static int row_delimited(const trm__text *t, const char *line, size_t length, ch
   for (size_t end = begin; end <= length; end++) {
     if (end < length && line[end] != mark) continue;
     size_t from = begin, to = end;
-    row_trim(line, &from, &to);
+    if (row_trim_field(line, &from, &to) && t->list) return 0;
     if (!row_field(t, line + from, to - from, tokens, room, &found)) return 0;
     begin = end + 1;
   }

@@ -56,7 +56,7 @@ refuse 2 'size|7' "$TRM" data make --size 7 --out x
 # -- puzzles --
 refuse 3 'argument 1: found 15 cells, expected 16' "$TRM" solve --model "$model" ${good:1}
 refuse 3 'argument 1: found 17 cells, expected 16' "$TRM" solve --model "$model" ${good}1
-refuse 3 "argument 1, line 1, column 2: found 'x', expected 1-4" "$TRM" solve --model "$model" 4x322314...33.4.
+refuse 3 "argument 1, line 1, column 2: found 'y', expected 1-4" "$TRM" solve --model "$model" 4y322314...33.4.
 refuse 3 'row 1, column 2: clue 4 stands twice in row 1' "$TRM" solve --model "$model" 44..............
 refuse 3 'stands twice in box 1' "$TRM" solve --model "$model" 4....4..........
 refuse 3 'stands twice in column 1' "$TRM" solve --model "$model" 4.......4.......
@@ -65,7 +65,7 @@ run 3 "$TRM" solve --model "$model" bad.txt
 grep -q "^trm solve: bad.txt:2:16: found '5'" err && [ "$(wc -l <err)" = 1 ] || fail "bad.txt: $(cat err)"
 says '^solved [01] of 1 puzzles, .*; 1 could not be read$'
 printf '4.32\n2314\n\n' >short.txt
-refuse 3 'short.txt:1: found 8 cells' "$TRM" solve --model "$model" short.txt
+refuse 3 'short.txt:1:1: 2 rows of 4 cells, expected 4' "$TRM" solve --model "$model" short.txt
 printf '4.322314\0...33.4.\n' >nul.txt
 refuse 3 'nul.txt:1:9: found byte 0x00' "$TRM" solve --model "$model" nul.txt
 : >empty.txt

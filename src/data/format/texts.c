@@ -1,5 +1,5 @@
-/* Where the puzzles of a text lie: see text.h. */
-#include "data/format/text.h"
+/* Where the puzzles of a text lie: see texts.h. */
+#include "data/format/texts.h"
 
 #include <string.h>
 
@@ -82,8 +82,11 @@ static int texts_section(trm__texts *texts, const char *line, const trm__line *f
   return 1;
 }
 
+/* A line that is a puzzle by itself, good or bad. In a list that is one of any length but a row's. */
 static int texts_is_line(const trm__texts *texts, const trm__line *found) {
-  return found->whole || texts->task.height == 1 || texts->listed || found->cells >= 2 * (size_t)texts->task.width;
+  size_t width = (size_t)texts->task.width;
+  if (found->whole || texts->task.height == 1) return 1;
+  return found->cells >= 2 * width || (texts->listed && found->cells != width);
 }
 
 static trm__texts_answer texts_list(trm__texts *texts, const char *line, size_t end, size_t length,
@@ -117,13 +120,17 @@ static trm__texts_answer texts_next(trm__texts *texts, const trm__line *found, s
                                     trm__texts_puzzle *puzzle) {
   switch (found->kind) {
   case TRM__LINE_NOTE:
-  case TRM__LINE_FRAME: return TRM__TEXTS_MORE;
-  case TRM__LINE_EMPTY: return texts_empty(texts, length, puzzle);
-  case TRM__LINE_DASHES: return texts_row(texts, found->end, length, 1, puzzle);
+  case TRM__LINE_FRAME:
+    return TRM__TEXTS_MORE;
+  case TRM__LINE_EMPTY:
+    return texts_empty(texts, length, puzzle);
+  case TRM__LINE_DASHES:
+    return texts_row(texts, found->end, length, 1, puzzle);
   case TRM__LINE_CELLS:
     if (!found->whole) return texts_row(texts, found->end, length, 0, puzzle);
     break;
-  default: break;
+  default:
+    break;
   }
   texts_join_bands(texts);
   return texts_end_at(texts, 0, puzzle);

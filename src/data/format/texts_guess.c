@@ -1,10 +1,10 @@
-/* How large a puzzle is when no task is known, to choose a model by. Each task that trm knows by its size is tried first;
- * when the text is a puzzle of none, its rows are counted, and a size that is nearly known is taken for that: then what is
- * wrong with the puzzle is said, and not that there is no model for it. */
+/* How large a puzzle is when no task is known, to choose a model by. Each task that trm knows by its size is tried
+ * first; when the text is a puzzle of none, its rows are counted, and a size that is nearly known is taken for that:
+ * then what is wrong with the puzzle is said, and not that there is no model for it. */
 #include <string.h>
 
 #include "base/mem.h"
-#include "data/format/text.h"
+#include "data/format/texts.h"
 #include "task/kind.h"
 #include "task/task.h"
 
@@ -20,7 +20,8 @@ static int guess_task(trm_task *task, size_t side) {
 /* Letters beside each other that are no blanks nor hexadecimal digits: words. */
 static int guess_is_words(const char *line, size_t length) {
   for (size_t i = 0; i + 1 < length; i++)
-    if (trm__text_is_letter(line[i]) && trm__text_is_letter(line[i + 1]) && !strchr("abcdefgxABCDEFGX", line[i])) return 1;
+    if (trm__text_is_letter(line[i]) && trm__text_is_letter(line[i + 1]) && !strchr("abcdefgxABCDEFGX", line[i]))
+      return 1;
   return 0;
 }
 

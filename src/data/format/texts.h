@@ -1,19 +1,20 @@
-/* The puzzles of a text one after the other, as its lines arrive: where each begins and ends. What one says is then read
- * by trm_task_parse.
+/* The puzzles of a text one after the other, as its lines arrive: where each begins and ends. What one says is then
+ * read by trm_task_parse.
  *
  * A puzzle is one line that holds all its cells, a list in brackets, or rows on lines. Rows end at an empty line, at
- * words, at a line that holds a whole puzzle, or at the end of the text. Comments and drawn lines between rows belong to
- * them. Two grids may follow each other without a line between. Words and comments between puzzles are passed over, and
- * so are the sections of .sdk files after [Puzzle], which hold what a player did.
+ * words, at a line that holds a whole puzzle, or at the end of the text. Comments and drawn lines between rows belong
+ * to them. Two grids may follow each other without a line between. Words and comments between puzzles are passed over,
+ * and so are the sections of .sdk files after [Puzzle], which hold what a player did.
  *
  * Invariants, between two calls:
- *  1. rows + dashes > 0 or depth > 0 exactly while a puzzle is begun. Its lines, and those within it, are the first `lines`
- *     of `at` bytes that were not dropped, and its text ends at `end`. Else all these are 0.
+ *  1. rows + dashes > 0 or depth > 0 exactly while a puzzle is begun. Its lines, and those within it, are the first
+ * `lines` of `at` bytes that were not dropped, and its text ends at `end`. Else all these are 0.
  *  2. rows counts lines that are certainly rows, dashes those that the puzzle as a whole must tell.
  *  3. rows < 2 * height.
- *  4. band > 0 exactly when an empty line was taken for one between bands of boxes; the puzzle would else end at `cut`. */
-#ifndef TRM_DATA_FORMAT_TEXT_H
-#define TRM_DATA_FORMAT_TEXT_H
+ *  4. band > 0 exactly when an empty line was taken for one between bands of boxes; the puzzle would else end at `cut`.
+ */
+#ifndef TRM_DATA_FORMAT_TEXTS_H
+#define TRM_DATA_FORMAT_TEXTS_H
 
 #include <trm/task.h>
 
@@ -29,14 +30,14 @@ typedef struct trm__texts_puzzle {
 typedef struct trm__texts {
   trm_task task;
   trm__text reading;
-  int listed;  /* 1: a puzzle was a line; lines of any length are puzzles from then on */
+  int listed;  /* 1: a puzzle was a line; from then on lines are puzzles, but for those as long as a row */
   int behind;  /* 1: a grid was taken as soon as it was whole: its frame may go on */
   int section; /* 1: in a section that holds no puzzle */
   /* the puzzle that is begun */
   size_t at, end;
   uint64_t lines;
   size_t rows, dashes, band;
-  int depth, empty;      /* of brackets; the last line was empty */
+  int depth, empty;            /* of brackets; the last line was empty */
   trm__texts_puzzle cut, full; /* at the first empty line; when all rows were there */
 } trm__texts;
 
@@ -53,7 +54,8 @@ trm__texts_answer trm__texts_line(trm__texts *texts, const char *line, size_t le
  * there is one. */
 int trm__texts_end(trm__texts *texts, int now, trm__texts_puzzle *puzzle);
 
-/* Cells of the puzzle in a text when no task is known (text_guess.c): of a known size when it is nearly one. 0: no cells. */
+/* Cells of the puzzle in a text when no task is known (texts_guess.c): of a known size when it is nearly one. 0: no
+ * cells. */
 size_t trm__texts_guess(const char *text, size_t length);
 /* Cells in a line, more or less. */
 size_t trm__texts_guess_line(const char *line, size_t length);
