@@ -264,28 +264,29 @@ static int reading_spaces(reading *r) {
 
 #define MANY 12 /* a highest token from which on people count from 0: hexadecimal digits */
 
-/* Beside another blank a 0 may be a digit, as in 16x16 puzzles of 0-9 and A-F. Where the highest symbol occurs, it is a
- * blank; where 0 and all others but one occur, it is the first digit; anywhere else nobody can tell. */
+/* Beside another blank a 0 may be a digit, as in 16x16 puzzles of 0-9 and A-F. Small puzzles are not written so: there
+ * it is a blank when their highest digit occurs. In large ones it is the first digit when the highest symbol does not
+ * occur and nearly all others do. Anywhere else nobody can tell. */
 static trm_status reading_settle_zeros(const reading *r, trm_error *err) {
-  size_t cells = r->width * r->height, zeros = 0, blanks = 0, digits = 0;
-  int32_t highest = r->task->vocab_size - 1;
+  size_t cells = r->width * r->height, zeros = 0, first = 0, digits = 0;
+  int32_t highest = r->task->vocab_size - 1, blank = r->text->blank;
   uint8_t seen[257] = {0};
-  for (size_t i = 0; i < cells; i++) {
+  for (size_t i = cells; i-- > 0;) {
     int32_t token = r->tokens[i];
-    zeros += token == TRM__TEXT_ZERO;
-    blanks += token == r->text->blank;
-    if (token < 0 || token == r->text->blank || token > 256) continue;
-    digits += !seen[token];
-    seen[token] = 1;
+    if (token == TRM__TEXT_ZERO) zeros++, first = i;
+    else if (token <= 256 && !seen[token]) seen[token] = 1, digits += token != blank;
   }
-  int plain = !zeros || !blanks || (highest <= 256 && seen[highest]);
-  if (!plain && (highest < MANY || zeros == 1 || digits + 2 < (size_t)(highest - r->text->blank)))
+  int top = highest <= 256 && seen[highest], many = highest >= MANY;
+  int shift = zeros > 1 && seen[blank] && !top && many && digits + 2 >= (size_t)(highest - blank);
+  if (zeros && seen[blank] && !shift && (many || !top))
     return trm__fail(err, TRM_E_INPUT, "puzzle",
-                     "0 stands beside other blanks and could be a blank or a digit, expected one sign for blanks");
+                     "row %zu, column %zu: a 0 beside other blanks could be a blank or a digit, expected one sign for "
+                     "blanks",
+                     first / r->width + 1, first % r->width + 1);
   for (size_t i = 0; i < cells && zeros; i++) {
     int32_t *token = &r->tokens[i];
-    if (*token == TRM__TEXT_ZERO) *token = plain ? r->text->blank : r->text->blank + 1;
-    else if (!plain && *token > r->text->blank) ++*token;
+    if (*token == TRM__TEXT_ZERO) *token = shift ? blank + 1 : blank;
+    else if (shift && *token > blank) ++*token;
   }
   return TRM_OK;
 }

@@ -128,11 +128,12 @@ static int line_find_field(const subject *s, trm__line *found) {
 /* Words: letters that are no cells, two in a row, or one in a line that is mostly no cells. A text without gaps that is
  * as long as a row or a puzzle is meant as such. */
 static int line_is_title(const subject *s) {
-  size_t cells = 0, bytes = 0, letters = 0, pairs = 0, gaps = 0;
+  size_t cells = 0, bytes = 0, letters = 0, pairs = 0, gaps = 0, size;
   int before = 0;
-  for (size_t at = s->begin; at < s->end; at++) {
+  for (size_t at = s->begin; at < s->end; at += size) {
     int symbol = line_is_symbol(s, at), gap = s->line[at] == ' ' || s->line[at] == '\t';
-    int letter = !symbol && (trm__text_is_letter(s->line[at]) || (unsigned char)s->line[at] >= 0x80);
+    int bar = trm__text_byte(s->t, s->line + at, s->end - at, &size) == TRM__BYTE_BAR;
+    int letter = !symbol && !bar && (trm__text_is_letter(s->line[at]) || (unsigned char)s->line[at] >= 0x80);
     cells += (size_t)symbol;
     bytes += (size_t)!gap;
     gaps += (size_t)gap;

@@ -23,6 +23,7 @@ enum {
   STRINGS,
   EMPTY_FIELDS,
   NUMBERS,
+  HEX,
   NOTATIONS
 };
 
@@ -57,7 +58,8 @@ static const char *one_of(trm__rng *rng, const char *const *words, int count) {
 static void put_cell(rendering *r, int i) {
   char text[16];
   int value = r->tokens[i] - 1;
-  if (!value) (void)snprintf(text, sizeof text, "%s", r->blank);
+  if (r->notation == HEX && value) (void)snprintf(text, sizeof text, "%x", value - 1);
+  else if (!value) (void)snprintf(text, sizeof text, "%s", r->blank);
   else if (r->notation == NUMBERS || r->notation == LIST || r->notation == LISTS)
     (void)snprintf(text, sizeof text, "%d", value);
   else (void)snprintf(text, sizeof text, "%c", r->task.alphabet[value]);
@@ -149,11 +151,14 @@ static void begin(rendering *r, trm__rng *rng) {
   r->blank = one_of(rng, blanks, 7);
   if (r->notation == LIST || r->notation == LISTS) r->blank = numbers[1 + below(rng, 2)];
   if (r->notation == NUMBERS) r->blank = numbers[below(rng, 2)];
+  if (r->notation == HEX) r->blank = ".";
   if (r->notation == EMPTY_FIELDS) r->blank = "";
   int cells = r->side * r->side;
   for (int i = 0; i < cells; i++) r->tokens[i] = 1 + (below(rng, 2) ? 1 + below(rng, r->side) : 0);
   for (int i = 0; i < cells; i += r->side)
     r->tokens[i] = 1 + r->side, r->tokens[i + 1] = 1; /* no row of one kind alone */
+  for (int i = 2; i < cells && r->notation == HEX; i += 5 * r->side) r->tokens[i] = 2;
+  for (int i = 0; i < cells && r->notation == HEX; i += r->side) r->tokens[i + 3] = 2 + i / r->side;
 }
 
 static trm_status read_back(const rendering *r, int32_t *tokens, trm_error *err) {
@@ -163,6 +168,36 @@ static trm_status read_back(const rendering *r, int32_t *tokens, trm_error *err)
 
 static int same(const rendering *r, const int32_t *tokens) {
   return memcmp(r->tokens, tokens, sizeof *tokens * (size_t)(r->side * r->side)) == 0;
+}
+
+static void splice(rendering *r, size_t at, size_t size, const char *text) {
+  size_t added = strlen(text);
+  memmove(r->text + at + added, r->text + at + size, r->length - at - size + 1);
+  memcpy(r->text + at, text, added);
+  r->length += added - size;
+}
+
+/* Blanks are spaces: between frames, or on lines that lose those at their ends. */
+static void test_spaces(void **state) {
+  (void)state;
+  trm__rng rng = trm__rng_make(4, 0, 0);
+  for (int round = 0; round < 500; round++) {
+    rendering r;
+    int32_t tokens[CELLS];
+    trm_error err;
+    do begin(&r, &rng);
+    while (r.side == 16);
+    r.blank = " ";
+    r.notation = below(&rng, 2) ? BOXED : ROWS;
+    put_puzzle(&r);
+    for (size_t i = 0; r.notation == ROWS && i < r.length; i++)
+      while (i && r.text[i] == '\n' && r.text[i - 1] == ' ') splice(&r, --i, 1, "");
+    if (read_back(&r, tokens, &err) || !same(&r, tokens)) fail_with("%s %s\n%s", err.where, err.message, r.text);
+    int i = below(&rng, r.side * r.side);
+    if (r.notation == ROWS || r.tokens[i] == 1) continue;
+    splice(&r, r.cell[i], 1, ""); /* between frames, a row that is short is seen */
+    assert_int_equal(read_back(&r, tokens, &err), TRM_E_INPUT);
+  }
 }
 
 static void test_round_trips(void **state) {
@@ -181,16 +216,12 @@ static void test_round_trips(void **state) {
 
 /* -- one cell ------------------------------------------------------------------------------------------------------ */
 
-static void splice(rendering *r, size_t at, size_t size, const char *text) {
-  size_t added = strlen(text);
-  memmove(r->text + at + added, r->text + at + size, r->length - at - size + 1);
-  memcpy(r->text + at, text, added);
-  r->length += added - size;
-}
-
 /* What a changed cell says; -1: nothing. */
 static int32_t meaning(const rendering *r, const char *text) {
-  const char *symbol = strchr(r->task.alphabet, text[0]);
+  const char *symbol = strchr(r->task.alphabet, text[0]), *hex = "0123456789abcdef",
+             *hex_found = strchr(hex, text[0] | 0x20);
+  if (r->notation == HEX && text[0] != '0' && !text[1] && hex_found) return 2 + (int32_t)(hex_found - hex);
+  if (r->notation == HEX && text[0] == '0' && !text[1]) return 2;
   if (r->notation != NUMBERS && r->notation != LIST && r->notation != LISTS) {
     if (strlen(text) > 1) return -1;
     if (text[0] >= 'a' && text[0] <= 'g') symbol = strchr(r->task.alphabet, text[0] - 'a' + 'A');
@@ -278,6 +309,19 @@ static int read_document(const document *d, const rendering *expected, int count
   return read;
 }
 
+/* An empty line between two bands of boxes. */
+static void put_bands_apart(rendering *r) {
+  int row = 0;
+  if (r->notation != ROWS && r->notation != SPACED && r->notation != GROUPED) return;
+  for (size_t i = 0; i < r->length; i++)
+    if (r->text[i] == '\n' && ++row % r->task.box_height == 0 && row < r->side) splice(r, ++i, 0, "\n");
+}
+
+static void put_returns(rendering *r) {
+  for (size_t i = 0; i < r->length; i++)
+    if (r->text[i] == '\n') splice(r, i++, 0, "\r");
+}
+
 static void test_documents(void **state) {
   (void)state;
   static const char *const before[] = {"",
@@ -302,6 +346,8 @@ static void test_documents(void **state) {
       do begin(&puzzle[i], &rng);
       while (i && puzzle[i].side != puzzle[0].side);
       put_puzzle(&puzzle[i]);
+      if (below(&rng, 4) == 0) put_bands_apart(&puzzle[i]);
+      if (below(&rng, 4) == 0) put_returns(&puzzle[i]);
       add(&d, one_of(&rng, before, 9));
       add(&d, puzzle[i].text);
       if (puzzle[i].notation == ONE_LINE && below(&rng, 3) == 0) add(&d, below(&rng, 2) ? "  # made up" : " 3.25 easy");
@@ -314,6 +360,7 @@ static void test_documents(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_round_trips),
+      cmocka_unit_test(test_spaces),
       cmocka_unit_test(test_single_cells),
       cmocka_unit_test(test_documents),
   };
