@@ -106,6 +106,12 @@ int cli_expect(const cli_command *command, const cli_arguments *arguments, size_
 
 void cli_print_help(const cli_command *command, FILE *file);
 
+/* -- paths (paths.c) ----------------------------------------------------------------------------------------------- */
+
+/* What a path seems to name. MODEL: a model file or a run directory. */
+typedef enum { CLI_PATH_NONE, CLI_PATH_MODEL, CLI_PATH_DATASET, CLI_PATH_TEXT, CLI_PATH_OTHER } cli_path_kind;
+cli_path_kind cli_path_look(const char *path);
+
 /* -- messages (ui/output.c) ---------------------------------------------------------------------------------------- */
 
 /* The one place that says how a program ends: a command that a signal stopped gives CLI_UNSOLVED, what it was asked for

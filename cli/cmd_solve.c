@@ -19,7 +19,7 @@
 
 static struct {
   char model[1100], device[CLI_DEVICE];
-  int explain, json;
+  int explain, json, strict;
   int64_t identifier, threads;
 } opt;
 static trm_solver_config solve_config;
@@ -37,6 +37,10 @@ static const trm_option solve_options[] = {
      FIELD(explain),
      .help = "show the answer after every supervision step, changed cells marked"},
     CLI_JSON_OPTION(.help = "print one JSON object a puzzle, one a line"),
+    {.name = "strict",
+     .type = TRM_OPT_BOOL,
+     FIELD(strict),
+     .help = "read no further than the first puzzle that cannot be read"},
     {.name = "identifier",
      .type = TRM_OPT_INT,
      FIELD(identifier),
@@ -156,6 +160,7 @@ static cli_puzzles_answer solve_read(session *s, int wait) {
   s->ended = answer == CLI_PUZZLES_END;
   if (answer != CLI_PUZZLES_ONE) return answer;
   e->left = e->puzzle.error != NULL;
+  if (e->left && opt.strict) s->ended = 1;
   s->good += !e->left;
   s->read++;
   return CLI_PUZZLES_ONE;
@@ -325,15 +330,26 @@ static void solve_close(session *s) {
   cli_puzzles_close(&s->puzzles);
 }
 
+/* An installed model. When there is none for a puzzle that is wrong, it is that which is said. */
+static int solve_find_model(session *s, trm_model **model) {
+  char problem[CLI_PROBLEM];
+  int code = cli_puzzles_check(&s->puzzles, NULL);
+  if (code != CLI_CONTINUE) return code;
+  size_t cells = cli_puzzles_cells(&s->puzzles, problem);
+  if (cells && cli_model_find(opt.model, cells, model)) return CLI_CONTINUE;
+  if (problem[0]) return cli_bad_input(s->command, "%s", problem);
+  return cli_model_open(s->command, opt.model, cells, model);
+}
+
 /* The model, and the task that puzzles are read by. An installed model is named on a terminal. */
 static int solve_open_model(session *s, trm_model **model) {
   trm_error error = {0};
   int named = opt.model[0] != 0;
-  size_t cells = named ? 0 : cli_puzzles_cells(&s->puzzles);
-  int code = cli_model_open(s->command, opt.model, cells, model);
+  int code = named ? cli_model_open(s->command, opt.model, 0, model) : solve_find_model(s, model);
   if (code == CLI_CONTINUE) code = solve_check_identifier(s->command, *model);
   if (code != CLI_CONTINUE) return code;
   if (trm_model_task(*model, &s->task, &error)) return cli_error(s->command, &error);
+  if (named && (code = cli_puzzles_check(&s->puzzles, &s->task)) != CLI_CONTINUE) return code;
   s->S = (size_t)trm_model_get_config(*model)->seq_len;
   if (!named) s->model = cli_path(opt.model);
   if (!named && isatty(STDERR_FILENO)) cli_note("model %s", opt.model);

@@ -20,10 +20,24 @@ static int is_help(const char *word) {
   return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
 }
 
+/* The command of a group that is called by its second word alone, as "data import" by import; NULL when there is none.
+ */
+static const char *main_within_group(const char *word) {
+  for (const cli_command *const *c = cli_commands; *c; c++) {
+    const char *space = strchr((*c)->name, ' ');
+    if (space && !strcmp(space + 1, word)) return (*c)->name;
+  }
+  return NULL;
+}
+
 /* word stands where a command of the group was expected ("": of all). */
 static int refuse_command(const char *group, const char *word) {
   trm__nearest nearest = trm__nearest_to(word);
-  const char *space = *group ? " " : "";
+  const char *space = *group ? " " : "", *within = *group ? NULL : main_within_group(word);
+  if (within) {
+    cli_note("trm: %s: unknown command; did you mean %s?", word, within);
+    return CLI_USAGE;
+  }
   for (const cli_command *const *c = cli_commands; *c; c++) {
     const char *tail = cli_command_tail(*c, group);
     if (tail) trm__nearest_offer(&nearest, tail, strcspn(tail, " "));

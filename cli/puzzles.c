@@ -24,9 +24,10 @@ static int puzzles_is_path(const char *word) {
 
 static int puzzles_check_word(const cli_command *command, const char *word) {
   struct stat info;
-  if (!strcmp(word, "-")) return CLI_CONTINUE;
-  if (stat(word, &info) != 0)
-    return puzzles_is_path(word) ? cli_bad_input(command, "%s: cannot open: %s", word, strerror(errno)) : CLI_CONTINUE;
+  if (!strcmp(word, "-") || stat(word, &info) != 0) return CLI_CONTINUE;
+  if (cli_path_look(word) == CLI_PATH_MODEL)
+    return cli_bad_input(command, "%s: a model, expected a puzzle or a file of puzzles; name it with --model %s", word,
+                         word);
   if (S_ISDIR(info.st_mode)) return cli_bad_input(command, "%s: is a directory, expected a file of puzzles", word);
   if (access(word, R_OK) != 0) return cli_bad_input(command, "%s: cannot open: %s", word, strerror(errno));
   return CLI_CONTINUE;
@@ -40,6 +41,17 @@ int cli_puzzles_open(const cli_command *command, const char *const *words, size_
   for (size_t i = 0; i < count; i++) {
     int code = puzzles_check_word(command, words[i]);
     if (code != CLI_CONTINUE) return code;
+  }
+  return CLI_CONTINUE;
+}
+
+int cli_puzzles_check(const cli_puzzles *puzzles, const trm_task *task) {
+  struct stat info;
+  for (size_t i = 0; i < puzzles->texts; i++) {
+    const char *word = puzzles->words[i];
+    if (!strcmp(word, "-") || !puzzles_is_path(word) || stat(word, &info) == 0 || trm__texts_reads(word, task))
+      continue;
+    return cli_bad_input(puzzles->command, "%s: cannot open: %s", word, strerror(errno));
   }
   return CLI_CONTINUE;
 }
@@ -67,7 +79,7 @@ static int puzzles_open_text(cli_puzzles *p) {
   int fd = -1, standard = !strcmp(word, "-"), exists = standard || stat(word, &info) == 0;
   if (p->open) return 1;
   p->where = standard ? "standard input" : word;
-  p->is_file = exists || puzzles_is_path(word);
+  p->is_file = exists;
   if (standard) fd = STDIN_FILENO;
   else if (p->is_file && (fd = open(word, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0) return 0;
   if (!p->is_file) {
@@ -372,9 +384,14 @@ static size_t cells_gather(cli_puzzles *p) {
   return at;
 }
 
-size_t cli_puzzles_cells(cli_puzzles *p) {
+size_t cli_puzzles_cells(cli_puzzles *p, char problem[CLI_PROBLEM]) {
+  char where[700];
+  trm_error error = {0};
+  problem[0] = 0;
   if (!puzzles_open_text(p)) return 0;
   if (p->is_table) return cells_of_record(p);
-  size_t length = cells_gather(p);
-  return trm__texts_guess(cli_input_text(&p->input), length);
+  size_t length = cells_gather(p), cells = trm__texts_guess(cli_input_text(&p->input), length, &error);
+  puzzles_place(p, p->line, &error, where);
+  if (error.message[0]) (void)snprintf(problem, CLI_PROBLEM, "%s: %s", where, error.message);
+  return cells;
 }

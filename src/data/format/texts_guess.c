@@ -77,15 +77,32 @@ static size_t guess_count(const char *text, size_t length) {
   return rows ? guess_size(most, rows, all) : 0;
 }
 
-size_t trm__texts_guess(const char *text, size_t length) {
+/* Cells of the known task that the text is a puzzle of; 0: of none. side > 0: only of this side, and err says why not.
+ */
+static size_t guess_read(const char *text, size_t length, size_t side, trm_error *err) {
   trm_task task;
-  size_t room = (size_t)SIDES * SIDES;
+  size_t room = (size_t)SIDES * SIDES, first = side ? side : 2, end = side ? side + 1 : SIDES, cells = 0;
   int32_t *tokens = trm__calloc(room, sizeof *tokens);
-  for (size_t side = 2; tokens && side < SIDES; side++)
-    if (guess_task(&task, side) && !trm_task_parse(&task, text, length, tokens, room, NULL)) {
-      trm__free(tokens);
-      return side * side;
-    }
+  for (side = first; tokens && !cells && side < end; side++)
+    if (guess_task(&task, side) && !trm_task_parse(&task, text, length, tokens, room, err)) cells = side * side;
   trm__free(tokens);
-  return guess_count(text, length);
+  return cells;
+}
+
+size_t trm__texts_guess(const char *text, size_t length, trm_error *err) {
+  size_t cells = guess_read(text, length, 0, NULL), side = 1;
+  if (cells) return cells;
+  cells = guess_count(text, length);
+  while (side * side < cells && side < SIDES) side++;
+  if (side * side == cells) (void)guess_read(text, length, side, err);
+  return cells;
+}
+
+int trm__texts_reads(const char *text, const trm_task *task) {
+  size_t room = task ? (size_t)task->width * (size_t)task->height : 1;
+  if (!task) return guess_read(text, strlen(text), 0, NULL) > 0;
+  int32_t *tokens = trm__calloc(room, sizeof *tokens);
+  int reads = tokens && !trm_task_parse(task, text, strlen(text), tokens, room, NULL);
+  trm__free(tokens);
+  return reads;
 }
