@@ -20,31 +20,40 @@ static int is_help(const char *word) {
   return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
 }
 
-/* The command of a group that is called by its second word alone, as "data import" by import; NULL when there is none.
- */
-static const char *main_within_group(const char *word) {
+/* The word of a command that may be mistyped: its last, or of those within the group the next. */
+static const char *main_word(const cli_command *command, const char *group) {
+  const char *tail = cli_command_tail(command, group), *space = tail ? strchr(tail, ' ') : NULL;
+  return space ? space + 1 : tail;
+}
+
+/* The command that was meant; NULL when none is near: one that the word begins with is. */
+static const cli_command *main_nearest(const char *group, const char *word) {
+  const cli_command *found = NULL;
+  trm__nearest nearest = trm__nearest_to(word);
   for (const cli_command *const *c = cli_commands; *c; c++) {
-    const char *space = strchr((*c)->name, ' ');
-    if (space && !strcmp(space + 1, word)) return (*c)->name;
+    const char *name = main_word(*c, group);
+    size_t before = nearest.distance, length = name ? strlen(name) : 0;
+    if (!name) continue;
+    trm__nearest_offer(&nearest, name, length);
+    if (nearest.distance < before) found = *c;
   }
-  return NULL;
+  for (const cli_command *const *c = cli_commands; !found && *c; c++) {
+    const char *name = main_word(*c, group);
+    if (name && !strncmp(word, name, strlen(name))) found = *c;
+  }
+  return found;
 }
 
 /* word stands where a command of the group was expected ("": of all). */
 static int refuse_command(const char *group, const char *word) {
-  trm__nearest nearest = trm__nearest_to(word);
-  const char *space = *group ? " " : "", *within = *group ? NULL : main_within_group(word);
-  if (within) {
-    cli_note("trm: %s: unknown command; did you mean %s?", word, within);
-    return CLI_USAGE;
-  }
-  for (const cli_command *const *c = cli_commands; *c; c++) {
-    const char *tail = cli_command_tail(*c, group);
-    if (tail) trm__nearest_offer(&nearest, tail, strcspn(tail, " "));
-  }
-  trm__nearest_offer(&nearest, "help", 4);
-  if (nearest.name[0])
-    cli_note("trm: %s%s%s: unknown command; did you mean %s%s%s?", group, space, word, group, space, nearest.name);
+  const char *space = *group ? " " : "";
+  const cli_command *nearest = main_nearest(group, word);
+  trm__nearest help = trm__nearest_to(word);
+  trm__nearest_offer(&help, "help", 4);
+  if (!*group) trm__nearest_offer(&help, "data", 4);
+  if (nearest) cli_note("trm: %s%s%s: unknown command; did you mean %s?", group, space, word, nearest->name);
+  else if (help.name[0])
+    cli_note("trm: %s%s%s: unknown command; did you mean %s%s%s?", group, space, word, group, space, help.name);
   else cli_note("trm: %s%s%s: unknown command; 'trm%s%s --help' lists them", group, space, word, space, group);
   return CLI_USAGE;
 }

@@ -1,5 +1,5 @@
-/* What a path names, from its first bytes or what its folder holds: only for telling a user which argument stands where
- * another was expected. */
+/* What a path names, from its first bytes or what its folder holds, and what its data was taken for: only for telling a
+ * user when that is not what was meant. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -38,4 +38,18 @@ cli_path_kind cli_path_look(const char *path) {
   size_t count = file ? fread(bytes, 1, sizeof bytes, file) : 0;
   if (file) (void)fclose(file);
   return path_of_bytes(bytes, count);
+}
+
+#define SMALL 100 /* cells of a square that may as well be a sequence */
+
+void cli_warn_of_task(const cli_command *command, const trm_task *task, int64_t width) {
+  char text[96], known[96];
+  int cells = task->width * task->height;
+  if (trm_task_nearly(task, known, sizeof known))
+    cli_warn(
+        command,
+        "not taken as %s but as %s \"%s\", without rules: expected the symbols of %s, and answers that keep its rules",
+        known, trm_task_title(task, text, sizeof text), task->alphabet, known);
+  else if (!width && !trm_task_rules(task) && task->width == task->height && cells > 1 && cells < SMALL)
+    cli_note("taken as %dx%d; --width %d for a sequence (trm data import)", task->width, task->height, cells);
 }

@@ -12,7 +12,7 @@
 #include "data/format/record.h"
 #include "data/format/texts.h"
 
-#define CLI_PROBLEM 1400 /* bytes: a place and a message */
+#define CLI_PROBLEM 1800 /* bytes: a place and a message */
 
 /* Where reading is: a text is what one argument names. */
 typedef struct cli_puzzles {

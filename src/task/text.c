@@ -264,26 +264,47 @@ static int reading_spaces(reading *r) {
 
 #define MANY 12 /* a highest token from which on people count from 0: hexadecimal digits */
 
-/* Beside another blank a 0 may be a digit, as in 16x16 puzzles of 0-9 and A-F. Small puzzles are not written so: there
- * it is a blank when their highest digit occurs. In large ones it is the first digit when the highest symbol does not
- * occur and nearly all others do. Anywhere else nobody can tell. */
-static trm_status reading_settle_zeros(const reading *r, trm_error *err) {
-  size_t cells = r->width * r->height, zeros = 0, first = 0, digits = 0;
+/* The 0s of a puzzle, and what stands beside them. */
+typedef struct zeros {
+  size_t count, first;    /* of the 0s */
+  size_t digits;          /* different symbols that are no blank */
+  int blank, top, spread; /* there is another blank; the highest symbol; one 0 in each row */
+} zeros;
+
+static zeros zeros_survey(const reading *r) {
+  zeros z = {.spread = 1};
   int32_t highest = r->task->vocab_size - 1, blank = r->text->blank;
   uint8_t seen[257] = {0};
-  for (size_t i = cells; i-- > 0;) {
-    int32_t token = r->tokens[i];
-    if (token == TRM__TEXT_ZERO) zeros++, first = i;
-    else if (token <= 256 && !seen[token]) seen[token] = 1, digits += token != blank;
+  for (size_t row = r->height; row-- > 0;) {
+    size_t here = 0;
+    for (size_t i = (row + 1) * r->width; i-- > row * r->width;) {
+      int32_t token = r->tokens[i];
+      if (token == TRM__TEXT_ZERO) here++, z.first = i;
+      else if (token <= 256 && !seen[token]) seen[token] = 1, z.digits += token != blank;
+    }
+    z.count += here;
+    z.spread &= here == 1;
   }
-  int top = highest <= 256 && seen[highest], many = highest >= MANY;
-  int shift = zeros > 1 && seen[blank] && !top && many && digits + 2 >= (size_t)(highest - blank);
-  if (zeros && seen[blank] && !shift && (many || !top))
+  z.blank = seen[blank];
+  z.top = highest <= 256 && seen[highest];
+  return z;
+}
+
+/* Beside another blank a 0 may be a digit, as in 16x16 puzzles of 0-9 and A-F. Small puzzles are not written so: there
+ * it is a blank when their highest digit occurs. In large ones it is the first digit when the highest symbol does not
+ * occur and nearly all others do; or when there is no other blank, but one 0 in each row, as in an answer. Anywhere
+ * else a 0 beside another blank is what nobody can tell. */
+static trm_status reading_settle_zeros(const reading *r, trm_error *err) {
+  int32_t blank = r->text->blank, values = r->task->vocab_size - 1 - blank;
+  zeros z = zeros_survey(r);
+  int many = r->task->vocab_size > MANY, full = many && !z.top && z.digits + 2 >= (size_t)values;
+  int shift = full && (z.blank ? z.count > 1 : z.spread);
+  if (z.count && z.blank && !shift && (many || !z.top))
     return trm__fail(err, TRM_E_INPUT, "puzzle",
                      "row %zu, column %zu: a 0 beside other blanks could be a blank or a digit, expected one sign for "
                      "blanks",
-                     first / r->width + 1, first % r->width + 1);
-  for (size_t i = 0; i < cells && zeros; i++) {
+                     z.first / r->width + 1, z.first % r->width + 1);
+  for (size_t i = 0; i < r->width * r->height && z.count; i++) {
     int32_t *token = &r->tokens[i];
     if (*token == TRM__TEXT_ZERO) *token = shift ? blank + 1 : blank;
     else if (shift && *token > blank) ++*token;
