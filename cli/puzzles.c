@@ -370,7 +370,10 @@ static size_t cells_gather(cli_puzzles *p) {
   size_t at = 0, rows = 0, first = 0, whole;
   for (;;) {
     cli_input_answer found = puzzles_line(p, at, 0, &whole);
-    if (found == CLI_INPUT_NONE && rows && rows >= first) break; /* as many rows as columns: that is all of it */
+    /* As many rows as columns, or a puzzle on one line: that is all of it. */
+    if (found == CLI_INPUT_NONE && rows &&
+        (rows >= first || trm__texts_guess(cli_input_text(&p->input), at, NULL) == first))
+      break;
     if (found == CLI_INPUT_NONE) found = puzzles_line(p, at, 1, &whole);
     if (found != CLI_INPUT_LINE) break;
     const char *line = cli_input_text(&p->input) + at;

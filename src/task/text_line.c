@@ -114,14 +114,16 @@ static int line_has_blank(const subject *s, size_t begin, size_t end) {
 /* A field that is a whole puzzle, among others that are not: a name, a rating, the solution. */
 static int line_find_field(const subject *s, trm__line *found) {
   size_t puzzles = 0;
+  trm__line field = {0};
   for (size_t begin = s->begin, end; begin < s->end; begin = end + 1) {
     size_t cells = 0;
     for (end = begin; end < s->end && !strchr(" \t,;:#|\"'", s->line[end]); end++)
       cells += (size_t)line_is_symbol(s, end);
     if (end - begin != s->all || cells != s->all) continue;
     if (puzzles && line_has_blank(s, begin, end)) return 0;
-    if (!puzzles++) found->begin = begin, found->end = end;
+    if (!puzzles++) field = (trm__line){.begin = begin, .end = end};
   }
+  if (puzzles) found->begin = field.begin, found->end = field.end;
   return puzzles > 0;
 }
 

@@ -89,8 +89,19 @@ static size_t guess_read(const char *text, size_t length, size_t side, trm_error
   return cells;
 }
 
+/* Of a puzzle on the first line that has cells; so 16 lines of 4x4 puzzles are no puzzle of 16x16. */
+static size_t guess_first(const char *text, size_t length) {
+  for (size_t at = 0, end; at < length; at = end + 1) {
+    const char *newline = memchr(text + at, '\n', length - at);
+    end = newline ? (size_t)(newline - text) : length;
+    if (trm__texts_guess_line(text + at, end - at)) return guess_read(text + at, end - at, 0, NULL);
+  }
+  return 0;
+}
+
 size_t trm__texts_guess(const char *text, size_t length, trm_error *err) {
-  size_t cells = guess_read(text, length, 0, NULL), side = 1;
+  size_t side = 1, cells = guess_first(text, length);
+  if (!cells) cells = guess_read(text, length, 0, NULL);
   if (cells) return cells;
   cells = guess_count(text, length);
   while (side * side < cells && side < SIDES) side++;
