@@ -100,6 +100,33 @@ static void test_wrong_sudoku(void **state) {
   assert_int_equal(trm_task_parse(&task, "12\xff", 3, tokens, 16, NULL), TRM_E_INPUT);
 }
 
+/* What only the whole puzzle can tell is decided by it, or refused. */
+static void test_the_whole(void **state) {
+  (void)state;
+  trm_task task = trm_task_sudoku(4), large = trm_task_sudoku(16);
+  char hex[300] = "", letters[300] = "", digits[300] = "";
+  parse_as(&task, "4-32\n2314\n----\n---3\n3-4-", "4.322314...33.4."); /* drawn, as there are four rows without */
+  parse_as(&task, "4-32\n2314\n----\n3-4-", "4.322314....3.4.");
+  parse_as(&task, "4.32\n2314\n0003\n3.4.", "4.322314...33.4.");
+  refuse(&task, "1.32\n2313\n0003\n3.1.", "puzzle", "row 3, column 1: a 0 beside other blanks");
+  refuse(&task, "1.3\n2313\n...3\n3.1.", "line 1, column 1", "row 1: 3 cells, expected 4");
+  refuse(&task, "|1.|3|\n|23|13|\n|..|.3|\n|3.|1.|", "line 1, column 1", "row 1: 3 cells, expected 4");
+  refuse(&task, "|1|.32|\n|23|13|\n|..|.3|\n|3.|1.|", "line 1, column 1", "row 1: its groups hold 1 and 3 cells");
+  refuse(&task, "1.32 231 ...3 3.1.", "line 1, column 6", "row 2: 3 cells, expected 4");
+  refuse(&task, "1.32\n2313\n...3", "line 1, column 1", "3 rows of 4 cells, expected 4");
+  refuse(&task, "1 -1 3 2\n2 3 1 3\n0 0 0 3\n3 0 1 0", "line 1, column 3", "row 1: found '-1', expected 1-4");
+  for (int i = 0; i < 256; i++) {
+    hex[i] = i % 5 ? "0123456789abcdef"[(i + i / 16) % 16] : '.';
+    letters[i] = i % 5 ? "123456789ABCDEFG"[(i + i / 16) % 16] : '.';
+    digits[i] = "0123456789ABCDEF"[(i + i / 16) % 16];
+  }
+  parse_as(&large, hex, letters);
+  hex[1] = 'G';
+  refuse(&large, hex, "puzzle", "a 0 beside other blanks");
+  for (int i = 0; i < 256; i++) letters[i] = "123456789ABCDEFG"[(i + i / 16) % 16];
+  parse_as(&large, digits, letters); /* an answer: one 0 in each row */
+}
+
 /* Nothing is written beyond the caller's arrays, and nothing into them when they are too small. */
 static void test_capacity(void **state) {
   (void)state;
@@ -353,11 +380,11 @@ static void test_infer(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_one_line),     cmocka_unit_test(test_drawn_grids),  cmocka_unit_test(test_sixteen),
-      cmocka_unit_test(test_wrong_sudoku), cmocka_unit_test(test_capacity),     cmocka_unit_test(test_mazes),
-      cmocka_unit_test(test_generic),      cmocka_unit_test(test_judge_sudoku), cmocka_unit_test(test_bad_questions),
-      cmocka_unit_test(test_judge_maze),   cmocka_unit_test(test_json),         cmocka_unit_test(test_bad_json),
-      cmocka_unit_test(test_infer),
+      cmocka_unit_test(test_one_line),      cmocka_unit_test(test_drawn_grids), cmocka_unit_test(test_sixteen),
+      cmocka_unit_test(test_wrong_sudoku),  cmocka_unit_test(test_the_whole),   cmocka_unit_test(test_capacity),
+      cmocka_unit_test(test_mazes),         cmocka_unit_test(test_generic),     cmocka_unit_test(test_judge_sudoku),
+      cmocka_unit_test(test_bad_questions), cmocka_unit_test(test_judge_maze),  cmocka_unit_test(test_json),
+      cmocka_unit_test(test_bad_json),      cmocka_unit_test(test_infer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
