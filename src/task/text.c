@@ -121,8 +121,7 @@ static void reading_count(reading *r) {
   r->at = r->begun = trm__text_mark(r->text->text, r->text->length);
   while (reading_next(r, &p)) {
     if (p.line.kind == TRM__LINE_LIST && !r->rows && !r->dashes) {
-      const char *equals = memchr(r->text->text + p.begin, '=', p.end - p.begin);
-      r->at = r->begun = equals ? (size_t)(equals - r->text->text) + 1 : p.begin;
+      r->at = r->begun = p.begin + p.line.begin;
       r->list = r->text->list = 1;
       continue;
     }
@@ -234,6 +233,24 @@ static spaces spaces_survey(reading *r) {
   return s;
 }
 
+/* A row whose cells have a space before each, and one before each bar, as | 5 3   |   7   |: 1 when it has all. */
+static int spaces_wide_row(const reading *r, const piece *p, size_t number) {
+  const char *line = r->text->text + p->begin;
+  size_t cells = 0, column = 0, size;
+  for (size_t at = p->line.begin; at < p->line.end; at += size) {
+    int bar = trm__text_byte(r->text, line + at, p->line.end - at, &size) == TRM__BYTE_BAR;
+    int32_t token = r->text->map[(unsigned char)line[at]];
+    if (bar && column && column % 2 == 0) return 0;
+    if (!bar && (column % 2 ? token < 0 : line[at] != ' ')) return 0;
+    if (!bar && column % 2) {
+      if (cells == r->width) return 0;
+      r->tokens[number * r->width + cells++] = token;
+    }
+    column = bar ? 0 : column + 1;
+  }
+  return cells == r->width;
+}
+
 /* One row of columns; 1 when it is as long as the puzzle wants, or may be filled with blanks. */
 static int spaces_row(const reading *r, const spaces *s, const piece *p, size_t number) {
   trm__row row;
@@ -241,6 +258,7 @@ static int spaces_row(const reading *r, const spaces *s, const piece *p, size_t 
   int32_t *tokens = r->tokens + number * r->width;
   if (s->bars) begin += p->line.begin, end = p->begin + p->line.end;
   trm__text_columns(r->text, r->text->text + begin, end - begin, tokens, wanted, &row);
+  if (s->bars && row.cells != wanted) return s->rows > 1 && spaces_wide_row(r, p, number);
   if (row.problem[0] || row.cells > wanted) return 0;
   if (row.cells < wanted && (s->bars || s->trailing || s->rows == 1)) return 0;
   for (size_t i = row.cells; i < wanted; i++) tokens[i] = r->text->blank;

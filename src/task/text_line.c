@@ -62,6 +62,11 @@ static int line_is_own(const subject *s, size_t at) {
   return s->line[at] && s->line[at] != ' ' && strchr(s->task->alphabet, s->line[at]) && s->line[at] != '.';
 }
 
+/* A bar, which stands beside cells: | ! : and the upright ones of box drawing. */
+static int line_is_upright(const char *p, size_t size) {
+  return size == 1 || !memcmp(p, "\xe2\x94\x82", 3) || !memcmp(p, "\xe2\x94\x83", 3) || !memcmp(p, "\xe2\x95\x91", 3);
+}
+
 /* Strokes, with few other marks for corners and crossings. *own: the alphabet has its dot. */
 static int line_is_drawn(const subject *s, int *certain) {
   size_t strokes = 0, corners = 0, size;
@@ -70,10 +75,10 @@ static int line_is_drawn(const subject *s, int *certain) {
     int box = trm__text_byte(s->t, s->line + at, s->end - at, &size) == TRM__BYTE_BAR;
     char c = s->line[at];
     if (line_is_own(s, at) || (c == '.' && !s->t->blank && line_is_symbol(s, at))) return 0;
-    if (box || (c && strchr("-=+~", c))) strokes++;
-    else if (c && strchr(".*:'`_", c)) corners++;
-    else if (c != ' ' && c != '\t') return 0;
-    if ((box && c != '|') || (c && strchr("=+~:'`", c))) *certain = 1;
+    if (box ? !line_is_upright(s->line + at, size) : c && strchr("-=+~", c)) strokes++;
+    else if (c && strchr(".*'`_", c)) corners++;
+    else if (!box && c != ' ' && c != '\t') return 0;
+    if ((box && size > 1) || (c && strchr("=+~'`", c))) *certain = 1;
   }
   return strokes > 0 && strokes >= corners;
 }
@@ -88,14 +93,21 @@ static trm__line_kind line_drawn(const subject *s) {
 
 /* -- lists --------------------------------------------------------------------------------------------------------- */
 
-/* [[5, 3, ...], or board = [[...: no "[Puzzle]". */
-static int line_is_list(const subject *s) {
+/* Where a list may begin: behind a name and =, or a name and a bracket: int grid[9][9] = {, np.array([. */
+static size_t line_behind_name(const subject *s) {
   size_t at = s->begin;
-  while (at < s->end && (trm__text_is_letter(s->line[at]) || s->line[at] == '_')) at++;
-  if (at > s->begin) {
-    while (at < s->end && (s->line[at] == ' ' || s->line[at] == '=')) at++;
-    if (s->line[at - 1] != '=' && (s->line[at - 1] != ' ' || !memchr(s->line + s->begin, '=', at - s->begin))) return 0;
-  }
+  const char *equals = memchr(s->line + at, '=', s->end - at);
+  if (at < s->end && !trm__text_is_letter(s->line[at]) && s->line[at] != '_') return at;
+  if (equals) at = (size_t)(equals - s->line) + 1;
+  else
+    while (at < s->end && (trm__text_is_letter(s->line[at]) || s->line[at] == '_' || s->line[at] == '.')) at++;
+  while (at < s->end && s->line[at] == ' ' && equals) at++;
+  return at;
+}
+
+/* [[5, 3, ...], or board = [[...: no "[Puzzle]". *begin: its first bracket. */
+static int line_is_list(const subject *s, size_t *begin) {
+  size_t at = *begin = line_behind_name(s);
   if (at == s->end || !strchr("[({", s->line[at]) || line_is_symbol(s, at)) return 0;
   while (at < s->end && strchr("[({ \"'", s->line[at])) at++;
   if (at == s->end || line_is_symbol(s, at)) return 1;
@@ -127,6 +139,17 @@ static int line_find_field(const subject *s, trm__line *found) {
   return puzzles > 0;
 }
 
+/* Nothing but letters, at least three different ones: no row of blanks with a mark of their own. */
+static int line_is_word(const subject *s) {
+  char different[3] = {0};
+  size_t found = 0;
+  for (size_t at = s->begin; at < s->end && found < 3; at++) {
+    if (at + 1 < s->end && !trm__text_is_letter(s->line[at])) return 0;
+    if (!memchr(different, s->line[at], found)) different[found++] = s->line[at];
+  }
+  return found == 3;
+}
+
 /* Words: letters that are no cells, two in a row, or one in a line that is mostly no cells. A text without gaps that is
  * as long as a row or a puzzle is meant as such. */
 static int line_is_title(const subject *s) {
@@ -144,8 +167,14 @@ static int line_is_title(const subject *s) {
     before = letter;
   }
   size_t length = trm__text_is_spaced(s->task) ? s->end - s->begin : gaps ? 0 : bytes;
-  if (length == s->width || length == s->all) return 0;
+  if ((length == s->width || length == s->all) && (cells || !line_is_word(s))) return 0;
   return pairs > 0 || (letters > 0 && 2 * cells < bytes);
+}
+
+static int line_has_bar(const subject *s) {
+  for (size_t at = s->begin, size; at < s->end; at += size)
+    if (trm__text_byte(s->t, s->line + at, s->end - at, &size) == TRM__BYTE_BAR) return 1;
+  return 0;
 }
 
 /* The line as a row or a puzzle, perhaps with a note behind it. */
@@ -162,6 +191,7 @@ static trm__line line_cells(const subject *s) {
   if (!good && s->all >= 16 && s->all > s->width && line_find_field(s, &found))
     good = line_is_row(s, found.begin, found.end, &row);
   if (!good && line_is_title(s)) found.kind = TRM__LINE_TITLE;
+  if (!row.cells && !row.problem[0] && !line_has_bar(s)) found.kind = TRM__LINE_FRAME; /* quotes or brackets alone */
   found.cells = row.cells;
   found.whole = good && row.cells == s->all;
   return found;
@@ -177,7 +207,7 @@ trm__line trm__text_line(const trm_task *task, const trm__text *t, const char *l
   found.kind = line_drawn(&s);
   if (found.kind != TRM__LINE_CELLS) return found;
   if (line_is_note(&s)) found.kind = TRM__LINE_NOTE;
-  else if (!trm__text_is_spaced(task) && line_is_list(&s)) found.kind = TRM__LINE_LIST;
+  else if (!trm__text_is_spaced(task) && line_is_list(&s, &found.begin)) found.kind = TRM__LINE_LIST;
   else found = line_cells(&s);
   return found;
 }

@@ -21,13 +21,14 @@ int trm__text_is_spaced(const trm_task *task) {
   return strchr(task->alphabet, ' ') != NULL;
 }
 
-/* Bars are | and Unicode's box drawing (U+2500 to U+257F). */
+/* Bars are | ! : and Unicode's box drawing (U+2500 to U+257F). */
 trm__byte_class trm__text_byte(const trm__text *t, const char *p, size_t left, size_t *size) {
   const unsigned char *u = (const unsigned char *)p;
   *size = 1;
   if (*u != ' ' && t->map[*u] >= 0) return TRM__BYTE_CELL;
   if (*p && strchr(" \t\r\n,;[](){}\"'", *p)) return TRM__BYTE_GAP;
-  if (*p == '|') return TRM__BYTE_BAR;
+  if (*p == '|' || *p == '!' || *p == ':') return TRM__BYTE_BAR;
+  if (left > 1 && u[0] == 0xc2 && u[1] == 0xa0) return *size = 2, TRM__BYTE_GAP; /* a space that does not break */
   if (left < 3 || u[0] != 0xe2 || (u[1] != 0x94 && u[1] != 0x95)) return TRM__BYTE_OTHER;
   *size = 3;
   return TRM__BYTE_BAR;
@@ -95,6 +96,7 @@ static void row_symbols(const trm__text *t, const char *line, size_t length, int
 /* The value of a field of digits; 256 when it is none, greater, or begins with a needless 0. */
 static size_t row_number(const char *field, size_t length) {
   size_t value = 0;
+  if (length > 2 && !memcmp(field + length - 2, ".0", 2)) length -= 2; /* as floating-point arrays are written */
   for (size_t i = 0; i < length; i++) {
     if (field[i] < '0' || field[i] > '9' || value > 255 || (i && !value)) return 256;
     value = 10 * value + (size_t)(field[i] - '0');

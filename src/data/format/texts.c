@@ -40,7 +40,8 @@ static trm__texts_answer texts_empty(trm__texts *texts, size_t length, trm__text
   size_t height = (size_t)texts->task.height, box = (size_t)texts->task.box_height;
   texts_join_bands(texts);
   if (texts->empty && !texts_is_whole(texts)) return TRM__TEXTS_MORE;
-  int banded = box && !texts->dashes && texts->rows < height && texts->rows % box == 0 && height % texts->rows == 0;
+  int banded = box && !texts->dashes && texts->rows < height && (texts->rows % box == 0 || texts->rows == 1) &&
+               height % texts->rows == 0;
   if (!texts->band && banded) {
     texts->band = texts->rows;
     texts->cut = (trm__texts_puzzle){texts->end, texts->at + length, texts->lines + 1};
@@ -99,24 +100,25 @@ static trm__texts_answer texts_list(trm__texts *texts, const char *line, size_t 
 }
 
 /* No puzzle is begun. */
-static trm__texts_answer texts_first(trm__texts *texts, const char *line, const trm__line *found, size_t length,
-                                     trm__texts_puzzle *puzzle) {
+static trm__texts_answer texts_first(trm__texts *texts, const char *line, const trm__line *found, size_t end,
+                                     size_t length, trm__texts_puzzle *puzzle) {
   if (found->kind == TRM__LINE_TITLE) (void)texts_section(texts, line, found);
   if (found->kind == TRM__LINE_EMPTY || found->kind == TRM__LINE_TITLE) texts->behind = 0;
+  texts->words |= found->kind == TRM__LINE_TITLE;
   if (found->kind == TRM__LINE_DASHES && texts->behind) return TRM__TEXTS_DROP;
   if (texts->section) return TRM__TEXTS_DROP;
   if (found->kind < TRM__LINE_DASHES) return TRM__TEXTS_DROP;
   texts->behind = 0;
-  if (found->kind == TRM__LINE_LIST) return texts_list(texts, line, found->end, length, puzzle);
-  if (found->kind == TRM__LINE_DASHES) return texts_row(texts, found->end, length, 1, puzzle);
-  if (!texts_is_line(texts, found)) return texts_row(texts, found->end, length, 0, puzzle);
+  if (found->kind == TRM__LINE_LIST) return texts_list(texts, line, end, length, puzzle);
+  if (found->kind == TRM__LINE_DASHES) return texts_row(texts, end, length, 1, puzzle);
+  if (!texts_is_line(texts, found)) return texts_row(texts, end, length, 0, puzzle);
   texts->listed = 1;
-  texts->end = texts->at + found->end;
+  texts->end = texts->at + end;
   return texts_end_at(texts, length, puzzle);
 }
 
 /* A puzzle is begun. */
-static trm__texts_answer texts_next(trm__texts *texts, const trm__line *found, size_t length,
+static trm__texts_answer texts_next(trm__texts *texts, const trm__line *found, size_t end, size_t length,
                                     trm__texts_puzzle *puzzle) {
   switch (found->kind) {
   case TRM__LINE_NOTE:
@@ -125,9 +127,9 @@ static trm__texts_answer texts_next(trm__texts *texts, const trm__line *found, s
   case TRM__LINE_EMPTY:
     return texts_empty(texts, length, puzzle);
   case TRM__LINE_DASHES:
-    return texts_row(texts, found->end, length, 1, puzzle);
+    return texts_row(texts, end, length, 1, puzzle);
   case TRM__LINE_CELLS:
-    if (!found->whole) return texts_row(texts, found->end, length, 0, puzzle);
+    if (!found->whole) return texts_row(texts, end, length, 0, puzzle);
     break;
   default:
     break;
@@ -149,8 +151,8 @@ trm__texts_answer trm__texts_line(trm__texts *texts, const char *line, size_t le
   else {
     trm__line found = trm__text_line(&texts->task, &texts->reading, line + mark, end - mark);
     found.begin += mark, found.end += mark;
-    if (texts->rows + texts->dashes) answer = texts_next(texts, &found, length, puzzle);
-    else answer = texts_first(texts, line, &found, length, puzzle);
+    if (texts->rows + texts->dashes) answer = texts_next(texts, &found, end, length, puzzle);
+    else answer = texts_first(texts, line, &found, end, length, puzzle);
   }
   if (answer == TRM__TEXTS_MORE) texts->at += length, texts->lines++;
   return answer;

@@ -32,6 +32,7 @@ typedef struct trm__texts {
   trm__text reading;
   int listed;  /* 1: a puzzle was a line; from then on lines are puzzles, but for those as long as a row */
   int behind;  /* 1: a grid was taken as soon as it was whole: its frame may go on */
+  int words;   /* 1: there were titles */
   int section; /* 1: in a section that holds no puzzle */
   /* the puzzle that is begun */
   size_t at, end;

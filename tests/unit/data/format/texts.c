@@ -92,6 +92,11 @@ static void test_grids(void **state) {
   HOLDS(ROWS PUZZLE "\n" ROWS "# end\n", PUZZLE, PUZZLE, PUZZLE);
   HOLDS("4.32\n# half\n2314\n-----\n...3\n3.4.\n", PUZZLE);
   HOLDS("4.32\n2314\n\n...3\n3.4.\n\n" ROWS, PUZZLE, PUZZLE);
+  HOLDS("4.32\n\n2314\n\n...3\n\n3.4.\n\n" ROWS, PUZZLE, PUZZLE);
+  HOLDS("puzzle = \"\"\"\n" ROWS "\"\"\"\nNote\n" ROWS, PUZZLE, PUZZLE);
+  HOLDS("4 32\n2314\n   3\n3 4 \n\n" ROWS, PUZZLE, PUZZLE);
+  HOLDS("| 4   | 3 2 |\n| 2 3 | 1 4 |\n|     |   3 |\n| 3   | 4   |\n", PUZZLE);
+  HOLDS("| 4  | 3 2 |\n| 2 3 | 1 4 |\n|     |   3 |\n| 3   | 4   |\n", "line 1, column 1: row 1: 3 cells, expected 4");
   HOLDS("[Puzzle]\n" ROWS "[State]\n4132\n2314\n...3\n3.4.\n\n[Puzzle]\n" ROWS, PUZZLE, PUZZLE);
   /* Bad ones. */
   HOLDS("4.32\n2314\n\n\n" ROWS, "line 1, column 1: 2 rows of 4 cells, expected 4", PUZZLE);
