@@ -20,35 +20,29 @@ static int is_help(const char *word) {
   return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
 }
 
-/* The word of a command that may be mistyped: its last, or of those within the group the next. */
-static const char *main_word(const cli_command *command, const char *group) {
-  const char *tail = cli_command_tail(command, group), *space = tail ? strchr(tail, ' ') : NULL;
-  return space ? space + 1 : tail;
-}
-
-/* The command that was meant; NULL when none is near: one that the word begins with is. */
-static const cli_command *main_nearest(const char *group, const char *word) {
+/* The command that was meant, of those whose name has the group before, or with inner those within any group; NULL when
+ * none is near: one that the word begins with is. */
+static const cli_command *main_nearest(const char *group, int inner, const char *word) {
   const cli_command *found = NULL;
   trm__nearest nearest = trm__nearest_to(word);
-  for (const cli_command *const *c = cli_commands; *c; c++) {
-    const char *name = main_word(*c, group);
-    size_t before = nearest.distance, length = name ? strlen(name) : 0;
-    if (!name) continue;
-    trm__nearest_offer(&nearest, name, length);
-    if (nearest.distance < before) found = *c;
-  }
-  for (const cli_command *const *c = cli_commands; !found && *c; c++) {
-    const char *name = main_word(*c, group);
-    if (name && !strncmp(word, name, strlen(name))) found = *c;
-  }
+  for (int prefix = 0; prefix < 2 && !found; prefix++)
+    for (const cli_command *const *c = cli_commands; *c; c++) {
+      const char *name = cli_command_tail(*c, group), *space = name ? strchr(name, ' ') : NULL;
+      size_t before = nearest.distance;
+      if (!name || !space != !inner) continue;
+      if (space) name = space + 1;
+      if (!prefix) trm__nearest_offer(&nearest, name, strlen(name));
+      if (prefix ? !found && !strncmp(word, name, strlen(name)) : nearest.distance < before) found = *c;
+    }
   return found;
 }
 
 /* word stands where a command of the group was expected ("": of all). */
 static int refuse_command(const char *group, const char *word) {
   const char *space = *group ? " " : "";
-  const cli_command *nearest = main_nearest(group, word);
+  const cli_command *nearest = main_nearest(group, 0, word);
   trm__nearest help = trm__nearest_to(word);
+  if (!nearest) nearest = main_nearest(group, 1, word);
   trm__nearest_offer(&help, "help", 4);
   if (!*group) trm__nearest_offer(&help, "data", 4);
   if (nearest) cli_note("trm: %s%s%s: unknown command; did you mean %s?", group, space, word, nearest->name);

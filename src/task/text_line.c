@@ -207,7 +207,9 @@ trm__line trm__text_line(const trm_task *task, const trm__text *t, const char *l
   found.kind = line_drawn(&s);
   if (found.kind != TRM__LINE_CELLS) return found;
   if (line_is_note(&s)) found.kind = TRM__LINE_NOTE;
-  else if (!trm__text_is_spaced(task) && line_is_list(&s, &found.begin)) found.kind = TRM__LINE_LIST;
-  else found = line_cells(&s);
+  else if (!trm__text_is_spaced(task) && line_is_list(&s, &found.begin)) {
+    found.kind = TRM__LINE_LIST;
+    for (size_t at = found.begin; at < found.end; at++) found.cells += (size_t)line_is_symbol(&s, at);
+  } else found = line_cells(&s);
   return found;
 }

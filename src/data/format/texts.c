@@ -99,6 +99,19 @@ static trm__texts_answer texts_list(trm__texts *texts, const char *line, size_t 
   return texts_end_at(texts, length, puzzle);
 }
 
+/* A list goes on. A whole puzzle on a line is no part of one: it ends a list whose brackets are wrong, and in a list of
+ * puzzles it is the first. */
+static trm__texts_answer texts_list_on(trm__texts *texts, const char *line, const trm__line *found, size_t end,
+                                       size_t length, trm__texts_puzzle *puzzle) {
+  if (found->kind != TRM__LINE_CELLS || !found->whole) {
+    texts->bare &= found->kind != TRM__LINE_CELLS && found->kind != TRM__LINE_LIST;
+    return texts_list(texts, line, end, length, puzzle);
+  }
+  if (!texts->bare) return texts_end_at(texts, 0, puzzle);
+  texts->end = texts->at + end;
+  return texts_end_at(texts, length, puzzle);
+}
+
 /* No puzzle is begun. */
 static trm__texts_answer texts_first(trm__texts *texts, const char *line, const trm__line *found, size_t end,
                                      size_t length, trm__texts_puzzle *puzzle) {
@@ -109,6 +122,7 @@ static trm__texts_answer texts_first(trm__texts *texts, const char *line, const 
   if (texts->section) return TRM__TEXTS_DROP;
   if (found->kind < TRM__LINE_DASHES) return TRM__TEXTS_DROP;
   texts->behind = 0;
+  texts->bare = found->kind == TRM__LINE_LIST && !found->cells;
   if (found->kind == TRM__LINE_LIST) return texts_list(texts, line, end, length, puzzle);
   if (found->kind == TRM__LINE_DASHES) return texts_row(texts, end, length, 1, puzzle);
   if (!texts_is_line(texts, found)) return texts_row(texts, end, length, 0, puzzle);
@@ -147,13 +161,11 @@ static size_t texts_without_end(const char *line, size_t length) {
 trm__texts_answer trm__texts_line(trm__texts *texts, const char *line, size_t length, trm__texts_puzzle *puzzle) {
   size_t end = texts_without_end(line, length), mark = texts->lines ? 0 : trm__text_mark(line, length);
   trm__texts_answer answer;
-  if (texts->depth > 0) answer = texts_list(texts, line, end, length, puzzle);
-  else {
-    trm__line found = trm__text_line(&texts->task, &texts->reading, line + mark, end - mark);
-    found.begin += mark, found.end += mark;
-    if (texts->rows + texts->dashes) answer = texts_next(texts, &found, end, length, puzzle);
-    else answer = texts_first(texts, line, &found, end, length, puzzle);
-  }
+  trm__line found = trm__text_line(&texts->task, &texts->reading, line + mark, end - mark);
+  found.begin += mark, found.end += mark;
+  if (texts->depth > 0) answer = texts_list_on(texts, line, &found, end, length, puzzle);
+  else if (texts->rows + texts->dashes) answer = texts_next(texts, &found, end, length, puzzle);
+  else answer = texts_first(texts, line, &found, end, length, puzzle);
   if (answer == TRM__TEXTS_MORE) texts->at += length, texts->lines++;
   return answer;
 }

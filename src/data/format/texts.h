@@ -7,8 +7,8 @@
  * and so are the sections of .sdk files after [Puzzle], which hold what a player did.
  *
  * Invariants, between two calls:
- *  1. rows + dashes > 0 or depth > 0 exactly while a puzzle is begun. Its lines, and those within it, are the first
- * `lines` of `at` bytes that were not dropped, and its text ends at `end`. Else all these are 0.
+ *  1. rows + dashes > 0 or depth > 0 exactly while a puzzle is begun. Then `at` bytes, `lines` lines, were not dropped:
+ *     those of the puzzle and within it. Its text ends at `end`. Else all these are 0.
  *  2. rows counts lines that are certainly rows, dashes those that the puzzle as a whole must tell.
  *  3. rows < 2 * height.
  *  4. band > 0 exactly when an empty line was taken for one between bands of boxes; the puzzle would else end at `cut`.
@@ -38,7 +38,7 @@ typedef struct trm__texts {
   size_t at, end;
   uint64_t lines;
   size_t rows, dashes, band;
-  int depth, empty;            /* of brackets; the last line was empty */
+  int depth, bare, empty;      /* of brackets; they hold nothing yet; the last line was empty */
   trm__texts_puzzle cut, full; /* at the first empty line; when all rows were there */
 } trm__texts;
 

@@ -121,6 +121,8 @@ static void test_lists(void **state) {
   HOLDS("x = [\n[4,0,3,2],\n\n[2,3,1,4], [0,0,0,3],[3,0,4,0]]\n" PUZZLE "\n", PUZZLE, PUZZLE);
   HOLDS("[[4,0,3,2],[2,3,1],[0,0,0,3],[3,0,4,0]]\n" PUZZLE, "line 1, column 13: row 2: 3 cells, expected 4", PUZZLE);
   HOLDS("[[4,0,3,2],[2,3,1,-1],[0,0,0,3],[3,0,4,0]]\n", "line 1, column 19: row 2: found '-1', expected 1-4");
+  HOLDS("[\n  \"" PUZZLE "\",\n  \"" PUZZLE "\"\n]\n", PUZZLE, PUZZLE);
+  HOLDS(PUZZLE "\n[.322314...33.4.\n" PUZZLE "\n", PUZZLE, "puzzle: found 15 cells, expected 16", PUZZLE);
   HOLDS("[[4,0,3,2],[2,3,1,4],[0,0,0,3]]\n", "line 1, column 1: 3 rows of 4 cells, expected 4");
 }
 
