@@ -151,9 +151,9 @@ static int line_is_word(const subject *s) {
 }
 
 /* Words: letters that are no cells, two in a row, or one in a line that is mostly no cells. A text without gaps that is
- * as long as a row or a puzzle is meant as such. */
+ * as long as a row or a puzzle is meant as such, and so is one letter among as many fields as a row has. */
 static int line_is_title(const subject *s) {
-  size_t cells = 0, bytes = 0, letters = 0, pairs = 0, gaps = 0, size;
+  size_t cells = 0, bytes = 0, letters = 0, pairs = 0, gaps = 0, marks = 0, size;
   int before = 0;
   for (size_t at = s->begin; at < s->end; at += size) {
     int symbol = line_is_symbol(s, at), gap = s->line[at] == ' ' || s->line[at] == '\t';
@@ -161,6 +161,7 @@ static int line_is_title(const subject *s) {
     int letter = !symbol && !bar && (trm__text_is_letter(s->line[at]) || (unsigned char)s->line[at] >= 0x80);
     cells += (size_t)symbol;
     bytes += (size_t)!gap;
+    marks += s->line[at] == ',' || s->line[at] == ';' || s->line[at] == '\t';
     gaps += (size_t)gap;
     letters += (size_t)letter;
     pairs += (size_t)(letter && before);
@@ -168,6 +169,7 @@ static int line_is_title(const subject *s) {
   }
   size_t length = trm__text_is_spaced(s->task) ? s->end - s->begin : gaps ? 0 : bytes;
   if ((length == s->width || length == s->all) && (cells || !line_is_word(s))) return 0;
+  if (letters == 1 && marks + 1 == s->width) return 0;
   return pairs > 0 || (letters > 0 && 2 * cells < bytes);
 }
 
