@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <trm/options.h>
+#include <trm/task.h>
 #include <trm/trm.h>
 
 #include "base/text/options.h"
@@ -110,6 +111,16 @@ int cli_expect(const cli_command *command, const cli_arguments *arguments, size_
 /* -- help (ui/help.c) ---------------------------------------------------------------------------------------------- */
 
 void cli_print_help(const cli_command *command, FILE *file);
+
+/* -- paths (paths.c) ----------------------------------------------------------------------------------------------- */
+
+/* What a path seems to name. MODEL: a model file or a run directory. */
+typedef enum { CLI_PATH_NONE, CLI_PATH_MODEL, CLI_PATH_DATASET, CLI_PATH_TEXT, CLI_PATH_OTHER } cli_path_kind;
+cli_path_kind cli_path_look(const char *path);
+
+/* What should be said of data whose task was guessed from its symbols: that it is nearly one that trm knows, or that
+ * puzzles of no known shape were taken for a square. width: what the user said of it; 0: nothing. (paths.c) */
+void cli_warn_of_task(const cli_command *command, const trm_task *task, int64_t width);
 
 /* -- messages (ui/output.c) ---------------------------------------------------------------------------------------- */
 

@@ -269,6 +269,9 @@ static int eval_run(const cli_command *self, int argc, char **argv) {
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 2, "a model and a dataset");
   if (code == CLI_CONTINUE) code = eval_check_options(self);
   int named = a.positionals == 2;
+  if (code == CLI_CONTINUE && named && cli_path_look(a.positional[0]) != CLI_PATH_MODEL &&
+      cli_path_look(a.positional[1]) == CLI_PATH_MODEL)
+    code = cli_usage(self, "MODEL comes first: trm eval %s %s", a.positional[1], a.positional[0]);
   if (code == CLI_CONTINUE) code = eval_model(self, named ? a.positional[0] : "", a.positional[named]);
   cli_arguments_free(&a);
   return code;

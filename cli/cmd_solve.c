@@ -19,7 +19,7 @@
 
 static struct {
   char model[1100], device[CLI_DEVICE], events[CLI_EVENTS];
-  int explain, json, verbose, force;
+  int explain, json, verbose, strict, force;
   int64_t identifier, threads;
 } opt;
 static trm_solver_config solve_config;
@@ -38,6 +38,10 @@ static const trm_option solve_options[] = {
      .help = "show the answer after every supervision step, changed cells marked"},
     CLI_JSON_OPTION(.help = "print one JSON object a puzzle, one a line"),
     CLI_VERBOSE_OPTION,
+    {.name = "strict",
+     .type = TRM_OPT_BOOL,
+     FIELD(strict),
+     .help = "read no further than the first puzzle that cannot be read"},
     {.name = "identifier",
      .type = TRM_OPT_INT,
      FIELD(identifier),
@@ -161,6 +165,7 @@ static cli_puzzles_answer solve_read(session *s, int wait) {
   s->ended = answer == CLI_PUZZLES_END;
   if (answer != CLI_PUZZLES_ONE) return answer;
   e->left = e->puzzle.error != NULL;
+  if (e->left && opt.strict) s->ended = 1;
   s->good += !e->left;
   s->read++;
   return CLI_PUZZLES_ONE;
@@ -343,15 +348,26 @@ static void solve_close(session *s) {
   cli_puzzles_close(&s->puzzles);
 }
 
+/* An installed model. When there is none for a puzzle that is wrong, it is that which is said. */
+static int solve_find_model(session *s, trm_model **model) {
+  char problem[CLI_PROBLEM];
+  int code = cli_puzzles_check(&s->puzzles, NULL);
+  if (code != CLI_CONTINUE) return code;
+  size_t cells = cli_puzzles_cells(&s->puzzles, problem);
+  if (cells && cli_model_find(opt.model, cells, model)) return CLI_CONTINUE;
+  if (problem[0]) return cli_bad_input(s->command, "%s", problem);
+  return cli_model_open(s->command, opt.model, cells, model);
+}
+
 /* The model, and the task that puzzles are read by. An installed model is named on a terminal. */
 static int solve_open_model(session *s, trm_model **model) {
   trm_error error = {0};
   int named = opt.model[0] != 0;
-  size_t cells = named ? 0 : cli_puzzles_cells(&s->puzzles);
-  int code = cli_model_open(s->command, opt.model, cells, model);
+  int code = named ? cli_model_open(s->command, opt.model, 0, model) : solve_find_model(s, model);
   if (code == CLI_CONTINUE) code = solve_check_identifier(s->command, *model);
   if (code != CLI_CONTINUE) return code;
   if (trm_model_task(*model, &s->task, &error)) return cli_error(s->command, &error);
+  if (named && (code = cli_puzzles_check(&s->puzzles, &s->task)) != CLI_CONTINUE) return code;
   s->S = (size_t)trm_model_get_config(*model)->seq_len;
   if (!named) s->model = cli_path(opt.model);
   if (!named && isatty(STDERR_FILENO)) cli_note("model %s", opt.model);
@@ -398,14 +414,18 @@ const cli_command cli_solve = {
     .description =
         "Solves each puzzle with a trained model, one supervision step after the other, until the halting head says "
         "that the answer is right or the step limit is reached.\n\n"
-        "A puzzle is given as an argument, in a file or on standard input: one line (blanks as . 0 _ or *), several "
-        "puzzles one a line, or rows on lines with or without a drawn frame, puzzles separated by empty lines. CSV and "
-        "JSON Lines files give their questions.\n\n"
+        "A puzzle is given as an argument, in a file or on standard input: one line (blanks as . 0 _ * x or -), "
+        "several "
+        "puzzles one a line, rows on lines with or without a drawn frame, or a list of Python or JSON; empty lines, "
+        "titles and comments may stand between puzzles. A row that is too short or too long is refused, and so is what "
+        "could be read as two puzzles. CSV and JSON Lines files give their questions. A word that names no file is a "
+        "puzzle itself.\n\n"
         "Puzzles are solved while they arrive, many together, and printed in their order, each as soon as it and all "
         "before it have their answers: a program that writes a puzzle to a pipe gets its answer without closing the "
         "pipe. Memory does not grow with their number. A puzzle that cannot be read, or whose clues contradict each "
         "other, is reported with its line - on standard error, or with --json as an object with \"error\" - and the "
-        "others are solved. One puzzle alone is shown as a grid, several with a line each.\n\n"
+        "others are solved; with --strict nothing behind it is read. One puzzle alone is shown as a grid, several with "
+        "a line each.\n\n"
         "A puzzle counts as solved when the answer keeps its rules and clues. Where no rules are known, nothing is "
         "checked: it counts as solved when the halting head says so, and that is said. Confidence is the halting "
         "head's probability; the least certain cell is the "

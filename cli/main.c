@@ -20,17 +20,34 @@ static int is_help(const char *word) {
   return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
 }
 
+/* The command that was meant, of those whose name has the group before, or with inner those within any group; NULL when
+ * none is near: one that the word begins with is. */
+static const cli_command *main_nearest(const char *group, int inner, const char *word) {
+  const cli_command *found = NULL;
+  trm__nearest nearest = trm__nearest_to(word);
+  for (int prefix = 0; prefix < 2 && !found; prefix++)
+    for (const cli_command *const *c = cli_commands; *c; c++) {
+      const char *name = cli_command_tail(*c, group), *space = name ? strchr(name, ' ') : NULL;
+      size_t before = nearest.distance;
+      if (!name || !space != !inner) continue;
+      if (space) name = space + 1;
+      if (!prefix) trm__nearest_offer(&nearest, name, strlen(name));
+      if (prefix ? !found && !strncmp(word, name, strlen(name)) : nearest.distance < before) found = *c;
+    }
+  return found;
+}
+
 /* word stands where a command of the group was expected ("": of all). */
 static int refuse_command(const char *group, const char *word) {
-  trm__nearest nearest = trm__nearest_to(word);
   const char *space = *group ? " " : "";
-  for (const cli_command *const *c = cli_commands; *c; c++) {
-    const char *tail = cli_command_tail(*c, group);
-    if (tail) trm__nearest_offer(&nearest, tail, strcspn(tail, " "));
-  }
-  trm__nearest_offer(&nearest, "help", 4);
-  if (nearest.name[0])
-    cli_note("trm: %s%s%s: unknown command; did you mean %s%s%s?", group, space, word, group, space, nearest.name);
+  const cli_command *nearest = main_nearest(group, 0, word);
+  trm__nearest help = trm__nearest_to(word);
+  if (!nearest) nearest = main_nearest(group, 1, word);
+  trm__nearest_offer(&help, "help", 4);
+  if (!*group) trm__nearest_offer(&help, "data", 4);
+  if (nearest) cli_note("trm: %s%s%s: unknown command; did you mean %s?", group, space, word, nearest->name);
+  else if (help.name[0])
+    cli_note("trm: %s%s%s: unknown command; did you mean %s%s%s?", group, space, word, group, space, help.name);
   else cli_note("trm: %s%s%s: unknown command; 'trm%s%s --help' lists them", group, space, word, space, group);
   return CLI_USAGE;
 }

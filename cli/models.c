@@ -72,6 +72,14 @@ static int models_search(const char *folder, char path[PATH], size_t cells, trm_
   return *model != NULL;
 }
 
+int cli_model_find(char path[1100], size_t cells, trm_model **model) {
+  char folders[FOLDERS][PATH + 32];
+  size_t count = models_folders(folders), seen = 0;
+  for (size_t i = 0; i < count; i++)
+    if (models_search(folders[i], path, cells, model, &seen)) return 1;
+  return 0;
+}
+
 static int models_open_installed(const cli_command *command, char path[PATH], size_t cells, trm_model **model) {
   char folders[FOLDERS][PATH + 32], places[4 * PATH] = "";
   size_t count = models_folders(folders), seen = 0;
@@ -94,12 +102,20 @@ static int models_open_installed(const cli_command *command, char path[PATH], si
 static int refuse_folder(const cli_command *command, const char *path) {
   char config[1200];
   (void)snprintf(config, sizeof config, "%s/config.json", path);
+  if (cli_path_look(path) == CLI_PATH_DATASET)
+    return cli_bad_input(command, "%s: a dataset, expected a model file or a run directory", path);
   if (access(config, F_OK) == 0)
     return cli_bad_input(command, "%s: the run has no model yet; train longer: trm train --resume %s", path, path);
   return cli_bad_input(command,
                        "%s: a folder without best.safetensors or last.safetensors, expected a run directory or a model "
                        "file",
                        path);
+}
+
+/* What is wrong with a path that is no model. */
+static int refuse_path(const cli_command *command, const char *path, const trm_error *error) {
+  if (cli_path_look(path) != CLI_PATH_TEXT) return cli_error(command, error);
+  return cli_bad_input(command, "%s: a text file, expected a model file (.safetensors) or a run directory", path);
 }
 
 int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model) {
@@ -115,7 +131,7 @@ int cli_model_open(const cli_command *command, char path[1100], size_t cells, tr
   }
   struct stat info;
   if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return refuse_folder(command, path);
-  return trm_model_open(model, path, &error) ? cli_error(command, &error) : CLI_CONTINUE;
+  return trm_model_open(model, path, &error) ? refuse_path(command, path, &error) : CLI_CONTINUE;
 }
 
 json_t *cli_model_card(const trm_model *model, const char *path) {

@@ -9,9 +9,8 @@
 #include <unistd.h>
 
 #define LONGEST ((size_t)16 << 20)       /* bytes of one puzzle's text */
+#define LONG_ROW ((size_t)36)            /* cells of a line that is no row but a puzzle, while no task is known */
 #define LONGEST_RECORD ((size_t)1 << 20) /* of a CSV record, which is as much as its reader takes for a field */
-
-enum { NOTATION_UNKNOWN, NOTATION_LINES, NOTATION_GRIDS, NOTATION_RECORDS };
 
 /* -- what the arguments name --------------------------------------------------------------------------------------- */
 
@@ -25,9 +24,10 @@ static int puzzles_is_path(const char *word) {
 
 static int puzzles_check_word(const cli_command *command, const char *word) {
   struct stat info;
-  if (!strcmp(word, "-")) return CLI_CONTINUE;
-  if (stat(word, &info) != 0)
-    return puzzles_is_path(word) ? cli_bad_input(command, "%s: cannot open: %s", word, strerror(errno)) : CLI_CONTINUE;
+  if (!strcmp(word, "-") || stat(word, &info) != 0) return CLI_CONTINUE;
+  if (cli_path_look(word) == CLI_PATH_MODEL)
+    return cli_bad_input(command, "%s: a model, expected a puzzle or a file of puzzles; name it with --model %s", word,
+                         word);
   if (S_ISDIR(info.st_mode)) return cli_bad_input(command, "%s: is a directory, expected a file of puzzles", word);
   if (access(word, R_OK) != 0) return cli_bad_input(command, "%s: cannot open: %s", word, strerror(errno));
   return CLI_CONTINUE;
@@ -41,6 +41,17 @@ int cli_puzzles_open(const cli_command *command, const char *const *words, size_
   for (size_t i = 0; i < count; i++) {
     int code = puzzles_check_word(command, words[i]);
     if (code != CLI_CONTINUE) return code;
+  }
+  return CLI_CONTINUE;
+}
+
+int cli_puzzles_check(const cli_puzzles *puzzles, const trm_task *task) {
+  struct stat info;
+  for (size_t i = 0; i < puzzles->texts; i++) {
+    const char *word = puzzles->words[i];
+    if (!strcmp(word, "-") || !puzzles_is_path(word) || stat(word, &info) == 0 || trm__texts_reads(word, task))
+      continue;
+    return cli_bad_input(puzzles->command, "%s: cannot open: %s", word, strerror(errno));
   }
   return CLI_CONTINUE;
 }
@@ -68,7 +79,7 @@ static int puzzles_open_text(cli_puzzles *p) {
   int fd = -1, standard = !strcmp(word, "-"), exists = standard || stat(word, &info) == 0;
   if (p->open) return 1;
   p->where = standard ? "standard input" : word;
-  p->is_file = exists || puzzles_is_path(word);
+  p->is_file = exists;
   if (standard) fd = STDIN_FILENO;
   else if (p->is_file && (fd = open(word, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0) return 0;
   if (!p->is_file) {
@@ -76,10 +87,12 @@ static int puzzles_open_text(cli_puzzles *p) {
     p->where = p->argument;
   }
   cli_input_open(&p->input, fd, word, strlen(word));
-  p->notation = !standard && p->is_file && trm__records_open(&p->records, word) ? NOTATION_RECORDS : NOTATION_UNKNOWN;
+  p->is_table = !standard && p->is_file && trm__records_open(&p->records, word);
   p->line = 1;
   p->found = 0;
-  p->skipping = p->behind = 0;
+  p->skipping = 0;
+  p->given = 0;
+  p->reader = (trm__texts){0};
   p->open = 1;
   return 1;
 }
@@ -138,32 +151,10 @@ static cli_puzzles_answer puzzles_parse(cli_puzzles *p, const trm_task *task, co
 
 /* -- lines --------------------------------------------------------------------------------------------------------- */
 
-/* The length of a line without its end. */
-static size_t line_length(const char *line, size_t length) {
-  if (length && line[length - 1] == '\n') length--;
-  if (length && line[length - 1] == '\r') length--;
-  return length;
-}
-
-static int line_is_empty(const char *line, size_t length) {
-  for (size_t i = 0; i < length; i++)
-    if (line[i] != ' ' && line[i] != '\t') return 0;
-  return 1;
-}
-
 static size_t count_bytes(const char *text, size_t length, char byte) {
   size_t count = 0;
   for (const char *end = text + length; (text = memchr(text, byte, (size_t)(end - text))); text++) count++;
   return count;
-}
-
-/* A line of a drawn frame alone. */
-static int line_is_frame(const trm_task *task, const char *line, size_t length) {
-  for (size_t i = 0; i < length; i++) {
-    if ((unsigned char)line[i] >= 0x80) continue; /* box drawing; a cell is ASCII */
-    if (!memchr("|-+= \t", line[i], 6) || (line[i] && strchr(task->alphabet, line[i]))) return 0;
-  }
-  return 1;
 }
 
 static void puzzles_drop(cli_puzzles *p, size_t bytes, uint64_t lines) {
@@ -206,88 +197,69 @@ static cli_puzzles_answer puzzles_without(cli_input_answer answer) {
   return answer == CLI_INPUT_END ? CLI_PUZZLES_END : CLI_PUZZLES_NONE;
 }
 
-static cli_puzzles_answer puzzles_next_line(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
-                                            cli_puzzle *puzzle) {
-  for (;;) {
-    size_t whole;
-    cli_input_answer found = puzzles_line(p, 0, wait, &whole);
-    if (found != CLI_INPUT_LINE) return puzzles_without(found);
-    if (puzzles_is_cut(p, whole)) return puzzles_too_long(p, whole, puzzle);
-    const char *line = cli_input_text(&p->input);
-    size_t length = line_length(line, whole);
-    int empty = !length || (!strchr(task->alphabet, ' ') && line_is_empty(line, length));
-    if (!empty) (void)puzzles_parse(p, task, line, length, tokens, puzzle);
-    puzzles_drop(p, whole, 1);
-    if (!empty) return CLI_PUZZLES_ONE;
-  }
-}
+/* -- text ---------------------------------------------------------------------------------------------------------- */
 
-/* -- grids --------------------------------------------------------------------------------------------------------- */
-
-/* Drops empty lines before a grid and, behind one that was taken early, the rest of its frame. */
-static cli_input_answer grids_begin(cli_puzzles *p, const trm_task *task, int wait) {
-  for (;;) {
-    size_t whole;
-    cli_input_answer found = puzzles_line(p, 0, wait, &whole);
-    if (found != CLI_INPUT_LINE) return found;
-    const char *line = cli_input_text(&p->input);
-    size_t length = line_length(line, whole);
-    if (length && !(p->behind && line_is_frame(task, line, length))) break;
-    if (!length) p->behind = 0;
-    puzzles_drop(p, whole, 1);
-  }
-  p->behind = 0;
-  return CLI_INPUT_LINE;
-}
-
-static int grids_is_whole(const trm_task *task, const char *text, size_t length, int32_t *tokens) {
-  return length && !trm_task_parse(task, text, length, tokens, (size_t)task->width * (size_t)task->height, NULL);
-}
-
-/* A grid ends at an empty line; where nothing follows at the moment, also when it is whole. */
-static cli_puzzles_answer puzzles_next_grid(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
-                                            cli_puzzle *puzzle) {
-  cli_input_answer found = grids_begin(p, task, wait);
-  if (found != CLI_INPUT_LINE) return puzzles_without(found);
-  size_t at = 0, size = 0, whole;
-  uint64_t lines = 0;
-  for (int ended = 0; !ended;) {
-    found = puzzles_line(p, at, 0, &whole);
-    if (found == CLI_INPUT_NONE) {
-      p->behind = grids_is_whole(task, cli_input_text(&p->input), size, tokens);
-      if (p->behind) break;
-      if (wait) found = puzzles_line(p, at, 1, &whole);
-      if (found == CLI_INPUT_NONE) return CLI_PUZZLES_NONE;
-    }
-    if (found == CLI_INPUT_END) break;
-    size_t length = line_length(cli_input_text(&p->input) + at, whole);
-    ended = length == 0;
-    if (!ended) size = at + length;
-    at += whole;
-    lines++;
-    if (at >= LONGEST) return puzzles_too_long(p, at, puzzle);
-  }
-  (void)puzzles_parse(p, task, cli_input_text(&p->input), size, tokens, puzzle);
-  puzzles_drop(p, at, lines);
+/* The puzzle that was found, and what it took away from the input. */
+static cli_puzzles_answer text_take(cli_puzzles *p, const trm_task *task, const trm__texts_puzzle *found,
+                                    int32_t *tokens, cli_puzzle *puzzle) {
+  (void)puzzles_parse(p, task, cli_input_text(&p->input), found->size, tokens, puzzle);
+  puzzles_drop(p, found->used, found->lines);
+  p->given = 0;
   return CLI_PUZZLES_ONE;
 }
 
-/* One puzzle a line when the first line holds a whole one, or is much too long for a row: then it was meant as a whole
- * puzzle, and what is wrong with it is said as of such. */
-static cli_input_answer puzzles_choose_notation(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens) {
+static cli_puzzles_answer text_too_long(cli_puzzles *p, size_t whole, cli_puzzle *puzzle) {
+  size_t bytes = p->given + whole;
+  p->given = 0;
+  p->reader = (trm__texts){0};
+  return puzzles_too_long(p, bytes, puzzle);
+}
+
+/* What ends the puzzle at hand when no line is there: the end of the text, or with nothing more at the moment that it
+ * has all its rows. */
+static cli_puzzles_answer text_end(cli_puzzles *p, const trm_task *task, int ended, int32_t *tokens,
+                                   cli_puzzle *puzzle) {
+  trm__texts_puzzle found;
+  if (trm__texts_end(&p->reader, !ended, &found)) return text_take(p, task, &found, tokens, puzzle);
+  return ended ? CLI_PUZZLES_END : CLI_PUZZLES_NONE;
+}
+
+/* UTF-16 begins with its byte order mark; its bytes say nothing here. */
+static int text_is_wide(const char *text, size_t length) {
+  return length >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2));
+}
+
+static cli_puzzles_answer text_refuse_wide(cli_puzzles *p, cli_puzzle *puzzle) {
+  p->input.ended = 1, p->input.begin = p->input.end;
+  return puzzles_bad(p, puzzle, p->where, "the text is UTF-16, expected UTF-8 or ASCII");
+}
+
+static cli_puzzles_answer puzzles_next_text(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
+                                            cli_puzzle *puzzle) {
+  if (!p->reader.task.width) trm__texts_open(&p->reader, task);
   for (;;) {
     size_t whole;
-    cli_input_answer found = puzzles_line(p, 0, wait, &whole);
-    if (found != CLI_INPUT_LINE) return found;
-    const char *line = cli_input_text(&p->input);
-    size_t length = line_length(line, whole);
-    if (length) {
-      int many =
-          task->height == 1 || length > 3 * (size_t)task->width + 8 || grids_is_whole(task, line, length, tokens);
-      p->notation = many ? NOTATION_LINES : NOTATION_GRIDS;
-      return CLI_INPUT_LINE;
+    trm__texts_puzzle found;
+    cli_input_answer line = puzzles_line(p, p->given, 0, &whole);
+    if (line != CLI_INPUT_LINE) {
+      cli_puzzles_answer answer = text_end(p, task, line == CLI_INPUT_END, tokens, puzzle);
+      if (answer != CLI_PUZZLES_NONE || !wait) return answer;
+      line = puzzles_line(p, p->given, 1, &whole);
+      if (line == CLI_INPUT_NONE) return CLI_PUZZLES_NONE;
+      if (line == CLI_INPUT_END) continue;
     }
-    puzzles_drop(p, whole, 1);
+    if (text_is_wide(cli_input_text(&p->input) + p->given, whole) && p->line == 1) return text_refuse_wide(p, puzzle);
+    if (p->given + whole >= LONGEST) return text_too_long(p, whole, puzzle);
+    switch (trm__texts_line(&p->reader, cli_input_text(&p->input) + p->given, whole, &found)) {
+    case TRM__TEXTS_MORE:
+      p->given += whole;
+      break;
+    case TRM__TEXTS_DROP:
+      puzzles_drop(p, whole, 1);
+      break;
+    default:
+      return text_take(p, task, &found, tokens, puzzle);
+    }
   }
 }
 
@@ -351,12 +323,9 @@ static cli_puzzles_answer puzzles_next_record(cli_puzzles *p, const trm_task *ta
 static cli_puzzles_answer puzzles_next_of_text(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
                                                cli_puzzle *puzzle) {
   cli_input_answer found = puzzles_skip(p, wait);
-  if (found == CLI_INPUT_LINE && p->notation == NOTATION_UNKNOWN)
-    found = puzzles_choose_notation(p, task, wait, tokens);
   if (found != CLI_INPUT_LINE) return puzzles_without(found);
-  if (p->notation == NOTATION_RECORDS) return puzzles_next_record(p, task, wait, tokens, puzzle);
-  if (p->notation == NOTATION_LINES) return puzzles_next_line(p, task, wait, tokens, puzzle);
-  return puzzles_next_grid(p, task, wait, tokens, puzzle);
+  if (p->is_table) return puzzles_next_record(p, task, wait, tokens, puzzle);
+  return puzzles_next_text(p, task, wait, tokens, puzzle);
 }
 
 /* At the end of a text: 1 when there is something to say of it as a whole. */
@@ -364,7 +333,8 @@ static int puzzles_end_text(cli_puzzles *p, const trm_task *task, cli_puzzle *pu
   char error[200] = "";
   if (p->input.error) (void)snprintf(error, sizeof error, "cannot read: %s", strerror(p->input.error));
   else if (!p->found)
-    (void)snprintf(error, sizeof error, "no puzzle in it, expected %d x %d cells", task->width, task->height);
+    (void)snprintf(error, sizeof error, "no puzzle in it%s, expected %d x %d cells",
+                   p->reader.words ? " but words" : "", task->width, task->height);
   if (error[0]) (void)puzzles_bad(p, puzzle, p->where, error);
   puzzles_close_text(p);
   p->text++;
@@ -401,24 +371,42 @@ static size_t cells_of_record(cli_puzzles *p) {
   return cells;
 }
 
-size_t cli_puzzles_cells(cli_puzzles *p) {
-  size_t first = 0, total = 0, at = 0, whole;
-  if (!puzzles_open_text(p)) return 0;
-  if (p->notation == NOTATION_RECORDS) return cells_of_record(p);
+static int cells_none(const char *line, size_t length) {
+  for (size_t i = 0; i < length; i++)
+    if (!memchr(" \t\r\n", line[i], 4)) return 0;
+  return 1;
+}
+
+/* Bytes of the text's first puzzle, more or less: lines up to an empty one or a long one behind cells. */
+static size_t cells_gather(cli_puzzles *p) {
+  size_t at = 0, rows = 0, first = 0, whole;
   for (;;) {
     cli_input_answer found = puzzles_line(p, at, 0, &whole);
-    if (found == CLI_INPUT_NONE && first && total == first * first)
-      break; /* as many rows as columns: that is all of it */
+    /* As many rows as columns, or a puzzle on one line: that is all of it. */
+    if (found == CLI_INPUT_NONE && rows &&
+        (rows >= first || trm__texts_guess(cli_input_text(&p->input), at, NULL) == first))
+      break;
     if (found == CLI_INPUT_NONE) found = puzzles_line(p, at, 1, &whole);
     if (found != CLI_INPUT_LINE) break;
     const char *line = cli_input_text(&p->input) + at;
-    size_t cells = 0, length = line_length(line, whole);
-    if (line_is_empty(line, length) && total) break;
-    for (size_t i = 0; i < length; i++) cells += !memchr(" \t|-+=,", line[i], 7);
-    if (!first) first = cells;
-    total += cells;
+    size_t cells = trm__texts_guess_line(line, whole);
+    if (rows && cells_none(line, whole)) break;
     at += whole;
-    if (first >= 16 || at >= LONGEST) break; /* a whole puzzle on the first line */
+    rows += cells > 0;
+    if (!first) first = cells;
+    if (cells >= LONG_ROW || at >= LONGEST) break;
   }
-  return first >= 16 ? first : total;
+  return at;
+}
+
+size_t cli_puzzles_cells(cli_puzzles *p, char problem[CLI_PROBLEM]) {
+  char where[700];
+  trm_error error = {0};
+  problem[0] = 0;
+  if (!puzzles_open_text(p)) return 0;
+  if (p->is_table) return cells_of_record(p);
+  size_t length = cells_gather(p), cells = trm__texts_guess(cli_input_text(&p->input), length, &error);
+  puzzles_place(p, p->line, &error, where);
+  if (error.message[0]) (void)snprintf(problem, CLI_PROBLEM, "%s: %s", where, error.message);
+  return cells;
 }

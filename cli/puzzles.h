@@ -10,6 +10,9 @@
 #include <trm/solve.h>
 
 #include "data/format/record.h"
+#include "data/format/texts.h"
+
+#define CLI_PROBLEM 1800 /* bytes: a place and a message */
 
 /* Where reading is: a text is what one argument names. */
 typedef struct cli_puzzles {
@@ -20,12 +23,13 @@ typedef struct cli_puzzles {
   const char *where; /* its path, "standard input" or "argument 1" */
   char argument[40];
   cli_input input;
-  int notation;         /* of the text; 0: not known yet */
-  trm__records records; /* of a CSV or JSON Lines file */
-  uint64_t line;        /* number of the next line */
-  size_t found;         /* puzzles in the text until now, good and bad */
-  int skipping;         /* the rest of a line that is too long */
-  int behind;           /* a grid was taken as soon as it was whole: its frame may go on */
+  int is_table; /* 1: a CSV or JSON Lines file, which `records` reads; 0: `reader` does */
+  trm__records records;
+  trm__texts reader;
+  size_t given;  /* bytes of the input that reader has seen and not dropped */
+  uint64_t line; /* number of the next line */
+  size_t found;  /* puzzles in the text until now, good and bad */
+  int skipping;  /* the rest of a line that is too long */
 } cli_puzzles;
 
 /* One puzzle of the input, or what is wrong with it. */
@@ -37,22 +41,26 @@ typedef struct cli_puzzle {
 typedef enum { CLI_PUZZLES_ONE, CLI_PUZZLES_NONE, CLI_PUZZLES_END } cli_puzzles_answer;
 
 /* What the arguments name: "-" (or no argument) is standard input, an existing file is read, anything else is a puzzle
- * itself. A file that does not exist or may not be read is refused before anything is read. CLI_CONTINUE or an exit
- * code. */
+ * itself. What may not be read, or is a model, is refused before anything is read. CLI_CONTINUE or an exit code. */
 int cli_puzzles_open(const cli_command *command, const char *const *words, size_t count, cli_puzzles *puzzles);
 void cli_puzzles_close(cli_puzzles *puzzles);
+/* Refuses a word that looks like a path and is no puzzle of the task, or with NULL of none that trm knows, as the file
+ * that does not exist. CLI_CONTINUE or an exit code. */
+int cli_puzzles_check(const cli_puzzles *puzzles, const trm_task *task);
 
-/* The next puzzle: tokens [S], or an error; the caller frees it. One line is a puzzle when the text's first line holds
- * a whole one, else they are grids separated by empty lines; each is checked for contradictions. NONE: not yet, which
- * is not said with wait unless a signal came (cli_interrupted). */
+/* The next puzzle: tokens [S], or an error; the caller frees it. data/format/texts.h says where in a text puzzles lie;
+ * each is checked for contradictions. task is the same in all calls. NONE: not yet, which is not said with wait unless
+ * a signal came (cli_interrupted). */
 cli_puzzles_answer cli_puzzles_next(cli_puzzles *puzzles, const trm_task *task, int wait, int32_t *tokens,
                                     cli_puzzle *puzzle);
 void cli_puzzle_free(cli_puzzle *puzzle);
 
-/* Symbols in the first puzzle's text, to choose a model by; 0 when there is none. Waits for that text and leaves it
- * unread. */
-size_t cli_puzzles_cells(cli_puzzles *puzzles);
+/* Cells of the first puzzle, to choose a model by; 0 when there is none. Waits for its text and leaves it unread. What
+ * is wrong with the puzzle, if it is one of a size that trm knows, is said in problem, which is else "". */
+size_t cli_puzzles_cells(cli_puzzles *puzzles, char problem[CLI_PROBLEM]);
 
+/* An installed model for puzzles of this many cells: 1 when there is one, whose name path receives. */
+int cli_model_find(char path[1100], size_t cells, trm_model **model);
 /* The model at path, or with "" an installed one for puzzles of this many cells (models.c says where it is looked for).
  * path receives its name. */
 int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model);

@@ -37,11 +37,16 @@ const char *trm_task_title(const trm_task *task, char *text, size_t size);
 /* The rules that answers are judged by, in words; a static string. NULL: trm knows none. */
 const char *trm_task_rules(const trm_task *task);
 
+/* A task of no known kind whose size and number of symbols are nearly those of one, "Sudoku 9x9": its symbols or
+ * answers must be wrong for that. NULL: there is none. Returns text otherwise; size as above. */
+const char *trm_task_nearly(const trm_task *task, char *text, size_t size);
+
 /* -- text ---------------------------------------------------------------------------------------------------------- */
 
-/* Tokens [width*height] from the usual notations: one line, rows on lines, blanks as . 0 _ * or space (Sudoku), grid
- * decoration (| - + and spaces around them) skipped. TRM_E_INPUT with the position and what was expected. capacity: the
- * tokens that there is room for; TRM_E_USAGE when they are fewer. */
+/* Tokens [width*height] of one puzzle from the usual notations, which docs/puzzles.md lists: one line, rows on lines,
+ * drawn frames, lists of Python or JSON, blanks as . 0 _ * x - or space (Sudoku), comments and titles around. What
+ * could be read as two puzzles is refused. TRM_E_INPUT with line and column, where rows stand on lines with the row,
+ * and what was expected. capacity: the tokens that there is room for; TRM_E_USAGE when they are fewer. */
 trm_status trm_task_parse(const trm_task *task, const char *text, size_t length, int32_t *tokens, size_t capacity,
                           trm_error *err);
 /* One line without decoration, NUL-terminated: width*height + 1 bytes. capacity: the bytes that text has; TRM_E_USAGE

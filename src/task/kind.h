@@ -44,10 +44,11 @@ typedef struct trm__kind {
 
   /* Adds other notations to map [256], which has the alphabet's symbols: the token of each byte, or -1. NULL: none. */
   void (*symbols)(const trm_task *task, int16_t *map);
-  /* What a cell may hold, for messages: "1-9 or a blank (. 0 _ *)". answer: 1 for a cell of an answer. NULL: the
+  /* What a cell may hold, for messages: "1-9 or a blank (. 0 _ * x -)". answer: 1 for a cell of an answer. NULL: the
    * alphabet. */
   void (*expected)(const trm_task *task, int answer, char *text, size_t size);
-  trm_status (*parse)(const trm_task *task, const trm__text *text, int32_t *tokens, trm_error *err);
+  /* As trm__text_parse, which most kinds take. */
+  trm_status (*parse)(const trm_task *task, trm__text *text, int32_t *tokens, trm_error *err);
   void (*render)(const trm_task *task, const int32_t *tokens, char *text);
   /* cells have their symbols, and drawing says: no boxes, narrow cells, no marks. Says otherwise; clues and wrong of
    * the drawing are counted afterwards. question may be NULL. NULL: leaves it so. */

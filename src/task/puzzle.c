@@ -14,16 +14,22 @@ static size_t puzzle_cells(const trm_task *task) {
   return (size_t)task->width * (size_t)task->height;
 }
 
+void trm__puzzle_text(trm__text *t, const trm_task *task, const char *text, size_t length) {
+  *t = (trm__text){.text = text, .length = length, .blank = trm__kind_of(task)->blank};
+  trm__task_symbols(task, 0, 0, t->map);
+  trm__task_symbols(task, 1, 0, t->numbers);
+  trm__task_expected(task, 0, t->expected, sizeof t->expected);
+}
+
 trm_status trm_task_parse(const trm_task *task, const char *text, size_t length, int32_t *tokens, size_t capacity,
                           trm_error *err) {
-  trm__text t = {.text = text, .length = length};
+  trm__text t;
   if (capacity < puzzle_cells(task))
     return trm__fail(err, TRM_E_USAGE, "tokens", "there is room for %zu, but a puzzle of %d x %d has %zu", capacity,
                      task->width, task->height, puzzle_cells(task));
   if (task->alphabet[0] == '\0')
     return trm__fail(err, TRM_E_INPUT, "puzzle", "the tokens of this task have no symbols, so text cannot be read");
-  trm__task_symbols(task, 0, 0, t.map);
-  trm__task_expected(task, 0, t.expected, sizeof t.expected);
+  trm__puzzle_text(&t, task, text, length);
   return trm__kind_of(task)->parse(task, &t, tokens, err);
 }
 

@@ -2,7 +2,10 @@
 #ifndef TRM_TASK_PUZZLE_H
 #define TRM_TASK_PUZZLE_H
 
-#include <trm/task.h>
+#include "task/text.h"
+
+/* How the task's kind reads text: what trm_task_parse parses with. */
+void trm__puzzle_text(trm__text *t, const trm_task *task, const char *text, size_t length);
 
 /* trm_task_unique that stops after `most` solutions, which is quicker where only the effort of the first is wanted.
  * count is then at most that. */

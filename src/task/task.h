@@ -35,7 +35,7 @@ trm_status trm__task_check(const trm_task *task, const char *where, trm_error *e
 /* map[byte]: the token of a symbol or, with numbers set, of a number; -1: none. Other notations count, such as Sudoku's
  * for a blank. answer: 1 for cells of answers, which may not be blank. */
 void trm__task_symbols(const trm_task *task, int numbers, int answer, int16_t map[256]);
-/* What a cell may hold, for messages: "1-9 or a blank (. 0 _ *)". answer: 1 for a cell of an answer. */
+/* What a cell may hold, for messages: "1-9 or a blank (. 0 _ * x -)". answer: 1 for a cell of an answer. */
 void trm__task_expected(const trm_task *task, int answer, char *text, size_t size);
 
 #endif

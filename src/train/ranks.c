@@ -12,7 +12,7 @@
 /* What one rank brings. */
 typedef struct identity {
   uint32_t config, train, valid; /* CRC-32s */
-  char device[16], isa[16];
+  char device[16], isa[sizeof((trm__run_config *)0)->isa];
 } identity;
 
 static trm_status identity_compare(const identity *all, int rank, trm_error *err) {

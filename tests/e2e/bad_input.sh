@@ -17,6 +17,8 @@ refuse 2 '^trm: frobnicate: unknown command' "$TRM" frobnicate
 refuse 2 'data mkae: unknown command; did you mean data make\?' "$TRM" data mkae
 refuse 2 '^trm: quantise: unknown command; did you mean quantize\?$' "$TRM" quantise
 refuse 2 '^trm: convrt: unknown command; did you mean convert\?$' "$TRM" help convrt
+refuse 2 '^trm: evaluate: unknown command; did you mean eval\?$' "$TRM" evaluate
+refuse 2 '^trm: import: unknown command; did you mean data import\?$' "$TRM" import
 # Every command, and every one of data, is offered for a slip in its name; so it is by help.
 for command in data train eval solve info quantize convert plot doctor; do
   refuse 2 "^trm: ${command}x: unknown command; did you mean $command\?\$" "$TRM" ${command}x
@@ -57,7 +59,7 @@ refuse 2 'size|7' "$TRM" data make --size 7 --out x
 # -- puzzles --
 refuse 3 'argument 1: found 15 cells, expected 16' "$TRM" solve --model "$model" ${good:1}
 refuse 3 'argument 1: found 17 cells, expected 16' "$TRM" solve --model "$model" ${good}1
-refuse 3 "argument 1, line 1, column 2: found 'x', expected 1-4" "$TRM" solve --model "$model" 4x322314...33.4.
+refuse 3 "argument 1, line 1, column 2: found 'y', expected 1-4" "$TRM" solve --model "$model" 4y322314...33.4.
 refuse 3 'row 1, column 2: clue 4 stands twice in row 1' "$TRM" solve --model "$model" 44..............
 refuse 3 'stands twice in box 1' "$TRM" solve --model "$model" 4....4..........
 refuse 3 'stands twice in column 1' "$TRM" solve --model "$model" 4.......4.......
@@ -66,13 +68,41 @@ run 3 "$TRM" solve --model "$model" bad.txt
 grep -q "^trm solve: bad.txt:2:16: found '5'" err && [ "$(wc -l <err)" = 1 ] || fail "bad.txt: $(cat err)"
 says '^solved [01] of 1 puzzles, .*; 1 could not be read$'
 printf '4.32\n2314\n\n' >short.txt
-refuse 3 'short.txt:1: found 8 cells' "$TRM" solve --model "$model" short.txt
+refuse 3 'short.txt:1:1: 2 rows of 4 cells, expected 4' "$TRM" solve --model "$model" short.txt
 printf '4.322314\0...33.4.\n' >nul.txt
 refuse 3 'nul.txt:1:9: found byte 0x00' "$TRM" solve --model "$model" nul.txt
 : >empty.txt
 refuse 3 'empty.txt: no puzzle' "$TRM" solve --model "$model" empty.txt
 refuse 3 'no/such.txt: cannot open' "$TRM" solve --model "$model" no/such.txt
-refuse 3 'is a directory' "$TRM" solve --model "$model" run
+refuse 3 'run: a model, expected a puzzle or a file of puzzles; name it with --model run' "$TRM" solve --model "$model" run
+refuse 3 'last.safetensors: a model, expected a puzzle' "$TRM" solve "$model" $good
+mkdir folder
+refuse 3 'folder: is a directory' "$TRM" solve --model "$model" folder
+refuse 3 'short.txt: a text file, expected a model file' "$TRM" solve --model short.txt $good
+refuse 2 "MODEL comes first: trm eval $model six.csv" "$TRM" eval six.csv "$model"
+refuse 3 'puzzle.txt: cannot open' "$TRM" solve --model "$model" puzzle.txt
+refuse 3 'puzzle.txt: cannot open' "$TRM" solve puzzle.txt
+# What is wrong with a puzzle comes before the lack of a model.
+printf '4.32\n231\n...3\n3.4.\n' >row.txt
+refuse 3 'row.txt:2:1: row 2: 3 cells, expected 4' "$TRM" solve row.txt
+refuse 3 'row.txt:2:1: row 2: 3 cells, expected 4' "$TRM" solve --model "$model" row.txt
+printf '|4.|3|\n|23|14|\n|..|.3|\n|3.|4.|\n' >frame.txt
+refuse 3 'frame.txt:1:1: row 1: 3 cells, expected 4' "$TRM" solve --model "$model" frame.txt
+refuse 3 "argument 1, line 1, column 3: found '-1'" "$TRM" solve --model "$model" "4 -1 3 2 2 3 1 4 0 0 0 3 3 0 4 0"
+refuse 3 'but words' "$TRM" solve --model "$model" hello
+printf '\xff\xfe4\0.\0' >wide.txt
+refuse 3 'wide.txt: the text is UTF-16' "$TRM" solve --model "$model" wide.txt
+run 3 "$TRM" solve --model "$model" --strict --json bad.txt
+[ "$(grep -c '"answer"' out)" = 1 ] && [ "$(grep -c '"error"' out)" = 1 ] || fail "--strict: $(cat out)"
+printf '4.32\n2314\n12\n' | run 3 "$TRM" solve --model "$model" --strict --json - $good
+[ "$(grep -c '"answer"' out)" = 0 ] || fail "--strict read on: $(cat out)"
+# Data that is nearly a known task, or whose shape is a guess.
+printf 'question,answer\n4?322314???33?4?,4132231414233241\n' >nearly.csv
+run 0 "$TRM" data info nearly.csv
+grep -q 'warning: not taken as Sudoku 4x4 but as grid 4x4 of 5 symbols' err || fail "nearly a Sudoku: $(cat err)"
+printf 'question,answer\nab.de.ghi,abcdefghi\n' >nine.csv
+run 0 "$TRM" data info nine.csv
+grep -qx 'taken as 3x3; --width 9 for a sequence (trm data import)' err || fail "nine cells: $(cat err)"
 head -c 3000000 /dev/zero | tr '\0' 1 >long.txt
 refuse 3 'long.txt:1: found 3000000 cells' "$TRM" solve --model "$model" long.txt
 

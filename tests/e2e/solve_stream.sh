@@ -80,14 +80,14 @@ json 'v["where"] == "pipe.txt:1"'
 python3 - <<'PY'
 good, answer = "4.322314...33.4.", "4132231414233241"
 rows = "\n".join(good[i:i + 4] for i in range(0, 16, 4))
-open("bad.txt", "w").write(f"{good}\n4x322314...33.4.\n{good}\n44..............\n\n12\n{good}\n")
-open("bad-grids.txt", "w").write(f"{rows}\n\n4.32\n23x4\n...3\n3.4.\n\n{rows}\n\n\n1\n\n{rows}")
+open("bad.txt", "w").write(f"{good}\n4y322314...33.4.\n{good}\n44..............\n\n12\n{good}\n")
+open("bad-grids.txt", "w").write(f"{rows}\n\n4.32\n23y4\n...3\n3.4.\n\n{rows}\n\n\n1\n\n{rows}")
 quoted = f'"{rows}"'
 open("bad.csv", "w").write(f'question,answer\n{good},{answer}\n{good},x\n"{good}",{answer}\n"{good},{answer}\n{good}\n'
                            f'{quoted},{answer}\n{good},{answer}\n')
 open("bad.jsonl", "w").write("".join(line + "\n" for line in (
     f'{{"question": "{good}", "answer": "{answer}"}}', '{"question": ', f'{{"question": "{good}", "answer": "{answer}"}}',
-    '{"answer": "1"}', '', f'{{"question": "4x322314...33.4.", "answer": "{answer}"}}',
+    '{"answer": "1"}', '', f'{{"question": "4y322314...33.4.", "answer": "{answer}"}}',
     f'{{"question": "{good}", "answer": "{answer}"}}')))
 open("headless.csv", "w").write("question,rating\n1,2\n3,4\n")
 PY

@@ -51,14 +51,14 @@ static void sudoku_title(const trm_task *task, char *text, size_t size) {
 
 static void sudoku_add_symbols(const trm_task *task, int16_t *map) {
   (void)task;
-  for (const char *blank = ".0_* "; *blank; blank++) map[(unsigned char)*blank] = TRM__SUDOKU_BLANK;
+  for (const char *blank = ".0_*xX- "; *blank; blank++) map[(unsigned char)*blank] = TRM__SUDOKU_BLANK;
   for (int c = 'A'; c <= 'G'; c++) map[c - 'A' + 'a'] = map[c];
 }
 
 static void sudoku_expected(const trm_task *task, int answer, char *text, size_t size) {
   if (answer) snprintf(text, size, "a digit in every cell");
-  else if (task->width > 9) snprintf(text, size, "1-9, A-%c or a blank (. 0 _ *)", task->alphabet[task->width]);
-  else snprintf(text, size, "1-%d or a blank (. 0 _ *)", task->width);
+  else if (task->width > 9) snprintf(text, size, "1-9, A-%c or a blank (. 0 _ * x -)", task->alphabet[task->width]);
+  else snprintf(text, size, "1-%d or a blank (. 0 _ * x -)", task->width);
 }
 
 static void sudoku_draw(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_drawing *drawing,
@@ -142,7 +142,7 @@ const trm__kind trm__kind_sudoku = {
     .title = sudoku_title,
     .symbols = sudoku_add_symbols,
     .expected = sudoku_expected,
-    .parse = trm__text_parse_blanks,
+    .parse = trm__text_parse,
     .render = trm__text_render,
     .draw = sudoku_draw,
     .judge = trm__sudoku_judge,

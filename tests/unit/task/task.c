@@ -80,8 +80,8 @@ static void test_wrong_sudoku(void **state) {
   snprintf(text, sizeof text, "%s1", question);
   refuse(&task, text, "puzzle", "found 82 cells");
   snprintf(text, sizeof text, "%s", question);
-  text[40] = 'x';
-  refuse(&task, text, "line 1, column 41", "found 'x', expected 1-9");
+  text[40] = 'y';
+  refuse(&task, text, "line 1, column 41", "found 'y', expected 1-9");
   text[40] = '\x01';
   refuse(&task, text, "line 1, column 41", "byte 0x01");
   refuse(&task, "", "puzzle", "found 0 cells");
@@ -98,6 +98,47 @@ static void test_wrong_sudoku(void **state) {
               TRM_E_INPUT, err, "byte 0x00");
   CHECK_FAILS(trm_task_parse(&task, "12\xff", 3, tokens, 16, &err), TRM_E_INPUT, err, "byte 0xff");
   assert_int_equal(trm_task_parse(&task, "12\xff", 3, tokens, 16, NULL), TRM_E_INPUT);
+}
+
+static void test_nearly(void **state) {
+  (void)state;
+  char text[40];
+  trm_task sudoku = trm_task_sudoku(9), marked = trm__task_generic(81, 9, 11, "?123456789"), hex;
+  hex = trm__task_generic(256, 16, 18, ".0123456789ABCDEF");
+  assert_null(trm_task_nearly(&sudoku, text, sizeof text));
+  assert_string_equal(trm_task_nearly(&marked, text, sizeof text), "Sudoku 9x9");
+  assert_string_equal(trm_task_nearly(&hex, text, sizeof text), "Sudoku 16x16");
+  trm_task words = trm__task_generic(81, 9, 27, "abcdefghijklmnopqrstuvwxyz"),
+           other = trm__task_generic(80, 10, 11, "?123456789");
+  assert_null(trm_task_nearly(&words, text, sizeof text));
+  assert_null(trm_task_nearly(&other, text, sizeof text));
+}
+
+/* What only the whole puzzle can tell is decided by it, or refused. */
+static void test_the_whole(void **state) {
+  (void)state;
+  trm_task task = trm_task_sudoku(4), large = trm_task_sudoku(16);
+  char hex[300] = "", letters[300] = "", digits[300] = "";
+  parse_as(&task, "4-32\n2314\n----\n---3\n3-4-", "4.322314...33.4."); /* drawn, as there are four rows without */
+  parse_as(&task, "4-32\n2314\n----\n3-4-", "4.322314....3.4.");
+  parse_as(&task, "4.32\n2314\n0003\n3.4.", "4.322314...33.4.");
+  refuse(&task, "1.32\n2313\n0003\n3.1.", "puzzle", "row 3, column 1: a 0 beside other blanks");
+  refuse(&task, "1.3\n2313\n...3\n3.1.", "line 1, column 1", "row 1: 3 cells, expected 4");
+  refuse(&task, "|1.|3|\n|23|13|\n|..|.3|\n|3.|1.|", "line 1, column 1", "row 1: 3 cells, expected 4");
+  refuse(&task, "|1|.32|\n|23|13|\n|..|.3|\n|3.|1.|", "line 1, column 1", "row 1: its groups hold 1 and 3 cells");
+  refuse(&task, "1.32 231 ...3 3.1.", "line 1, column 6", "row 2: 3 cells, expected 4");
+  refuse(&task, "1.32\n2313\n...3", "line 1, column 1", "3 rows of 4 cells, expected 4");
+  refuse(&task, "1 -1 3 2\n2 3 1 3\n0 0 0 3\n3 0 1 0", "line 1, column 3", "row 1: found '-1', expected 1-4");
+  for (int i = 0; i < 256; i++) {
+    hex[i] = i % 5 ? "0123456789abcdef"[(i + i / 16) % 16] : '.';
+    letters[i] = i % 5 ? "123456789ABCDEFG"[(i + i / 16) % 16] : '.';
+    digits[i] = "0123456789ABCDEF"[(i + i / 16) % 16];
+  }
+  parse_as(&large, hex, letters);
+  hex[1] = 'G';
+  refuse(&large, hex, "puzzle", "a 0 beside other blanks");
+  for (int i = 0; i < 256; i++) letters[i] = "123456789ABCDEFG"[(i + i / 16) % 16];
+  parse_as(&large, digits, letters); /* an answer: one 0 in each row */
 }
 
 /* Nothing is written beyond the caller's arrays, and nothing into them when they are too small. */
@@ -141,7 +182,7 @@ static void test_mazes(void **state) {
     if (*c == ' ') *c = '.';
   parse_as(&task, rows, line);
   memmove(rows + 32 * 3 + 10, rows + 32 * 3 + 11, strlen(rows + 32 * 3 + 10)); /* row 4 loses a cell */
-  refuse(&task, rows, "line 4, column 1", "this row has 29 cells, expected 30");
+  refuse(&task, rows, "line 4, column 1", "row 4: 29 cells, expected 30");
   line[899] = '\0';
   refuse(&task, line, "puzzle", "found 899 cells, expected 900");
 }
@@ -353,11 +394,11 @@ static void test_infer(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_one_line),     cmocka_unit_test(test_drawn_grids),  cmocka_unit_test(test_sixteen),
-      cmocka_unit_test(test_wrong_sudoku), cmocka_unit_test(test_capacity),     cmocka_unit_test(test_mazes),
-      cmocka_unit_test(test_generic),      cmocka_unit_test(test_judge_sudoku), cmocka_unit_test(test_bad_questions),
-      cmocka_unit_test(test_judge_maze),   cmocka_unit_test(test_json),         cmocka_unit_test(test_bad_json),
-      cmocka_unit_test(test_infer),
+      cmocka_unit_test(test_one_line),     cmocka_unit_test(test_drawn_grids),   cmocka_unit_test(test_sixteen),
+      cmocka_unit_test(test_wrong_sudoku), cmocka_unit_test(test_the_whole),     cmocka_unit_test(test_nearly),
+      cmocka_unit_test(test_capacity),     cmocka_unit_test(test_mazes),         cmocka_unit_test(test_generic),
+      cmocka_unit_test(test_judge_sudoku), cmocka_unit_test(test_bad_questions), cmocka_unit_test(test_judge_maze),
+      cmocka_unit_test(test_json),         cmocka_unit_test(test_bad_json),      cmocka_unit_test(test_infer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
