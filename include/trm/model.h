@@ -77,7 +77,8 @@ const char *trm_model_get_metadata(const trm_model *model, const char *key); /* 
  * files that do not say) or "softmax"; same lifetime. */
 const char *trm_model_get_loss(const trm_model *model);
 /* SHA-256 over all that an answer depends on, compared when the file was opened: 64 hexadecimal digits, of which the
- * first 12 serve as the model's id; same lifetime. NULL: the file has none (the first files of trm 0.1.0). */
+ * first 12 serve as the model's id; same lifetime. It differs from the metadata's trm.sha256 where another tool changed
+ * the type of the numbers: nothing was compared then. NULL: the file has none (the first files of trm 0.1.0). */
 const char *trm_model_get_checksum(const trm_model *model);
 /* The keys of the metadata in the file's order; NULL from the last on. */
 const char *trm_model_metadata_key(const trm_model *model, size_t index);
@@ -107,7 +108,7 @@ trm_status trm_model_convert(const trm_model *model, const char *path, const trm
 
 typedef struct trm_tensor_info {
   const char *name;  /* valid while the model is open */
-  const char *dtype; /* "F32", "BF16", "I8", "F64" */
+  const char *dtype; /* "F32", "BF16", "F16", "F64", "I8" */
   int rank;
   int64_t shape[4];
   uint64_t bytes;

@@ -16,7 +16,8 @@
  * A key that came later (damping, activation) may be absent, and then has its default, which for this reason is what
  * files without it mean and never changes. An unknown key is refused: it would change what is computed.
  *
- * Tensors: those of the parameter table (model/params.h) under the original's names, F32 or BF16, and no others.
+ * Tensors: those of the parameter table (model/params.h) under the original's names, written as F32 or BF16, read as
+ * F16 and F64 too. What else other tools put into a file, and which such files are taken, is in model/file/foreign.h.
  *
  * Int8 weights: any matrix of a layer, NAME [out][in], may be I8 with numbers from -127 to 127 instead; then there is
  * NAME_scale [out], F64 and 0 or more, and weight [i][j] is NAME[i][j] * NAME_scale[i], rounded to fp32. (F64, so that
@@ -28,6 +29,7 @@
 #include <trm/model.h>
 
 #include "backend/backend.h"
+#include "base/sha256.h"
 #include "model/file/safetensors.h"
 #include "model/params.h"
 
@@ -37,7 +39,8 @@ struct trm_model {
   trm_model_config config;
   trm__params params;
   trm_loss_type loss;
-  int quantized; /* some weights are I8 */
+  int quantized;             /* some weights are I8 */
+  char sum[TRM__SHA256_HEX]; /* of what the file holds; "": the file records none */
 };
 
 /* trm_model_open from memory, which must outlive the model; where names it in errors. */
