@@ -172,7 +172,7 @@ static int quantize_write(const cli_command *self, const trm_model *model) {
 }
 
 static int quantize_run(const cli_command *self, int argc, char **argv) {
-  return cli_rewrite(self, argc, argv, opt.out, &opt.force, quantize_write);
+  return cli_rewrite(self, argc, argv, opt.out, &opt.force, NULL, quantize_write);
 }
 
 const cli_command cli_quantize = {

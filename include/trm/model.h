@@ -69,6 +69,11 @@ typedef struct trm_model trm_model;
 
 /* TRM_E_IO when it cannot be read, TRM_E_INPUT with file and tensor when it is not a trm model. */
 trm_status trm_model_open(trm_model **out, const char *path, trm_error *err);
+/* Opens a safetensors file of the original implementation's tensors, which has no metadata of trm: sizes, mixer or
+ * attention and learned positions come from the tensors' shapes, everything else from config, of which seq_len 0 means
+ * that it is not known. trm_model_convert writes it as a model file. TRM_E_USAGE when the file has a configuration, or
+ * no shape tells seq_len; TRM_E_INPUT when tensors and config do not fit. */
+trm_status trm_model_adopt(trm_model **out, const char *path, const trm_model_config *config, trm_error *err);
 void trm_model_close(trm_model **model); /* accepts NULL; clears the pointer */
 
 const trm_model_config *trm_model_get_config(const trm_model *model);        /* valid while the model is open */

@@ -193,7 +193,6 @@ static trm_status model_check_tensors(trm_model *m, trm_error *err) {
 static trm_status model_check(trm_model *m, trm_error *err) {
   trm_error of_config = {0};
   trm_status status = model_check_version(m, err);
-  if (!status) status = trm__foreign_tensors(&m->st, m->path, err);
   if (status) return status;
   trm_status config = model_read_config(m, &of_config);
   status = model_check_sum(m, err);
@@ -216,20 +215,28 @@ static trm_status model_new(trm_model **out, const char *where, trm_error *err) 
   return TRM_OK;
 }
 
-trm_status trm_model_open(trm_model **out, const char *path, trm_error *err) {
+trm_status trm__model_open_prepared(trm_model **out, const char *path, trm__model_prepare prepare, const void *context,
+                                    trm_error *err) {
   trm_model *m = NULL;
   trm_status status = model_new(&m, path, err);
   if (!status) status = trm__st_open(&m->st, path, err);
+  if (!status) status = trm__foreign_tensors(&m->st, path, err);
+  if (!status && prepare) status = prepare(&m->st, path, context, err);
   if (!status) status = model_check(m, err);
   if (status) trm_model_close(&m);
   else *out = m;
   return status;
 }
 
+trm_status trm_model_open(trm_model **out, const char *path, trm_error *err) {
+  return trm__model_open_prepared(out, path, NULL, NULL, err);
+}
+
 trm_status trm__model_parse(trm_model **out, const void *data, size_t size, const char *where, trm_error *err) {
   trm_model *m = NULL;
   trm_status status = model_new(&m, where, err);
   if (!status) status = trm__st_parse(&m->st, data, size, where, err);
+  if (!status) status = trm__foreign_tensors(&m->st, where, err);
   if (!status) status = model_check(m, err);
   if (status) trm_model_close(&m);
   else *out = m;
