@@ -9,6 +9,7 @@
 
 #include "base/text/nearest.h"
 #include "cli/commands.h"
+#include "cli/ui/completion.h"
 
 /* A closed standard stream must not become the next file that is opened. The substitutes fail on use. */
 static void guard_streams(void) {
@@ -20,17 +21,29 @@ static int is_help(const char *word) {
   return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
 }
 
-/* word stands where a command of the group was expected ("": of all). */
+/* The whole name of the command that ends in this word; NULL when none does. */
+static const char *command_ending_in(const char *word) {
+  for (const cli_command *const *c = cli_commands; *c; c++) {
+    const char *space = strchr((*c)->name, ' ');
+    if (space && !strcmp(space + 1, word)) return (*c)->name;
+  }
+  return NULL;
+}
+
+/* word stands where a command of the group was expected ("": of all, and then "make" may mean "data make"). */
 static int refuse_command(const char *group, const char *word) {
   trm__nearest nearest = trm__nearest_to(word);
-  const char *space = *group ? " " : "";
+  char whole[80];
   for (const cli_command *const *c = cli_commands; *c; c++) {
     const char *tail = cli_command_tail(*c, group);
+    const char *last = tail ? strchr(tail, ' ') : NULL;
     if (tail) trm__nearest_offer(&nearest, tail, strcspn(tail, " "));
+    if (last) trm__nearest_offer(&nearest, last + 1, strlen(last + 1));
   }
   trm__nearest_offer(&nearest, "help", 4);
-  if (nearest.name[0])
-    cli_note("trm: %s%s%s: unknown command; did you mean %s%s%s?", group, space, word, group, space, nearest.name);
+  const char *space = *group ? " " : "", *longer = *group ? NULL : command_ending_in(nearest.name);
+  (void)snprintf(whole, sizeof whole, "%s%s%s", group, space, longer ? longer : nearest.name);
+  if (nearest.name[0]) cli_note("trm: %s%s%s: unknown command; did you mean %s?", group, space, word, whole);
   else cli_note("trm: %s%s%s: unknown command; 'trm%s%s --help' lists them", group, space, word, space, group);
   return CLI_USAGE;
 }
@@ -52,7 +65,7 @@ static int run_data(int argc, char **argv) {
   return CLI_USAGE;
 }
 
-/* trm help [COMMAND], and trm help --man PAGE for those who build the man pages. */
+/* trm help [COMMAND]; for those who package, trm help --man PAGE and trm help --completion SHELL. */
 static int run_help(int argc, char **argv) {
   int used;
   if (argc >= 2 && !strcmp(argv[1], "--man")) {
@@ -60,6 +73,11 @@ static int run_help(int argc, char **argv) {
     if (argc > 2) (void)snprintf(page, sizeof page, "%s%s%s", argv[2], argc > 3 ? " " : "", argc > 3 ? argv[3] : "");
     if (cli_print_man(page, stdout) == 0) return CLI_OK;
     cli_note("trm help: no man page \"%s\"", page);
+    return CLI_USAGE;
+  }
+  if (argc >= 2 && !strcmp(argv[1], "--completion")) {
+    if (argc > 2 && cli_print_completion(argv[2], stdout) == 0) return CLI_OK;
+    cli_note("trm help: expected --completion bash, zsh or fish");
     return CLI_USAGE;
   }
   if (argc < 2) {
