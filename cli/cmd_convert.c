@@ -133,8 +133,9 @@ const cli_command cli_convert = {
         "safetensors.torch.save_file({k: v.contiguous() for k, v in torch.load(CHECKPOINT).items()}, "
         "FILE)." CLI_OUT_NOTE,
     .examples = "trm convert runs/9x9 -o 9x9.safetensors --dtype bfloat16\ntrm convert 9x9.safetensors -o "
-                "models/9x9.safetensors --card 9x9.json\ntrm convert original.safetensors -o maze.safetensors "
+                "models/9x9.safetensors --card 9x9.json\ntrm convert theirs.safetensors -o maze.safetensors "
                 "--seq-len 900 --L-cycles 4\n",
+    .usual = "out dtype card force H_cycles L_cycles",
     .tables = convert_tables,
     .run = convert_run,
 };

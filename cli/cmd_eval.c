@@ -256,6 +256,7 @@ const cli_command cli_eval = {
     .examples = "trm eval runs/4x4 data/4x4\n"
                 "trm eval runs/9x9/best.safetensors hard.csv --halt --json\n",
     .exits = "0\tevaluated\n1\tinterrupted; the result is about the puzzles finished until then\n",
+    .usual = "split limit max_steps halt json device",
     .tables = eval_tables,
     .run = eval_run,
 };

@@ -190,6 +190,7 @@ const cli_command cli_quantize = {
     .examples = "trm quantize runs/9x9 -o 9x9-int8.safetensors --data puzzles\ntrm solve --model 9x9-int8.safetensors "
                 "puzzles.txt\n",
     .exits = "1\tnothing was written: too much accuracy would be lost, or a signal stopped it\n",
+    .usual = "out data split max_loss force",
     .tables = quantize_tables,
     .run = quantize_run,
 };

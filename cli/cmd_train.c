@@ -323,6 +323,7 @@ const cli_command cli_train = {
     .exits = "0\ttrained, or stopped by a signal and saved\n4\tfault: no memory, training diverged (the last good "
              "checkpoint "
              "is named and untouched), or a defect of trm\n",
+    .usual = "preset run resume data valid steps batch device",
     .tables = train_tables,
     .run = train_run,
 };

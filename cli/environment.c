@@ -7,7 +7,7 @@
 
 static const cli_variable environment[] = {
     {"TRM_THREADS", "computing threads, where --threads does not say; default: all cores that the process may use"},
-    {"TRM_DEVICE", "what computes, where --device does not say; its names are in trm help solve; default: cpu"},
+    {"TRM_DEVICE", "what computes, where --device does not say; its names are in trm solve --help=all; default: cpu"},
     {"TRM_ISA",
      "the kernels: auto (the best) or ref, and avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16"},
     {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},
@@ -15,6 +15,7 @@ static const cli_variable environment[] = {
     {"TERM", "dumb or not set: no colours, and no line that is written over"},
     {"TMPDIR", "where quantize measures a copy that goes to a pipe or device; default: /tmp"},
     {"PATH", "where doctor looks for programs"},
+    {"CUDACXX", "the CUDA compiler, nvcc, which doctor shows first"},
 };
 
 const cli_variable *cli_variables(size_t *count) {

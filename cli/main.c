@@ -21,29 +21,24 @@ static int is_help(const char *word) {
   return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
 }
 
-/* The whole name of the command that ends in this word; NULL when none does. */
-static const char *command_ending_in(const char *word) {
-  for (const cli_command *const *c = cli_commands; *c; c++) {
-    const char *space = strchr((*c)->name, ' ');
-    if (space && !strcmp(space + 1, word)) return (*c)->name;
-  }
-  return NULL;
-}
-
 /* word stands where a command of the group was expected ("": of all, and then "make" may mean "data make"). */
 static int refuse_command(const char *group, const char *word) {
   trm__nearest nearest = trm__nearest_to(word);
-  char whole[80];
+  const char *space = *group ? " " : "", *of = "";
   for (const cli_command *const *c = cli_commands; *c; c++) {
     const char *tail = cli_command_tail(*c, group);
-    const char *last = tail ? strchr(tail, ' ') : NULL;
     if (tail) trm__nearest_offer(&nearest, tail, strcspn(tail, " "));
-    if (last) trm__nearest_offer(&nearest, last + 1, strlen(last + 1));
   }
   trm__nearest_offer(&nearest, "help", 4);
-  const char *space = *group ? " " : "", *longer = *group ? NULL : command_ending_in(nearest.name);
-  (void)snprintf(whole, sizeof whole, "%s%s%s", group, space, longer ? longer : nearest.name);
-  if (nearest.name[0]) cli_note("trm: %s%s%s: unknown command; did you mean %s?", group, space, word, whole);
+  for (const cli_command *const *c = cli_commands; *c && !*group; c++) {
+    const char *tail = cli_command_tail(*c, "data");
+    size_t before = nearest.distance;
+    if (tail) trm__nearest_offer(&nearest, tail, strlen(tail));
+    if (nearest.distance < before) of = "data ";
+  }
+  if (nearest.name[0])
+    cli_note("trm: %s%s%s: unknown command; did you mean %s%s%s%s?", group, space, word, group, space, of,
+             nearest.name);
   else cli_note("trm: %s%s%s: unknown command; 'trm%s%s --help' lists them", group, space, word, space, group);
   return CLI_USAGE;
 }
@@ -86,7 +81,7 @@ static int run_help(int argc, char **argv) {
   }
   const cli_command *command = cli_command_find(argc - 1, argv + 1, &used);
   if (command) {
-    cli_print_help(command, stdout);
+    cli_print_help(command, 0, stdout);
     return CLI_OK;
   }
   if (strcmp(argv[1], "data") != 0) return refuse_command("", argv[1]);
