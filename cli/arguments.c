@@ -56,8 +56,8 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_arguments *
     const char *word = argv[i];
     if (!strcmp(word, "--")) {
       for (i++; i < argc; i++) a->positional[a->positionals++] = argv[i];
-    } else if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
-      cli_print_help(command, stdout);
+    } else if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "--help=all")) {
+      cli_print_help(command, !strcmp(word, "--help=all"), stdout);
       return CLI_OK;
     } else if (word[0] == '-' && word[1] == '-') {
       int code = arguments_option(command, argc, argv, &i, a);

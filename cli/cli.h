@@ -32,7 +32,8 @@ struct cli_command {
   const char *summary;     /* one line, no full stop */
   const char *description; /* paragraphs, separated by an empty line */
   const char *examples;    /* lines */
-  const char *exits;       /* lines "code\tmeaning" beside the common ones, or NULL */
+  const char *usual; /* options that --help has room for, names between spaces; NULL: all. --help=all has all of them */
+  const char *exits; /* lines "code\tmeaning" beside the common ones, or NULL */
   size_t (*tables)(cli_table tables[CLI_TABLES]);
   int (*run)(const cli_command *self, int argc, char **argv); /* argv[0]: the first argument after the name */
 };
@@ -110,7 +111,8 @@ int cli_expect(const cli_command *command, const cli_arguments *arguments, size_
 
 /* -- help (ui/help.c) ---------------------------------------------------------------------------------------------- */
 
-void cli_print_help(const cli_command *command, FILE *file);
+/* One screen; with all the description and every option. (ui/help.c) */
+void cli_print_help(const cli_command *command, int all, FILE *file);
 
 /* -- paths (paths.c) ----------------------------------------------------------------------------------------------- */
 

@@ -316,6 +316,7 @@ const cli_command cli_data_make = {
     .examples = "trm data make --size 6 --train 10000 --test 1000 --out data/6x6\n"
                 "trm data make --size 9 --train 1000 --test 99 --min-guesses 9 --out data/9x9\n",
     .exits = "0\tmade\n1\tstopped by a signal; nothing is written\n",
+    .usual = "out size train test min_guesses max_guesses augment seed",
     .tables = data_make_tables,
     .run = data_run_make,
 };
@@ -332,6 +333,7 @@ const cli_command cli_data_import = {
                 "trm data import words.jsonl --alphabet .abcdefgh --width 8 --out data/words\n",
     .exits = "0\timported\n1\tstopped by a signal: nothing is written, or (which it says) the data is, but was not "
              "checked\n",
+    .usual = "input out test_input test_fraction alphabet width augment",
     .tables = data_import_tables,
     .run = data_run_import,
 };

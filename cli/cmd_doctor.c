@@ -77,6 +77,19 @@ static const char *doctor_install_command(char *text, size_t size) {
   return text;
 }
 
+/* -- CUDA: three things that are easily taken for one another ------------------------------------------------------ */
+
+/* Where nvcc is, which building with CUDA=1 needs and running does not; NULL when it is nowhere. */
+static const char *doctor_cuda_compiler(void) {
+  static const char *const places[] = {"/usr/local/cuda/bin/nvcc", "/opt/cuda/bin/nvcc"};
+  const char *named = cli_environment("CUDACXX");
+  if (named && access(named, X_OK) == 0) return named;
+  if (doctor_in_path("nvcc")) return "nvcc";
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+    if (access(places[i], X_OK) == 0) return places[i];
+  return NULL;
+}
+
 /* -- the machine --------------------------------------------------------------------------------------------------- */
 
 /* The value of "key: value" in a file of /proc, or "". */
@@ -108,6 +121,7 @@ typedef struct machine {
   trm_error no_cards; /* why there is none */
   struct utsname system;
   char cpu[160], install[512];
+  char cuda_driver[200]; /* as the kernel's module calls itself; "": none is loaded */
   double memory, memory_free, disk_free;
   int missing;
 } machine;
@@ -125,6 +139,7 @@ static int doctor_examine(const cli_command *self, machine *m) {
   if (m->cards > CARDS) m->cards = CARDS;
   (void)uname(&m->system);
   (void)doctor_proc_value("/proc/cpuinfo", "model name", m->cpu, sizeof m->cpu);
+  (void)doctor_proc_value("/proc/driver/nvidia/version", "NVRM version", m->cuda_driver, sizeof m->cuda_driver);
   m->memory = (double)trm__memory_total();
   m->memory_free = (double)trm__memory_available();
   if (statvfs(".", &disk) == 0) m->disk_free = (double)disk.f_bavail * (double)disk.f_frsize;
@@ -168,9 +183,18 @@ static void doctor_print_cards(const machine *m) {
            cli_bytes((double)card->memory, memory), card->capability / 10, card->capability % 10,
            card->usable ? "" : ": too old for trm");
   }
+}
+
+/* The driver runs the kernels, the compiler made them: neither stands in for the other. */
+static void doctor_print_cuda(const machine *m) {
+  const char *compiler = doctor_cuda_compiler();
   if (m->cards)
-    printf("cuda      %d.%d, driver for %d.%d\n", m->card[0].built / 1000, m->card[0].built % 1000 / 10,
-           m->card[0].driver / 1000, m->card[0].driver % 1000 / 10);
+    printf("kernels   of this trm for cards: compiled with CUDA %d.%d\n", m->card[0].built / 1000,
+           m->card[0].built % 1000 / 10);
+  printf("driver    %s",
+         m->cuda_driver[0] ? m->cuda_driver : "no NVIDIA driver is loaded: computing on a card needs one");
+  if (m->cards) printf(", for CUDA up to %d.%d", m->card[0].driver / 1000, m->card[0].driver % 1000 / 10);
+  printf("\nnvcc      %s: only building with 'make CUDA=1' needs it\n", compiler ? compiler : "not found");
 }
 
 static json_t *doctor_cards_json(const machine *m) {
@@ -196,6 +220,7 @@ static void doctor_print(const machine *m) {
   doctor_print_kernels(m);
   printf("device    %s\n", m->runtime.device);
   doctor_print_cards(m);
+  doctor_print_cuda(m);
   printf("memory    %s, %s available\n", cli_bytes(m->memory, a), cli_bytes(m->memory_free, b));
   printf("disk      %s free here\n\n", cli_bytes(m->disk_free, a));
   for (size_t i = 0; i < NEEDS; i++) {
@@ -212,16 +237,18 @@ static void doctor_print_json(const machine *m) {
   for (size_t i = 0; i < NEEDS; i++)
     json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "name", doctor_needs[i].what, "package",
                                           doctor_needs[i].package, "found", doctor_is_present(i)));
-  cli_json_print(json_pack("{s:s, s:s, s:o, s:o, s:o, s:i, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}",
-                           "version", trm_version(), "compiler", doctor_compiler(), "system",
-                           cli_path(m->system.sysname), "machine", cli_path(m->system.machine), "cpu", cli_path(m->cpu),
-                           "cores", m->runtime.cores, "threads", m->runtime.threads, "isa", m->runtime.isa,
-                           "isa_available", m->runtime.available, "isa_refused", doctor_refused_json(m), "device",
-                           cli_path(m->runtime.device), "cards", doctor_cards_json(m), "no_cards",
-                           cli_path(m->no_cards.message), "memory_bytes", json_integer((json_int_t)m->memory),
-                           "memory_available_bytes", json_integer((json_int_t)m->memory_free), "disk_free_bytes",
-                           json_integer((json_int_t)m->disk_free), "needs", list, "install", m->install),
-                 0);
+  cli_json_print(
+      json_pack("{s:s, s:s, s:o, s:o, s:o, s:i, s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}",
+                "version", trm_version(), "compiler", doctor_compiler(), "system", cli_path(m->system.sysname),
+                "machine", cli_path(m->system.machine), "cpu", cli_path(m->cpu), "cores", m->runtime.cores, "threads",
+                m->runtime.threads, "isa", m->runtime.isa, "isa_available", m->runtime.available, "isa_refused",
+                doctor_refused_json(m), "device", cli_path(m->runtime.device), "cards", doctor_cards_json(m),
+                "no_cards", cli_path(m->no_cards.message), "memory_bytes", json_integer((json_int_t)m->memory),
+                "memory_available_bytes", json_integer((json_int_t)m->memory_free), "disk_free_bytes",
+                json_integer((json_int_t)m->disk_free), "needs", list, "install", m->install, "cuda_driver",
+                m->cuda_driver[0] ? cli_path(m->cuda_driver) : json_null(), "cuda_compiler",
+                doctor_cuda_compiler() ? cli_path(doctor_cuda_compiler()) : json_null()),
+      0);
 }
 
 static int doctor_run(const cli_command *self, int argc, char **argv) {
@@ -245,7 +272,10 @@ const cli_command cli_doctor = {
     .summary = "show what this machine offers and what is missing",
     .description =
         "Shows cores, kernels, cards, memory and disk as trm sees them, the compiler it was built with, and which "
-        "programs and libraries for building and testing are missing, with the command that installs them.",
+        "programs and libraries for building and testing are missing, with the command that installs them. "
+        "For cards it tells apart the driver, which computing there needs, and nvcc, which only building trm with "
+        "CUDA=1 "
+        "needs.",
     .examples = "trm doctor\nTRM_ISA=ref trm doctor --json\n",
     .tables = doctor_tables,
     .run = doctor_run,

@@ -305,6 +305,7 @@ const cli_command cli_eval = {
                 "trm eval model.safetensors valid.csv --choose-threshold --write\n",
     .exits = "0\tevaluated, or a threshold chosen\n1\tinterrupted; the result is about the puzzles finished until "
              "then. With --choose-threshold: nothing was chosen, as it was interrupted or as no answer is right\n",
+    .usual = "split limit max_steps halt json device",
     .tables = eval_tables,
     .run = eval_run,
 };

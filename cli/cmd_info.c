@@ -74,6 +74,22 @@ static const char *info_model_id(const trm_model *model, char id[13]) {
   return id;
 }
 
+/* Whether the file holds what its checksum was made of. */
+static int info_is_checked(const trm_model *model) {
+  const char *sum = trm_model_get_checksum(model), *recorded = trm_model_get_metadata(model, "trm.sha256");
+  return sum && recorded && !strcmp(sum, recorded);
+}
+
+static void info_print_id(const trm_model *model) {
+  char id[13];
+  if (!info_model_id(model, id))
+    puts("id          none: no checksum in the file, so damage to its numbers would not be noticed");
+  else if (info_is_checked(model)) printf("id          %s (its checksum is right)\n", id);
+  else
+    printf("id          %s (unchecked: another tool changed the type of the numbers that its checksum was made of)\n",
+           id);
+}
+
 static json_t *info_text_or_null(const char *text) {
   return text ? json_string(text) : json_null();
 }
@@ -95,13 +111,14 @@ static void info_print_json(const trm_model *model, const char *path) {
   char id[13];
   trm_solver_values values = info_values(model);
   json_t *o = json_pack(
-      "{s:o, s:o, s:o, s:o, s:s*, s:s*, s:s, s:o, s:s*, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o, s:o}", "model",
+      "{s:o, s:o, s:o, s:o, s:b, s:s*, s:s*, s:s, s:o, s:s*, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:o, s:o, s:o}", "model",
       cli_path(path), "bytes", json_integer((json_int_t)info_file_bytes(path)), "id",
       info_text_or_null(info_model_id(model, id)), "sha256", info_text_or_null(trm_model_get_checksum(model)),
-      "variant", variant, "version", version, "loss", trm_model_get_loss(model), "task", info_task_json(model), "rules",
-      info_rules(model), "parameters", (json_int_t)trm_model_config_parameters(config), "positions",
-      (json_int_t)trm_model_config_positions(config), "prefix", (json_int_t)trm_model_config_prefix(config), "flop",
-      "call", cli_real(cost.call), "step", cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
+      "checked", info_is_checked(model), "variant", variant, "version", version, "loss", trm_model_get_loss(model),
+      "task", info_task_json(model), "rules", info_rules(model), "parameters",
+      (json_int_t)trm_model_config_parameters(config), "positions", (json_int_t)trm_model_config_positions(config),
+      "prefix", (json_int_t)trm_model_config_prefix(config), "flop", "call", cli_real(cost.call), "step",
+      cli_real(cost.step), "training_step", cli_real(cost.training_step), "config",
       trm__options_to_json(table, count, config), "values", cli_values_json(&values), "provenance",
       info_provenance_json(model));
   json_t *card = cli_model_card(model, path);
@@ -207,11 +224,10 @@ static void info_print(const trm_model *model, const char *path) {
   trm_model_cost cost = trm_model_config_cost(c);
   const char *variant = trm_model_get_metadata(model, "trm.variant"), *key;
   const char *version = trm_model_get_metadata(model, "trm.version");
-  char a[32], b[32], id[13], line[CLI_VALUES];
+  char a[32], b[32], line[CLI_VALUES];
   printf("model       %s, %s", path, cli_bytes(info_file_bytes(path), a));
   info_print_foreign(variant ? ", %s\n" : "%s\n", variant ? variant : "");
-  if (info_model_id(model, id)) printf("id          %s (its checksum is right)\n", id);
-  else puts("id          none: no checksum in the file, so damage to its numbers would not be noticed");
+  info_print_id(model);
   info_print_task(model);
   printf("network     %lld %s layer%s, width %lld, %lld + %lld positions\n", (long long)c->L_layers,
          c->mlp_t ? "mixer" : "attention", c->L_layers == 1 ? "" : "s", (long long)c->hidden_size,
@@ -269,8 +285,9 @@ const cli_command cli_info = {
         "Shows a model's task, shape, number of parameters, cost in operations (two a multiply-add, matrix "
         "products and attention only), configuration and provenance. The file is checked completely first: "
         "one whose checksum is wrong is damaged and refused. The id is the first 12 digits of that checksum, "
-        "so models of the same id give the same answers; a file without a checksum has none. The values are those with "
-        "which the model solves when no option says otherwise, and where each comes from. "
+        "so models of the same id give the same answers; a file without a checksum has none. A file whose numbers "
+        "another tool saved in another type (float16, float64, bfloat16) is taken, but nothing tells damage to it. The "
+        "values are those with which the model solves when no option says otherwise, and where each comes from. "
         "A run directory stands for its best model, or the last one without validation. Without MODEL: the "
         "installed model for extreme Sudoku.\n\n"
         "A model's card says what it was trained on, how, and how accurate it is; it is in the file (trm "

@@ -172,7 +172,7 @@ static int quantize_write(const cli_command *self, const trm_model *model) {
 }
 
 static int quantize_run(const cli_command *self, int argc, char **argv) {
-  return cli_rewrite(self, argc, argv, opt.out, &opt.force, quantize_write);
+  return cli_rewrite(self, argc, argv, opt.out, &opt.force, NULL, quantize_write);
 }
 
 const cli_command cli_quantize = {
@@ -190,6 +190,7 @@ const cli_command cli_quantize = {
     .examples = "trm quantize runs/9x9 -o 9x9-int8.safetensors --data puzzles\ntrm solve --model 9x9-int8.safetensors "
                 "puzzles.txt\n",
     .exits = "1\tnothing was written: too much accuracy would be lost, or a signal stopped it\n",
+    .usual = "out data split max_loss force",
     .tables = quantize_tables,
     .run = quantize_run,
 };

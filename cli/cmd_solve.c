@@ -441,6 +441,7 @@ const cli_command cli_solve = {
     .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved, or interrupted by a signal\n"
              "3\tbad input: at least one puzzle cannot be read, while the others are solved; or a file, model or run "
              "directory cannot be used as it is, or the operating system refuses to read or write it\n",
+    .usual = "model explain max_steps halt json device",
     .tables = solve_tables,
     .run = solve_run,
 };

@@ -325,7 +325,9 @@ const cli_command cli_train = {
         "SIGINT and SIGTERM finish the step, save and end with exit code 0; a second signal ends at once. A run that "
         "was stopped or killed goes on with --resume, which gives the same bits as a run that was never stopped; "
         "--steps, --schedule-steps, --max-minutes, --save-every, --keep, --eval-every, --patience and --stop-at may be "
-        "changed then. More --steps leave the learning rate's schedule as it was: after its end the rate stays at its "
+        "changed then. The run directory may have moved, alone or together with its data; data that is somewhere else "
+        "is named with --data and --valid, and must be the same. More --steps leave the learning rate's schedule as it "
+        "was: after its end the rate stays at its "
         "least, unless --schedule-steps makes it longer too.\n\n"
         "An option given beside a preset wins over the preset's value, --epochs over its steps. One that would have no "
         "effect, such as --muon-lr with another optimizer or --patience without --valid, is refused; a value of the "
@@ -334,10 +336,11 @@ const cli_command cli_train = {
     .examples = "trm train data/4x4 --run runs/4x4\n"
                 "trm train data/6x6 --preset sudoku-6x6 --valid data/6x6 --eval-every 100\n"
                 "trm train train.csv --preset sudoku-mlp --batch 8 --steps 100\n"
-                "trm train --resume runs/4x4 --steps 1000\n",
+                "trm train --resume runs/4x4 --steps 1000\ntrm train --resume runs/4x4 --data data/moved\n",
     .exits = "0\ttrained, or stopped by a signal and saved\n4\tfault: no memory, training diverged (the last good "
              "checkpoint "
              "is named and untouched), or a defect of trm\n",
+    .usual = "preset run resume data valid steps batch device",
     .tables = train_tables,
     .run = train_run,
 };

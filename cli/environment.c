@@ -7,7 +7,7 @@
 
 static const cli_variable environment[] = {
     {"TRM_THREADS", "computing threads, where --threads does not say; default: all cores that the process may use"},
-    {"TRM_DEVICE", "what computes, where --device does not say; its names are in trm help solve; default: cpu"},
+    {"TRM_DEVICE", "what computes, where --device does not say; its names are in trm solve --help=all; default: cpu"},
     {"TRM_ISA", "the kernels: auto (the best of all that the machine has), ref (plain C), or instruction sets that trm "
                 "doctor lists, "
                 "joined by +, such as avx512vnni; each brings what it needs"},
@@ -16,6 +16,7 @@ static const cli_variable environment[] = {
     {"TERM", "dumb or not set: no colours, and no line that is written over"},
     {"TMPDIR", "where quantize measures a copy that goes to a pipe or device; default: /tmp"},
     {"PATH", "where doctor looks for programs"},
+    {"CUDACXX", "the CUDA compiler, nvcc, which doctor shows first"},
 };
 
 const cli_variable *cli_variables(size_t *count) {

@@ -9,6 +9,7 @@
 
 #include "base/text/nearest.h"
 #include "cli/commands.h"
+#include "cli/ui/completion.h"
 
 /* A closed standard stream must not become the next file that is opened. The substitutes fail on use. */
 static void guard_streams(void) {
@@ -69,7 +70,7 @@ static int run_data(int argc, char **argv) {
   return CLI_USAGE;
 }
 
-/* trm help [COMMAND], and trm help --man PAGE for those who build the man pages. */
+/* trm help [COMMAND]; for those who package, trm help --man PAGE and trm help --completion SHELL. */
 static int run_help(int argc, char **argv) {
   int used;
   if (argc >= 2 && !strcmp(argv[1], "--man")) {
@@ -79,13 +80,18 @@ static int run_help(int argc, char **argv) {
     cli_note("trm help: no man page \"%s\"", page);
     return CLI_USAGE;
   }
+  if (argc >= 2 && !strcmp(argv[1], "--completion")) {
+    if (argc > 2 && cli_print_completion(argv[2], stdout) == 0) return CLI_OK;
+    cli_note("trm help: expected --completion bash, zsh or fish");
+    return CLI_USAGE;
+  }
   if (argc < 2) {
     cli_print_overview(stdout);
     return CLI_OK;
   }
   const cli_command *command = cli_command_find(argc - 1, argv + 1, &used);
   if (command) {
-    cli_print_help(command, stdout);
+    cli_print_help(command, 0, stdout);
     return CLI_OK;
   }
   if (strcmp(argv[1], "data") != 0) return refuse_command("", argv[1]);

@@ -147,7 +147,7 @@ json_t *cli_model_card(const trm_model *model, const char *path) {
   return NULL;
 }
 
-int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out, const int *force,
+int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out, const int *force, cli_opener open,
                 int (*write)(const cli_command *self, const trm_model *model)) {
   cli_arguments a;
   trm_model *model = NULL;
@@ -159,7 +159,7 @@ int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
   if (code == CLI_CONTINUE) code = cli_may_write(self, out, *force);
   if (code == CLI_CONTINUE) {
     (void)snprintf(path, sizeof path, "%s", a.positional[0]);
-    code = cli_model_open(self, path, 0, &model);
+    code = open ? open(self, path, &a, &model) : cli_model_open(self, path, 0, &model);
   }
   if (code == CLI_CONTINUE) code = write(self, model);
   trm_model_close(&model);

@@ -66,9 +66,11 @@ int cli_model_find(char path[1100], size_t cells, trm_model **model);
 int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model);
 /* The model's card: of its metadata, else the file NAME.json beside NAME.safetensors; NULL without one. */
 json_t *cli_model_card(const trm_model *model, const char *path);
+/* What opens the model of a command's arguments, as cli_model_open does. */
+typedef int (*cli_opener)(const cli_command *self, char path[1100], const cli_arguments *a, trm_model **model);
 /* A command that reads one model file and writes another: its arguments, then write with the model. out, force: where
- * parsing puts -o FILE and --force; both are checked before the model is opened. */
-int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out, const int *force,
+ * parsing puts -o FILE and --force; both are checked before the model is opened. open NULL: cli_model_open. */
+int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out, const int *force, cli_opener open,
                 int (*write)(const cli_command *self, const trm_model *model));
 
 #endif

@@ -1,4 +1,4 @@
-# What `make install` puts where: program, libraries, headers, man pages, trained models, and the two files by which other builds find
+# What `make install` puts where: program, libraries, headers, man pages, completions, trained models, and the two files by which other builds find
 # the library (pkg-config and CMake). Both compute the prefix from their own place, so the tree can be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -23,6 +23,13 @@ endif()
 if(man3)
   install(FILES ${man3} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
 endif()
+
+
+# Where each shell looks for completions by itself.
+set(completions ${CMAKE_SOURCE_DIR}/packaging/completions)
+install(FILES ${completions}/trm DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${completions}/_trm DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${completions}/trm.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
 # Weights are looked for beside the program: bin/../share/trm/models (cli/models.c).
 file(GLOB models CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/models/*.safetensors ${CMAKE_SOURCE_DIR}/models/*.json)

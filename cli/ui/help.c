@@ -1,4 +1,7 @@
-/* --help of one command, generated from its declaration and option tables. */
+/* --help of one command, generated from its declaration and option tables: a screen of 24 lines with what is used most,
+ * and --help=all. */
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -29,19 +32,63 @@ static void help_print_wrapped(FILE *file, const char *text, size_t columns) {
   fputc('\n', file);
 }
 
-static void help_print_lines(FILE *file, const char *text, const char *indent) {
-  while (*text) {
+static void help_print_examples(FILE *file, const char *text, int most) {
+  fputs("\nExamples:\n", file);
+  for (int i = 0; *text && i < most; i++) {
     size_t length = strcspn(text, "\n");
-    fprintf(file, "%s%.*s\n", indent, (int)length, text);
+    fprintf(file, "  %.*s\n", (int)length, text);
     text += length;
     if (*text) text++;
   }
 }
 
-void cli_print_help(const cli_command *command, FILE *file) {
-  int columns = cli_columns(file);
-  if (columns > 100) columns = 100;
-  fprintf(file, "usage: trm %s %s\n\n", command->name, command->synopsis);
+/* -- one screen ---------------------------------------------------------------------------------------------------- */
+
+static int help_is_usual(const cli_command *command, const char *name) {
+  size_t length = strlen(name), n;
+  if (!command->usual) return 1;
+  for (const char *p = command->usual; *p; p += n + (p[n] == ' ')) {
+    n = strcspn(p, " ");
+    if (n == length && !strncmp(p, name, n)) return 1;
+  }
+  return 0;
+}
+
+/* The usual options, each with its help up to the first semicolon. Returns how many options there are in all. */
+static size_t help_print_usual(const cli_command *command, FILE *file, int columns) {
+  cli_table tables[CLI_TABLES];
+  size_t count = command->tables(tables), all = 0, shown = 0;
+  for (size_t t = 0; t < count; t++) all += tables[t].count;
+  trm_option *option = cli_alloc(all + 1, sizeof *option);
+  for (size_t t = 0; t < count; t++)
+    for (size_t i = 0; i < tables[t].count; i++) {
+      if (!help_is_usual(command, tables[t].items[i].name)) continue;
+      trm_option *o = &option[shown++];
+      *o = tables[t].items[i];
+      o->group = shown > 1 ? NULL : "Options";
+      o->help = o->help ? cli_copy_text(o->help, strcspn(o->help, ";")) : NULL;
+    }
+  char *text = trm__options_help(option, shown, columns);
+  fprintf(file, "%s", text ? text : "");
+  trm__options_free(text);
+  for (size_t i = 0; i < shown; i++) free((char *)(uintptr_t)option[i].help);
+  free(option);
+  return all;
+}
+
+static void help_print_screen(const cli_command *command, FILE *file, int columns) {
+  char first = command->summary[0];
+  fprintf(file, "%c%s.\n\n", first >= 'a' && first <= 'z' ? first - 'a' + 'A' : first, command->summary + 1);
+  size_t all = help_print_usual(command, file, columns);
+  help_print_examples(file, command->examples, 3);
+  fprintf(file, "\nAll %zu options, and more: trm %s --help=all, or man trm", all, command->name);
+  for (const char *p = command->name; *p; p++) fprintf(file, p == command->name ? "-%c" : "%c", *p == ' ' ? '-' : *p);
+  fputs("\n", file);
+}
+
+/* -- all of it ----------------------------------------------------------------------------------------------------- */
+
+static void help_print_all(const cli_command *command, FILE *file, int columns) {
   help_print_wrapped(file, command->description, (size_t)columns);
   cli_table tables[CLI_TABLES];
   size_t count = command->tables(tables);
@@ -51,6 +98,12 @@ void cli_print_help(const cli_command *command, FILE *file) {
     fprintf(file, "\n%s", text ? text : "");
     trm__options_free(text);
   }
-  fputs("\nExamples:\n", file);
-  help_print_lines(file, command->examples, "  ");
+  help_print_examples(file, command->examples, INT_MAX);
+}
+
+void cli_print_help(const cli_command *command, int all, FILE *file) {
+  int columns = cli_columns(file);
+  if (columns > 100) columns = 100;
+  fprintf(file, "usage: trm %s %s\n\n", command->name, command->synopsis);
+  (all ? help_print_all : help_print_screen)(command, file, columns);
 }

@@ -69,6 +69,11 @@ typedef struct trm_model trm_model;
 
 /* TRM_E_IO when it cannot be read, TRM_E_INPUT with file and tensor when it is not a trm model. */
 trm_status trm_model_open(trm_model **out, const char *path, trm_error *err);
+/* Opens a safetensors file of the original implementation's tensors, which has no metadata of trm: sizes, mixer or
+ * attention and learned positions come from the tensors' shapes, everything else from config, of which seq_len 0 means
+ * that it is not known. trm_model_convert writes it as a model file. TRM_E_USAGE when the file has a configuration, or
+ * no shape tells seq_len; TRM_E_INPUT when tensors and config do not fit. */
+trm_status trm_model_adopt(trm_model **out, const char *path, const trm_model_config *config, trm_error *err);
 void trm_model_close(trm_model **model); /* accepts NULL; clears the pointer */
 
 const trm_model_config *trm_model_get_config(const trm_model *model);        /* valid while the model is open */
@@ -82,7 +87,8 @@ double trm_model_get_halt_threshold(const trm_model *model);
 /* The steps at most that the model is to be solved with; 0 when its file does not say. */
 int64_t trm_model_get_max_steps(const trm_model *model);
 /* SHA-256 over all that an answer depends on, compared when the file was opened: 64 hexadecimal digits, of which the
- * first 12 serve as the model's id; same lifetime. NULL: the file has none (the first files of trm 0.1.0). */
+ * first 12 serve as the model's id; same lifetime. It differs from the metadata's trm.sha256 where another tool changed
+ * the type of the numbers: nothing was compared then. NULL: the file has none (the first files of trm 0.1.0). */
 const char *trm_model_get_checksum(const trm_model *model);
 /* The keys of the metadata in the file's order; NULL from the last on. */
 const char *trm_model_metadata_key(const trm_model *model, size_t index);
@@ -132,7 +138,7 @@ typedef struct trm_halting_choice {
 
 typedef struct trm_tensor_info {
   const char *name;  /* valid while the model is open */
-  const char *dtype; /* "F32", "BF16", "I8", "F64" */
+  const char *dtype; /* "F32", "BF16", "F16", "F64", "I8" */
   int rank;
   int64_t shape[4];
   uint64_t bytes;

@@ -110,8 +110,9 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
 
 /* Goes on from the newest whole checkpoint of a run directory; the rest is as if it had never stopped. overrides: count
  * pairs "name", "text", "name", "text", ... of values that may change (steps, schedule_steps, max_minutes, save_every,
- * keep, eval_every, patience, stop_at); NULL with count 0. Another number of steps alone leaves the schedule, and so
- * the rate of every update, as it was. */
+ * keep, eval_every, patience, stop_at), and data and valid where these have moved; NULL with count 0. Data that moved
+ * together with the run is found; wherever it is, it must be what the run was started with. Another number of steps
+ * alone leaves the schedule, and so the rate of every update, as it was. */
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
                             trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 

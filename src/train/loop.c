@@ -370,8 +370,12 @@ static trm_status loop_restore(trm__session *s, trm_error *err) {
   trm_status status = trm__checkpoint_load(&c, s->checkpoint, err);
   if (status) return status;
   s->saved = s->trainer.step;
-  if (!s->checkpoint[0] && s->config.train.init_from[0])
-    status = trm__init_from(&s->trainer, s->config.train.init_from, err);
+  char moved[1024], *from = s->config.train.init_from;
+  if (!s->checkpoint[0] && from[0]) {
+    if (!trm__path_exists(from) && trm__places_find(s->run.path, s->config.from_run.init_from, moved)[0])
+      memcpy(from, moved, sizeof moved);
+    status = trm__init_from(&s->trainer, from, err);
+  }
   if (!status && loop_writes(s)) status = loop_check_best(s, err);
   return status ? status : trm__comm_broadcast(s->comm, &s->history, sizeof s->history, err);
 }
@@ -380,24 +384,27 @@ trm_status trm__train_resume(trm_runtime *runtime, trm__comm *comm, const char *
                              size_t count, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err) {
   trm__session *s = loop_new(runtime, comm, err);
   if (!s) return loop_end(comm, NULL, TRM_E_MEMORY, err);
+  trm_train_config *c = &s->config.train;
+  int limits = 0;
   s->resumed = 1;
   trm__history_init(&s->history);
   trm__mem_reset_peak();
   trm_status status = loop_writes(s) ? trm__run_open(&s->run, run, err) : trm__run_follow(&s->run, run, err);
   if (!status) status = trm__run_load(&s->run, &s->config, err);
-  if (!status) status = trm__run_override(&s->config, overrides, count, err);
+  if (!status) status = trm__run_override(&s->config, overrides, count, &limits, err);
+  if (!status) status = path_make_absolute(c->data, sizeof c->data, "--data", err);
+  if (!status) status = path_make_absolute(c->valid, sizeof c->valid, "--valid", err);
   if (status) return loop_end(comm, s, status, err);
   s->recorded = s->config;
   status = trm__session_open(s, err);
-  if (!status) status = trm__session_check_data(s, err);
   if (!status) status = trm__ranks_check_run(comm, &s->config, runtime->backend, err);
   if (!status) status = loop_restore(s, err);
   if (!status && s->config.updates != s->recorded.updates && s->config.updates < s->trainer.step)
     status = trm__fail(err, TRM_E_USAGE, "--steps", "%" PRId64 " updates, but the run has done %" PRId64 " already",
                        s->config.updates, s->trainer.step);
-  if (!status && count && loop_writes(s)) status = trm__run_save(&s->run, &s->config, err);
+  if (!status && (count || s->moved) && loop_writes(s)) status = trm__run_save(&s->run, &s->config, err);
   if (status) return loop_end(comm, s, status, err);
-  if (count) s->history.finished = s->trainer.step >= s->config.updates; /* new limits may let a finished run go on */
+  if (limits) s->history.finished = s->trainer.step >= s->config.updates; /* new limits may let a finished run go on */
   return loop_end(comm, s, loop_run(s, fn, context, result, err), err);
 }
 

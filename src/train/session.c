@@ -1,8 +1,9 @@
-/* Opening and closing what a training run is made of, and the check that a resumed one has the same data. */
+/* Opening and closing what a training run is made of. A resumed run has to have the same data, wherever that is now. */
 #include "train/session.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/os/file.h"
@@ -28,19 +29,66 @@ static trm_status session_check_valid(const trm__session *s, trm_error *err) {
   return TRM_OK;
 }
 
+/* A data set of the configuration: what to open, and how it is known again. */
+typedef struct wanted {
+  char *path; /* in s->config.train; replaced where the data is elsewhere */
+  const char *from_run, *option, *split;
+  const trm_task *task;
+  uint32_t crc; /* of a resumed run */
+} wanted;
+
+static trm_status session_open_same(trm_dataset **out, const wanted *w, const char *path, trm_error *err) {
+  trm_dataset *d = NULL;
+  trm_status status = trm_dataset_open(&d, path, w->split, w->task, err);
+  if (!status && trm__session_data_crc(d) != w->crc)
+    status = trm__fail(err, TRM_E_INPUT, path, "is not the data that this run was started with; name that with --%s",
+                       w->option);
+  if (status) trm_dataset_close(&d);
+  else *out = d;
+  return status;
+}
+
+/* A resumed run's data: where it was, or else where it lies now as seen from the run directory. */
+static trm_status session_find_data(trm__session *s, trm_dataset **out, const wanted *w, trm_error *err) {
+  char moved[sizeof s->config.train.data];
+  trm__places_find(s->run.path, w->from_run, moved);
+  if (!trm__path_exists(w->path) && !moved[0])
+    return trm__fail(err, TRM_E_INPUT, w->path, "does not exist; name the data of this run with --%s", w->option);
+  trm_status status = TRM_E_INPUT;
+  if (trm__path_exists(w->path)) status = session_open_same(out, w, w->path, err);
+  if (!status || !moved[0]) return status;
+  trm_error of_moved;
+  if (session_open_same(out, w, moved, &of_moved)) {
+    if (!trm__path_exists(w->path)) *err = of_moved;
+    return status;
+  }
+  memcpy(w->path, moved, sizeof moved);
+  s->moved = 1;
+  return TRM_OK;
+}
+
+static trm_status session_open_set(trm__session *s, trm_dataset **out, const wanted *w, trm_error *err) {
+  trm_status status =
+      s->resumed ? session_find_data(s, out, w, err) : trm_dataset_open(out, w->path, w->split, w->task, err);
+  if (status || trm_dataset_describe(*out).examples > 0) return status;
+  return trm__fail(err, TRM_E_INPUT, w->path, "holds no examples");
+}
+
 static trm_status session_open_data(trm__session *s, trm_error *err) {
-  const trm_train_config *c = &s->config.train;
+  trm_train_config *c = &s->config.train;
   if (!c->data[0]) return trm__fail(err, TRM_E_USAGE, "--data", "training data must be named");
-  trm_status status = trm_dataset_open(&s->data, c->data, "train", NULL, err);
+  wanted train = {c->data, s->config.from_run.data, "data", "train", NULL, s->recorded.train_crc};
+  trm_status status = session_open_set(s, &s->data, &train, err);
   if (status) return status;
-  trm_dataset_info info = trm_dataset_describe(s->data);
-  if (info.examples == 0) return trm__fail(err, TRM_E_INPUT, c->data, "holds no examples");
-  s->config.task = info.task;
+  s->config.task = trm_dataset_describe(s->data).task;
+  if (s->resumed && !c->valid[0] != !s->recorded.valid_crc)
+    return trm__fail(err, TRM_E_INPUT, s->run.path,
+                     c->valid[0] ? "was started without validation data, and goes on without"
+                                 : "config.json names no validation data, but the run was started with some");
   if (!c->valid[0]) return TRM_OK;
-  status = trm_dataset_open(&s->valid, c->valid, "test", &info.task, err);
-  if (status) return status;
-  if (trm_dataset_describe(s->valid).examples == 0) return trm__fail(err, TRM_E_INPUT, c->valid, "holds no examples");
-  return session_check_valid(s, err);
+  wanted valid = {c->valid, s->config.from_run.valid, "valid", "test", &s->config.task, s->recorded.valid_crc};
+  status = session_open_set(s, &s->valid, &valid, err);
+  return status ? status : session_check_valid(s, err);
 }
 
 /* Updates in the whole run (docs/spec.md, Run length). */
@@ -180,16 +228,4 @@ uint32_t trm__session_data_crc(const trm_dataset *d) {
 void trm__session_note_data(trm__session *s) {
   s->config.train_crc = trm__session_data_crc(s->data);
   s->config.valid_crc = s->valid ? trm__session_data_crc(s->valid) : 0;
-}
-
-trm_status trm__session_check_data(const trm__session *s, trm_error *err) {
-  const trm__run_config *before = &s->recorded;
-  if (trm__session_data_crc(s->data) != before->train_crc)
-    return trm__fail(err, TRM_E_INPUT, s->config.train.data, "is not the data that this run was started with");
-  if (!s->valid && before->valid_crc)
-    return trm__fail(err, TRM_E_INPUT, s->run.path,
-                     "config.json names no validation data, but the run was started with some");
-  if (s->valid && trm__session_data_crc(s->valid) != before->valid_crc)
-    return trm__fail(err, TRM_E_INPUT, s->config.train.valid, "is not the data that this run was started with");
-  return TRM_OK;
 }

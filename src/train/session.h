@@ -16,6 +16,7 @@ typedef struct trm__session {
   trm__run run;    /* rank 0 holds and writes it, the others read it */
   trm__run_config config;
   int resumed;               /* 1: config is that of a run that has begun */
+  int moved;                 /* 1: its data was found at another place, which is in config */
   trm__run_config recorded;  /* as config.json had it, when the run is resumed */
   trm_dataset *data, *valid; /* valid NULL: no validation */
   trm__trainer trainer;
@@ -35,7 +36,8 @@ typedef struct trm__session {
 } trm__session;
 
 /* Opens data, trainer and loader from s->runtime, s->comm and s->config, which receives what follows from the data: the
- * task, the model's sizes, updates in all, the micro-batch. trm__session_close after a failure too. */
+ * task, the model's sizes, updates in all, the micro-batch. The data of a resumed run must be what s->recorded says.
+ * trm__session_close after a failure too. */
 trm_status trm__session_open(trm__session *s, trm_error *err);
 void trm__session_close(trm__session *s);
 /* Lets go of trainer and loader, when all that is left to do is with files. */
@@ -48,7 +50,5 @@ void trm__session_announce(const trm__session *s);
 uint32_t trm__session_data_crc(const trm_dataset *data);
 /* Checksums of the data, into s->config. */
 void trm__session_note_data(trm__session *s);
-/* What s->recorded says of the data must still be so. */
-trm_status trm__session_check_data(const trm__session *s, trm_error *err);
 
 #endif

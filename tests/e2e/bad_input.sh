@@ -28,6 +28,8 @@ for command in make import info check; do
   refuse 2 "^trm: data ${command}x: unknown command; did you mean data $command\?\$" "$TRM" data ${command}x
   refuse 2 "did you mean data $command\?\$" "$TRM" help data "x$command"
 done
+refuse 2 'did you mean data import\?$' "$TRM" improt # a command of data that was typed without it
+refuse 2 'did you mean data make\?$' "$TRM" make
 run 0 "$TRM" --help # the lists above are all of them
 [ "$(grep -cE '^  (data (make|import|info|check)|train|eval|solve|info|quantize|convert|plot|doctor) ' out)" = 12 ] &&
   [ "$(grep -cE '^  [a-z]+( [a-z]+)?   *[a-z]' out)" = 12 ] || fail "--help lists other commands than those tried: $(cat out)"
@@ -193,7 +195,7 @@ damage npy-cut test/all__inputs.npy 'b = b[:-3]'
 damage npy-magic test/all__inputs.npy 'b[0] = 0'
 damage npy-shape test/all__inputs.npy 'b = b.replace(b"(2, 16)", b"(9, 16)")'
 damage npy-huge test/all__labels.npy 'b = b.replace(b"(2, 16), ", b"(99999999999999999999, 16), ")'
-damage npy-fortran test/all__labels.npy 'b = b.replace(b"False", b"True ")'
+damage npy-order test/all__labels.npy 'b = b.replace(b"False", b"Fortr")'
 damage npy-dtype test/all__labels.npy 'b = b.replace(b"|u1", b"|O1")'
 damage npy-token test/all__inputs.npy 'b[-1] = 200'
 damage npy-index test/all__puzzle_indices.npy 'b[-4:] = b"\xff\xff\xff\x7f"'

@@ -57,6 +57,9 @@ for page in "$TRM_SOURCE_DIR"/man/*.[13]; do
   [ -e "$page" ] || continue
   [ -e "$prefix/share/man/man${page##*.}/$(basename "$page")" ] || fail "$(basename "$page") is not installed"
 done
+for file in bash-completion/completions/trm zsh/site-functions/_trm fish/vendor_completions.d/trm.fish; do
+  [ -s "$prefix/share/$file" ] || fail "$file is not installed"
+done
 for model in "$TRM_SOURCE_DIR"/models/*.safetensors "$TRM_SOURCE_DIR"/models/*.json; do
   [ -e "$model" ] || continue
   [ -e "$prefix/share/trm/models/$(basename "$model")" ] || fail "$(basename "$model") is not installed"

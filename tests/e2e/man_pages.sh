@@ -30,8 +30,19 @@ while read -r name; do
   says "^usage: trm $name"
   says '^Examples:'
   awk 'length > 80 { exit 1 }' out || fail "$name --help is wider than 80 columns"
+  [ "$(wc -l <out)" -le 24 ] || fail "$name --help has $(wc -l <out) lines, more than a screen"
+  says "^All [0-9]+ options, and more: trm $name --help=all"
+  # shellcheck disable=SC2086
+  run 0 "$TRM" $name --help=all
+  says "^usage: trm $name"
+  awk 'length > 80 { exit 1 }' out || fail "$name --help=all is wider than 80 columns"
+  # shellcheck disable=SC2086
+  for option in $("$TRM" help --man $name | sed -n 's/\\-/-/g; s/^\\fB\(--[^ ]*\)\\fR.*/\1/p'); do
+    grep -qF -- "  $option" out || fail "$name --help=all has no $option"
+  done
 done < <(sed -n 's/^\\fBtrm\\-\(.*\)\\fR(1)$/\1/p' "$TRM_SOURCE_DIR/man/trm.1" | sed 's/\\-/ /g')
 [ "$commands" -ge 12 ] || fail "man/trm.1 lists $commands commands"
+refuse 2 'did you mean --help' "$TRM" solve --help=none
 run 0 "$TRM" --version
 says '^trm [0-9]+\.[0-9]+\.[0-9]+$'
 done_testing

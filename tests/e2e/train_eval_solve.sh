@@ -179,6 +179,13 @@ python3 -c 'import xml.dom.minidom as m; assert m.parse("curves.svg").documentEl
 run 0 "$TRM" doctor --json
 json 'v["cores"] >= 1 and v["isa"] in v["isa_available"].split() and v["version"]'
 json 'not set(r["name"] for r in v["isa_refused"]) & set(v["isa_available"].split())'
+json 'v["cuda_driver"] is None or v["cuda_driver"]'
+mkdir tools && printf '#!/bin/sh\n' >tools/nvcc && chmod +x tools/nvcc # a compiler is no driver
+PATH=$PWD/tools:$PATH run 0 "$TRM" doctor --json
+json 'v["cuda_compiler"]'
+PATH=$PWD/tools:$PATH run 0 "$TRM" doctor
+says "^nvcc      .*nvcc: only building with 'make CUDA=1' needs it"
+[ -e /proc/driver/nvidia/version ] || says '^driver    no NVIDIA driver is loaded: computing on a card needs one$'
 TRM_ISA=ref run 0 "$TRM" doctor --json
 json 'v["isa"] == "ref"'
 

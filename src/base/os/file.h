@@ -88,7 +88,9 @@ trm_status trm__path_find(trm__path_kind *kind, const char *path, trm_error *err
  * process which a link in /proc stands for, otherwise -1. */
 trm_status trm__path_follow(char **out, int *descriptor, const char *path, trm_error *err);
 char *trm__path_folder(const char *path); /* "." for a bare name; NULL without memory; trm__free */
-int trm__path_exists(const char *path);   /* 0 also for what cannot be examined: only where nothing is told of it */
+/* How path is reached from folder, "../data/x"; NULL when either does not exist; trm__free. TRM_E_MEMORY alone. */
+trm_status trm__path_relative(char **out, const char *folder, const char *path, trm_error *err);
+int trm__path_exists(const char *path); /* 0 also for what cannot be examined: only where nothing is told of it */
 int trm__path_is_dir(const char *path);
 
 /* An exclusive lock that ends with the process. TRM_E_BUSY with the holder's process id when taken. */

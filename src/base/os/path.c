@@ -35,6 +35,38 @@ char *trm__path_folder(const char *path) {
   return trm__format("%.*s", (int)(slash == path ? 1 : slash - path), path);
 }
 
+/* from, to: absolute, without links; "" for the root. */
+static char *path_compose(const char *from, const char *to) {
+  size_t common = 0, up = 0; /* bytes of the folders that both are in; folders to leave */
+  for (size_t i = 0;; i++) { /* a path's end is as good as a slash */
+    char x = from[i] ? from[i] : '/', y = to[i] ? to[i] : '/';
+    if (x != y) break;
+    if (x == '/') common = i;
+    if (!from[i] || !to[i]) break;
+  }
+  for (const char *p = from + common; *p; p++) up += *p == '/';
+  const char *rest = to + common + (to[common] == '/');
+  size_t size = 3 * up + strlen(rest) + 2;
+  char *out = trm__calloc(size, 1);
+  if (!out) return NULL;
+  for (size_t i = 0; i < up; i++) memcpy(out + 3 * i, "../", 3);
+  memcpy(out + 3 * up, rest, strlen(rest));
+  if (!*rest && up) out[3 * up - 1] = 0;
+  if (!out[0]) out[0] = '.';
+  return out;
+}
+
+trm_status trm__path_relative(char **out, const char *folder, const char *path, trm_error *err) {
+  char *from = realpath(folder, NULL), *to = realpath(path, NULL), *composed = NULL;
+  int both = from && to;
+  if (both) composed = path_compose(strcmp(from, "/") ? from : "", strcmp(to, "/") ? to : "");
+  free(from);
+  free(to);
+  if (both && !composed) return trm__fail_memory(err, path, strlen(path));
+  *out = composed;
+  return TRM_OK;
+}
+
 /* The descriptor of this process that a link in /proc/PID/fd (also as /proc/self/fd and /dev/fd) stands for, or -1. */
 static int path_descriptor(const char *link, const char *folder) {
   char whole[PATH_MAX], ours[32], *end;

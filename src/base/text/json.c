@@ -65,7 +65,11 @@ static trm_status json_check_text(const char *text, size_t size, const char *whe
 }
 
 trm_status trm__json_parse(json_t **out, const char *text, size_t size, const char *where, trm_error *err) {
+  static const char bom[3] = {'\xef', '\xbb', '\xbf'};
   if (!where) where = "JSON";
+  size_t mark = size >= sizeof bom && memcmp(text, bom, sizeof bom) == 0 ? sizeof bom : 0;
+  text += mark;
+  size -= mark;
   trm_status status = json_check_text(text, size, where, err);
   if (status) return status;
   json_error_t error;

@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <trm/error.h>
 
-/* An owned reference in *out. Depth over 64, duplicate keys, NUL bytes and trailing text are TRM_E_INPUT. */
+/* An owned reference in *out. Depth over 64, duplicate keys, NUL bytes and trailing text are TRM_E_INPUT. A byte order
+ * mark in front of the text, as some editors write it, is skipped; columns in errors count from behind it. */
 trm_status trm__json_parse(json_t **out, const char *text, size_t size, const char *where, trm_error *err);
 trm_status trm__json_load(json_t **out, const char *path, size_t limit, trm_error *err);
 /* json_dumps and json_dump_callback of jansson, whatever the locale. */

@@ -131,8 +131,9 @@ static trm_status dataset_read_json(reader *r, int64_t *total_groups) {
 static trm_status dataset_check_shape(const reader *r, const set *s, int a, int rank, int64_t rows, int64_t columns) {
   const trm__npy *npy = &s->npy[a];
   const char *path = s->path[a];
-  if (npy->type == TRM__NPY_F64 && a != RATINGS)
-    return trm__fail(r->err, TRM_E_INPUT, path, "element type '<f8', expected whole numbers");
+  if (!trm__npy_is_whole(npy->type) && a != RATINGS)
+    return trm__fail(r->err, TRM_E_INPUT, path,
+                     "elements with fractions, expected whole numbers: save array.astype('<i4')");
   if (npy->rank != rank) return trm__fail(r->err, TRM_E_INPUT, path, "%d dimensions, expected %d", npy->rank, rank);
   if (npy->shape[0] != rows && rows >= 0)
     return trm__fail(r->err, TRM_E_INPUT, path, "%" PRId64 " rows, expected %" PRId64, npy->shape[0], rows);
@@ -242,7 +243,7 @@ static trm_status dataset_open_sets(reader *r, int64_t total_groups) {
 /* -- copying -- */
 
 static void dataset_copy_tokens(const trm__npy *npy, uint8_t *narrow, int32_t *wide, size_t at) {
-  if (narrow && trm__npy_item(npy->type) == 1) memcpy(narrow + at, npy->data, npy->count);
+  if (narrow && trm__npy_item(npy->type) == 1 && !npy->fortran) memcpy(narrow + at, npy->data, npy->count);
   else if (narrow)
     for (size_t i = 0; i < npy->count; i++) narrow[at + i] = (uint8_t)trm__npy_int(npy, i);
   else

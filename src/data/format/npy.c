@@ -12,13 +12,20 @@
 #define HEADER_LIMIT 65536
 
 static const struct {
-  const char *name;
+  const char *name; /* as we write it */
   size_t item;
-} npy_types[] = {{"|u1", 1}, {"|i1", 1}, {"<u2", 2}, {"<i2", 2}, {"<u4", 4}, {"<i4", 4}, {"<i8", 8}, {"<f8", 8}};
+} npy_types[] = {
+    [TRM__NPY_U8] = {"|u1", 1},   [TRM__NPY_I8] = {"|i1", 1},  [TRM__NPY_U16] = {"<u2", 2}, [TRM__NPY_I16] = {"<i2", 2},
+    [TRM__NPY_U32] = {"<u4", 4},  [TRM__NPY_I32] = {"<i4", 4}, [TRM__NPY_I64] = {"<i8", 8}, [TRM__NPY_U64] = {"<u8", 8},
+    [TRM__NPY_BOOL] = {"|b1", 1}, [TRM__NPY_F32] = {"<f4", 4}, [TRM__NPY_F64] = {"<f8", 8}};
 enum { npy_type_count = sizeof npy_types / sizeof *npy_types };
 
 size_t trm__npy_item(trm__npy_type type) {
   return npy_types[type].item;
+}
+
+int trm__npy_is_whole(trm__npy_type type) {
+  return type != TRM__NPY_F32 && type != TRM__NPY_F64;
 }
 
 /* -- the header's Python -- */
@@ -67,32 +74,31 @@ static trm_status npy_take_string(scanner *s, char *out, size_t size) {
   return TRM_OK;
 }
 
+/* "<i4": byte order, kind, bytes. '|' says that there is no order, so only single bytes may have it. */
 static trm_status npy_take_type(scanner *s, trm__npy *npy) {
   char name[16] = "";
   trm_status status = npy_take_string(s, name, sizeof name);
   if (status) return status;
-  for (int i = 0; i < npy_type_count; i++)
-    if (strcmp(name, npy_types[i].name) == 0 ||
-        (npy_types[i].item == 1 && strcmp(name + 1, npy_types[i].name + 1) == 0 &&
-         (name[0] == '<' || name[0] == '='))) {
-      npy->type = (trm__npy_type)i;
-      return TRM_OK;
-    }
-  const char *why = name[0] == '>' ? " (big endian; save with astype('<i4'))" : "";
-  return trm__fail(s->err, TRM_E_INPUT, s->where,
-                   "element type '%s'%s, expected a little-endian integer: |u1 |i1 <u2 <i2 <u4 <i4 <i8", name, why);
-}
-
-static trm_status npy_take_order(scanner *s) {
-  npy_skip_space(s);
-  size_t left = s->size - s->at;
-  if (left >= 5 && memcmp(s->text + s->at, "False", 5) == 0) {
-    s->at += 5;
+  for (int i = 0; i < npy_type_count && strchr("<>=|", name[0]); i++) {
+    if (!name[0] || strcmp(name + 1, npy_types[i].name + 1) != 0 || (name[0] == '|' && npy_types[i].item > 1)) continue;
+    npy->type = (trm__npy_type)i;
+    npy->big_endian = name[0] == '>';
     return TRM_OK;
   }
-  if (left >= 4 && memcmp(s->text + s->at, "True", 4) == 0)
-    return trm__fail(s->err, TRM_E_INPUT, s->where,
-                     "fortran_order is True, expected C order: save numpy.ascontiguousarray(array)");
+  return trm__fail(s->err, TRM_E_INPUT, s->where,
+                   "element type '%s', expected numbers: u1 i1 u2 i2 u4 i4 u8 i8 b1 f4 or f8, behind < or >", name);
+}
+
+static trm_status npy_take_order(scanner *s, trm__npy *npy) {
+  static const char *const words[] = {"False", "True"};
+  npy_skip_space(s);
+  for (int i = 0; i < 2; i++) {
+    size_t length = strlen(words[i]);
+    if (s->size - s->at < length || memcmp(s->text + s->at, words[i], length) != 0) continue;
+    s->at += length;
+    npy->fortran = i;
+    return TRM_OK;
+  }
   return npy_fail(s, "True or False");
 }
 
@@ -105,6 +111,7 @@ static trm_status npy_take_number(scanner *s, int64_t *out) {
     if (value > (INT64_MAX - digit) / 10) return npy_fail(s, "a size below 2^63");
     value = value * 10 + digit;
   }
+  if (s->at < s->size && s->text[s->at] == 'L') s->at++; /* Python 2 wrote its long integers so */
   *out = value;
   return TRM_OK;
 }
@@ -139,7 +146,7 @@ static trm_status npy_take_dict(scanner *s, trm__npy *npy) {
                        which == 3 ? "" : " a second time");
     seen |= 1u << which;
     if (!npy_take(s, ':')) return npy_fail(s, "':'");
-    status = which == 0 ? npy_take_type(s, npy) : which == 1 ? npy_take_order(s) : npy_take_shape(s, npy);
+    status = which == 0 ? npy_take_type(s, npy) : which == 1 ? npy_take_order(s, npy) : npy_take_shape(s, npy);
     if (status) return status;
     if (!npy_take(s, ',') && (s->at >= s->size || s->text[s->at] != '}')) return npy_fail(s, "',' or '}'");
   }
@@ -206,16 +213,29 @@ void trm__npy_close(trm__npy *npy) {
   memset(npy, 0, sizeof *npy);
 }
 
-/* Elements are little endian in the file whatever the machine is. */
-static uint64_t npy_little_endian(const unsigned char *p, size_t bytes) {
+/* Where element i of C order lies among the elements of the file. */
+static size_t npy_place(const trm__npy *npy, size_t i) {
+  if (!npy->fortran || npy->rank < 2) return i;
+  size_t index[TRM__NPY_RANK], place = 0;
+  for (int d = npy->rank - 1; d >= 0; d--) {
+    index[d] = i % (size_t)npy->shape[d];
+    i /= (size_t)npy->shape[d];
+  }
+  for (int d = npy->rank - 1; d >= 0; d--) place = place * (size_t)npy->shape[d] + index[d];
+  return place;
+}
+
+/* The bits of element i, whatever the machine's byte order is. */
+static uint64_t npy_bits(const trm__npy *npy, size_t i) {
+  size_t item = npy_types[npy->type].item;
+  const unsigned char *p = npy->data + npy_place(npy, i) * item;
   uint64_t value = 0;
-  for (size_t i = 0; i < bytes; i++) value |= (uint64_t)p[i] << (8 * i);
+  for (size_t k = 0; k < item; k++) value |= (uint64_t)p[npy->big_endian ? item - 1 - k : k] << (8 * k);
   return value;
 }
 
 int64_t trm__npy_int(const trm__npy *npy, size_t i) {
-  size_t item = npy_types[npy->type].item;
-  uint64_t value = npy_little_endian(npy->data + i * item, item);
+  uint64_t value = npy_bits(npy, i);
   switch (npy->type) {
   case TRM__NPY_I8:
     return (int8_t)value;
@@ -223,17 +243,24 @@ int64_t trm__npy_int(const trm__npy *npy, size_t i) {
     return (int16_t)value;
   case TRM__NPY_I32:
     return (int32_t)value;
+  case TRM__NPY_U64:
+    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+  case TRM__NPY_BOOL:
+    return value != 0;
   default:
     return (int64_t)value;
   }
 }
 
 double trm__npy_real(const trm__npy *npy, size_t i) {
-  if (npy->type != TRM__NPY_F64) return (double)trm__npy_int(npy, i);
-  uint64_t bits = npy_little_endian(npy->data + i * 8, 8);
+  if (trm__npy_is_whole(npy->type)) return (double)trm__npy_int(npy, i);
+  uint64_t bits = npy_bits(npy, i);
+  uint32_t half = (uint32_t)bits;
+  float narrow;
   double value;
+  memcpy(&narrow, &half, sizeof narrow);
   memcpy(&value, &bits, sizeof value);
-  return value;
+  return npy->type == TRM__NPY_F32 ? (double)narrow : value;
 }
 
 static trm_status npy_write_header(trm__writer *w, trm__npy_type type, int rank, const int64_t *shape, trm_error *err) {

@@ -1,8 +1,11 @@
-/* NumPy's .npy files: arrays of integers, little endian, in C order. A file is
+/* NumPy's .npy files: arrays of numbers. A file is
  *   6 bytes "\x93NUMPY", major and minor version (1.0, 2.0 or 3.0), the header's length (2 bytes in version 1, else 4),
  *   the header: a Python dict {'descr': '<i4', 'fortran_order': False, 'shape': (3, 4), } padded with spaces, "\n",
  *   the elements.
- * Every other type, big endian, Fortran order, pickled objects and a size that does not fit the shape are refused. */
+ * Of either byte order ('<' little endian, '>' big endian, '=' the machine's, which is little endian too) and in C
+ * order or, where fortran_order is True, with the first index running fastest. Either is read in place: an element is
+ * asked for by its index in C order. We write little endian in C order. Every other type, pickled objects and a size
+ * that does not fit the shape are refused. */
 #ifndef TRM_DATA_FORMAT_NPY_H
 #define TRM_DATA_FORMAT_NPY_H
 
@@ -22,11 +25,15 @@ typedef enum trm__npy_type {
   TRM__NPY_U32,
   TRM__NPY_I32,
   TRM__NPY_I64,
+  TRM__NPY_U64,
+  TRM__NPY_BOOL,
+  TRM__NPY_F32,
   TRM__NPY_F64
 } trm__npy_type;
 
 typedef struct trm__npy {
   trm__npy_type type;
+  int big_endian, fortran; /* how the elements lie in the file */
   int rank;
   int64_t shape[TRM__NPY_RANK];
   size_t count;              /* elements */
@@ -40,8 +47,10 @@ void trm__npy_close(trm__npy *npy); /* also of a zeroed struct */
 /* The same from bytes in memory, which are borrowed. */
 trm_status trm__npy_parse(trm__npy *npy, const void *bytes, size_t size, const char *where, trm_error *err);
 
-size_t trm__npy_item(trm__npy_type type);            /* bytes of an element */
-int64_t trm__npy_int(const trm__npy *npy, size_t i); /* integer types */
+size_t trm__npy_item(trm__npy_type type);  /* bytes of an element */
+int trm__npy_is_whole(trm__npy_type type); /* whole numbers: trm__npy_int reads them */
+/* Element i in C order, whatever the file's; unsigned ones beyond int64 are INT64_MAX. */
+int64_t trm__npy_int(const trm__npy *npy, size_t i);
 double trm__npy_real(const trm__npy *npy, size_t i); /* any type */
 
 /* A whole array as a file, atomically. data: elements in the machine's (little endian) order. */

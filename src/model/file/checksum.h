@@ -7,9 +7,16 @@
  *   2. The number of metadata entries, and of each two pieces: key and value (UTF-8, JSON's escapes resolved). These
  * are the entries whose keys begin with "trm.", in ascending order of the keys' bytes, without those that only tell:
  *      trm.sha256 itself, trm.card, trm.version, trm.step, trm.seed and trm.quantized_from.
- *   3. The number of tensors, and of each, in ascending order of the names' bytes, four pieces: the name, the dtype
+ *   3. The number of tensors of the network (names from "inner." on, without what wrappers put before it, at least one
+ *      element), and of each, in ascending order of the names' bytes, four pieces: the name, the dtype
  *      ("F32"), the shape (a number a dimension) and the tensor's bytes as the file holds them.
- * An entry that a later version adds is covered; what others put in under keys of their own is not. */
+ * An entry that a later version adds is covered; what others put in under keys of their own is not, nor are tensors of
+ * theirs, nor is the order in which all of it lies.
+ *
+ * Where the sum differs from trm.sha256, the file is damaged and refused, unless another tool keeps its numbers in
+ * another type: then no checksum was made of these numbers, and the file is taken without being checked
+ * (model/file/foreign.h says how the two are told apart). Its sum and its id are those of what it holds, never those
+ * recorded. A tool that changes numbers and keeps their type leaves out trm.format and trm.sha256. */
 #ifndef TRM_MODEL_FILE_CHECKSUM_H
 #define TRM_MODEL_FILE_CHECKSUM_H
 

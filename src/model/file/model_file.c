@@ -14,6 +14,7 @@
 #include "base/text/numbers.h"
 #include "base/text/options.h"
 #include "model/file/checksum.h"
+#include "model/file/foreign.h"
 #include "model/file/int8.h"
 #include "model/halting.h"
 
@@ -46,9 +47,10 @@ static trm_status model_check_version(const trm_model *m, trm_error *err) {
   return TRM_OK;
 }
 
-/* A file of format 2 must have its checksum; one of format 1 may. */
-static trm_status model_check_sum(const trm_model *m, trm_error *err) {
-  const char *format = trm_model_get_metadata(m, "trm.format"), *recorded = trm_model_get_checksum(m);
+/* A file of format 2 must have its checksum; one of format 1 may. It binds unless another tool changed the type of the
+ * numbers that it was made of (model/file/foreign.h). */
+static trm_status model_check_sum(trm_model *m, trm_error *err) {
+  const char *format = trm_model_get_metadata(m, "trm.format"), *recorded = trm_model_get_metadata(m, "trm.sha256");
   char sum[TRM__SHA256_HEX];
   if (format && strcmp(format, FORMAT) != 0 && strcmp(format, "1") != 0)
     return trm__fail(err, TRM_E_INPUT, m->path,
@@ -57,7 +59,17 @@ static trm_status model_check_sum(const trm_model *m, trm_error *err) {
     return trm__fail(err, TRM_E_INPUT, m->path, "damaged: its checksum (trm.sha256) is missing; get it again");
   if (!recorded) return TRM_OK;
   trm_status status = trm__model_checksum_of(sum, &m->st, m->path, err);
-  if (status || strcmp(sum, recorded) == 0) return status;
+  if (status) return status;
+  if (strcmp(sum, recorded) == 0 || trm__foreign_numbers(&m->st, &m->params)) {
+    memcpy(m->sum, sum, sizeof sum);
+    return TRM_OK;
+  }
+  if (trm__foreign_form(&m->st, &m->params))
+    return trm__fail(
+        err, TRM_E_INPUT, m->path,
+        "damaged, or changed by another tool: its checksum is %s, recorded is %.64s; get it again, or have "
+        "that tool leave out trm.format and trm.sha256",
+        sum, recorded);
   return trm__fail(err, TRM_E_INPUT, m->path, "damaged: its checksum is %s, recorded is %.64s; get it again", sum,
                    recorded);
 }
@@ -139,7 +151,16 @@ static trm_status model_read_values(trm_model *m, trm_error *err) {
   return TRM_OK;
 }
 
+/* Of types that are not of half or all of a float's bits. */
+static trm_status model_check_converted(const trm_model *m, const trm__st_tensor *t, trm_error *err) {
+  for (size_t i = 0; i < t->elements; i++)
+    if (!isfinite((float)trm__st_element(t, i)))
+      return trm__fail(err, TRM_E_INPUT, m->path, "tensor \"%s\" is not finite as a float at element %zu", t->name, i);
+  return TRM_OK;
+}
+
 static trm_status model_check_finite(const trm_model *m, const trm__st_tensor *t, trm_error *err) {
+  if (trm__foreign_dtype(t->dtype)) return model_check_converted(m, t, err);
   int narrow = t->dtype == TRM__ST_BF16;
   for (size_t i = 0; i < t->elements; i++) {
     uint16_t half;
@@ -155,9 +176,9 @@ static trm_status model_check_finite(const trm_model *m, const trm__st_tensor *t
 static trm_status model_check_tensor(const trm_model *m, const trm__param *p, trm_error *err) {
   const trm__st_tensor *t = trm__st_find(&m->st, p->name);
   if (!t) return trm__fail(err, TRM_E_INPUT, m->path, "has no tensor \"%s\", which its configuration needs", p->name);
-  if (t->dtype != TRM__ST_F32 && t->dtype != TRM__ST_BF16 && t->dtype != TRM__ST_I8)
-    return trm__fail(err, TRM_E_INPUT, m->path, "tensor \"%s\" has dtype %s, expected F32, BF16 or I8", p->name,
-                     trm__st_dtype_name(t->dtype));
+  if (t->dtype != TRM__ST_F32 && t->dtype != TRM__ST_BF16 && t->dtype != TRM__ST_I8 && !trm__foreign_dtype(t->dtype))
+    return trm__fail(err, TRM_E_INPUT, m->path, "tensor \"%s\" has dtype %s, expected F32, BF16, F16, F64 or I8",
+                     p->name, trm__st_dtype_name(t->dtype));
   int fits = t->rank == p->rank && t->shape[0] == p->rows && (p->rank == 1 || t->shape[1] == p->cols);
   if (fits) return t->dtype == TRM__ST_I8 ? trm__int8_check(&m->st, p, t, m->path, err) : model_check_finite(m, t, err);
   char wanted[64], found[200] = "";
@@ -185,13 +206,17 @@ static trm_status model_check_tensors(trm_model *m, trm_error *err) {
   return trm__fail(err, TRM_E_INTERNAL, m->path, "tensor names are not unique");
 }
 
+/* The checksum comes before what the configuration and the numbers say, so that damage is called damage. */
 static trm_status model_check(trm_model *m, trm_error *err) {
+  trm_error of_config = {0};
   trm_status status = model_check_version(m, err);
-  if (!status) status = model_check_sum(m, err);
+  if (status) return status;
+  trm_status config = model_read_config(m, &of_config);
+  status = model_check_sum(m, err);
+  if (!status && config) status = trm__fail(err, config, of_config.where, "%s", of_config.message);
   if (!status) status = model_check_variant(m, err);
   if (!status) status = model_read_loss(m, err);
   if (!status) status = model_read_values(m, err);
-  if (!status) status = model_read_config(m, err);
   if (!status) status = model_check_tensors(m, err);
   return status;
 }
@@ -208,20 +233,28 @@ static trm_status model_new(trm_model **out, const char *where, trm_error *err) 
   return TRM_OK;
 }
 
-trm_status trm_model_open(trm_model **out, const char *path, trm_error *err) {
+trm_status trm__model_open_prepared(trm_model **out, const char *path, trm__model_prepare prepare, const void *context,
+                                    trm_error *err) {
   trm_model *m = NULL;
   trm_status status = model_new(&m, path, err);
   if (!status) status = trm__st_open(&m->st, path, err);
+  if (!status) status = trm__foreign_tensors(&m->st, path, err);
+  if (!status && prepare) status = prepare(&m->st, path, context, err);
   if (!status) status = model_check(m, err);
   if (status) trm_model_close(&m);
   else *out = m;
   return status;
 }
 
+trm_status trm_model_open(trm_model **out, const char *path, trm_error *err) {
+  return trm__model_open_prepared(out, path, NULL, NULL, err);
+}
+
 trm_status trm__model_parse(trm_model **out, const void *data, size_t size, const char *where, trm_error *err) {
   trm_model *m = NULL;
   trm_status status = model_new(&m, where, err);
   if (!status) status = trm__st_parse(&m->st, data, size, where, err);
+  if (!status) status = trm__foreign_tensors(&m->st, where, err);
   if (!status) status = model_check(m, err);
   if (status) trm_model_close(&m);
   else *out = m;
@@ -247,7 +280,7 @@ const char *trm_model_get_metadata(const trm_model *model, const char *key) {
 }
 
 const char *trm_model_get_checksum(const trm_model *model) {
-  return trm_model_get_metadata(model, "trm.sha256");
+  return model->sum[0] ? model->sum : NULL;
 }
 
 const char *trm_model_get_loss(const trm_model *model) {

@@ -21,7 +21,8 @@
  * A key that came later (damping, activation) may be absent, and then has its default, which for this reason is what
  * files without it mean and never changes. An unknown key is refused: it would change what is computed.
  *
- * Tensors: those of the parameter table (model/params.h) under the original's names, F32 or BF16, and no others.
+ * Tensors: those of the parameter table (model/params.h) under the original's names, written as F32 or BF16, read as
+ * F16 and F64 too. What else other tools put into a file, and which such files are taken, is in model/file/foreign.h.
  *
  * Int8 weights: any matrix of a layer, NAME [out][in], may be I8 with numbers from -127 to 127 instead; then there is
  * NAME_scale [out], F64 and 0 or more, and weight [i][j] is NAME[i][j] * NAME_scale[i], rounded to fp32. (F64, so that
@@ -33,6 +34,7 @@
 #include <trm/model.h>
 
 #include "backend/backend.h"
+#include "base/sha256.h"
 #include "model/file/safetensors.h"
 #include "model/params.h"
 
@@ -49,11 +51,17 @@ struct trm_model {
   trm_loss_type loss;
   double halt_threshold; /* NaN: none */
   int64_t max_steps;     /* 0: none */
-  int quantized;         /* some weights are I8 */
+  int quantized;             /* some weights are I8 */
+  char sum[TRM__SHA256_HEX]; /* of what the file holds; "": the file records none */
 };
 
 /* trm_model_open from memory, which must outlive the model; where names it in errors. */
 trm_status trm__model_parse(trm_model **out, const void *data, size_t size, const char *where, trm_error *err);
+
+/* trm_model_open of a file whose tensors and metadata are changed in memory before they are checked. */
+typedef trm_status (*trm__model_prepare)(trm__safetensors *st, const char *where, const void *context, trm_error *err);
+trm_status trm__model_open_prepared(trm_model **out, const char *path, trm__model_prepare prepare, const void *context,
+                                    trm_error *err);
 
 /* A configuration as the text of trm.config; NULL without memory. Free with free. */
 char *trm__model_config_text(const trm_model_config *config);

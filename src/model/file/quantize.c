@@ -39,7 +39,7 @@ static void list_matrices(trm__rewrite *rewrite, const int8_matrix *matrix) {
   for (int i = 0; i < params->count; i++) {
     const trm__param *p = &params->item[i];
     if (!matrix[i].q) {
-      rewrite->source[count++] = trm__st_source_of(trm__st_find(&rewrite->model->st, p->name));
+      rewrite->source[count++] = trm__rewrite_source(rewrite, i);
       continue;
     }
     rewrite->source[count++] = (trm__st_source){

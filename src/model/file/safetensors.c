@@ -53,8 +53,8 @@ static trm_status tensor_read_dtype(const source *s, const char *name, const jso
       *dtype = (trm__st_dtype)i;
       return TRM_OK;
     }
-  return trm__fail(s->err, TRM_E_INPUT, s->where, "tensor \"%.100s\": dtype \"%.20s\" is unknown, expected F32 or BF16",
-                   name, text);
+  return trm__fail(s->err, TRM_E_INPUT, s->where,
+                   "tensor \"%.100s\": dtype \"%.20s\" is unknown, expected F32, BF16, F16 or F64", name, text);
 }
 
 static trm_status tensor_read_shape(const source *s, const char *name, const json_t *entry, trm__st_tensor *t) {
@@ -184,6 +184,18 @@ static trm_status header_check(const unsigned char *data, size_t size, const cha
   return TRM_OK;
 }
 
+/* White space between tokens; behind the last one it pads. */
+static int header_is_spaced(const char *text, size_t length) {
+  int in_string = 0;
+  while (length && strchr(" \t\r\n", text[length - 1])) length--;
+  for (size_t i = 0; i < length; i++) {
+    if (in_string && text[i] == '\\') i++;
+    else if (text[i] == '"') in_string = !in_string;
+    else if (!in_string && strchr(" \t\r\n", text[i])) return 1;
+  }
+  return 0;
+}
+
 trm_status trm__st_parse(trm__safetensors *st, const void *data, size_t size, const char *where, trm_error *err) {
   trm__safetensors parsed;
   memset(&parsed, 0, sizeof parsed);
@@ -198,6 +210,7 @@ trm_status trm__st_parse(trm__safetensors *st, const void *data, size_t size, co
     status = trm__fail(err, TRM_E_INPUT, where, "the header is not a JSON object");
   if (!status) status = header_read_metadata(&s, header, &parsed.metadata);
   if (!status) status = tensors_read(&s, header, &parsed);
+  parsed.spaced = !status && header_is_spaced(text, (size_t)length);
   json_decref(header);
   if (status) trm__st_close(&parsed);
   else *st = parsed;

@@ -45,6 +45,7 @@ typedef struct trm__safetensors {
   trm__st_tensor *tensor;
   size_t count;
   char *names; /* storage */
+  int spaced;  /* the header has white space between its tokens, which trm__st_write never puts there */
 } trm__safetensors;
 
 trm_status trm__st_open(trm__safetensors *st, const char *path, trm_error *err);
@@ -58,6 +59,7 @@ trm_status trm__st_find_sized(const trm__safetensors *st, const char *name, trm_
 const char *trm__st_dtype_name(trm__st_dtype dtype);
 size_t trm__st_dtype_size(trm__st_dtype dtype);
 
+double trm__st_element(const trm__st_tensor *tensor, size_t i); /* of any type */
 /* The elements of a tensor of any type, converted: out [tensor->elements]. */
 void trm__st_read_real(const trm__st_tensor *tensor, trm__real *out);
 void trm__st_read_double(const trm__st_tensor *tensor, double *out);

@@ -63,6 +63,10 @@ static double element_read(trm__st_dtype dtype, const unsigned char *at) {
   return 0;
 }
 
+double trm__st_element(const trm__st_tensor *tensor, size_t i) {
+  return element_read(tensor->dtype, tensor->data + i * trm__st_dtype_size(tensor->dtype));
+}
+
 void trm__st_read_double(const trm__st_tensor *tensor, double *out) {
   size_t size = trm__st_dtype_size(tensor->dtype);
   for (size_t i = 0; i < tensor->elements; i++) out[i] = element_read(tensor->dtype, tensor->data + i * size);

@@ -22,6 +22,9 @@
  * which is there to alter their rates. */
 static const char changeable_options[] = "steps schedule_steps max_minutes save_every keep eval_every patience stop_at";
 
+/* Where the data is now, which must be the same data. */
+static const char movable_options[] = "data valid";
+
 /* Neither decides what is computed: paths, what is planned or recorded, and a length that "steps" says. */
 static const char left_out_options[] = "data valid run init_from memory micro_batch log_every epochs";
 
@@ -188,6 +191,7 @@ static uint32_t config_sum(const json_t *root) {
   static const char *const paths[] = {"data", "valid", "run", "init_from"};
   json_t *summed = json_deep_copy(root);
   json_object_del(summed, "crc32");
+  json_object_del(summed, "from_run");
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) json_object_del(json_object_get(summed, "train"), paths[i]);
   uint32_t crc = trm__json_crc32(summed);
   json_decref(summed);
@@ -214,10 +218,17 @@ uint32_t trm__run_whole_crc(const trm__run_config *config) {
 
 trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm_error *err) {
   char path[TRM__RUN_PATH];
+  json_t *places = NULL;
+  trm_status status = trm__places_json(&places, run->path, &config->train, err);
+  if (status) return status;
   json_t *root = config_to_json(config);
+  if (json_object_set_new(root, "from_run", places)) {
+    json_decref(root);
+    root = NULL;
+  }
   if (!root) return trm__fail_memory(err, run->path, 0);
   json_object_set_new(root, "crc32", json_integer((json_int_t)config_sum(root)));
-  trm_status status = trm__json_save(root, trm__run_path(run, "config.json", path), err);
+  status = trm__json_save(root, trm__run_path(run, "config.json", path), err);
   json_decref(root);
   return status;
 }
@@ -280,6 +291,7 @@ trm_status trm__run_load(const trm__run *run, trm__run_config *config, trm_error
   if (!status) status = config_read_section(root, "train", train, trains, &config->train, path, err);
   if (!status) status = trm__task_from_json(&config->task, json_object_get(root, "task"), path, err);
   if (!status) status = config_read_resolved(root, config, path, err);
+  if (!status) status = trm__places_read(&config->from_run, json_object_get(root, "from_run"), path, err);
   if (!status) snprintf(config->train.run, sizeof config->train.run, "%s", run->path);
   json_decref(root);
   return status;
@@ -338,19 +350,26 @@ trm_status trm__run_check_validation(const trm_train_config *c, const char *name
   return TRM_OK;
 }
 
-trm_status trm__run_override(trm__run_config *config, const char *const *pairs, size_t count, trm_error *err) {
+trm_status trm__run_override(trm__run_config *config, const char *const *pairs, size_t count, int *limits,
+                             trm_error *err) {
   size_t options;
   const trm_option *table = trm_train_options(&options);
+  int limiting = 0;
   for (size_t i = 0; i < count; i++) {
     const trm_option *option = trm__option_find(table, options, pairs[2 * i]);
-    if (option && !list_has(changeable_options, option->name))
+    int moves = option && list_has(movable_options, option->name);
+    if (option && !moves && !list_has(changeable_options, option->name))
       return trm__fail(err, TRM_E_USAGE, pairs[2 * i],
                        "cannot change when a run is resumed (steps, schedule_steps, max_minutes, save_every, keep, "
-                       "eval_every, patience and stop_at can)");
+                       "eval_every, patience and stop_at can, and data and valid where these have moved)");
     trm_status status = trm_options_set(table, options, &config->train, pairs[2 * i], pairs[2 * i + 1], err);
-    if (!status) status = trm__run_check_validation(&config->train, option->name, err);
+    if (!status && !moves) status = trm__run_check_validation(&config->train, option->name, err);
     if (status) return status;
+    limiting |= !moves;
+    if (strcmp(option->name, "data") == 0) config->from_run.data[0] = 0;
+    if (strcmp(option->name, "valid") == 0) config->from_run.valid[0] = 0;
     if (strcmp(option->name, "schedule_steps") == 0) config->schedule = 0;
   }
+  *limits = limiting;
   return TRM_OK;
 }

@@ -11,13 +11,16 @@
  * config.json: {"format": 1, "trm": "0.1.0", "model": {keys of trm_model_options}, "train": {keys of
  * trm_train_options}, "task": {task.json of the data}, "resolved": {"steps": updates in all, "schedule_steps": updates
  * of the schedule (absent in older ones: steps), "micro_batch": slice size in use, "isa": kernels, "train_crc32": of
- * the training data, "valid_crc32": of the validation data, 0 without}, "crc32": of this object without this key and
- * without the paths data, valid, run and init_from, as compact JSON with sorted keys (absent in older ones)}. */
+ * the training data, "valid_crc32": of the validation data, 0 without}, "from_run": {places.h, absent in older ones},
+ * "crc32": of this object without this key, "from_run" and the paths data, valid, run and init_from, as compact JSON
+ * with sorted keys (absent in older ones)}. */
 #ifndef TRM_TRAIN_RUN_DIRECTORY_H
 #define TRM_TRAIN_RUN_DIRECTORY_H
 
 #include <jansson.h>
 #include <trm/train.h>
+
+#include "train/run/places.h"
 
 #define TRM__RUN_FORMAT 1
 #define TRM__RUN_PATH 1280 /* bytes of a path inside a run directory */
@@ -38,6 +41,7 @@ typedef struct trm__run_config {
   int64_t micro_batch;
   char isa[64];
   uint32_t train_crc, valid_crc;
+  trm__places from_run; /* where its files lay when config.json was written */
 } trm__run_config;
 
 /* Makes and locks the directory. TRM_E_BUSY when another trainer holds it; TRM_E_USAGE when it already holds a run, or
@@ -77,7 +81,9 @@ uint32_t trm__json_crc32(const json_t *json);
 /* TRM_E_USAGE when an option about validation is set where there is none. name: this option alone; NULL: all. */
 trm_status trm__run_check_validation(const trm_train_config *config, const char *name, trm_error *err);
 
-/* Sets values that may change on resume. TRM_E_USAGE for others. pairs: name, text, ... */
-trm_status trm__run_override(trm__run_config *config, const char *const *pairs, size_t count, trm_error *err);
+/* Sets values that may change on resume, and where the data is now. TRM_E_USAGE for others. pairs: name, text, ...
+ * *limits: whether any of them says how long the run goes on, or what it records. */
+trm_status trm__run_override(trm__run_config *config, const char *const *pairs, size_t count, int *limits,
+                             trm_error *err);
 
 #endif

@@ -103,6 +103,23 @@ static void declarations_are_whole(void **state) {
   assert_null(cli_command_tail(&cli_solve, "data"));
 }
 
+static void usual_options_exist(void **state) {
+  (void)state;
+  for (const cli_command *const *c = cli_commands; *c; c++) {
+    cli_table tables[CLI_TABLES];
+    size_t count = (*c)->tables(tables), length;
+    for (const char *p = (*c)->usual; p && *p; p += length + (p[length] == ' ')) {
+      char name[80];
+      int found = 0;
+      length = strcspn(p, " ");
+      snprintf(name, sizeof name, "%.*s", (int)length, p);
+      for (size_t t = 0; t < count; t++)
+        for (size_t i = 0; i < tables[t].count; i++) found |= strcmp(tables[t].items[i].name, name) == 0;
+      if (!found) fail_msg("trm %s: \"%s\" among the usual options is none", (*c)->name, name);
+    }
+  }
+}
+
 /* eval's own copy of the solver's table has all of it. */
 static void eval_has_all_options_of_the_solver(void **state) {
   (void)state;
@@ -122,6 +139,7 @@ int main(void) {
       cmocka_unit_test(a_name_means_one_thing_in_a_command),
       cmocka_unit_test(names_find_their_options),
       cmocka_unit_test(declarations_are_whole),
+      cmocka_unit_test(usual_options_exist),
       cmocka_unit_test(eval_has_all_options_of_the_solver),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

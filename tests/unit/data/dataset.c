@@ -86,7 +86,7 @@ static void test_types(void **state) {
   put_good();
   trm_dataset *reference = open_set();
   const int32_t values[12] = {1, 2, 3, 4, 0, 0, 1, 1, 4, 4, 4, 4}, offsets[3] = {0, 2, 3};
-  for (int type = TRM__NPY_U8; type <= TRM__NPY_I64; type++) {
+  for (int type = TRM__NPY_U8; type <= TRM__NPY_U64; type++) {
     size_t item = trm__npy_item((trm__npy_type)type);
     unsigned char cells[12 * 8] = {0}, puzzles[3 * 8] = {0};
     for (size_t i = 0; i < 12; i++) cells[i * item] = (unsigned char)values[i];
@@ -98,6 +98,43 @@ static void test_types(void **state) {
     assert_memory_equal(d->puzzle_indices, reference->puzzle_indices, 3 * sizeof(int64_t));
     trm_dataset_close(&d);
   }
+  trm_dataset_close(&reference);
+}
+
+/* A .npy file as another tool may write it: header and elements as they are given. */
+static void put_raw(const char *name, const char *type, const char *order, const char *shape, const void *data,
+                    size_t size) {
+  char path[320], header[128], bytes[512] = "\x93NUMPY\x01";
+  trm_error err = {0};
+  int length =
+      snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }\n", type, order, shape);
+  bytes[8] = (char)length;
+  memcpy(bytes + 10, header, (size_t)length);
+  memcpy(bytes + 10 + length, data, size);
+  snprintf(path, sizeof path, "%s/set/train/%s.npy", folder, name);
+  CHECK_OK(trm__file_write(path, bytes, 10 + (size_t)length + size, &err), err);
+}
+
+/* The same data in Fortran order, in big endian and with byte order marks before the JSON. */
+static void test_foreign_arrays(void **state) {
+  (void)state;
+  put_good();
+  trm_dataset *reference = open_set();
+  const uint8_t inputs[12] = {1, 0, 4, 2, 0, 4, 3, 1, 4, 4, 1, 4}; /* columns one after the other */
+  const uint8_t labels[24] = {0, 4, 0, 3, 0, 2, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 1, 0, 1, 0, 1, 0, 1};
+  const uint8_t puzzles[12] = {0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3};
+  char json[600];
+  put_raw("all__inputs", "|u1", "True", "(3, 4)", inputs, sizeof inputs);
+  put_raw("all__labels", ">i2", "False", "(3, 4)", labels, sizeof labels);
+  put_raw("all__puzzle_indices", ">u4", "True", "(3,)", puzzles, sizeof puzzles);
+  snprintf(json, sizeof json, "\xef\xbb\xbf%s", good_json);
+  put_text("set/train/dataset.json", json);
+  put_text("set/identifiers.json", "\xef\xbb\xbf[\"<blank>\", \"a\", \"b\"]");
+  trm_dataset *d = open_set();
+  assert_memory_equal(d->inputs, reference->inputs, 12);
+  assert_memory_equal(d->labels, reference->labels, 12);
+  assert_memory_equal(d->puzzle_indices, reference->puzzle_indices, 3 * sizeof(int64_t));
+  trm_dataset_close(&d);
   trm_dataset_close(&reference);
 }
 
@@ -246,7 +283,7 @@ static void test_bad_arrays(void **state) {
       {"all__inputs", TRM__NPY_U8, 4, 3, cells, "3 columns, expected seq_len = 4"},
       {"all__inputs", TRM__NPY_U8, 12, 0, cells, "1 dimensions, expected 2"},
       {"all__inputs", TRM__NPY_U8, 0, 4, cells, "0 examples"},
-      {"all__inputs", TRM__NPY_F64, 1, 4, real, "'<f8'"},
+      {"all__inputs", TRM__NPY_F64, 1, 4, real, "elements with fractions"},
       {"all__labels", TRM__NPY_U8, 2, 4, cells, "2 rows, expected 3"},
       {"all__puzzle_identifiers", TRM__NPY_I32, 2, 0, ids, "element 1 is 3, expected 0 to 2"},
       {"all__puzzle_identifiers", TRM__NPY_I32, 2, 0, negative_ids, "element 0 is -1"},
@@ -481,11 +518,13 @@ static void test_limits(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_read),          cmocka_unit_test(test_types),     cmocka_unit_test(test_ignored_labels),
-      cmocka_unit_test(test_wide_and_sets), cmocka_unit_test(test_bad_json),  cmocka_unit_test(test_bad_arrays),
-      cmocka_unit_test(test_bad_files),     cmocka_unit_test(test_write),     cmocka_unit_test(test_write_wide),
-      cmocka_unit_test(test_broken_disk),   cmocka_unit_test(test_full_disk), cmocka_unit_test(test_allocations),
-      cmocka_unit_test(test_limits),
+      cmocka_unit_test(test_read),           cmocka_unit_test(test_types),
+      cmocka_unit_test(test_foreign_arrays), cmocka_unit_test(test_ignored_labels),
+      cmocka_unit_test(test_wide_and_sets),  cmocka_unit_test(test_bad_json),
+      cmocka_unit_test(test_bad_arrays),     cmocka_unit_test(test_bad_files),
+      cmocka_unit_test(test_write),          cmocka_unit_test(test_write_wide),
+      cmocka_unit_test(test_broken_disk),    cmocka_unit_test(test_full_disk),
+      cmocka_unit_test(test_allocations),    cmocka_unit_test(test_limits),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -22,6 +22,20 @@ static void good_values_are_read(void **state) {
   json_decref(value);
 }
 
+/* As some editors save it. */
+static void a_byte_order_mark_is_skipped(void **state) {
+  (void)state;
+  trm_error err = {0};
+  json_t *value;
+  CHECK_OK(trm__json_parse(&value, "\xef\xbb\xbf[1]", 6, "f", &err), err);
+  assert_int_equal(json_array_size(value), 1);
+  json_decref(value);
+  expect_refused("\xef\xbb\xbf[1,]", 7, "f.json:1:4"); /* the column that the editor shows */
+  expect_refused("\xef\xbb\xbf", 3, "f.json:1:");
+  expect_refused("\xef\xbb", 2, "f.json:1:");
+  expect_refused("[\xef\xbb\xbf]", 5, "f.json:1:");
+}
+
 static void malformed_texts_name_their_place(void **state) {
   (void)state;
   expect_refused("", 0, "f.json:1:");
@@ -174,6 +188,7 @@ static void no_memory_is_survived(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(good_values_are_read),
+      cmocka_unit_test(a_byte_order_mark_is_skipped),
       cmocka_unit_test(malformed_texts_name_their_place),
       cmocka_unit_test(nul_bytes_are_refused),
       cmocka_unit_test(deep_nesting_is_refused),

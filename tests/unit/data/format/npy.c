@@ -86,10 +86,61 @@ static void test_values(void **state) {
     npy.type = cases[i].type;
     assert_true(trm__npy_int(&npy, 0) == cases[i].value);
   }
+  npy.type = TRM__NPY_U64; /* beyond what an int64 holds: the most it does */
+  assert_true(trm__npy_int(&npy, 0) == INT64_MAX);
+  npy.type = TRM__NPY_BOOL;
+  assert_true(trm__npy_int(&npy, 0) == 1);
   const double half = 0.5;
   npy.type = TRM__NPY_F64;
   npy.data = (const unsigned char *)&half;
   assert_true(trm__npy_real(&npy, 0) == 0.5);
+  const float quarter = -0.25f;
+  npy.type = TRM__NPY_F32;
+  npy.data = (const unsigned char *)&quarter;
+  assert_true(trm__npy_real(&npy, 0) == -0.25);
+}
+
+/* The element with these numbers counted in C order is number base + i of the type, in every type, byte order and order
+ * of elements. */
+static void check_order(const char *dict, trm__npy_type type, int big, const size_t *places, size_t count) {
+  built b = build(dict, count * trm__npy_item(type));
+  size_t item = trm__npy_item(type);
+  unsigned char *data = b.bytes + b.size - count * item;
+  memset(data, 0, count * item);
+  for (size_t i = 0; i < count; i++) data[places[i] * item + (big ? item - 1 : 0)] = (unsigned char)(i + 3);
+  if (item > 1)
+    for (size_t i = 0; i < count; i++) data[places[i] * item + (big ? item - 2 : 1)] = 1;
+  trm__npy npy = {0};
+  trm_error err = {0};
+  CHECK_OK(trm__npy_parse(&npy, b.bytes, b.size, dict, &err), err);
+  for (size_t i = 0; i < count; i++) assert_int_equal(trm__npy_int(&npy, i), i + 3 + (item > 1 ? 256 : 0));
+}
+
+static void test_orders(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    trm__npy_type type;
+  } types[] = {{"u1", TRM__NPY_U8},  {"i1", TRM__NPY_I8},  {"u2", TRM__NPY_U16}, {"i2", TRM__NPY_I16},
+               {"u4", TRM__NPY_U32}, {"i4", TRM__NPY_I32}, {"i8", TRM__NPY_I64}, {"u8", TRM__NPY_U64}};
+  static const struct {
+    const char *order, *shape;
+    size_t count, places[24]; /* of elements in C order */
+  } shapes[] = {
+      {"False", "(2, 3)", 6, {0, 1, 2, 3, 4, 5}},
+      {"True", "(2, 3)", 6, {0, 2, 4, 1, 3, 5}},
+      {"True", "(4,)", 4, {0, 1, 2, 3}},
+      {"True", "()", 1, {0}},
+      {"True", "(2, 2, 3)", 12, {0, 4, 8, 2, 6, 10, 1, 5, 9, 3, 7, 11}},
+  };
+  for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+      for (const char *byte_order = "<>="; *byte_order; byte_order++) {
+        char dict[128];
+        snprintf(dict, sizeof dict, "{'descr': '%c%s', 'fortran_order': %s, 'shape': %s, }\n", *byte_order,
+                 types[t].name, shapes[s].order, shapes[s].shape);
+        check_order(dict, types[t].type, *byte_order == '>', shapes[s].places, shapes[s].count);
+      }
 }
 
 static void test_headers(void **state) {
@@ -98,18 +149,21 @@ static void test_headers(void **state) {
   accept("{'descr': '|u1', 'fortran_order': False, 'shape': (5,), }\n", 5, TRM__NPY_U8, 1, 5);
   accept("{'shape': (5), 'descr': '<u1', 'fortran_order': False}", 5, TRM__NPY_U8, 1, 5);
   accept("{\"descr\":\"=i1\",\"fortran_order\":False,\"shape\":()}", 1, TRM__NPY_I8, 0, 1);
+  accept("{'descr': '|b1', 'fortran_order': True, 'shape': (3L, 4L), }\n", 12, TRM__NPY_BOOL, 2, 12);
+  accept("{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }\n", 8, TRM__NPY_F32, 1, 2);
+  accept("{'descr': '<i8', 'fortran_order': True, 'shape': (0, 9223372036854775807), }\n", 0, TRM__NPY_I64, 2, 0);
   accept("{'descr': '<i8', 'fortran_order': False, 'shape': (0, 9223372036854775807), }\n", 0, TRM__NPY_I64, 2, 0);
 }
 
 static void test_refused(void **state) {
   (void)state;
   refuse("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }\n", 8, "'|O'");
-  refuse("{'descr': '>i4', 'fortran_order': False, 'shape': (1,), }\n", 4, "big endian");
-  refuse("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }\n", 4, "'<f4'");
-  refuse("{'descr': '<u8', 'fortran_order': False, 'shape': (1,), }\n", 8, "'<u8'");
+  refuse("{'descr': '|i4', 'fortran_order': False, 'shape': (1,), }\n", 4, "'|i4'");
+  refuse("{'descr': 'xi4', 'fortran_order': False, 'shape': (1,), }\n", 4, "'xi4'");
+  refuse("{'descr': '<f2', 'fortran_order': False, 'shape': (1,), }\n", 2, "'<f2'");
+  refuse("{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }\n", 8, "'<c8'");
   refuse("{'descr': '', 'fortran_order': False, 'shape': (1,), }\n", 8, "''");
   refuse("{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (1,), }\n", 4, "structured");
-  refuse("{'descr': '<i4', 'fortran_order': True, 'shape': (3, 4), }\n", 48, "ascontiguousarray");
   refuse("{'descr': '<i4', 'fortran_order': Maybe, 'shape': (3, 4), }\n", 48, "True or False");
   refuse("{'descr': '<i4', 'fortran_order': False, 'shape': (-3, 4), }\n", 48, "a number from 0");
   refuse("{'descr': '<i4', 'fortran_order': False, 'shape': (3 4), }\n", 48, "',' or ')'");
@@ -195,16 +249,22 @@ static void test_numpy(void **state) {
   static const char script[] =
       "import sys, numpy as np\n"
       "d = sys.argv[1] + '/'\n"
-      "for name in ['uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'int64', 'float64']:\n"
+      "names = ['uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'int64', 'uint64', 'bool', 'float32', "
+      "'float64']\n"
+      "for name in names:\n"
       "    a = np.load(d + 'ours_' + name + '.npy', allow_pickle=False)\n"
       "    assert a.dtype == np.dtype(name) and a.shape == (2, 3), (name, a.dtype, a.shape)\n"
-      "    assert a.tolist() == [[0, 1, 2], [3, 100, 127]], (name, a)\n"
-      "    np.save(d + 'theirs_' + name + '.npy', a[::-1].copy())\n"
-      "np.save(d + 'fortran.npy', np.asfortranarray(np.zeros((2, 3), dtype='int32')))\n"
+      "    assert a.tolist() == np.array([[0, 1, 2], [3, 100, 127]]).astype(name).tolist(), (name, a)\n"
+      "    turned = a[::-1].copy()\n"
+      "    np.save(d + 'theirs_' + name + '.npy', turned)\n"
+      "    np.save(d + 'fortran_' + name + '.npy', np.asfortranarray(turned))\n"
+      "    np.save(d + 'big_' + name + '.npy', np.asfortranarray(turned.astype(a.dtype.newbyteorder('>'))))\n"
       "np.save(d + 'object.npy', np.array([{}, None]), allow_pickle=True)\n"
-      "np.save(d + 'big.npy', np.zeros(3, dtype='>i4'))\n"
+      "np.save(d + 'complex.npy', np.zeros(3, dtype='complex64'))\n"
       "np.save(d + 'struct.npy', np.zeros(3, dtype=[('a', '<i4')]))\n";
-  static const char *const names[] = {"uint8", "int8", "uint16", "int16", "uint32", "int32", "int64", "float64"};
+  static const char *const names[] = {"uint8", "int8",   "uint16", "int16",   "uint32", "int32",
+                                      "int64", "uint64", "bool",   "float32", "float64"};
+  static const char *const written[] = {"theirs", "fortran", "big"};
   const int64_t values[6] = {0, 1, 2, 3, 100, 127}, shape[2] = {2, 3};
   char dir[64], path[128], command[256];
   trm_error err = {0};
@@ -220,25 +280,32 @@ static void test_numpy(void **state) {
     unsigned char data[48] = {0};
     for (size_t i = 0; i < 6; i++) data[i * trm__npy_item((trm__npy_type)type)] = (unsigned char)values[i];
     const double real[6] = {0, 1, 2, 3, 100, 127};
+    const float narrow[6] = {0, 1, 2, 3, 100, 127};
+    if (type == TRM__NPY_BOOL)
+      for (size_t i = 0; i < 6; i++) data[i] = values[i] != 0;
     snprintf(path, sizeof path, "%s/ours_%s.npy", dir, names[type]);
-    const void *elements = type == TRM__NPY_F64 ? (const void *)real : data;
+    const void *elements = type == TRM__NPY_F64   ? (const void *)real
+                           : type == TRM__NPY_F32 ? (const void *)narrow
+                                                  : data;
     CHECK_OK(trm__npy_write(path, (trm__npy_type)type, 2, shape, elements, &err), err);
   }
   CHECK_OK(trm__file_write(check_path(dir, "check.py"), script, strlen(script), &err), err);
   snprintf(command, sizeof command, "%s %s/check.py %s", python, dir, dir);
   assert_int_equal(system(command), 0);
-  for (int type = TRM__NPY_U8; type <= TRM__NPY_F64; type++) {
-    trm__npy npy = {0};
-    snprintf(path, sizeof path, "%s/theirs_%s.npy", dir, names[type]);
-    CHECK_OK(trm__npy_open(&npy, path, &err), err);
-    assert_int_equal(npy.type, type);
-    for (size_t i = 0; i < 6; i++) assert_true(trm__npy_real(&npy, i) == (double)values[(i + 3) % 6]);
-    trm__npy_close(&npy);
-  }
-  const char *const refused[][2] = {{"fortran.npy", "fortran_order"},
-                                    {"object.npy", "'|O'"},
-                                    {"big.npy", "big endian"},
-                                    {"struct.npy", "structured"}};
+  for (int type = TRM__NPY_U8; type <= TRM__NPY_F64; type++)
+    for (size_t w = 0; w < sizeof written / sizeof *written; w++) {
+      trm__npy npy = {0};
+      snprintf(path, sizeof path, "%s/%s_%s.npy", dir, written[w], names[type]);
+      CHECK_OK(trm__npy_open(&npy, path, &err), err);
+      assert_int_equal(npy.type, type);
+      assert_int_equal(npy.fortran, w > 0);
+      for (size_t i = 0; i < 6; i++) {
+        int64_t value = values[(i + 3) % 6];
+        assert_true(trm__npy_real(&npy, i) == (double)(type == TRM__NPY_BOOL ? value != 0 : value));
+      }
+      trm__npy_close(&npy);
+    }
+  const char *const refused[][2] = {{"object.npy", "'|O'"}, {"complex.npy", "'<c8'"}, {"struct.npy", "structured"}};
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
     trm__npy npy = {0};
     CHECK_FAILS(trm__npy_open(&npy, check_path(dir, refused[i][0]), &err), TRM_E_INPUT, err, refused[i][1]);
@@ -250,7 +317,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_values),    cmocka_unit_test(test_headers),
       cmocka_unit_test(test_refused),     cmocka_unit_test(test_truncated), cmocka_unit_test(test_version_2),
-      cmocka_unit_test(test_allocations), cmocka_unit_test(test_numpy),
+      cmocka_unit_test(test_allocations), cmocka_unit_test(test_numpy),     cmocka_unit_test(test_orders),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -265,13 +265,14 @@ static void test_extra_tensor(void **state) {
     source[i].dtype = st.tensor[i].dtype;
     memcpy(source[i].shape, st.tensor[i].shape, sizeof source[i].shape);
   }
-  source[st.count] = (trm__st_source){.name = "extra", .dtype = TRM__ST_U8, .rank = 1, .shape = {3}, .data = "abc"};
+  source[st.count] =
+      (trm__st_source){.name = "inner.extra", .dtype = TRM__ST_U8, .rank = 1, .shape = {3}, .data = "abc"};
   const char *path = check_path(s.dir, "extra.safetensors");
   drop_checksum(st.metadata);
   CHECK_OK(trm__st_write(path, st.metadata, source, st.count + 1, NULL, &err), err);
   trm__st_close(&st);
   trm_model *m = NULL;
-  CHECK_FAILS(trm_model_open(&m, path, &err), TRM_E_INPUT, err, "extra");
+  CHECK_FAILS(trm_model_open(&m, path, &err), TRM_E_INPUT, err, "\"inner.extra\" is not part");
   close_saved(&s);
 }
 
