@@ -38,7 +38,8 @@ struct cli_command {
 
 /* cmd_*.c; their table is in commands.h. */
 extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_train, cli_eval, cli_solve,
-    cli_info, cli_quantize, cli_convert, cli_plot, cli_doctor;
+    cli_sudoku_new, cli_sudoku_check, cli_sudoku_hint, cli_sudoku_rate, cli_info, cli_quantize, cli_convert, cli_plot,
+    cli_doctor;
 
 /* -- options that several commands have ---------------------------------------------------------------------------- */
 
@@ -105,6 +106,8 @@ int cli_expect(const cli_command *command, const cli_arguments *arguments, size_
 /* -- help (ui/help.c) ---------------------------------------------------------------------------------------------- */
 
 void cli_print_help(const cli_command *command, FILE *file);
+/* Words of text from column 0 on, wrapped; an empty line stays. */
+void cli_print_wrapped(FILE *file, const char *text, size_t columns);
 
 /* -- messages (ui/output.c) ---------------------------------------------------------------------------------------- */
 

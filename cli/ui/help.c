@@ -3,8 +3,7 @@
 
 #include "cli/cli.h"
 
-/* Words of text from column 0 on, wrapped; an empty line stays. */
-static void help_print_wrapped(FILE *file, const char *text, size_t columns) {
+void cli_print_wrapped(FILE *file, const char *text, size_t columns) {
   size_t at = 0;
   while (*text) {
     if (!strncmp(text, "\n\n", 2)) {
@@ -42,7 +41,7 @@ void cli_print_help(const cli_command *command, FILE *file) {
   int columns = cli_columns(file);
   if (columns > 100) columns = 100;
   fprintf(file, "usage: trm %s %s\n\n", command->name, command->synopsis);
-  help_print_wrapped(file, command->description, (size_t)columns);
+  cli_print_wrapped(file, command->description, (size_t)columns);
   cli_table tables[CLI_TABLES];
   size_t count = command->tables(tables);
   for (size_t i = 0; i < count; i++) {

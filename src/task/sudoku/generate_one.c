@@ -26,10 +26,19 @@ static int one_watch_family(void *search) {
   return !one_count(search, FAMILY_TRIES);
 }
 
+/* Fewer clues leave two digits to be exchanged, or are known to be too few: 17 of 9x9 (McGuire et al., 2012). */
+static int one_fewest_clues(const trm__sudoku_geometry *g) {
+  return g->size == 9 ? 17 : g->size == 4 ? 4 : g->size == 6 ? 8 : g->size - 1;
+}
+
 static trm_status one_check(const trm__sudoku_geometry *g, const trm_wanted *w, trm_error *err) {
   if (w->min_clues < 0 || w->max_clues < 0 || w->min_clues > g->cells || (w->max_clues && w->max_clues < w->min_clues))
     return trm__fail(err, TRM_E_USAGE, "clues", "no puzzle of %d cells has %lld to %lld clues", g->cells,
                      (long long)w->min_clues, (long long)w->max_clues);
+  if (w->max_clues && w->max_clues < one_fewest_clues(g))
+    return trm__fail(err, TRM_E_USAGE, "clues",
+                     "found at most %lld, but a %dx%d Sudoku with one solution has %d or more", (long long)w->max_clues,
+                     g->size, g->size, one_fewest_clues(g));
   if (w->min_guesses < 0 || w->max_guesses < -1 || (w->max_guesses >= 0 && w->max_guesses < w->min_guesses))
     return trm__fail(err, TRM_E_USAGE, "guesses", "no puzzle takes %lld to %lld guesses", (long long)w->min_guesses,
                      (long long)w->max_guesses);

@@ -236,10 +236,12 @@ static void test_refused_wishes(void **state) {
   trm_error err = {0};
   int64_t most = 100;
   trm_wanted wanted = trm_wanted_default();
-  wanted.min_clues = wanted.max_clues = 10, wanted.tries = 3; /* 17 are the fewest */
+  wanted.min_clues = wanted.max_clues = 17, wanted.tries = 3;
   CHECK_FAILS(trm_generate(&task, 1, 5, &wanted, question, answer, &err), TRM_E_INPUT, err, "none of 3 puzzles");
-  wanted.min_clues = 11;
-  CHECK_FAILS(trm_generate(&task, 1, 5, &wanted, question, answer, &err), TRM_E_USAGE, err, "11 to 10 clues");
+  wanted.min_clues = 18;
+  CHECK_FAILS(trm_generate(&task, 1, 5, &wanted, question, answer, &err), TRM_E_USAGE, err, "18 to 17 clues");
+  wanted.min_clues = wanted.max_clues = 16;
+  CHECK_FAILS(trm_generate(&task, 1, 5, &wanted, question, answer, &err), TRM_E_USAGE, err, "has 17 or more");
   wanted = trm_wanted_default();
   wanted.min_guesses = 5, wanted.max_guesses = 4;
   CHECK_FAILS(trm_generate(&task, 1, 5, &wanted, question, answer, &err), TRM_E_USAGE, err, "5 to 4 guesses");
