@@ -64,7 +64,7 @@ static void hint_add_step(char *text, size_t size, const trm_task *task, const t
     hint_add(text, size, "), so nowhere else in %s", other);
   } else if (s->technique == TRM__NAKED_PAIR || s->technique == TRM__NAKED_TRIPLE) {
     hint_add_cells(text, size, g, s->unit, s->places);
-    hint_add(text, size, " hold ");
+    hint_add(text, size, " can only hold ");
     hint_add_digits(text, size, task, s->digits);
     hint_add(text, size, ", so no other cell of %s does", unit);
   } else {
@@ -86,9 +86,10 @@ static void hint_say(const trm_task *task, const trm__sudoku_geometry *g, const 
     hint_add(hint->reason, sizeof hint->reason, "its row, column and box leave no other digit");
   else
     hint_add(hint->reason, sizeof hint->reason, "the only place for %c in %s", digit, hint_unit(g, single->unit, unit));
+  const char *article = chain->hardest == TRM__LOCKED ? "" : "a ";
   if (chain->count > 1)
-    hint_add(hint->reason, sizeof hint->reason, ", after %d steps with %s", chain->count, hint->technique);
-  else if (chain->count) hint_add(hint->reason, sizeof hint->reason, ", after %s", hint->technique);
+    hint_add(hint->reason, sizeof hint->reason, ", after %d steps with %s%s", chain->count, article, hint->technique);
+  else if (chain->count) hint_add(hint->reason, sizeof hint->reason, ", after %s%s", article, hint->technique);
   for (int i = 0; i < chain->count; i++) hint_add_step(hint->before, sizeof hint->before, task, g, &chain->step[i]);
 }
 

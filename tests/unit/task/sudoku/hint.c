@@ -44,6 +44,17 @@ static void test_singles(void **state) {
   assert_string_equal(hint.reason, "r1c6 is 1: the only place for 1 in box 2");
 }
 
+static void test_pair_in_words(void **state) {
+  (void)state;
+  trm_task task = trm_task_sudoku(9);
+  read_as(&task, "..4.....223....4....842...7.435..2.1.5..72.64...9.4..846..9.7....7..5.49.8..4..2.");
+  trm_hint_result hint = trm_task_hint(&task, question);
+  assert_string_equal(hint.technique, "naked pair");
+  assert_string_equal(hint.before,
+                      "naked pair: in row 4, r4c5 and r4c6 can only hold 6 and 8, so no other cell of row 4 does");
+  assert_string_equal(hint.reason, "r5c1 is 8: the only place for 8 in box 4, after a naked pair");
+}
+
 /* Whatever the chain: the digit is right, the technique is named in the sentence, and each step has its line. */
 static void test_steps_before(void **state) {
   (void)state;
@@ -257,13 +268,28 @@ static void test_refused_wishes(void **state) {
   CHECK_FAILS(trm_generate(&maze, 1, 5, &wanted, question, answer, &err), TRM_E_UNSUPPORTED, err, "to wishes");
 }
 
+static trm_status breed(void *context, trm_error *err) {
+  const trm_wanted *wanted = context;
+  trm_task task = trm_task_sudoku(9);
+  return trm_generate(&task, 1, 5, wanted, question, answer, err);
+}
+
+/* The one allocation is that of an island. */
+static void test_memory(void **state) {
+  (void)state;
+  trm_wanted wanted = trm_wanted_default();
+  wanted.min_guesses = 12;
+  assert_int_equal(check_each_allocation(breed, &wanted), 1);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_singles),         cmocka_unit_test(test_steps_before),
-      cmocka_unit_test(test_no_hint),         cmocka_unit_test(test_inspect),
-      cmocka_unit_test(test_inspect_follows), cmocka_unit_test(test_inspect_others),
-      cmocka_unit_test(test_rating),          cmocka_unit_test(test_needless),
-      cmocka_unit_test(test_wishes),          cmocka_unit_test(test_refused_wishes),
+      cmocka_unit_test(test_singles),        cmocka_unit_test(test_pair_in_words),
+      cmocka_unit_test(test_steps_before),   cmocka_unit_test(test_no_hint),
+      cmocka_unit_test(test_inspect),        cmocka_unit_test(test_inspect_follows),
+      cmocka_unit_test(test_inspect_others), cmocka_unit_test(test_rating),
+      cmocka_unit_test(test_needless),       cmocka_unit_test(test_wishes),
+      cmocka_unit_test(test_refused_wishes), cmocka_unit_test(test_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
