@@ -7,7 +7,8 @@
 #include "cli/ui/grid.h"
 
 #define CELLS 256
-#define BOUND 1000000 /* guesses that counting a puzzle's solutions may take */
+#define BOUND 1000000    /* guesses that counting a puzzle's solutions may take */
+#define HINT_BOUND 20000 /* the same before a hint, which holds in every solution */
 
 static struct {
   char model[1100], device[CLI_DEVICE];
@@ -169,16 +170,18 @@ static json_t *sudoku_json_count(int solutions) {
   return solutions < 0 ? json_null() : json_integer(solutions);
 }
 
-static const char *sudoku_problem(const trm_task_finding *found) {
+static const char *sudoku_problem(const trm_task_finding *found, int64_t bound) {
   if (found->what[0]) return found->what;
-  return found->solutions == 1 ? NULL : "not decided: the exact solver gave up after a million guesses";
+  return found->solutions == 1 || bound < BOUND ? NULL
+                                                : "not decided: the exact solver gave up after a million guesses";
 }
 
-/* CLI_OK when the puzzle has exactly one solution; otherwise says what is wrong, unless `say` is 0. */
-static int sudoku_judge(sudoku_run *run, int say) {
+/* CLI_OK when the puzzle has exactly one solution, or with a bound below BOUND when that was not decided; otherwise
+ * says what is wrong. say: 1 to say as well that nothing is. */
+static int sudoku_judge(sudoku_run *run, int say, int64_t bound) {
   uint8_t marks[CELLS];
-  trm_task_finding found = trm_task_inspect(&run->task, run->tokens, BOUND, marks);
-  const char *problem = sudoku_problem(&found);
+  trm_task_finding found = trm_task_inspect(&run->task, run->tokens, bound, marks);
+  const char *problem = sudoku_problem(&found, bound);
   if (opt.json && (say || problem)) {
     json_t *json = sudoku_json(run);
     json_object_set_new(json, "solutions", sudoku_json_count(found.solutions));
@@ -197,7 +200,7 @@ static int sudoku_judge(sudoku_run *run, int say) {
 }
 
 static int sudoku_check(sudoku_run *run) {
-  return sudoku_judge(run, 1);
+  return sudoku_judge(run, 1, BOUND);
 }
 
 static int sudoku_run_check(const cli_command *self, int argc, char **argv) {
@@ -280,7 +283,7 @@ static void sudoku_print_hint_json(const sudoku_run *run, const trm_hint_result 
 static int sudoku_hint(sudoku_run *run) {
   trm_hint_result hint = {0};
   trm_error error = {0};
-  int code = sudoku_judge(run, 0);
+  int code = sudoku_judge(run, 0, HINT_BOUND);
   if (code != CLI_OK) return code;
   if (trm_hint(NULL, &run->task, run->tokens, &hint, &error)) return cli_error(run->command, &error);
   if (hint.by == TRM_HINT_NONE) {
@@ -323,7 +326,7 @@ static void sudoku_print_rating_json(const sudoku_run *run, const trm_sudoku_rat
 
 static int sudoku_rate(sudoku_run *run) {
   uint8_t cells[CELLS];
-  int code = sudoku_judge(run, 0);
+  int code = sudoku_judge(run, 0, BOUND);
   if (code != CLI_OK) return code;
   for (int i = 0; i < run->task.width * run->task.height; i++)
     cells[i] = (uint8_t)(run->tokens[i] > 1 ? run->tokens[i] - 1 : 0);
@@ -380,7 +383,7 @@ const cli_command cli_sudoku_hint = {
     .examples = "trm sudoku hint ....1........6..3.2..5..63.1....5.6.\n"
                 "trm sudoku hint --no-network < puzzle.txt\n",
     .exits = "0\teach puzzle has a hint\n1\ta puzzle has none, or stopped by a signal\n"
-             "3\ta puzzle cannot be read, or does not have exactly one solution\n",
+             "3\ta puzzle cannot be read, or has no or several solutions\n",
     .tables = sudoku_hint_tables,
     .run = sudoku_run_hint,
 };
