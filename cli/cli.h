@@ -40,7 +40,8 @@ struct cli_command {
 
 /* cmd_*.c; their table is in commands.h. */
 extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_train, cli_eval, cli_solve,
-    cli_info, cli_quantize, cli_convert, cli_plot, cli_doctor;
+    cli_sudoku_new, cli_sudoku_check, cli_sudoku_hint, cli_sudoku_rate, cli_info, cli_quantize, cli_convert, cli_plot,
+    cli_doctor;
 
 /* -- options that several commands have ---------------------------------------------------------------------------- */
 
@@ -113,6 +114,8 @@ int cli_expect(const cli_command *command, const cli_arguments *arguments, size_
 
 /* One screen; with all the description and every option. (ui/help.c) */
 void cli_print_help(const cli_command *command, int all, FILE *file);
+/* Words of text from column 0 on, wrapped; an empty line stays. */
+void cli_print_wrapped(FILE *file, const char *text, size_t columns);
 
 /* -- paths (paths.c) ----------------------------------------------------------------------------------------------- */
 

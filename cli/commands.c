@@ -6,13 +6,54 @@
 
 /* In the order of --help. */
 const cli_command *const cli_commands[] = {
-    &cli_data_make, &cli_data_import, &cli_data_info, &cli_data_check, &cli_train,  &cli_eval, &cli_solve,
-    &cli_info,      &cli_quantize,    &cli_convert,   &cli_plot,       &cli_doctor, NULL};
+    &cli_data_make,
+    &cli_data_import,
+    &cli_data_info,
+    &cli_data_check,
+    &cli_train,
+    &cli_eval,
+    &cli_solve,
+    &cli_sudoku_new,
+    &cli_sudoku_check,
+    &cli_sudoku_hint,
+    &cli_sudoku_rate,
+    &cli_info,
+    &cli_quantize,
+    &cli_convert,
+    &cli_plot,
+    &cli_doctor,
+    NULL,
+};
+
+const cli_group cli_groups[] = {
+    {.name = "data",
+     .summary = "make, import, describe and check puzzle datasets",
+     .description = "A dataset is a directory with train/ and test/ in the original trainer's format (.npy arrays and "
+                    "dataset.json), or one CSV or JSON Lines file with the columns question, answer and rating."},
+    {.name = "sudoku",
+     .summary = "make, check and rate Sudoku puzzles, and give hints",
+     .description =
+         "For people who solve Sudoku. Puzzles of 4x4, 6x6, 9x9 and 16x16 cells are written as for trm solve: "
+         "as an argument, in a file or on standard input, blanks as . 0 _ or *."},
+    {.name = NULL},
+};
+
+const cli_group *cli_group_find(const char *word) {
+  for (const cli_group *group = cli_groups; group->name; group++)
+    if (!strcmp(group->name, word)) return group;
+  return NULL;
+}
 
 const char *cli_command_tail(const cli_command *command, const char *group) {
   size_t length = strlen(group);
   if (!length) return command->name;
   return !strncmp(command->name, group, length) && command->name[length] == ' ' ? command->name + length + 1 : NULL;
+}
+
+const cli_group *cli_group_of(const cli_command *command) {
+  for (const cli_group *group = cli_groups; group->name; group++)
+    if (cli_command_tail(command, group->name)) return group;
+  return NULL;
 }
 
 const cli_command *cli_command_find(int argc, char **argv, int *used) {

@@ -6,6 +6,15 @@
 
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 
+/* Commands whose names begin with the same word. */
+typedef struct cli_group {
+  const char *name, *summary; /* "data"; one line, no full stop */
+  const char *description;    /* a paragraph */
+} cli_group;
+extern const cli_group cli_groups[]; /* ends with one without a name */
+const cli_group *cli_group_find(const char *word);
+const cli_group *cli_group_of(const cli_command *command); /* NULL: it is in none */
+
 /* The command whose name is the first words of argv; *used: how many. */
 const cli_command *cli_command_find(int argc, char **argv, int *used);
 
@@ -16,7 +25,8 @@ const char *cli_command_tail(const cli_command *command, const char *group);
 /* -- overviews (ui/overview.c) ------------------------------------------------------------------------------------- */
 
 void cli_print_overview(FILE *file);
-void cli_print_data_overview(FILE *file);
-int cli_print_man(const char *page, FILE *file); /* "trm", "data", "solve", "data make"; 0, or -1 for no such page */
+void cli_print_group_overview(const cli_group *group, FILE *file);
+int cli_print_man(const char *page,
+                  FILE *file); /* "trm", "data" (a group), "solve", "data make"; 0, or -1 for no such page */
 
 #endif

@@ -45,7 +45,7 @@ static int refuse_command(const char *group, const char *word) {
   trm__nearest help = trm__nearest_to(word);
   if (!nearest) nearest = main_nearest(group, 1, word);
   trm__nearest_offer(&help, "help", 4);
-  if (!*group) trm__nearest_offer(&help, "data", 4);
+  for (const cli_group *g = cli_groups; g->name && !*group; g++) trm__nearest_offer(&help, g->name, strlen(g->name));
   if (nearest) cli_note("trm: %s%s%s: unknown command; did you mean %s?", group, space, word, nearest->name);
   else if (help.name[0])
     cli_note("trm: %s%s%s: unknown command; did you mean %s%s%s?", group, space, word, group, space, help.name);
@@ -53,20 +53,20 @@ static int refuse_command(const char *group, const char *word) {
   return CLI_USAGE;
 }
 
-/* trm data alone, with a word that is none of its commands, or with help. */
-static int run_data(int argc, char **argv) {
-  if (argc >= 2 && !is_help(argv[1])) return refuse_command("data", argv[1]);
+/* A group's name alone, with a word that is none of its commands, or with help. */
+static int run_group(const cli_group *group, int argc, char **argv) {
+  if (argc >= 2 && !is_help(argv[1])) return refuse_command(group->name, argv[1]);
   if (argc >= 2) {
-    cli_print_data_overview(stdout);
+    cli_print_group_overview(group, stdout);
     return CLI_OK;
   }
   char names[200] = "";
   for (const cli_command *const *c = cli_commands; *c; c++) {
-    const char *tail = cli_command_tail(*c, "data"), *next = c[1] ? cli_command_tail(c[1], "data") : NULL;
+    const char *tail = cli_command_tail(*c, group->name), *next = c[1] ? cli_command_tail(c[1], group->name) : NULL;
     size_t used = strlen(names);
     if (tail) (void)snprintf(names + used, sizeof names - used, "%s%s", used ? next ? ", " : " or " : "", tail);
   }
-  cli_note("trm data: expected %s; 'trm data --help' says more", names);
+  cli_note("trm %s: expected %s; 'trm %s --help' says more", group->name, names, group->name);
   return CLI_USAGE;
 }
 
@@ -94,9 +94,10 @@ static int run_help(int argc, char **argv) {
     cli_print_help(command, 0, stdout);
     return CLI_OK;
   }
-  if (strcmp(argv[1], "data") != 0) return refuse_command("", argv[1]);
-  if (argc > 2) return run_data(argc - 1, argv + 1);
-  cli_print_data_overview(stdout);
+  const cli_group *group = cli_group_find(argv[1]);
+  if (!group) return refuse_command("", argv[1]);
+  if (argc > 2) return run_group(group, argc - 1, argv + 1);
+  cli_print_group_overview(group, stdout);
   return CLI_OK;
 }
 
@@ -113,7 +114,8 @@ static int run_program(int argc, char **argv) {
   if (is_help(argv[0])) return run_help(argc, argv);
   const cli_command *command = cli_command_find(argc, argv, &used);
   if (command) return command->run(command, argc - used, argv + used);
-  if (!strcmp(argv[0], "data")) return run_data(argc, argv);
+  const cli_group *group = cli_group_find(argv[0]);
+  if (group) return run_group(group, argc, argv);
   if (argv[0][0] == '-') {
     cli_note("trm: %s: unknown option; 'trm --help' lists the commands", argv[0]);
     return CLI_USAGE;

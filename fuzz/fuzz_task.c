@@ -5,13 +5,26 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What people are told of a question: a hint of a puzzle with one solution is a digit of it. */
+static void ask_about(const trm_task *task, int32_t *question, uint8_t *marks, int solutions) {
+  trm_task_finding finding = trm_task_inspect(task, question, 100, marks);
+  trm_hint_result hint = trm_task_hint(task, question);
+  if (finding.solutions > 2 || (hint.cell >= 0) != (hint.by == TRM_HINT_RULES)) abort();
+  int sound = !trm_task_check_question(task, question, NULL);
+  if (hint.reason[0] == '\0' || (sound && solutions == 1 && finding.what[0])) abort();
+  if (hint.cell < 0 || !sound || solutions != 1) return;
+  question[hint.cell] = hint.token;
+  if (trm_task_unique(task, question, 0).count != 1) abort();
+}
+
 static void read_puzzle(const trm_task *task, const char *text, size_t size) {
   size_t cells = (size_t)task->width * (size_t)task->height;
   int32_t *tokens = trm__calloc(2 * cells, sizeof *tokens), *again = tokens + cells;
   char *line = trm__calloc(cells + 1, 1);
+  uint8_t *marks = trm__calloc(cells, 1);
   trm_task_cell *drawn = trm__calloc(cells, sizeof *drawn);
   trm_error err = {0};
-  if (!tokens || !line || !drawn) abort();
+  if (!tokens || !line || !marks || !drawn) abort();
   if (!trm_task_parse(task, text, size, tokens, cells, &err)) {
     for (size_t i = 0; i < cells; i++)
       if (tokens[i] < 0 || tokens[i] >= task->vocab_size) abort();
@@ -23,9 +36,11 @@ static void read_puzzle(const trm_task *task, const char *text, size_t size) {
     trm_task_drawing drawing = trm_task_draw(task, again, tokens, drawn);
     trm_task_solutions found = trm_task_unique(task, tokens, 100);
     if (drawing.width != task->width || found.count < TRM_SOLUTIONS_UNKNOWN || found.count > 2) abort();
+    ask_about(task, tokens, marks, found.count);
   } else if (err.message[0] == '\0' || err.where[0] == '\0') abort();
   trm__free(tokens);
   trm__free(line);
+  trm__free(marks);
   trm__free(drawn);
 }
 

@@ -71,6 +71,10 @@ static void completion_words(FILE *file, const char *group) {
   }
 }
 
+static void completion_groups(FILE *file, const char *between) {
+  for (const cli_group *g = cli_groups; g->name; g++) fprintf(file, "%s%s", g == cli_groups ? "" : between, g->name);
+}
+
 /* In single quotes. special: characters that get a backslash. */
 static void completion_quote(FILE *file, const char *text, const char *special) {
   for (; *text; text++) {
@@ -103,15 +107,20 @@ static void bash_print(FILE *file) {
       "  elif [[ $prev == '=' ]]; then\n"
       "    prev=${COMP_WORDS[COMP_CWORD-2]}\n"
       "  fi\n"
-      "  if [[ $command == data ]]; then\n"
-      "    command=\"data ${COMP_WORDS[2]}\" at=2\n"
-      "  fi\n"
-      "  if ((COMP_CWORD <= at)); then\n    words='",
+      "  case $command in\n  ",
       file);
+  completion_groups(file, " | ");
+  fputs(") command=\"$command ${COMP_WORDS[2]}\" at=2 ;;\n  esac\n"
+        "  if ((COMP_CWORD <= at)); then\n    words='",
+        file);
   completion_words(file, "");
-  fputs(" help'\n    if ((at == 2 && COMP_CWORD == 2)); then words='", file);
-  completion_words(file, "data");
-  fputs("'; fi\n    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n    return\n  fi\n"
+  fputs(" help'\n    if ((at == 2 && COMP_CWORD == 2)); then\n      case ${COMP_WORDS[1]} in\n", file);
+  for (const cli_group *g = cli_groups; g->name; g++) {
+    fprintf(file, "      %s) words='", g->name);
+    completion_words(file, g->name);
+    fputs("' ;;\n", file);
+  }
+  fputs("      esac\n    fi\n    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n    return\n  fi\n"
         "  case \"$command $prev\" in\n",
         file);
   for (const cli_command *const *c = cli_commands; *c; c++) completion_each_option(file, *c, bash_value);
@@ -168,16 +177,21 @@ static void zsh_print(FILE *file) {
         "    commands=(",
         file);
   zsh_commands(file, "");
-  fputs(" 'data:make, import, describe and check datasets' 'help:say more of a command')\n"
-        "    _describe command commands\n    return\n  fi\n"
-        "  if [[ $command == data ]]; then\n"
-        "    if ((CURRENT == 3)); then\n"
-        "      commands=(",
-        file);
-  zsh_commands(file, "data");
-  fputs(")\n      _describe command commands\n      return\n    fi\n"
-        "    command=\"data $words[3]\"\n    shift words\n    ((CURRENT--))\n  fi\n"
-        "  shift words\n  ((CURRENT--))\n"
+  for (const cli_group *g = cli_groups; g->name; g++) {
+    fprintf(file, " '%s:", g->name);
+    completion_quote(file, g->summary, ":\\");
+    fputc('\'', file);
+  }
+  fputs(" 'help:say more of a command')\n    _describe command commands\n    return\n  fi\n", file);
+  for (const cli_group *g = cli_groups; g->name; g++) {
+    fprintf(file, "  if [[ $command == %s ]]; then\n    if ((CURRENT == 3)); then\n      commands=(", g->name);
+    zsh_commands(file, g->name);
+    fprintf(file,
+            ")\n      _describe command commands\n      return\n    fi\n"
+            "    command=\"%s $words[3]\"\n    shift words\n    ((CURRENT--))\n  fi\n",
+            g->name);
+  }
+  fputs("  shift words\n  ((CURRENT--))\n"
         "  case $command in\n",
         file);
   for (const cli_command *const *c = cli_commands; *c; c++) {
@@ -191,12 +205,16 @@ static void zsh_print(FILE *file) {
 /* -- fish ---------------------------------------------------------------------------------------------------------- */
 
 static void fish_condition(FILE *file, const cli_command *command) {
-  const char *tail = cli_command_tail(command, "data");
-  if (tail)
-    fprintf(file, "complete -c trm -n '__fish_seen_subcommand_from data; and __fish_seen_subcommand_from %s'", tail);
-  else
-    fprintf(file, "complete -c trm -n '__fish_seen_subcommand_from %s; and not __fish_seen_subcommand_from data'",
-            command->name);
+  const cli_group *group = cli_group_of(command);
+  if (group) {
+    fprintf(file, "complete -c trm -n '__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s'",
+            group->name, cli_command_tail(command, group->name));
+    return;
+  }
+  fprintf(file, "complete -c trm -n '__fish_seen_subcommand_from %s; and not __fish_seen_subcommand_from ",
+          command->name);
+  completion_groups(file, " ");
+  fputc('\'', file);
 }
 
 static void fish_option(FILE *file, const cli_command *command, const completed *option) {
@@ -216,11 +234,14 @@ static void fish_print(FILE *file) {
       "complete -c trm -n __fish_use_subcommand -f -a '",
       file);
   completion_words(file, "");
-  fputs(" help'\ncomplete -c trm -n '__fish_seen_subcommand_from data; and not __fish_seen_subcommand_from ", file);
-  completion_words(file, "data");
-  fputs("' -f -a '", file);
-  completion_words(file, "data");
-  fputs("'\n", file);
+  fputs(" help'\n", file);
+  for (const cli_group *g = cli_groups; g->name; g++) {
+    fprintf(file, "complete -c trm -n '__fish_seen_subcommand_from %s; and not __fish_seen_subcommand_from ", g->name);
+    completion_words(file, g->name);
+    fputs("' -f -a '", file);
+    completion_words(file, g->name);
+    fputs("'\n", file);
+  }
   for (const cli_command *const *c = cli_commands; *c; c++) completion_each_option(file, *c, fish_option);
 }
 

@@ -6,8 +6,7 @@
 
 #include "cli/cli.h"
 
-/* Words of text from column 0 on, wrapped; an empty line stays. */
-static void help_print_wrapped(FILE *file, const char *text, size_t columns) {
+void cli_print_wrapped(FILE *file, const char *text, size_t columns) {
   size_t at = 0;
   while (*text) {
     if (!strncmp(text, "\n\n", 2)) {
@@ -89,7 +88,7 @@ static void help_print_screen(const cli_command *command, FILE *file, int column
 /* -- all of it ----------------------------------------------------------------------------------------------------- */
 
 static void help_print_all(const cli_command *command, FILE *file, int columns) {
-  help_print_wrapped(file, command->description, (size_t)columns);
+  cli_print_wrapped(file, command->description, (size_t)columns);
   cli_table tables[CLI_TABLES];
   size_t count = command->tables(tables);
   for (size_t i = 0; i < count; i++) {

@@ -1,4 +1,4 @@
-/* What lists all commands: trm --help, trm data --help and their man pages. */
+/* What lists all commands: trm --help, the --help of a group such as trm data, and their man pages. */
 #include <string.h>
 
 #include "cli/commands.h"
@@ -7,7 +7,13 @@
 void cli_print_overview(FILE *file) {
   fprintf(file, "trm %s - Tiny Recursion Models: small networks that solve hard puzzles\n", trm_version());
   fputs("\nusage: trm COMMAND [options]          'trm COMMAND --help' says more\n\n", file);
-  for (const cli_command *const *c = cli_commands; *c; c++) fprintf(file, "  %-12s  %s\n", (*c)->name, (*c)->summary);
+  const cli_group *last = NULL; /* a group is one line, which stands for its commands */
+  for (const cli_command *const *c = cli_commands; *c; c++) {
+    const cli_group *group = cli_group_of(*c);
+    if (group && group != last) fprintf(file, "  %-10s  %s\n", group->name, group->summary);
+    if (!group) fprintf(file, "  %-10s  %s\n", (*c)->name, (*c)->summary);
+    last = group;
+  }
   fputs("\nA first run, a few minutes:\n"
         "  trm data make --size 6 --train 20000 --test 1000 --out data/6x6\n"
         "  trm train data/6x6 --run runs/6x6\n"
@@ -17,34 +23,25 @@ void cli_print_overview(FILE *file) {
         file);
 }
 
-void cli_print_data_overview(FILE *file) {
-  fputs("usage: trm data COMMAND [options]     'trm data COMMAND --help' says more\n\n", file);
-  for (const cli_command *const *c = cli_commands; *c; c++)
-    if (cli_command_tail(*c, "data")) fprintf(file, "  %-8s  %s\n", cli_command_tail(*c, "data"), (*c)->summary);
-  fputs("\nA dataset is a directory with train/ and test/ in the original trainer's format,\n"
-        "or one CSV or JSON Lines file with the columns question, answer and rating.\n",
-        file);
+void cli_print_group_overview(const cli_group *group, FILE *file) {
+  int columns = cli_columns(file);
+  fprintf(file, "usage: trm %s COMMAND [options]     'trm %s COMMAND --help' says more\n\n", group->name, group->name);
+  for (const cli_command *const *c = cli_commands; *c; c++) {
+    const char *tail = cli_command_tail(*c, group->name);
+    if (tail) fprintf(file, "  %-8s  %s\n", tail, (*c)->summary);
+  }
+  fputc('\n', file);
+  cli_print_wrapped(file, group->description, columns < 100 ? (size_t)columns : 100);
 }
 
-/* The page of trm itself ("") or of trm data ("data"): their commands. */
-static void man_overview(FILE *file, const char *group) {
-  int data = *group != 0;
-  cli_man_head(file, group, data ? "make, import, describe and check puzzle datasets" : "Tiny Recursion Models");
-  fprintf(file, ".B trm%s\n\\fICOMMAND\\fR [options]\n.SH DESCRIPTION\n", data ? " data" : "");
-  cli_man_paragraphs(
-      file, data ? "A dataset is a directory with train/ and test/ in the original trainer's format (.npy arrays and "
-                   "dataset.json), or one CSV or JSON Lines file with the columns question, answer and rating."
-                 : "trm trains small networks that solve puzzles by applying one two-layer network to its own answer "
-                   "again and again, measures them on puzzles they have not seen, and solves puzzles with every "
-                   "step shown.\n\nResults go to standard output and messages to standard error. With --json, "
-                   "standard output holds JSON and nothing else.\n\nSIGINT and SIGTERM stop train, eval, solve, "
-                   "quantize, data make, data import and data check between two steps of their work. They say so and "
-                   "end with exit code 1: eval and solve with the results of what is finished, the others without "
-                   "having written anything. Train saves, and its exit code is 0. A second signal ends them at once, "
-                   "as the first does any other command; a file is then the old one or the new one, never half of it.");
+/* The page of a group's commands; of all with the group "". */
+static void man_overview(FILE *file, const cli_group *group) {
+  cli_man_head(file, group->name, group->summary);
+  fprintf(file, ".B trm%s%s\n\\fICOMMAND\\fR [options]\n.SH DESCRIPTION\n", *group->name ? " " : "", group->name);
+  cli_man_paragraphs(file, group->description);
   fputs(".SH COMMANDS\n", file);
   for (const cli_command *const *c = cli_commands; *c; c++) {
-    if (!cli_command_tail(*c, group)) continue;
+    if (!cli_command_tail(*c, group->name)) continue;
     fputs(".TP\n\\fB", file);
     cli_man_name(file, (*c)->name);
     fputs("\\fR(1)\n", file);
@@ -54,9 +51,25 @@ static void man_overview(FILE *file, const char *group) {
   cli_man_tail(file, NULL);
 }
 
+static const cli_group overview_all = {
+    .name = "",
+    .summary = "Tiny Recursion Models",
+    .description =
+        "trm trains small networks that solve puzzles by applying one two-layer network to its own answer again and "
+        "again, measures them on puzzles they have not seen, and solves puzzles with every step shown.\n\n"
+        "Results go to standard output and messages to standard error. With --json, standard output holds JSON and "
+        "nothing else.\n\n"
+        "SIGINT and SIGTERM stop train, eval, solve, quantize, data make, data import, data check and the commands of "
+        "sudoku between two steps of their work. They say so and end with exit code 1: eval, solve and sudoku with the "
+        "results of what is finished, the others without having written anything. Train saves, and its exit code is 0. "
+        "A second signal ends them at once, as the first does any other command; a file is then the old one or the new "
+        "one, never half of it.",
+};
+
 int cli_print_man(const char *page, FILE *file) {
-  if (!strcmp(page, "trm") || !strcmp(page, "data")) {
-    man_overview(file, strcmp(page, "trm") ? "data" : "");
+  const cli_group *group = strcmp(page, "trm") ? cli_group_find(page) : &overview_all;
+  if (group) {
+    man_overview(file, group);
     return 0;
   }
   for (const cli_command *const *c = cli_commands; *c; c++) {

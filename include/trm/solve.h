@@ -250,6 +250,15 @@ void trm_queue_end(trm_queue *queue); /* no more puzzles: solving ends when all 
  * sleeps, and a push or the end wakes it; trm_cancel_all alone does not. One call at a time. */
 trm_status trm_queue_solve(trm_queue *queue, trm_solver *solver, trm_error *err);
 
+/* -- hints --------------------------------------------------------------------------------------------------------- */
+
+/* The next cell of a puzzle that a person works on: first what logic alone gives (trm_task_hint). Where that ends, the
+ * network takes a few supervision steps, and its most certain empty cell is taken, unless the exact solver finds it
+ * wrong within a bound; then the next one. solver NULL: only logic; its model must be of the task's cells and tokens.
+ * TRM_E_INPUT when the question contradicts itself or has no or, where one is wanted, several solutions. */
+trm_status trm_hint(trm_solver *solver, const trm_task *task, const int32_t *question, trm_hint_result *hint,
+                    trm_error *err);
+
 /* What the last call of a solver did and what it cost. */
 typedef enum trm_batch_origin {
   TRM_BATCH_GIVEN,   /* by the configuration */

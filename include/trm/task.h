@@ -95,11 +95,60 @@ typedef struct trm_task_solutions {
  * how much work may be spent, in Sudoku guesses, in a maze cells visited; 0: no bound. */
 trm_task_solutions trm_task_unique(const trm_task *task, const int32_t *question, int64_t bound);
 
+/* What is wrong with a question, for people. */
+typedef struct trm_task_finding {
+  int solutions;  /* as trm_task_solutions.count */
+  char what[256]; /* "no solution: no place for 7 in box 3"; "": nothing is known to be wrong */
+} trm_task_finding;
+/* Says whether a question contradicts itself or, where one solution is wanted, has none or several. marks
+ * [width*height] is set to 1 for the cells that show it (clues that clash, cells without a digit, cells in which two
+ * solutions differ), else to 0. The tokens are in range; bound as in trm_task_unique. */
+trm_task_finding trm_task_inspect(const trm_task *task, const int32_t *question, int64_t bound, uint8_t *marks);
+
+/* -- making puzzles ------------------------------------------------------------------------------------------------ */
+
+/* Which puzzle is wanted. trm_wanted_default() wants any. */
+typedef struct trm_wanted {
+  uint32_t size;                    /* set by trm_wanted_default() */
+  int64_t min_clues, max_clues;     /* Sudoku; max 0: as few as can be, so that no clue can go */
+  int64_t min_guesses, max_guesses; /* Sudoku: of trm_sudoku_solve; max -1: any number */
+  int64_t tries;                    /* puzzles to look at, at most */
+  /* NULL, or called now and then with how many puzzles were looked at. Any answer but 0 ends the search with
+   * TRM_E_STOPPED. */
+  int (*progress)(void *context, int64_t tried);
+  void *context;
+} trm_wanted;
+trm_wanted trm_wanted_default(void); /* 200,000 tries */
+
 /* Random puzzle `number` of a seed: a question and an answer [width*height] that keeps its rules. A Sudoku has one
- * solution, and no clue of it can go; a maze has one path. TRM_E_UNSUPPORTED for a kind whose puzzles trm cannot make.
- */
-trm_status trm_generate(const trm_task *task, uint64_t seed, uint64_t number, int32_t *question, int32_t *answer,
-                        trm_error *err);
+ * solution, and unless max_clues is set no clue of it can go; a maze has one path. wanted NULL: any. TRM_E_INPUT when
+ * no try was as wanted, TRM_E_USAGE for what no puzzle can be, TRM_E_UNSUPPORTED for a kind whose puzzles trm cannot
+ * make, or not to wishes. */
+trm_status trm_generate(const trm_task *task, uint64_t seed, uint64_t number, const trm_wanted *wanted,
+                        int32_t *question, int32_t *answer, trm_error *err);
+
+/* -- hints --------------------------------------------------------------------------------------------------------- */
+
+typedef enum trm_hint_by {
+  TRM_HINT_NONE,    /* no hint: what was asked knows no next cell */
+  TRM_HINT_FULL,    /* no hint: no cell is empty */
+  TRM_HINT_RULES,   /* logic, which holds in every solution */
+  TRM_HINT_NETWORK, /* the network alone: a guess that nobody checked */
+  TRM_HINT_CHECKED  /* the network, and the exact solver found the same in the only solution */
+} trm_hint_by;
+typedef struct trm_hint_result {
+  int by;             /* trm_hint_by: who says so */
+  int cell;           /* row by row from 0; -1: no hint */
+  int32_t token;      /* what belongs there */
+  double probability; /* the network's, of this token; NaN by rules */
+  int refuted;        /* cells of which the network was surer, and which the exact solver found wrong */
+  char technique[32]; /* the hardest that is needed: "hidden single"; "" by a network */
+  char reason[256];   /* one sentence: "r4c7 is 5: the only place for 5 in box 6"; without a hint, why there is none */
+  char before[2048];  /* the steps before it, a line each: "locked candidates: in box 4, ..."; "": none */
+} trm_hint_result;
+/* The next cell by logic alone (Sudoku; other kinds: TRM_HINT_NONE). The tokens are in range. With a network behind it:
+ * trm_hint in trm/solve.h, which also looks whether the question is sound. */
+trm_hint_result trm_task_hint(const trm_task *task, const int32_t *question);
 
 /* -- Sudoku ------------------------------------------------------------------------------------------------------ */
 
@@ -112,6 +161,20 @@ typedef struct trm_sudoku_result {
 /* Exact. size 4, 6, 9, 16; cells row-major, 0 blank, 1..size. solution (NULL: skip) receives the first one found.
  * Contradicting clues, a value over size and an unknown size give 0 solutions. */
 trm_sudoku_result trm_sudoku_solve(int size, const uint8_t *cells, int limit, uint8_t *solution);
+
+/* How hard a puzzle is, by the exact solver and by logic. */
+typedef struct trm_sudoku_rating {
+  int clues;
+  int solutions;    /* 0, 1, 2 for more, or TRM_SOLUTIONS_UNDECIDED after a million guesses */
+  int64_t guesses;  /* cells guessed until the first solution, which is the rating in trm's data; -1: none was found */
+  int needless;     /* clues of which each could go alone; 0: the puzzle is minimal; -1: not decided */
+  int left;         /* cells that are empty where logic ends; 0: no guess is needed; -1: not looked at */
+  char hardest[32]; /* the hardest technique that logic needs: "naked pair"; "" when it decides no cell */
+} trm_sudoku_rating;
+/* size and cells as for trm_sudoku_solve. Only of a puzzle with one solution needless, left and hardest are looked at.
+ */
+trm_sudoku_rating trm_sudoku_rate(int size, const uint8_t *cells);
+
 /* Equal for puzzles that a symmetry (relabelling, bands, rows, stacks, columns, transposition) maps onto each other. */
 uint64_t trm_sudoku_invariant(int size, const uint8_t *cells);
 

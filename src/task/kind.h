@@ -62,8 +62,17 @@ typedef struct trm__kind {
   trm_status (*check)(const trm_task *task, const int32_t *question, trm_error *err);
   /* Counts solutions until there are `most`; bound as in trm_task_unique. NULL: unknown. */
   trm_task_solutions (*unique)(const trm_task *task, const int32_t *question, int most, int64_t bound);
+  /* What is wrong with a question; finding and marks (all 0) say that nothing is. NULL: check and unique tell. */
+  void (*inspect)(const trm_task *task, const int32_t *question, int64_t bound, trm_task_finding *finding,
+                  uint8_t *marks);
+  /* The next cell by logic; hint says that there is none, and stays so where logic ends. A cell is empty. NULL: no
+   * logic known. */
+  void (*hint)(const trm_task *task, const int32_t *question, trm_hint_result *hint);
   /* A random puzzle. NULL: unsupported. */
   trm_status (*generate)(const trm_task *task, trm__rng *rng, int32_t *question, int32_t *answer, trm_error *err);
+  /* The same as wanted, which is never NULL and whole. NULL: wishes are unsupported. */
+  trm_status (*search)(const trm_task *task, trm__rng *rng, const trm_wanted *wanted, int32_t *question,
+                       int32_t *answer, trm_error *err);
 
   /* -- symmetries -- */
 

@@ -4,7 +4,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/config.h"
 #include "base/status.h"
 #include "task/augment.h"
 #include "task/kind.h"
@@ -88,17 +90,67 @@ trm_task_solutions trm_task_unique(const trm_task *task, const int32_t *question
   return trm__task_count_solutions(task, question, 2, bound);
 }
 
-trm_status trm_generate(const trm_task *task, uint64_t seed, uint64_t number, int32_t *question, int32_t *answer,
-                        trm_error *err) {
+trm_task_finding trm_task_inspect(const trm_task *task, const int32_t *question, int64_t bound, uint8_t *marks) {
   const trm__kind *kind = trm__kind_of(task);
+  trm_task_finding finding = {.solutions = TRM_SOLUTIONS_UNKNOWN};
+  trm_error error = {0};
+  memset(marks, 0, puzzle_cells(task));
+  if (kind->inspect) {
+    kind->inspect(task, question, bound, &finding, marks);
+    return finding;
+  }
+  if (trm_task_check_question(task, question, &error)) {
+    finding.solutions = 0;
+    (void)snprintf(finding.what, sizeof finding.what, "%.60s: %.190s", error.where, error.message);
+    return finding;
+  }
+  trm_task_solutions found = trm_task_unique(task, question, bound);
+  finding.solutions = found.count;
+  if (found.count == 0) (void)snprintf(finding.what, sizeof finding.what, "no solution");
+  if (found.count == 2 && found.single) (void)snprintf(finding.what, sizeof finding.what, "more than one solution");
+  return finding;
+}
+
+/* -- making puzzles ------------------------------------------------------------------------------------------------ */
+
+trm_wanted trm_wanted_default(void) {
+  return (trm_wanted){.size = sizeof(trm_wanted), .max_guesses = -1, .tries = 200000};
+}
+
+trm_status trm_generate(const trm_task *task, uint64_t seed, uint64_t number, const trm_wanted *wanted,
+                        int32_t *question, int32_t *answer, trm_error *err) {
+  static const trm__config_form form = TRM__CONFIG_FORM(trm_wanted, context);
+  const trm__kind *kind = trm__kind_of(task);
+  trm_wanted whole = trm_wanted_default();
   trm_status status = trm__task_check(task, "task", err);
+  if (!status && wanted) status = trm__config_read(&whole, wanted, &form, err);
   if (status) return status;
-  if (!kind->generate)
+  if (wanted ? !kind->search : !kind->generate)
     return trm__fail(err, TRM_E_UNSUPPORTED, kind->name,
-                     "found a kind whose puzzles trm cannot make, expected one "
-                     "with a generator, such as sudoku or maze");
+                     "found a kind whose puzzles trm cannot make%s, expected one with a generator, such as sudoku%s",
+                     wanted ? " to wishes" : "", wanted ? "" : " or maze");
   trm__rng rng = trm__rng_make(seed, TRM__RNG_PUZZLE, number);
-  return kind->generate(task, &rng, question, answer, err);
+  return wanted ? kind->search(task, &rng, &whole, question, answer, err)
+                : kind->generate(task, &rng, question, answer, err);
+}
+
+/* -- hints --------------------------------------------------------------------------------------------------------- */
+
+int32_t trm__task_blank(const trm_task *task) {
+  return trm__kind_of(task)->blank;
+}
+
+trm_hint_result trm_task_hint(const trm_task *task, const int32_t *question) {
+  const trm__kind *kind = trm__kind_of(task);
+  trm_hint_result hint = {.by = TRM_HINT_NONE, .cell = -1, .probability = (double)NAN};
+  size_t empty = 0;
+  for (size_t i = 0; i < puzzle_cells(task); i++) empty += question[i] <= kind->blank;
+  if (kind->blank && !empty) hint.by = TRM_HINT_FULL;
+  else if (kind->hint) kind->hint(task, question, &hint);
+  if (hint.by == TRM_HINT_FULL) (void)snprintf(hint.reason, sizeof hint.reason, "no cell is empty");
+  if (hint.by == TRM_HINT_NONE)
+    (void)snprintf(hint.reason, sizeof hint.reason, "%s", kind->hint ? "logic ends here" : "no logic is known for it");
+  return hint;
 }
 
 /* -- symmetries ---------------------------------------------------------------------------------------------------- */

@@ -11,4 +11,7 @@ void trm__puzzle_text(trm__text *t, const trm_task *task, const char *text, size
  * count is then at most that. */
 trm_task_solutions trm__task_count_solutions(const trm_task *task, const int32_t *question, int most, int64_t bound);
 
+/* The token of an empty cell, which answers do not have (nor less); 0 where questions have no empty cells. */
+int32_t trm__task_blank(const trm_task *task);
+
 #endif

@@ -19,20 +19,25 @@ refuse 2 '^trm: quantise: unknown command; did you mean quantize\?$' "$TRM" quan
 refuse 2 '^trm: convrt: unknown command; did you mean convert\?$' "$TRM" help convrt
 refuse 2 '^trm: evaluate: unknown command; did you mean eval\?$' "$TRM" evaluate
 refuse 2 '^trm: import: unknown command; did you mean data import\?$' "$TRM" import
-# Every command, and every one of data, is offered for a slip in its name; so it is by help.
-for command in data train eval solve info quantize convert plot doctor; do
+# Every command, and every one of a group, is offered for a slip in its name; so it is by help.
+for command in data train eval solve sudoku info quantize convert plot doctor; do
   refuse 2 "^trm: ${command}x: unknown command; did you mean $command\?\$" "$TRM" ${command}x
   refuse 2 "did you mean $command\?\$" "$TRM" help "x$command"
 done
-for command in make import info check; do
-  refuse 2 "^trm: data ${command}x: unknown command; did you mean data $command\?\$" "$TRM" data ${command}x
-  refuse 2 "did you mean data $command\?\$" "$TRM" help data "x$command"
+for name in "data make" "data import" "data info" "data check" "sudoku new" "sudoku check" "sudoku hint" "sudoku rate"; do
+  group=${name% *} command=${name#* }
+  refuse 2 "^trm: ${name}x: unknown command; did you mean $name\?\$" "$TRM" "$group" "${command}x"
+  refuse 2 "did you mean $name\?\$" "$TRM" help "$group" "x$command"
 done
 refuse 2 'did you mean data import\?$' "$TRM" improt # a command of data that was typed without it
 refuse 2 'did you mean data make\?$' "$TRM" make
 run 0 "$TRM" --help # the lists above are all of them
-[ "$(grep -cE '^  (data (make|import|info|check)|train|eval|solve|info|quantize|convert|plot|doctor) ' out)" = 12 ] &&
-  [ "$(grep -cE '^  [a-z]+( [a-z]+)?   *[a-z]' out)" = 12 ] || fail "--help lists other commands than those tried: $(cat out)"
+[ "$(grep -cE '^  (data|train|eval|solve|sudoku|info|quantize|convert|plot|doctor) ' out)" = 10 ] &&
+  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 10 ] || fail "--help lists other commands than those tried: $(cat out)"
+for group in data sudoku; do
+  run 0 "$TRM" $group --help
+  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 4 ] || fail "$group --help lists other commands than those tried: $(cat out)"
+done
 refuse 2 '^trm data: expected make, import, info or check; ' "$TRM" data
 refuse 2 '^trm train: --n-supervison: unknown option; did you mean --n-supervision\?$' "$TRM" train six.csv --n-supervison 8
 refuse 2 '^trm train: --bacth: unknown option; did you mean --batch\?$' "$TRM" train six.csv --bacth 8

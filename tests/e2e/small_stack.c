@@ -1,5 +1,6 @@
 /* The library in threads with the stack that docs/api/trm.md asks for, and an inaccessible page below it: solving,
- * training, data, files and plots, with all kernels that this machine has. The calling thread is one of the workers. */
+ * hints, training, data, files and plots, with all kernels that this machine has. The calling thread is one of the
+ * workers. */
 #include "support/check.h"
 
 #include <limits.h>
@@ -92,6 +93,34 @@ static trm_status job_sudoku_16(const char *isa, trm_error *err) {
   trm_sudoku_result r = trm_sudoku_solve(16, empty, 1, NULL);
   err->code = r.solutions == 1 ? TRM_OK : TRM_E_INTERNAL;
   return err->code;
+}
+
+/* A puzzle that was bred, and an empty grid, whose two solutions differ everywhere: what is wrong, hint, rating. */
+static trm_status job_hints(int size, int64_t guesses, trm_error *err) {
+  static _Thread_local int32_t question[256], answer[256];
+  static const uint8_t empty[256];
+  uint8_t marks[256];
+  trm_task task = trm_task_sudoku(size);
+  trm_hint_result hint;
+  trm_wanted wanted = trm_wanted_default();
+  wanted.min_guesses = guesses;
+  trm_status status = trm_generate(&task, 1, 1, &wanted, question, answer, err);
+  if (!status) status = trm_hint(NULL, &task, question, &hint, err);
+  for (int i = 0; i < size * size; i++) question[i] = 1;
+  trm_task_finding found = trm_task_inspect(&task, question, 0, marks);
+  if (!status && (found.solutions != 2 || trm_sudoku_rate(size, empty).solutions != 2))
+    err->code = status = TRM_E_INTERNAL;
+  return status;
+}
+
+static trm_status job_hint(const char *isa, trm_error *err) {
+  (void)isa;
+  return job_hints(9, 20, err);
+}
+
+static trm_status job_hint_16(const char *isa, trm_error *err) {
+  (void)isa;
+  return job_hints(16, 1, err);
 }
 
 static trm_status job_data(const char *isa, trm_error *err) {
@@ -203,6 +232,7 @@ static void small_stacks_are_enough(void **state) {
   write_mazes();
   run_in(STACK, "make", job_make, NULL);
   run_in(STACK, "sudoku", job_sudoku, NULL);
+  run_in(STACK, "hint", job_hint, NULL);
   run_in(STACK, "data", job_data, NULL);
   for (char *rest = names, *isa; (isa = strtok_r(rest, " ", &rest));) {
     run_in(STACK, "solve", job_solve, isa);
@@ -211,6 +241,7 @@ static void small_stacks_are_enough(void **state) {
   run_in(STACK, "files", job_files, NULL);
   run_in(STACK_LARGE, "sudoku 16", job_sudoku_16, NULL);
   run_in(STACK_LARGE, "make 16", job_make_16, NULL);
+  run_in(STACK_LARGE, "hint 16", job_hint_16, NULL);
   assert_int_equal(chdir(before), 0);
   check_remove(dir);
 }

@@ -17,7 +17,9 @@ typedef struct trm__generate_config {
   int64_t min_guesses, max_guesses; /* inclusive, of trm_sudoku_solve; max -1: any */
   int minimal;                      /* 1: no clue can be removed (16x16: none that a bounded search shows removable) */
   uint64_t seed;
-  int threads; /* 0: all cores */
+  int threads;                 /* 0: all cores */
+  int (*watch)(void *context); /* NULL, or asked for each family of an island, which any answer but 0 ends */
+  void *watch_context;
 } trm__generate_config;
 
 typedef struct trm__puzzles {
@@ -60,6 +62,10 @@ int trm__generate_wanted(const trm__generate_config *config, const trm__puzzle *
 
 /* One random puzzle by digging; 0 when it is not what config wants. */
 int trm__generate_attempt(const trm__generate_config *config, uint64_t index, trm__puzzle *puzzle);
+
+/* One puzzle as wanted, all drawn from rng; trm_generate says how it fails. */
+trm_status trm__generate_one(const trm__sudoku_geometry *geometry, trm__rng *rng, const trm_wanted *wanted,
+                             trm__puzzle *puzzle, trm_error *err);
 
 /* Breeds hard puzzles: climbs from random ones by removing a few clues and completing them to other puzzles, keeping
  * the hardest. Writes up to `room` puzzles that config wants, no two equivalent; returns how many, or -1 without

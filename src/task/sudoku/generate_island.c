@@ -176,7 +176,10 @@ int trm__generate_island(const trm__generate_config *config, uint64_t index, trm
   w->room = room;
   w->rng = trm__rng_make(config->seed, TRM__RNG_GENERATE, 2 * index + 1);
   island_seed(w);
-  for (int k = 0; k < FAMILIES && w->count < w->room && w->parents > 0; k++) island_breed(w);
+  for (int k = 0; k < FAMILIES && w->count < w->room && w->parents > 0; k++) {
+    if (config->watch && config->watch(config->watch_context)) break;
+    island_breed(w);
+  }
   int count = w->count;
   trm__free(w);
   return count;

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "task/kind.h"
 #include "task/sudoku/generate.h"
+#include "task/sudoku/hint.h"
 #include "task/sudoku/rules.h"
 #include "task/sudoku/sudoku.h"
 
@@ -82,6 +83,14 @@ static trm_task_solutions sudoku_unique(const trm_task *task, const int32_t *que
                               .effort = found.solutions ? (double)found.guesses : (double)NAN};
 }
 
+static void sudoku_put(const trm__sudoku_geometry *geometry, const trm__puzzle *puzzle, int32_t *question,
+                       int32_t *answer) {
+  for (int i = 0; i < geometry->cells; i++) {
+    question[i] = TRM__SUDOKU_BLANK + puzzle->question[i];
+    answer[i] = TRM__SUDOKU_BLANK + puzzle->answer[i];
+  }
+}
+
 static trm_status sudoku_generate(const trm_task *task, trm__rng *rng, int32_t *question, int32_t *answer,
                                   trm_error *err) {
   const trm__sudoku_geometry *geometry = trm__sudoku_geometry_of(task->width);
@@ -90,11 +99,17 @@ static trm_status sudoku_generate(const trm_task *task, trm__rng *rng, int32_t *
   trm__generate_grid(geometry, rng, puzzle.answer);
   memcpy(puzzle.question, puzzle.answer, sizeof puzzle.question);
   trm__generate_dig(geometry, rng, 0, &puzzle);
-  for (int i = 0; i < geometry->cells; i++) {
-    question[i] = TRM__SUDOKU_BLANK + puzzle.question[i];
-    answer[i] = TRM__SUDOKU_BLANK + puzzle.answer[i];
-  }
+  sudoku_put(geometry, &puzzle, question, answer);
   return TRM_OK;
+}
+
+static trm_status sudoku_search(const trm_task *task, trm__rng *rng, const trm_wanted *wanted, int32_t *question,
+                                int32_t *answer, trm_error *err) {
+  const trm__sudoku_geometry *geometry = trm__sudoku_geometry_of(task->width);
+  trm__puzzle puzzle;
+  trm_status status = trm__generate_one(geometry, rng, wanted, &puzzle, err);
+  if (!status) sudoku_put(geometry, &puzzle, question, answer);
+  return status;
 }
 
 static const trm__sudoku_geometry *sudoku_geometry(const trm_task *task) {
@@ -148,7 +163,10 @@ const trm__kind trm__kind_sudoku = {
     .judge = trm__sudoku_judge,
     .check = trm__sudoku_check,
     .unique = sudoku_unique,
+    .inspect = trm__sudoku_inspect,
+    .hint = trm__sudoku_hint,
     .generate = sudoku_generate,
+    .search = sudoku_search,
     .symmetric = sudoku_symmetric,
     .augment = sudoku_augment,
     .key = sudoku_key,

@@ -71,7 +71,7 @@ static void test_no_rules_known(void **state) {
     CHECK_OK(trm_task_check_question(tasks[i], question, &err), err);
     assert_int_equal(trm_task_unique(tasks[i], question, 0).count, TRM_SOLUTIONS_UNKNOWN);
     assert_int_equal(trm_task_unique(tasks[i], question, 0).single, 0);
-    CHECK_FAILS(trm_generate(tasks[i], 0, 0, question, answer, &err), TRM_E_UNSUPPORTED, err, "cannot make");
+    CHECK_FAILS(trm_generate(tasks[i], 0, 0, NULL, question, answer, &err), TRM_E_UNSUPPORTED, err, "cannot make");
     trm_task_drawing drawing = trm_task_draw(tasks[i], question, answer, cells);
     assert_true(drawing.clues == 0 && drawing.wrong == 0 && drawing.box_width == 0 && drawing.cell_width == 1);
   }
@@ -107,16 +107,16 @@ static int32_t cells_of(const trm_task *task) {
 static void check_made(const trm_task *task, uint64_t number) {
   size_t bytes = (size_t)cells_of(task) * sizeof *question;
   trm_error err = {0};
-  CHECK_OK(trm_generate(task, 3, number, question, answer, &err), err);
+  CHECK_OK(trm_generate(task, 3, number, NULL, question, answer, &err), err);
   CHECK_OK(trm_task_check_question(task, question, &err), err);
   trm_task_verdict verdict = trm_task_judge(task, question, answer);
   assert_true(verdict.keeps_clues == 1 && verdict.keeps_rules == 1);
   assert_int_equal(trm_task_unique(task, question, 0).count, 1);
-  CHECK_OK(trm_generate(task, 3, number, other, answer, &err), err);
+  CHECK_OK(trm_generate(task, 3, number, NULL, other, answer, &err), err);
   assert_memory_equal(other, question, bytes);
-  CHECK_OK(trm_generate(task, 3, number + 1, other, answer, &err), err);
+  CHECK_OK(trm_generate(task, 3, number + 1, NULL, other, answer, &err), err);
   assert_memory_not_equal(other, question, bytes);
-  CHECK_OK(trm_generate(task, 4, number, other, answer, &err), err);
+  CHECK_OK(trm_generate(task, 4, number, NULL, other, answer, &err), err);
   assert_memory_not_equal(other, question, bytes);
 }
 
@@ -129,7 +129,7 @@ static void test_made_sudoku(void **state) {
   }
   trm_task task = trm_task_sudoku(9), bad = task;
   trm_error err = {0};
-  CHECK_OK(trm_generate(&task, 3, 0, question, answer, &err), err);
+  CHECK_OK(trm_generate(&task, 3, 0, NULL, question, answer, &err), err);
   for (int i = 0; i < 81; i++) { /* no clue can go */
     int32_t clue = question[i];
     question[i] = 1;
@@ -137,7 +137,7 @@ static void test_made_sudoku(void **state) {
     question[i] = clue;
   }
   bad.width = 8;
-  CHECK_FAILS(trm_generate(&bad, 3, 0, question, answer, &err), TRM_E_INPUT, err, "4, 6, 9 or 16");
+  CHECK_FAILS(trm_generate(&bad, 3, 0, NULL, question, answer, &err), TRM_E_INPUT, err, "4, 6, 9 or 16");
 }
 
 static void test_made_mazes(void **state) {
@@ -148,7 +148,7 @@ static void test_made_mazes(void **state) {
     task.width = shapes[k][0], task.height = shapes[k][1];
     for (uint64_t i = 0; i < 20; i++) {
       trm_error err = {0};
-      CHECK_OK(trm_generate(&task, 3, i, question, answer, &err), err);
+      CHECK_OK(trm_generate(&task, 3, i, NULL, question, answer, &err), err);
       trm_task_verdict verdict = trm_task_judge(&task, question, answer);
       assert_true(verdict.keeps_clues == 1 && verdict.keeps_rules == 1);
       assert_int_equal(trm_task_unique(&task, question, 0).count, 1);
@@ -159,10 +159,10 @@ static void test_made_mazes(void **state) {
   trm_task task = trm_task_maze();
   trm_error err = {0};
   task.width = 2, task.height = 1; /* the least */
-  CHECK_OK(trm_generate(&task, 3, 0, question, answer, &err), err);
+  CHECK_OK(trm_generate(&task, 3, 0, NULL, question, answer, &err), err);
   assert_int_equal(question[0] + question[1], 7);
   task.width = 1;
-  CHECK_FAILS(trm_generate(&task, 3, 0, question, answer, &err), TRM_E_UNSUPPORTED, err, "one cell");
+  CHECK_FAILS(trm_generate(&task, 3, 0, NULL, question, answer, &err), TRM_E_UNSUPPORTED, err, "one cell");
 }
 
 static void check_wrong(const trm_task *task, const char *asked, const char *text, const char *wrong) {

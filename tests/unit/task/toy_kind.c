@@ -313,11 +313,11 @@ static void its_puzzles_are_made(void **state) {
   int squares = 0;
   trm_error err = {0};
   for (uint64_t i = 0; i < 300; i++) {
-    CHECK_OK(trm_generate(&task, 5, i, question, answer, &err), err);
+    CHECK_OK(trm_generate(&task, 5, i, NULL, question, answer, &err), err);
     trm_task_verdict verdict = trm_task_judge(&task, question, answer);
     assert_true(verdict.keeps_clues == 1 && verdict.keeps_rules == 1);
     assert_int_equal(trm_task_unique(&task, question, 0).count, 1);
-    CHECK_OK(trm_generate(&task, 5, i, again, answer, &err), err);
+    CHECK_OK(trm_generate(&task, 5, i, NULL, again, answer, &err), err);
     assert_memory_equal(again, question, sizeof again);
     CHECK_OK(trm_task_render(&task, answer, line, sizeof line, &err), err);
     int known = 0;
@@ -335,7 +335,7 @@ static void its_symmetries_are_known(void **state) {
   int moved = 0;
   trm_error err = {0};
   assert_true(trm__augment_known(&task));
-  CHECK_OK(trm_generate(&task, 6, 0, question, answer, &err), err);
+  CHECK_OK(trm_generate(&task, 6, 0, NULL, question, answer, &err), err);
   for (uint64_t i = 0; i < 30; i++) {
     memcpy(image, question, sizeof image);
     memcpy(labels, answer, sizeof labels);
@@ -422,7 +422,7 @@ static void what_a_row_leaves_out_is_unknown(void **state) {
   assert_int_equal(found.count, TRM_SOLUTIONS_UNKNOWN);
   assert_int_equal(found.single, 0);
   assert_true(isnan(found.effort));
-  CHECK_FAILS(trm_generate(&plain, 1, 1, tokens, answer, &err), TRM_E_UNSUPPORTED, err, "cannot make");
+  CHECK_FAILS(trm_generate(&plain, 1, 1, NULL, tokens, answer, &err), TRM_E_UNSUPPORTED, err, "cannot make");
   assert_false(trm__augment_known(&plain));
   trm__rng rng = trm__rng_make(1, TRM__RNG_AUGMENT, 1);
   trm__augment(&plain, &rng, image, answer);

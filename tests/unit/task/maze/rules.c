@@ -103,7 +103,7 @@ static void test_without_memory(void **state) {
   trm__mem_fail_at(1);
   assert_int_equal(trm_task_draw(&task, question, answer, cells).wrong, 0);
   trm__mem_fail_at(1);
-  CHECK_FAILS(trm_generate(&task, 1, 1, question, answer, &err), TRM_E_MEMORY, err, NULL);
+  CHECK_FAILS(trm_generate(&task, 1, 1, NULL, question, answer, &err), TRM_E_MEMORY, err, NULL);
   trm__mem_fail_at(0);
   assert_int_equal(trm_task_unique(&task, question, 0).count, 1);
 }
