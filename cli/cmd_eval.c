@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/data.h"
 #include "cli/puzzles.h"
 
 static struct {
@@ -198,6 +199,7 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
     code = cli_error(self, &error);
     goto done;
   }
+  cli_data_say(self, data, trm_dataset_describe(dataset).notes);
   if (!eval_config.max_steps) eval_config.max_steps = trm_solver_model_config(solver)->halt_max_steps;
   cli_catch_signals();
   trm_status status = trm_evaluate(solver, dataset, opt.limit, &result, cli_progress_fraction, &progress, &error);

@@ -21,7 +21,8 @@ typedef struct cli_puzzles {
   char argument[40];
   cli_input input;
   int notation;         /* of the text; 0: not known yet */
-  trm__records records; /* of a CSV or JSON Lines file */
+  int unpacked;         /* 1: it was gzip or UTF-16 */
+  trm__records records; /* of a table */
   uint64_t line;        /* number of the next line */
   size_t found;         /* puzzles in the text until now, good and bad */
   int skipping;         /* the rest of a line that is too long */
