@@ -34,11 +34,12 @@ struct cli_command {
   const char *exits;       /* lines "code\tmeaning" beside the common ones, or NULL */
   size_t (*tables)(cli_table tables[CLI_TABLES]);
   int (*run)(const cli_command *self, int argc, char **argv); /* argv[0]: the first argument after the name */
+  int minor; /* 1: 'trm --help', which is one screen, leaves it to the list of its group */
 };
 
 /* cmd_*.c; their table is in commands.h. */
-extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_train, cli_eval, cli_solve,
-    cli_info, cli_quantize, cli_convert, cli_plot, cli_doctor;
+extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_data_show, cli_data_export,
+    cli_data_augment, cli_train, cli_eval, cli_solve, cli_info, cli_quantize, cli_convert, cli_plot, cli_doctor;
 
 /* -- options that several commands have ---------------------------------------------------------------------------- */
 

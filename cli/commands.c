@@ -5,9 +5,10 @@
 #include <string.h>
 
 /* In the order of --help. */
-const cli_command *const cli_commands[] = {
-    &cli_data_make, &cli_data_import, &cli_data_info, &cli_data_check, &cli_train,  &cli_eval, &cli_solve,
-    &cli_info,      &cli_quantize,    &cli_convert,   &cli_plot,       &cli_doctor, NULL};
+const cli_command *const cli_commands[] = {&cli_data_make, &cli_data_import, &cli_data_check,   &cli_data_info,
+                                           &cli_data_show, &cli_data_export, &cli_data_augment, &cli_train,
+                                           &cli_eval,      &cli_solve,       &cli_info,         &cli_quantize,
+                                           &cli_convert,   &cli_plot,        &cli_doctor,       NULL};
 
 const char *cli_command_tail(const cli_command *command, const char *group) {
   size_t length = strlen(group);

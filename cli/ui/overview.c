@@ -7,7 +7,9 @@
 void cli_print_overview(FILE *file) {
   fprintf(file, "trm %s - Tiny Recursion Models: small networks that solve hard puzzles\n", trm_version());
   fputs("\nusage: trm COMMAND [options]          'trm COMMAND --help' says more\n\n", file);
-  for (const cli_command *const *c = cli_commands; *c; c++) fprintf(file, "  %-12s  %s\n", (*c)->name, (*c)->summary);
+  for (const cli_command *const *c = cli_commands; *c; c++)
+    if (!(*c)->minor) fprintf(file, "  %-12s  %s\n", (*c)->name, (*c)->summary);
+    else if (!c[1]->minor) fputs("  data          and info, show, export, augment: 'trm data --help'\n", file);
   fputs("\nA first run, a few minutes:\n"
         "  trm data make --size 6 --train 20000 --test 1000 --out data/6x6\n"
         "  trm train data/6x6 --run runs/6x6\n"
@@ -22,7 +24,7 @@ void cli_print_data_overview(FILE *file) {
   for (const cli_command *const *c = cli_commands; *c; c++)
     if (cli_command_tail(*c, "data")) fprintf(file, "  %-8s  %s\n", cli_command_tail(*c, "data"), (*c)->summary);
   fputs("\nA dataset is a directory with train/ and test/ in the original trainer's format,\n"
-        "or one CSV or JSON Lines file with the columns question, answer and rating.\n",
+        "or one CSV or JSON file with columns such as question, answer and rating.\n",
         file);
 }
 
@@ -33,7 +35,7 @@ static void man_overview(FILE *file, const char *group) {
   fprintf(file, ".B trm%s\n\\fICOMMAND\\fR [options]\n.SH DESCRIPTION\n", data ? " data" : "");
   cli_man_paragraphs(
       file, data ? "A dataset is a directory with train/ and test/ in the original trainer's format (.npy arrays and "
-                   "dataset.json), or one CSV or JSON Lines file with the columns question, answer and rating."
+                   "dataset.json), or one CSV or JSON file with columns such as question, answer and rating."
                  : "trm trains small networks that solve puzzles by applying one two-layer network to its own answer "
                    "again and again, measures them on puzzles they have not seen, and solves puzzles with every "
                    "step shown.\n\nResults go to standard output and messages to standard error. With --json, "

@@ -22,14 +22,14 @@ for command in data train eval solve info quantize convert plot doctor; do
   refuse 2 "^trm: ${command}x: unknown command; did you mean $command\?\$" "$TRM" ${command}x
   refuse 2 "did you mean $command\?\$" "$TRM" help "x$command"
 done
-for command in make import info check; do
+for command in make import info check show export augment; do
   refuse 2 "^trm: data ${command}x: unknown command; did you mean data $command\?\$" "$TRM" data ${command}x
   refuse 2 "did you mean data $command\?\$" "$TRM" help data "x$command"
 done
 run 0 "$TRM" --help # the lists above are all of them
-[ "$(grep -cE '^  (data (make|import|info|check)|train|eval|solve|info|quantize|convert|plot|doctor) ' out)" = 12 ] &&
+[ "$(grep -cE '^  (data( make| import| check)?|train|eval|solve|info|quantize|convert|plot|doctor) ' out)" = 12 ] &&
   [ "$(grep -cE '^  [a-z]+( [a-z]+)?   *[a-z]' out)" = 12 ] || fail "--help lists other commands than those tried: $(cat out)"
-refuse 2 '^trm data: expected make, import, info or check; ' "$TRM" data
+refuse 2 '^trm data: expected make, import, check, info, show, export or augment; ' "$TRM" data
 refuse 2 '^trm train: --n-supervison: unknown option; did you mean --n-supervision\?$' "$TRM" train six.csv --n-supervison 8
 refuse 2 '^trm train: --bacth: unknown option; did you mean --batch\?$' "$TRM" train six.csv --bacth 8
 refuse 2 'did you mean --hidden-size\?' "$TRM" train six.csv --hiden_size=8
