@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <trm/data.h>
 
-#include "cli/cli.h"
+#include "cli/data.h"
 
 static struct {
   int json, quiet;
@@ -145,6 +145,8 @@ static int data_describe(const cli_command *self, const char *path) {
   trm_dataset *dataset[SPLITS] = {NULL, NULL};
   int file = trm_dataset_is_text_file(path), code = data_open_all(self, path, file, dataset);
   if (code == CLI_CONTINUE) {
+    for (int i = 0; i < SPLITS; i++)
+      if (dataset[i]) cli_data_say(self, path, trm_dataset_describe(dataset[i]).notes);
     for (int i = 0; i < SPLITS && file; i++)
       if (dataset[i]) data_warn_of_task(self, dataset[i], 0);
     (opt.json ? data_print_json : data_print_splits)(path, file, dataset);
@@ -159,14 +161,14 @@ static int data_run_info(const cli_command *self, int argc, char **argv) {
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a dataset");
-  if (code == CLI_CONTINUE) code = data_describe(self, a.positional[0]);
+  if (code == CLI_CONTINUE) code = data_describe(self, cli_data_path(a.positional[0]));
   cli_arguments_free(&a);
   return code;
 }
 
 /* What makes a dataset unfit for use, or keeps it from being known to be fit. */
 static int64_t data_problems(const trm_check_report *r) {
-  return r->bad_questions + r->bad_answers + r->not_unique + r->undecided + r->shared;
+  return r->bad_questions + r->bad_answers + r->not_unique + r->undecided + r->conflicts + r->shared;
 }
 
 /* -- make and import ----------------------------------------------------------------------------------------------- */
@@ -226,16 +228,20 @@ static int data_warn_about(const cli_command *self, const char *out) {
 static int data_run_import(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   trm_error error = {0};
+  char notes[TRM_NOTES] = "";
   data_importing = trm_import_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
-  if (code == CLI_CONTINUE) code = cli_expect(self, &a, data_importing.input[0] ? 0 : 1, 1, "a CSV or JSON Lines file");
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, data_importing.input[0] ? 0 : 1, 1, "a file of CSV or JSON");
   if (code == CLI_CONTINUE && !data_importing.out[0]) code = cli_usage(self, "--out DIR is needed");
   if (code == CLI_CONTINUE) {
     cli_progress progress = cli_progress_open(opt.quiet);
-    if (a.positionals) (void)snprintf(data_importing.input, sizeof data_importing.input, "%s", a.positional[0]);
+    if (a.positionals)
+      (void)snprintf(data_importing.input, sizeof data_importing.input, "%s", cli_data_path(a.positional[0]));
     cli_catch_signals();
-    trm_status status = trm_data_import(&data_importing, cli_progress_fraction, &progress, &error);
+    trm_status status = trm_data_import(&data_importing, notes, cli_progress_fraction, &progress, &error);
+    cli_progress_clear(&progress);
+    cli_data_say(self, data_importing.input, notes);
     code = data_finish(self, status, &error, data_importing.out, &progress);
     if (code == CLI_OK) code = data_warn_about(self, data_importing.out);
   }
@@ -257,8 +263,10 @@ static void data_print_check(const trm_check_report *r) {
   data_print_count(r, "groups", r->groups, 0);
   data_print_count(r, "questions that contradict themselves", r->bad_questions, 0);
   data_print_count(r, "answers that break rules or change clues", r->bad_answers, 1);
-  data_print_count(r, "questions with more than one solution", r->not_unique, 1);
+  if (r->rules && !r->single) printf("%-46s %14s\n", "questions with more than one solution", "not counted");
+  else data_print_count(r, "questions with more than one solution", r->not_unique, 1);
   data_print_count(r, "questions not decided: the solver gave up", r->undecided, 1);
+  data_print_count(r, "questions that have another answer elsewhere", r->conflicts, 0);
   data_print_count(r, "equivalent puzzles inside a split", r->duplicates, 0);
   data_print_count(r, "puzzles equivalent to one of the other split", r->shared, 0);
   if (isfinite(r->mean_guesses)) printf("%-46s %14.1f\n", "mean guesses of the exact solver", r->mean_guesses);
@@ -270,11 +278,12 @@ static void data_print_check(const trm_check_report *r) {
 }
 
 static void data_print_check_json(const trm_check_report *r) {
-  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:b}", "examples",
-                           (json_int_t)r->examples, "puzzles", (json_int_t)r->puzzles, "groups", (json_int_t)r->groups,
-                           "bad_questions", (json_int_t)r->bad_questions, "bad_answers", (json_int_t)r->bad_answers,
-                           "not_unique", (json_int_t)r->not_unique, "undecided", (json_int_t)r->undecided, "duplicates",
-                           (json_int_t)r->duplicates, "shared", (json_int_t)r->shared, "unjudged",
+  cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:b}",
+                           "examples", (json_int_t)r->examples, "puzzles", (json_int_t)r->puzzles, "groups",
+                           (json_int_t)r->groups, "bad_questions", (json_int_t)r->bad_questions, "bad_answers",
+                           (json_int_t)r->bad_answers, "not_unique", (json_int_t)r->not_unique, "undecided",
+                           (json_int_t)r->undecided, "duplicates", (json_int_t)r->duplicates, "conflicts",
+                           (json_int_t)r->conflicts, "shared", (json_int_t)r->shared, "unjudged",
                            (json_int_t)r->unjudged, "rules", r->rules ? r->rules : "no rules known", "mean_guesses",
                            cli_real(r->mean_guesses), "mean_rating", cli_real(r->mean_rating), "first_problem",
                            cli_path(r->first_problem), "ok", data_problems(r) == 0),
@@ -289,6 +298,7 @@ static int data_check(const cli_command *self, const char *path) {
   trm_status status = trm_data_check(path, &report, cli_progress_fraction, &progress, &error);
   cli_progress_clear(&progress);
   if (status) return cli_error(self, &error);
+  cli_data_say(self, path, report.notes);
   (opt.json ? data_print_check_json : data_print_check)(&report);
   return data_problems(&report) ? cli_bad_input(self, "%s: %s", path, report.first_problem) : CLI_OK;
 }
@@ -298,7 +308,7 @@ static int data_run_check(const cli_command *self, int argc, char **argv) {
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a dataset");
-  if (code == CLI_CONTINUE) code = data_check(self, a.positional[0]);
+  if (code == CLI_CONTINUE) code = data_check(self, cli_data_path(a.positional[0]));
   cli_arguments_free(&a);
   return code;
 }
@@ -324,12 +334,16 @@ const cli_command cli_data_make = {
 const cli_command cli_data_import = {
     .name = "data import",
     .synopsis = "FILE --out DIR [options]",
-    .summary = "turn a CSV or JSON Lines file into a dataset",
+    .summary = "turn a CSV or JSON file into a dataset",
     .description =
-        "Reads a CSV file with the columns question and answer (and source and rating when present), or JSON Lines "
-        "with such keys, and writes a dataset directory. The alphabet and the shape of the grid are inferred "
-        "unless given; Sudoku and mazes of 30x30 cells are recognised.",
+        "Reads CSV (commas, semicolons or tabs) with columns such as question and answer, puzzle and solution, or "
+        "quizzes and solutions, or JSON with such keys: an object a line, or one array of objects. What a file is, its "
+        "content says and not its name; it may be packed with gzip, UTF-16, or standard input (-). The alphabet and "
+        "the shape of the grid are inferred unless given; Sudoku, mazes, ARC's grids of 30x30 and ARC task files are "
+        "recognised. A rating that is missing or no number stops nothing; what was left out or taken for something "
+        "is said.",
     .examples = "trm data import puzzles.csv --out data/mine\n"
+                "trm data import t.tsv --question-column start --answer-column end --out data/t\n"
                 "trm data import words.jsonl --alphabet .abcdefgh --width 8 --out data/words\n",
     .exits = "0\timported\n1\tstopped by a signal: nothing is written, or (which it says) the data is, but was not "
              "checked\n",
@@ -343,7 +357,7 @@ const cli_command cli_data_info = {
     .synopsis = "DATA [--json]",
     .summary = "show what is in a dataset",
     .description =
-        "Shows the task, shape and size of a dataset directory's splits, or of a CSV or JSON Lines file. All splits "
+        "Shows the task, shape and size of a dataset directory's splits, or of a CSV or JSON file. All splits "
         "are read first: shapes, offsets, and the range of every token and identifier are checked. 'trm data check' "
         "also checks the puzzles.",
     .examples = "trm data info data/6x6\ntrm data info puzzles.csv --json\n",
@@ -357,10 +371,9 @@ const cli_command cli_data_check = {
     .summary = "check a dataset against the puzzle's rules",
     .description =
         "Checks that every question is free of contradictions, every answer keeps rules and clues, every Sudoku "
-        "has one solution, and no puzzle of the test split is equivalent to one of the training split. A Sudoku "
-        "whose search takes more than a million guesses is reported as not decided. Where no rules are known, answers "
-        "are "
-        "not judged, which is said. The exit code is 3 when a "
+        "has one solution, no question has two answers, and no puzzle of the test split is equivalent to one of the "
+        "training split. A Sudoku whose search takes more than a million guesses is reported as not decided. Where no "
+        "rules are known, answers are not judged, which is said. Ratings are never checked. The exit code is 3 when a "
         "problem is found or a question is not decided.",
     .examples = "trm data check data/6x6\n",
     .exits = "1\tstopped by a signal; nothing is said about the dataset\n"

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/data.h"
 #include "cli/events.h"
 #include "cli/puzzles.h"
 #include "cli/threshold.h"
@@ -240,6 +241,7 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
     code = cli_error(self, &error);
   else code = cli_events_open(&events, self, opt.events, NULL, NULL);
   if (code != CLI_CONTINUE) goto done;
+  cli_data_say(self, data, trm_dataset_describe(dataset).notes);
   if (opt.choose_threshold) code = cli_threshold_choose(self, &how, model, solver, dataset);
   else code = eval_measure(self, solver, dataset, path, data);
 done:

@@ -6,7 +6,7 @@
 #include <trm/train.h>
 
 #include "base/os/file.h"
-#include "cli/cli.h"
+#include "cli/data.h"
 #include "cli/train_options.h"
 
 static struct {
@@ -78,6 +78,7 @@ static int train_choose_preset(const cli_command *self, const char *path) {
   if (trm_dataset_open(&dataset, path, "train", NULL, &error)) return cli_error(self, &error);
   trm_dataset_info info = trm_dataset_describe(dataset);
   trm_dataset_close(&dataset);
+  cli_data_say(self, path, info.notes);
   const char *name = train_fitting_preset(&info);
   if (trm_dataset_is_text_file(path)) cli_warn_of_task(self, &info.task, 0);
   if (trm_preset_apply(name ? name : "sudoku-6x6", &train_model, &train_config, &error)) return cli_error(self, &error);

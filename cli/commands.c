@@ -6,30 +6,17 @@
 
 /* In the order of --help. */
 const cli_command *const cli_commands[] = {
-    &cli_data_make,
-    &cli_data_import,
-    &cli_data_info,
-    &cli_data_check,
-    &cli_train,
-    &cli_eval,
-    &cli_solve,
-    &cli_sudoku_new,
-    &cli_sudoku_check,
-    &cli_sudoku_hint,
-    &cli_sudoku_rate,
-    &cli_info,
-    &cli_quantize,
-    &cli_convert,
-    &cli_plot,
-    &cli_doctor,
-    NULL,
+    &cli_data_make,   &cli_data_import,  &cli_data_check,  &cli_data_info,   &cli_data_show,
+    &cli_data_export, &cli_data_augment, &cli_train,       &cli_eval,        &cli_solve,
+    &cli_sudoku_new,  &cli_sudoku_check, &cli_sudoku_hint, &cli_sudoku_rate, &cli_info,
+    &cli_quantize,    &cli_convert,      &cli_plot,        &cli_doctor,      NULL,
 };
 
 const cli_group cli_groups[] = {
     {.name = "data",
      .summary = "make, import, describe and check puzzle datasets",
      .description = "A dataset is a directory with train/ and test/ in the original trainer's format (.npy arrays and "
-                    "dataset.json), or one CSV or JSON Lines file with the columns question, answer and rating."},
+                    "dataset.json), or one CSV or JSON file with columns such as question, answer and rating."},
     {.name = "sudoku",
      .summary = "make, check and rate Sudoku puzzles, and give hints",
      .description =

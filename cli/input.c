@@ -84,3 +84,16 @@ cli_input_answer cli_input_line(cli_input *in, size_t at, size_t most, int wait,
     if (!input_read(in, wait)) return CLI_INPUT_NONE;
   }
 }
+
+cli_input_answer cli_input_all(cli_input *in, int wait, size_t *length) {
+  while (!in->ended)
+    if (!input_read(in, wait)) return CLI_INPUT_NONE;
+  *length = in->end - in->begin;
+  return *length ? CLI_INPUT_LINE : CLI_INPUT_END;
+}
+
+void cli_input_replace(cli_input *in, const char *text, size_t length) {
+  int fd = in->fd;
+  free(in->data);
+  *in = (cli_input){.fd = fd, .ended = 1, .data = cli_copy_text(text, length), .room = length, .end = length};
+}

@@ -29,6 +29,10 @@ void cli_input_close(cli_input *in);
  * lack. A line longer than `most` ends there. The text is at cli_input_text() until the next call. */
 cli_input_answer cli_input_line(cli_input *in, size_t at, size_t most, int wait, size_t *length);
 const char *cli_input_text(const cli_input *in);
+/* Reads to the end: LINE when all of it is there, to be had from cli_input_text(), *length bytes. */
+cli_input_answer cli_input_all(cli_input *in, int wait, size_t *length);
+/* All of the text is another one, which is copied. */
+void cli_input_replace(cli_input *in, const char *text, size_t length);
 /* Forgets so many bytes. */
 void cli_input_drop(cli_input *in, size_t bytes);
 

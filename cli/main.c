@@ -21,29 +21,29 @@ static int is_help(const char *word) {
   return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
 }
 
-/* The command that was meant, of those whose name has the group before, or with inner those within any group; NULL when
- * none is near: one that the word begins with is. */
-static const cli_command *main_nearest(const char *group, int inner, const char *word) {
-  const cli_command *found = NULL;
+/* The command that was meant, of those whose name has the group before, or, with "", of a group's own too; NULL when
+ * none is near, nor one that the word begins with. */
+static const cli_command *main_nearest(const char *group, const char *word) {
+  const cli_command *near = NULL, *begun = NULL;
   trm__nearest nearest = trm__nearest_to(word);
-  for (int prefix = 0; prefix < 2 && !found; prefix++)
+  for (int inner = 0; inner < 2; inner++)
     for (const cli_command *const *c = cli_commands; *c; c++) {
       const char *name = cli_command_tail(*c, group), *space = name ? strchr(name, ' ') : NULL;
       size_t before = nearest.distance;
       if (!name || !space != !inner) continue;
       if (space) name = space + 1;
-      if (!prefix) trm__nearest_offer(&nearest, name, strlen(name));
-      if (prefix ? !found && !strncmp(word, name, strlen(name)) : nearest.distance < before) found = *c;
+      trm__nearest_offer(&nearest, name, strlen(name));
+      if (nearest.distance < before) near = *c;
+      if (!begun && !strncmp(word, name, strlen(name))) begun = *c;
     }
-  return found;
+  return near ? near : begun;
 }
 
 /* word stands where a command of the group was expected ("": of all). */
 static int refuse_command(const char *group, const char *word) {
   const char *space = *group ? " " : "";
-  const cli_command *nearest = main_nearest(group, 0, word);
+  const cli_command *nearest = main_nearest(group, word);
   trm__nearest help = trm__nearest_to(word);
-  if (!nearest) nearest = main_nearest(group, 1, word);
   trm__nearest_offer(&help, "help", 4);
   for (const cli_group *g = cli_groups; g->name && !*group; g++) trm__nearest_offer(&help, g->name, strlen(g->name));
   if (nearest) cli_note("trm: %s%s%s: unknown command; did you mean %s?", group, space, word, nearest->name);

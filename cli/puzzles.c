@@ -11,6 +11,7 @@
 #define LONGEST ((size_t)16 << 20)       /* bytes of one puzzle's text */
 #define LONG_ROW ((size_t)36)            /* cells of a line that is no row but a puzzle, while no task is known */
 #define LONGEST_RECORD ((size_t)1 << 20) /* of a CSV record, which is as much as its reader takes for a field */
+#define PIECE ((size_t)64 << 10)         /* of a longer line that is looked at first */
 
 /* -- what the arguments name --------------------------------------------------------------------------------------- */
 
@@ -87,7 +88,7 @@ static int puzzles_open_text(cli_puzzles *p) {
     p->where = p->argument;
   }
   cli_input_open(&p->input, fd, word, strlen(word));
-  p->is_table = !standard && p->is_file && trm__records_open(&p->records, word);
+  p->is_table = p->looked = p->unpacked = 0;
   p->line = 1;
   p->found = 0;
   p->skipping = 0;
@@ -263,20 +264,81 @@ static cli_puzzles_answer puzzles_next_text(cli_puzzles *p, const trm_task *task
   }
 }
 
-/* -- records of CSV and JSON Lines --------------------------------------------------------------------------------- */
+/* -- records of CSV and JSON --------------------------------------------------------------------------------------- */
 
-/* Lines until the record's quotes are closed: *size bytes, which is one line for most. */
-static cli_input_answer records_gather(cli_puzzles *p, int wait, size_t *size) {
-  size_t whole, quotes = 0;
-  *size = 0;
+/* A text that is gzip or UTF-16 is read to its end and unpacked. LINE when the text is one that can be read. */
+static cli_input_answer puzzles_unpack(cli_puzzles *p, int wait) {
+  size_t length, size;
+  char *text;
+  trm_error error = {0};
+  cli_input_answer found = puzzles_line(p, 0, wait, &length);
+  if (found != CLI_INPUT_LINE || p->unpacked || !trm__bytes_packed(cli_input_text(&p->input), length)) return found;
+  found = cli_input_all(&p->input, wait, &length);
+  if (found != CLI_INPUT_LINE) return found;
+  p->unpacked = 1;
+  if (trm__bytes_unpack(&text, &size, cli_input_text(&p->input), length, p->where, &error)) {
+    cli_warn(p->command, "%s: %s", error.where, error.message);
+    cli_input_replace(&p->input, "", 0);
+    return CLI_INPUT_END;
+  }
+  cli_input_replace(&p->input, text, size);
+  trm__bytes_free(text);
+  return size ? CLI_INPUT_LINE : CLI_INPUT_END;
+}
+
+static int line_is_empty(const char *line, size_t length) {
+  for (size_t i = 0; i < length; i++)
+    if (!memchr(" \t\r\n", line[i], 4)) return 0;
+  return 1;
+}
+
+/* A line that says nothing of what the others are: empty, or with # and letters that no maze has. */
+static int line_is_comment(const char *line, size_t length) {
+  if (line_is_empty(line, length)) return 1;
+  for (size_t i = 1; line[0] == '#' && i < length; i++)
+    if (line[i] != 'o' && line[i] >= 'a' && line[i] <= 'z') return 1;
+  return 0;
+}
+
+/* LINE when it is known whether a file or standard input is a table, which its first lines say. cells: of a question;
+ * 0: not known. */
+static cli_input_answer puzzles_find_table(cli_puzzles *p, size_t cells, int wait) {
+  size_t at = 0, whole = 0;
+  const char *path = strcmp(p->words[p->text], "-") != 0 ? p->where : NULL;
+  cli_input_answer found = puzzles_unpack(p, wait);
+  p->looked = found == CLI_INPUT_LINE;
+  if (found != CLI_INPUT_LINE || (path && !p->is_file)) return found;
   do {
-    cli_input_answer found = puzzles_line(p, *size, wait, &whole);
+    at += whole;
+    found = puzzles_line(p, at, wait, &whole);
+  } while (found == CLI_INPUT_LINE && at + whole < LONGEST_RECORD &&
+           line_is_comment(cli_input_text(&p->input) + at, whole));
+  p->looked = found != CLI_INPUT_NONE;
+  if (found == CLI_INPUT_NONE) return found;
+  const char *text = cli_input_text(&p->input);
+  size_t size = at + (found == CLI_INPUT_LINE ? whole : 0), mark = trm__bytes_mark(text, size);
+  if (!trm__records_open(&p->records, path, text + mark, size - mark, cells)) return CLI_INPUT_LINE;
+  p->is_table = 1;
+  cli_input_drop(&p->input, mark);
+  return CLI_INPUT_LINE;
+}
+
+/* Lines, or pieces of long ones, from `begin` on until a record is whole: *size bytes, which is one line for most. A
+ * long record is looked at only each time that it has doubled. */
+static cli_input_answer records_gather(cli_puzzles *p, size_t begin, int wait, size_t *size) {
+  size_t length, looked = 0, most = p->records.json ? LONGEST : LONGEST_RECORD;
+  *size = 0;
+  for (;;) {
+    size_t piece = p->records.json && LONGEST - *size > PIECE ? PIECE : LONGEST - *size;
+    cli_input_answer found = cli_input_line(&p->input, begin + *size, piece, wait, &length);
     if (found == CLI_INPUT_END && *size) return CLI_INPUT_LINE;
     if (found != CLI_INPUT_LINE) return found;
-    if (!p->records.json) quotes += count_bytes(cli_input_text(&p->input) + *size, whole, '"');
-    *size += whole;
-  } while (quotes % 2 && *size < LONGEST_RECORD);
-  return CLI_INPUT_LINE;
+    *size += length;
+    if (*size >= most) return CLI_INPUT_LINE;
+    if (*size > PIECE && *size < 2 * looked) continue;
+    looked = *size;
+    if (trm__record_whole(&p->records, cli_input_text(&p->input) + begin, *size)) return CLI_INPUT_LINE;
+  }
 }
 
 /* Where a record ends cannot be told when its quotes make no sense: then only its first line is lost. */
@@ -303,7 +365,7 @@ static cli_puzzles_answer puzzles_next_record(cli_puzzles *p, const trm_task *ta
     size_t size, used, cells;
     char where[700];
     trm_error error = {0};
-    cli_input_answer found = records_gather(p, wait, &size);
+    cli_input_answer found = records_gather(p, 0, wait, &size);
     if (found != CLI_INPUT_LINE) return puzzles_without(found);
     if (puzzles_is_cut(p, size)) return puzzles_too_long(p, size, puzzle);
     (void)snprintf(where, sizeof where, "%s:%llu", p->where, (unsigned long long)p->line);
@@ -323,6 +385,8 @@ static cli_puzzles_answer puzzles_next_record(cli_puzzles *p, const trm_task *ta
 static cli_puzzles_answer puzzles_next_of_text(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
                                                cli_puzzle *puzzle) {
   cli_input_answer found = puzzles_skip(p, wait);
+  if (found == CLI_INPUT_LINE && !p->looked)
+    found = puzzles_find_table(p, (size_t)task->width * (size_t)task->height, wait);
   if (found != CLI_INPUT_LINE) return puzzles_without(found);
   if (p->is_table) return puzzles_next_record(p, task, wait, tokens, puzzle);
   return puzzles_next_text(p, task, wait, tokens, puzzle);
@@ -363,18 +427,12 @@ cli_puzzles_answer cli_puzzles_next(cli_puzzles *p, const trm_task *task, int wa
 static size_t cells_of_record(cli_puzzles *p) {
   trm__records records = p->records;
   size_t at = 0, length, used, cells = 0;
-  for (uint64_t line = 1; !cells && puzzles_line(p, at, 1, &length) == CLI_INPUT_LINE; line++) {
-    if (trm__record_read(&records, cli_input_text(&p->input) + at, length, line, NULL, NULL, &cells, &used, NULL))
-      break;
-    at += length;
+  for (uint64_t line = 1; !cells && records_gather(p, at, 1, &length) == CLI_INPUT_LINE; line++) {
+    const char *text = cli_input_text(&p->input) + at;
+    if (trm__record_read(&records, text, length, line, NULL, NULL, &cells, &used, NULL) || !used) break;
+    at += used;
   }
   return cells;
-}
-
-static int cells_none(const char *line, size_t length) {
-  for (size_t i = 0; i < length; i++)
-    if (!memchr(" \t\r\n", line[i], 4)) return 0;
-  return 1;
 }
 
 /* Bytes of the text's first puzzle, more or less: lines up to an empty one or a long one behind cells. */
@@ -390,7 +448,7 @@ static size_t cells_gather(cli_puzzles *p) {
     if (found != CLI_INPUT_LINE) break;
     const char *line = cli_input_text(&p->input) + at;
     size_t cells = trm__texts_guess_line(line, whole);
-    if (rows && cells_none(line, whole)) break;
+    if (rows && line_is_empty(line, whole)) break;
     at += whole;
     rows += cells > 0;
     if (!first) first = cells;
@@ -404,7 +462,8 @@ size_t cli_puzzles_cells(cli_puzzles *p, char problem[CLI_PROBLEM]) {
   trm_error error = {0};
   problem[0] = 0;
   if (!puzzles_open_text(p)) return 0;
-  if (p->is_table) return cells_of_record(p);
+  if (puzzles_find_table(p, 0, 1) == CLI_INPUT_LINE && p->is_table) return cells_of_record(p);
+  p->looked = 0; /* again when the number of cells is known */
   size_t length = cells_gather(p), cells = trm__texts_guess(cli_input_text(&p->input), length, &error);
   puzzles_place(p, p->line, &error, where);
   if (error.message[0]) (void)snprintf(problem, CLI_PROBLEM, "%s: %s", where, error.message);

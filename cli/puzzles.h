@@ -23,7 +23,9 @@ typedef struct cli_puzzles {
   const char *where; /* its path, "standard input" or "argument 1" */
   char argument[40];
   cli_input input;
-  int is_table; /* 1: a CSV or JSON Lines file, which `records` reads; 0: `reader` does */
+  int is_table; /* 1: a table, which `records` reads; 0: `reader` does */
+  int looked;   /* 1: it is known whether it is a table */
+  int unpacked; /* 1: it was gzip or UTF-16 */
   trm__records records;
   trm__texts reader;
   size_t given;  /* bytes of the input that reader has seen and not dropped */

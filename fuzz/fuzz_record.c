@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   trm_task task = trm_task_sudoku(4);
   trm__records records;
   if (size == 0) return 0;
-  if (!trm__records_open(&records, data[0] & 1 ? "fuzz.jsonl" : "fuzz.csv")) abort();
+  if (!trm__records_open(&records, data[0] & 1 ? "fuzz.jsonl" : "fuzz.csv", "", 0, 0)) abort();
   const char *text = (const char *)data + 1;
   size_t left = size - 1, used;
   for (uint64_t line = 1; left > 0 && (used = read_one(&records, text, left, line, &task)) > 0;

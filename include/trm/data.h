@@ -17,22 +17,25 @@ extern "C" {
 
 typedef struct trm_dataset trm_dataset;
 
+#define TRM_NOTES 800 /* bytes */
+
 typedef struct trm_dataset_info {
   int64_t examples, puzzles, groups, identifiers;
   int64_t seq_len, vocab_size;
   trm_task task;
-  int has_ratings;      /* CSV files with a rating column */
-  char rating_name[32]; /* "rating" or "guesses" */
+  int has_ratings;       /* files with a column of ratings, of which at least one is a number */
+  char rating_name[32];  /* "rating" or "guesses" */
+  char notes[TRM_NOTES]; /* what its reader took for what, or left out: a sentence a line, mostly none. Show them */
 } trm_dataset_info;
 
-/* path: a dataset directory (split "train" or "test") or one text file (.csv, .jsonl or .ndjson; split ignored), read
- * as the task, or with a task inferred when NULL. Of the split, the shapes of all arrays, their offsets and the range
- * of every token, label and identifier are checked, and that task.json, identifiers.json and the arrays agree; of a
- * text file every row's length and symbols. Whether the puzzles are sound is trm_data_check's question; ratings are
- * taken as they are. */
+/* path: a dataset directory (split "train" or "test") or a text file of any name, CSV or JSON by its content (split
+ * ignored; docs/files.md says what is read), read as the task, or with a task inferred when NULL. Of the split, the
+ * shapes of all arrays, their offsets and the range of every token, label and identifier are checked, and that
+ * task.json, identifiers.json and the arrays agree; of a text file every row's length and symbols. Whether the puzzles
+ * are sound is trm_data_check's question; ratings are taken as they are. */
 trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *split, const trm_task *task,
                             trm_error *err);
-/* 1 when trm_dataset_open reads the path as a text file: it is no directory and has one of their endings. */
+/* 1 when trm_dataset_open reads the path as a text file: it is no directory. */
 int trm_dataset_is_text_file(const char *path);
 void trm_dataset_close(trm_dataset **dataset); /* accepts NULL; clears the pointer */
 trm_dataset_info trm_dataset_describe(const trm_dataset *dataset);
@@ -68,11 +71,30 @@ typedef struct trm_import_config {
   char alphabet[256]; /* "" : inferred */
   int64_t width;      /* symbols of a row; 0: inferred */
   int64_t augment, seed;
-  int64_t limit; /* 0: all */
+  int64_t limit;                               /* 0: all */
+  char question_column[64], answer_column[64]; /* "": the usual names */
 } trm_import_config;
 const trm_option *trm_import_options(size_t *count);
 trm_import_config trm_import_config_default(void);
-trm_status trm_data_import(const trm_import_config *config, trm_progress_fn progress, void *context, trm_error *err);
+/* notes: what trm_dataset_info calls so, of the files that were read; NULL: not wanted. */
+trm_status trm_data_import(const trm_import_config *config, char notes[TRM_NOTES], trm_progress_fn progress,
+                           void *context, trm_error *err);
+
+/* Writes the examples as CSV: question, answer and, where it has them, the rating. path names the dataset in errors.
+ * out is written whole or not at all. */
+trm_status trm_data_export(const trm_dataset *dataset, const char *path, const char *out, trm_error *err);
+
+typedef struct trm_augment_config {
+  uint32_t size;               /* set by trm_augment_config_default() */
+  char input[1024], out[1024]; /* dataset directory or text file -> directory, absent or empty */
+  int64_t copies;              /* images of each training example, all different; the test split stays as it is */
+  int64_t seed;
+} trm_augment_config;
+const trm_option *trm_augment_options(size_t *count); /* all but input */
+trm_augment_config trm_augment_config_default(void);
+/* notes: when there were fewer different images than asked for; NULL: not wanted. */
+trm_status trm_data_augment(const trm_augment_config *config, char notes[TRM_NOTES], trm_progress_fn progress,
+                            void *context, trm_error *err);
 
 typedef struct trm_check_report {
   int64_t examples, puzzles, groups;
@@ -84,8 +106,11 @@ typedef struct trm_check_report {
   double mean_guesses;                /* of the exact solver, Sudoku that it solved; NaN without */
   double mean_rating;                 /* of the file's own ratings, whoever measured them; NaN without */
   char first_problem[256];
-  int64_t unjudged;  /* answers that nobody judged, because trm knows no rules of their task */
-  const char *rules; /* what the others were judged by, as trm_task_rules says it; NULL: no rules known */
+  int64_t unjudged;      /* answers that nobody judged, because trm knows no rules of their task */
+  const char *rules;     /* what the others were judged by, as trm_task_rules says it; NULL: no rules known */
+  int64_t conflicts;     /* questions that stood before with another answer */
+  int single;            /* 1: not_unique was looked for; 0: several solutions are no mistake, or nobody knows */
+  char notes[TRM_NOTES]; /* as in trm_dataset_info, of all splits */
 } trm_check_report;
 trm_status trm_data_check(const char *path, trm_check_report *report, trm_progress_fn progress, void *context,
                           trm_error *err);

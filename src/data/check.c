@@ -9,6 +9,7 @@
 #include "base/os/file.h"
 #include "base/status.h"
 #include "data/dataset.h"
+#include "task/hash.h"
 #include "task/keys.h"
 
 enum { TRAIN, TEST, SPLITS };
@@ -22,14 +23,22 @@ typedef struct met {
   uint8_t first_split;
 } met;
 
+/* The first example of a question. */
+typedef struct asked {
+  int64_t example;
+  int split;
+} asked;
+
 typedef struct checker {
   const char *path;
   int is_directory;
   trm_dataset *dataset[SPLITS]; /* NULL: absent */
   trm__classes classes;         /* of puzzles that are the same */
   met *met;                     /* [classes] */
+  trm__classes questions;       /* that are the same to the last cell, with the same identifier */
+  asked *asked;                 /* [questions] */
   int64_t first_shared;         /* example of the test split, when report.shared is not 0 */
-  int32_t *tokens;              /* [2][seq_len] */
+  int32_t *tokens;              /* [4][seq_len] */
   trm_check_report report;
   double guesses, ratings;
   int64_t solved, rated, done, total;
@@ -62,6 +71,7 @@ static trm_status checker_open(checker *c) {
     c->report.puzzles += info->puzzles;
     c->report.groups += info->groups;
     c->report.rules = trm_task_rules(&info->task);
+    if (strlen(c->report.notes) + strlen(info->notes) < TRM_NOTES) strcat(c->report.notes, info->notes);
   }
   c->total = (int64_t)examples;
   if (examples == 0)
@@ -72,9 +82,11 @@ static trm_status checker_open(checker *c) {
     return trm__fail(c->err, TRM_E_INPUT, c->path,
                      "train and test differ in seq_len or vocab_size, expected equal ones");
   c->met = trm__calloc(examples, sizeof *c->met);
-  c->tokens = trm__calloc(2 * cells, sizeof *c->tokens);
-  if (!c->met || !c->tokens) return trm__fail_memory(c->err, c->path, examples * sizeof *c->met);
-  return trm__classes_open(&c->classes, examples, c->err);
+  c->asked = trm__calloc(examples, sizeof *c->asked);
+  c->tokens = trm__calloc(4 * cells, sizeof *c->tokens);
+  if (!c->met || !c->asked || !c->tokens) return trm__fail_memory(c->err, c->path, examples * sizeof *c->met);
+  trm_status status = trm__classes_open(&c->classes, examples, c->err);
+  return status ? status : trm__classes_open(&c->questions, examples, c->err);
 }
 
 static void checker_note(checker *c, int split, int64_t example, const char *where, const char *message) {
@@ -109,6 +121,7 @@ static void checker_solve(checker *c, int split, int64_t example, const int32_t 
   const trm_task *task = &c->dataset[split]->info.task;
   trm_task_solutions found = trm_task_unique(task, question, BOUND);
   if (!found.single) return;
+  c->report.single = 1;
   if (found.count > 1) {
     c->report.not_unique++;
     checker_note(c, split, example, "", "the question has more than one solution");
@@ -144,12 +157,41 @@ static int checker_compare(checker *c, int split, int64_t group, int64_t example
   return 1;
 }
 
+/* Whether the same question stood before with another answer: in a cell that is scored in both. */
+static void checker_ask(checker *c, int split, int64_t example, int32_t identifier, const int32_t *question,
+                        const int32_t *answer) {
+  size_t cells = (size_t)c->dataset[split]->info.seq_len;
+  int32_t *before = c->tokens + 2 * cells, *answered = before + cells, its = 0;
+  uint64_t hash = trm__hash_token(TRM__HASH_START, identifier);
+  for (size_t i = 0; i < cells; i++) hash = trm__hash_token(hash, question[i]);
+  uint32_t known = c->questions.count, class = trm__classes_add(&c->questions, trm__hash_finish(hash));
+  asked *first = &c->asked[class];
+  if (class == known) {
+    *first = (asked){example, split};
+    return;
+  }
+  trm_dataset_example(c->dataset[first->split], first->example, before, answered, &its, NULL);
+  if (its != identifier || memcmp(before, question, cells * sizeof *before) != 0) return;
+  for (size_t i = 0; i < cells; i++)
+    if (answer[i] != answered[i] && answer[i] != -100 && answered[i] != -100) {
+      char message[120];
+      snprintf(message, sizeof message, "its question has another answer in %s%sexample %lld",
+               c->is_directory ? split_names[first->split] : "", c->is_directory ? ", " : "",
+               (long long)first->example + 1);
+      c->report.conflicts++;
+      checker_note(c, split, example, "", message);
+      return;
+    }
+}
+
 static void checker_add_example(checker *c, int split, int64_t group, int64_t example) {
   const trm_dataset *d = c->dataset[split];
   size_t cells = (size_t)d->info.seq_len;
   int32_t *question = c->tokens, *answer = c->tokens + cells;
+  int32_t identifier;
   double rating;
-  trm_dataset_example(d, example, question, answer, NULL, &rating);
+  trm_dataset_example(d, example, question, answer, &identifier, &rating);
+  checker_ask(c, split, example, identifier, question, answer);
   if (d->info.has_ratings && isfinite(rating)) c->ratings += rating, c->rated++;
   for (size_t i = 0; i < cells; i++)
     if (answer[i] == -100) answer[i] = 0;
@@ -188,7 +230,9 @@ trm_status trm_data_check(const char *path, trm_check_report *report, trm_progre
   }
   for (int s = 0; s < SPLITS; s++) trm_dataset_close(&c.dataset[s]);
   trm__classes_close(&c.classes);
+  trm__classes_close(&c.questions);
   trm__free(c.met);
+  trm__free(c.asked);
   trm__free(c.tokens);
   return status;
 }

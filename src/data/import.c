@@ -23,7 +23,7 @@ static const trm_option import_options[] = {
      .size = sizeof(((trm_import_config *)0)->input),
      .metavar = "FILE",
      .group = "Import",
-     .help = "puzzles, in a file that ends in " TRM__ROWS_ENDINGS},
+     .help = "puzzles, in a file of " TRM__ROWS_KINDS ", whatever its name"},
     {.name = "out",
      .type = TRM_OPT_STRING,
      .offset = offsetof(trm_import_config, out),
@@ -82,6 +82,18 @@ static const trm_option import_options[] = {
      .max = 9e15,
      .metavar = "N",
      .help = "seed of the split, the draw and the copies"},
+    {.name = "question_column",
+     .type = TRM_OPT_STRING,
+     .offset = offsetof(trm_import_config, question_column),
+     .size = sizeof(((trm_import_config *)0)->question_column),
+     .metavar = "NAME",
+     .help = "column or key of the questions, where its name is none of the usual ones"},
+    {.name = "answer_column",
+     .type = TRM_OPT_STRING,
+     .offset = offsetof(trm_import_config, answer_column),
+     .size = sizeof(((trm_import_config *)0)->answer_column),
+     .metavar = "NAME",
+     .help = "the same of the answers"},
 };
 
 const trm_option *trm_import_options(size_t *count) {
@@ -302,29 +314,29 @@ static trm_status import_gather(import *im, trm_dataset **out, int test, int64_t
 
 static trm_status import_check_config(const trm_import_config *c, trm_error *err) {
   if (c->input[0] == '\0')
-    return trm__fail(err, TRM_E_USAGE, "input", "no file to import, expected one that ends in " TRM__ROWS_ENDINGS);
-  if (!trm__rows_is_file_name(c->input))
-    return trm__fail(err, TRM_E_INPUT, c->input,
-                     "unknown kind of file, expected a name that ends in " TRM__ROWS_ENDINGS);
-  if (c->test_input[0] != '\0' && !trm__rows_is_file_name(c->test_input))
-    return trm__fail(err, TRM_E_INPUT, c->test_input,
-                     "unknown kind of file, expected a name that ends in " TRM__ROWS_ENDINGS);
+    return trm__fail(err, TRM_E_USAGE, "input", "no file to import, expected one of " TRM__ROWS_KINDS);
   if (!(c->test_fraction >= 0 && c->test_fraction < 1))
     return trm__fail(err, TRM_E_USAGE, "test_fraction", "found %g, expected 0 to less than 1", c->test_fraction);
   if (c->augment < 0 || c->limit < 0 || c->width < 0)
     return trm__fail(err, TRM_E_USAGE, "import", "augment, limit and width must be 0 or more");
-  return trm__dataset_can_write(c->out, err);
+  return TRM_OK;
+}
+
+static int import_is_stopped(void *context) {
+  const import *im = context;
+  return im->progress && im->progress(im->context, 0, "reading") != 0;
 }
 
 static trm_status import_read(import *im) {
   const trm_import_config *c = im->config;
-  trm__rows_hint hint = {.alphabet = c->alphabet, .width = c->width};
+  trm__column_names names = {c->question_column, c->answer_column};
+  trm__rows_hint hint = {.alphabet = c->alphabet, .width = c->width, .names = names, .stop = {import_is_stopped, im}};
   trm_status status = import_report(im, 0, "reading");
   if (!status) status = trm__rows_open(&im->source, c->input, &hint, im->err);
   if (status) return status;
   if (c->augment > 0 && !trm__augment_known(&im->source->info.task))
     return trm__fail(im->err, TRM_E_INPUT, c->input, "this task has no known symmetries, expected --augment 0");
-  trm__rows_hint same = {.task = &im->source->info.task};
+  trm__rows_hint same = {.task = &im->source->info.task, .names = names, .stop = {import_is_stopped, im}};
   return c->test_input[0] != '\0' ? trm__rows_open(&im->test_source, c->test_input, &same, im->err) : TRM_OK;
 }
 
@@ -344,18 +356,30 @@ static trm_status import_write(import *im) {
   return status;
 }
 
-trm_status trm_data_import(const trm_import_config *config, trm_progress_fn progress, void *context, trm_error *err) {
+static void import_note(const trm_dataset *source, char notes[TRM_NOTES]) {
+  size_t used = strlen(notes);
+  if (source && used + strlen(source->info.notes) < TRM_NOTES) strcpy(notes + used, source->info.notes);
+}
+
+trm_status trm_data_import(const trm_import_config *config, char notes[TRM_NOTES], trm_progress_fn progress,
+                           void *context, trm_error *err) {
   static const trm__config_form form = TRM__CONFIG_FORM(trm_import_config, limit);
   trm_import_config whole = trm_import_config_default();
 import im = {.config = & whole, .progress = progress, .context = context, .err = err };
   trm_status status = trm__config_read(&whole, config, &form, err);
   if (!status) status = import_check_config(&whole, err);
   if (!status) status = import_read(&im);
+  if (!status) status = trm__dataset_can_write(whole.out, err); /* what is wrong with the file is said first */
   if (!status) status = import_choose_examples(&im);
   if (!status) status = import_find_classes(&im);
   if (!status) status = im.test_source ? import_leave_out_test(&im) : import_split_at_random(&im);
   if (!status) status = import_write(&im);
   if (!status && progress) (void)progress(context, 1, "done");
+  if (!status && notes) {
+    notes[0] = '\0';
+    import_note(im.source, notes);
+    import_note(im.test_source, notes);
+  }
   trm_dataset_close(&im.source);
   trm_dataset_close(&im.test_source);
   trm__classes_close(&im.classes);

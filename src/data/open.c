@@ -6,7 +6,7 @@
 #include "task/task.h"
 
 int trm_dataset_is_text_file(const char *path) {
-  return !trm__path_is_dir(path) && trm__rows_is_file_name(path);
+  return !trm__path_is_dir(path);
 }
 
 trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *split, const trm_task *task,
@@ -20,11 +20,7 @@ trm_status trm_dataset_open(trm_dataset **out, const char *path, const char *spl
   if (found) return found;
   if (kind == TRM__PATH_FOLDER) return trm__dataset_read(out, path, split ? split : "train", task, err);
   if (kind == TRM__PATH_ABSENT)
-    return trm__fail(err, TRM_E_IO, path,
-                     "does not exist, expected a dataset directory or a file that ends in " TRM__ROWS_ENDINGS);
-  if (!trm__rows_is_file_name(path))
-    return trm__fail(err, TRM_E_INPUT, path,
-                     "unknown kind of file, expected a dataset directory or a name that ends in " TRM__ROWS_ENDINGS);
+    return trm__fail(err, TRM_E_IO, path, "does not exist, expected a dataset directory or a file of " TRM__ROWS_KINDS);
   trm__rows_hint hint = {.task = task};
   return trm__rows_open(out, path, &hint, err);
 }

@@ -16,7 +16,7 @@ static const trm_option train_table[] = {
      TEXT(data),
      .metavar = "PATH",
      .group = "Files",
-     .help = "training data: dataset directory, " TRM__ROWS_ENDINGS},
+     .help = "training data: dataset directory, or a file of " TRM__ROWS_KINDS},
     {.name = "valid",
      .type = TRM_OPT_STRING,
      TEXT(valid),

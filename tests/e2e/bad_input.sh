@@ -24,7 +24,8 @@ for command in data train eval solve sudoku info quantize convert plot doctor; d
   refuse 2 "^trm: ${command}x: unknown command; did you mean $command\?\$" "$TRM" ${command}x
   refuse 2 "did you mean $command\?\$" "$TRM" help "x$command"
 done
-for name in "data make" "data import" "data info" "data check" "sudoku new" "sudoku check" "sudoku hint" "sudoku rate"; do
+for name in "data make" "data import" "data info" "data check" "data show" "data export" "data augment" \
+  "sudoku new" "sudoku check" "sudoku hint" "sudoku rate"; do
   group=${name% *} command=${name#* }
   refuse 2 "^trm: ${name}x: unknown command; did you mean $name\?\$" "$TRM" "$group" "${command}x"
   refuse 2 "did you mean $name\?\$" "$TRM" help "$group" "x$command"
@@ -34,11 +35,11 @@ refuse 2 'did you mean data make\?$' "$TRM" make
 run 0 "$TRM" --help # the lists above are all of them
 [ "$(grep -cE '^  (data|train|eval|solve|sudoku|info|quantize|convert|plot|doctor) ' out)" = 10 ] &&
   [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 10 ] || fail "--help lists other commands than those tried: $(cat out)"
-for group in data sudoku; do
-  run 0 "$TRM" $group --help
-  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 4 ] || fail "$group --help lists other commands than those tried: $(cat out)"
+for group in data=7 sudoku=4; do
+  run 0 "$TRM" ${group%=*} --help
+  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = ${group#*=} ] || fail "${group%=*} --help lists other commands than those tried: $(cat out)"
 done
-refuse 2 '^trm data: expected make, import, info or check; ' "$TRM" data
+refuse 2 '^trm data: expected make, import, check, info, show, export or augment; ' "$TRM" data
 refuse 2 '^trm train: --n-supervison: unknown option; did you mean --n-supervision\?$' "$TRM" train six.csv --n-supervison 8
 refuse 2 '^trm train: --bacth: unknown option; did you mean --batch\?$' "$TRM" train six.csv --bacth 8
 refuse 2 'did you mean --hidden-size\?' "$TRM" train six.csv --hiden_size=8

@@ -28,7 +28,7 @@ while read -r command; do
     option=${option/\[no-\]/no-}
     grep -qE -- "^ *'$command'\) words='.* $option( |')" trm || fail "bash: trm $command has no $option"
     sed -n "/^    '$command')/,/;;/p" _trm | grep -qE -- "'$option[=[]" || fail "zsh: trm $command has no $option"
-    grep "from ${command#data }[;']" trm.fish | grep -qE -- " -l ${option#--} " || fail "fish: trm $command has no $option"
+    grep "from ${command#* }[;']" trm.fish | grep -qE -- " -l ${option#--} " || fail "fish: trm $command has no $option"
   done
 done < <(sed -n 's/^\\fBtrm\\-\(.*\)\\fR(1)$/\1/p' "$TRM_SOURCE_DIR/man/trm.1" | sed 's/\\-/ /g')
 [ "$options" -ge 150 ] || fail "only $options options were looked for"

@@ -84,7 +84,7 @@ static void data(void **state) {
   EACH_WRONG_SIZE(make)
   CHECK_FAILS(trm_data_make(&make, NULL, NULL, &err), TRM_E_USAGE, err, "trm_make_config_default()");
   EACH_WRONG_SIZE(import)
-  CHECK_FAILS(trm_data_import(&import, NULL, NULL, &err), TRM_E_USAGE, err, "trm_import_config_default()");
+  CHECK_FAILS(trm_data_import(&import, NULL, NULL, NULL, &err), TRM_E_USAGE, err, "trm_import_config_default()");
   assert_int_not_equal(access("never-made", F_OK), 0);
 }
 

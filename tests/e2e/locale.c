@@ -59,7 +59,7 @@ static void work_import(void) {
                          "..34..12..43..21,1234341221434321,12\n");
   strcpy(import.input, "mine.csv");
   strcpy(import.out, "mine");
-  CHECK_OK(trm_data_import(&import, NULL, NULL, &err), err);
+  CHECK_OK(trm_data_import(&import, NULL, NULL, NULL, &err), err);
   trm_dataset *dataset = NULL;
   CHECK_OK(trm_dataset_open(&dataset, "mine.csv", "train", NULL, &err), err);
   assert_true(trm_dataset_describe(dataset).has_ratings); /* the header was understood */

@@ -134,7 +134,7 @@ open("bad.safetensors", "wb").write(struct.pack("<Q", len(text)) + text + data[8
 PY
 }
 spoil trm.halt_threshold 7 keep
-refuse 3 'damaged: its checksum' "$TRM" info bad.safetensors
+refuse 3 'damaged.*: its checksum' "$TRM" info bad.safetensors
 spoil trm.halt_threshold inf drop
 refuse 3 'trm.halt_threshold is "inf", expected a number from -1000 to 1000' "$TRM" solve --model bad.safetensors $good
 spoil trm.max_steps 0 drop

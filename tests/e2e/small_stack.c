@@ -131,7 +131,7 @@ static trm_status job_data(const char *isa, trm_error *err) {
   strcpy(config.out, "mazes");
   config.augment = 3;
   trm_status status = trm_data_check("data", &report, NULL, NULL, err);
-  return status ? status : trm_data_import(&config, NULL, NULL, err);
+  return status ? status : trm_data_import(&config, NULL, NULL, NULL, err);
 }
 
 static trm_status job_solve(const char *isa, trm_error *err) {

@@ -17,11 +17,12 @@ static trm_status csv_fail_at(const trm__csv *csv, size_t at, const char *messag
   return trm__fail(err, TRM_E_INPUT, where, "%s", message);
 }
 
-void trm__csv_init(trm__csv *csv, const char *path, const char *data, size_t size) {
+void trm__csv_init(trm__csv *csv, const char *path, const char *data, size_t size, char separator) {
   memset(csv, 0, sizeof *csv);
   csv->path = path;
   csv->data = data;
   csv->size = size;
+  csv->separator = separator;
   csv->line = 1;
   if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) csv->at = csv->line_start = 3;
 }
@@ -89,8 +90,8 @@ static trm_status csv_read_quoted(trm__csv *csv, trm__csv_field *field, trm_erro
   size_t end = csv->at++;
   field->text = csv->data + begin;
   field->length = end - begin;
-  if (!csv_at_line_end(csv, csv->at) && csv->data[csv->at] != ',')
-    return csv_fail_at(csv, csv->at, "found text after a closing quote, expected ',' or the line's end", err);
+  if (!csv_at_line_end(csv, csv->at) && csv->data[csv->at] != csv->separator)
+    return csv_fail_at(csv, csv->at, "found text after a closing quote, expected a separator or the line's end", err);
   if (doubled == 0) return TRM_OK;
   trm_status status = csv_reserve(csv, csv->plain_used + field->length, err);
   if (status) return status;
@@ -102,7 +103,7 @@ static trm_status csv_read_plain(trm__csv *csv, trm__csv_field *field, trm_error
   size_t begin = csv->at;
   for (; csv->at < csv->size; csv->at++) {
     char c = csv->data[csv->at];
-    if (c == ',' || c == '\n') break;
+    if (c == csv->separator || c == '\n') break;
     if (c == '\0') return csv_fail_at(csv, csv->at, csv_nul_byte, err);
     if (c == '\r' && csv_at_line_end(csv, csv->at)) break;
     if (c == '\r')
@@ -122,11 +123,10 @@ static void csv_end_line(trm__csv *csv) {
   csv->line_start = csv->at;
 }
 
-trm_status trm__csv_next(trm__csv *csv, trm_error *err) {
+/* One record, or an empty line, whose one field has no text. */
+static trm_status csv_read_record(trm__csv *csv, trm_error *err) {
   csv->count = 0;
   csv->plain_used = 0;
-  while (csv->at < csv->size && csv_at_line_end(csv, csv->at)) csv_end_line(csv);
-  if (csv->at >= csv->size) return TRM_OK;
   for (;;) {
     if (csv->count == TRM__CSV_FIELDS)
       return csv_fail_at(csv, csv->at, "more than 64 fields, expected at most 64", err);
@@ -138,11 +138,28 @@ trm_status trm__csv_next(trm__csv *csv, trm_error *err) {
     trm_status status = quoted ? csv_read_quoted(csv, field, err) : csv_read_plain(csv, field, err);
     if (status) return status;
     csv->count++;
-    if (csv->at < csv->size && csv->data[csv->at] == ',') {
+    if (csv->at < csv->size && csv->data[csv->at] == csv->separator) {
       csv->at++;
       continue;
     }
     csv_end_line(csv);
     return TRM_OK;
   }
+}
+
+/* One field of spaces is an empty line too, but several are not: the space is a symbol of mazes. */
+static int csv_is_empty(const trm__csv *csv) {
+  for (int i = 0; i < csv->count; i++)
+    for (size_t k = 0; k < csv->field[i].length; k++)
+      if (csv->count > 1 || (csv->field[i].text[k] != ' ' && csv->field[i].text[k] != '\t')) return 0;
+  return 1;
+}
+
+trm_status trm__csv_next(trm__csv *csv, trm_error *err) {
+  while (csv->at < csv->size) {
+    trm_status status = csv_read_record(csv, err);
+    if (status || !csv_is_empty(csv)) return status;
+  }
+  csv->count = 0;
+  return TRM_OK;
 }

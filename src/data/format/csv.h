@@ -1,5 +1,6 @@
-/* Comma-separated values (RFC 4180): fields with "..." quotes, "" for a quote inside, line ends \n or \r\n, a byte
- * order mark skipped. There are no comments: # is a symbol like any other. Limits: 64 fields a record, 1 MiB a field.
+/* Separated values (RFC 4180): fields between commas, semicolons or tabs, with "..." quotes, "" for a quote inside,
+ * line ends \n or \r\n, a byte order mark skipped. A line in which nothing but separators and spaces stands is no
+ * record. What a record means, and whether it is a comment, is csv_rows.h's. Limits: 64 fields a record, 1 MiB a field.
  */
 #ifndef TRM_DATA_FORMAT_CSV_H
 #define TRM_DATA_FORMAT_CSV_H
@@ -20,6 +21,7 @@ typedef struct trm__csv_field {
 
 typedef struct trm__csv {
   const char *path, *data;
+  char separator;
   size_t size, at, line_start;
   uint64_t line;
   trm__csv_field field[TRM__CSV_FIELDS];
@@ -28,8 +30,8 @@ typedef struct trm__csv {
   size_t plain_used, plain_size;
 } trm__csv;
 
-void trm__csv_init(trm__csv *csv, const char *path, const char *data, size_t size);
-/* The next record that is not an empty line; count 0 at the end. */
+void trm__csv_init(trm__csv *csv, const char *path, const char *data, size_t size, char separator);
+/* The next record that is not empty; count 0 at the end. */
 trm_status trm__csv_next(trm__csv *csv, trm_error *err);
 void trm__csv_free(trm__csv *csv);
 

@@ -1,4 +1,4 @@
-/* From CSV records to rows: the first record says which column is what, by its names or by how many there are. */
+/* From CSV records to rows. The first record says which column is what (csv_columns.c), all others are puzzles. */
 #include "data/format/csv_rows.h"
 
 #include <inttypes.h>
@@ -8,171 +8,215 @@
 
 #include "base/mem.h"
 #include "base/status.h"
-#include "base/text/numbers.h"
+#include "data/format/cells.h"
 #include "data/format/csv.h"
+#include "data/format/csv_columns.h"
 
-typedef struct plain_text {
-  uint8_t *cells[2];
-  size_t size[2];
-} plain_text;
+#define ALONE SIZE_MAX /* cells: not known, and no other record may be looked at */
 
-/* Of ASCII's letters. tolower would follow the locale, and in Turkish the small letter of I is not i. */
-static char csv_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static int csv_is_named(const trm__csv_field *field, const char *const *names) {
-  size_t begin = 0, end = field->length;
-  while (begin < end && field->text[begin] == ' ') begin++;
-  while (end > begin && field->text[end - 1] == ' ') end--;
-  for (; *names; names++) {
-    size_t i = 0, length = strlen(*names);
-    while (i < length && i < end - begin && csv_lower(field->text[begin + i]) == (*names)[i]) i++;
-    if (i == length && i == end - begin) return 1;
-  }
-  return 0;
-}
-
-/* 1 when the record is a header. */
-static int csv_read_header(const trm__csv *csv, trm__csv_columns *found) {
-  static const char *const question[] = {"question", "puzzle", "quiz", "quizzes", "input", NULL};
-  static const char *const answer[] = {"answer", "solution", "solutions", "output", NULL};
-  static const char *const rating[] = {"rating", "difficulty", NULL}, *const guesses[] = {"guesses", NULL};
-  trm__csv_columns c = {1, -1, -1, -1, "rating"};
-  for (int i = 0; i < csv->count; i++) {
-    if (c.question < 0 && csv_is_named(&csv->field[i], question)) c.question = i;
-    else if (c.answer < 0 && csv_is_named(&csv->field[i], answer)) c.answer = i;
-    else if (c.rating < 0 && csv_is_named(&csv->field[i], rating)) c.rating = i;
-    else if (c.rating < 0 && csv_is_named(&csv->field[i], guesses)) c.rating = i, c.rating_name = "guesses";
-  }
-  if (c.question < 0) return 0;
-  *found = c;
-  return 1;
-}
-
-/* The orders of data/format/csv_rows.h. */
-static trm__csv_columns csv_columns_by_position(const trm__csv *csv) {
-  trm__csv_columns c = {1, 0, 1, -1, "rating"};
-  int source = csv->count >= 4 || (csv->count == 3 && csv->field[1].length == csv->field[2].length);
-  c.question += source;
-  c.answer += source;
-  if (csv->count > c.answer + 1) c.rating = c.answer + 1;
-  return c;
-}
-
-static trm_status csv_fail_record(const trm__csv *csv, const trm__csv_field *field, trm_error *err,
+static trm_status csv_fail_record(const trm__csv *csv, const trm__csv_field *field, size_t at, trm_error *err,
                                   const char *message) {
   char where[512];
-  snprintf(where, sizeof where, "%.440s:%" PRIu64 ":%" PRIu64, csv->path, field->line, field->column);
+  if (message == trm__cells_no_memory) return trm__fail_memory(err, csv->path, TRM__CSV_FIELD_LIMIT);
+  snprintf(where, sizeof where, "%.440s:%" PRIu64 ":%" PRIu64, csv->path, field->line, field->column + at);
   return trm__fail(err, TRM_E_INPUT, where, "%s", message);
 }
 
-/* A field's cells: its text, or a copy without line ends when it has several lines; *width is the length of the first
- * line, or 0. */
-static trm_status csv_cells(const trm__csv_field *field, plain_text *copy, int which, const uint8_t **cells,
-                            size_t *length, size_t *width, trm_error *err) {
-  *cells = (const uint8_t *)field->text;
-  *length = field->length;
-  *width = 0;
-  const char *newline = memchr(field->text, '\n', field->length);
-  if (!newline) return TRM_OK;
-  if (copy->size[which] < field->length) {
-    uint8_t *larger = trm__realloc(copy->cells[which], field->length, 1);
-    if (!larger) return trm__fail_memory(err, "CSV field", field->length);
-    copy->cells[which] = larger;
-    copy->size[which] = field->length;
-  }
+/* -- the first record ---------------------------------------------------------------------------------------------- */
+
+/* The names that a header has, for messages. */
+static void csv_list_names(const trm__csv *csv, char text[160]) {
   size_t used = 0;
-  for (size_t i = 0; i < field->length; i++) {
-    char c = field->text[i];
-    if (c == '\n' && *width == 0) *width = used;
-    if (c != '\n' && c != '\r') copy->cells[which][used++] = (uint8_t)c;
+  text[0] = '\0';
+  for (int i = 0; i < csv->count && used < 120; i++)
+    used += (size_t)snprintf(text + used, 160 - used, "%s%.*s", i > 0 ? ", " : "",
+                             (int)(csv->field[i].length < 30 ? csv->field[i].length : 30), csv->field[i].text);
+}
+
+static trm_status csv_fail_header(const trm__rows *rows, const trm__csv *csv, trm__column column, trm_error *err) {
+  const trm__column_names *names = &rows->names;
+  const char *what = column == TRM__QUESTION ? "question" : "answer";
+  char found[160], message[480];
+  csv_list_names(csv, found);
+  snprintf(message, sizeof message,
+           "the header has no %s column: found %s; expected %.100s (--%s-column names another)", what, found,
+           trm__column_list(names, column), what);
+  return csv_fail_record(csv, &csv->field[0], 0, err, message);
+}
+
+/* Whether a record that names no known column is a header all the same: names that do not have the length of a question
+ * where that is known, or of the next record's, and that are no question and answer of one length themselves where
+ * nothing else is known. */
+static int csv_is_unknown_header(const trm__csv *csv, const trm__csv_columns *c, int pair, size_t cells) {
+  size_t length = csv->field[c->question].length;
+  if (!trm__csv_is_names(csv)) return 0;
+  if (cells == ALONE) return !pair;
+  if (cells > 0) return length != cells;
+  trm__csv next;
+  trm__csv_columns its;
+  trm__csv_init(&next, csv->path, csv->data, csv->size, csv->separator);
+  next.at = next.line_start = csv->at;
+  int others = !trm__csv_next(&next, NULL) && next.count > 0;
+  if (others) {
+    (void)trm__csv_by_position(&next, &its);
+    others = next.field[its.question].length != length && !trm__csv_is_names(&next);
   }
-  *cells = copy->cells[which];
-  *length = used;
-  return TRM_OK;
+  trm__csv_free(&next);
+  return others || !pair;
 }
 
-static trm_status csv_read_rating(const trm__csv *csv, const trm__csv_columns *c, double *rating, trm_error *err) {
-  *rating = (double)NAN;
-  if (c->rating < 0 || c->rating >= csv->count || csv->field[c->rating].length == 0) return TRM_OK;
-  const trm__csv_field *field = &csv->field[c->rating];
-  if (!trm__decimal_read(field->text, field->length, rating)) return TRM_OK;
-  char message[96];
-  snprintf(message, sizeof message, "the %s is no number, expected one such as 12 or 0.5", c->rating_name);
-  return csv_fail_record(csv, field, err, message);
+/* The longest field, where there are no answers to find it by. */
+static void csv_longest(const trm__csv *csv, trm__csv_columns *c) {
+  for (int i = c->question = 0; i < csv->count; i++)
+    if (csv->field[i].length > csv->field[c->question].length) c->question = i;
+  c->answer = c->rating = -1;
 }
 
-static trm_status csv_add_record(trm__rows *rows, const trm__csv *csv, const trm__csv_columns *c, plain_text *copy,
-                                 trm_error *err) {
-  const uint8_t *cells[2];
-  size_t length[2], width[2];
-  double rating;
-  int last = c->question > c->answer ? c->question : c->answer;
-  if (csv->count <= last) {
-    char message[96];
-    snprintf(message, sizeof message, "this line has %d fields, expected at least %d", csv->count, last + 1);
-    return csv_fail_record(csv, &csv->field[0], err, message);
-  }
-  const trm__csv_field *field[2] = {&csv->field[c->question], &csv->field[c->answer]};
-  trm_status status = csv_read_rating(csv, c, &rating, err);
-  for (int i = 0; i < 2 && !status; i++) status = csv_cells(field[i], copy, i, &cells[i], &length[i], &width[i], err);
-  if (status) return status;
-  if (rows->count == 0) rows->width = width[0];
-  trm__rows_place place = {field[0]->line, (uint32_t)field[0]->column, (uint32_t)field[1]->column};
-  return trm__rows_add(rows, cells[0], length[0], cells[1], length[1], rating, place, err);
-}
-
-static trm_status csv_first_record(trm__rows *rows, const trm__csv *csv, trm__csv_columns *c, int *header,
+/* The first record that is no comment; *header: 1 when it is one. */
+static trm_status csv_first_record(trm__rows *rows, const trm__csv *csv, trm__csv_columns *c, int *header, size_t cells,
                                    trm_error *err) {
-  *header = csv_read_header(csv, c);
-  if (*header && c->answer < 0)
-    return csv_fail_record(csv, &csv->field[0], err, "the header has no answer column, expected question and answer");
-  if (!*header && csv->count < 2)
-    return csv_fail_record(csv, &csv->field[0], err,
-                           "one field, expected question,answer or source,question,answer,rating");
-  if (!*header) *c = csv_columns_by_position(csv);
+  *header = trm__csv_header(&rows->names, csv, c);
+  if (*header && c->answer < 0 && !rows->questions_only) return csv_fail_header(rows, csv, TRM__ANSWER, err);
+  if (!*header) {
+    trm__column_names usual = {0};
+    trm__csv_columns other;
+    int pair = trm__csv_by_position(csv, c), named = rows->names.question && rows->names.question[0] != '\0';
+    if (!pair && rows->questions_only) csv_longest(csv, c);
+    if (csv->count == 1 && !rows->questions_only)
+      return csv_fail_record(csv, &csv->field[0], 0, err,
+                             "one field, expected question,answer or source,question,answer,rating");
+    if (named || trm__csv_header(&usual, csv, &other) || csv_is_unknown_header(csv, c, pair, cells))
+      return csv_fail_header(rows, csv, TRM__QUESTION, err);
+    if (c->answer < 0 && !rows->questions_only) return csv_fail_header(rows, csv, TRM__ANSWER, err);
+  }
   rows->has_ratings = c->rating >= 0;
   snprintf(rows->rating_name, sizeof rows->rating_name, "%s", c->rating_name);
   return TRM_OK;
 }
 
+/* -- records ------------------------------------------------------------------------------------------------------- */
+
+/* Spaces around a field are no cells when without them, and only then, question and answer have one length, and no
+ * spaces are left. */
+static void csv_trim_pair(trm__csv_field *question, trm__csv_field *answer) {
+  if (question->length == answer->length) return;
+  trm__csv_field plain[2] = {*question, *answer};
+  for (int i = 0; i < 2; i++) {
+    trm__csv_field *f = &plain[i];
+    for (; f->length > 0 && (f->text[0] == ' ' || f->text[0] == '\t'); f->text++, f->column++) f->length--;
+    while (f->length > 0 && (f->text[f->length - 1] == ' ' || f->text[f->length - 1] == '\t')) f->length--;
+    if (memchr(f->text, ' ', f->length)) return;
+  }
+  if (plain[0].length != plain[1].length) return;
+  *question = plain[0];
+  *answer = plain[1];
+}
+
+/* The cells of question and, unless it is not wanted, answer: of one kind, in the row and in the file. */
+static trm_status csv_read_pair(trm__rows *rows, const trm__csv *csv, const trm__csv_field field[2],
+                                trm__cells cells[2], trm_error *err) {
+  int wanted = rows->questions_only ? 1 : 2, numbers = rows->count > 0 && rows->numbers;
+  for (int i = 0; i < wanted; i++) {
+    size_t at;
+    const char *problem = trm__cells_read_field(&cells[i], field[i].text, field[i].length, &at);
+    if (!problem && cells[i].numbers && cells[i].texts) problem = "texts and numbers are mixed, expected one kind";
+    if (problem) return csv_fail_record(csv, &field[i], at, err, problem);
+    if (rows->count == 0 && cells[i].numbers) numbers = 1;
+  }
+  rows->numbers = numbers;
+  for (int i = 0; i < wanted; i++) {
+    const char *problem = NULL;
+    if (numbers && !cells[i].numbers) problem = trm__cells_make_numbers(&cells[i]);
+    else if (!numbers && cells[i].numbers) problem = "texts and numbers are mixed, expected one kind in the whole file";
+    if (problem) return csv_fail_record(csv, &field[i], 0, err, problem);
+  }
+  return TRM_OK;
+}
+
+static trm_status csv_add_record(trm__rows *rows, const trm__csv *csv, const trm__csv_columns *c, trm__cells cells[2],
+                                 trm_error *err) {
+  int last = c->question > c->answer || rows->questions_only ? c->question : c->answer;
+  double rating = (double)NAN;
+  if (csv->count <= last) {
+    char message[96];
+    snprintf(message, sizeof message, "this line has %d fields, expected at least %d", csv->count, last + 1);
+    return csv_fail_record(csv, &csv->field[0], 0, err, message);
+  }
+  trm__csv_field field[2] = {csv->field[c->question], csv->field[rows->questions_only ? c->question : c->answer]};
+  if (!rows->questions_only) csv_trim_pair(&field[0], &field[1]);
+  if (c->rating >= 0 && c->rating < csv->count)
+    rating = trm__rows_rating(rows, c->rating_name, strlen(c->rating_name), csv->field[c->rating].text,
+                              csv->field[c->rating].length, csv->field[c->rating].line);
+  trm_status status = csv_read_pair(rows, csv, field, cells, err);
+  if (status) return status;
+  if (rows->count == 0) rows->width = cells[0].width;
+  trm__rows_place place = {field[0].line, (uint32_t)field[0].column, (uint32_t)field[1].column};
+  if (cells[0].cells == cells[0].own) place.question = 0; /* not cell by cell as the file has it */
+  if (cells[1].cells == cells[1].own) place.answer = 0;
+  return trm__rows_add(rows, cells[0].cells, cells[0].length, cells[1].cells, cells[1].length, rating, place, err);
+}
+
+/* A comment has not as many fields as the records; without a header before it, the first record is no comment when it
+ * is a pair of question and answer. */
+static int csv_is_passed_over(const trm__rows *rows, const trm__csv *csv, const trm__csv_columns *c) {
+  trm__csv_columns found;
+  if (!trm__csv_is_comment(csv)) return 0;
+  if (c->known) return csv->count != c->fields;
+  return !trm__csv_header(&rows->names, csv, &found) && !trm__csv_by_position(csv, &found);
+}
+
+/* One record of any kind. */
+static trm_status csv_take_record(trm__rows *rows, const trm__csv *csv, trm__csv_columns *c, trm__cells cells[2],
+                                  size_t length, trm_error *err) {
+  int header = 0;
+  if (csv_is_passed_over(rows, csv, c)) return TRM_OK;
+  if (!c->known) {
+    trm__csv_columns found = {0};
+    trm_status status = csv_first_record(rows, csv, &found, &header, length, err);
+    if (status) return status;
+    *c = found;
+  }
+  return header ? TRM_OK : csv_add_record(rows, csv, c, cells, err);
+}
+
+static void csv_free_all(trm__csv *csv, trm__cells cells[2]) {
+  trm__cells_free(&cells[0]);
+  trm__cells_free(&cells[1]);
+  trm__csv_free(csv);
+}
+
 trm_status trm__csv_rows(trm__rows *rows, const char *data, size_t size, trm_error *err) {
   trm__csv csv;
   trm__csv_columns c = {0};
-  plain_text copy = {{0}, {0}};
-  int header = 0;
-  trm__csv_init(&csv, rows->path, data, size);
+  trm__cells cells[2] = {{0}, {0}};
+  char separator = 0;
+  size_t begin = trm__csv_separator_line(data, size, &separator);
+  if (!begin) separator = trm__csv_separator(&rows->names, rows->path, data, size, 0);
+  trm__csv_init(&csv, rows->path, data, size, separator);
+  if (begin) csv.at = csv.line_start = begin, csv.line = 2;
   trm_status status = trm__csv_next(&csv, err);
-  if (!status && csv.count > 0) status = csv_first_record(rows, &csv, &c, &header, err);
-  if (header && !status) status = trm__csv_next(&csv, err);
   while (!status && csv.count > 0) {
-    status = csv_add_record(rows, &csv, &c, &copy, err);
+    status = csv_take_record(rows, &csv, &c, cells, 0, err);
     if (!status) status = trm__csv_next(&csv, err);
   }
-  trm__free(copy.cells[0]);
-  trm__free(copy.cells[1]);
-  trm__csv_free(&csv);
+  csv_free_all(&csv, cells);
   return status;
 }
 
 trm_status trm__csv_record(trm__rows *rows, trm__csv_columns *columns, const char *data, size_t size, uint64_t line,
-                           size_t *used, trm_error *err) {
+                           size_t length, size_t *used, trm_error *err) {
   trm__csv csv;
-  plain_text copy = {{0}, {0}};
-  int header = 0;
-  trm__csv_init(&csv, rows->path, data, size);
+  trm__cells cells[2] = {{0}, {0}};
+  size_t begin = line == 1 && !columns->known ? trm__csv_separator_line(data, size, &columns->separator) : 0;
+  *used = begin;
+  if (begin) return TRM_OK;
+  char separator = columns->separator;
+  if (!separator) separator = trm__csv_separator(&rows->names, rows->path, data, size, 1);
+  trm__csv_init(&csv, rows->path, data, size, separator);
   csv.line = line;
   trm_status status = trm__csv_next(&csv, err);
   *used = status ? 0 : csv.at;
-  if (!status && csv.count > 0 && !columns->known) {
-    trm__csv_columns found = {0};
-    status = csv_first_record(rows, &csv, &found, &header, err);
-    if (!status) *columns = found;
-  }
-  if (!status && csv.count > 0 && !header) status = csv_add_record(rows, &csv, columns, &copy, err);
-  trm__free(copy.cells[0]);
-  trm__free(copy.cells[1]);
-  trm__csv_free(&csv);
+  if (!status && csv.count > 0) status = csv_take_record(rows, &csv, columns, cells, length ? length : ALONE, err);
+  csv_free_all(&csv, cells);
   return status;
 }

@@ -1,47 +1,48 @@
-/* One record at a time: see record.h. A record becomes a dataset of one puzzle, so that what is checked, and what a
- * message says, is the same as for a whole file. */
+/* One record at a time: see record.h. A record becomes a row, so that what is checked, and what a message says, is the
+ * same as for a whole file. */
 #include "data/format/record.h"
 
 #include <string.h>
 
-#include "base/status.h"
+#include "data/format/json_items.h"
 #include "data/format/jsonl.h"
 #include "data/format/rows_open.h"
 
-int trm__records_open(trm__records *records, const char *path) {
-  size_t length = strlen(path);
-  *records = (trm__records){.path = path, .json = length < 4 || strcmp(path + length - 4, ".csv") != 0};
-  return trm__rows_is_file_name(path);
+int trm__records_open(trm__records *records, const char *path, const char *text, size_t size, size_t cells) {
+  *records = (trm__records){.path = path ? path : "standard input"};
+  trm__rows_kind named = path ? trm__rows_ending(path) : TRM__ROWS_UNKNOWN;
+  if (trm__jsonl_begins(text, size)) records->json = 1;
+  else if (!trm__csv_begins(&records->names, text, size, cells)) {
+    records->json = named == TRM__ROWS_JSON;
+    return named != TRM__ROWS_UNKNOWN;
+  }
+  return 1;
 }
 
-static trm_status record_tokens(trm__rows *rows, const trm_task *task, int32_t *tokens, trm_error *err) {
-  trm_dataset *dataset = NULL;
-  trm__rows_hint hint = {.task = task};
-  trm_status status = trm__rows_finish(&dataset, rows, &hint, err);
-  if (status) return status;
-  trm_dataset_example(dataset, 0, tokens, NULL, NULL, NULL);
-  trm_dataset_close(&dataset);
-  return TRM_OK;
+int trm__record_whole(const trm__records *records, const char *text, size_t size) {
+  int quotes = 0;
+  if (records->json) {
+    trm__json_items items = trm__json_items_open(text, size);
+    items.in_array = records->in_array;
+    trm__json_item item = trm__json_items_next(&items);
+    return !item.text || (item.whole && (item.text[0] == '{' || text[size - 1] == '\n'));
+  }
+  for (const char *at = text, *end = text + size; (at = memchr(at, '"', (size_t)(end - at))); at++) quotes++;
+  return quotes % 2 == 0;
 }
 
 trm_status trm__record_read(trm__records *records, const char *data, size_t size, uint64_t line, const trm_task *task,
                             int32_t *tokens, size_t *cells, size_t *used, trm_error *err) {
-  trm__rows rows = {.path = records->path};
+  trm__rows rows = {.path = records->path, .names = records->names, .questions_only = 1};
+  size_t wanted = task ? (size_t)task->width * (size_t)task->height : 0;
   trm_status status;
   *cells = 0;
   *used = 0;
-  if (line == 1 && size >= 2 && (!memcmp(data, "\xff\xfe", 2) || !memcmp(data, "\xfe\xff", 2)))
-    return trm__fail(err, TRM_E_INPUT, records->path, "the file is UTF-16, expected UTF-8 or ASCII text");
-  if (records->json) {
-    const char *end = memchr(data, '\n', size);
-    *used = end ? (size_t)(end - data) + 1 : size;
-    status = trm__jsonl_record(&rows, data, *used, line, err);
-  } else {
-    status = trm__csv_record(&rows, &records->columns, data, size, line, used, err);
-  }
+  if (records->json) status = trm__jsonl_record(&rows, data, size, line, &records->in_array, used, err);
+  else status = trm__csv_record(&rows, &records->columns, data, size, line, wanted, used, err);
   if (!status && rows.count > 0) {
     *cells = rows.length;
-    if (task) status = record_tokens(&rows, task, tokens, err);
+    if (task) status = trm__rows_question(&rows, task, tokens, err);
   }
   trm__rows_free(&rows);
   return status;

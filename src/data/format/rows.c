@@ -69,7 +69,8 @@ static trm_status rows_reserve(trm__rows *rows, trm_error *err) {
   if (rows->count >= TRM__EXAMPLES_LIMIT)
     return trm__fail(err, TRM_E_INPUT, rows->path, "more than %d puzzles, expected at most that", TRM__EXAMPLES_LIMIT);
   size_t capacity = rows->capacity == 0 ? 64 : rows->capacity + rows->capacity / 2;
-  if (rows_grow(&rows->questions, capacity, rows->length) && rows_grow(&rows->answers, capacity, rows->length) &&
+  if (rows_grow(&rows->questions, capacity, rows->length) &&
+      (rows->questions_only || rows_grow(&rows->answers, capacity, rows->length)) &&
       rows_grow(&rows->ratings, capacity, sizeof *rows->ratings) &&
       rows_grow(&rows->places, capacity, sizeof *rows->places)) {
     rows->capacity = capacity;
@@ -87,17 +88,20 @@ trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t questi
   snprintf(expected, sizeof expected, "%zu as in the first puzzle", rows->length);
   if (question_length != rows->length) return rows_fail_length(rows, &place, 0, question_length, expected, err);
   snprintf(expected, sizeof expected, "%zu as in its question", rows->length);
-  if (answer_length != rows->length) return rows_fail_length(rows, &place, 1, answer_length, expected, err);
+  if (!rows->questions_only && answer_length != rows->length)
+    return rows_fail_length(rows, &place, 1, answer_length, expected, err);
   trm_status status = rows_check_symbols(rows, &place, 0, question, err);
-  if (!status) status = rows_check_symbols(rows, &place, 1, answer, err);
+  if (!status && !rows->questions_only) status = rows_check_symbols(rows, &place, 1, answer, err);
   if (!status) status = rows_reserve(rows, err);
   if (status) return status;
   memcpy(rows->questions + rows->count * rows->length, question, rows->length);
-  memcpy(rows->answers + rows->count * rows->length, answer, rows->length);
+  if (!rows->questions_only) memcpy(rows->answers + rows->count * rows->length, answer, rows->length);
   rows->ratings[rows->count] = rating;
   rows->places[rows->count++] = place;
   return TRM_OK;
 }
+
+/* -- tokens -------------------------------------------------------------------------------------------------------- */
 
 /* map: of the cells of this question or answer. */
 static trm_status rows_fail_cell(const trm__rows *rows, const trm_task *task, size_t row, int answer, size_t cell,
@@ -118,8 +122,7 @@ static trm_status rows_fail_cell(const trm__rows *rows, const trm_task *task, si
 
 /* Symbols become tokens in place. */
 static trm_status rows_encode(trm__rows *rows, const trm_task *task, int answer, trm_error *err) {
-  int16_t map[256];
-  trm__task_symbols(task, rows->numbers, answer, map);
+  const int16_t *map = rows->map[answer];
   uint8_t *cells = answer ? rows->answers : rows->questions;
   for (size_t row = 0; row < rows->count; row++)
     for (size_t i = 0; i < rows->length; i++, cells++) {
@@ -129,9 +132,7 @@ static trm_status rows_encode(trm__rows *rows, const trm_task *task, int answer,
   return TRM_OK;
 }
 
-static trm_status rows_choose_task(trm_task *task, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
-  if (!hint->task) return trm__rows_infer(task, rows, hint, err);
-  *task = *hint->task;
+static trm_status rows_check_task(const trm__rows *rows, const trm_task *task, trm_error *err) {
   size_t cells = (size_t)task->width * (size_t)task->height;
   if (task->vocab_size > 256 || (task->alphabet[0] == '\0' && !rows->numbers))
     return trm__fail(err, TRM_E_INPUT, rows->path,
@@ -141,18 +142,43 @@ static trm_status rows_choose_task(trm_task *task, const trm__rows *rows, const 
                    rows->length, cells, trm_task_name(task), task->width, task->height);
 }
 
+static trm_status rows_choose_task(trm_task *task, trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
+  const trm_task *given = hint->task ? hint->task : rows->task.width > 0 ? &rows->task : NULL;
+  if (!given) return trm__rows_infer(task, rows, hint, err);
+  *task = *given;
+  trm_status status = rows_check_task(rows, task, err);
+  return status ? status : trm__rows_infer_notation(rows, task, err);
+}
+
+trm_status trm__rows_question(trm__rows *rows, const trm_task *task, int32_t *tokens, trm_error *err) {
+  char expected[64];
+  size_t cells = (size_t)task->width * (size_t)task->height;
+  snprintf(expected, sizeof expected, "%zu (%d rows of %d)", cells, task->height, task->width);
+  if (rows->length != cells) return rows_fail_length(rows, rows->places, 0, rows->length, expected, err);
+  trm_status status = rows_check_task(rows, task, err);
+  if (!status) status = trm__rows_infer_blank(rows, task, err);
+  if (!status) status = rows_encode(rows, task, 0, err);
+  for (size_t i = 0; i < rows->length && !status; i++) tokens[i] = rows->questions[i];
+  return status;
+}
+
 trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
   trm_task task = {0};
+  trm_dataset *dataset = NULL;
   if (rows->count == 0) return trm__fail(err, TRM_E_INPUT, rows->path, "no puzzles, expected at least one");
   trm_status status = rows_choose_task(&task, rows, hint, err);
   if (!status) status = rows_encode(rows, &task, 0, err);
   if (!status) status = rows_encode(rows, &task, 1, err);
   if (status) return status;
+  trm__rows_note_ratings(rows);
+  if (rows->rated.texts > 0 && rows->rated.numbers == 0) rows->has_ratings = 0;
   status =
-      trm__dataset_adopt(out, &task, (int64_t)rows->count, 1, rows->questions, rows->answers,
+      trm__dataset_adopt(&dataset, &task, (int64_t)rows->count, 1, rows->questions, rows->answers,
                          rows->has_ratings ? rows->ratings : NULL, rows->has_ratings ? rows->rating_name : NULL, err);
   if (status) return status;
+  memcpy(dataset->info.notes, rows->notes, sizeof dataset->info.notes);
   rows->questions = rows->answers = NULL;
   if (rows->has_ratings) rows->ratings = NULL;
+  *out = dataset;
   return TRM_OK;
 }

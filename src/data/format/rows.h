@@ -6,12 +6,16 @@
 #include <trm/data.h>
 
 #include "data/dataset.h"
+#include "data/format/bytes.h"
+#include "data/format/columns.h"
 
-/* What the caller knows of the task. */
+/* What the caller knows of the file. */
 typedef struct trm__rows_hint {
   const trm_task *task; /* or NULL */
   const char *alphabet; /* or NULL or "": inferred; ignored with a task */
   int64_t width;        /* 0: inferred */
+  trm__column_names names;
+  trm__bytes_stop stop;
 } trm__rows_hint;
 
 /* Where a row came from, for messages. */
@@ -20,8 +24,18 @@ typedef struct trm__rows_place {
   uint32_t question, answer; /* columns of the first symbol; 0: not known */
 } trm__rows_place;
 
+/* How many ratings are what: none stops anything. */
+typedef struct trm__rows_ratings {
+  int64_t numbers;
+  int64_t missing, texts; /* fields that are empty, NaN or the like; that are anything else but a number */
+  uint64_t line;          /* of the first of the texts, */
+  char text[24];          /* which begins like this */
+} trm__rows_ratings;
+
 typedef struct trm__rows {
   const char *path;
+  trm__column_names names;
+  int questions_only; /* 1: answers are neither wanted nor looked at */
   size_t count, capacity;
   size_t length;                /* symbols of a question; that of the first row holds for all */
   size_t width;                 /* of the first row's lines or arrays; 0: no rows seen */
@@ -29,14 +43,28 @@ typedef struct trm__rows {
   uint8_t *questions, *answers; /* [capacity][length] */
   double *ratings;              /* [capacity] */
   trm__rows_place *places;      /* [capacity] */
-  int has_ratings;
+  int has_ratings;              /* 1: the file has a column of them */
   char rating_name[32];
+  trm__rows_ratings rated;
+  int64_t unanswered;    /* questions left out because they have no answer, in files that may have such */
+  trm_task task;         /* what the format itself says; width 0: nothing */
+  int16_t map[2][256];   /* tokens of the symbols of questions and answers, once the task is known; -1: none */
+  char notes[TRM_NOTES]; /* as in trm_dataset_info */
 } trm__rows;
 
-/* One row. cells are characters (or numbers) without line ends; rating NaN: none. TRM_E_INPUT when the lengths differ
- * from the first row's or a character is no symbol. */
+/* One row. cells are characters (or numbers) without line ends; rating NaN: none; answer NULL with questions_only.
+ * TRM_E_INPUT when the lengths differ from the first row's or a character is no symbol. */
 trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t question_length, const uint8_t *answer,
                          size_t answer_length, double rating, trm__rows_place place, trm_error *err);
+/* The rating in a text, which is not terminated; NaN where there is none, which is counted. name: its column's. */
+double trm__rows_rating(trm__rows *rows, const char *name, size_t name_length, const char *text, size_t length,
+                        uint64_t line);
+/* Notes what the ratings were, and whether questions were left out. */
+void trm__rows_note_ratings(trm__rows *rows);
+/* Adds a sentence to notes; what does not fit is left out. */
+void trm__rows_note(trm__rows *rows, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The tokens [S] of the first row's question. */
+trm_status trm__rows_question(trm__rows *rows, const trm_task *task, int32_t *tokens, trm_error *err);
 /* The dataset of all rows. */
 trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_hint *hint, trm_error *err);
 void trm__rows_free(trm__rows *rows);

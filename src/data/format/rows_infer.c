@@ -1,6 +1,10 @@
 /* Inference of the task from symbols: each kind says which task has puzzles of this length, and whether a row fits it.
  * The first rows are looked at, and most of these decide, so that a damaged one is an error of its own and does not
- * make another task of the whole file. */
+ * make another task of the whole file.
+ *
+ * A kind whose questions have blanks is also known in other notations, which the answers prove: another sign for the
+ * blank, or other symbols for the values, as 0-F or A-P in 16x16. Which ones is noted. A file that is nearly of a known
+ * kind stays generic, and that is noted too. */
 #include "data/format/rows_infer.h"
 
 #include <inttypes.h>
@@ -18,30 +22,131 @@ typedef struct symbols {
   uint8_t question[256], answer[256]; /* 1 where the symbol occurs */
 } symbols;
 
+static const char infer_signs[] = "-xX?#~+:"; /* for blanks, besides the task's own */
+
 static void infer_mark(const uint8_t *cells, size_t count, uint8_t seen[256]) {
   for (size_t i = 0; i < count; i++) seen[cells[i]] = 1;
 }
 
-/* Whether the row is wholly in symbols of the task, and a puzzle of its kind. tokens: [2][length], room to work in. */
-static int infer_row_fits(const trm__rows *rows, size_t row, const trm_task *task, int16_t map[2][256],
-                          int32_t *tokens) {
-  const uint8_t *cells[2] = {rows->questions + row * rows->length, rows->answers + row * rows->length};
-  for (int answer = 0; answer < 2; answer++)
-    for (size_t i = 0; i < rows->length; i++) {
-      int16_t token = map[answer][cells[answer][i]];
-      if (token < 1) return 0;
-      tokens[(size_t)answer * rows->length + i] = token;
-    }
-  return trm__kind_of(task)->fits(task, rows->numbers, tokens, tokens + rows->length);
+static void infer_plain_map(trm__rows *rows, const trm_task *task) {
+  for (int answer = 0; answer < 2; answer++) trm__task_symbols(task, rows->numbers, answer, rows->map[answer]);
 }
 
-static int infer_fits(const trm__rows *rows, const trm_task *task, int32_t *tokens) {
-  int16_t map[2][256];
+/* Tokens of a row's question or answer. Returns the first cell without one; the length when all have. */
+static size_t infer_tokens(const trm__rows *rows, size_t row, int answer, int32_t *tokens) {
+  const uint8_t *cells = (answer ? rows->answers : rows->questions) + row * rows->length;
+  size_t i = 0;
+  for (; i < rows->length && rows->map[answer][cells[i]] >= 0; i++) tokens[i] = rows->map[answer][cells[i]];
+  return i;
+}
+
+/* How much of a kind a row has. */
+enum { NOTHING, SYMBOLS, ANSWER, ALL };
+
+/* tokens: [2][length], room to work in. */
+static int infer_row(const trm__rows *rows, size_t row, const trm_task *task, int32_t *tokens) {
+  const trm__kind *kind = trm__kind_of(task);
+  int32_t *question = tokens, *answer = tokens + rows->length;
+  int asked = infer_tokens(rows, row, 0, question) == rows->length;
+  int answered = infer_tokens(rows, row, 1, answer) == rows->length;
+  if (asked && answered) return kind->fits(task, rows->numbers, question, answer) ? ALL : SYMBOLS;
+  return answered && kind->blank && kind->fits(task, rows->numbers, answer, answer) ? ANSWER : NOTHING;
+}
+
+/* 1 when most of the first rows have that much; rows->map is the notation. */
+static int infer_most(const trm__rows *rows, const trm_task *task, int much, int32_t *tokens) {
   size_t probes = rows->count < PROBE ? rows->count : PROBE, good = 0;
-  for (int answer = 0; answer < 2; answer++) trm__task_symbols(task, rows->numbers, answer, map[answer]);
-  for (size_t row = 0; row < probes; row++) good += (size_t)infer_row_fits(rows, row, task, map, tokens);
+  for (size_t row = 0; row < probes; row++) good += infer_row(rows, row, task, tokens) == much;
   return 2 * good > probes;
 }
+
+/* -- notations ----------------------------------------------------------------------------------------------------- */
+
+/* Takes every blank of the task's own out of questions and puts the sign in. */
+static void infer_set_blank(trm__rows *rows, int32_t blank, char sign) {
+  for (int c = 0; c < 256; c++)
+    if (rows->map[0][c] == blank) rows->map[0][c] = -1;
+  rows->map[0][(unsigned char)sign] = (int16_t)blank;
+}
+
+static int infer_other_blank(trm__rows *rows, const trm_task *task, const symbols *seen, int32_t *tokens) {
+  for (const char *sign = infer_signs; *sign; sign++) {
+    infer_plain_map(rows, task);
+    if (!seen->question[(unsigned char)*sign] || rows->map[0][(unsigned char)*sign] >= 0) continue;
+    infer_set_blank(rows, trm__kind_of(task)->blank, *sign);
+    if (!infer_most(rows, task, ALL, tokens)) continue;
+    trm__rows_note(rows, "'%c' is taken for a blank", *sign);
+    return 1;
+  }
+  return 0;
+}
+
+/* The values under other names: the symbols of the answers in their order, when there are as many, and one more symbol
+ * in questions for the blank. */
+static int infer_other_values(trm__rows *rows, const trm_task *task, const symbols *seen, int32_t *tokens) {
+  int32_t blank = trm__kind_of(task)->blank, value = blank;
+  char names[257] = "", sign = 0;
+  int others = 0;
+  for (int c = 0; c < 256; c++)
+    if (!seen->answer[c] && seen->question[c]) sign = (char)c, others++;
+    else if (seen->answer[c] && value - blank < task->vocab_size) names[value++ - blank] = (char)c;
+  if (value - blank != task->vocab_size - 1 - blank || others > 1) return 0;
+  for (int c = 0; c < 256; c++) rows->map[0][c] = rows->map[1][c] = -1;
+  for (int32_t v = 0; v < value - blank; v++)
+    rows->map[0][(unsigned char)names[v]] = rows->map[1][(unsigned char)names[v]] = (int16_t)(blank + 1 + v);
+  if (others) rows->map[0][(unsigned char)sign] = (int16_t)blank;
+  if (!infer_most(rows, task, ALL, tokens)) return 0;
+  trm__rows_note(rows, "the symbols %s are taken for the values %s, in this order", names, task->alphabet + blank);
+  return 1;
+}
+
+/* 1 when most of the first rows are puzzles of the task in a notation, which rows->map then is. */
+static int infer_reads(trm__rows *rows, const trm_task *task, const symbols *seen, int32_t *tokens) {
+  infer_plain_map(rows, task);
+  if (infer_most(rows, task, ALL, tokens)) return 1;
+  if (rows->numbers || !trm__kind_of(task)->blank) return 0;
+  return infer_other_blank(rows, task, seen, tokens) || infer_other_values(rows, task, seen, tokens);
+}
+
+static void infer_look(const trm__rows *rows, symbols *seen) {
+  infer_mark(rows->questions, rows->count * rows->length, seen->question);
+  infer_mark(rows->answers, rows->count * rows->length, seen->answer);
+}
+
+trm_status trm__rows_infer_notation(trm__rows *rows, const trm_task *task, trm_error *err) {
+  symbols seen = {{0}, {0}};
+  infer_plain_map(rows, task);
+  if (!trm__kind_of(task)->blank || !trm__kind_of(task)->fits) return TRM_OK;
+  int32_t *tokens = trm__calloc(rows->length, 2 * sizeof *tokens);
+  if (!tokens) return trm__fail_memory(err, rows->path, rows->length * 2 * sizeof *tokens);
+  infer_look(rows, &seen);
+  if (!infer_reads(rows, task, &seen, tokens)) infer_plain_map(rows, task);
+  trm__free(tokens);
+  return TRM_OK;
+}
+
+trm_status trm__rows_infer_blank(trm__rows *rows, const trm_task *task, trm_error *err) {
+  int32_t blank = trm__kind_of(task)->blank;
+  uint8_t seen[256] = {0};
+  infer_plain_map(rows, task);
+  if (!blank || rows->numbers) return TRM_OK;
+  infer_mark(rows->questions, rows->length, seen);
+  int own = 0;
+  for (int c = 0; c < 256; c++) own += seen[c] && rows->map[0][c] == blank;
+  if (own > 1 && seen['0'] && strchr(task->alphabet, 'A'))
+    return trm__fail(err, TRM_E_INPUT, rows->path,
+                     "line %" PRIu64
+                     ": a 0 beside another sign for blanks may be a blank or a digit, expected one sign",
+                     rows->places[0].line);
+  for (const char *sign = infer_signs; *sign && !own; sign++)
+    if (seen[(unsigned char)*sign] && rows->map[0][(unsigned char)*sign] < 0) {
+      infer_set_blank(rows, blank, *sign);
+      own = 1;
+    }
+  return TRM_OK;
+}
+
+/* -- generic tasks ------------------------------------------------------------------------------------------------- */
 
 static trm_status infer_width(int64_t *width, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
   int64_t length = (int64_t)rows->length;
@@ -87,18 +192,56 @@ static int infer_alphabet_allows(const trm__rows_hint *hint, const trm_task *tas
   return !hint->alphabet || hint->alphabet[0] == '\0' || strcmp(hint->alphabet, task->alphabet) == 0;
 }
 
-trm_status trm__rows_infer(trm_task *task, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
+/* The task of a kind that has puzzles like the file's: of the width that its rows show or the caller says, or of the
+ * kind's own choice. */
+static int infer_candidate(trm_task *task, trm_task_kind number, const trm__rows *rows, const trm__rows_hint *hint) {
+  const trm__kind *kind = trm__kind_find(number);
+  int64_t length = (int64_t)rows->length, width = hint->width > 0 ? hint->width : (int64_t)rows->width;
+  if (!kind->fits) return 0;
+  if (width > 0 && length % width == 0 && kind->shape) {
+    trm_task wanted = {.kind = number, .width = (int)width, .height = (int)(length / width)};
+    if (!kind->shape(task, &wanted, "", NULL) && task->width == wanted.width && task->height == wanted.height) {
+      task->kind = number;
+      return infer_alphabet_allows(hint, task);
+    }
+  }
+  return trm__task_infer_as(task, number, length, 0) && infer_alphabet_allows(hint, task);
+}
+
+/* A generic file that is nearly something else is a slip more often than not. */
+static void infer_note_near(trm__rows *rows, const trm__rows_hint *hint, int32_t *tokens) {
+  trm_task task;
+  char title[64];
+  for (trm_task_kind number = 0; trm__kind_find(number); number++) {
+    if (!infer_candidate(&task, number, rows, hint)) continue;
+    infer_plain_map(rows, &task);
+    (void)trm_task_title(&task, title, sizeof title);
+    if (infer_most(rows, &task, SYMBOLS, tokens))
+      trm__rows_note(rows, "taken as a grid without rules: size and symbols are those of %s, but most puzzles are none",
+                     title);
+    size_t cell = infer_tokens(rows, 0, 0, tokens);
+    if (cell == rows->length || !infer_most(rows, &task, ANSWER, tokens)) continue;
+    trm__rows_note(rows, rows->numbers ? "%s %s, but %d in questions is not" : "%s %s, but '%c' in questions is not",
+                   "taken as a grid without rules: the answers are those of", title, rows->questions[cell]);
+  }
+}
+
+static trm_status infer_task(trm_task *task, trm__rows *rows, const trm__rows_hint *hint, const symbols *seen,
+                             int32_t *tokens, trm_error *err) {
+  for (trm_task_kind number = 0; trm__kind_find(number); number++)
+    if (infer_candidate(task, number, rows, hint) && infer_reads(rows, task, seen, tokens)) return TRM_OK;
+  if (!hint->alphabet || hint->alphabet[0] == '\0') infer_note_near(rows, hint, tokens);
+  trm_status status = infer_generic(task, rows, seen, hint, err);
+  if (!status) infer_plain_map(rows, task);
+  return status;
+}
+
+trm_status trm__rows_infer(trm_task *task, trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
   symbols seen = {{0}, {0}};
-  const trm__kind *kind;
   int32_t *tokens = trm__calloc(rows->length, 2 * sizeof *tokens);
   if (!tokens) return trm__fail_memory(err, rows->path, rows->length * 2 * sizeof *tokens);
-  int found = 0;
-  for (trm_task_kind number = 0; !found && (kind = trm__kind_find(number)); number++)
-    found = kind->fits && trm__task_infer_as(task, number, (int64_t)rows->length, 0) &&
-            infer_alphabet_allows(hint, task) && infer_fits(rows, task, tokens);
+  infer_look(rows, &seen);
+  trm_status status = infer_task(task, rows, hint, &seen, tokens, err);
   trm__free(tokens);
-  if (found) return TRM_OK;
-  infer_mark(rows->questions, rows->count * rows->length, seen.question);
-  infer_mark(rows->answers, rows->count * rows->length, seen.answer);
-  return infer_generic(task, rows, &seen, hint, err);
+  return status;
 }

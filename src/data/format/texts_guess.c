@@ -10,10 +10,15 @@
 
 enum { SIDES = 40 }; /* sides of known squares are below */
 
-/* The task of a kind whose puzzles are squares of this side; 0 when there is none. */
-static int guess_task(trm_task *task, size_t side) {
+/* The task of a kind whose puzzles are squares of this side; 0 when there is none. any: also of a kind that has puzzles
+ * of many sizes and is not known by this one. */
+static int guess_task(trm_task *task, size_t side, int any) {
+  int64_t cells = (int64_t)(side * side);
+  trm_task same;
   for (trm_task_kind number = TRM_TASK_GENERIC + 1; trm__kind_find(number); number++)
-    if (trm__task_infer_as(task, number, (int64_t)(side * side), 0)) return 1;
+    if (trm__task_infer_as(task, number, cells, 0) &&
+        (any || trm__task_infer_as(&same, number, cells, task->vocab_size)))
+      return 1;
   return 0;
 }
 
@@ -45,7 +50,7 @@ static size_t guess_near(size_t cells) {
   trm_task task;
   for (size_t side = 2; side < SIDES; side++) {
     size_t known = side * side, apart = known > cells ? known - cells : cells - known;
-    if (16 * apart <= known && guess_task(&task, side)) return known;
+    if (16 * apart <= known && guess_task(&task, side, 0)) return known;
   }
   return 0;
 }
@@ -54,11 +59,11 @@ static size_t guess_near(size_t cells) {
 static size_t guess_size(size_t row, size_t rows, size_t all) {
   trm_task task;
   size_t near = guess_near(row);
-  if (rows > 1 && row < SIDES && guess_task(&task, row)) return row * row;
+  if (rows > 1 && row < SIDES && guess_task(&task, row, 0)) return row * row;
   if (near) return near;
   near = guess_near(all);
   if (near) return near;
-  return row < SIDES && guess_task(&task, row) ? row * row : rows > 1 && row > SIDES ? row : all;
+  return row < SIDES && guess_task(&task, row, 0) ? row * row : rows > 1 && row > SIDES ? row : all;
 }
 
 static size_t guess_count(const char *text, size_t length) {
@@ -84,7 +89,7 @@ static size_t guess_read(const char *text, size_t length, size_t side, trm_error
   size_t room = (size_t)SIDES * SIDES, first = side ? side : 2, end = side ? side + 1 : SIDES, cells = 0;
   int32_t *tokens = trm__calloc(room, sizeof *tokens);
   for (side = first; tokens && !cells && side < end; side++)
-    if (guess_task(&task, side) && !trm_task_parse(&task, text, length, tokens, room, err)) cells = side * side;
+    if (guess_task(&task, side, 1) && !trm_task_parse(&task, text, length, tokens, room, err)) cells = side * side;
   trm__free(tokens);
   return cells;
 }

@@ -11,13 +11,22 @@ trm_task trm__task_arc(void) {
 
 static int arc_infer(trm_task *task, int64_t seq_len, int64_t vocab_size) {
   *task = trm__task_arc();
-  return seq_len == 900 && vocab_size == 12;
+  return seq_len == 900 && (!vocab_size || vocab_size == 12);
 }
 
 static trm_status arc_shape(trm_task *same, const trm_task *task, const char *where, trm_error *err) {
   (void)task, (void)where, (void)err;
   *same = trm__task_arc();
   return TRM_OK;
+}
+
+/* Mazes have as many cells, and when they are written as numbers these are 0 to 5: a colour beyond, an end mark or
+ * padding tells ARC's grids from them. */
+static int arc_fits(const trm_task *task, int numbers, const int32_t *question, const int32_t *answer) {
+  (void)numbers;
+  for (int i = 0; i < task->width * task->height; i++)
+    if (question[i] < 2 || question[i] > 7 || answer[i] < 2 || answer[i] > 7) return 1;
+  return 0;
 }
 
 static void arc_title(const trm_task *task, char *text, size_t size) {
@@ -34,6 +43,7 @@ const trm__kind trm__kind_arc = {
     .first_number = 2, /* the colour 0 */
     .infer = arc_infer,
     .shape = arc_shape,
+    .fits = arc_fits,
     .title = arc_title,
     .symbols = arc_symbols,
     .parse = trm__text_parse,

@@ -88,7 +88,7 @@ static void test_split(void **state) {
     trm_import_config config = config_for(check_path(folder, "s.csv"), out);
     config.seed = seed;
     config.test_fraction = 0.25;
-    CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+    CHECK_OK(trm_data_import(&config, NULL, NULL, NULL, &err), err);
     trm_dataset *train = open_split(out, "train"), *test = open_split(out, "test");
     assert_int_equal(train->info.examples + test->info.examples, 240);
     assert_true(test->info.examples >= 60 && test->info.examples <= 60 + 40);
@@ -138,7 +138,7 @@ static void test_seed(void **state) {
     trm_import_config config = config_for(check_path(folder, "d.csv"), names[i]);
     config.seed = i / 2;
     config.augment = 2;
-    CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+    CHECK_OK(trm_data_import(&config, NULL, NULL, NULL, &err), err);
   }
   const char *const files[] = {"train/all__inputs.npy", "train/all__labels.npy", "test/all__inputs.npy"};
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -157,7 +157,7 @@ static void test_copies(void **state) {
   put_sudoku("c.csv", 20, 1);
   trm_import_config config = config_for(check_path(folder, "c.csv"), "copies");
   config.augment = 5;
-  CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+  CHECK_OK(trm_data_import(&config, NULL, NULL, NULL, &err), err);
   trm_dataset *train = open_split("copies", "train"), *test = open_split("copies", "test");
   assert_int_equal(train->info.examples % 6, 0);
   assert_int_equal(train->info.examples / 6 + test->info.examples, 20);
@@ -204,7 +204,7 @@ static void test_ratings_of_copies(void **state) {
     put_text("one.csv", text);
     trm_import_config config = config_for(check_path(folder, "one.csv"), "one");
     config.augment = COPIES, config.test_fraction = 0;
-    CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+    CHECK_OK(trm_data_import(&config, NULL, NULL, NULL, &err), err);
     trm_dataset *d = open_split("one", "train");
     assert_int_equal(d->info.examples, COPIES + 1);
     for (int64_t i = 0; i <= COPIES; i++) {
@@ -228,7 +228,7 @@ static void test_second_file(void **state) {
   put_sudoku("test.csv", 8, 3); /* its bases are among the first file's */
   trm_import_config config = config_for(check_path(folder, "train.csv"), "second");
   snprintf(config.test_input, sizeof config.test_input, "%s/test.csv", folder);
-  CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+  CHECK_OK(trm_data_import(&config, NULL, NULL, NULL, &err), err);
   trm_dataset *train = open_split("second", "train"), *test = open_split("second", "test");
   assert_int_equal(test->info.examples, 24);
   assert_true(train->info.examples > 0 && train->info.examples <= 80 - 16);
@@ -237,7 +237,7 @@ static void test_second_file(void **state) {
   trm_dataset_close(&test);
   config = config_for(check_path(folder, "test.csv"), "none-left");
   snprintf(config.test_input, sizeof config.test_input, "%s/train.csv", folder);
-  CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_INPUT, err, "every puzzle is equivalent");
+  CHECK_FAILS(trm_data_import(&config, NULL, NULL, NULL, &err), TRM_E_INPUT, err, "every puzzle is equivalent");
   assert_false(trm__path_exists(config.out));
 }
 
@@ -277,7 +277,7 @@ static void test_mazes_do_not_leak(void **state) {
   put_mazes("mazes.csv", 0, 20, 3);
   trm_import_config config = config_for(check_path(folder, "mazes.csv"), "mazes");
   config.test_fraction = 0.4;
-  CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+  CHECK_OK(trm_data_import(&config, NULL, NULL, NULL, &err), err);
   trm_dataset *train = open_split("mazes", "train"), *test = open_split("mazes", "test");
   assert_int_equal(train->info.task.kind, TRM_TASK_MAZE);
   assert_int_equal(train->info.examples, 3 * train->info.groups); /* the images of a maze are one group */
@@ -290,7 +290,7 @@ static void test_mazes_do_not_leak(void **state) {
   put_mazes("test-mazes.csv", 15, 10, 1); /* five of them are among the first file's, as another image */
   config = config_for(check_path(folder, "mazes.csv"), "mazes-2");
   snprintf(config.test_input, sizeof config.test_input, "%s/test-mazes.csv", folder);
-  CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+  CHECK_OK(trm_data_import(&config, NULL, NULL, NULL, &err), err);
   train = open_split("mazes-2", "train");
   assert_int_equal(train->info.groups, 15);
   trm_dataset_close(&train);
@@ -325,7 +325,7 @@ static void test_generic(void **state) {
   trm_import_config config = config_for(check_path(folder, "g.jsonl"), "generic");
   snprintf(config.alphabet, sizeof config.alphabet, "?abcz");
   config.width = 3;
-  CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+  CHECK_OK(trm_data_import(&config, NULL, NULL, NULL, &err), err);
   trm_dataset *train = open_split("generic", "train"), *test = open_split("generic", "test");
   assert_string_equal(train->info.task.alphabet, "?abcz");
   assert_int_equal(train->info.vocab_size, 6);
@@ -336,12 +336,12 @@ static void test_generic(void **state) {
   trm_dataset_close(&test);
   config = config_for(check_path(folder, "g.jsonl"), "whole");
   config.test_fraction = 0;
-  CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+  CHECK_OK(trm_data_import(&config, NULL, NULL, NULL, &err), err);
   assert_false(trm__path_exists(check_path(folder, "whole/test")));
   config = config_for(check_path(folder, "g.jsonl"), "limited");
   config.limit = 3;
   config.test_fraction = 0;
-  CHECK_OK(trm_data_import(&config, NULL, NULL, &err), err);
+  CHECK_OK(trm_data_import(&config, NULL, NULL, NULL, &err), err);
   train = open_split("limited", "train");
   assert_int_equal(train->info.examples, 3);
   trm_dataset_close(&train);
@@ -359,33 +359,33 @@ static void test_import_refused(void **state) {
   put_text("g.csv", "question,answer\nab,ba\nba,ab\n");
   put_text("same.csv", "question,answer\nab,ba\nab,ab\n");
   trm_import_config config = config_for("", "x");
-  CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_USAGE, err, "no file to import");
+  CHECK_FAILS(trm_data_import(&config, NULL, NULL, NULL, &err), TRM_E_USAGE, err, "no file to import");
   config = config_for(check_path(folder, "absent.csv"), "x");
-  CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_IO, err, "absent.csv");
+  CHECK_FAILS(trm_data_import(&config, NULL, NULL, NULL, &err), TRM_E_IO, err, "absent.csv");
   config = config_for(folder, "x");
-  CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_INPUT, err, "unknown kind of file");
+  CHECK_FAILS(trm_data_import(&config, NULL, NULL, NULL, &err), TRM_E_INPUT, err, "is a folder");
   config = config_for(check_path(folder, "g.csv"), "x");
   config.augment = 1;
-  CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_INPUT, err, "no known symmetries");
+  CHECK_FAILS(trm_data_import(&config, NULL, NULL, NULL, &err), TRM_E_INPUT, err, "no known symmetries");
   config.augment = 0;
   config.width = 3;
-  CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_INPUT, err, "rows of 3");
+  CHECK_FAILS(trm_data_import(&config, NULL, NULL, NULL, &err), TRM_E_INPUT, err, "rows of 3");
   config.width = 0;
   strcpy(config.alphabet, "xyz");
-  CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_INPUT, err, "one of \"xyz\"");
+  CHECK_FAILS(trm_data_import(&config, NULL, NULL, NULL, &err), TRM_E_INPUT, err, "one of \"xyz\"");
   strcpy(config.alphabet, "aba");
-  CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_INPUT, err, "'a' appears twice");
+  CHECK_FAILS(trm_data_import(&config, NULL, NULL, NULL, &err), TRM_E_INPUT, err, "'a' appears twice");
   config.alphabet[0] = '\0';
   config.test_fraction = 1;
-  CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_USAGE, err, "test_fraction");
+  CHECK_FAILS(trm_data_import(&config, NULL, NULL, NULL, &err), TRM_E_USAGE, err, "test_fraction");
   config = config_for(check_path(folder, "same.csv"), "x");
-  CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_INPUT, err, "cannot be split");
+  CHECK_FAILS(trm_data_import(&config, NULL, NULL, NULL, &err), TRM_E_INPUT, err, "cannot be split");
   config = config_for(check_path(folder, "g.csv"), ".");
-  CHECK_FAILS(trm_data_import(&config, NULL, NULL, &err), TRM_E_USAGE, err, "not empty");
+  CHECK_FAILS(trm_data_import(&config, NULL, NULL, NULL, &err), TRM_E_USAGE, err, "not empty");
   for (int calls = 0; calls < 4; calls++) {
     int left = calls;
     config = config_for(check_path(folder, "g.csv"), "x");
-    CHECK_FAILS(trm_data_import(&config, stop_at_once, &left, &err), TRM_E_STOPPED, err, "stopped");
+    CHECK_FAILS(trm_data_import(&config, NULL, stop_at_once, &left, &err), TRM_E_STOPPED, err, "stopped");
     assert_false(trm__path_exists(config.out));
   }
 }
@@ -396,7 +396,7 @@ static trm_status import_once(void *context, trm_error *err) {
   config.augment = 1;
   snprintf(config.test_input, sizeof config.test_input, "%s/n.csv", folder);
   trm_status status = trm__dir_remove(config.out, err);
-  if (!status) status = trm_data_import(&config, NULL, NULL, err);
+  if (!status) status = trm_data_import(&config, NULL, NULL, NULL, err);
   if (status && trm__path_exists(config.out)) return TRM_E_INTERNAL;
   trm_check_report report;
   if (!status) status = trm_data_check(config.out, &report, NULL, NULL, err);
@@ -522,7 +522,7 @@ static void test_leak(void **state) {
   trm_error err = {0};
   trm_check_report report;
   trm_dataset *d = NULL;
-  put_text("g.csv", "question,answer\nab,ba\nba,ab\nab,ab\n");
+  put_text("g.csv", "question,answer\nab,ba\nba,ab\nab,ba\n");
   CHECK_OK(trm_dataset_open(&d, check_path(folder, "g.csv"), NULL, NULL, &err), err);
   CHECK_OK(trm__dataset_write(check_path(folder, "leak"), d, d, &err), err);
   trm_dataset_close(&d);

@@ -41,12 +41,12 @@ static void refuse(const char *name, const char *text, const trm_task *task, con
 static void test_records(void **state) {
   (void)state;
   const char *text = "\xef\xbb\xbf"
-                     "a,b\r\n\n\"x,\"\"y\"\"\nz\",,\"\"\n# not a comment, \"raw\"\n,\nlast";
-  const char *const expected[] = {"a",        "b",  NULL, "x,\"y\"\nz", "",   "",     NULL, "# not a comment",
-                                  " \"raw\"", NULL, "",   "",           NULL, "last", NULL};
+                     "a,b\r\n\n\"x,\"\"y\"\"\nz\",,\"\"\n# said later, \"raw\"\n,\n  \n , \nlast";
+  const char *const expected[] = {"a",        "b",  NULL, "x,\"y\"\nz", "",   "",     NULL, "# said later",
+                                  " \"raw\"", NULL, " ",  " ",          NULL, "last", NULL};
   trm__csv csv;
   trm_error err = {0};
-  trm__csv_init(&csv, "t.csv", text, strlen(text));
+  trm__csv_init(&csv, "t.csv", text, strlen(text), ',');
   const char *const *e = expected;
   for (;;) {
     CHECK_OK(trm__csv_next(&csv, &err), err);
@@ -73,7 +73,7 @@ static void test_copied_fields(void **state) {
   }
   trm__csv csv;
   trm_error err = {0};
-  trm__csv_init(&csv, "t.csv", text, strlen(text));
+  trm__csv_init(&csv, "t.csv", text, strlen(text), ',');
   CHECK_OK(trm__csv_next(&csv, &err), err);
   assert_int_equal(csv.count, 30);
   for (int i = 0; i < 30; i++) {
@@ -152,10 +152,6 @@ static void test_csv_inference(void **state) {
   d = open_text("a.csv", "question,answer\n1.3..2....4....1,1111222233334444\n", NULL);
   assert_int_equal(trm_dataset_describe(d).task.kind, TRM_TASK_GENERIC);
   trm_dataset_close(&d);
-  /* A mark of its own for blanks is no damage: all rows have it. */
-  d = open_text("a.csv", "question,answer\n1?3??2??4?3??2?1," ANSWER "\n", NULL);
-  assert_int_equal(trm_dataset_describe(d).task.kind, TRM_TASK_GENERIC);
-  trm_dataset_close(&d);
   d = open_text("a.csv", "question,answer\n\"ab\ncd\nef\",\"ab\ncd\nef\"\n", NULL);
   assert_int_equal(trm_dataset_describe(d).task.width, 2);
   assert_int_equal(trm_dataset_describe(d).task.height, 3);
@@ -192,9 +188,8 @@ static void test_csv_refused(void **state) {
   refuse("a.csv", "question,answer\nab,ab\n\nab\n", NULL, ":4:1", "1 fields, expected at least 2");
   refuse("a.csv", "question,answer\nab,ab\nabc,abc\n", NULL, ":3:1", "has 3 cells, expected 2");
   refuse("a.csv", "question,answer\nab,ab\nab,abc\n", NULL, ":3:4", "the answer has 3 cells, expected 2");
-  refuse("a.csv", "question,answer\n,\n", NULL, ":2:1", "has 0 cells");
-  refuse("a.csv", "question,answer,rating\nab,ab,hard\n", NULL, ":2:7", "the rating is no number");
-  refuse("a.csv", "question,answer,rating\nab,ab,1e5\n", NULL, ":2:7", "no number");
+  refuse("a.csv", "question,answer\n,ab\n", NULL, ":2:1", "has 0 cells");
+  refuse("a.csv", "question,answer\n,\n", NULL, "", "no puzzles");
   refuse("a.csv", "question,answer\na\tb,abc\n", NULL, ":2:2", "byte 0x09");
   refuse("a.csv", "question,answer\nabc,a\xc3\xa9\n", NULL, ":2:6", "byte 0xc3");
   refuse("a.csv", "question,answer\nab,\"ab\n", NULL, ":2:4", "never closed");
@@ -202,7 +197,6 @@ static void test_csv_refused(void **state) {
   refuse("a.csv", "question,answer\nab,a\rb\n", NULL, ":2:5", "carriage return");
   refuse_bytes("a.csv", "question,answer\nab,a\0b\n", 23, NULL, ":2:5", "NUL");
   refuse_bytes("a.csv", "question,answer\nab,\"a\0b\"\n", 25, NULL, ":2:6", "NUL");
-  refuse_bytes("a.csv", "\xff\xfeq\0u\0e\0", 8, NULL, "", "UTF-16");
   /* One damaged row does not make another task of a Sudoku file. */
   refuse("a.csv", "question,answer\n" QUESTION "," ANSWER "\n" QUESTION "," ANSWER "\n1t3..2..4.3..2.1," ANSWER, NULL,
          ":4:2", "found 't'");
@@ -215,7 +209,6 @@ static void test_csv_refused(void **state) {
   char wide[300] = "";
   for (int i = 0; i < 70; i++) strcat(wide, "x,");
   refuse("a.csv", wide, NULL, ":1:129", "64 fields");
-  refuse("a.txt", "x", NULL, "", "unknown kind of file");
 }
 
 static void test_csv_long_field(void **state) {
@@ -295,7 +288,6 @@ static void test_jsonl_refused(void **state) {
       {"{\"question\": \"ab\", \"answer\": \"abc\"}", ":2:1", "the answer has 3 cells"},
       {"{\"question\": \"a\\u00e9\", \"answer\": \"abc\"}", ":2:1", "3 cells"},
       {"{\"question\": \"\\u00e9\", \"answer\": \"ab\"}", ":2", "byte 0xc3"},
-      {"{\"question\": \"ab\", \"answer\": \"ab\", \"rating\": \"x\"}", ":2", "\"rating\": expected a number"},
       {"{\"question\": \"a\xff\", \"answer\": \"ab\"}", ":2:15", "0xff"},
       {"{\"question\": \"ab\", \"answer\": \"ab\", \"rating\": 1e999}", ":2:44", ""},
   };
@@ -327,8 +319,10 @@ static void test_jsonl_refused(void **state) {
   refuse("a.jsonl", colours, &arc, ":1", "cell 1: found 10, expected 0 to 9");
   char deep[5000];
   memset(deep, '[', sizeof deep - 1);
+  memcpy(deep, "{\"q\":", 5);
   deep[sizeof deep - 1] = '\0';
-  refuse("a.jsonl", deep, NULL, ":1:65", "64 levels");
+  refuse("a.jsonl", deep, NULL, ":1:69", "64 levels");
+  refuse("a.jsonl", "[[1, 2], [2, 1]]", NULL, ":1", "no object");
   refuse_bytes("a.jsonl", "{\"question\": \"a\0\"}", 18, NULL, ":1:16", "NUL");
 }
 
