@@ -132,6 +132,7 @@ int cli_finish(int code);
 int cli_stdout_broken(void); /* 1: nobody reads any more */
 
 int cli_color(FILE *file); /* a terminal that may be coloured (NO_COLOR and TERM=dumb respected) */
+int cli_is_terminal(FILE *file); /* where the cursor can be moved */
 int cli_columns(FILE *file);
 
 /* One line that is rewritten on a terminal, and otherwise a line every few seconds; always on standard error. */

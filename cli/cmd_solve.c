@@ -86,26 +86,21 @@ typedef struct session {
   cli_trace trace;                /* with --explain, when one puzzle is at work at a time */
   size_t solved, total, cut, bad; /* printed: solved, with an answer, of these interrupted; bad ones */
   int64_t steps;
-  json_t *model;        /* the path of an installed one that was taken; NULL: the user named it */
-  int fewest;           /* clues of the unsolved puzzle with the fewest; 0: none, or its kind has none */
-  trm_task_cell *cells; /* [S], room to work in */
+  const char *recursion; /* the model's, for JSON */
+  json_t *model;         /* the path of an installed one that was taken; NULL: the user named it */
+  int fewest;            /* clues of the unsolved puzzle with the fewest; 0: none, or its kind has none */
+  trm_task_cell *cells;  /* [S], room to work in */
 } session;
 
-/* A puzzle is solved when its rules and clues say so; where trm knows no rules, when the halting head says so. */
+/* A puzzle is solved when its rules and clues say so and it has no other solution; where trm knows no rules, when the
+ * halting head says so. */
 static int solve_is_right(const session *s, const cli_solved *r) {
-  if (r->verdict.keeps_rules < 0) return (double)r->solution.q > s->values.halt_threshold.value;
-  return r->verdict.keeps_rules > 0 && r->verdict.keeps_clues;
+  cli_verdict verdict = cli_solved_verdict(r);
+  if (verdict == CLI_UNCHECKED) return (double)r->solution.q > s->values.halt_threshold.value;
+  return verdict == CLI_CORRECT;
 }
 
 /* -- solving ------------------------------------------------------------------------------------------------------- */
-
-/* Where a sound puzzle has one solution, it is counted, as far as that costs little beside solving. */
-static void solve_warn_unless_unique(const session *s, const int32_t *question, const char *where) {
-  trm_task_solutions found = trm_task_unique(&s->task, question, UNIQUE_BOUND);
-  if (!found.single) return;
-  if (found.count == 0) cli_warn(s->command, "%s: the puzzle has no solution", where);
-  if (found.count > 1) cli_warn(s->command, "%s: the puzzle has more than one solution", where);
-}
 
 static const int32_t *solve_question(const session *s, size_t number) {
   return s->tokens + number % s->window * s->S;
@@ -125,7 +120,7 @@ static void solve_count(session *s, const cli_solved *r) {
   s->steps += r->solution.steps;
   s->total++;
   s->cut += r->solution.cancelled != 0;
-  if (r->solved || r->solution.cancelled) return;
+  if (cli_solved_verdict(r) != CLI_WRONG || r->solution.cancelled) return;
   int clues = trm_task_draw(&s->task, r->question, r->question, s->cells).clues;
   if (clues && (!s->fewest || clues < s->fewest)) s->fewest = clues;
 }
@@ -137,13 +132,15 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                   .number = number,
                   .solution = e->solution};
   if (!r.solution.steps) return;
-  solve_warn_unless_unique(s, r.question, r.where);
-  r.verdict = trm_task_judge(&s->task, r.question, r.answer);
+  r.solutions = trm_task_unique(&s->task, r.question, UNIQUE_BOUND);
+  r.judged = trm_task_judge(&s->task, r.question, r.answer);
   r.solved = solve_is_right(s, &r);
   solve_count(s, &r);
   const cli_show show = {.task = &s->task,
                          .S = s->S,
                          .trace = opt.explain ? &s->trace : NULL,
+                         .verbose = opt.verbose,
+                         .recursion = s->recursion,
                          .halt_threshold = s->values.halt_threshold.value,
                          .model = s->model};
   if (opt.json) cli_solved_print_json(&show, &r);
@@ -240,7 +237,8 @@ static void solve_print_summary(const session *s) {
   (void)snprintf(steps, sizeof steps, "%.1f", (double)s->steps / (double)(s->total ? s->total : 1));
   if (s->bad) (void)snprintf(bad, sizeof bad, "; %zu could not be read", s->bad);
   printf("\nsolved %zu of %zu puzzles, %s steps on average%s\n", s->solved, s->total, steps, bad);
-  if (!trm_task_rules(&s->task)) puts("no rules known: solved means that the halting head says right");
+  if (!opt.explain) puts("%: confidence, " CLI_CONFIDENCE);
+  if (!trm_task_rules(&s->task)) puts("not checked, as no rules are known: solved means that the network says right");
 }
 
 /* The band of the card's accuracy_by_clues ("23-28": {"puzzles": n, "exact": n}) with the fewest clues. */
@@ -267,8 +265,8 @@ static void solve_hint(const session *s, const trm_model *model) {
   json_int_t exact = json_integer_value(json_object_get(band, "exact"));
   if (puzzles > 0 && s->fewest <= high)
     cli_note(
-        "hint: an unsolved puzzle has %d clues; of puzzles with %d to %d this model solves %s (trm info: its card)",
-        s->fewest, low, high, cli_percent((double)exact / (double)puzzles, percent));
+        "hint: an unsolved puzzle has %d clue%s; of puzzles with %d to %d this model solves %s (trm info: its card)",
+        s->fewest, s->fewest == 1 ? "" : "s", low, high, cli_percent((double)exact / (double)puzzles, percent));
   json_decref(card);
 }
 
@@ -353,6 +351,8 @@ static int solve_open_model(session *s, trm_model **model) {
   if (code != CLI_CONTINUE) return code;
   if (trm_model_task(*model, &s->task, &error)) return cli_error(s->command, &error);
   s->S = (size_t)trm_model_get_config(*model)->seq_len;
+  const char *recursion = trm_model_get_metadata(*model, "trm.config.recursion");
+  s->recursion = recursion ? recursion : "trm";
   if (!named) s->model = cli_path(opt.model);
   if (!named && isatty(STDERR_FILENO)) cli_note("model %s", opt.model);
   return CLI_CONTINUE;
@@ -406,10 +406,24 @@ const cli_command cli_solve = {
         "pipe. Memory does not grow with their number. A puzzle that cannot be read, or whose clues contradict each "
         "other, is reported with its line - on standard error, or with --json as an object with \"error\" - and the "
         "others are solved. One puzzle alone is shown as a grid, several with a line each.\n\n"
-        "A puzzle counts as solved when the answer keeps its rules and clues. Where no rules are known, nothing is "
-        "checked: it counts as solved when the halting head says so, and that is said. Confidence is the halting "
-        "head's probability; the least certain cell is the "
-        "one whose digit has the lowest probability.\n\n"
+        "The verdict comes first. A puzzle is solved when the answer keeps its rules and clues (\"correct\") and when "
+        "it "
+        "has no other solution. Of a wrong answer is said what it breaks, and its cells are marked. A Sudoku without a "
+        "solution or with several has no right answer: that is said, the model's is not shown unless --explain or "
+        "--json "
+        "asks for it, and the exit code is 1. Solutions are counted by an exact solver within a bound; what it finds "
+        "is "
+        "never the answer. Where no rules are known nothing is checked: the puzzle counts as solved when the network "
+        "says so.\n\n"
+        "Confidence, from 0 to 100 %, is how sure the network is of its answer: the halting head's probability. "
+        "--verbose "
+        "adds the network's own numbers: the halting logit q, and the least certain cell, the one whose symbol has the "
+        "lowest probability.\n\n"
+        "With --json \"checked\" says whether rules are known, \"correct\" whether the answer keeps them and the clues "
+        "(null: not checked), \"solutions\" how many the puzzle has (0, 1, 2 for more; null: not known or not decided; "
+        "of a "
+        "maze shortest paths are counted), \"solved\" what the exit code goes by, and \"recursion\" how the model "
+        "works.\n\n"
         "Step limit, halting threshold, T and n are the model's own: an option wins, then the model's file, then the "
         "default (16 steps, 0, T 3, n 6). --verbose tells which are in force, on standard error.\n\n"
         "SIGINT and SIGTERM end the work after the step at hand: what is finished is printed, puzzles at work with the "
@@ -418,7 +432,8 @@ const cli_command cli_solve = {
     .examples = "trm solve --model runs/4x4 4.322314...33.4.\n"
                 "trm solve --model runs/9x9 puzzles.txt --json\n"
                 "trm solve --model runs/9x9/best.safetensors --explain < puzzle.txt\n",
-    .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved, or interrupted by a signal\n"
+    .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved, as its answer is wrong or as it has no "
+             "solution or several, or interrupted by a signal\n"
              "3\tbad input: at least one puzzle cannot be read, while the others are solved; or a file, model or run "
              "directory cannot be used as it is, or the operating system refuses to read or write it\n",
     .tables = solve_tables,

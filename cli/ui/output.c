@@ -117,9 +117,13 @@ int cli_finish(int code) {
 
 /* -- terminals ----------------------------------------------------------------------------------------------------- */
 
-int cli_color(FILE *file) {
+int cli_is_terminal(FILE *file) {
   const char *term = cli_environment("TERM");
-  return isatty(fileno(file)) && !cli_environment("NO_COLOR") && term && strcmp(term, "dumb") != 0;
+  return isatty(fileno(file)) && term && strcmp(term, "dumb") != 0;
+}
+
+int cli_color(FILE *file) {
+  return cli_is_terminal(file) && !cli_environment("NO_COLOR");
 }
 
 int cli_columns(FILE *file) {
@@ -135,8 +139,7 @@ static double output_seconds(void) {
 }
 
 cli_progress cli_progress_open(int quiet) {
-  const char *term = cli_environment("TERM");
-  int live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+  int live = cli_is_terminal(stderr);
   return (cli_progress){.live = live, .quiet = quiet, .last = live ? 0 : output_seconds(), .every = live ? 0.1 : 5};
 }
 
