@@ -51,16 +51,32 @@ static const trm_option solve_options[] = {
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
 
+/* A field of the solver's configuration that only this command sets: what is evaluated is not tried again. */
+static const trm_option solve_tries[] = {
+    {.name = "tries",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, tries),
+     .default_text = "0",
+     .min = 0,
+     .max = 10000,
+     .group = "Solving",
+     .help =
+         "where the answer breaks known rules, begin again from another point until it does not, N tries at most; 1: "
+         "the first alone; 0: as many as take about a second, by the model's cost, and 32 at most"},
+};
+
 static size_t solve_tables(cli_table t[CLI_TABLES]) {
   t[0] = (cli_table){solve_options, sizeof solve_options / sizeof *solve_options, &opt};
-  t[1].items = trm_solver_options(&t[1].count);
-  t[1].config = &solve_config;
-  return 2;
+  t[1] = (cli_table){solve_tries, 1, &solve_config};
+  t[2].items = trm_solver_options(&t[2].count);
+  t[2].config = &solve_config;
+  return 3;
 }
 
 /* A place of the window. */
 typedef struct entry {
   cli_puzzle puzzle;
+  trm_task_solutions solutions;
   trm_solution solution;
   int left; /* it is bad, or has its answer */
 } entry;
@@ -130,15 +146,16 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                   .answer = s->answers + number % s->window * s->S,
                   .where = e->puzzle.where,
                   .number = number,
-                  .solution = e->solution};
+                  .solution = e->solution,
+                  .solutions = e->solutions};
   if (!r.solution.steps) return;
-  r.solutions = trm_task_unique(&s->task, r.question, UNIQUE_BOUND);
   r.judged = trm_task_judge(&s->task, r.question, r.answer);
   r.solved = solve_is_right(s, &r);
   solve_count(s, &r);
   const cli_show show = {.task = &s->task,
                          .S = s->S,
                          .trace = opt.explain ? &s->trace : NULL,
+                         .tries = trm_solver_get_tries(s->solver),
                          .verbose = opt.verbose,
                          .recursion = s->recursion,
                          .halt_threshold = s->values.halt_threshold.value,
@@ -188,6 +205,14 @@ static void solve_print_ready(session *s) {
 
 /* -- the engine's source ------------------------------------------------------------------------------------------- */
 
+/* Counts the solutions of the puzzle that enters. The tries that it may have, as for trm_puzzle: what has no right
+ * answer is not tried again. */
+static int64_t solve_count_solutions(session *s) {
+  entry *e = &s->entry[s->entered % s->window];
+  e->solutions = trm_task_unique(&s->task, solve_question(s, s->entered), UNIQUE_BOUND);
+  return e->solutions.count == 0 || (e->solutions.single && e->solutions.count > 1) ? 1 : 0;
+}
+
 static trm_source_answer solve_next(void *context, int64_t number, int wait, trm_puzzle *puzzle) {
   session *s = context;
   if (opt.explain && s->given > s->left) return TRM_SOURCE_NONE; /* one at a time */
@@ -202,6 +227,7 @@ static trm_source_answer solve_next(void *context, int64_t number, int wait, trm
   }
   memcpy(puzzle->tokens, solve_question(s, s->entered), s->S * sizeof *puzzle->tokens);
   puzzle->identifier = (int32_t)opt.identifier;
+  puzzle->tries = solve_count_solutions(s);
   s->number[(size_t)number % s->window] = s->entered++;
   s->given++;
   cli_trace_clear(&s->trace);
@@ -415,6 +441,12 @@ const cli_command cli_solve = {
         "is "
         "never the answer. Where no rules are known nothing is checked: the puzzle counts as solved when the network "
         "says so.\n\n"
+        "When the answer breaks the rules, the puzzle is tried again: it starts from another point, given by --seed, "
+        "takes "
+        "the step limit once more and ends as soon as the rules hold. The rules only judge; the answer is always the "
+        "network's. --tries N says how many tries there may be; without it they are those that take about a second, a "
+        "number that follows from the model's cost and not from the clock (docs/solve.md). Steps of all tries are "
+        "counted.\n\n"
         "Confidence, from 0 to 100 %, is how sure the network is of its answer: the halting head's probability. "
         "--verbose "
         "adds the network's own numbers: the halting logit q, and the least certain cell, the one whose symbol has the "

@@ -37,6 +37,7 @@ typedef struct cli_show {
   size_t S;
   const cli_trace *trace; /* of the puzzle; NULL: no steps are shown */
   int all;                /* 1: steps without change too */
+  int64_t tries;          /* that a puzzle may have */
   int verbose;            /* 1: the network's own numbers */
   double halt_threshold;
   const char *recursion; /* for JSON */

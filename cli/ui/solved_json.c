@@ -57,6 +57,7 @@ static void solved_add_answers(json_t *o, const cli_show *s, const cli_solved *r
   json_object_set_new(o, "correct",
                       checked ? json_boolean(r->judged.keeps_rules && r->judged.keeps_clues) : json_null());
   json_object_set_new(o, "solutions", r->solutions.count < 0 ? json_null() : json_integer(r->solutions.count));
+  json_object_set_new(o, "tries", json_integer(r->solution.tries));
   json_object_set_new(o, "recursion", json_string(s->recursion));
 }
 

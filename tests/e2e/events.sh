@@ -101,7 +101,7 @@ no_litter
 cat >live.py <<'PY'
 import json, os, select, subprocess, sys
 read, write = os.pipe()
-child = subprocess.Popen([sys.argv[1], "solve", "--model", "run", "--max-steps", "2", "--no-halt", "--events", f"/dev/fd/{write}"],
+child = subprocess.Popen([sys.argv[1], "solve", "--model", "run", "--max-steps", "2", "--tries", "1", "--no-halt", "--events", f"/dev/fd/{write}"],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[write])
 os.close(write)
 lines = os.fdopen(read, "rb", buffering=0)
@@ -147,7 +147,7 @@ time.sleep(0.3)
 child.send_signal(signal.SIGINT)
 sys.exit(child.wait())
 PY
-run 1 python3 interrupt.py "$TRM" solve --model run many.txt --no-halt --max-steps 50 --batch 7 --events stopped.jsonl
+run 1 python3 interrupt.py "$TRM" solve --model run many.txt --no-halt --tries 1 --max-steps 50 --batch 7 --events stopped.jsonl
 look stopped.jsonl '0 < sum(its[STOP][0]["metadata"]["outcome"] == "stopped" for its in by.values()) <= 7'
 look stopped.jsonl 'all(its[STOP][0]["metadata"]["outcome"] in ("done", "stopped") for its in by.values())'
 run 1 python3 interrupt.py "$TRM" eval run many.csv --max-steps 50 --batch 7 --quiet --events stopped-eval.jsonl

@@ -13,7 +13,7 @@ cat >talk.py <<'PY'
 import json, select, signal, subprocess, sys, time
 
 def start(*arguments):
-    return subprocess.Popen([sys.argv[1], "solve", "--model", "run", "--max-steps", "2", *arguments], stdin=subprocess.PIPE,
+    return subprocess.Popen([sys.argv[1], "solve", "--model", "run", "--max-steps", "2", "--tries", "1", *arguments], stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
 
 def give(child, text):
