@@ -272,7 +272,7 @@ const cli_command cli_info = {
         "so models of the same id give the same answers; a file without a checksum has none. The values are those with "
         "which the model solves when no option says otherwise, and where each comes from. "
         "A run directory stands for its best model, or the last one without validation. Without MODEL: the "
-        "installed model for extreme Sudoku.\n\n"
+        "installed model for 9x9 Sudoku.\n\n"
         "A model's card says what it was trained on, how, and how accurate it is; it is in the file (trm "
         "convert --card) or beside it as NAME.json.",
     .examples = "trm info runs/4x4\ntrm info best.safetensors --tensors --json\n",

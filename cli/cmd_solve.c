@@ -6,6 +6,7 @@
 
 #include "cli/events.h"
 #include "cli/puzzles.h"
+#include "cli/ui/animation.h"
 #include "cli/ui/solved.h"
 #include "cli/ui/values.h"
 
@@ -19,9 +20,10 @@
 
 static struct {
   char model[1100], device[CLI_DEVICE], events[CLI_EVENTS];
-  int explain, json, verbose, force;
+  int explain, color, json, verbose, force;
   int64_t identifier, threads;
 } opt;
+enum { EXPLAIN_NO, EXPLAIN_CHANGES, EXPLAIN_ALL }; /* values of opt.explain */
 static trm_solver_config solve_config;
 
 static const trm_option solve_options[] = {
@@ -33,9 +35,13 @@ static const trm_option solve_options[] = {
      .group = "Solve",
      .help = "model file or run directory; default: an installed one that fits"},
     {.name = "explain",
-     .type = TRM_OPT_BOOL,
+     .type = TRM_OPT_ENUM,
      FIELD(explain),
-     .help = "show the answer after every supervision step, changed cells marked"},
+     .default_text = "no",
+     .choices = "no|changes|all",
+     .help = "show the answer after every supervision step, changed cells marked: on a terminal one over the other, "
+             "elsewhere beside each other and only those that change it; all: every one. --explain alone: changes"},
+    CLI_COLOR_OPTION,
     CLI_JSON_OPTION(.help = "print one JSON object a puzzle, one a line"),
     CLI_VERBOSE_OPTION,
     {.name = "identifier",
@@ -99,6 +105,7 @@ typedef struct session {
   size_t printed, entered, read;
   int64_t good, given, left;      /* read; given to the engine; answered */
   int alone;                      /* 1: a single puzzle, which is shown as a grid; negative: not known yet */
+  cli_animation animation;        /* of that puzzle */
   cli_trace trace;                /* with --explain, when one puzzle is at work at a time */
   size_t solved, total, cut, bad; /* printed: solved, with an answer, of these interrupted; bad ones */
   int64_t steps;
@@ -156,6 +163,8 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                          .S = s->S,
                          .trace = opt.explain ? &s->trace : NULL,
                          .tries = trm_solver_get_tries(s->solver),
+                         .all = opt.explain == EXPLAIN_ALL,
+                         .animated = cli_animation_end(&s->animation),
                          .verbose = opt.verbose,
                          .recursion = s->recursion,
                          .halt_threshold = s->values.halt_threshold.value,
@@ -247,6 +256,9 @@ static void solve_leave(void *context, const trm_leave *leave) {
 static int solve_on_step(void *context, const trm_step *step) {
   session *s = context;
   if (opt.explain) cli_trace_add(&s->trace, s->S, step);
+  if (opt.explain == EXPLAIN_CHANGES && !opt.json)
+    cli_animation_show(&s->animation, &s->task, solve_question(s, s->number[(size_t)step->puzzle % s->window]),
+                       &s->trace);
   return cli_interrupted() || cli_stdout_broken() ? TRM_STEP_STOP : TRM_STEP_ON;
 }
 
@@ -290,9 +302,8 @@ static void solve_hint(const session *s, const trm_model *model) {
   json_int_t puzzles = json_integer_value(json_object_get(band, "puzzles"));
   json_int_t exact = json_integer_value(json_object_get(band, "exact"));
   if (puzzles > 0 && s->fewest <= high)
-    cli_note(
-        "hint: an unsolved puzzle has %d clue%s; of puzzles with %d to %d this model solves %s (trm info: its card)",
-        s->fewest, s->fewest == 1 ? "" : "s", low, high, cli_percent((double)exact / (double)puzzles, percent));
+    cli_note("hint: one has %d clues; in one try this model solves %s of those with %d to %d", s->fewest,
+             cli_percent((double)exact / (double)puzzles, percent), low, high);
   json_decref(card);
 }
 
@@ -386,6 +397,7 @@ static int solve_open_model(session *s, trm_model **model) {
 
 static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   session s = {.command = self};
+  cli_set_color(opt.color);
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
   int code = cli_events_check(self, opt.events, opt.force);

@@ -190,7 +190,7 @@ static int train_on_step(void *context, const trm_train_progress *p) {
   if (p->choosing) return train_on_choosing(w, p);
   if (p->evaluated && !w->line.quiet) train_print_evaluation(p);
   if (cli_progress_due(&w->line) || (w->line.live && p->step == p->steps)) {
-    (void)snprintf(line, sizeof line, "step %lld/%lld  loss %s  exact %s  halt %s  %s ex/s  %s left",
+    (void)snprintf(line, sizeof line, "step %lld/%lld  loss %s  exact %s  mean steps %s  %s ex/s  %s left",
                    (long long)p->step, (long long)p->steps, train_number(p->loss, 3, loss),
                    cli_percent(p->exact_accuracy, exact), train_number(p->mean_steps, 1, steps),
                    train_number(p->examples_per_second,
@@ -199,7 +199,7 @@ static int train_on_step(void *context, const trm_train_progress *p) {
                                                                : 0,
                                 rate),
                    cli_duration(p->seconds_left, left));
-    cli_progress_show(&w->line, line);
+    cli_progress_bar(&w->line, (double)p->step / (double)p->steps, line);
   }
   return cli_interrupted();
 }

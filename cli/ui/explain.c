@@ -36,6 +36,7 @@ void cli_trace_clear(cli_trace *t) {
 typedef struct frame {
   const int32_t *answer, *before;
   int first, last; /* steps; 0: the question */
+  int tries;       /* of the first */
   float q;         /* of the last */
 } frame;
 
@@ -47,7 +48,8 @@ static int explain_fold(const trm_task *task, const int32_t *question, const cli
     const cli_trace_step *step = &t->step[i];
     frame *last = &frames[count - 1];
     if (i == 0 || all || cli_changed(task, last->answer, step->answer))
-      frames[count++] = (frame){.answer = step->answer, .before = last->answer, .first = step->step};
+      frames[count++] =
+          (frame){.answer = step->answer, .before = last->answer, .first = step->step, .tries = step->tries};
     last = &frames[count - 1];
     last->last = step->step;
     last->q = step->q;
@@ -58,7 +60,8 @@ static int explain_fold(const trm_task *task, const int32_t *question, const cli
 static char *explain_caption(const trm_task *task, const frame *f) {
   char text[100] = "question", steps[40], a[32];
   int changed = cli_changed(task, f->before, f->answer);
-  if (f->last > f->first) (void)snprintf(steps, sizeof steps, "steps %d-%d", f->first, f->last);
+  if (f->tries > 1 && f->last == f->first) (void)snprintf(steps, sizeof steps, "step %d (try %d)", f->first, f->tries);
+  else if (f->last > f->first) (void)snprintf(steps, sizeof steps, "steps %d-%d", f->first, f->last);
   else (void)snprintf(steps, sizeof steps, "step %d", f->first);
   if (f->first)
     (void)snprintf(text, sizeof text, "%s: %s\n%d changed%s", steps, cli_percent(1 / (1 + exp(-(double)f->q)), a),
@@ -93,4 +96,15 @@ void cli_explain_print(const trm_task *task, const int32_t *question, const cli_
   free(frames);
   free(grids);
   free(captions);
+}
+
+void cli_explain_summary(const trm_task *task, const int32_t *question, const cli_trace *trace) {
+  const int32_t *before = question;
+  int room = cli_columns(stdout) - 8, used = printf("cells changed by each step:");
+  for (size_t i = 0; i < trace->count && used < room; i++) {
+    used += printf(" %d", cli_changed(task, before, trace->step[i].answer));
+    if (used >= room && i + 1 < trace->count) fputs(" ...", stdout);
+    before = trace->step[i].answer;
+  }
+  fputc('\n', stdout);
 }

@@ -20,6 +20,8 @@ typedef struct cli_trace {
 void cli_trace_add(cli_trace *trace, size_t S, const trm_step *step);
 void cli_trace_clear(cli_trace *trace);
 
+/* A line that says how many cells each step changed, as many steps as it has room for. */
+void cli_explain_summary(const trm_task *task, const int32_t *question, const cli_trace *trace);
 /* Every step as a grid under its number and confidence, changed cells marked. Steps that change nothing are one with
  * the step before them, unless all is set. */
 void cli_explain_print(const trm_task *task, const int32_t *question, const cli_trace *trace, int all);

@@ -106,10 +106,11 @@ static void solved_print_alone(const cli_show *s, const cli_solved *r) {
   solved_print_verdict(s, r);
   if (shown || s->trace) {
     fputc('\n', stdout);
-    if (s->trace) cli_explain_print(s->task, r->question, s->trace, s->all);
+    if (s->trace && !s->animated) cli_explain_print(s->task, r->question, s->trace, s->all);
     else solved_print_grid(s, r);
     fputc('\n', stdout);
   }
+  if (s->animated) cli_explain_summary(s->task, r->question, s->trace);
   if (shown || s->trace || s->verbose) solved_print_network(s, r);
   else puts("the model's answer is not shown; --explain shows it");
 }

@@ -8,7 +8,7 @@
 #include "cli/ui/explain.h"
 
 /* What is meant by a confidence, said wherever one is shown: all are of the one scale from 0 to 100 %. */
-#define CLI_CONFIDENCE "how sure the network is of its answer"
+#define CLI_CONFIDENCE "how sure the network is"
 
 /* One puzzle with what became of it. */
 typedef struct cli_solved {
@@ -37,6 +37,7 @@ typedef struct cli_show {
   size_t S;
   const cli_trace *trace; /* of the puzzle; NULL: no steps are shown */
   int all;                /* 1: steps without change too */
+  int animated;           /* 1: the steps have been seen, so the last is enough */
   int64_t tries;          /* that a puzzle may have */
   int verbose;            /* 1: the network's own numbers */
   double halt_threshold;

@@ -58,7 +58,7 @@ look solve.jsonl 'all(by[a["puzzle"]][STOP][0]["metadata"]["steps"] == a["steps"
   by[a["puzzle"]][STOP][0]["metadata"]["halted"] == a["halted"] and abs(by[a["puzzle"]][STEP][-1]["measurements"]["q"] - a["q"]) < 1e-6
   for a in solved("answers") if "error" not in a)'
 look solve.jsonl 'all(e["metadata"]["action"] == "solve" for e in events)'
-run '[01]' "$TRM" solve --model run six.txt --halt-threshold -100 --events halt.jsonl # at the first step
+run '[01]' "$TRM" solve --model run six.txt --tries 1 --halt-threshold -100 --events halt.jsonl # at the first step
 look halt.jsonl 'sum(e["event"] == HALT and e["measurements"]["saved_steps"] == 15 for e in events) == 6'
 while read -r question; do
   grep -qF -- "$question" solve.jsonl && fail "a question is in the events"

@@ -66,7 +66,7 @@ PY
 export TERM=xterm
 # shellcheck disable=SC2086
 run 0 python3 terminal.py "$TRM" train six.csv --run live $tiny --steps 60
-grep -q $'\rstep [0-9]*/60  loss' terminal.txt || fail "no live line: $(cat -v terminal.txt)"
+grep -qE $'\r(\033\\[K)?(\\[[=> ]*\\] )?step [0-9]+/60  loss .* mean steps ' terminal.txt || fail "no live line: $(cat -v terminal.txt)"
 run 1 python3 terminal.py "$TRM" solve --model live --explain --max-steps 2 --no-halt 1...............
 grep -q $'\033\[1;32m' terminal.txt || fail "no colours: $(cat -v terminal.txt)"
 NO_COLOR=1 run 1 python3 terminal.py "$TRM" solve --model live --explain --max-steps 2 --no-halt 1...............

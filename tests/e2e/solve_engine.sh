@@ -54,6 +54,8 @@ for batch in 1 7 64; do
   json '(lambda w: all(v[k] == w[k] for k in v if k not in ("engine", "seconds", "puzzles_per_second")))(json.load(open("first")))'
 done
 run 0 "$TRM" eval run six.csv --quiet
+grep -q '^engine' out && fail "the engine's line without -v"
+run 0 "$TRM" eval run six.csv --quiet -v
 says '^engine +[0-9]+ puzzles at once \(usual\), 96 steps in '
 
 # -- eval and a signal: the result of what is finished, exit code 1 --

@@ -123,7 +123,7 @@ done
 run 0 "$TRM" solve --model run/best.safetensors --no-halt "$solved"
 says '^ ----\+----$'
 [ "$(head -1 out)" = 'correct: all rules hold' ] || fail "the verdict does not come first"
-says '^after 16 steps \(step limit\), confidence [0-9.]+ % \(how sure the network is of its answer\)$'
+says '^after 16 steps \(step limit\), confidence [0-9.]+ % \(how sure the network is\)$'
 grep -q 'logit' out && fail "numbers of the network without -v"
 run 0 "$TRM" solve --model run/best.safetensors --no-halt -v "$solved"
 says '^halting logit q -?[0-9.]+, halts over [0-9.]+; least certain cell [0-9.]+ %$'
@@ -154,7 +154,7 @@ run 1 "$TRM" solve --model run --no-halt three.txt
 [ "$(cut -c 1-11 out | sed 3q | tr -d ' \n')" = correctseveralnosolution ] || fail "verdicts of a list"
 says '^several .* 1\.{15}$'
 says '^solved 1 of 3 puzzles'
-says '^%: confidence, how sure the network is of its answer$'
+says '^%: confidence, how sure the network is$'
 run 0 "$TRM" info run
 says '^rules       each row, column and box holds each digit once$'
 run 0 "$TRM" solve --model run --no-halt --json "$solved"
