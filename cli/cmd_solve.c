@@ -65,7 +65,7 @@ static const trm_option solve_tries[] = {
      .default_text = "0",
      .min = 0,
      .max = 10000,
-     .group = "Solving",
+     .group = "Trying again",
      .help =
          "where the answer breaks known rules, begin again from another point until it does not, N tries at most; 1: "
          "the first alone; 0: as many as take about a second, by the model's cost, and 32 at most"},
