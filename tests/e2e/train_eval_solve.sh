@@ -181,13 +181,13 @@ run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --tries 1
 grep -q '"tries":[^1]' out && fail "more than one try"
 once=$(solved_of out)
 run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --batch 1 --threads 1
-cp out again
-[ "$(solved_of again)" -gt "$once" ] || fail "tries solve no more than the $once of one try"
+cp out hard.json
+[ "$(solved_of hard.json)" -gt "$once" ] || fail "tries solve no more than the $once of one try"
 run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --batch 4 --threads 2
-cmp again out || fail "tries depend on the batch"
+cmp hard.json out || fail "tries depend on the batch"
 python3 - <<'PY' || fail "tries in JSON"
 import json
-lines = [json.loads(line) for line in open("again")]
+lines = [json.loads(line) for line in open("hard.json")]
 assert all(1 <= l["tries"] <= 32 and l["solved"] == l["correct"] for l in lines)
 assert all(l["tries"] == 32 for l in lines if not l["solved"]) and any(l["solved"] and l["tries"] > 1 for l in lines)
 PY
