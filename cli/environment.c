@@ -11,7 +11,7 @@ static const cli_variable environment[] = {
     {"TRM_ISA",
      "the kernels: auto (the best) or ref, and avx2, avxvnni, avx512, avx512vnni, avx512bf16, neon, neondot, neonbf16"},
     {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},
-    {"NO_COLOR", "set and not empty: no colours"},
+    {"NO_COLOR", "set and not empty: no colours, unless --color says otherwise"},
     {"TERM", "dumb or not set: no colours, and no line that is written over"},
     {"TMPDIR", "where quantize measures a copy that goes to a pipe or device; default: /tmp"},
     {"PATH", "where doctor looks for programs"},
