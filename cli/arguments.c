@@ -36,13 +36,15 @@ static int arguments_option(const cli_command *command, int argc, char **argv, i
   return arguments_refuse(command, a, argv[*index]);
 }
 
-/* "-o FILE" is short for "--out FILE", "-m FILE" for "--model FILE", "-v" for "--verbose". */
+/* "-o FILE" is short for "--out FILE", "-m FILE" for "--model FILE", "-v" for "--verbose", and "--explain", which may
+ * have a value, for "--explain=changes". */
 static void arguments_expand(int argc, char **argv) {
-  static char out[] = "--out", model[] = "--model", verbose[] = "--verbose";
+  static char out[] = "--out", model[] = "--model", verbose[] = "--verbose", explain[] = "--explain=changes";
   for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
     if (!strcmp(argv[i], "-o")) argv[i] = out;
     if (!strcmp(argv[i], "-m")) argv[i] = model;
     if (!strcmp(argv[i], "-v")) argv[i] = verbose;
+    if (!strcmp(argv[i], "--explain")) argv[i] = explain;
   }
 }
 

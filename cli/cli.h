@@ -61,6 +61,11 @@ extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data
     .name = "verbose", .type = TRM_OPT_BOOL, FIELD(verbose),                                                           \
     .help = "-v: say which values of the model's own are in force, and where each comes from"                          \
   }
+#define CLI_COLOR_OPTION                                                                                               \
+  {                                                                                                                    \
+    .name = "color", .type = TRM_OPT_ENUM, FIELD(color), .default_text = "auto", .choices = "auto|always|never",       \
+    .help = "colours; auto: on a terminal, unless NO_COLOR is set", .synonyms = "colour"                               \
+  }
 #define CLI_THREADS_OPTION(...)                                                                                        \
   { .name = "threads", .type = TRM_OPT_INT, FIELD(threads), .default_text = "0", .min = 0, .max = 1024, __VA_ARGS__ }
 #define CLI_DEVICE_OPTION                                                                                              \
@@ -147,17 +152,25 @@ void cli_note_ahead(const char *format, ...) __attribute__((format(printf, 1, 2)
 int cli_finish(int code);
 int cli_stdout_broken(void); /* 1: nobody reads any more */
 
-int cli_color(FILE *file); /* a terminal that may be coloured (NO_COLOR and TERM=dumb respected) */
+/* 1: it may be coloured. --color decides; auto stands for a terminal, with NO_COLOR and TERM=dumb respected. */
+int cli_color(FILE *file);
+enum { CLI_COLOR_AUTO, CLI_COLOR_ALWAYS, CLI_COLOR_NEVER };
+void cli_set_color(int when);
+int cli_is_terminal(FILE *file); /* where the cursor can be moved */
 int cli_columns(FILE *file);
+int cli_rows(FILE *file);
 
 /* One line that is rewritten on a terminal, and otherwise a line every few seconds; always on standard error. */
 typedef struct cli_progress {
-  int live, quiet, shown;
+  int live, quiet;
+  int shown; /* columns of the line on the screen */
   double last, every;
 } cli_progress;
 cli_progress cli_progress_open(int quiet);
 int cli_progress_due(const cli_progress *progress);
 void cli_progress_show(cli_progress *progress, const char *line);
+/* The same behind a bar, where there is room for one. */
+void cli_progress_bar(cli_progress *progress, double fraction, const char *text);
 void cli_progress_clear(cli_progress *progress);
 /* A trm_progress_fn over a cli_progress. */
 int cli_progress_fraction(void *progress, double fraction, const char *what);

@@ -12,10 +12,12 @@ static struct {
   char device[CLI_DEVICE];
   int json;
   int64_t threads;
+  int color;
 } opt;
 
 static const trm_option doctor_options[] = {
     CLI_JSON_OPTION(.group = "Doctor", .help = "print one JSON object"),
+    CLI_COLOR_OPTION,
     CLI_DEVICE_OPTION,
     CLI_THREADS_OPTION(.help = "computing threads to report on; 0: all cores"),
 };
@@ -257,6 +259,7 @@ static int doctor_run(const cli_command *self, int argc, char **argv) {
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 0, 0, "no argument");
+  cli_set_color(opt.color);
   if (code == CLI_CONTINUE) code = doctor_examine(self, &m);
   if (code == CLI_CONTINUE) {
     (opt.json ? doctor_print_json : doctor_print)(&m);

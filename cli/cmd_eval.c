@@ -1,6 +1,7 @@
 /* trm eval: what a model is worth on puzzles it has not seen. */
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/data.h"
 #include "cli/events.h"
@@ -124,7 +125,7 @@ static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, c
   eval_print_bands(r, info->rating_name);
   eval_print_halting(r);
   printf("\n");
-  eval_print_engine(&r->stats);
+  if (opt.verbose) eval_print_engine(&r->stats);
   printf("%s puzzles/s, %.1f s\n", cli_thousands((int64_t)((double)r->puzzles / fmax(r->seconds, 1e-9)), a),
          r->seconds);
 }
@@ -263,12 +264,32 @@ static int eval_check_options(const cli_command *self) {
   return CLI_CONTINUE;
 }
 
+/* A model file, or a run directory that has one. */
+static int eval_names_model(const char *path) {
+  static const char *const files[] = {"best.safetensors", "last.safetensors"};
+  const char *end = strrchr(path, '.');
+  char file[1200];
+  if (end && !strcmp(end, ".safetensors")) return 1;
+  for (size_t i = 0; i < 2; i++) {
+    (void)snprintf(file, sizeof file, "%s/%s", path, files[i]);
+    if (access(file, F_OK) == 0) return 1;
+  }
+  return 0;
+}
+
+static int eval_check_order(const cli_command *self, const cli_arguments *a) {
+  const char *const *word = a->positional;
+  if (a->positionals < 2 || eval_names_model(word[0]) || !eval_names_model(word[1])) return CLI_CONTINUE;
+  return cli_usage(self, "%s is the model: MODEL comes first, trm eval %s %s", word[1], word[1], word[0]);
+}
+
 static int eval_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   eval_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 2, "a model and a dataset");
+  if (code == CLI_CONTINUE) code = eval_check_order(self, &a);
   if (code == CLI_CONTINUE) code = eval_check_options(self);
   int named = a.positionals == 2;
   if (code == CLI_CONTINUE && named && cli_path_look(a.positional[0]) != CLI_PATH_MODEL &&
@@ -299,7 +320,8 @@ const cli_command cli_eval = {
         "SIGINT and SIGTERM end the evaluation after the step at hand with the result of the puzzles that were "
         "finished, "
         "of which the quick ones are more than their share with --halt. A second signal ends at once.\n\n"
-        "The engine's line says how many puzzles are computed at once, how many steps they took in how many rounds, "
+        "With --verbose the engine's line says how many puzzles are computed at once, how many steps they took in how "
+        "many rounds, "
         "and the "
         "run's time over what all its steps cost in full rounds: 1.00 wastes nothing." CLI_EVENTS_NOTE,
     .examples = "trm eval runs/4x4 data/4x4\n"

@@ -289,7 +289,7 @@ const cli_command cli_info = {
         "another tool saved in another type (float16, float64, bfloat16) is taken, but nothing tells damage to it. The "
         "values are those with which the model solves when no option says otherwise, and where each comes from. "
         "A run directory stands for its best model, or the last one without validation. Without MODEL: the "
-        "installed model for extreme Sudoku.\n\n"
+        "installed model for 9x9 Sudoku.\n\n"
         "A model's card says what it was trained on, how, and how accurate it is; it is in the file (trm "
         "convert --card) or beside it as NAME.json.",
     .examples = "trm info runs/4x4\ntrm info best.safetensors --tensors --json\n",

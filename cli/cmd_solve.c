@@ -6,6 +6,7 @@
 
 #include "cli/events.h"
 #include "cli/puzzles.h"
+#include "cli/ui/animation.h"
 #include "cli/ui/solved.h"
 #include "cli/ui/values.h"
 
@@ -19,9 +20,10 @@
 
 static struct {
   char model[1100], device[CLI_DEVICE], events[CLI_EVENTS];
-  int explain, json, verbose, strict, force;
+  int explain, color, json, verbose, strict, force;
   int64_t identifier, threads;
 } opt;
+enum { EXPLAIN_NO, EXPLAIN_CHANGES, EXPLAIN_ALL }; /* values of opt.explain */
 static trm_solver_config solve_config;
 
 static const trm_option solve_options[] = {
@@ -33,9 +35,13 @@ static const trm_option solve_options[] = {
      .group = "Solve",
      .help = "model file or run directory; default: an installed one that fits"},
     {.name = "explain",
-     .type = TRM_OPT_BOOL,
+     .type = TRM_OPT_ENUM,
      FIELD(explain),
-     .help = "show the answer after every supervision step, changed cells marked"},
+     .default_text = "no",
+     .choices = "no|changes|all",
+     .help = "show the answer after every supervision step, changed cells marked: on a terminal one over the other, "
+             "elsewhere beside each other and only those that change it; all: every one. --explain alone: changes"},
+    CLI_COLOR_OPTION,
     CLI_JSON_OPTION(.help = "print one JSON object a puzzle, one a line"),
     CLI_VERBOSE_OPTION,
     {.name = "strict",
@@ -55,16 +61,32 @@ static const trm_option solve_options[] = {
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
 
+/* A field of the solver's configuration that only this command sets: what is evaluated is not tried again. */
+static const trm_option solve_tries[] = {
+    {.name = "tries",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, tries),
+     .default_text = "0",
+     .min = 0,
+     .max = 10000,
+     .group = "Trying again",
+     .help =
+         "where the answer breaks known rules, begin again from another point until it does not, N tries at most; 1: "
+         "the first alone; 0: as many as take about a second, by the model's cost, and 32 at most"},
+};
+
 static size_t solve_tables(cli_table t[CLI_TABLES]) {
   t[0] = (cli_table){solve_options, sizeof solve_options / sizeof *solve_options, &opt};
-  t[1].items = trm_solver_options(&t[1].count);
-  t[1].config = &solve_config;
-  return 2;
+  t[1] = (cli_table){solve_tries, 1, &solve_config};
+  t[2].items = trm_solver_options(&t[2].count);
+  t[2].config = &solve_config;
+  return 3;
 }
 
 /* A place of the window. */
 typedef struct entry {
   cli_puzzle puzzle;
+  trm_task_solutions solutions;
   trm_solution solution;
   int left; /* it is bad, or has its answer */
 } entry;
@@ -87,29 +109,25 @@ typedef struct session {
   size_t printed, entered, read;
   int64_t good, given, left;      /* read; given to the engine; answered */
   int alone;                      /* 1: a single puzzle, which is shown as a grid; negative: not known yet */
+  cli_animation animation;        /* of that puzzle */
   cli_trace trace;                /* with --explain, when one puzzle is at work at a time */
   size_t solved, total, cut, bad; /* printed: solved, with an answer, of these interrupted; bad ones */
   int64_t steps;
-  json_t *model;        /* the path of an installed one that was taken; NULL: the user named it */
-  int fewest;           /* clues of the unsolved puzzle with the fewest; 0: none, or its kind has none */
-  trm_task_cell *cells; /* [S], room to work in */
+  const char *recursion; /* the model's, for JSON */
+  json_t *model;         /* the path of an installed one that was taken; NULL: the user named it */
+  int fewest;            /* clues of the unsolved puzzle with the fewest; 0: none, or its kind has none */
+  trm_task_cell *cells;  /* [S], room to work in */
 } session;
 
-/* A puzzle is solved when its rules and clues say so; where trm knows no rules, when the halting head says so. */
+/* A puzzle is solved when its rules and clues say so and it has no other solution; where trm knows no rules, when the
+ * halting head says so. */
 static int solve_is_right(const session *s, const cli_solved *r) {
-  if (r->verdict.keeps_rules < 0) return (double)r->solution.q > s->values.halt_threshold.value;
-  return r->verdict.keeps_rules > 0 && r->verdict.keeps_clues;
+  cli_verdict verdict = cli_solved_verdict(r);
+  if (verdict == CLI_UNCHECKED) return (double)r->solution.q > s->values.halt_threshold.value;
+  return verdict == CLI_CORRECT;
 }
 
 /* -- solving ------------------------------------------------------------------------------------------------------- */
-
-/* Where a sound puzzle has one solution, it is counted, as far as that costs little beside solving. */
-static void solve_warn_unless_unique(const session *s, const int32_t *question, const char *where) {
-  trm_task_solutions found = trm_task_unique(&s->task, question, UNIQUE_BOUND);
-  if (!found.single) return;
-  if (found.count == 0) cli_warn(s->command, "%s: the puzzle has no solution", where);
-  if (found.count > 1) cli_warn(s->command, "%s: the puzzle has more than one solution", where);
-}
 
 static const int32_t *solve_question(const session *s, size_t number) {
   return s->tokens + number % s->window * s->S;
@@ -129,7 +147,7 @@ static void solve_count(session *s, const cli_solved *r) {
   s->steps += r->solution.steps;
   s->total++;
   s->cut += r->solution.cancelled != 0;
-  if (r->solved || r->solution.cancelled) return;
+  if (cli_solved_verdict(r) != CLI_WRONG || r->solution.cancelled) return;
   int clues = trm_task_draw(&s->task, r->question, r->question, s->cells).clues;
   if (clues && (!s->fewest || clues < s->fewest)) s->fewest = clues;
 }
@@ -139,15 +157,20 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                   .answer = s->answers + number % s->window * s->S,
                   .where = e->puzzle.where,
                   .number = number,
-                  .solution = e->solution};
+                  .solution = e->solution,
+                  .solutions = e->solutions};
   if (!r.solution.steps) return;
-  solve_warn_unless_unique(s, r.question, r.where);
-  r.verdict = trm_task_judge(&s->task, r.question, r.answer);
+  r.judged = trm_task_judge(&s->task, r.question, r.answer);
   r.solved = solve_is_right(s, &r);
   solve_count(s, &r);
   const cli_show show = {.task = &s->task,
                          .S = s->S,
                          .trace = opt.explain ? &s->trace : NULL,
+                         .tries = trm_solver_get_tries(s->solver),
+                         .all = opt.explain == EXPLAIN_ALL,
+                         .animated = cli_animation_end(&s->animation),
+                         .verbose = opt.verbose,
+                         .recursion = s->recursion,
                          .halt_threshold = s->values.halt_threshold.value,
                          .model = s->model};
   if (opt.json) cli_solved_print_json(&show, &r);
@@ -196,6 +219,14 @@ static void solve_print_ready(session *s) {
 
 /* -- the engine's source ------------------------------------------------------------------------------------------- */
 
+/* Counts the solutions of the puzzle that enters. The tries that it may have, as for trm_puzzle: what has no right
+ * answer is not tried again. */
+static int64_t solve_count_solutions(session *s) {
+  entry *e = &s->entry[s->entered % s->window];
+  e->solutions = trm_task_unique(&s->task, solve_question(s, s->entered), UNIQUE_BOUND);
+  return e->solutions.count == 0 || (e->solutions.single && e->solutions.count > 1) ? 1 : 0;
+}
+
 static trm_source_answer solve_next(void *context, int64_t number, int wait, trm_puzzle *puzzle) {
   session *s = context;
   if (opt.explain && s->given > s->left) return TRM_SOURCE_NONE; /* one at a time */
@@ -210,6 +241,7 @@ static trm_source_answer solve_next(void *context, int64_t number, int wait, trm
   }
   memcpy(puzzle->tokens, solve_question(s, s->entered), s->S * sizeof *puzzle->tokens);
   puzzle->identifier = (int32_t)opt.identifier;
+  puzzle->tries = solve_count_solutions(s);
   s->number[(size_t)number % s->window] = s->entered++;
   s->given++;
   cli_trace_clear(&s->trace);
@@ -229,6 +261,9 @@ static void solve_leave(void *context, const trm_leave *leave) {
 static int solve_on_step(void *context, const trm_step *step) {
   session *s = context;
   if (opt.explain) cli_trace_add(&s->trace, s->S, step);
+  if (opt.explain == EXPLAIN_CHANGES && !opt.json)
+    cli_animation_show(&s->animation, &s->task, solve_question(s, s->number[(size_t)step->puzzle % s->window]),
+                       &s->trace);
   return cli_interrupted() || cli_stdout_broken() ? TRM_STEP_STOP : TRM_STEP_ON;
 }
 
@@ -245,36 +280,8 @@ static void solve_print_summary(const session *s) {
   (void)snprintf(steps, sizeof steps, "%.1f", (double)s->steps / (double)(s->total ? s->total : 1));
   if (s->bad) (void)snprintf(bad, sizeof bad, "; %zu could not be read", s->bad);
   printf("\nsolved %zu of %zu puzzles, %s steps on average%s\n", s->solved, s->total, steps, bad);
-  if (!trm_task_rules(&s->task)) puts("no rules known: solved means that the halting head says right");
-}
-
-/* The band of the card's accuracy_by_clues ("23-28": {"puzzles": n, "exact": n}) with the fewest clues. */
-static json_t *solve_hardest_band(json_t *card, int *low, int *high) {
-  json_t *band, *hardest = NULL;
-  const char *name;
-  json_object_foreach(json_object_get(card, "accuracy_by_clues"), name, band) {
-    int from, to;
-    if (sscanf(name, "%d-%d", &from, &to) != 2 || (hardest && from >= *low)) continue;
-    hardest = band;
-    *low = from;
-    *high = to;
-  }
-  return hardest;
-}
-
-/* When an unsolved puzzle has few clues for this model: what its card says of such. */
-static void solve_hint(const session *s, const trm_model *model) {
-  int low = 0, high = 0;
-  char percent[32];
-  json_t *card = s->fewest && !opt.json ? cli_model_card(model, opt.model) : NULL;
-  json_t *band = solve_hardest_band(card, &low, &high);
-  json_int_t puzzles = json_integer_value(json_object_get(band, "puzzles"));
-  json_int_t exact = json_integer_value(json_object_get(band, "exact"));
-  if (puzzles > 0 && s->fewest <= high)
-    cli_note(
-        "hint: an unsolved puzzle has %d clues; of puzzles with %d to %d this model solves %s (trm info: its card)",
-        s->fewest, low, high, cli_percent((double)exact / (double)puzzles, percent));
-  json_decref(card);
+  if (!opt.explain) puts("%: confidence, " CLI_CONFIDENCE);
+  if (!trm_task_rules(&s->task)) puts("not checked, as no rules are known: solved means that the network says right");
 }
 
 static int solve_end(session *s) {
@@ -369,6 +376,8 @@ static int solve_open_model(session *s, trm_model **model) {
   if (trm_model_task(*model, &s->task, &error)) return cli_error(s->command, &error);
   if (named && (code = cli_puzzles_check(&s->puzzles, &s->task)) != CLI_CONTINUE) return code;
   s->S = (size_t)trm_model_get_config(*model)->seq_len;
+  const char *recursion = trm_model_get_metadata(*model, "trm.config.recursion");
+  s->recursion = recursion ? recursion : "trm";
   if (!named) s->model = cli_path(opt.model);
   if (!named && isatty(STDERR_FILENO)) cli_note("model %s", opt.model);
   return CLI_CONTINUE;
@@ -376,6 +385,7 @@ static int solve_open_model(session *s, trm_model **model) {
 
 static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   session s = {.command = self};
+  cli_set_color(opt.color);
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
   int code = cli_events_check(self, opt.events, opt.force);
@@ -388,7 +398,7 @@ static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   else if (code == CLI_CONTINUE) solve_print_ready(&s);
   if (code == CLI_CONTINUE) {
     code = solve_end(&s);
-    solve_hint(&s, model);
+    if (!opt.json) cli_model_hint(model, opt.model, s.fewest);
   }
   code = cli_events_close(&s.events, code);
   solve_close(&s);
@@ -426,10 +436,30 @@ const cli_command cli_solve = {
         "other, is reported with its line - on standard error, or with --json as an object with \"error\" - and the "
         "others are solved; with --strict nothing behind it is read. One puzzle alone is shown as a grid, several with "
         "a line each.\n\n"
-        "A puzzle counts as solved when the answer keeps its rules and clues. Where no rules are known, nothing is "
-        "checked: it counts as solved when the halting head says so, and that is said. Confidence is the halting "
-        "head's probability; the least certain cell is the "
-        "one whose digit has the lowest probability.\n\n"
+        "The verdict comes first. A puzzle is solved when the answer keeps its rules and clues (\"correct\") and when "
+        "it "
+        "has no other solution. Of a wrong answer is said what it breaks, and its cells are marked. A Sudoku without a "
+        "solution or with several has no right answer: that is said, the model's is not shown unless --explain or "
+        "--json "
+        "asks for it, and the exit code is 1. Solutions are counted by an exact solver within a bound; what it finds "
+        "is "
+        "never the answer. Where no rules are known nothing is checked: the puzzle counts as solved when the network "
+        "says so.\n\n"
+        "When the answer breaks the rules, the puzzle is tried again: it starts from another point, given by --seed, "
+        "takes "
+        "the step limit once more and ends as soon as the rules hold. The rules only judge; the answer is always the "
+        "network's. --tries N says how many tries there may be; without it they are those that take about a second, a "
+        "number that follows from the model's cost and not from the clock (docs/solve.md). Steps of all tries are "
+        "counted.\n\n"
+        "Confidence, from 0 to 100 %, is how sure the network is of its answer: the halting head's probability. "
+        "--verbose "
+        "adds the network's own numbers: the halting logit q, and the least certain cell, the one whose symbol has the "
+        "lowest probability.\n\n"
+        "With --json \"checked\" says whether rules are known, \"correct\" whether the answer keeps them and the clues "
+        "(null: not checked), \"solutions\" how many the puzzle has (0, 1, 2 for more; null: not known or not decided; "
+        "of a "
+        "maze shortest paths are counted), \"solved\" what the exit code goes by, and \"recursion\" how the model "
+        "works.\n\n"
         "Step limit, halting threshold, T and n are the model's own: an option wins, then the model's file, then the "
         "default (16 steps, 0, T 3, n 6). --verbose tells which are in force, on standard error.\n\n"
         "SIGINT and SIGTERM end the work after the step at hand: what is finished is printed, puzzles at work with the "
@@ -438,7 +468,8 @@ const cli_command cli_solve = {
     .examples = "trm solve --model runs/4x4 4.322314...33.4.\n"
                 "trm solve --model runs/9x9 puzzles.txt --json\n"
                 "trm solve --model runs/9x9/best.safetensors --explain < puzzle.txt\n",
-    .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved, or interrupted by a signal\n"
+    .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved, as its answer is wrong or as it has no "
+             "solution or several, or interrupted by a signal\n"
              "3\tbad input: at least one puzzle cannot be read, while the others are solved; or a file, model or run "
              "directory cannot be used as it is, or the operating system refuses to read or write it\n",
     .usual = "model explain max_steps halt json device",

@@ -187,21 +187,22 @@ static int train_on_choosing(watch *w, const trm_train_progress *p) {
 
 static int train_on_step(void *context, const trm_train_progress *p) {
   watch *w = context;
-  char line[200], loss[32], exact[32], steps[32], rate[32], left[32];
+  char line[200], loss[32], exact[32], steps[32], rate[48] = "", left[32];
   w->step = p->step;
   if (p->choosing) return train_on_choosing(w, p);
   if (p->evaluated && !w->line.quiet) train_print_evaluation(p);
   if (cli_progress_due(&w->line) || (w->line.live && p->step == p->steps)) {
-    (void)snprintf(line, sizeof line, "step %lld/%lld  loss %s  exact %s  halt %s  %s ex/s  %s left",
-                   (long long)p->step, (long long)p->steps, train_number(p->loss, 3, loss),
-                   cli_percent(p->exact_accuracy, exact), train_number(p->mean_steps, 1, steps),
-                   train_number(p->examples_per_second,
-                                p->examples_per_second < 10    ? 2
-                                : p->examples_per_second < 100 ? 1
-                                                               : 0,
-                                rate),
-                   cli_duration(p->seconds_left, left));
-    cli_progress_show(&w->line, line);
+    if (!w->line.live || cli_columns(stderr) >= 100) /* beside the rest and a bar */
+      (void)snprintf(rate, sizeof rate, "%s ex/s  ",
+                     train_number(p->examples_per_second,
+                                  p->examples_per_second < 10    ? 2
+                                  : p->examples_per_second < 100 ? 1
+                                                                 : 0,
+                                  steps));
+    (void)snprintf(line, sizeof line, "step %lld/%lld  loss %s  exact %s  mean steps %s  %s%s left", (long long)p->step,
+                   (long long)p->steps, train_number(p->loss, 3, loss), cli_percent(p->exact_accuracy, exact),
+                   train_number(p->mean_steps, 1, steps), rate, cli_duration(p->seconds_left, left));
+    cli_progress_bar(&w->line, (double)p->step / (double)p->steps, line);
   }
   return cli_interrupted();
 }

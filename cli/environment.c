@@ -12,7 +12,7 @@ static const cli_variable environment[] = {
                 "doctor lists, "
                 "joined by +, such as avx512vnni; each brings what it needs"},
     {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},
-    {"NO_COLOR", "set and not empty: no colours"},
+    {"NO_COLOR", "set and not empty: no colours, unless --color says otherwise"},
     {"TERM", "dumb or not set: no colours, and no line that is written over"},
     {"TMPDIR", "where quantize measures a copy that goes to a pipe or device; default: /tmp"},
     {"PATH", "where doctor looks for programs"},

@@ -147,6 +147,33 @@ json_t *cli_model_card(const trm_model *model, const char *path) {
   return NULL;
 }
 
+/* The band of the card's accuracy_by_clues ("23-28": {"puzzles": n, "exact": n}) with the fewest clues. */
+static json_t *models_hardest_band(json_t *card, int *low, int *high) {
+  json_t *band, *hardest = NULL;
+  const char *name;
+  json_object_foreach(json_object_get(card, "accuracy_by_clues"), name, band) {
+    int from, to;
+    if (sscanf(name, "%d-%d", &from, &to) != 2 || (hardest && from >= *low)) continue;
+    hardest = band;
+    *low = from;
+    *high = to;
+  }
+  return hardest;
+}
+
+void cli_model_hint(const trm_model *model, const char *path, int clues) {
+  int low = 0, high = 0;
+  char percent[32];
+  json_t *card = clues ? cli_model_card(model, path) : NULL;
+  json_t *band = models_hardest_band(card, &low, &high);
+  json_int_t puzzles = json_integer_value(json_object_get(band, "puzzles"));
+  json_int_t exact = json_integer_value(json_object_get(band, "exact"));
+  if (puzzles > 0 && clues <= high)
+    cli_note("hint: one has %d clues; in one try this model solves %s of those with %d to %d", clues,
+             cli_percent((double)exact / (double)puzzles, percent), low, high);
+  json_decref(card);
+}
+
 int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out, const int *force, cli_opener open,
                 int (*write)(const cli_command *self, const trm_model *model)) {
   cli_arguments a;

@@ -68,6 +68,8 @@ int cli_model_find(char path[1100], size_t cells, trm_model **model);
 int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model);
 /* The model's card: of its metadata, else the file NAME.json beside NAME.safetensors; NULL without one. */
 json_t *cli_model_card(const trm_model *model, const char *path);
+/* Of an unsolved puzzle with so few clues (0: none is), what the model's card says of such, if they are its hardest. */
+void cli_model_hint(const trm_model *model, const char *path, int clues);
 /* What opens the model of a command's arguments, as cli_model_open does. */
 typedef int (*cli_opener)(const cli_command *self, char path[1100], const cli_arguments *a, trm_model **model);
 /* A command that reads one model file and writes another: its arguments, then write with the model. out, force: where

@@ -117,15 +117,32 @@ int cli_finish(int code) {
 
 /* -- terminals ----------------------------------------------------------------------------------------------------- */
 
-int cli_color(FILE *file) {
+int cli_is_terminal(FILE *file) {
   const char *term = cli_environment("TERM");
-  return isatty(fileno(file)) && !cli_environment("NO_COLOR") && term && strcmp(term, "dumb") != 0;
+  return isatty(fileno(file)) && term && strcmp(term, "dumb") != 0;
+}
+
+static int output_color;
+
+void cli_set_color(int when) {
+  output_color = when;
+}
+
+int cli_color(FILE *file) {
+  if (output_color != CLI_COLOR_AUTO) return output_color == CLI_COLOR_ALWAYS;
+  return cli_is_terminal(file) && !cli_environment("NO_COLOR");
 }
 
 int cli_columns(FILE *file) {
   struct winsize size;
   if (!isatty(fileno(file)) || ioctl(fileno(file), TIOCGWINSZ, &size) != 0 || size.ws_col < 20) return 80;
   return size.ws_col;
+}
+
+int cli_rows(FILE *file) {
+  struct winsize size;
+  if (!isatty(fileno(file)) || ioctl(fileno(file), TIOCGWINSZ, &size) != 0 || size.ws_row < 5) return 24;
+  return size.ws_row;
 }
 
 static double output_seconds(void) {
@@ -135,8 +152,7 @@ static double output_seconds(void) {
 }
 
 cli_progress cli_progress_open(int quiet) {
-  const char *term = cli_environment("TERM");
-  int live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+  int live = cli_is_terminal(stderr);
   return (cli_progress){.live = live, .quiet = quiet, .last = live ? 0 : output_seconds(), .every = live ? 0.1 : 5};
 }
 
@@ -144,13 +160,22 @@ int cli_progress_due(const cli_progress *p) {
   return !p->quiet && output_seconds() - p->last >= p->every;
 }
 
+/* When the window has become narrower, the terminal has broken the line into several: all of them go. */
+static void progress_erase(const cli_progress *p) {
+  int above = p->shown > 0 ? (p->shown - 1) / cli_columns(stderr) : 0;
+  if (above) fprintf(stderr, "\033[%dA", above);
+  fputs(above ? "\r\033[J" : "\r\033[K", stderr);
+}
+
 void cli_progress_show(cli_progress *p, const char *line) {
   if (p->quiet) return;
   p->last = output_seconds();
   if (p->live) {
-    fprintf(stderr, "\r%.*s\033[K", cli_columns(stderr) - 1, line);
+    int room = cli_columns(stderr) - 1, length = (int)strlen(line);
+    progress_erase(p);
+    fprintf(stderr, "%.*s", room, line);
     (void)fflush(stderr);
-    p->shown = 1;
+    p->shown = length < room ? length : room;
     output_progress = p;
   } else {
     fprintf(stderr, "%s\n", line);
@@ -158,21 +183,31 @@ void cli_progress_show(cli_progress *p, const char *line) {
 }
 
 void cli_progress_clear(cli_progress *p) {
-  if (p->live && p->shown) fputs("\r\033[K", stderr);
+  if (p->live && p->shown) progress_erase(p);
   p->shown = 0;
   output_progress = NULL;
 }
 
+void cli_progress_bar(cli_progress *p, double fraction, const char *text) {
+  char line[300];
+  int room = cli_columns(stderr) - (int)strlen(text) - 4, width = room > 24 ? 24 : room;
+  if (!p->live || width < 6) {
+    cli_progress_show(p, text);
+    return;
+  }
+  int filled = (int)(fraction * width), used = snprintf(line, sizeof line, "[");
+  for (int i = 0; i < width; i++) line[used++] = i < filled ? '=' : i == filled ? '>' : ' ';
+  (void)snprintf(line + used, sizeof line - (size_t)used, "] %s", text);
+  cli_progress_show(p, line);
+}
+
 int cli_progress_fraction(void *progress, double fraction, const char *what) {
   cli_progress *p = progress;
-  char line[160], bar[33] = "";
+  char line[100];
   if (cli_interrupted()) return 1;
   if (!cli_progress_due(p)) return 0;
-  int filled = (int)(fraction * 32);
-  for (int i = 0; i < 32; i++) bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
-  if (p->live) (void)snprintf(line, sizeof line, "[%.32s] %3.0f %%  %.60s", bar, 100 * fraction, what ? what : "");
-  else (void)snprintf(line, sizeof line, "%3.0f %%  %.60s", 100 * fraction, what ? what : "");
-  cli_progress_show(p, line);
+  (void)snprintf(line, sizeof line, "%3.0f %%  %.60s", 100 * fraction, what ? what : "");
+  cli_progress_bar(p, fraction, line);
   return 0;
 }
 

@@ -5,21 +5,10 @@
 #include <trm/solve.h>
 
 #include "cli/cli.h"
+#include "cli/ui/explain.h"
 
-/* The steps of one puzzle. */
-typedef struct cli_trace_step {
-  int step;
-  float q, least;
-  int32_t *answer;
-  float *confidence;
-} cli_trace_step;
-typedef struct cli_trace {
-  size_t count, room;
-  cli_trace_step *step;
-} cli_trace;
-
-void cli_trace_add(cli_trace *trace, size_t S, const trm_step *step);
-void cli_trace_clear(cli_trace *trace);
+/* What is meant by a confidence, said wherever one is shown: all are of the one scale from 0 to 100 %. */
+#define CLI_CONFIDENCE "how sure the network is"
 
 /* One puzzle with what became of it. */
 typedef struct cli_solved {
@@ -27,21 +16,37 @@ typedef struct cli_solved {
   const char *where;
   size_t number;
   trm_solution solution;
-  trm_task_verdict verdict;
-  int solved;
+  trm_task_verdict judged;
+  trm_task_solutions solutions; /* counted within a bound, without looking at the answer */
+  int solved;                   /* 1: as the exit code has it */
 } cli_solved;
+
+/* What can be said of an answer. Whether there is the one right answer is asked before whether it was found. */
+typedef enum cli_verdict {
+  CLI_CORRECT,
+  CLI_WRONG,
+  CLI_NO_SOLUTION,
+  CLI_SEVERAL_SOLUTIONS, /* of a puzzle that should have one */
+  CLI_UNCHECKED          /* no rules are known */
+} cli_verdict;
+cli_verdict cli_solved_verdict(const cli_solved *solved);
 
 /* How all of them are shown. */
 typedef struct cli_show {
   const trm_task *task;
   size_t S;
   const cli_trace *trace; /* of the puzzle; NULL: no steps are shown */
+  int all;                /* 1: steps without change too */
+  int animated;           /* 1: the steps have been seen, so the last is enough */
+  int64_t tries;          /* that a puzzle may have */
+  int verbose;            /* 1: the network's own numbers */
   double halt_threshold;
-  json_t *model; /* the path of an installed one that was taken, for JSON; NULL: the user named it */
+  const char *recursion; /* for JSON */
+  json_t *model;         /* the path of an installed one that was taken, for JSON; NULL: the user named it */
 } cli_show;
 
 /* alone: 1 when there is no other puzzle, which is shown as a grid. */
 void cli_solved_print(const cli_show *show, const cli_solved *solved, int alone);
-void cli_solved_print_json(const cli_show *show, const cli_solved *solved);
+void cli_solved_print_json(const cli_show *show, const cli_solved *solved); /* solved_json.c */
 
 #endif

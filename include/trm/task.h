@@ -78,6 +78,10 @@ typedef struct trm_task_verdict {
                       to G over free cells); -1 when the task has no rules that trm knows, or without memory */
 } trm_task_verdict;
 trm_task_verdict trm_task_judge(const trm_task *task, const int32_t *question, const int32_t *answer);
+/* What is wrong with an answer, in words: "3 cells conflict in row 4". "" when the verdict is right or there is none.
+ * size: the bytes that text has; what does not fit is cut off. Returns text. */
+const char *trm_task_fault(const trm_task *task, const int32_t *question, const int32_t *answer, char *text,
+                           size_t size);
 
 /* TRM_E_INPUT when the question contradicts itself (Sudoku: two equal clues in a unit); where is "row 3, column 5". */
 trm_status trm_task_check_question(const trm_task *task, const int32_t *question, trm_error *err);

@@ -22,7 +22,8 @@
 
 static const trm_event_field event_start_fields[] = {
     EVENT_INFERENCE,
-    {"max_steps", TRM_EVENT_METADATA, TRM_EVENT_INT, NULL, NULL, "supervision steps that it may take"},
+    {"max_steps", TRM_EVENT_METADATA, TRM_EVENT_INT, NULL, NULL,
+     "supervision steps that it may take, in each of its tries"},
 };
 
 static const trm_event_field event_stop_fields[] = {

@@ -1,54 +1,16 @@
 /* What a model is worth on a dataset: every example is solved once, results are counted as a whole and by band of
  * rating, and the halting head is judged for right and for wrong answers separately (a head that always says "wrong"
  * looks good when most answers are wrong). Also here: which task a model solves, and whether a dataset fits it. */
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/status.h"
-#include "base/text/json.h"
 #include "data/dataset.h"
 #include "infer/engine.h"
 #include "infer/evaluate.h"
 #include "infer/request.h"
-#include "model/file/model_file.h"
 #include "model/score.h"
-#include "task/task.h"
-
-/* -- the model's task ---------------------------------------------------------------------------------------------- */
-
-/* text: trm.task of the model file at path, or NULL. */
-static trm_status evaluate_read_task(const trm_model_config *m, const char *text, const char *path, trm_task *task,
-                                     trm_error *err) {
-  if (!text) {
-    *task = trm__task_infer(m->seq_len, m->vocab_size);
-    return TRM_OK;
-  }
-  char where[512];
-  trm_task found;
-  json_t *json = NULL;
-  (void)snprintf(where, sizeof where, "%.480s, metadata trm.task", path);
-  trm_status status = trm__json_parse(&json, text, strlen(text), where, err);
-  if (!status) status = trm__task_from_json(&found, json, where, err);
-  json_decref(json);
-  if (status) return status;
-  if ((int64_t)found.width * found.height != m->seq_len || found.vocab_size != m->vocab_size)
-    return trm__fail(err, TRM_E_INPUT, where,
-                     "%d x %d cells and %d tokens, but the model has %" PRId64 " positions and %" PRId64 " tokens",
-                     found.width, found.height, found.vocab_size, m->seq_len, m->vocab_size);
-  *task = found;
-  return TRM_OK;
-}
-
-trm_status trm_model_task(const trm_model *model, trm_task *task, trm_error *err) {
-  return evaluate_read_task(&model->config, trm_model_get_metadata(model, "trm.task"),
-                            model->path ? model->path : "model", task, err);
-}
-
-trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *err) {
-  return evaluate_read_task(&solver->model, solver->task_text, solver->path, task, err);
-}
 
 trm_status trm__evaluate_check_fit(const trm_solver *solver, const trm_dataset *dataset, trm_error *err) {
   const trm_model_config *m = &solver->model;

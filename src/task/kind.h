@@ -58,6 +58,8 @@ typedef struct trm__kind {
   /* -- rules -- */
 
   trm_task_verdict (*judge)(const trm_task *task, const int32_t *question, const int32_t *answer);
+  /* What an answer that judge does not find right gets wrong, in words, for people. NULL: wrong cells are counted. */
+  void (*fault)(const trm_task *task, const int32_t *question, const int32_t *answer, char *text, size_t size);
   /* TRM_E_INPUT when the question contradicts itself. Its tokens are in range. NULL: none does. */
   trm_status (*check)(const trm_task *task, const int32_t *question, trm_error *err);
   /* Counts solutions until there are `most`; bound as in trm_task_unique. NULL: unknown. */

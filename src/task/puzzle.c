@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/config.h"
+#include "base/mem.h"
 #include "base/status.h"
 #include "task/augment.h"
 #include "task/kind.h"
@@ -63,6 +64,27 @@ trm_task_drawing trm_task_draw(const trm_task *task, const int32_t *question, co
 trm_task_verdict trm_task_judge(const trm_task *task, const int32_t *question, const int32_t *answer) {
   const trm__kind *kind = trm__kind_of(task);
   return kind->judge ? kind->judge(task, question, answer) : (trm_task_verdict){-1, -1};
+}
+
+/* Of a kind that cannot say it better. */
+static void puzzle_fault(const trm_task *task, const int32_t *question, const int32_t *answer, char *text,
+                         size_t size) {
+  trm_task_cell *cells = trm__calloc(puzzle_cells(task), sizeof *cells);
+  int wrong = cells ? trm_task_draw(task, question, answer, cells).wrong : 0;
+  trm__free(cells);
+  if (wrong) (void)snprintf(text, size, "%d cell%s", wrong, wrong == 1 ? " breaks a rule" : "s break rules");
+  else (void)snprintf(text, size, "the answer breaks a rule");
+}
+
+const char *trm_task_fault(const trm_task *task, const int32_t *question, const int32_t *answer, char *text,
+                           size_t size) {
+  const trm__kind *kind = trm__kind_of(task);
+  trm_task_verdict verdict = trm_task_judge(task, question, answer);
+  if (!size) return text;
+  text[0] = '\0';
+  if (verdict.keeps_rules < 0 || (verdict.keeps_rules && verdict.keeps_clues)) return text;
+  (kind->fault ? kind->fault : puzzle_fault)(task, question, answer, text, size);
+  return text;
 }
 
 trm_status trm_task_check_question(const trm_task *task, const int32_t *question, trm_error *err) {

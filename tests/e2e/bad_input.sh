@@ -232,6 +232,7 @@ printf 'question,answer\n1...............,1234341221434321\n' >many.csv
 run 3 "$TRM" data check many.csv --json
 json 'v["not_unique"] == 1 and not v["ok"]'
 grep -q 'more than one solution' err || fail "many.csv: $(cat err)"
+refuse 2 'is the model: MODEL comes first, trm eval .*safetensors six.csv' "$TRM" eval six.csv "$model"
 # a question of which the exact solver gives up is not taken for one with one solution
 python3 - >hard.csv <<'PYTHON'
 question = (

@@ -66,9 +66,36 @@ PY
 export TERM=xterm
 # shellcheck disable=SC2086
 run 0 python3 terminal.py "$TRM" train six.csv --run live $tiny --steps 60
-grep -q $'\rstep [0-9]*/60  loss' terminal.txt || fail "no live line: $(cat -v terminal.txt)"
+grep -qE $'\r(\033\\[K)?(\\[[=> ]*\\] )?step [0-9]+/60  loss .* mean steps ' terminal.txt || fail "no live line: $(cat -v terminal.txt)"
 run 1 python3 terminal.py "$TRM" solve --model live --explain --max-steps 2 --no-halt 1...............
 grep -q $'\033\[1;32m' terminal.txt || fail "no colours: $(cat -v terminal.txt)"
 NO_COLOR=1 run 1 python3 terminal.py "$TRM" solve --model live --explain --max-steps 2 --no-halt 1...............
-grep -q $'\033' terminal.txt && fail "colours in spite of NO_COLOR"
+grep -q $'\033\\[[0-9;]*m' terminal.txt && fail "colours in spite of NO_COLOR"
+
+# -- --color wins over both; --explain on a terminal draws over itself, and beside each other with =all or in a file --
+ordinary=53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79
+model=$TRM_SOURCE_DIR/models/sudoku-9x9.safetensors
+NO_COLOR=1 run 0 python3 terminal.py "$TRM" solve --model "$model" --color=always $ordinary
+grep -q $'\033\[1;32mcorrect' terminal.txt || fail "no green verdict with --color=always: $(cat -v terminal.txt)"
+run 0 python3 terminal.py "$TRM" solve --model "$model" --color=never $ordinary
+grep -q $'\033' terminal.txt && fail "colours in spite of --color=never"
+run 0 "$TRM" solve --model "$model" --color=always --explain $ordinary
+grep -q $'\033\[1;32m' out || fail "no colours in a file with --color=always"
+run 0 python3 terminal.py "$TRM" solve --model "$model" --color=never --explain $ordinary
+grep -q $'^\033\[13A\r\033\[Jstep 2: 1 changed, confidence' terminal.txt || fail "no animation: $(cat -v terminal.txt)"
+grep -q '^cells changed by each step: 51 1' terminal.txt || fail "no summary of the steps: $(cat -v terminal.txt)"
+grep -q 'question  *step 1' terminal.txt && fail "grids beside each other on a terminal"
+run 0 python3 terminal.py "$TRM" solve --model "$model" --color=never --explain=all --no-halt --max-steps 4 $ordinary
+grep -q 'step 4: ' terminal.txt && ! grep -q $'\033' terminal.txt || fail "--explain=all: $(cat -v terminal.txt)"
+run 0 "$TRM" solve --model "$model" --explain --no-halt --max-steps 4 $ordinary
+says 'steps 2-4: [0-9.]+ %' # what changes nothing is folded
+refuse 2 'explain.*found "every"' "$TRM" solve --model "$model" --explain=every $ordinary
+
+# -- a list fits the terminal, and is a line a puzzle elsewhere --
+printf '%s\n' $ordinary $ordinary >two.txt
+run 0 python3 terminal.py "$TRM" solve --model "$model" --color=never two.txt
+[ "$(tr -d '\r' <terminal.txt | wc -L)" -le 80 ] || fail "a list wider than the terminal: $(cat -v terminal.txt)"
+[ "$(grep -c '^correct ' terminal.txt)" = 2 ] || fail "not a verdict for each puzzle"
+run 0 "$TRM" solve --model "$model" two.txt
+[ "$(grep -cE '^correct .* [1-9]{81}$' out)" = 2 ] || fail "a list in a file"
 done_testing

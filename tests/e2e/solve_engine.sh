@@ -54,6 +54,8 @@ for batch in 1 7 64; do
   json '(lambda w: all(v[k] == w[k] for k in v if k not in ("engine", "seconds", "puzzles_per_second")))(json.load(open("first")))'
 done
 run 0 "$TRM" eval run six.csv --quiet
+grep -q '^engine' out && fail "the engine's line without -v"
+run 0 "$TRM" eval run six.csv --quiet -v
 says '^engine +[0-9]+ puzzles at once \(usual\), 96 steps in '
 
 # -- eval and a signal: the result of what is finished, exit code 1 --
@@ -68,9 +70,9 @@ for signal in INT TERM; do
 done
 
 # -- solve and a signal: whole lines, in order, each as in an undisturbed run --
-head -200 many.txt | "$TRM" solve --model run --json --no-halt --max-steps 3 --batch 4 >whole 2>err
+head -200 many.txt | "$TRM" solve --model run --json --no-halt --tries 1 --max-steps 3 --batch 4 >whole 2>err
 [ "$(wc -l <whole)" = 200 ] || fail "expected 200 lines"
-start lines "$TRM" solve --model run many.txt --json --no-halt --max-steps 300 --batch 4
+start lines "$TRM" solve --model run many.txt --json --no-halt --tries 1 --max-steps 300 --batch 4
 written lines
 kill -TERM $child
 wait $child

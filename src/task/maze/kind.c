@@ -161,6 +161,7 @@ const trm__kind trm__kind_maze = {
     .render = trm__text_render,
     .draw = maze_draw,
     .judge = trm__maze_judge,
+    .fault = trm__maze_fault,
     .check = trm__maze_check,
     .unique = trm__maze_unique,
     .generate = trm__maze_generate,

@@ -78,6 +78,15 @@ trm_task_verdict trm__maze_judge(const trm_task *task, const int32_t *question, 
   return verdict;
 }
 
+void trm__maze_fault(const trm_task *task, const int32_t *question, const int32_t *answer, char *text, size_t size) {
+  int changed = 0;
+  for (int i = 0; i < task->width * task->height; i++) changed += !maze_keeps(question[i], answer[i]);
+  if (changed) (void)snprintf(text, size, "%d cell%s of the maze %s changed", changed, changed == 1 ? "" : "s", changed == 1 ? "is" : "are");
+  else if (maze_joined(task, answer, TRM__MAZE_PATH, 0) == 1)
+    (void)snprintf(text, size, "path cells lie apart from the path");
+  else (void)snprintf(text, size, "no path leads from S to G");
+}
+
 trm_status trm__maze_check(const trm_task *task, const int32_t *question, trm_error *err) {
   int count = task->width * task->height;
   const struct {

@@ -2,6 +2,7 @@
 #include "task/sudoku/rules.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/status.h"
 
@@ -61,18 +62,83 @@ trm_status trm__sudoku_check(const trm_task *task, const int32_t *question, trm_
                    task->alphabet[question[cell] - 1], sudoku_unit_names[kind], unit + 1);
 }
 
-void trm__sudoku_mark(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_cell *cells) {
-  uint8_t count[UNITS][MOST][MOST] = {{{0}}}; /* [kind][unit][digit] */
-  int size = task->width;
-  for (int pass = 0; pass < 2; pass++)
-    for (int cell = 0; cell < size * size; cell++) {
-      int32_t digit = tokens[cell] - TRM__SUDOKU_BLANK - 1;
-      if (pass && question && question[cell] > TRM__SUDOKU_BLANK && question[cell] != tokens[cell])
-        cells[cell].wrong = 1;
-      for (int k = 0; k < UNITS && digit >= 0 && digit < size; k++) {
-        uint8_t *times = &count[k][sudoku_unit(task, k, cell / size, cell % size)][digit];
-        if (!pass) ++*times;
-        else if (*times > 1) cells[cell].wrong = 1;
-      }
+/* How often each digit stands in each unit. */
+typedef struct sudoku_counts {
+  uint8_t of[UNITS][MOST][MOST]; /* [kind][unit][digit] */
+} sudoku_counts;
+
+/* The count of a cell's digit in its unit of a kind; NULL for a cell without a digit. */
+static uint8_t *sudoku_count_of(const trm_task *task, const int32_t *tokens, int cell, int kind, sudoku_counts *c) {
+  int size = task->width, digit = tokens[cell] - TRM__SUDOKU_BLANK - 1;
+  if (digit < 0 || digit >= size) return NULL;
+  return &c->of[kind][sudoku_unit(task, kind, cell / size, cell % size)][digit];
+}
+
+static void sudoku_count(const trm_task *task, const int32_t *tokens, sudoku_counts *c) {
+  memset(c, 0, sizeof *c);
+  for (int cell = 0; cell < task->width * task->width; cell++)
+    for (int k = 0; k < UNITS; k++) {
+      uint8_t *times = sudoku_count_of(task, tokens, cell, k, c);
+      if (times) ++*times;
     }
+}
+
+static int sudoku_conflicts(const trm_task *task, const int32_t *tokens, int cell, sudoku_counts *c) {
+  int conflicts = 0;
+  for (int k = 0; k < UNITS; k++) {
+    const uint8_t *times = sudoku_count_of(task, tokens, cell, k, c);
+    conflicts |= times && *times > 1;
+  }
+  return conflicts;
+}
+
+static int sudoku_changes(const int32_t *question, const int32_t *tokens, int cell) {
+  return question && question[cell] > TRM__SUDOKU_BLANK && question[cell] != tokens[cell];
+}
+
+void trm__sudoku_mark(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_cell *cells) {
+  sudoku_counts counts;
+  sudoku_count(task, tokens, &counts);
+  for (int cell = 0; cell < task->width * task->width; cell++)
+    if (sudoku_changes(question, tokens, cell) || sudoku_conflicts(task, tokens, cell, &counts)) cells[cell].wrong = 1;
+}
+
+/* The most cells of one unit that conflict in it, the first unit of equals; 0: none do. */
+static int sudoku_worst(const trm_task *task, const sudoku_counts *c, int *kind, int *unit) {
+  int worst = 0;
+  for (int k = 0; k < UNITS; k++)
+    for (int u = 0; u < task->width; u++) {
+      int cells = 0;
+      for (int d = 0; d < task->width; d++) cells += c->of[k][u][d] > 1 ? c->of[k][u][d] : 0;
+      if (cells > worst) worst = cells, *kind = k, *unit = u;
+    }
+  return worst;
+}
+
+static void sudoku_say(char *text, size_t size, int cells, const char *one, const char *many) {
+  size_t used = strlen(text);
+  if (!cells) return;
+  (void)snprintf(text + used, size - used, "%s%d %s", used ? "; " : "", cells, cells == 1 ? one : many);
+}
+
+void trm__sudoku_fault(const trm_task *task, const int32_t *question, const int32_t *answer, char *text, size_t size) {
+  sudoku_counts counts;
+  int conflicts = 0, changed = 0, empty = 0, kind = 0, unit = 0, cells = task->width * task->width;
+  char place[64];
+  sudoku_count(task, answer, &counts);
+  for (int cell = 0; cell < cells; cell++) {
+    conflicts += sudoku_conflicts(task, answer, cell, &counts);
+    changed += sudoku_changes(question, answer, cell);
+    empty += !sudoku_count_of(task, answer, cell, 0, &counts);
+  }
+  int worst = sudoku_worst(task, &counts, &kind, &unit);
+  (void)snprintf(place, sizeof place, "cells conflict in %s %d", sudoku_unit_names[kind], unit + 1);
+  text[0] = '\0';
+  sudoku_say(text, size, worst, "", place);
+  if (conflicts > worst) {
+    size_t used = strlen(text);
+    (void)snprintf(text + used, size - used, ", %d in all", conflicts);
+  }
+  sudoku_say(text, size, changed, "clue is changed", "clues are changed");
+  sudoku_say(text, size, empty, "cell is empty", "cells are empty");
 }

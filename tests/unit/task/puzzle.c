@@ -209,11 +209,41 @@ static void test_drawn_mazes(void **state) {
   check_wrong(&task, "S#G     ", "o#G o   ", "!       "); /* without a start nothing else is known */
 }
 
+static void check_fault(const trm_task *task, const char *asked, const char *text, const char *fault) {
+  char found[80], cut[5];
+  read_puzzle(task, asked, question);
+  read_puzzle(task, text, answer);
+  assert_string_equal(trm_task_fault(task, question, answer, found, sizeof found), fault);
+  (void)trm_task_fault(task, question, answer, cut, sizeof cut);
+  assert_int_equal(strlen(cut), strlen(fault) < 4 ? strlen(fault) : 4);
+}
+
+static void test_faults(void **state) {
+  (void)state;
+  trm_task task = trm_task_sudoku(4);
+  check_fault(&task, "1...............", "1234341221434321", "");
+  check_fault(&task, "................", "1234341221434322", "2 cells conflict in row 4, 3 in all");
+  check_fault(&task, "1....2..........", "1234341221434321", "1 clue is changed");
+  check_fault(&task, "12..............", "2134341221434321",
+              "2 cells conflict in column 1, 4 in all; 2 clues are changed");
+  check_fault(&task, "................", "1.34341221434321", "1 cell is empty");
+  check_fault(&task, "................", "....11.1........", "3 cells conflict in row 2; 13 cells are empty");
+  trm_task maze = trm_task_maze();
+  maze.width = 4, maze.height = 2;
+  check_fault(&maze, "S#G     ", "S#G ooo ", "");
+  check_fault(&maze, "S#G     ", "SoG ooo ", "1 cell of the maze is changed");
+  check_fault(&maze, "S#G     ", "S#G oo  ", "no path leads from S to G");
+  check_fault(&maze, "S#G  #  ", "S#G  #  ", "no path leads from S to G");
+  maze.height = 3;
+  check_fault(&maze, "S#G     ####", "S#G ooo ####", "");
+  check_fault(&maze, "S#G     ### ", "S#G ooo ###o", "path cells lie apart from the path");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_table),         cmocka_unit_test(test_names),       cmocka_unit_test(test_no_rules_known),
       cmocka_unit_test(test_unique_sudoku), cmocka_unit_test(test_made_sudoku), cmocka_unit_test(test_made_mazes),
-      cmocka_unit_test(test_drawn_sudoku),  cmocka_unit_test(test_drawn_mazes),
+      cmocka_unit_test(test_drawn_sudoku),  cmocka_unit_test(test_drawn_mazes), cmocka_unit_test(test_faults),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

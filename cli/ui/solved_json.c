@@ -1,0 +1,83 @@
+/* One solved puzzle for programs, as a JSON object in a line: see solved.h. */
+#include "cli/ui/solved.h"
+
+#include <stdlib.h>
+
+static json_t *solved_cells_json(const cli_show *s, const int32_t *tokens) {
+  char *text = cli_alloc(s->S + 1, 1);
+  json_t *array = NULL;
+  if (s->task->alphabet[0]) {
+    (void)trm_task_render(s->task, tokens, text, s->S + 1, NULL);
+    array = json_string(text);
+  } else { /* tokens without symbols: numbers */
+    array = json_array();
+    for (size_t i = 0; i < s->S; i++) json_array_append_new(array, json_integer(tokens[i]));
+  }
+  free(text);
+  return array;
+}
+
+static json_t *solved_changed_json(const cli_show *s, const int32_t *before, const int32_t *now) {
+  json_t *cells = json_array();
+  for (size_t i = 0; i < s->S; i++)
+    if (before[i] != now[i]) json_array_append_new(cells, json_integer((json_int_t)i));
+  return cells;
+}
+
+static json_t *solved_trace_json(const cli_show *s, const cli_solved *r) {
+  json_t *steps = json_array();
+  const int32_t *before = r->question;
+  for (size_t i = 0; i < s->trace->count; i++) {
+    const cli_trace_step *step = &s->trace->step[i];
+    json_array_append_new(steps, json_pack("{s:i, s:o, s:o, s:o, s:o}", "step", step->step, "answer",
+                                           solved_cells_json(s, step->answer), "changed",
+                                           solved_changed_json(s, before, step->answer), "q", cli_real((double)step->q),
+                                           "least_confidence", cli_real((double)step->least)));
+    before = step->answer;
+  }
+  return steps;
+}
+
+static json_t *solved_confidence_json(const cli_show *s) {
+  json_t *cells = json_array();
+  if (!s->trace->count) return json_null();
+  const cli_trace_step *last = &s->trace->step[s->trace->count - 1];
+  for (size_t i = 0; i < s->S; i++) json_array_append_new(cells, cli_real((double)last->confidence[i]));
+  return cells;
+}
+
+static json_t *solved_kept_json(int kept) {
+  return kept < 0 ? json_null() : json_boolean(kept);
+}
+
+/* What is known of the answer, and of the puzzle's answers. */
+static void solved_add_answers(json_t *o, const cli_show *s, const cli_solved *r) {
+  int checked = r->judged.keeps_rules >= 0;
+  json_object_set_new(o, "checked", json_boolean(checked));
+  json_object_set_new(o, "correct",
+                      checked ? json_boolean(r->judged.keeps_rules && r->judged.keeps_clues) : json_null());
+  json_object_set_new(o, "solutions", r->solutions.count < 0 ? json_null() : json_integer(r->solutions.count));
+  json_object_set_new(o, "tries", json_integer(r->solution.tries));
+  json_object_set_new(o, "recursion", json_string(s->recursion));
+}
+
+static const char *solved_verdict(const trm_task_verdict *v) {
+  return v->keeps_rules < 0 ? "no rules known" : v->keeps_rules && v->keeps_clues ? "right" : "wrong";
+}
+
+void cli_solved_print_json(const cli_show *s, const cli_solved *r) {
+  json_t *o = json_pack(
+      "{s:I, s:o, s:O*, s:s, s:o, s:o, s:b, s:s, s:o, s:o, s:i, s:b, s:b, s:o, s:o, s:o}", "puzzle",
+      (json_int_t)r->number, "where", cli_path(r->where), "model", s->model, "task", trm_task_name(s->task), "question",
+      solved_cells_json(s, r->question), "answer", solved_cells_json(s, r->answer), "solved", r->solved, "verdict",
+      solved_verdict(&r->judged), "keeps_rules", solved_kept_json(r->judged.keeps_rules), "keeps_clues",
+      solved_kept_json(r->judged.keeps_clues), "steps", r->solution.steps, "halted", r->solution.halted, "interrupted",
+      r->solution.cancelled, "q", cli_real((double)r->solution.q), "confidence",
+      cli_real((double)r->solution.confidence), "least_confidence", cli_real((double)r->solution.least));
+  if (o) solved_add_answers(o, s, r);
+  if (s->trace && o) {
+    json_object_set_new(o, "trace", solved_trace_json(s, r));
+    json_object_set_new(o, "cell_confidence", solved_confidence_json(s));
+  }
+  cli_json_print(o, 1);
+}
