@@ -128,9 +128,9 @@ void cli_print_wrapped(FILE *file, const char *text, size_t columns);
 typedef enum { CLI_PATH_NONE, CLI_PATH_MODEL, CLI_PATH_DATASET, CLI_PATH_TEXT, CLI_PATH_OTHER } cli_path_kind;
 cli_path_kind cli_path_look(const char *path);
 
-/* What should be said of data whose task was guessed from its symbols: that it is nearly one that trm knows, or that
- * puzzles of no known shape were taken for a square. width: what the user said of it; 0: nothing. (paths.c) */
-void cli_warn_of_task(const cli_command *command, const trm_task *task, int64_t width);
+/* Says of data whose task was guessed when puzzles of no known shape were taken for a square. width: what the user said
+ * of it; 0: nothing. (paths.c) */
+void cli_note_shape(const trm_task *task, int64_t width);
 
 /* -- messages (ui/output.c) ---------------------------------------------------------------------------------------- */
 

@@ -136,9 +136,9 @@ static void data_print_json(const char *path, int file, trm_dataset *const datas
   cli_json_print(json, 0);
 }
 
-static void data_warn_of_task(const cli_command *self, const trm_dataset *dataset, int64_t width) {
+static void data_note_shape(const trm_dataset *dataset, int64_t width) {
   trm_dataset_info d = trm_dataset_describe(dataset);
-  cli_warn_of_task(self, &d.task, width);
+  cli_note_shape(&d.task, width);
 }
 
 static int data_describe(const cli_command *self, const char *path) {
@@ -148,7 +148,7 @@ static int data_describe(const cli_command *self, const char *path) {
     for (int i = 0; i < SPLITS; i++)
       if (dataset[i]) cli_data_say(self, path, trm_dataset_describe(dataset[i]).notes);
     for (int i = 0; i < SPLITS && file; i++)
-      if (dataset[i]) data_warn_of_task(self, dataset[i], 0);
+      if (dataset[i]) data_note_shape(dataset[i], 0);
     (opt.json ? data_print_json : data_print_splits)(path, file, dataset);
     code = CLI_OK;
   }
@@ -211,7 +211,7 @@ static int data_warn_about(const cli_command *self, const char *out) {
   trm_dataset *dataset = NULL;
   if (trm_dataset_open(&dataset, out, "train", NULL, NULL)) return CLI_OK;
   int64_t examples = trm_dataset_describe(dataset).examples;
-  data_warn_of_task(self, dataset, data_importing.alphabet[0] ? 1 : data_importing.width);
+  data_note_shape(dataset, data_importing.alphabet[0] ? 1 : data_importing.width);
   trm_dataset_close(&dataset);
   if (examples > CHECKED_IMPORT) return CLI_OK;
   trm_status status = trm_data_check(out, &r, data_progress_stop, NULL, NULL);

@@ -264,22 +264,11 @@ static int eval_check_options(const cli_command *self) {
   return CLI_CONTINUE;
 }
 
-/* A model file, or a run directory that has one. */
-static int eval_names_model(const char *path) {
-  static const char *const files[] = {"best.safetensors", "last.safetensors"};
-  const char *end = strrchr(path, '.');
-  char file[1200];
-  if (end && !strcmp(end, ".safetensors")) return 1;
-  for (size_t i = 0; i < 2; i++) {
-    (void)snprintf(file, sizeof file, "%s/%s", path, files[i]);
-    if (access(file, F_OK) == 0) return 1;
-  }
-  return 0;
-}
-
+/* The other order is a slip that can be named. */
 static int eval_check_order(const cli_command *self, const cli_arguments *a) {
   const char *const *word = a->positional;
-  if (a->positionals < 2 || eval_names_model(word[0]) || !eval_names_model(word[1])) return CLI_CONTINUE;
+  if (a->positionals < 2 || cli_path_look(word[0]) == CLI_PATH_MODEL || cli_path_look(word[1]) != CLI_PATH_MODEL)
+    return CLI_CONTINUE;
   return cli_usage(self, "%s is the model: MODEL comes first, trm eval %s %s", word[1], word[1], word[0]);
 }
 
@@ -292,9 +281,6 @@ static int eval_run(const cli_command *self, int argc, char **argv) {
   if (code == CLI_CONTINUE) code = eval_check_order(self, &a);
   if (code == CLI_CONTINUE) code = eval_check_options(self);
   int named = a.positionals == 2;
-  if (code == CLI_CONTINUE && named && cli_path_look(a.positional[0]) != CLI_PATH_MODEL &&
-      cli_path_look(a.positional[1]) == CLI_PATH_MODEL)
-    code = cli_usage(self, "MODEL comes first: trm eval %s %s", a.positional[1], a.positional[0]);
   if (code == CLI_CONTINUE) code = eval_model(self, named ? a.positional[0] : "", a.positional[named]);
   cli_arguments_free(&a);
   return code;

@@ -90,6 +90,8 @@ static int sudoku_is_read(const sudoku_run *run, const cli_puzzle *puzzle) {
 
 static int sudoku_choose_task(sudoku_run *run) {
   char problem[CLI_PROBLEM];
+  int code = cli_puzzles_check(&run->puzzles, NULL);
+  if (code != CLI_CONTINUE) return code;
   size_t cells = cli_puzzles_cells(&run->puzzles, problem);
   for (int size = 4; size <= 16; size++) {
     if ((size_t)(size * size) != cells) continue;

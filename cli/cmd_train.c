@@ -80,7 +80,7 @@ static int train_choose_preset(const cli_command *self, const char *path) {
   trm_dataset_close(&dataset);
   cli_data_say(self, path, info.notes);
   const char *name = train_fitting_preset(&info);
-  if (trm_dataset_is_text_file(path)) cli_warn_of_task(self, &info.task, 0);
+  if (trm_dataset_is_text_file(path)) cli_note_shape(&info.task, 0);
   if (trm_preset_apply(name ? name : "sudoku-6x6", &train_model, &train_config, &error)) return cli_error(self, &error);
   if (!name) train_config.augment = 0;
   (void)snprintf(opt.preset, sizeof opt.preset, "%s", name ? name : "");

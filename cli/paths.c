@@ -42,14 +42,8 @@ cli_path_kind cli_path_look(const char *path) {
 
 #define SMALL 100 /* cells of a square that may as well be a sequence */
 
-void cli_warn_of_task(const cli_command *command, const trm_task *task, int64_t width) {
-  char text[96], known[96];
+void cli_note_shape(const trm_task *task, int64_t width) {
   int cells = task->width * task->height;
-  if (trm_task_nearly(task, known, sizeof known))
-    cli_warn(
-        command,
-        "not taken as %s but as %s \"%s\", without rules: expected the symbols of %s, and answers that keep its rules",
-        known, trm_task_title(task, text, sizeof text), task->alphabet, known);
-  else if (!width && !trm_task_rules(task) && task->width == task->height && cells > 1 && cells < SMALL)
+  if (!width && !trm_task_rules(task) && task->width == task->height && cells > 1 && cells < SMALL)
     cli_note("taken as %dx%d; --width %d for a sequence (trm data import)", task->width, task->height, cells);
 }

@@ -225,16 +225,6 @@ static cli_puzzles_answer text_end(cli_puzzles *p, const trm_task *task, int end
   return ended ? CLI_PUZZLES_END : CLI_PUZZLES_NONE;
 }
 
-/* UTF-16 begins with its byte order mark; its bytes say nothing here. */
-static int text_is_wide(const char *text, size_t length) {
-  return length >= 2 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2));
-}
-
-static cli_puzzles_answer text_refuse_wide(cli_puzzles *p, cli_puzzle *puzzle) {
-  p->input.ended = 1, p->input.begin = p->input.end;
-  return puzzles_bad(p, puzzle, p->where, "the text is UTF-16, expected UTF-8 or ASCII");
-}
-
 static cli_puzzles_answer puzzles_next_text(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
                                             cli_puzzle *puzzle) {
   if (!p->reader.task.width) trm__texts_open(&p->reader, task);
@@ -249,7 +239,6 @@ static cli_puzzles_answer puzzles_next_text(cli_puzzles *p, const trm_task *task
       if (line == CLI_INPUT_NONE) return CLI_PUZZLES_NONE;
       if (line == CLI_INPUT_END) continue;
     }
-    if (text_is_wide(cli_input_text(&p->input) + p->given, whole) && p->line == 1) return text_refuse_wide(p, puzzle);
     if (p->given + whole >= LONGEST) return text_too_long(p, whole, puzzle);
     switch (trm__texts_line(&p->reader, cli_input_text(&p->input) + p->given, whole, &found)) {
     case TRM__TEXTS_MORE:

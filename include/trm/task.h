@@ -37,10 +37,6 @@ const char *trm_task_title(const trm_task *task, char *text, size_t size);
 /* The rules that answers are judged by, in words; a static string. NULL: trm knows none. */
 const char *trm_task_rules(const trm_task *task);
 
-/* A task of no known kind whose size and number of symbols are nearly those of one, "Sudoku 9x9": its symbols or
- * answers must be wrong for that. NULL: there is none. Returns text otherwise; size as above. */
-const char *trm_task_nearly(const trm_task *task, char *text, size_t size);
-
 /* -- text ---------------------------------------------------------------------------------------------------------- */
 
 /* Tokens [width*height] of one puzzle from the usual notations, which docs/puzzles.md lists: one line, rows on lines,

@@ -63,16 +63,6 @@ const char *trm_task_rules(const trm_task *task) {
   return trm__kind_of(task)->rules;
 }
 
-/* Within two symbols: a mark of its own for blanks, or a digit too many. */
-const char *trm_task_nearly(const trm_task *task, char *text, size_t size) {
-  if (task->kind != TRM_TASK_GENERIC) return NULL;
-  trm_task known = trm__task_infer((int64_t)task->width * task->height, 0);
-  if (known.kind == TRM_TASK_GENERIC || known.vocab_size > task->vocab_size + 2 ||
-      known.vocab_size < task->vocab_size - 2)
-    return NULL;
-  return trm_task_title(&known, text, size);
-}
-
 /* -- consistency and JSON -- */
 
 static trm_status task_check_alphabet(const trm_task *task, const char *where, trm_error *err) {

@@ -31,7 +31,7 @@ run 0 "$TRM" sudoku check 4.322314...33.4. --json
 json 'v["solutions"] == 1 and v["problem"] is None and v["cells"] == []'
 refuse 3 'has 5 cells, expected 16, 36, 81 or 256' "$TRM" sudoku check 53..7
 refuse 3 'cannot open' "$TRM" sudoku check nowhere.txt
-printf '%s\n' $easy nonsense $clash >three.txt
+printf '%s\n' $easy 53..7..5 $clash >three.txt
 run 3 "$TRM" sudoku check three.txt --json
 python3 - <<'PYTHON' || fail "three.txt"
 import json

@@ -100,20 +100,6 @@ static void test_wrong_sudoku(void **state) {
   assert_int_equal(trm_task_parse(&task, "12\xff", 3, tokens, 16, NULL), TRM_E_INPUT);
 }
 
-static void test_nearly(void **state) {
-  (void)state;
-  char text[40];
-  trm_task sudoku = trm_task_sudoku(9), marked = trm__task_generic(81, 9, 11, "?123456789"), hex;
-  hex = trm__task_generic(256, 16, 18, ".0123456789ABCDEF");
-  assert_null(trm_task_nearly(&sudoku, text, sizeof text));
-  assert_string_equal(trm_task_nearly(&marked, text, sizeof text), "Sudoku 9x9");
-  assert_string_equal(trm_task_nearly(&hex, text, sizeof text), "Sudoku 16x16");
-  trm_task words = trm__task_generic(81, 9, 27, "abcdefghijklmnopqrstuvwxyz"),
-           other = trm__task_generic(80, 10, 11, "?123456789");
-  assert_null(trm_task_nearly(&words, text, sizeof text));
-  assert_null(trm_task_nearly(&other, text, sizeof text));
-}
-
 /* What only the whole puzzle can tell is decided by it, or refused. */
 static void test_the_whole(void **state) {
   (void)state;
@@ -394,11 +380,11 @@ static void test_infer(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_one_line),     cmocka_unit_test(test_drawn_grids),   cmocka_unit_test(test_sixteen),
-      cmocka_unit_test(test_wrong_sudoku), cmocka_unit_test(test_the_whole),     cmocka_unit_test(test_nearly),
-      cmocka_unit_test(test_capacity),     cmocka_unit_test(test_mazes),         cmocka_unit_test(test_generic),
-      cmocka_unit_test(test_judge_sudoku), cmocka_unit_test(test_bad_questions), cmocka_unit_test(test_judge_maze),
-      cmocka_unit_test(test_json),         cmocka_unit_test(test_bad_json),      cmocka_unit_test(test_infer),
+      cmocka_unit_test(test_one_line),      cmocka_unit_test(test_drawn_grids), cmocka_unit_test(test_sixteen),
+      cmocka_unit_test(test_wrong_sudoku),  cmocka_unit_test(test_the_whole),   cmocka_unit_test(test_capacity),
+      cmocka_unit_test(test_mazes),         cmocka_unit_test(test_generic),     cmocka_unit_test(test_judge_sudoku),
+      cmocka_unit_test(test_bad_questions), cmocka_unit_test(test_judge_maze),  cmocka_unit_test(test_json),
+      cmocka_unit_test(test_bad_json),      cmocka_unit_test(test_infer),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
