@@ -458,6 +458,17 @@ static trm_status engine_verdict(const trm__engine *e, int64_t puzzles, int64_t 
                    (long long)puzzles);
 }
 
+/* In builds with tests: after each round, whatever runs. */
+static trm_status engine_verify(const trm__engine *e, trm_error *err) {
+#ifdef TRM_CHECKED
+  const char *broken = trm__engine_check(e->solver);
+  if (broken) return trm__fail(err, TRM_E_INTERNAL, "engine", "invariant %s", broken);
+#else
+  (void)e, (void)err;
+#endif
+  return TRM_OK;
+}
+
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err) {
   const trm__dims *d = &solver->params.dims;
   const trm__loss loss = {.kind = solver->loss, .halt_weight = 0.5, .grad_scale = 1};
@@ -474,6 +485,7 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
     if ((status = engine_advance(e, &loss, err))) break;
     engine_measure(e, e->seconds = trm__clock() - before);
     stop = engine_report(e);
+    if ((status = engine_verify(e, err))) break;
     if (!stop) engine_fill(e);
   }
   int64_t finished = e->left;

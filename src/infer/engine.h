@@ -145,7 +145,8 @@ struct trm_solver {
  * fit is refused. Fills solver->stats. */
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err);
 
-/* For tests, from a step or progress callback: the first of the conditions 1 to 5 that does not hold, or NULL. */
+/* The first of the conditions 1 to 5 that does not hold, or NULL: from a step or progress callback, or right after a
+ * round was reported, when builds with tests ask it. */
 const char *trm__engine_check(const trm_solver *solver);
 
 #endif
