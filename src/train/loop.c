@@ -250,12 +250,14 @@ static void loop_result(trm__session *s, trm_train_result *result) {
   snprintf(result->checkpoint, sizeof result->checkpoint, "%.1099s", s->checkpoint);
 }
 
+/* Of several ranks the first chooses, and the others wait to learn whether it could. */
 static trm_status loop_thresholds(trm__session *s, trm_train_fn fn, void *context, trm_train_result *result,
                                   trm_error *err) {
   trm_halting_choice chosen = {.threshold = NAN};
-  if (!loop_writes(s)) return TRM_OK;
-  trm_status status = trm__train_thresholds(s, s->trainer.step, fn, context, &chosen, err);
-  if (status || !result) return status;
+  trm_status status = TRM_OK;
+  if (loop_writes(s)) status = trm__train_thresholds(s, s->trainer.step, fn, context, &chosen, err);
+  if (!status) status = trm__comm_barrier(s->comm, err);
+  if (status || !result || !loop_writes(s)) return status;
   result->seconds = trm__clock() - s->began;
   result->run_seconds = loop_seconds(s);
   result->halt_threshold = chosen.threshold;
