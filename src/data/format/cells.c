@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "data/format/cells_drawn.h"
 #include "task/task.h"
 
 #define NUMBER_LIMIT 254
@@ -58,6 +59,15 @@ int trm__cells_apart(const char *text, size_t length) {
   return 1;
 }
 
+static const char *cells_add_drawn(trm__cells *c, const char *text, size_t length) {
+  uint8_t row[TRM__DRAWN_MOST];
+  const char *problem = NULL;
+  c->texts = 1;
+  for (size_t cells; !problem && (cells = trm__cells_drawn_row(&text, &length, row)) > 0; c->width = cells)
+    for (size_t i = 0; i < cells && !problem; i++) problem = cells_add(c, row[i]);
+  return problem;
+}
+
 /* Brackets may be symbols of a puzzle: a list goes on with a number or a text. */
 static int cells_are_list(const char *text, size_t length) {
   size_t at = 0;
@@ -90,7 +100,7 @@ const char *trm__cells_read_json(trm__cells *c, const json_t *value) {
   cells_begin(c);
   const char *text = json_string_value(value);
   size_t at, length = json_string_length(value);
-  if (text && (trm__cells_apart(text, length) || cells_are_list(text, length)))
+  if (text && (trm__cells_apart(text, length) || cells_are_list(text, length) || trm__cells_drawn(text, length)))
     return trm__cells_read_field(c, text, length, &at);
   return cells_add_value(c, value, 0);
 }
@@ -188,6 +198,8 @@ const char *trm__cells_read_field(trm__cells *c, const char *text, size_t length
   } else if (trm__cells_apart(text, length)) {
     c->texts = 1;
     for (size_t i = 0; i < length && !problem; i += 2) problem = cells_add(c, (uint8_t)text[i]);
+  } else if (trm__cells_drawn(text, length)) {
+    problem = cells_add_drawn(c, text, length);
   } else if (memchr(text, '\n', length)) {
     problem = cells_add_text(c, text, length);
   } else {

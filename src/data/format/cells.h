@@ -1,7 +1,8 @@
 /* The cells of one question or answer, as a table writes them: in JSON a text, an array of texts (rows), an array of
  * whole numbers 0..254 or an array of such rows; in a field of CSV a text, in one line or with a row on each, or the
  * same arrays as Python and NumPy print them: with ' or " around texts, with or without commas. Cells of a text that
- * are all apart by one space or comma each ("5 3 . . 7") count without these. */
+ * are all apart by one space or comma each ("5 3 . . 7") count without these, those of a drawn grid (cells_drawn.h)
+ * without its frame. */
 #ifndef TRM_DATA_FORMAT_CELLS_H
 #define TRM_DATA_FORMAT_CELLS_H
 

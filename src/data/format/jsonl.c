@@ -14,6 +14,7 @@
 #include "data/format/bytes.h"
 #include "data/format/cells.h"
 #include "data/format/json_items.h"
+#include "data/format/json_table.h"
 #include "task/task.h"
 
 static trm_status jsonl_fail(const trm__rows *rows, uint64_t line, const char *key, trm_error *err,
@@ -86,10 +87,10 @@ static double jsonl_read_rating(trm__rows *rows, uint64_t line, const json_t *ob
   return trm__rows_rating(rows, key, strlen(key), text, strlen(text), line);
 }
 
-static trm_status jsonl_add_object(trm__rows *rows, uint64_t line, const json_t *object, trm__cells cells[2],
+/* One puzzle. */
+static trm_status jsonl_add_puzzle(trm__rows *rows, uint64_t line, const json_t *object, trm__cells cells[2],
                                    trm_error *err) {
   const char *keys[2] = {"question", "answer"};
-  if (trm__arc_is_task(object)) return trm__arc_add_task(rows, object, line, err);
   trm_status status = jsonl_read_grid(rows, line, object, TRM__QUESTION, &cells[0], &keys[0], err);
   if (!status && !rows->questions_only)
     status = jsonl_read_grid(rows, line, object, TRM__ANSWER, &cells[1], &keys[1], err);
@@ -100,6 +101,34 @@ static trm_status jsonl_add_object(trm__rows *rows, uint64_t line, const json_t 
   if (rows->count == 0) rows->width = cells[0].width;
   trm__rows_place place = {line, 0, 0};
   return trm__rows_add(rows, cells[0].cells, cells[0].length, cells[1].cells, cells[1].length, rating, place, err);
+}
+
+/* Messages about a table name its rows, counted from 1, as their lines may all be one. */
+static void jsonl_name_row(const trm__json_table *table, trm_error *err) {
+  size_t used = err ? strlen(err->where) : 0;
+  if (err && used < sizeof err->where - 1)
+    (void)snprintf(err->where + used, sizeof err->where - used, ", row %zu", table->row);
+}
+
+static trm_status jsonl_add_table(trm__rows *rows, uint64_t line, trm__json_table *table, trm__cells cells[2],
+                                  trm_error *err) {
+  int failed;
+  for (json_t *row; (row = trm__json_table_next(table, &failed));) {
+    trm_status status = jsonl_add_puzzle(rows, line, row, cells, err);
+    json_decref(row);
+    if (!status) continue;
+    if (status == TRM_E_INPUT) jsonl_name_row(table, err);
+    return status;
+  }
+  return failed ? trm__fail_memory(err, rows->path, 0) : TRM_OK;
+}
+
+static trm_status jsonl_add_object(trm__rows *rows, uint64_t line, const json_t *object, trm__cells cells[2],
+                                   trm_error *err) {
+  if (trm__arc_is_task(object)) return trm__arc_add_task(rows, object, line, err);
+  trm__json_table table = trm__json_table_open(object, &rows->names);
+  if (table.shape != TRM__JSON_NO_TABLE) return jsonl_add_table(rows, line, &table, cells, err);
+  return jsonl_add_puzzle(rows, line, object, cells, err);
 }
 
 /* The parser saw one object and calls its place line 1, column 1; the message should say where it is in the file. */
@@ -118,7 +147,8 @@ static trm_status jsonl_add_item(trm__rows *rows, const trm__json_item *item, tr
     return jsonl_fail(rows, item->line, "question", err,
                       "what stands here is no object, expected {\"question\": ..., \"answer\": ...}");
   if (item->size > TRM__JSON_ITEM_LIMIT)
-    return jsonl_fail(rows, item->line, "question", err, "this object is longer than 8 MiB");
+    return jsonl_fail(rows, item->line, "question", err,
+                      "this object is longer than 8 MiB, expected an object a puzzle, best one on each line");
   trm_status status = trm__json_parse(&object, item->text, item->size, rows->path, err);
   if (status) {
     jsonl_move_place(rows, item, err);

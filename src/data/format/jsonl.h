@@ -1,5 +1,5 @@
 /* Puzzles in JSON: objects such as {"question": ..., "answer": ..., "rating": 12}, one a line (JSON Lines), or over
- * several lines, or in one array (json_items.h). columns.h has the names of the keys, cells.h what a grid may be. An
+ * several lines, or in one array (json_items.h), or a table in one object (json_table.h). columns.h has the names of the keys, cells.h what a grid may be. An
  * object with a list "train" of {"input": ..., "output": ...} is an ARC task: its pairs, those of "test" that have an
  * output too, are grids of 30x30 cells as the task kind has them. */
 #ifndef TRM_DATA_FORMAT_JSONL_H

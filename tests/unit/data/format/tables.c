@@ -84,6 +84,17 @@ static void test_dialects(void **state) {
       "# a list\n[{\"Puzzle\": \"" Q "\", \"solution\": \"" A "\"}]\n",
       "[\n  {\n    \"input\": [[1,0,3,0],[0,2,0,0],[0,0,4,0],[0,0,0,1]],\n    \"output\": \"" A "\"\n  }\n]\n",
       "{\"question\": \"[1,0,3,0,0,2,0,0,0,0,4,0,0,0,0,1]\", \"answer\": [1,2,3,4,3,4,1,2,4,3,2,1,2,1,4,3]}",
+      "question,answer\n\"1 . 3 .\n. 2 . .\n. . 4 .\n. . . 1\"," A "\n",
+      "question,answer\n\"+---+---+\n|1 .|3 .|\n|. 2|. .|\n+---+---+\n|. .|4 .|\n|. .|. 1|\n+---+---+\n\"," A "\n",
+      "question,answer\r\n\"1. | 3.\r\n.2 | ..\r\n---+---\r\n.. | 4.\r\n.. | .1\"," A "\r\n",
+      "question,answer\n\"\xe2\x94\x8c\xe2\x94\x80\xe2\x94\x90\n\xe2\x94\x82"
+      "1-3-\xe2\x94\x82\n\xe2\x94\x82-2--"
+      "\xe2\x94\x82\n\xe2\x94\x82--4-\xe2\x94\x82\n\xe2\x94\x82---"
+      "1\xe2\x94\x82\n\xe2\x94\x94\xe2\x94\x80\xe2\x94\x98\"," A "\n",
+      "{\"question\": \"1 . 3 .\\n. 2 . .\\n. . 4 .\\n. . . 1\", \"answer\": "
+      "\"12|34\\n34|12\\n-----\\n43|21\\n21|43\"}",
+      "{\"quizzes\":{\"0\":\"" Q "\"},\"solutions\":{\"0\":\"" A "\"}}",
+      "{\"columns\":[\"id\",\"quizzes\",\"solutions\"],\"index\":[0],\"data\":[[7,\"" Q "\",\"" A "\"]]}",
       "{\"sudoku\": [\"1.3.\",\".2..\",\"..4.\",\"...1\"], \"answer\": \"1234\\n3412\\n4321\\n2143\"}",
   };
   static const char *const names[] = {"t.csv", "T.CSV", "t", "t.txt"};
@@ -94,6 +105,28 @@ static void test_dialects(void **state) {
     if (info.task.kind != TRM_TASK_SUDOKU || info.examples != 1) fail_msg("case %zu: %s", i, texts[i]);
     if (strcmp(first[0], Q) != 0 || strcmp(first[1], A) != 0) fail_msg("case %zu: %s %s", i, first[0], first[1]);
   }
+}
+
+/* All rows of a table in one object; what is wrong names its row. */
+static void test_json_tables(void **state) {
+  (void)state;
+  static const char *const texts[] = {
+      "{\"a\":{\"5\":1,\"7\":2},\"puzzle\":{\"5\":\"" Q9 "\",\"7\":\"" A9 "\"},\"solution\":{\"7\":\"" A9
+      "\",\"5\":\"" A9 "\"},\"rating\":{\"5\":3,\"7\":null}}",
+      "{\"columns\":[\"puzzle\",\"solution\"],\"data\":[[\"" Q9 "\",\"" A9 "\"],[\"" A9 "\",\"" A9 "\"]]}",
+      "{\"puzzle\":[\"" Q9 "\",\"" A9 "\"],\"solution\":[\"" A9 "\",\"" A9 "\"]}",
+  };
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    trm_dataset_info info;
+    char first[2][1000];
+    read_table("t.json", texts[i], NULL, &info, first);
+    if (info.examples != 2 || info.task.kind != TRM_TASK_SUDOKU) fail_msg("case %zu: %d", i, (int)info.examples);
+    if (strcmp(first[0], Q9) != 0 || strcmp(first[1], A9) != 0) fail_msg("case %zu: %s %s", i, first[0], first[1]);
+  }
+  refuse("t.json", "{\"puzzle\":{\"0\":\"" Q "\",\"1\":\"1\"},\"solution\":{\"0\":\"" A "\",\"1\":\"2\"}}", NULL,
+         ":1:1, row 2", "1 cells");
+  refuse("t.json", "{\"puzzle\":{\"0\":\"" Q "\"},\"solution\":{\"1\":\"" A "\"}}", NULL, ":1, row 1", "is missing");
+  refuse("t.json", "{\"columns\":[\"x\"],\"data\":[[1]]}", NULL, ":1, row 1", "is missing");
 }
 
 /* A header that is not known is called one; nothing is taken for a puzzle that is none. */
@@ -135,6 +168,9 @@ static void test_never_another(void **state) {
   refuse("t.csv", "question,answer\n\"[1, 2]\",ab\n", NULL, ":2:10", "mixed");
   refuse("t.csv", "question,answer\nab,ab\n\"[1, 2]\",\"[1, 2]\"\n", NULL, ":3:2", "mixed");
   refuse("t.csv", "question,answer\n\"[[[1]]]\",1\n", NULL, ":2:4", "lists of lists");
+  /* Grids that are nearly drawn: a row short, one cell too many, a field of another length. */
+  refuse("t.csv", "question,answer\n\"1 . 3 .\n. 2 . .\n. . 4 .\"," A "\n", NULL, ":2:10", "expected 21");
+  refuse("t.csv", "question,answer\n\"1. | 3.\n.2 | ...\n.. | 4.\n.. | .1\"," A "\n", NULL, ":2:10", "expected 29");
   refuse("t.csv", "question,answer\n\"['a]\",1\n", NULL, ":2:4", "never closed");
   refuse("t.jsonl", "[{\"question\": \"ab\", \"answer\": \"ba\"},\n {\"question\": \"ab\" \"answer\": \"ba\"}]", NULL,
          ":2:27", "expected");
@@ -342,9 +378,10 @@ static void test_no_table(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_dialects), cmocka_unit_test(test_columns), cmocka_unit_test(test_never_another),
-      cmocka_unit_test(test_ratings),  cmocka_unit_test(test_notes),   cmocka_unit_test(test_mazes),
-      cmocka_unit_test(test_arc),      cmocka_unit_test(test_stream),  cmocka_unit_test(test_no_table),
+      cmocka_unit_test(test_dialects),      cmocka_unit_test(test_json_tables), cmocka_unit_test(test_columns),
+      cmocka_unit_test(test_never_another), cmocka_unit_test(test_ratings),     cmocka_unit_test(test_notes),
+      cmocka_unit_test(test_mazes),         cmocka_unit_test(test_arc),         cmocka_unit_test(test_stream),
+      cmocka_unit_test(test_no_table),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
