@@ -4,10 +4,7 @@
  *
  * On disk, little-endian:
  *   offset  bytes
- *        0      8  "TRMSESSN"
- *        8      4  u32, format: 1
- *       12      4  u32, CRC-32 (IEEE) of all bytes from 16 on
- *       16      8  u64, bytes of the whole
+ *        0     24  a seal (base/sealed.h) of "TRMSESSN", format 1
  *       24      4  u32, S
  *       28      4  i32, puzzle identifier
  *       32      8  u64, steps taken
@@ -22,19 +19,18 @@
 
 #include "base/mem.h"
 #include "base/os/file.h"
+#include "base/sealed.h"
 #include "base/status.h"
 #include "infer/request.h"
 #include "infer/state.h"
 #include "infer/values.h"
 
-enum { FORMAT = 1, SUMMED_FROM = 16, DIGITS = 64, MOST_SIZE = 1 << 30 };
+enum { FORMAT = 1, DIGITS = 64, MOST_SIZE = 1 << 30 };
 
 static const char session_magic[8] = {'T', 'R', 'M', 'S', 'E', 'S', 'S', 'N'};
 
 typedef struct session_header {
-  char magic[8];
-  uint32_t format, crc;
-  uint64_t size;
+  trm__seal seal;
   uint32_t S;
   int32_t identifier;
   uint64_t steps, states;
@@ -209,13 +205,8 @@ static size_t session_size(const trm_session *s) {
 }
 
 static void session_fill(const trm_session *s, unsigned char *bytes, size_t size) {
-  session_header h = {.format = FORMAT,
-                      .size = size,
-                      .S = (uint32_t)s->S,
-                      .identifier = s->identifier,
-                      .steps = (uint64_t)s->steps,
-                      .states = (uint64_t)s->kept};
-  memcpy(h.magic, session_magic, sizeof h.magic);
+  session_header h = {
+      .S = (uint32_t)s->S, .identifier = s->identifier, .steps = (uint64_t)s->steps, .states = (uint64_t)s->kept};
   memcpy(h.model, s->solver->checksum, DIGITS);
   unsigned char *at = bytes + sizeof h;
   memcpy(at, s->opened, 2 * s->S * sizeof *s->opened); /* the question is behind it */
@@ -229,8 +220,7 @@ static void session_fill(const trm_session *s, unsigned char *bytes, size_t size
     at += sizeof prefix + length;
   }
   memcpy(bytes, &h, sizeof h);
-  h.crc = trm__crc32(0, bytes + SUMMED_FROM, size - SUMMED_FROM);
-  memcpy(bytes, &h, sizeof h);
+  trm__seal_put(bytes, size, session_magic, FORMAT);
 }
 
 trm_status trm_session_save(const trm_session *s, const char *path, trm_error *err) {
@@ -243,12 +233,8 @@ trm_status trm_session_save(const trm_session *s, const char *path, trm_error *e
   return status;
 }
 
-/* What is wrong with the header of a file of `size` bytes, at least a header's, or NULL. */
-static const char *session_fault(const session_header *h, const unsigned char *bytes, size_t size) {
-  if (memcmp(h->magic, session_magic, sizeof h->magic) != 0) return "not a session of trm";
-  if (h->format != FORMAT) return "a format that this version does not know; expected 1";
-  if (h->size != size) return "cut short, or longer than it says";
-  if (h->crc != trm__crc32(0, bytes + SUMMED_FROM, size - SUMMED_FROM)) return "damaged: its checksum does not match";
+/* What is wrong with the header of a whole file of `size` bytes, or NULL. */
+static const char *session_fault(const session_header *h, size_t size) {
   if (h->S < 1 || (size - sizeof *h) / (2 * sizeof(int32_t)) < h->S) return "more cells than it has bytes for";
   if (h->states > TRM_SESSION_HISTORY || h->states > h->steps || h->steps > TRM__VALUES_STEPS ||
       (h->steps > 0 && h->states == 0))
@@ -290,7 +276,8 @@ static trm_status session_read(trm_session **out, trm_solver *solver, const unsi
   trm_session *s = NULL;
   if (size < sizeof h) return trm__fail(err, TRM_E_INPUT, path, "%zu bytes, a session of trm has more", size);
   memcpy(&h, bytes, sizeof h);
-  const char *fault = session_fault(&h, bytes, size);
+  const char *fault = trm__seal_fault(bytes, size, session_magic, FORMAT, "not a session of trm");
+  if (!fault) fault = session_fault(&h, size);
   if (fault) return trm__fail(err, TRM_E_INPUT, path, "%s", fault);
   if (memcmp(h.model, solver->checksum, DIGITS) != 0 || h.S != (uint64_t)solver->model.seq_len)
     return trm__fail(err, TRM_E_INPUT, path,

@@ -6,19 +6,18 @@
 
 #include "base/mem.h"
 #include "base/os/file.h"
+#include "base/sealed.h"
 #include "base/status.h"
 #include "infer/request.h"
 #include "infer/values.h"
 
-enum { FORMAT = 1, SUMMED_FROM = 16, DIGITS = 64, MOST_SIZE = 1 << 30 };
+enum { FORMAT = 1, DIGITS = 64, MOST_SIZE = 1 << 30 };
 
 static const char *const state_dtypes[] = {"float32", "bfloat16", "int8"}; /* of trm_dtype */
 static const char state_magic[8] = {'T', 'R', 'M', 'S', 'T', 'A', 'T', 'E'};
 
 typedef struct state_header {
-  char magic[8];
-  uint32_t format, crc;
-  uint64_t size;
+  trm__seal seal;
   char model[DIGITS];
   uint32_t dtype, act, L, D, S;
   int32_t identifier;
@@ -71,13 +70,11 @@ void trm_state_close(trm_state **state) {
 
 static state_header state_header_for(const trm_solver *s) {
   const trm__dims *d = &s->params.dims;
-  state_header h = {.format = FORMAT,
-                    .dtype = (uint32_t)s->model.forward_dtype,
+  state_header h = {.dtype = (uint32_t)s->model.forward_dtype,
                     .act = (uint32_t)s->backend->act_bytes(s->backend, d),
                     .L = (uint32_t)d->L,
                     .D = (uint32_t)d->D,
                     .S = (uint32_t)d->S};
-  memcpy(h.magic, state_magic, sizeof h.magic);
   memcpy(h.model, s->checksum, DIGITS);
   return h;
 }
@@ -94,24 +91,17 @@ static trm_status state_fill(unsigned char *at, const trm_solver *s, size_t i, s
   return be->synchronize(be, err);
 }
 
-static void state_seal(trm_state *state) {
-  state_header *h = (state_header *)(void *)state->bytes;
-  memcpy(state->model, h->model, DIGITS);
-  h->crc = trm__crc32(0, state->bytes + SUMMED_FROM, state->size - SUMMED_FROM);
-}
-
 trm_status trm_state_take(const trm_place *place, trm_state **out, trm_error *err) {
   if (!place) return trm__fail(err, TRM_E_USAGE, "trm_state_take", "the puzzle has taken no step in this call");
   const trm_solver *s = place->solver;
   const trm__slot *slot = &s->slot[place->slot];
   state_header h = state_header_for(s);
   trm_state *state = NULL;
-  h.size = state_size(&h);
   h.identifier = slot->identifier;
   h.steps = (uint64_t)slot->steps;
   h.noise_name = slot->noise_name;
   h.q = (float)s->q_host[2 * place->slot];
-  trm_status status = state_open(&state, (size_t)h.size, err);
+  trm_status status = state_open(&state, state_size(&h), err);
   if (status) return status;
   memcpy(state->bytes, &h, sizeof h);
   status = state_fill(state->bytes + sizeof h, s, (size_t)place->slot, state_latent_size(&h), err);
@@ -119,7 +109,8 @@ trm_status trm_state_take(const trm_place *place, trm_state **out, trm_error *er
     trm_state_close(&state);
     return status;
   }
-  state_seal(state);
+  memcpy(state->model, h.model, DIGITS);
+  trm__seal_put(state->bytes, state->size, state_magic, FORMAT);
   *out = state;
   return TRM_OK;
 }
@@ -171,9 +162,6 @@ static int state_has_checksum(const state_header *h) {
 
 /* NULL, or what is wrong with the numbers of a header. */
 static const char *state_fault(const state_header *h, size_t size) {
-  if (memcmp(h->magic, state_magic, sizeof h->magic) != 0) return "not a state of trm";
-  if (h->format != FORMAT) return "a format that this version does not know; expected 1";
-  if (h->size != size) return "cut short, or longer than it says";
   if (h->act < 1 || h->act > 8 || h->L < 1 || h->D < 1 || h->S < 1 || h->S > h->L || h->L > 1 << 20 || h->D > 1 << 20 ||
       (uint64_t)h->L * h->D > MOST_SIZE / 16)
     return "sizes that no model has";
@@ -189,9 +177,8 @@ static trm_status state_read(trm_state **out, const void *bytes, size_t size, co
   trm_state *state = NULL;
   if (size < sizeof h) return trm__fail(err, TRM_E_INPUT, where, "%zu bytes, a state of trm has more", size);
   memcpy(&h, bytes, sizeof h);
-  const char *fault = state_fault(&h, size);
-  if (!fault && h.crc != trm__crc32(0, (const unsigned char *)bytes + SUMMED_FROM, size - SUMMED_FROM))
-    fault = "damaged: its checksum does not match";
+  const char *fault = trm__seal_fault(bytes, size, state_magic, FORMAT, "not a state of trm");
+  if (!fault) fault = state_fault(&h, size);
   if (fault) return trm__fail(err, TRM_E_INPUT, where, "%s", fault);
   trm_status status = state_open(&state, size, err);
   if (status) return status;

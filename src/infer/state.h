@@ -1,10 +1,7 @@
 /* A puzzle's state as bytes, in memory as on disk, so that saving is writing and a copy is one block. Little-endian:
  *
  *   offset  bytes
- *        0      8  "TRMSTATE"
- *        8      4  u32, format: 1
- *       12      4  u32, CRC-32 (IEEE) of all bytes from 16 on
- *       16      8  u64, bytes of the whole
+ *        0     24  a seal (base/sealed.h) of "TRMSTATE", format 1
  *       24     64  checksum of the model, hexadecimal digits (model/file/checksum.h)
  *       88      4  u32, number type that the solver computed in: trm_dtype
  *       92      4  u32, bytes of an element of y and z
