@@ -62,12 +62,14 @@ static const trm_option solve_options[] = {
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
 
-/* Rules halt unless --no-halt is said, which alone means all steps. */
+/* Rules halt, and what they find wrong is searched for, unless --no-halt is said, which alone means all steps of one
+ * trajectory. */
 static size_t solve_tables(cli_table t[CLI_TABLES]) {
   static const cli_other others[] = {
       {"halt", "true",
        "stop as soon as the answer is right, as known rules say or else the halting head; --no-halt: take all steps"},
-      {"rules_halt", "true", NULL}};
+      {"rules_halt", "true", NULL},
+      {"search", "-1", NULL}};
   static trm_option *items;
   t[0] = (cli_table){solve_options, sizeof solve_options / sizeof *solve_options, &opt};
   t[1] = cli_solver_table(&items, others, sizeof others / sizeof *others, &solve_config);
@@ -223,7 +225,9 @@ static trm_source_answer solve_next(void *context, int64_t number, int wait, trm
   }
   memcpy(puzzle->tokens, solve_question(s, s->entered), s->S * sizeof *puzzle->tokens);
   puzzle->identifier = (int32_t)opt.identifier;
-  s->entry[s->entered % s->window].solutions = trm_task_unique(&s->task, puzzle->tokens, UNIQUE_BOUND);
+  trm_task_solutions solutions = trm_task_unique(&s->task, puzzle->tokens, UNIQUE_BOUND);
+  s->entry[s->entered % s->window].solutions = solutions;
+  if (solutions.count == 0 || (solutions.single && solutions.count > 1)) puzzle->search = TRM_SEARCH_OFF;
   s->number[(size_t)number % s->window] = s->entered++;
   s->given++;
   cli_trace_clear(&s->trace);
@@ -237,13 +241,14 @@ static void solve_leave(void *context, const trm_leave *leave) {
   s->entry[at].solution = *leave->solution;
   s->entry[at].left = 1;
   s->left++;
+  if (opt.explain) cli_trace_keep(&s->trace, leave->solution->chain);
   solve_print_ready(s);
 }
 
 static int solve_on_step(void *context, const trm_step *step) {
   session *s = context;
   if (opt.explain) cli_trace_add(&s->trace, s->S, step);
-  if (opt.explain == EXPLAIN_CHANGES && !opt.json)
+  if (opt.explain == EXPLAIN_CHANGES && !opt.json && step->chain == 1)
     cli_animation_show(&s->animation, &s->task, solve_question(s, s->number[(size_t)step->puzzle % s->window]),
                        &s->trace);
   return cli_interrupted() || cli_stdout_broken() ? TRM_STEP_STOP : TRM_STEP_ON;
@@ -396,6 +401,7 @@ static int solve_run(const cli_command *self, int argc, char **argv) {
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (!solve_config.halt && !cli_is_given(&a, "rules_halt")) solve_config.rules_halt = 0;
+  if (!solve_config.halt && !cli_is_given(&a, "search")) solve_config.search = 0;
   if (code == CLI_CONTINUE) code = solve_arguments(self, &a);
   cli_arguments_free(&a);
   return code;

@@ -13,6 +13,11 @@ cli_verdict cli_solved_verdict(const cli_solved *r) {
   return r->judged.keeps_rules && r->judged.keeps_clues ? CLI_CORRECT : CLI_WRONG;
 }
 
+/* A search that ended without a right answer: what is shown is the surest of its chains' answers. */
+static int solved_is_unknown(const cli_solved *r) {
+  return cli_solved_verdict(r) == CLI_WRONG && r->solution.chains > 1;
+}
+
 /* The verdict in a word, as wide in each line of a list. */
 static const char *solved_word(const cli_solved *r) {
   static const char *const words[] = {[CLI_CORRECT] = "correct",
@@ -20,7 +25,7 @@ static const char *solved_word(const cli_solved *r) {
                                       [CLI_NO_SOLUTION] = "no solution",
                                       [CLI_SEVERAL_SOLUTIONS] = "several",
                                       [CLI_UNCHECKED] = "unchecked"};
-  return words[cli_solved_verdict(r)];
+  return solved_is_unknown(r) ? "don't know" : words[cli_solved_verdict(r)];
 }
 
 /* Green what is right, red what is wrong, yellow what nobody can know. */
@@ -47,11 +52,16 @@ static void solved_print_verdict(const cli_show *s, const cli_solved *r) {
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
     printf("%scorrect: all rules hold%s", on, off);
+    if (r->solution.chain > 1) printf(", solved by chain %d in %d steps", r->solution.chain, r->solution.steps);
     if (r->solutions.single && r->solutions.count < 0)
       fputs("; whether another answer does too was not decided", stdout);
     break;
   case CLI_WRONG:
-    printf("%swrong:%s %s", on, off, trm_task_fault(s->task, r->question, r->answer, fault, sizeof fault));
+    if (solved_is_unknown(r))
+      printf("%sdon't know:%s no right answer in %d steps of %d chains. Of the surest: ", on, off, r->solution.steps,
+             r->solution.chains);
+    else printf("%swrong:%s ", on, off);
+    fputs(trm_task_fault(s->task, r->question, r->answer, fault, sizeof fault), stdout);
     break;
   case CLI_NO_SOLUTION:
     printf("%sno solution:%s no answer keeps all rules and clues", on, off);

@@ -71,6 +71,9 @@ typedef struct trm__kind {
   /* The next cell by logic; hint says that there is none, and stays so where logic ends. A cell is empty. NULL: no
    * logic known. */
   void (*hint)(const trm_task *task, const int32_t *question, trm_hint_result *hint);
+  /* Fills cells of a question that rules leave one symbol for, until there is none, and returns 1; 0: it contradicts
+   * itself. NULL: partial answers cannot be checked. */
+  int (*deduce)(const trm_task *task, int32_t *question);
   /* A random puzzle. NULL: unsupported. */
   trm_status (*generate)(const trm_task *task, trm__rng *rng, int32_t *question, int32_t *answer, trm_error *err);
   /* The same as wanted, which is never NULL and whole. NULL: wishes are unsupported. */

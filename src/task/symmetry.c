@@ -22,17 +22,19 @@ void trm__symmetry_draw(const trm_task *task, trm__rng *rng, trm__symmetry *symm
   if (trm__symmetry_known(task)) trm__kind_of(task)->symmetry(task, rng, symmetry);
 }
 
-void trm__symmetry_inverse(const trm__symmetry *s, trm__symmetry *inverse) {
-  inverse->cells = s->cells;
-  inverse->tokens = s->tokens;
-  for (int i = 0; i < s->cells; i++) inverse->from[s->from[i]] = (uint16_t)i;
-  for (int t = 0; t < s->tokens; t++) inverse->name[s->name[t]] = (uint16_t)t;
-}
-
 void trm__symmetry_apply(const trm__symmetry *s, const int32_t *tokens, int32_t *image) {
   for (int i = 0; i < s->cells; i++) {
     int32_t t = tokens[s->from[i]];
     image[i] = t >= 0 && t < s->tokens ? s->name[t] : t;
+  }
+}
+
+void trm__symmetry_undo(const trm__symmetry *s, const int32_t *image, int32_t *tokens) {
+  uint16_t name[TRM__SYMMETRY_TOKENS];
+  for (int t = 0; t < s->tokens; t++) name[s->name[t]] = (uint16_t)t;
+  for (int i = 0; i < s->cells; i++) {
+    int32_t t = image[i];
+    tokens[s->from[i]] = t >= 0 && t < s->tokens ? name[t] : t;
   }
 }
 

@@ -27,8 +27,8 @@ int trm__symmetry_known(const trm_task *task);
 /* A random one; the identity where none is known. */
 void trm__symmetry_draw(const trm_task *task, trm__rng *rng, trm__symmetry *symmetry);
 void trm__symmetry_identity(const trm_task *task, trm__symmetry *symmetry);
-void trm__symmetry_inverse(const trm__symmetry *symmetry, trm__symmetry *inverse);
 /* tokens and image [cells] may not overlap. */
 void trm__symmetry_apply(const trm__symmetry *symmetry, const int32_t *tokens, int32_t *image);
+void trm__symmetry_undo(const trm__symmetry *symmetry, const int32_t *image, int32_t *tokens);
 
 #endif

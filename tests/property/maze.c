@@ -68,7 +68,7 @@ static void test_augmented_has_the_key(void **state) {
   assert_true(changed > MAZES / 2);
 }
 
-/* A drawn symmetry and its inverse undo each other, and an image of a right answer is right. */
+/* A drawn symmetry can be undone, and an image of a right answer is right. */
 static void test_symmetry(void **state) {
   (void)state;
   for (uint64_t i = 0; i < 200; i++) {
@@ -79,17 +79,16 @@ static void test_symmetry(void **state) {
     trm_error err = {0};
     if (trm_generate(&task, 23, i, NULL, question, answer, &err)) fail_msg("%s", err.message);
     size_t bytes = sizeof *x * (size_t)(task.width * task.height);
-    trm__symmetry symmetry, inverse;
+    trm__symmetry symmetry;
     trm__symmetry_draw(&task, &rng, &symmetry);
-    trm__symmetry_inverse(&symmetry, &inverse);
     trm__symmetry_apply(&symmetry, question, x);
     trm__symmetry_apply(&symmetry, answer, y);
     trm_task_verdict v = trm_task_judge(&task, x, y);
     assert_true(v.keeps_rules == 1 && v.keeps_clues == 1);
-    trm__symmetry_apply(&inverse, y, back);
+    trm__symmetry_undo(&symmetry, y, back);
     assert_memory_equal(back, answer, bytes);
     y[0] = y[0] == 1 ? 2 : 1; /* what is not right is not made so */
-    trm__symmetry_apply(&inverse, y, back);
+    trm__symmetry_undo(&symmetry, y, back);
     v = trm_task_judge(&task, question, back);
     assert_true(v.keeps_rules != 1 || v.keeps_clues != 1);
   }

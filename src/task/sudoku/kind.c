@@ -156,6 +156,7 @@ const trm__kind trm__kind_sudoku = {
     .unique = sudoku_unique,
     .inspect = trm__sudoku_inspect,
     .hint = trm__sudoku_hint,
+    .deduce = trm__sudoku_deduce,
     .generate = sudoku_generate,
     .search = sudoku_search,
     .symmetric = sudoku_symmetric,
