@@ -302,7 +302,10 @@ static void engine_leave(trm__engine *e, int i, trm__outcome outcome) {
                            .confidence = (float)(1 / (1 + exp(-q))),
                            .least = trm__answer_least_confidence(s),
                            .checked = slot->rules && slot->correct >= 0,
-                           .correct = slot->rules && slot->correct == 1};
+                           .correct = slot->rules && slot->correct == 1,
+                           .chain = 1,
+                           .chain_steps = (int)slot->steps,
+                           .chains = 1};
   if (job->score && outcome == TRM__DONE) job->score(job->source.context, slot->puzzle, &solution, &s->scores_host[i]);
   if (solution.halted)
     trm__event_early_halt(&slot->inference, solution.steps, slot->max_steps, q, slot->threshold, slot->halt);
@@ -346,7 +349,8 @@ static int engine_tell(trm__engine *e, int i) {
                    .halted = slot->last,
                    .place = engine_place(e, i),
                    .checked = slot->rules && slot->correct >= 0,
-                   .correct = slot->rules && slot->correct == 1};
+                   .correct = slot->rules && slot->correct == 1,
+                   .chain = 1};
   int answer = e->job->step ? e->job->step(e->job->step_context, &step) : TRM_STEP_ON;
   if (slot->watch && slot->watch(slot->watch_context, &step) != TRM_STEP_ON && answer == TRM_STEP_ON)
     answer = TRM_STEP_CANCEL;

@@ -32,7 +32,7 @@ static int guess_all(const trm__proposal *p, trm__rng *rng, int32_t blank, int32
   const int32_t *guide = p->guide + (size_t)trm__rng_below(rng, (uint32_t)p->guides) * p->cells;
   memcpy(question, p->question, p->cells * sizeof *question);
   if (!guess_is_allowed(p, question)) return 0;
-  for (int k = 0; k < p->plan->guesses; k++) {
+  for (int k = 0; k < p->guesses; k++) {
     uint32_t open = guess_count_open(p, question, blank);
     if (!open) break;
     size_t cell = guess_cell(question, blank, trm__rng_below(rng, open));
@@ -44,7 +44,7 @@ static int guess_all(const trm__proposal *p, trm__rng *rng, int32_t blank, int32
 
 void trm__guess(const trm__proposal *p, trm__rng *rng, int32_t *question) {
   int32_t blank = trm__task_blank(p->task);
-  int draws = blank && p->guides && p->plan->guesses ? DRAWS : 0;
+  int draws = blank && p->guides && p->guesses ? DRAWS : 0;
   while (draws > 0 && !guess_all(p, rng, blank, question)) draws--;
   if (!draws) memcpy(question, p->question, p->cells * sizeof *question);
 }

@@ -19,8 +19,8 @@ typedef struct trm__proposal {
   uint64_t seed, name;     /* the solver's; of the puzzle's random numbers */
   int64_t chain;           /* 1: the plain trajectory */
   const int32_t *guide;    /* [guides][cells] last answers of the chains of the wave before */
-  int guides;
-  int32_t *room; /* [cells] to work in */
+  int guides, guesses;     /* how many; how many cells of one are taken */
+  int32_t *room;           /* [cells] to work in */
 } trm__proposal;
 
 typedef struct trm__proposer {

@@ -36,6 +36,8 @@ struct search_entry {
   trm_solution *ballot_of;    /* [most] */
   int32_t *answers[2];        /* [most][S]: last answers of the chains of this wave, and of the one before */
   int guides;                 /* how many those of the wave before are */
+  int guesses;                /* of a chain of this wave */
+  int64_t waves;              /* begun */
   int32_t *question, *answer; /* [S] */
 };
 
@@ -53,6 +55,7 @@ struct trm__search {
   const trm__job *job; /* the caller's */
   const trm_cancel *cancel;
   int64_t next, left; /* puzzles that the source gave; that left */
+  int64_t finished;   /* of these, before the call was stopped */
   int64_t solved;     /* of these, that took a step */
   int entries, ended;
   int stop;           /* the call is to end */
@@ -141,7 +144,8 @@ static void search_enter(trm__search *s, search_entry *e, int64_t number, const 
   if (puzzle->state && puzzle->noise_name == TRM_NOISE_UNNAMED) e->name = trm_state_describe(puzzle->state).noise_name;
   e->working = e->cancelled = e->expired = 0;
   e->taker = 0;
-  e->guides = 0;
+  e->guides = e->guesses = 0;
+  e->waves = 1;
   e->taken = (trm_solution){.cancelled = 1};
   if (s->plan.votes) memset(e->ballot, 0, (size_t)s->most * sizeof *e->ballot);
   trm__wave_first(&e->wave, search_budget(s, puzzle, limit), puzzle->search == TRM_SEARCH_OFF ? 1 : s->plan.first,
@@ -198,6 +202,7 @@ static trm__proposal search_proposal(const trm__search *s, const search_entry *e
                          .chain = e->wave.begun + index + 1,
                          .guide = e->answers[1],
                          .guides = e->guides,
+                         .guesses = e->guesses,
                          .room = s->answer};
 }
 
@@ -233,8 +238,8 @@ static int search_watch(void *context, const trm_step *step) {
   s->proposer->read(&proposal, step->answer, step->confidence, s->answer, s->confidence);
   int answer = search_tell(s, e, step, proposal.chain);
   if (answer == TRM_STEP_CANCEL) e->cancelled = 1;
-  else if (answer != TRM_STEP_ON) s->stop = 1;
-  return answer;
+  else if (answer != TRM_STEP_ON) s->stop = 1; /* after the round; until then nobody leaves for it */
+  return answer == TRM_STEP_CANCEL ? TRM_STEP_CANCEL : TRM_STEP_ON;
 }
 
 /* After a round. */
@@ -248,6 +253,7 @@ static int search_on_round(void *context, double fraction, const char *what) {
 #ifdef TRM_CHECKED
   if (!s->broken) s->broken = trm__search_check(s);
 #endif
+  s->finished = s->left;
   return s->stop || s->broken;
 }
 
@@ -369,17 +375,25 @@ static void search_decide(trm__search *s, search_entry *e, const trm_place *plac
   e->number = -1;
 }
 
-/* No chain of its wave is at work: another wave, which may look at the answers of this one, or the end. */
-static void search_go_on(trm__search *s, search_entry *e, const trm_place *place) {
-  int over = e->cancelled || e->expired || e->wave.winner >= 0 || s->plan.votes, guides = e->wave.count;
-  if (over || !trm__wave_next(&e->wave, s->plan.side, s->plan.limit)) {
-    search_decide(s, e, place);
-    return;
-  }
+/* The answers of the wave that has ended are what later chains guess from. */
+static void search_keep_guides(search_entry *e) {
   int32_t *before = e->answers[1];
   e->answers[1] = e->answers[0];
   e->answers[0] = before;
-  e->guides = guides;
+  e->guides = e->wave.count;
+}
+
+/* No chain of its wave is at work: another wave, or the end. Guesses are taken from the last wave without any. */
+static void search_go_on(trm__search *s, search_entry *e, const trm_place *place) {
+  int over = e->cancelled || e->expired || e->wave.winner >= 0 || s->plan.votes;
+  if (!e->guesses) search_keep_guides(e);
+  int guesses = s->plan.guesses && (e->waves - 1) % s->plan.cycle ? s->plan.guesses : 0;
+  if (over || !trm__wave_next(&e->wave, s->plan.side, guesses ? s->plan.guess_limit : s->plan.limit)) {
+    search_decide(s, e, place);
+    return;
+  }
+  e->guesses = guesses;
+  e->waves++;
 }
 
 static void search_leave(void *context, const trm_leave *leave) {
@@ -410,8 +424,8 @@ static void search_sweep(trm__search *s) {
   }
 }
 
-static trm_status search_verdict(const trm__search *s, int64_t finished, trm_status status, trm_error *err) {
-  int64_t puzzles = s->job->source.puzzles;
+static trm_status search_verdict(const trm__search *s, trm_status status, trm_error *err) {
+  int64_t puzzles = s->job->source.puzzles, finished = s->finished;
   if (s->broken) return trm__fail(err, TRM_E_INTERNAL, "search", "invariant %s", s->broken);
   if (status && status != TRM_E_STOPPED) return status;
   if (puzzles < 0 ? s->ended && finished == s->next : finished == puzzles) return TRM_OK;
@@ -432,7 +446,7 @@ trm_status trm__search_run(trm__search *s, const trm__job *job, trm_error *err) 
   inner.source.leave = search_leave;
   s->job = job;
   s->cancel = solver->cancel;
-  s->next = s->left = s->solved = 0;
+  s->next = s->left = s->solved = s->finished = 0;
   s->entries = s->ended = s->stop = 0;
   s->broken = NULL;
   s->stop = s->cancel && atomic_load(&s->cancel->all);
@@ -441,9 +455,9 @@ trm_status trm__search_run(trm__search *s, const trm__job *job, trm_error *err) 
   if (!s->stop) status = s->plan.control ? trm__control_run(solver, &inner, err) : trm__engine_run(solver, &inner, err);
   solver->cancel = s->cancel;
   solver->stats.puzzles = s->solved;
-  int64_t finished = s->left;
+  if (!s->stop) s->finished = s->left;
   search_sweep(s);
-  status = search_verdict(s, finished, status, err);
+  status = search_verdict(s, status, err);
   s->job = NULL;
   return status;
 }
