@@ -59,7 +59,7 @@ typedef struct trm_solver_config {
   (-1)                       /* where a task has symmetries and rules as many steps as TRM_SEARCH_WORK allows, else 0 */
 #define TRM_SEARCH_OFF (-2)  /* of a puzzle: one trajectory */
 #define TRM_SEARCH_WORK 50e9 /* operations of all steps of a puzzle: a second of one core, or less */
-#define TRM_SEARCH_MOST 2000 /* steps that are chosen for TRM_SEARCH_USUAL; more can be asked for */
+#define TRM_SEARCH_MOST 512  /* steps that are chosen for TRM_SEARCH_USUAL; more can be asked for */
 #define TRM_CHAINS_MOST 1024 /* of a wave */
 typedef enum trm_search_level {
   TRM_LEVEL_USUAL, /* C where rules are known, else B */
