@@ -52,7 +52,8 @@ static json_t *solved_kept_json(int kept) {
 
 /* null: by nothing but its limit or a signal. */
 static json_t *solved_halt_json(int halt) {
-  static const char *const words[] = {[TRM_HALT_HEAD] = "head", [TRM_HALT_RULES] = "rules"};
+  static const char *const words[] = {
+      [TRM_HALT_HEAD] = "head", [TRM_HALT_RULES] = "rules", [TRM_HALT_FIXED_POINT] = "fixed_point"};
   return halt == TRM_HALT_NONE ? json_null() : json_string(words[halt]);
 }
 
@@ -64,6 +65,7 @@ static void solved_add_answers(json_t *o, const cli_show *s, const cli_solved *r
                       checked ? json_boolean(r->judged.keeps_rules && r->judged.keeps_clues) : json_null());
   json_object_set_new(o, "solutions", r->solutions.count < 0 ? json_null() : json_integer(r->solutions.count));
   json_object_set_new(o, "halted_by", solved_halt_json(r->solution.halted));
+  json_object_set_new(o, "answer_step", json_integer(r->solution.answer_step));
   json_object_set_new(o, "recursion", json_string(s->recursion));
 }
 

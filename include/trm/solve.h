@@ -35,9 +35,19 @@ typedef struct trm_solver_config {
   int64_t puzzles;       /* the most that a call will bring, so that no memory is taken for more; 0: unknown */
   int64_t H_cycles;      /* T, recursion cycles; 0: the model's own */
   int64_t L_cycles;      /* n, latent cycles; 0: the model's own */
-  int rules_halt; /* 1: where the task has rules that trm knows, a puzzle leaves when its answer keeps them and its
-                     clues, and not before, whatever the halting head says; 0: rules are not asked */
+  int rules_halt;     /* 1: where the task has rules that trm knows, a puzzle leaves when its answer keeps them and its
+                         clues, and not before, whatever the halting head says; 0: rules are not asked */
+  int change;         /* 1: trm_step.change is computed */
+  double fixed_point; /* a puzzle leaves when its change is at most that; 0: it does not */
+  int keep;           /* trm_keep */
 } trm_solver_config;
+
+/* Which of a puzzle's answers is returned. */
+typedef enum trm_keep {
+  TRM_KEEP_LAST, /* that of the last step */
+  TRM_KEEP_BEST  /* the one with the fewest faults (trm_task_faults), where rules are known, and of these the one with
+                    the  largest q: it never gets worse over the steps */
+} trm_keep;
 const trm_option *trm_solver_options(size_t *count);
 trm_solver_config trm_solver_config_default(void); /* halting, and the model's own values */
 
@@ -85,6 +95,7 @@ typedef struct trm_step {
   const trm_place *place;  /* for trm_state_take */
   int checked;             /* 1: rules and clues were asked, as the puzzle heeds them */
   int correct;             /* 1: and the answer keeps them */
+  float change;            /* |s - t| / |s|, s being y and z after the step and t before it; NaN: not computed */
 } trm_step;
 /* What the callback of a step answers. Puzzles that share a batch are reported in no particular order, the steps of
  * each in theirs. */
@@ -108,9 +119,10 @@ void trm_solver_set_cancel(trm_solver *solver, const trm_cancel *cancel);
 
 /* What ended a puzzle, where it was not its step limit. */
 typedef enum trm_halt {
-  TRM_HALT_NONE, /* nothing did: the step limit, or it was cancelled */
-  TRM_HALT_HEAD, /* its halting logit exceeds the threshold */
-  TRM_HALT_RULES /* its answer keeps rules and clues */
+  TRM_HALT_NONE,       /* nothing did: the step limit, or it was cancelled */
+  TRM_HALT_HEAD,       /* its halting logit exceeds the threshold */
+  TRM_HALT_RULES,      /* its answer keeps rules and clues */
+  TRM_HALT_FIXED_POINT /* its state hardly changes any more */
 } trm_halt;
 
 typedef struct trm_solution {
@@ -119,11 +131,12 @@ typedef struct trm_solution {
   int cancelled;    /* 1: left before it was done */
   int expired;      /* 1: cancelled by its deadline */
   int refused;      /* 1: cancelled because it does not fit the model, and took no step */
-  float q;          /* last halting logit */
+  float q;          /* halting logit of the step whose answer it is */
   float confidence; /* sigmoid(q) */
   float least;      /* the least certain cell's confidence */
   int checked;      /* 1: the answer was judged by rules and clues, as the puzzle heeds them */
   int correct;      /* 1: and keeps them */
+  int answer_step;  /* the step whose answer it is: steps, or an earlier one with TRM_KEEP_BEST */
 } trm_solution;
 
 /* inputs [n][S] tokens, identifiers [n] or NULL (zeros) -> answers [n][S], solutions [n] (NULL: skip). Results do not
