@@ -53,7 +53,8 @@ static json_t *solved_kept_json(int kept) {
 
 /* null: by nothing but its limit or a signal. */
 static json_t *solved_halt_json(int halt) {
-  static const char *const words[] = {[TRM_HALT_HEAD] = "head", [TRM_HALT_RULES] = "rules"};
+  static const char *const words[] = {
+      [TRM_HALT_HEAD] = "head", [TRM_HALT_RULES] = "rules", [TRM_HALT_FIXED_POINT] = "fixed_point"};
   return halt == TRM_HALT_NONE ? json_null() : json_string(words[halt]);
 }
 
@@ -68,6 +69,7 @@ static void solved_add_answers(json_t *o, const cli_show *s, const cli_solved *r
   json_object_set_new(o, "chain", json_integer(r->solution.chain));
   json_object_set_new(o, "chain_steps", json_integer(r->solution.chain_steps));
   json_object_set_new(o, "chains", json_integer(r->solution.chains));
+  json_object_set_new(o, "answer_step", json_integer(r->solution.answer_step));
   json_object_set_new(o, "recursion", json_string(s->recursion));
 }
 

@@ -113,8 +113,8 @@ void trm__search_close(trm__search **search) {
   if (!s) return;
   for (int i = 0; s->entry && i < s->solver->slots; i++) {
     search_entry *e = &s->entry[i];
-    void *owned[] = {e->wave.chain, e->chain,      e->ballot,   e->ballot_of,
-                     e->answers[0], e->answers[1], e->q[0], e->q[1], e->question, e->answer};
+    void *owned[] = {e->wave.chain, e->chain, e->ballot, e->ballot_of, e->answers[0],
+                     e->answers[1], e->q[0],  e->q[1],   e->question,  e->answer};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) trm__free(owned[k]);
   }
   trm__free(s->entry);
