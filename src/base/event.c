@@ -15,7 +15,7 @@
    NULL,          "number of the call that solves or evaluates, counted from 1 in this process"},                      \
       {"puzzle",      TRM_EVENT_METADATA,                                                                              \
        TRM_EVENT_INT, NULL,                                                                                            \
-       NULL,          "number of the puzzle in that call, counted from 0; with call it names an inference"},           \
+       NULL,          "number of the puzzle in that call, counted from 0; with call it names an inference, or in a search those of its chains"},           \
   {                                                                                                                    \
     "action", TRM_EVENT_METADATA, TRM_EVENT_WORD, NULL, "solve|evaluate", "what the call does"                         \
   }
