@@ -40,7 +40,19 @@ typedef struct trm_solver_config {
   int change;         /* 1: trm_step.change is computed */
   double fixed_point; /* a puzzle leaves when its change is at most that; 0: it does not */
   int keep;           /* trm_keep */
+  int stop_hopeless;  /* 1: a puzzle leaves when the model's bounds say that more steps do not help */
+  int64_t parallel_latents; /* candidates of the state that each step is taken from, and that are merged after it; 1:
+                               the state alone */
+  int merge;                /* trm_merge: how they are */
+  double latent_spread;     /* deviation of the noise by which their z differ; 0: they differ by damping */
 } trm_solver_config;
+
+/* What becomes of the candidates of parallel latents. */
+typedef enum trm_merge {
+  TRM_MERGE_AVERAGE,
+  TRM_MERGE_BEST,    /* the one with the largest q */
+  TRM_MERGE_WEIGHTED /* their mean weighted by softmax(q) */
+} trm_merge;
 
 /* Which of a puzzle's answers is returned. */
 typedef enum trm_keep {
@@ -119,10 +131,11 @@ void trm_solver_set_cancel(trm_solver *solver, const trm_cancel *cancel);
 
 /* What ended a puzzle, where it was not its step limit. */
 typedef enum trm_halt {
-  TRM_HALT_NONE,       /* nothing did: the step limit, or it was cancelled */
-  TRM_HALT_HEAD,       /* its halting logit exceeds the threshold */
-  TRM_HALT_RULES,      /* its answer keeps rules and clues */
-  TRM_HALT_FIXED_POINT /* its state hardly changes any more */
+  TRM_HALT_NONE,        /* nothing did: the step limit, or it was cancelled */
+  TRM_HALT_HEAD,        /* its halting logit exceeds the threshold */
+  TRM_HALT_RULES,       /* its answer keeps rules and clues */
+  TRM_HALT_FIXED_POINT, /* its state hardly changes any more */
+  TRM_HALT_HOPELESS     /* more steps are predicted not to help */
 } trm_halt;
 
 typedef struct trm_solution {

@@ -42,6 +42,11 @@ static const trm_option solver_options[] = {
      .default_text = "0",
      .help = "where rules are known, stop as soon as the answer keeps them, and not before, whatever the halting head "
              "says"},
+    {.name = "stop_hopeless",
+     .type = TRM_OPT_BOOL,
+     .offset = offsetof(trm_solver_config, stop_hopeless),
+     .default_text = "0",
+     .help = "stop when the model's own bounds, learned on validation puzzles, say that more steps do not help"},
     {.name = "fixed_point",
      .type = TRM_OPT_REAL,
      .offset = offsetof(trm_solver_config, fixed_point),
@@ -95,6 +100,27 @@ static const trm_option solver_options[] = {
      .min = 0,
      .max = 65536,
      .help = "puzzles at once, 0: chosen by measuring; the results are the same"},
+    {.name = "parallel_latents",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, parallel_latents),
+     .default_text = "1",
+     .min = 1,
+     .max = 64,
+     .metavar = "K",
+     .help = "take each step from K candidates of the state and merge them after it, K times the work"},
+    {.name = "merge",
+     .type = TRM_OPT_ENUM,
+     .offset = offsetof(trm_solver_config, merge),
+     .default_text = "average",
+     .choices = "average|best|weighted",
+     .help = "how parallel latents are merged: their mean, the one of the largest q, or the mean weighted by q"},
+    {.name = "latent_spread",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_solver_config, latent_spread),
+     .default_text = "0.5",
+     .min = 0,
+     .max = 100,
+     .help = "deviation of the noise by which parallel latents differ; 0: they differ by damping"},
     {.name = "damping",
      .type = TRM_OPT_REAL,
      .offset = offsetof(trm_solver_config, damping),
@@ -148,6 +174,12 @@ static trm_status solver_check_config(const trm_solver_config *c, trm_error *err
     return trm__fail(err, TRM_E_USAGE, "fixed_point", "%g, expected 0 to 10; 0: never", c->fixed_point);
   if (c->keep != TRM_KEEP_LAST && c->keep != TRM_KEEP_BEST)
     return trm__fail(err, TRM_E_USAGE, "keep", "%d is none of trm_keep", c->keep);
+  if (c->parallel_latents < 1 || c->parallel_latents > 64)
+    return trm__fail(err, TRM_E_USAGE, "parallel_latents", "%lld, expected 1 to 64", (long long)c->parallel_latents);
+  if (c->merge < TRM_MERGE_AVERAGE || c->merge > TRM_MERGE_WEIGHTED)
+    return trm__fail(err, TRM_E_USAGE, "merge", "%d is none of trm_merge", c->merge);
+  if (!(c->latent_spread >= 0 && c->latent_spread <= 100))
+    return trm__fail(err, TRM_E_USAGE, "latent_spread", "%g, expected 0 to 100", c->latent_spread);
   if (!(c->damping < 1)) return trm__fail(err, TRM_E_USAGE, "damping", "%g, expected less than 1", c->damping);
   if (!(c->start_noise >= 0 && c->start_noise <= 100))
     return trm__fail(err, TRM_E_USAGE, "start_noise", "%g, expected 0 to 100", c->start_noise);
@@ -201,7 +233,14 @@ static trm_status solver_open_buffers(trm_solver *s, trm_error *err) {
   s->q = solver_alloc_device(s, n * 2, sizeof *s->q, &failed);
   s->starts = solver_alloc_device(s, n, sizeof *s->starts, &failed);
   if (s->has_rules) s->question = solver_alloc_host(n * S, sizeof *s->question, &failed);
-  if (s->config.start_noise != 0 || s->config.latent_noise != 0) {
+  size_t K = s->config.parallel_latents > 1 ? (size_t)s->config.parallel_latents : 0;
+  if (K) {
+    s->candidate_y = solver_alloc_device(s, K * state, act, &failed);
+    s->candidate_z = solver_alloc_device(s, K * state, act, &failed);
+    s->candidate_q = solver_alloc_device(s, K * n, sizeof *s->candidate_q, &failed);
+    s->candidate_q_host = solver_alloc_host(K * n, sizeof *s->candidate_q_host, &failed);
+  }
+  if (s->config.start_noise != 0 || s->config.latent_noise != 0 || (K && s->config.latent_spread != 0)) {
     s->noise_index = solver_alloc_device(s, n, sizeof *s->noise_index, &failed);
     s->noise_name = solver_alloc_host(n, sizeof *s->noise_name, &failed);
   }
@@ -270,6 +309,20 @@ static trm_status solver_put_rules(trm_solver *s, trm_error *err) {
   return s->config.rules_halt ? status : TRM_OK;
 }
 
+/* The bounds that say when more steps do not help, where they are asked for. */
+static trm_status solver_put_hopeless(trm_solver *s, const trm_model *model, trm_error *err) {
+  if (!s->config.stop_hopeless) return TRM_OK;
+  s->hopeless = trm_model_get_hopeless(model);
+  if (!s->hopeless.count)
+    return trm__fail(err, TRM_E_USAGE, "stop_hopeless",
+                     "%s has learned no bounds; trm eval MODEL VALID --choose-threshold --write puts them into it",
+                     s->path);
+  if (s->config.max_steps <= s->hopeless.count + 1) return TRM_OK;
+  return trm__fail(err, TRM_E_USAGE, "stop_hopeless",
+                   "the bounds of %s hold for %d steps at most, found max_steps %lld", s->path, s->hopeless.count + 1,
+                   (long long)s->config.max_steps);
+}
+
 /* Of a file that has none it is computed. */
 static trm_status solver_read_checksum(trm_solver *s, const trm_model *model, trm_error *err) {
   const char *known = trm_model_get_checksum(model);
@@ -317,6 +370,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   }
   if ((status = solver_read_checksum(s, model, err))) goto done;
   if ((status = solver_put_rules(s, err))) goto done;
+  if ((status = solver_put_hopeless(s, model, err))) goto done;
   if ((status = trm__params_open(&s->params, &s->model, err))) goto done;
   s->slots = solver_choose_slots(s);
   if ((status = solver_open_buffers(s, err))) goto done;
@@ -331,14 +385,15 @@ void trm_solver_close(trm_solver **solver) {
   trm_solver *s = solver ? *solver : NULL;
   if (!s) return;
   trm__network_close(&s->network);
-  void *device_buffers[] = {s->start, s->y,      s->z,      s->rows,        s->tokens, s->labels, s->logits,
-                            s->q,     s->starts, s->scores, s->noise_index, s->was_y,  s->was_z,  s->moved};
+  void *device_buffers[] = {s->start,  s->y,     s->z,           s->rows,        s->tokens,      s->labels,
+                            s->logits, s->q,     s->starts,      s->scores,      s->noise_index, s->was_y,
+                            s->was_z,  s->moved, s->candidate_y, s->candidate_z, s->candidate_q};
   for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
   void *host_buffers[] = {s->slot,        s->fresh,       s->token_host,      s->label_host,  s->answer,
                           s->confidence,  s->logits_host, s->q_host,          s->scores_host, s->puzzle_rows,
                           s->path,        s->task_text,   s->noise_name,      s->question,    s->best_logits,
-                          s->best_scores, s->best_answer, s->best_confidence, s->moved_host};
+                          s->best_scores, s->best_answer, s->best_confidence, s->moved_host,  s->candidate_q_host};
   for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
   trm__params_close(&s->params);
   trm__free(s);
