@@ -402,6 +402,7 @@ static int solve_run(const cli_command *self, int argc, char **argv) {
   int code = cli_parse(self, argc, argv, &a);
   if (!solve_config.halt && !cli_is_given(&a, "rules_halt")) solve_config.rules_halt = 0;
   if (!solve_config.rules_halt && !cli_is_given(&a, "search")) solve_config.search = 0;
+  if (code == CLI_CONTINUE) code = cli_solver_check(self, &a, &solve_config);
   if (code == CLI_CONTINUE) code = solve_arguments(self, &a);
   cli_arguments_free(&a);
   return code;

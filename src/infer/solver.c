@@ -32,6 +32,12 @@ static trm_status solver_check_config(const trm_solver_config *c, trm_error *err
     return trm__fail(err, TRM_E_USAGE, "fixed_point", "%g, expected 0 to 10; 0: never", c->fixed_point);
   if (c->keep != TRM_KEEP_LAST && c->keep != TRM_KEEP_BEST)
     return trm__fail(err, TRM_E_USAGE, "keep", "%d is none of trm_keep", c->keep);
+  if (c->parallel_latents < 1 || c->parallel_latents > 64)
+    return trm__fail(err, TRM_E_USAGE, "parallel_latents", "%lld, expected 1 to 64", (long long)c->parallel_latents);
+  if (c->merge < TRM_MERGE_AVERAGE || c->merge > TRM_MERGE_WEIGHTED)
+    return trm__fail(err, TRM_E_USAGE, "merge", "%d is none of trm_merge", c->merge);
+  if (!(c->latent_spread >= 0 && c->latent_spread <= 100))
+    return trm__fail(err, TRM_E_USAGE, "latent_spread", "%g, expected 0 to 100", c->latent_spread);
   if (!(c->damping < 1)) return trm__fail(err, TRM_E_USAGE, "damping", "%g, expected less than 1", c->damping);
   if (!(c->start_noise >= 0 && c->start_noise <= 100))
     return trm__fail(err, TRM_E_USAGE, "start_noise", "%g, expected 0 to 100", c->start_noise);
@@ -88,6 +94,13 @@ static trm_status solver_open_buffers(trm_solver *s, trm_error *err) {
   if (s->has_rules) s->question = solver_alloc_host(n * S, sizeof *s->question, &failed);
   s->noise_index = solver_alloc_device(s, n, sizeof *s->noise_index, &failed);
   s->noise_name = solver_alloc_host(n, sizeof *s->noise_name, &failed);
+  size_t K = s->config.parallel_latents > 1 ? (size_t)s->config.parallel_latents : 0;
+  if (K) {
+    s->candidate_y = solver_alloc_device(s, K * state, act, &failed);
+    s->candidate_z = solver_alloc_device(s, K * state, act, &failed);
+    s->candidate_q = solver_alloc_device(s, K * n, sizeof *s->candidate_q, &failed);
+    s->candidate_q_host = solver_alloc_host(K * n, sizeof *s->candidate_q_host, &failed);
+  }
   if (s->config.change || s->config.fixed_point > 0) {
     s->was_y = solver_alloc_device(s, state, act, &failed);
     s->was_z = solver_alloc_device(s, state, act, &failed);
@@ -165,6 +178,20 @@ static trm_status solver_put_rules(trm_solver *s, trm_error *err) {
   return s->config.rules_halt ? status : TRM_OK;
 }
 
+/* The bounds that say when more steps do not help, where they are asked for. */
+static trm_status solver_put_hopeless(trm_solver *s, const trm_model *model, trm_error *err) {
+  if (!s->config.stop_hopeless) return TRM_OK;
+  s->hopeless = trm_model_get_hopeless(model);
+  if (!s->hopeless.count)
+    return trm__fail(err, TRM_E_USAGE, "stop_hopeless",
+                     "%s has learned no bounds; trm eval MODEL VALID --choose-threshold --write puts them into it",
+                     s->path);
+  if (s->config.max_steps <= s->hopeless.count + 1) return TRM_OK;
+  return trm__fail(err, TRM_E_USAGE, "stop_hopeless",
+                   "the bounds of %s hold for %d steps at most, found max_steps %lld", s->path, s->hopeless.count + 1,
+                   (long long)s->config.max_steps);
+}
+
 /* Of a file that has none it is computed. */
 static trm_status solver_read_checksum(trm_solver *s, const trm_model *model, trm_error *err) {
   const char *known = trm_model_get_checksum(model);
@@ -214,6 +241,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   if ((status = solver_read_checksum(s, model, err))) goto done;
   if ((status = solver_put_rules(s, err))) goto done;
   if ((status = solver_plan(s, &plan, err))) goto done;
+  if ((status = solver_put_hopeless(s, model, err))) goto done;
   if ((status = trm__params_open(&s->params, &s->model, err))) goto done;
   s->slots = solver_choose_slots(s, &plan);
   if ((status = solver_open_buffers(s, err))) goto done;
@@ -230,14 +258,32 @@ void trm_solver_close(trm_solver **solver) {
   if (!s) return;
   trm__search_close(&s->search);
   trm__network_close(&s->network);
-  void *device_buffers[] = {s->start, s->y,      s->z,      s->rows,        s->tokens, s->labels, s->logits,
-                            s->q,     s->starts, s->scores, s->noise_index, s->was_y,  s->was_z,  s->moved};
+  void *device_buffers[] = {s->start,  s->y,     s->z,           s->rows,        s->tokens,      s->labels,
+                            s->logits, s->q,     s->starts,      s->scores,      s->noise_index, s->was_y,
+                            s->was_z,  s->moved, s->candidate_y, s->candidate_z, s->candidate_q};
   for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
-  void *host_buffers[] = {s->slot,        s->fresh,       s->marked,      s->token_host,      s->label_host,
-                          s->answer,      s->confidence,  s->logits_host, s->q_host,          s->scores_host,
-                          s->puzzle_rows, s->path,        s->task_text,   s->noise_name,      s->question,
-                          s->best_logits, s->best_scores, s->best_answer, s->best_confidence, s->moved_host};
+  void *host_buffers[] = {s->slot,
+                          s->fresh,
+                          s->marked,
+                          s->token_host,
+                          s->label_host,
+                          s->answer,
+                          s->confidence,
+                          s->logits_host,
+                          s->q_host,
+                          s->scores_host,
+                          s->puzzle_rows,
+                          s->path,
+                          s->task_text,
+                          s->noise_name,
+                          s->question,
+                          s->best_logits,
+                          s->best_scores,
+                          s->best_answer,
+                          s->best_confidence,
+                          s->moved_host,
+                          s->candidate_q_host};
   for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
   trm__params_close(&s->params);
   trm__free(s);
