@@ -6,6 +6,7 @@
 #include "cli/data.h"
 #include "cli/events.h"
 #include "cli/puzzles.h"
+#include "cli/solver_options.h"
 #include "cli/threshold.h"
 #include "cli/ui/values.h"
 
@@ -15,6 +16,7 @@ static struct {
   int json, quiet, verbose, force, choose_threshold, write;
 } opt;
 static trm_solver_config eval_config;
+static int64_t eval_budget; /* steps of a search, in force */
 
 static const trm_option eval_options[] = {
     CLI_SPLIT_OPTION(.group = "Evaluate"),
@@ -36,20 +38,13 @@ static const trm_option eval_options[] = {
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
 
-/* The solver's table, but without halting unless asked, as the field reports accuracy. */
+/* Nothing halts unless asked to, as the field reports accuracy. */
 static size_t eval_tables(cli_table t[CLI_TABLES]) {
-  static trm_option *items; /* made once, kept until the program ends */
-  size_t count;
-  const trm_option *table = trm_solver_options(&count);
-  if (!items) items = cli_alloc(count, sizeof *items);
-  memcpy(items, table, count * sizeof *items);
-  for (size_t i = 0; i < count; i++) {
-    if (strcmp(items[i].name, "halt") != 0) continue;
-    items[i].default_text = "false";
-    items[i].help = "let a puzzle stop at the halting head's word instead of taking all steps";
-  }
+  static const cli_other others[] = {
+      {"halt", "false", "let a puzzle stop at the halting head's word instead of taking all steps"}};
+  static trm_option *items;
   t[0] = (cli_table){eval_options, sizeof eval_options / sizeof *eval_options, &opt};
-  t[1] = (cli_table){items, count, &eval_config};
+  t[1] = cli_solver_table(&items, others, sizeof others / sizeof *others, &eval_config);
   return 2;
 }
 
@@ -85,6 +80,26 @@ static void eval_print_halting(const trm_eval_result *r) {
   printf("%11s\n", cli_percent(r->wrong_precision, a));
 }
 
+static const char *const eval_levels[] = {
+    [TRM_LEVEL_USUAL] = "none",
+    [TRM_LEVEL_A] = "A: one trajectory",
+    [TRM_LEVEL_B] = "B: the halting head decides",
+    [TRM_LEVEL_C] = "C: answers checked by rules",
+    [TRM_LEVEL_D] = "D: answers and guesses checked by rules",
+    [TRM_LEVEL_E] = "E: hybrid, rules fill in what follows from guesses",
+};
+
+/* Of a search: which answers it stands for, and what they cost. */
+static void eval_print_search(const trm_eval_result *r) {
+  char a[32], b[32], c[32];
+  printf("\n%-12s %s, %s steps at most%s\n", "search", eval_levels[r->level], cli_thousands(eval_budget, a),
+         eval_config.noise_control ? "; NOISE CONTROL, no network" : "");
+  printf("%-12s %s right, %s wrong", "answers", cli_thousands(r->claimed_right, a), cli_thousands(r->claimed_wrong, b));
+  printf(", %s \"don't know\"\n", cli_thousands(r->dont_know, c));
+  printf("%-12s median %g, 90 %% within %g, %.1f on average where right\n", "steps", r->steps_median, r->steps_p90,
+         r->steps_right_mean);
+}
+
 static const char *eval_origin(int origin) {
   return origin == TRM_BATCH_GIVEN ? "given" : origin == TRM_BATCH_MEASURED ? "measured" : "usual";
 }
@@ -112,8 +127,14 @@ static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, c
   printf("model     %s, computed in %s\n", model, dtype);
   printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a),
          trm_task_title(&info->task, d, sizeof d));
-  printf("steps     %s%lld%s\n", eval_config.halt ? "halting, at most " : "", (long long)values->max_steps.value,
-         eval_config.halt ? "" : ", without halting");
+  int rules = eval_config.rules_halt && trm_task_rules(&info->task), halts = rules || eval_config.halt;
+  if (r->level) printf("steps     of a chain, at most %lld\n", (long long)values->max_steps.value);
+  else
+    printf("steps     %s%s%lld%s\n", halts ? "halting" : "",
+           rules   ? " by rules, at most "
+           : halts ? ", at most "
+                   : "",
+           (long long)values->max_steps.value, halts ? "" : ", without halting");
   if (opt.verbose) printf("values    %s\n", cli_values_text(values, line));
   printf("\n");
   printf("exact     %-8s %s of %s puzzles", cli_percent(r->exact_accuracy, c), cli_thousands(r->exact, a),
@@ -123,7 +144,8 @@ static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, c
          cli_thousands(r->tokens, b));
   if (r->puzzles) printf("steps     %-8.2f on average\n", r->mean_steps);
   eval_print_bands(r, info->rating_name);
-  eval_print_halting(r);
+  if (r->level) eval_print_search(r);
+  else eval_print_halting(r);
   printf("\n");
   if (opt.verbose) eval_print_engine(&r->stats);
   printf("%s puzzles/s, %.1f s\n", cli_thousands((int64_t)((double)r->puzzles / fmax(r->seconds, 1e-9)), a),
@@ -167,20 +189,31 @@ static json_t *eval_engine_json(const trm_solve_stats *run) {
                    cli_real(eval_over_full(run)), "measured_batches", costs);
 }
 
+static json_t *eval_search_json(const trm_eval_result *r) {
+  static const char *const letters[] = {"", "A", "B", "C", "D", "E"};
+  return json_pack("{s:s, s:I, s:b, s:I, s:I, s:I, s:o, s:o, s:o}", "level", letters[r->level], "steps_at_most",
+                   (json_int_t)eval_budget, "noise_control", eval_config.noise_control, "right",
+                   (json_int_t)r->claimed_right, "wrong", (json_int_t)r->claimed_wrong, "dont_know",
+                   (json_int_t)r->dont_know, "steps_median", cli_real(r->steps_median), "steps_p90",
+                   cli_real(r->steps_p90), "steps_right_mean", cli_real(r->steps_right_mean));
+}
+
 static void eval_print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info,
                             const trm_solver_values *values, const char *model, const char *data, const char *dtype) {
   json_t *o = json_pack(
-      "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, "
+      "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, "
       "s:o, s:b, s:s, s:o}",
       "model", cli_path(model), "data", cli_path(data), "task", trm_task_name(&info->task), "puzzles",
       (json_int_t)r->puzzles, "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
       (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
       cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high), "mean_steps",
       cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps", (json_int_t)values->max_steps.value,
-      "halt", eval_config.halt, "halting", eval_halting_json(r), "rating_name",
-      info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", eval_bands_json(r), "seconds",
-      cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine",
-      eval_engine_json(&r->stats), "interrupted", interrupted, "dtype", dtype, "values", cli_values_json(values));
+      "halt", eval_config.halt, "rules_halt", eval_config.rules_halt, "stop_hopeless", eval_config.stop_hopeless,
+      "halting", eval_halting_json(r), "rating_name", info->has_ratings ? json_string(info->rating_name) : json_null(),
+      "bands", eval_bands_json(r), "seconds", cli_real(r->seconds), "puzzles_per_second",
+      cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine", eval_engine_json(&r->stats), "interrupted",
+      interrupted, "dtype", dtype, "values", cli_values_json(values));
+  if (o && r->level) json_object_set_new(o, "search", eval_search_json(r));
   cli_json_print(o, 0);
 }
 
@@ -213,6 +246,7 @@ static int eval_measure(const cli_command *self, trm_solver *solver, const trm_d
   const trm_option *table = trm_model_options(&count);
   (void)trm_options_get(table, count, trm_solver_model_config(solver), "forward_dtype", dtype, sizeof dtype);
   trm_solver_values values = trm_solver_get_values(solver);
+  eval_budget = trm_solver_get_search(solver);
   if (opt.json) eval_print_json(&result, status == TRM_E_STOPPED, &info, &values, path, data, dtype);
   else eval_print(&result, &info, &values, path, data, dtype);
   if (status) cli_warn(self, "%s; the result is about those", error.message);
@@ -220,7 +254,7 @@ static int eval_measure(const cli_command *self, trm_solver *solver, const trm_d
 }
 
 /* model_path "": an installed model. */
-static int eval_model(const cli_command *self, const char *model_path, const char *data) {
+static int eval_model(const cli_command *self, const cli_arguments *a, const char *model_path, const char *data) {
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
   trm_solver *solver = NULL;
@@ -243,6 +277,7 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
   else code = cli_events_open(&events, self, opt.events, NULL, NULL);
   if (code != CLI_CONTINUE) goto done;
   cli_data_say(self, data, trm_dataset_describe(dataset).notes);
+  cli_solver_say_idle(self, a, &eval_config, &task);
   if (opt.choose_threshold) code = cli_threshold_choose(self, &how, model, solver, dataset);
   else code = eval_measure(self, solver, dataset, path, data);
 done:
@@ -257,8 +292,16 @@ done:
 static int eval_check_options(const cli_command *self) {
   if (opt.write && !opt.choose_threshold)
     return cli_usage(self, "--write: has no effect without --choose-threshold, whose result it writes");
-  if (opt.choose_threshold && eval_config.halt)
-    return cli_usage(self, "--halt: has no effect beside --choose-threshold, for which puzzles take all their steps");
+  const char *halts = eval_config.halt              ? "halt"
+                      : eval_config.rules_halt      ? "rules-halt"
+                      : eval_config.stop_hopeless   ? "stop-hopeless"
+                      : eval_config.fixed_point > 0 ? "fixed-point"
+                                                    : NULL;
+  if (opt.choose_threshold && halts)
+    return cli_usage(self, "--%s: has no effect beside --choose-threshold, for which puzzles take all their steps",
+                     halts);
+  if (opt.choose_threshold && (eval_config.search || eval_config.votes > 1 || eval_config.rollouts > 1))
+    return cli_usage(self, "--search: has no effect beside --choose-threshold, for which there is one trajectory");
   if (opt.choose_threshold && opt.verbose)
     return cli_usage(self, "--verbose: has no effect beside --choose-threshold, which shows the values anyway");
   return CLI_CONTINUE;
@@ -279,9 +322,10 @@ static int eval_run(const cli_command *self, int argc, char **argv) {
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 2, "a model and a dataset");
   if (code == CLI_CONTINUE) code = eval_check_order(self, &a);
+  if (code == CLI_CONTINUE) code = cli_solver_check(self, &a, &eval_config);
   if (code == CLI_CONTINUE) code = eval_check_options(self);
   int named = a.positionals == 2;
-  if (code == CLI_CONTINUE) code = eval_model(self, named ? a.positional[0] : "", a.positional[named]);
+  if (code == CLI_CONTINUE) code = eval_model(self, &a, named ? a.positional[0] : "", a.positional[named]);
   cli_arguments_free(&a);
   return code;
 }
@@ -293,19 +337,27 @@ const cli_command cli_eval = {
     .description =
         "Solves every puzzle of DATA, a dataset directory or a CSV or JSON Lines file with answers, and reports how "
         "many are exactly right (with Wilson's 95 % interval), how many cells are, and both by band of rating where "
-        "the data has ratings. All steps are taken unless --halt is given, as accuracies are reported in the field. "
+        "the data has ratings. All steps are taken unless --halt or --rules-halt is given, as accuracies are reported "
+        "in the field. "
         "Without MODEL an installed one is used that fits the puzzles.\n\n"
         "The halting head is judged separately for right and for wrong answers: precision is how often its word is "
         "true, recall how many of the right (or wrong) answers it called so.\n\n"
+        "With --search N every puzzle is searched for as trm solve does, in N network steps at most; reported are the "
+        "answers that are claimed to be right and are, those that are not, and the others (\"don't know\"), with the "
+        "level and the steps of all chains. --votes and --rollouts are reported likewise.\n\n"
         "Step limit, halting threshold, T and n are the model's own: an option wins, then the model's file, then the "
         "default (16 steps, 0, T 3, n 6). --verbose and --json tell which were in force.\n\n"
         "With --choose-threshold the puzzles, at most the first 4,096, take all their steps, and of the thresholds 0, "
         "0.25, 0.5, ... the first is chosen that costs at most 0.1 points of exact accuracy, or one puzzle. The data "
-        "must be neither of training nor of a test. trm train with --valid does this by itself; with --write a model "
+        "must be neither of training nor of a test. On the same puzzles bounds on q are learned, by step, under which "
+        "at "
+        "most one of 1,000 was still solved later, for --stop-hopeless. trm train with --valid does this by itself; "
+        "with "
+        "--write a model "
         "that was trained without gets its threshold, and the limit of --max-steps if one is given.\n\n"
         "SIGINT and SIGTERM end the evaluation after the step at hand with the result of the puzzles that were "
         "finished, "
-        "of which the quick ones are more than their share with --halt. A second signal ends at once.\n\n"
+        "of which the quick ones are more than their share when puzzles halt. A second signal ends at once.\n\n"
         "With --verbose the engine's line says how many puzzles are computed at once, how many steps they took in how "
         "many rounds, "
         "and the "

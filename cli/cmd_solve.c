@@ -6,6 +6,7 @@
 
 #include "cli/events.h"
 #include "cli/puzzles.h"
+#include "cli/solver_options.h"
 #include "cli/ui/animation.h"
 #include "cli/ui/solved.h"
 #include "cli/ui/values.h"
@@ -61,26 +62,18 @@ static const trm_option solve_options[] = {
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
 
-/* A field of the solver's configuration that only this command sets: what is evaluated is not tried again. */
-static const trm_option solve_tries[] = {
-    {.name = "tries",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, tries),
-     .default_text = "0",
-     .min = 0,
-     .max = 10000,
-     .group = "Trying again",
-     .help =
-         "where the answer breaks known rules, begin again from another point until it does not, N tries at most; 1: "
-         "the first alone; 0: as many as take about a second, by the model's cost, and 32 at most"},
-};
-
+/* Rules halt, and what they find wrong is searched for, unless --no-halt is said, which alone means all steps of one
+ * trajectory. */
 static size_t solve_tables(cli_table t[CLI_TABLES]) {
+  static const cli_other others[] = {
+      {"halt", "true",
+       "stop as soon as the answer is right, as known rules say or else the halting head; --no-halt: take all steps"},
+      {"rules_halt", "true", NULL},
+      {"search", "-1", "network steps in which to find a right answer; 0: one trajectory; -1: about a second's"}};
+  static trm_option *items;
   t[0] = (cli_table){solve_options, sizeof solve_options / sizeof *solve_options, &opt};
-  t[1] = (cli_table){solve_tries, 1, &solve_config};
-  t[2].items = trm_solver_options(&t[2].count);
-  t[2].config = &solve_config;
-  return 3;
+  t[1] = cli_solver_table(&items, others, sizeof others / sizeof *others, &solve_config);
+  return 2;
 }
 
 /* A place of the window. */
@@ -166,7 +159,6 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
   const cli_show show = {.task = &s->task,
                          .S = s->S,
                          .trace = opt.explain ? &s->trace : NULL,
-                         .tries = trm_solver_get_tries(s->solver),
                          .all = opt.explain == EXPLAIN_ALL,
                          .animated = cli_animation_end(&s->animation),
                          .verbose = opt.verbose,
@@ -219,14 +211,6 @@ static void solve_print_ready(session *s) {
 
 /* -- the engine's source ------------------------------------------------------------------------------------------- */
 
-/* Counts the solutions of the puzzle that enters. The tries that it may have, as for trm_puzzle: what has no right
- * answer is not tried again. */
-static int64_t solve_count_solutions(session *s) {
-  entry *e = &s->entry[s->entered % s->window];
-  e->solutions = trm_task_unique(&s->task, solve_question(s, s->entered), UNIQUE_BOUND);
-  return e->solutions.count == 0 || (e->solutions.single && e->solutions.count > 1) ? 1 : 0;
-}
-
 static trm_source_answer solve_next(void *context, int64_t number, int wait, trm_puzzle *puzzle) {
   session *s = context;
   if (opt.explain && s->given > s->left) return TRM_SOURCE_NONE; /* one at a time */
@@ -241,7 +225,9 @@ static trm_source_answer solve_next(void *context, int64_t number, int wait, trm
   }
   memcpy(puzzle->tokens, solve_question(s, s->entered), s->S * sizeof *puzzle->tokens);
   puzzle->identifier = (int32_t)opt.identifier;
-  puzzle->tries = solve_count_solutions(s);
+  trm_task_solutions solutions = trm_task_unique(&s->task, puzzle->tokens, UNIQUE_BOUND);
+  s->entry[s->entered % s->window].solutions = solutions;
+  if (solutions.count == 0 || (solutions.single && solutions.count > 1)) puzzle->search = TRM_SEARCH_OFF;
   s->number[(size_t)number % s->window] = s->entered++;
   s->given++;
   cli_trace_clear(&s->trace);
@@ -255,13 +241,14 @@ static void solve_leave(void *context, const trm_leave *leave) {
   s->entry[at].solution = *leave->solution;
   s->entry[at].left = 1;
   s->left++;
+  if (opt.explain) cli_trace_keep(&s->trace, leave->solution->chain);
   solve_print_ready(s);
 }
 
 static int solve_on_step(void *context, const trm_step *step) {
   session *s = context;
   if (opt.explain) cli_trace_add(&s->trace, s->S, step);
-  if (opt.explain == EXPLAIN_CHANGES && !opt.json)
+  if (opt.explain == EXPLAIN_CHANGES && !opt.json && step->chain == 1)
     cli_animation_show(&s->animation, &s->task, solve_question(s, s->number[(size_t)step->puzzle % s->window]),
                        &s->trace);
   return cli_interrupted() || cli_stdout_broken() ? TRM_STEP_STOP : TRM_STEP_ON;
@@ -391,6 +378,7 @@ static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   int code = cli_events_check(self, opt.events, opt.force);
   if (code == CLI_CONTINUE) code = cli_puzzles_open(self, a->positional, a->positionals, &s.puzzles);
   if (code == CLI_CONTINUE) code = solve_open_model(&s, &model);
+  if (code == CLI_CONTINUE) cli_solver_say_idle(self, a, &solve_config, &s.task);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
   if (code == CLI_CONTINUE && solve_begin(&s)) code = solve_open_solver(&s, runtime, model);
   if (code == CLI_CONTINUE) code = cli_events_open(&s.events, self, opt.events, solve_number, &s);
@@ -412,6 +400,9 @@ static int solve_run(const cli_command *self, int argc, char **argv) {
   solve_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
+  if (!solve_config.halt && !cli_is_given(&a, "rules_halt")) solve_config.rules_halt = 0;
+  if (!solve_config.rules_halt && !cli_is_given(&a, "search")) solve_config.search = 0;
+  if (code == CLI_CONTINUE) code = cli_solver_check(self, &a, &solve_config);
   if (code == CLI_CONTINUE) code = solve_arguments(self, &a);
   cli_arguments_free(&a);
   return code;
@@ -422,8 +413,20 @@ const cli_command cli_solve = {
     .synopsis = "[--model FILE] [PUZZLE | FILE | -]... [options]",
     .summary = "solve puzzles; --explain shows every step",
     .description =
-        "Solves each puzzle with a trained model, one supervision step after the other, until the halting head says "
-        "that the answer is right or the step limit is reached.\n\n"
+        "Solves each puzzle with a trained model, one supervision step after the other, until the answer is right or "
+        "the step limit is reached. Where trm knows the task's rules, they say whether it is right, whatever the "
+        "network thinks; elsewhere and with --no-rules-halt the halting head does. The rules only judge: the answer is "
+        "always the network's. With --no-halt all steps are taken (--rules-halt beside it asks the rules alone).\n\n"
+        "When that trajectory ends without a right answer and trm knows the task's symmetries and rules, chains "
+        "follow: each "
+        "solves a random symmetric image of the puzzle, with a few cells that the network itself has guessed, until "
+        "one is right "
+        "(\"solved by chain 7 in 93 steps\") or no step of --search is left (\"don't know\"). The budget is a number "
+        "of steps that "
+        "follows from the model's cost and not from the clock, so a slow machine gives the same answer; --search 0 is "
+        "the one "
+        "trajectory. --votes and --rollouts let chains vote instead. --level says what rules may decide "
+        "(docs/solve.md).\n\n"
         "A puzzle is given as an argument, in a file or on standard input: one line (blanks as . 0 _ * x or -), "
         "several "
         "puzzles one a line, rows on lines with or without a drawn frame, or a list of Python or JSON; empty lines, "
@@ -445,12 +448,6 @@ const cli_command cli_solve = {
         "is "
         "never the answer. Where no rules are known nothing is checked: the puzzle counts as solved when the network "
         "says so.\n\n"
-        "When the answer breaks the rules, the puzzle is tried again: it starts from another point, given by --seed, "
-        "takes "
-        "the step limit once more and ends as soon as the rules hold. The rules only judge; the answer is always the "
-        "network's. --tries N says how many tries there may be; without it they are those that take about a second, a "
-        "number that follows from the model's cost and not from the clock (docs/solve.md). Steps of all tries are "
-        "counted.\n\n"
         "Confidence, from 0 to 100 %, is how sure the network is of its answer: the halting head's probability. "
         "--verbose "
         "adds the network's own numbers: the halting logit q, and the least certain cell, the one whose symbol has the "
@@ -472,7 +469,7 @@ const cli_command cli_solve = {
              "solution or several, or interrupted by a signal\n"
              "3\tbad input: at least one puzzle cannot be read, while the others are solved; or a file, model or run "
              "directory cannot be used as it is, or the operating system refuses to read or write it\n",
-    .usual = "model explain max_steps halt json device",
+    .usual = "model explain max_steps search json device",
     .tables = solve_tables,
     .run = solve_run,
 };

@@ -13,6 +13,11 @@ cli_verdict cli_solved_verdict(const cli_solved *r) {
   return r->judged.keeps_rules && r->judged.keeps_clues ? CLI_CORRECT : CLI_WRONG;
 }
 
+/* A search that ended without a right answer: what is shown is the surest of its chains' answers. */
+static int solved_is_unknown(const cli_solved *r) {
+  return cli_solved_verdict(r) == CLI_WRONG && r->solution.chains > 1;
+}
+
 /* The verdict in a word, as wide in each line of a list. */
 static const char *solved_word(const cli_solved *r) {
   static const char *const words[] = {[CLI_CORRECT] = "correct",
@@ -20,7 +25,7 @@ static const char *solved_word(const cli_solved *r) {
                                       [CLI_NO_SOLUTION] = "no solution",
                                       [CLI_SEVERAL_SOLUTIONS] = "several",
                                       [CLI_UNCHECKED] = "unchecked"};
-  return words[cli_solved_verdict(r)];
+  return solved_is_unknown(r) ? "don't know" : words[cli_solved_verdict(r)];
 }
 
 /* Green what is right, red what is wrong, yellow what nobody can know. */
@@ -47,13 +52,16 @@ static void solved_print_verdict(const cli_show *s, const cli_solved *r) {
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
     printf("%scorrect: all rules hold%s", on, off);
-    if (r->solution.tries > 1) printf(", solved on try %d", r->solution.tries);
+    if (r->solution.chain > 1) printf(", solved by chain %d in %d steps", r->solution.chain, r->solution.steps);
     if (r->solutions.single && r->solutions.count < 0)
       fputs("; whether another answer does too was not decided", stdout);
     break;
   case CLI_WRONG:
-    printf("%swrong:%s %s", on, off, trm_task_fault(s->task, r->question, r->answer, fault, sizeof fault));
-    if (r->solution.tries > 1) printf("; the last of %d tries", r->solution.tries);
+    if (solved_is_unknown(r))
+      printf("%sdon't know:%s no right answer in %d steps of %d chains. Of the surest: ", on, off, r->solution.steps,
+             r->solution.chains);
+    else printf("%swrong:%s ", on, off);
+    fputs(trm_task_fault(s->task, r->question, r->answer, fault, sizeof fault), stdout);
     break;
   case CLI_NO_SOLUTION:
     printf("%sno solution:%s no answer keeps all rules and clues", on, off);
@@ -85,10 +93,12 @@ static void solved_print_grid(const cli_show *s, const cli_solved *r) {
 }
 
 static const char *solved_ending(const cli_solved *r) {
-  return r->solution.cancelled                ? "interrupted"
-         : r->solution.halted                 ? "halted"
-         : r->solution.tries > 1 && r->solved ? "rules hold"
-                                              : "step limit";
+  static const char *const words[] = {[TRM_HALT_NONE] = "step limit",
+                                      [TRM_HALT_HEAD] = "halted",
+                                      [TRM_HALT_RULES] = "rules hold",
+                                      [TRM_HALT_FIXED_POINT] = "fixed point",
+                                      [TRM_HALT_HOPELESS] = "hopeless"};
+  return r->solution.cancelled ? "interrupted" : words[r->solution.halted];
 }
 
 /* What the network thinks, on one scale; its own numbers only for those who ask. */
@@ -134,13 +144,11 @@ static void solved_print_pieces(const cli_show *s, const char *text, int indent,
 /* On a terminal an answer that is too long for a line is broken between its rows; elsewhere a puzzle is one line. */
 static void solved_print_line(const cli_show *s, const cli_solved *r) {
   const char *on = solved_color(r), *off = *on ? "\033[0m" : "";
-  char *text = cli_alloc(s->S + 1, 1), a[32], before[80], try[24] = "";
+  char *text = cli_alloc(s->S + 1, 1), a[32], before[80];
   const int32_t *tokens = solved_has_answer(r) ? r->answer : r->question;
   (void)trm_task_render(s->task, tokens, text, s->S + 1, NULL);
-  if (s->tries > 1 && r->solution.tries > 1) (void)snprintf(try, sizeof try, "try %d", r->solution.tries);
-  (void)snprintf(before, sizeof before, "%4d step%s %7s%s  %*s", r->solution.steps, r->solution.steps == 1 ? " " : "s",
-                 cli_percent((double)r->solution.confidence, a), r->solution.cancelled ? " interrupted" : "",
-                 s->tries > 1 ? -8 : 0, try);
+  (void)snprintf(before, sizeof before, "%4d step%s %7s%s  ", r->solution.steps, r->solution.steps == 1 ? " " : "s",
+                 cli_percent((double)r->solution.confidence, a), r->solution.cancelled ? " interrupted" : "");
   printf("%s%-11s%s %s", on, solved_word(r), off, before);
   int indent = 12 + (int)strlen(before), columns = cli_columns(stdout);
   if (!cli_is_terminal(stdout) || indent + (int)strlen(text) < columns) fputs(text, stdout);

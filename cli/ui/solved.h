@@ -38,7 +38,6 @@ typedef struct cli_show {
   const cli_trace *trace; /* of the puzzle; NULL: no steps are shown */
   int all;                /* 1: steps without change too */
   int animated;           /* 1: the steps have been seen, so the last is enough */
-  int64_t tries;          /* that a puzzle may have */
   int verbose;            /* 1: the network's own numbers */
   double halt_threshold;
   const char *recursion; /* for JSON */

@@ -29,8 +29,9 @@ static json_t *solved_trace_json(const cli_show *s, const cli_solved *r) {
   const int32_t *before = r->question;
   for (size_t i = 0; i < s->trace->count; i++) {
     const cli_trace_step *step = &s->trace->step[i];
-    json_array_append_new(steps, json_pack("{s:i, s:o, s:o, s:o, s:o}", "step", step->step, "answer",
-                                           solved_cells_json(s, step->answer), "changed",
+    if (i && step->chain != step[-1].chain) before = r->question;
+    json_array_append_new(steps, json_pack("{s:i, s:i, s:o, s:o, s:o, s:o}", "step", step->step, "chain", step->chain,
+                                           "answer", solved_cells_json(s, step->answer), "changed",
                                            solved_changed_json(s, before, step->answer), "q", cli_real((double)step->q),
                                            "least_confidence", cli_real((double)step->least)));
     before = step->answer;
@@ -50,6 +51,15 @@ static json_t *solved_kept_json(int kept) {
   return kept < 0 ? json_null() : json_boolean(kept);
 }
 
+/* null: by nothing but its limit or a signal. */
+static json_t *solved_halt_json(int halt) {
+  static const char *const words[] = {[TRM_HALT_HEAD] = "head",
+                                      [TRM_HALT_RULES] = "rules",
+                                      [TRM_HALT_FIXED_POINT] = "fixed_point",
+                                      [TRM_HALT_HOPELESS] = "hopeless"};
+  return halt == TRM_HALT_NONE ? json_null() : json_string(words[halt]);
+}
+
 /* What is known of the answer, and of the puzzle's answers. */
 static void solved_add_answers(json_t *o, const cli_show *s, const cli_solved *r) {
   int checked = r->judged.keeps_rules >= 0;
@@ -57,7 +67,11 @@ static void solved_add_answers(json_t *o, const cli_show *s, const cli_solved *r
   json_object_set_new(o, "correct",
                       checked ? json_boolean(r->judged.keeps_rules && r->judged.keeps_clues) : json_null());
   json_object_set_new(o, "solutions", r->solutions.count < 0 ? json_null() : json_integer(r->solutions.count));
-  json_object_set_new(o, "tries", json_integer(r->solution.tries));
+  json_object_set_new(o, "halted_by", solved_halt_json(r->solution.halted));
+  json_object_set_new(o, "chain", json_integer(r->solution.chain));
+  json_object_set_new(o, "chain_steps", json_integer(r->solution.chain_steps));
+  json_object_set_new(o, "chains", json_integer(r->solution.chains));
+  json_object_set_new(o, "answer_step", json_integer(r->solution.answer_step));
   json_object_set_new(o, "recursion", json_string(s->recursion));
 }
 
@@ -71,9 +85,9 @@ void cli_solved_print_json(const cli_show *s, const cli_solved *r) {
       (json_int_t)r->number, "where", cli_path(r->where), "model", s->model, "task", trm_task_name(s->task), "question",
       solved_cells_json(s, r->question), "answer", solved_cells_json(s, r->answer), "solved", r->solved, "verdict",
       solved_verdict(&r->judged), "keeps_rules", solved_kept_json(r->judged.keeps_rules), "keeps_clues",
-      solved_kept_json(r->judged.keeps_clues), "steps", r->solution.steps, "halted", r->solution.halted, "interrupted",
-      r->solution.cancelled, "q", cli_real((double)r->solution.q), "confidence",
-      cli_real((double)r->solution.confidence), "least_confidence", cli_real((double)r->solution.least));
+      solved_kept_json(r->judged.keeps_clues), "steps", r->solution.steps, "halted",
+      r->solution.halted != TRM_HALT_NONE, "interrupted", r->solution.cancelled, "q", cli_real((double)r->solution.q),
+      "confidence", cli_real((double)r->solution.confidence), "least_confidence", cli_real((double)r->solution.least));
   if (o) solved_add_answers(o, s, r);
   if (s->trace && o) {
     json_object_set_new(o, "trace", solved_trace_json(s, r));

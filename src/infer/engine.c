@@ -1,8 +1,7 @@
 /* The loop of the engine: its state and what always holds of it stand in infer/engine.h. A round computes exactly the
  * puzzles at work: when one leaves and nobody waits, the last active slot moves into its place. No sum in the network
  * crosses examples, so a puzzle's result does not depend on its slot, its neighbours or the width, and the width may
- * change at any time: it grows while step times are measured (infer/batch.h), and shrinks when a smaller size turns out
- * to be the best. */
+ * change at any time (infer/width.h). */
 #include "infer/engine.h"
 
 #include <math.h>
@@ -11,8 +10,11 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "infer/answer.h"
+#include "infer/parallel.h"
 #include "infer/request.h"
 #include "infer/state.h"
+#include "infer/width.h"
+#include "model/hopeless.h"
 
 /* The puzzle that the callbacks to come are about. */
 static const trm_place *engine_place(trm__engine *e, int i) {
@@ -37,11 +39,8 @@ static void engine_copy_in(trm__backend *be, void *to, const void *from, size_t 
   be->copy(be, to, from, bytes, TRM__COPY_TO_DEVICE);
 }
 
-/* A scored puzzle's answer is measured, not mended. */
-static int64_t engine_most_tries(const trm__engine *e, const trm_puzzle *p) {
-  const trm_solver *s = e->solver;
-  if (e->job->score || s->config.tries == 1) return 1;
-  return p->tries ? p->tries : p->state ? 1 : s->config.tries;
+static int engine_heeds_rules(const trm_solver *s, const trm_puzzle *p) {
+  return s->has_rules && (p->rules == TRM_RULES_SOLVER ? s->config.rules_halt : p->rules == TRM_RULES_HALT);
 }
 
 /* What the puzzle asks for, and of the rest what the solver has. */
@@ -52,13 +51,12 @@ static trm__slot engine_slot(const trm__engine *e, int64_t number, const trm_puz
   return (trm__slot){.puzzle = number,
                      .steps = state.steps,
                      .max_steps = p->max_steps ? p->max_steps : s->config.max_steps,
-                     .limit = p->max_steps ? p->max_steps : s->config.max_steps,
-                     .tries = 1,
-                     .most_tries = engine_most_tries(e, p),
+                     .rules = engine_heeds_rules(s, p),
                      .n = p->latent_cycles ? p->latent_cycles : (int)s->model.L_cycles,
                      .T = p->recursion_cycles ? p->recursion_cycles : (int)s->model.H_cycles,
                      .identifier = p->identifier,
                      .priority = p->priority,
+                     .start_noise = isnan(p->start_noise) ? s->config.start_noise : p->start_noise,
                      .threshold = isnan(p->halt_threshold) ? threshold : p->halt_threshold,
                      .deadline = p->deadline,
                      .noise_name = p->noise_name == TRM_NOISE_UNNAMED ? state.noise_name : p->noise_name,
@@ -88,8 +86,9 @@ static void engine_enter(trm__engine *e, int i, int64_t number, const trm_puzzle
     engine_copy_in(be, s->z + at * e->state, latents + e->state, e->state);
   }
   s->stats.puzzles++;
+  int64_t told = e->job->event_number ? e->job->event_number(e->job->source.context, puzzle->tag) : number;
   s->slot[i].inference =
-      trm__event_inference_start(e->call, number, e->job->score ? "evaluate" : "solve", s->slot[i].max_steps);
+      trm__event_inference_start(e->call, told, e->job->score ? "evaluate" : "solve", s->slot[i].max_steps);
 }
 
 /* 1: it is wanted, in time and fits the model; otherwise *why says what it leaves as. */
@@ -140,6 +139,7 @@ static void engine_move(trm__engine *e, int to, int from) {
   if (e->job->labels) be->copy(be, s->labels + t * S, s->labels + f * S, S * sizeof *s->labels, TRM__COPY_ON_DEVICE);
   if (s->rows) be->copy(be, s->rows + t * ndim, s->rows + f * ndim, ndim * sizeof *s->rows, TRM__COPY_ON_DEVICE);
   if (s->question) memcpy(s->question + t * S, s->question + f * S, S * sizeof *s->question);
+  trm__best_move(s, to, from);
   memcpy(s->logits_host + t * S * e->V, s->logits_host + f * S * e->V, S * e->V * sizeof *s->logits_host);
   memcpy(s->q_host + 2 * t, s->q_host + 2 * f, 2 * sizeof *s->q_host);
 }
@@ -153,26 +153,9 @@ static int engine_choose_mover(const trm__engine *e, int i) {
   return best;
 }
 
-/* Puzzles of the next round whose try has failed get the start for their state once more, as fresh ones do. */
-static void engine_begin_tries(trm__engine *e) {
-  trm_solver *s = e->solver;
-  e->retried = 0;
-  if (!s->retried) return;
-  memset(s->retried, 0, (size_t)s->slots);
-  for (int i = 0; i < e->active && i < e->width; i++) {
-    trm__slot *slot = &s->slot[i];
-    if (slot->turn != TRM__TURN_AGAIN) continue;
-    slot->turn = TRM__TURN_ON;
-    slot->tries++;
-    slot->max_steps = slot->steps + slot->limit;
-    s->retried[i] = 1;
-    e->retried++;
-  }
-}
-
 /* Gives the places of puzzles that left to parked ones, then to new ones, and closes the gaps that remain. When nobody
  * is at work any more, it waits for the source. */
-static void engine_fill_slots(trm__engine *e) {
+static void engine_fill(trm__engine *e) {
   trm_solver *s = e->solver;
   e->asked = 0;
   memset(s->fresh, 0, (size_t)s->slots);
@@ -191,41 +174,46 @@ static void engine_fill_slots(trm__engine *e) {
   while (e->active < e->width && engine_enter_next(e, e->active, e->active == 0)) e->active++;
 }
 
-static void engine_fill(trm__engine *e) {
-  engine_fill_slots(e);
-  engine_begin_tries(e);
-}
-
 /* -- one round: a step for each of the first slots ----------------------------------------------------------------- */
 
 /* The noise of a round. Its stream of random numbers is chosen by the puzzle and its step, so that a puzzle's slot
  * changes nothing. The numbers for the start come first, then those of the latent cycles. */
 static trm__network_noise engine_noise(const trm_solver *s, double sigma, uint64_t offset, int first) {
-  return (trm__network_noise){sigma, (uint64_t)s->config.seed, s->noise_index ? s->noise_index + first : NULL, offset};
+  return (trm__network_noise){sigma, (uint64_t)s->config.seed, s->noise_index + first, offset};
 }
 
 static void engine_name_noise(const trm__engine *e) {
   trm_solver *s = e->solver;
-  if (!s->noise_index) return;
   for (int i = 0; i < e->round; i++)
     s->noise_name[i] = s->slot[i].noise_name << TRM__NOISE_STEP_BITS | (uint64_t)s->slot[i].steps;
   engine_copy_in(s->backend, s->noise_index, s->noise_name, (size_t)e->round * sizeof *s->noise_index);
 }
 
-/* Gives the marked slots the start as their state, with noise of this deviation. */
-static void engine_start(const trm__engine *e, const uint8_t *marked, double sigma) {
+/* Of the fresh slots those with as much noise as the first of them get the start as their state, and are fresh no more.
+ * 0: there is none. */
+static int engine_start(const trm__engine *e) {
   trm_solver *s = e->solver;
-  trm__network_noise start = engine_noise(s, sigma, 0, 0);
-  engine_copy_in(s->backend, s->starts, marked, (size_t)e->round * sizeof *s->starts);
+  int first = -1;
+  memset(s->marked, 0, (size_t)e->round);
+  for (int i = 0; i < e->round; i++) {
+    if (!s->fresh[i]) continue;
+    if (first < 0) first = i;
+    if (s->slot[i].start_noise != s->slot[first].start_noise) continue;
+    s->marked[i] = 1;
+    s->fresh[i] = 0;
+  }
+  if (first < 0) return 0;
+  trm__network_noise start = engine_noise(s, s->slot[first].start_noise, 0, 0);
+  engine_copy_in(s->backend, s->starts, s->marked, (size_t)e->round * sizeof *s->starts);
   trm__network_refill_latent(s->network, e->round, s->starts, s->start, 0, &start, s->y, s->z);
+  return 1;
 }
 
-/* Puzzles that entered afresh or try again get the start as their state, and all get their noise. */
+/* Puzzles that entered afresh get the start as their state, and all get their noise. */
 static void engine_prepare(const trm__engine *e) {
-  const trm_solver *s = e->solver;
   engine_name_noise(e);
-  engine_start(e, s->fresh, s->config.start_noise);
-  if (e->retried) engine_start(e, s->retried, fmax(s->config.start_noise, TRM__TRIES_NOISE));
+  while (engine_start(e)) {
+  }
 }
 
 /* A step of `count` slots from `first` on, which have the same n and T. */
@@ -233,17 +221,22 @@ static void engine_step(const trm__engine *e, int first, int count, const trm__l
   trm_solver *s = e->solver;
   const trm__slot *slot = &s->slot[first];
   size_t i = (size_t)first, ndim = (size_t)s->params.dims.emb_ndim;
-  const trm__real *rows = s->rows ? s->rows + i * ndim : NULL;
-  trm__real *logits = s->logits + i * e->S * e->V, *q = s->q + 2 * i;
-  const int32_t *tokens = s->tokens + i * e->S;
-  trm__act *y = s->y + i * e->state, *z = s->z + i * e->state;
+  const trm__slice a = {.first = first,
+                        .count = count,
+                        .tokens = s->tokens + i * e->S,
+                        .rows = s->rows ? s->rows + i * ndim : NULL,
+                        .labels = e->job->score ? s->labels + i * e->S : NULL,
+                        .y = s->y + i * e->state,
+                        .z = s->z + i * e->state,
+                        .logits = s->logits + i * e->S * e->V,
+                        .q = s->q + 2 * i,
+                        .scores = s->scores + i};
   trm__network_noise noise = engine_noise(s, s->config.latent_noise, trm__network_noise_numbers(s->network), first);
   trm__network_set_noise(s->network, &noise);
   trm__network_set_cycles(s->network, slot->n, slot->T);
-  if (!e->job->score) trm__network_step(s->network, count, tokens, rows, y, z, logits, q);
-  else
-    trm__network_scored_step(s->network, count, tokens, rows, s->labels + i * e->S, loss, y, z, logits, q,
-                             s->scores + i);
+  if (s->config.parallel_latents > 1) trm__parallel_step(e, &a, slot->n * slot->T, loss);
+  else if (!a.labels) trm__network_step(s->network, count, a.tokens, a.rows, a.y, a.z, a.logits, a.q);
+  else trm__network_scored_step(s->network, count, a.tokens, a.rows, a.labels, loss, a.y, a.z, a.logits, a.q, a.scores);
 }
 
 /* Work of a step of n and T: calls of the network. */
@@ -265,13 +258,33 @@ static void engine_step_all(trm__engine *e, const trm__loss *loss) {
   e->work = calls / (usual * e->round);
 }
 
+/* Where changes are computed: what the states are before a step, and how far they are from it after. */
+static void engine_note_states(const trm__engine *e) {
+  const trm_solver *s = e->solver;
+  size_t bytes = (size_t)e->round * e->state;
+  if (!s->moved) return;
+  s->backend->copy(s->backend, s->was_y, s->y, bytes, TRM__COPY_ON_DEVICE);
+  s->backend->copy(s->backend, s->was_z, s->z, bytes, TRM__COPY_ON_DEVICE);
+}
+
+static void engine_measure_changes(const trm__engine *e) {
+  const trm_solver *s = e->solver;
+  size_t n = 2 * (size_t)e->round;
+  if (!s->moved) return;
+  trm__network_distance(s->network, e->round, s->y, s->was_y, s->moved);
+  trm__network_distance(s->network, e->round, s->z, s->was_z, s->moved + n);
+  s->backend->copy(s->backend, s->moved_host, s->moved, 2 * n * sizeof *s->moved, TRM__COPY_TO_HOST);
+}
+
 static trm_status engine_advance(trm__engine *e, const trm__loss *loss, trm_error *err) {
   trm_solver *s = e->solver;
   trm__backend *be = s->backend;
   e->round = e->active < e->width ? e->active : e->width;
   size_t n = (size_t)e->round;
   engine_prepare(e);
+  engine_note_states(e);
   engine_step_all(e, loss);
+  engine_measure_changes(e);
   if (e->job->score) be->copy(be, s->scores_host, s->scores, n * sizeof *s->scores_host, TRM__COPY_TO_HOST);
   be->copy(be, s->logits_host, s->logits, n * e->S * e->V * sizeof *s->logits, TRM__COPY_TO_HOST);
   be->copy(be, s->q_host, s->q, n * 2 * sizeof *s->q, TRM__COPY_TO_HOST);
@@ -284,38 +297,80 @@ static int engine_is_halted(const trm_solver *s, int i) {
   return (double)s->q_host[2 * i] > s->slot[i].threshold;
 }
 
-/* What slot i's puzzle does after the step that it has just taken. */
-static trm__turn engine_turn(trm_solver *s, int i) {
-  const trm__slot *slot = &s->slot[i];
-  const trm__try t = {slot->steps, slot->max_steps, slot->limit, slot->tries, slot->most_tries, engine_is_halted(s, i)};
-  if (!trm__tries_ask(&t)) return trm__tries_turn(&t, 0);
-  trm__answer_read(s, i);
-  size_t at = (size_t)i * (size_t)s->params.dims.S;
-  trm_task_verdict verdict = trm_task_judge(&s->task, s->question + at, s->answer);
-  return trm__tries_turn(&t, verdict.keeps_rules == 0 || verdict.keeps_clues == 0);
+/* The logits of slot i's last step. */
+static const trm__real *engine_logits(const trm__engine *e, int i) {
+  return e->solver->logits_host + (size_t)i * e->S * e->V;
 }
 
-/* The puzzle in slot i leaves with the answer of its last step, which for a parked one was in an earlier round. */
+static int engine_faults(const trm__engine *e, int i) {
+  const trm_solver *s = e->solver;
+  trm__answer_tokens(s, engine_logits(e, i), s->answer);
+  return trm_task_faults(&s->task, s->question + (size_t)i * e->S, s->answer);
+}
+
+/* Of y and z together. */
+static float engine_change(const trm__engine *e, int i) {
+  const double *y = e->solver->moved_host + 2 * i, *z = y + 2 * e->round;
+  return (float)sqrt((y[0] + z[0]) / (y[1] + z[1]));
+}
+
+/* What slot i's step has given, and whether its puzzle is done, and why. */
+static void engine_decide(const trm__engine *e, int i) {
+  trm_solver *s = e->solver;
+  trm__slot *slot = &s->slot[i];
+  slot->faults = trm__engine_asks(s, slot) ? engine_faults(e, i) : -1;
+  slot->change = s->moved ? engine_change(e, i) : NAN;
+  trm__best_offer(s, i, slot->faults);
+  const trm__stand stand = {.rules = slot->rules,
+                            .correct = slot->faults == 0,
+                            .says_right = engine_is_halted(s, i),
+                            .at_rest = s->config.fixed_point > 0 && (double)slot->change <= s->config.fixed_point,
+                            .hopeless =
+                                trm__hopeless_is(&s->hopeless, slot->steps, slot->max_steps, (double)s->q_host[2 * i])};
+  slot->halt = trm__halt_why(&stand);
+  slot->last = slot->halt || slot->steps >= slot->max_steps;
+}
+
+/* The solution of the puzzle in slot i, whose answer is read into s->answer, or s->best_answer when the best is kept.
+ */
+static trm_solution engine_solution(const trm__engine *e, int i, trm__outcome outcome) {
+  const trm_solver *s = e->solver;
+  const trm__slot *slot = &s->slot[i];
+  const trm__best last = {slot->steps, slot->faults, (float)s->q_host[2 * i]},
+                  best = s->best_logits ? slot->best : last;
+  const float *confidence = s->best_logits ? s->best_confidence : s->confidence;
+  trm__answer_read(s, engine_logits(e, i), s->answer, s->confidence);
+  if (s->best_logits) trm__answer_read(s, s->best_logits + (size_t)i * e->S * e->V, s->best_answer, s->best_confidence);
+  return (trm_solution){.steps = (int)slot->steps,
+                        .halted = outcome == TRM__DONE ? (int)slot->halt : TRM_HALT_NONE,
+                        .cancelled = outcome != TRM__DONE,
+                        .expired = outcome == TRM__EXPIRED,
+                        .q = best.q,
+                        .confidence = (float)(1 / (1 + exp(-(double)best.q))),
+                        .least = trm__answer_least_confidence(s, confidence),
+                        .checked = slot->faults >= 0,
+                        .correct = slot->faults >= 0 && best.faults == 0,
+                        .answer_step = (int)best.step,
+                        .chain = 1,
+                        .chain_steps = (int)slot->steps,
+                        .chains = 1};
+}
+
+/* The puzzle in slot i leaves. Its last step was, if it is parked, in an earlier round. */
 static void engine_leave(trm__engine *e, int i, trm__outcome outcome) {
   trm_solver *s = e->solver;
   const trm__job *job = e->job;
   trm__slot *slot = &s->slot[i];
   double q = (double)s->q_host[2 * i];
-  trm__answer_read(s, i);
-  trm_solution solution = {.steps = (int)slot->steps,
-                           .halted = outcome == TRM__DONE && slot->tries == 1 && engine_is_halted(s, i),
-                           .cancelled = outcome != TRM__DONE,
-                           .expired = outcome == TRM__EXPIRED,
-                           .q = (float)q,
-                           .confidence = (float)(1 / (1 + exp(-q))),
-                           .least = trm__answer_least_confidence(s),
-                           .tries = (int)slot->tries};
-  if (job->score && outcome == TRM__DONE) job->score(job->source.context, slot->puzzle, &solution, &s->scores_host[i]);
-  if (solution.halted) trm__event_early_halt(&slot->inference, solution.steps, slot->max_steps, q, slot->threshold);
-  trm__event_inference_stop(&slot->inference, solution.steps, solution.halted, outcome);
+  trm_solution solution = engine_solution(e, i, outcome);
+  const trm__example_stats *scores = s->best_logits ? s->best_scores : s->scores_host;
+  if (job->score && outcome == TRM__DONE) job->score(job->source.context, slot->puzzle, &solution, &scores[i]);
+  if (solution.halted)
+    trm__event_early_halt(&slot->inference, solution.steps, slot->max_steps, q, slot->threshold, slot->halt);
+  trm__event_inference_stop(&slot->inference, solution.steps, solution.halted != TRM_HALT_NONE, outcome);
   job->source.leave(job->source.context, &(trm_leave){.puzzle = slot->puzzle,
                                                       .tag = slot->tag,
-                                                      .answer = s->answer,
+                                                      .answer = s->best_logits ? s->best_answer : s->answer,
                                                       .solution = &solution,
                                                       .place = engine_place(e, i)});
   trm__event_inference_complete(&slot->inference, solution.steps, outcome);
@@ -343,15 +398,18 @@ static int engine_tell(trm__engine *e, int i) {
   trm_solver *s = e->solver;
   const trm__slot *slot = &s->slot[i];
   if (!e->job->step && !slot->watch) return TRM_STEP_ON;
-  trm__answer_read(s, i);
+  trm__answer_read(s, engine_logits(e, i), s->answer, s->confidence);
   trm_step step = {.puzzle = slot->puzzle,
                    .step = (int)slot->steps,
                    .answer = s->answer,
                    .confidence = s->confidence,
                    .q = (float)s->q_host[2 * i],
-                   .halted = slot->turn == TRM__TURN_LAST,
+                   .halted = slot->last,
                    .place = engine_place(e, i),
-                   .tries = (int)slot->tries};
+                   .checked = slot->faults >= 0,
+                   .correct = slot->faults == 0,
+                   .change = slot->change,
+                   .chain = 1};
   int answer = e->job->step ? e->job->step(e->job->step_context, &step) : TRM_STEP_ON;
   if (slot->watch && slot->watch(slot->watch_context, &step) != TRM_STEP_ON && answer == TRM_STEP_ON)
     answer = TRM_STEP_CANCEL;
@@ -361,7 +419,7 @@ static int engine_tell(trm__engine *e, int i) {
 /* Lets slot i's puzzle leave when its time has come; answer: of its callbacks, ON for a parked one. */
 static void engine_judge(trm__engine *e, int i, int answer) {
   const trm__slot *slot = &e->solver->slot[i];
-  if (i < e->round && slot->turn == TRM__TURN_LAST) engine_leave(e, i, TRM__DONE);
+  if (slot->puzzle >= 0 && slot->last) engine_leave(e, i, TRM__DONE);
   else if (answer == TRM_STEP_CANCEL || engine_is_cancelled(e, slot->puzzle, slot->tag))
     engine_leave(e, i, TRM__CANCELLED);
   else if (engine_is_expired(e, slot->deadline)) engine_leave(e, i, TRM__EXPIRED);
@@ -376,7 +434,7 @@ static int engine_report(trm__engine *e) {
     trm__slot *slot = &s->slot[i];
     slot->steps++;
     s->stats.steps++;
-    slot->turn = engine_turn(s, i);
+    engine_decide(e, i);
     trm__event_step_complete(&slot->inference, (int)slot->steps, (double)s->q_host[2 * i], e->seconds, e->round);
   }
   for (int i = 0; i < e->active; i++) {
@@ -389,65 +447,7 @@ static int engine_report(trm__engine *e) {
   return stop || (s->cancel && atomic_load(&s->cancel->all));
 }
 
-/* -- how many puzzles a round computes ----------------------------------------------------------------------------- */
-
-/* Ends the search for a width. */
-static void engine_settle_width(trm__engine *e) {
-  trm_solver *s = e->solver;
-  e->largest = 0;
-  e->width = trm__batch_choose(&s->costs, s->slots);
-  s->stats.origin = s->costs.count ? TRM_BATCH_MEASURED : TRM_BATCH_USUAL;
-}
-
-/* The width of the first round. */
-static void engine_begin(trm__engine *e) {
-  trm_solver *s = e->solver;
-  s->stats = (trm_solve_stats){.origin = TRM_BATCH_GIVEN};
-  e->width = s->slots;
-  if (s->config.batch) return;
-  s->stats.origin = TRM_BATCH_MEASURED;
-  int64_t puzzles = e->job->source.puzzles;
-  e->largest = trm__batch_largest(puzzles < 0 ? INT64_MAX : puzzles, s->slots);
-  e->width = trm__batch_next(&s->costs, e->largest);
-  if (!e->width) engine_settle_width(e);
-}
-
-/* Learns from the time of the last round, and sets the width of the next. Puzzles with an n and T of their own count as
- * if they had the solver's. */
-static void engine_measure(trm__engine *e, double seconds) {
-  trm_solver *s = e->solver;
-  seconds /= e->work;
-  trm_solve_stats *stats = &s->stats;
-  if (!e->largest) {
-    if (e->round < e->width) return;
-    stats->full++;
-    stats->measured += (seconds - stats->measured) / (double)stats->full;
-    return;
-  }
-  if (!s->backend->on_host && e->round == e->width && e->warm != e->width) {
-    e->warm = e->width; /* a device loads kernels at their first use, which this round may have been */
-    return;
-  }
-  if (e->round < e->width && e->job->source.puzzles < 0 && !e->ended) return; /* more will come: the search goes on */
-  if (e->round == e->width) trm__batch_record(&s->costs, e->round, seconds);
-  int next = e->round == e->width ? trm__batch_next(&s->costs, e->largest) : 0;
-  if (next) e->width = next;
-  else engine_settle_width(e);
-}
-
-_Static_assert(TRM_SOLVE_COSTS >= TRM__BATCH_COSTS, "the statistics have room for all measured costs");
-
-static void engine_conclude(trm__engine *e, double start) {
-  trm_solver *s = e->solver;
-  trm_solve_stats *stats = &s->stats;
-  stats->batch = e->width;
-  if (!s->config.batch) stats->predicted = trm__batch_predict(&s->costs, e->width);
-  for (stats->costs = 0; stats->costs < s->costs.count; stats->costs++) {
-    stats->cost[stats->costs].batch = s->costs.at[stats->costs].batch;
-    stats->cost[stats->costs].seconds = s->costs.at[stats->costs].seconds;
-  }
-  stats->seconds = trm__clock() - start;
-}
+/* -- the call ------------------------------------------------------------------------------------------------------ */
 
 /* What a call that a callback or a mark may have ended before its source did returns. */
 static trm_status engine_verdict(const trm__engine *e, int64_t puzzles, int64_t finished, trm_error *err) {
@@ -477,13 +477,13 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   e->state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
   trm_status status = TRM_OK;
   double start = trm__clock();
-  engine_begin(e);
+  trm__width_begin(e);
   int stop = solver->cancel && atomic_load(&solver->cancel->all);
   if (!stop) engine_fill(e);
   while (!stop && e->active > 0) {
     double before = trm__clock();
     if ((status = engine_advance(e, &loss, err))) break;
-    engine_measure(e, e->seconds = trm__clock() - before);
+    trm__width_measure(e, e->seconds = trm__clock() - before);
     stop = engine_report(e);
     if ((status = engine_verify(e, err))) break;
     if (!stop) engine_fill(e);
@@ -492,7 +492,8 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   if (status) engine_abandon(e);
   for (int i = 0; i < e->active && stop; i++)
     if (solver->slot[i].puzzle >= 0) engine_leave(e, i, TRM__STOPPED);
-  engine_conclude(e, start);
+  trm__width_conclude(e);
+  solver->stats.seconds = trm__clock() - start;
   if (!status) status = engine_verdict(e, job->source.puzzles, finished, err);
   e->job = NULL;
   return status;

@@ -11,8 +11,9 @@
 #include "backend/runtime.h"
 #include "base/sha256.h"
 #include "infer/batch.h"
+#include "infer/best.h"
 #include "infer/events.h"
-#include "infer/tries.h"
+#include "infer/halt.h"
 #include "model/network.h"
 
 /* What a slot holds between steps. */
@@ -20,15 +21,18 @@ typedef struct trm__slot {
   int64_t puzzle; /* its number in the call; negative: it has left */
   int64_t steps;  /* supervision steps taken */
   int64_t max_steps;
-  int n, T;           /* latent and recursion cycles of its steps */
-  int64_t limit;      /* steps of a try */
-  int64_t tries;      /* this one's number: 1, 2, ... */
-  int64_t most_tries; /* 1: its answer is not judged */
-  trm__turn turn;     /* what comes after its last step */
+  int n, T;     /* latent and recursion cycles of its steps */
+  int rules;    /* 1: it heeds them */
+  int faults;   /* of its last step, where rules are asked; negative: they could not be */
+  float change; /* of its last step; NaN: not computed */
+  trm__best best;
+  int last;      /* 1: its last step was its last */
+  trm_halt halt; /* why, where that was not the limit */
   int32_t identifier;
   int priority;
-  double threshold; /* of the halting logit; infinity: it does not halt */
-  double deadline;  /* 0: none */
+  double start_noise; /* deviation */
+  double threshold;   /* of the halting logit; infinity: it does not halt */
+  double deadline;    /* 0: none */
   uint64_t noise_name;
   trm_step_fn watch;
   void *watch_context, *tag;
@@ -46,6 +50,9 @@ typedef struct trm__job {
    * and metrics right before it leaves, unless it is cancelled. The context is the source's. */
   void (*labels)(void *context, int64_t puzzle, int32_t *labels);
   void (*score)(void *context, int64_t puzzle, const trm_solution *solution, const trm__example_stats *stats);
+  /* NULL, or which number a puzzle has in events, where it is not that of the call: a search's chains have that of
+   * their puzzle. */
+  int64_t (*event_number)(void *context, void *tag);
 } trm__job;
 
 /* Where a puzzle is that a callback tells of: its slot. */
@@ -62,8 +69,8 @@ struct trm_place {
  *  2. active slots hold different puzzles below next, or none (-1) where one left after this round: those gaps are
  *     closed before the next round;
  *  3. every puzzle below next has either left, once, or is in an active slot: next = left + puzzles in slots;
- *  4. every puzzle in a slot has taken a step in this call, and with those of its state at most its max_steps, which
- *     grow by its limit with every try, of which there are 1 to most_tries;
+ *  4. every puzzle in a slot has taken a step in this call, and with those of its state at most its max_steps; where
+ *     it heeds rules and they hold, it was its last;
  *  5. no slot was computed without a puzzle: stats.computed = stats.steps;
  *  6. logits_host and q_host of an active slot are of its puzzle's last step, parked or not (scores_host is read right
  *     after the round that wrote it, and of no parked puzzle);
@@ -77,7 +84,6 @@ typedef struct trm__engine {
   int width;          /* puzzles of a round at most */
   int largest;        /* size up to which step times are still measured; 0: width is final */
   int round;          /* puzzles of the last round */
-  int retried;        /* puzzles that begin another try in the next one */
   int warm;           /* width whose first round, in which a device loads kernels, is over */
   double work;        /* a puzzle's mean work in the last round, against one of the solver's own n and T */
   int ended;          /* the source has no more */
@@ -102,7 +108,10 @@ struct trm_solver {
   trm_loss_type loss;     /* the model's: of confidences and of the loss */
   trm__params params;
   trm__network *network;
-  trm_task task;                  /* whose rules decide over tries; of no kind with rules when there is but one */
+  struct trm__search *search;     /* NULL: puzzles are one trajectory (infer/search/search.h) */
+  trm_task task;                  /* whose rules halt */
+  int has_rules;                  /* 1: it has some */
+  trm_hopeless hopeless;          /* the model's; none unless they are asked for */
   char *task_text;                /* trm.task of the model file, or NULL */
   char checksum[TRM__SHA256_HEX]; /* of the model, for states */
   char *path;                     /* of the model file, for messages */
@@ -115,31 +124,44 @@ struct trm_solver {
   trm__real *puzzle_rows;   /* [identifiers][emb_ndim] on the host, NULL without a prefix */
 
   /* on the device */
-  trm__real *start;           /* [2][D] */
-  trm__act *y, *z;            /* [slots][L][D] */
-  trm__real *rows;            /* [slots][emb_ndim], NULL without a prefix */
-  int32_t *tokens;            /* [slots][S] */
-  int32_t *labels;            /* [slots][S], for the loss */
-  trm__real *logits;          /* [slots][S][V] */
-  trm__real *q;               /* [slots][2] */
-  uint8_t *starts;            /* [slots]: copy of fresh */
-  uint64_t *noise_index;      /* [slots]: copy of noise_name; NULL without noise and tries */
-  trm__example_stats *scores; /* [slots] */
+  trm__real *start;                    /* [2][D] */
+  trm__act *y, *z;                     /* [slots][L][D] */
+  trm__real *rows;                     /* [slots][emb_ndim], NULL without a prefix */
+  int32_t *tokens;                     /* [slots][S] */
+  int32_t *labels;                     /* [slots][S], for the loss */
+  trm__real *logits;                   /* [slots][S][V] */
+  trm__real *q;                        /* [slots][2] */
+  uint8_t *starts;                     /* [slots]: copy of fresh */
+  uint64_t *noise_index;               /* [slots]: copy of noise_name */
+  trm__act *was_y, *was_z;             /* [slots][L][D] before the step; NULL unless changes are computed */
+  trm__act *candidate_y, *candidate_z; /* [K][slots][L][D] of parallel latents; NULL without */
+  trm__real *candidate_q;              /* [K][slots] */
+  double *moved;                       /* [2][slots][2]: of y, then of z, as backend distance has it; NULL as before */
+  trm__example_stats *scores;          /* [slots] */
 
   /* on the host */
-  trm__slot *slot;                 /* [slots] */
-  uint8_t *fresh;                  /* [slots]: 1 where the puzzle has just entered */
-  uint8_t *retried;                /* [slots]: 1 where the puzzle begins another try; NULL without tries */
-  int32_t *question;               /* [slots][S]: what answers are judged by; NULL without tries */
-  uint64_t *noise_name;            /* [slots]: of the puzzle's noise in this step; NULL without noise and tries */
-  int32_t *token_host;             /* [S] of the puzzle that enters */
-  int32_t *label_host;             /* [S] */
-  int32_t *answer;                 /* [S] of the puzzle that is reported */
-  float *confidence;               /* [S] */
-  trm__real *logits_host;          /* [slots][S][V] */
-  trm__real *q_host;               /* [slots][2] */
-  trm__example_stats *scores_host; /* [slots]: copy of scores */
+  trm__slot *slot;                     /* [slots] */
+  uint8_t *fresh;                      /* [slots]: 1 where the puzzle has just entered and has no state yet */
+  uint8_t *marked;                     /* [slots]: room to work in */
+  int32_t *question;                   /* [slots][S]: what answers are judged by; NULL without rules */
+  uint64_t *noise_name;                /* [slots]: of the puzzle's noise in this step */
+  int32_t *token_host;                 /* [S] of the puzzle that enters */
+  int32_t *label_host;                 /* [S] */
+  int32_t *answer, *best_answer;       /* [S] of the puzzle that is reported: of its last step, and the best */
+  float *confidence, *best_confidence; /* [S] */
+  trm__real *logits_host;              /* [slots][S][V] */
+  trm__real *q_host;                   /* [slots][2] */
+  trm__example_stats *scores_host;     /* [slots]: copy of scores */
+  trm__real *best_logits;              /* [slots][S][V] of the best answers; NULL when the last is kept */
+  trm__example_stats *best_scores;     /* [slots]; NULL as before */
+  trm__real *candidate_q_host;         /* as candidate_q */
+  double *moved_host;                  /* copy of moved; NULL as it */
 };
+
+/* 1: rules are asked of slot i's answers, as it heeds them or the best is kept. */
+static inline int trm__engine_asks(const trm_solver *s, const trm__slot *slot) {
+  return slot->rules || (s->has_rules && s->config.keep == TRM_KEEP_BEST);
+}
 
 /* Runs the job to its end, or until step, progress or the solver's cancel marks stop it (TRM_E_STOPPED). What does not
  * fit is refused. Fills solver->stats. */

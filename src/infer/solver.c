@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "infer/engine.h"
 #include "infer/request.h"
+#include "infer/search/search.h"
 #include "infer/values.h"
 #include "model/file/checksum.h"
 #include "model/file/model_file.h"
@@ -21,112 +22,22 @@
 #define DEVICE_SLOTS 1024
 #define DEVICE_PART 8
 
-static const trm_option solver_options[] = {
-    {.name = "max_steps",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, max_steps),
-     .default_text = "0",
-     .min = 0,
-     .max = TRM__VALUES_STEPS,
-     .group = "Solving",
-     .help = "supervision steps at most; 0: the model's own, or 16",
-     .synonyms = "supervision_steps|n_supervision"},
-    {.name = "halt",
-     .type = TRM_OPT_BOOL,
-     .offset = offsetof(trm_solver_config, halt),
-     .default_text = "1",
-     .help = "stop as soon as the halting head says that the answer is right"},
-    {.name = "halt_threshold",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_solver_config, halt_threshold),
-     .default_text = "model",
-     .min = -TRM__HALTING_MOST,
-     .max = TRM__HALTING_MOST,
-     .metavar = "Q",
-     .help =
-         "logit that the halting head must exceed, 0 is a probability of one half, 2 of 0.88; model: its own, which "
-         "training chose on validation data, or 0"},
-    {.name = "H_cycles",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, H_cycles),
-     .default_text = "0",
-     .min = 0,
-     .max = TRM__VALUES_CYCLES,
-     .help = "recursion cycles in a supervision step (T); 0: the model's own",
-     .synonyms = "recursion_cycles|h_cycles"},
-    {.name = "L_cycles",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, L_cycles),
-     .default_text = "0",
-     .min = 0,
-     .max = TRM__VALUES_CYCLES,
-     .help = "latent cycles in a recursion (n); 0: the model's own",
-     .synonyms = "latent_cycles|l_cycles|cycles"},
-    {.name = "dtype",
-     .type = TRM_OPT_ENUM,
-     .offset = offsetof(trm_solver_config, dtype),
-     .default_text = "model",
-     .choices = "model|float32|bfloat16|int8",
-     .help = "number type to compute in; model: the one that the model file names"},
-    {.name = "batch",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, batch),
-     .default_text = "0",
-     .min = 0,
-     .max = 65536,
-     .help = "puzzles at once, 0: chosen by measuring; the results are the same"},
-    {.name = "damping",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_solver_config, damping),
-     .default_text = "-1",
-     .min = -1,
-     .max = 0.999,
-     .help = "part of the latent that each latent cycle keeps; negative: as the model says"},
-    {.name = "start_noise",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_solver_config, start_noise),
-     .default_text = "0",
-     .min = 0,
-     .max = 100,
-     .help = "deviation of the noise on the latent's start"},
-    {.name = "latent_noise",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_solver_config, latent_noise),
-     .default_text = "0",
-     .min = 0,
-     .max = 100,
-     .help = "deviation of the noise on the latent after each latent cycle"},
-    {.name = "seed",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, seed),
-     .default_text = "0",
-     .min = 0,
-     .max = 9e15,
-     .help = "seed of the noise"},
-};
-
-const trm_option *trm_solver_options(size_t *count) {
-  *count = sizeof solver_options / sizeof *solver_options;
-  return solver_options;
-}
-
-trm_solver_config trm_solver_config_default(void) {
-  trm_solver_config config;
-  memset(&config, 0, sizeof config);
-  config.size = sizeof config;
-  trm_options_default(solver_options, sizeof solver_options / sizeof *solver_options, &config);
-  config.tries = 1;
-  return config;
-}
-
 static trm_status solver_check_config(const trm_solver_config *c, trm_error *err) {
   if (c->batch < 0 || c->batch > 65536)
     return trm__fail(err, TRM_E_USAGE, "batch", "%lld, expected 0 to 65536", (long long)c->batch);
   if (c->dtype < TRM_SOLVE_MODEL || c->dtype > TRM_SOLVE_INT8)
     return trm__fail(err, TRM_E_USAGE, "dtype", "%d is none of trm_solver_dtype", c->dtype);
   if (c->puzzles < 0) return trm__fail(err, TRM_E_USAGE, "puzzles", "%lld, expected 0 or more", (long long)c->puzzles);
-  if (c->tries < 0 || c->tries > TRM__VALUES_STEPS)
-    return trm__fail(err, TRM_E_USAGE, "tries", "%lld, expected 0 to %d", (long long)c->tries, TRM__VALUES_STEPS);
+  if (!(c->fixed_point >= 0 && c->fixed_point <= 10))
+    return trm__fail(err, TRM_E_USAGE, "fixed_point", "%g, expected 0 to 10; 0: never", c->fixed_point);
+  if (c->keep != TRM_KEEP_LAST && c->keep != TRM_KEEP_BEST)
+    return trm__fail(err, TRM_E_USAGE, "keep", "%d is none of trm_keep", c->keep);
+  if (c->parallel_latents < 1 || c->parallel_latents > 64)
+    return trm__fail(err, TRM_E_USAGE, "parallel_latents", "%lld, expected 1 to 64", (long long)c->parallel_latents);
+  if (c->merge < TRM_MERGE_AVERAGE || c->merge > TRM_MERGE_WEIGHTED)
+    return trm__fail(err, TRM_E_USAGE, "merge", "%d is none of trm_merge", c->merge);
+  if (!(c->latent_spread >= 0 && c->latent_spread <= 100))
+    return trm__fail(err, TRM_E_USAGE, "latent_spread", "%g, expected 0 to 100", c->latent_spread);
   if (!(c->damping < 1)) return trm__fail(err, TRM_E_USAGE, "damping", "%g, expected less than 1", c->damping);
   if (!(c->start_noise >= 0 && c->start_noise <= 100))
     return trm__fail(err, TRM_E_USAGE, "start_noise", "%g, expected 0 to 100", c->start_noise);
@@ -145,9 +56,10 @@ static int solver_slots_in_memory(const trm_solver *s) {
   return 1;
 }
 
-static int solver_choose_slots(const trm_solver *s) {
+static int solver_choose_slots(const trm_solver *s, const trm__plan *plan) {
   int slots = s->config.batch ? (int)s->config.batch : solver_slots_in_memory(s);
-  return s->config.puzzles && s->config.puzzles < slots ? (int)s->config.puzzles : slots;
+  int64_t most = s->config.puzzles * (plan->on ? trm__plan_most(plan) : 1);
+  return most && most < slots ? (int)most : slots;
 }
 
 /* -- buffers ------------------------------------------------------------------------------------------------------- */
@@ -179,17 +91,32 @@ static trm_status solver_open_buffers(trm_solver *s, trm_error *err) {
   s->logits = solver_alloc_device(s, logits, sizeof *s->logits, &failed);
   s->q = solver_alloc_device(s, n * 2, sizeof *s->q, &failed);
   s->starts = solver_alloc_device(s, n, sizeof *s->starts, &failed);
-  if (s->config.tries > 1) {
-    s->retried = solver_alloc_host(n, sizeof *s->retried, &failed);
-    s->question = solver_alloc_host(n * S, sizeof *s->question, &failed);
+  if (s->has_rules) s->question = solver_alloc_host(n * S, sizeof *s->question, &failed);
+  s->noise_index = solver_alloc_device(s, n, sizeof *s->noise_index, &failed);
+  s->noise_name = solver_alloc_host(n, sizeof *s->noise_name, &failed);
+  size_t K = s->config.parallel_latents > 1 ? (size_t)s->config.parallel_latents : 0;
+  if (K) {
+    s->candidate_y = solver_alloc_device(s, K * state, act, &failed);
+    s->candidate_z = solver_alloc_device(s, K * state, act, &failed);
+    s->candidate_q = solver_alloc_device(s, K * n, sizeof *s->candidate_q, &failed);
+    s->candidate_q_host = solver_alloc_host(K * n, sizeof *s->candidate_q_host, &failed);
   }
-  if (s->config.start_noise != 0 || s->config.latent_noise != 0 || s->config.tries > 1) {
-    s->noise_index = solver_alloc_device(s, n, sizeof *s->noise_index, &failed);
-    s->noise_name = solver_alloc_host(n, sizeof *s->noise_name, &failed);
+  if (s->config.change || s->config.fixed_point > 0) {
+    s->was_y = solver_alloc_device(s, state, act, &failed);
+    s->was_z = solver_alloc_device(s, state, act, &failed);
+    s->moved = solver_alloc_device(s, 4 * n, sizeof *s->moved, &failed);
+    s->moved_host = solver_alloc_host(4 * n, sizeof *s->moved_host, &failed);
+  }
+  if (s->config.keep == TRM_KEEP_BEST) {
+    s->best_logits = solver_alloc_host(logits, sizeof *s->best_logits, &failed);
+    s->best_scores = solver_alloc_host(n, sizeof *s->best_scores, &failed);
+    s->best_answer = solver_alloc_host(S, sizeof *s->best_answer, &failed);
+    s->best_confidence = solver_alloc_host(S, sizeof *s->best_confidence, &failed);
   }
   s->scores = solver_alloc_device(s, n, sizeof *s->scores, &failed);
   s->slot = solver_alloc_host(n, sizeof *s->slot, &failed);
   s->fresh = solver_alloc_host(n, sizeof *s->fresh, &failed);
+  s->marked = solver_alloc_host(n, sizeof *s->marked, &failed);
   s->token_host = solver_alloc_host(S, sizeof *s->token_host, &failed);
   s->label_host = solver_alloc_host(S, sizeof *s->label_host, &failed);
   s->answer = solver_alloc_host(S, sizeof *s->answer, &failed);
@@ -233,15 +160,36 @@ static trm_status solver_open_network(trm_solver *s, const trm_model *model, trm
   return status;
 }
 
-/* The tries in force, and the task that judges them. */
-static trm_status solver_put_tries(trm_solver *s, trm_error *err) {
-  if (s->config.tries == 1) return TRM_OK;
-  trm_status status = trm_solver_task(s, &s->task, err);
-  if (status) return status;
-  if (!trm_task_rules(&s->task)) s->config.tries = 1;
-  if (!s->config.tries)
-    s->config.tries = trm__tries_allowed(s->config.max_steps, trm_model_config_cost(&s->model).step);
-  return TRM_OK;
+/* What the options of a search come to. Without any, a task that cannot be read is no obstacle. */
+static trm_status solver_plan(trm_solver *s, trm__plan *plan, trm_error *err) {
+  const trm_solver_config *c = &s->config;
+  trm_task task;
+  int wanted = c->search || c->level || c->votes != 1 || c->rollouts != 1 || c->noise_control;
+  trm_status status = trm_solver_task(s, &task, wanted ? err : NULL);
+  if (status && !wanted) task = (trm_task){.vocab_size = 2};
+  else if (status) return status;
+  return trm__plan_make(plan, c, &task, c->max_steps, trm_model_config_cost(&s->model).step, err);
+}
+
+/* The task, whose rules may halt. A file that names none that can be is refused only where rules are wanted. */
+static trm_status solver_put_rules(trm_solver *s, trm_error *err) {
+  trm_status status = trm_solver_task(s, &s->task, s->config.rules_halt ? err : NULL);
+  s->has_rules = !status && trm_task_rules(&s->task);
+  return s->config.rules_halt ? status : TRM_OK;
+}
+
+/* The bounds that say when more steps do not help, where they are asked for. */
+static trm_status solver_put_hopeless(trm_solver *s, const trm_model *model, trm_error *err) {
+  if (!s->config.stop_hopeless) return TRM_OK;
+  s->hopeless = trm_model_get_hopeless(model);
+  if (!s->hopeless.count)
+    return trm__fail(err, TRM_E_USAGE, "stop_hopeless",
+                     "%s has learned no bounds; trm eval MODEL VALID --choose-threshold --write puts them into it",
+                     s->path);
+  if (s->config.max_steps <= s->hopeless.count + 1) return TRM_OK;
+  return trm__fail(err, TRM_E_USAGE, "stop_hopeless",
+                   "the bounds of %s hold for %d steps at most, found max_steps %lld", s->path, s->hopeless.count + 1,
+                   (long long)s->config.max_steps);
 }
 
 /* Of a file that has none it is computed. */
@@ -268,6 +216,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   trm_status status = trm__config_read(&whole, config, &form, err);
   config = &whole;
   trm_solver_values values;
+  trm__plan plan = {0};
   if (!status) status = solver_check_config(config, err);
   if (!status) status = trm_model_values(model, config, &values, err);
   if (status) return status;
@@ -290,10 +239,13 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
     goto done;
   }
   if ((status = solver_read_checksum(s, model, err))) goto done;
-  if ((status = solver_put_tries(s, err))) goto done;
+  if ((status = solver_put_rules(s, err))) goto done;
+  if ((status = solver_plan(s, &plan, err))) goto done;
+  if ((status = solver_put_hopeless(s, model, err))) goto done;
   if ((status = trm__params_open(&s->params, &s->model, err))) goto done;
-  s->slots = solver_choose_slots(s);
+  s->slots = solver_choose_slots(s, &plan);
   if ((status = solver_open_buffers(s, err))) goto done;
+  if ((status = trm__search_open(&s->search, s, &plan, err))) goto done;
   status = solver_open_network(s, model, err);
 done:
   if (status) trm_solver_close(&s);
@@ -304,14 +256,34 @@ done:
 void trm_solver_close(trm_solver **solver) {
   trm_solver *s = solver ? *solver : NULL;
   if (!s) return;
+  trm__search_close(&s->search);
   trm__network_close(&s->network);
-  void *device_buffers[] = {s->start,  s->y, s->z,      s->rows,   s->tokens,     s->labels,
-                            s->logits, s->q, s->starts, s->scores, s->noise_index};
+  void *device_buffers[] = {s->start,  s->y,     s->z,           s->rows,        s->tokens,      s->labels,
+                            s->logits, s->q,     s->starts,      s->scores,      s->noise_index, s->was_y,
+                            s->was_z,  s->moved, s->candidate_y, s->candidate_z, s->candidate_q};
   for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
-  void *host_buffers[] = {s->slot,       s->fresh,       s->token_host, s->label_host,  s->answer,
-                          s->confidence, s->logits_host, s->q_host,     s->scores_host, s->puzzle_rows,
-                          s->path,       s->task_text,   s->noise_name, s->retried,     s->question};
+  void *host_buffers[] = {s->slot,
+                          s->fresh,
+                          s->marked,
+                          s->token_host,
+                          s->label_host,
+                          s->answer,
+                          s->confidence,
+                          s->logits_host,
+                          s->q_host,
+                          s->scores_host,
+                          s->puzzle_rows,
+                          s->path,
+                          s->task_text,
+                          s->noise_name,
+                          s->question,
+                          s->best_logits,
+                          s->best_scores,
+                          s->best_answer,
+                          s->best_confidence,
+                          s->moved_host,
+                          s->candidate_q_host};
   for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
   trm__params_close(&s->params);
   trm__free(s);
@@ -326,8 +298,12 @@ trm_solver_values trm_solver_get_values(const trm_solver *solver) {
   return solver->values;
 }
 
-int64_t trm_solver_get_tries(const trm_solver *solver) {
-  return solver->config.tries;
+int64_t trm_solver_get_search(const trm_solver *solver) {
+  return solver->search ? trm__search_plan(solver->search)->budget : 0;
+}
+
+int trm_solver_get_level(const trm_solver *solver) {
+  return solver->search ? trm__search_plan(solver->search)->level : TRM_LEVEL_A;
 }
 
 trm_solve_stats trm_solver_last_stats(const trm_solver *solver) {
@@ -374,7 +350,7 @@ trm_status trm_solve_source(trm_solver *solver, const trm_source *source, trm_st
   if (status) return status;
   if (!job.source.next || !job.source.leave)
     return trm__fail(err, TRM_E_USAGE, "trm_solve_source", "a source needs the functions next and leave");
-  return trm__engine_run(solver, &job, err);
+  return solver->search ? trm__search_run(solver->search, &job, err) : trm__engine_run(solver, &job, err);
 }
 
 trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const int32_t *identifiers, int32_t *answers,
