@@ -13,6 +13,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const UNIT = 40, EDGE = 3; // side of a cell, and what is left around all, in the picture's own units
 // Cells that are not this far behind the surest have no bar: networks differ in how sure they ever are.
 const BEHIND = 0.95;
+const LARGE = 15; // mazes that are wider
 let boards = 0;
 
 export function svg(name, attributes, parent) {
@@ -66,12 +67,14 @@ const symbols = {
 
 const maze = {
   legend: [["walls", "", "wall"], ["ways", "", "path"], changed, broken, ["doubt", "", "the larger, the less sure"]],
-  make(cell, x, y) {
-    const middle = { cx: x + UNIT / 2, cy: y + UNIT / 2 };
-    cell.end = svg("g", { class: "end" }, cell.over);
-    svg("circle", { ...middle, r: 24 }, cell.end);
-    cell.text = svg("text", { x: middle.cx, y: y + UNIT * 0.76, class: "symbol" }, cell.end);
+  // In a large maze start and goal are larger than their cells, to be found.
+  make(cell, x, y, task) {
+    const middle = { cx: x + UNIT / 2, cy: y + UNIT / 2 }, large = task.width > LARGE;
     cell.bar = svg("circle", { ...middle, class: "bar" }, cell.over);
+    cell.end = svg("g", { class: "end" }, cell.over);
+    svg("circle", { ...middle, r: large ? 24 : 15 }, cell.end);
+    const letter = { x: middle.cx, y: middle.cy + (large ? 10.5 : 7), "font-size": large ? 30 : 20 };
+    cell.text = svg("text", letter, cell.end);
   },
   set(cell, task, token, sure) {
     const symbol = symbolOf(task, token);
@@ -79,7 +82,7 @@ const maze = {
     cell.group.classList.toggle("wall", symbol === "#");
     cell.end.classList.toggle("shown", symbol === "S" || symbol === "G");
     cell.text.textContent = symbol;
-    cell.bar.setAttribute("r", 5 + 14 * (1 - sure));
+    cell.bar.setAttribute("r", 4 + 12 * (1 - sure));
   },
   // The path is one line through the middles of its cells; a cell of it that touches no other is a dot.
   after(board, task) {
@@ -110,7 +113,7 @@ function makeCell(board, task, i) {
   svg("rect", { x, y, width: UNIT, height: UNIT, class: "floor" }, cell.group);
   svg("rect", { x, y, width: UNIT, height: UNIT, class: "hatch", fill: `url(#hatch${board.number})` }, cell.over);
   svg("rect", { x: x + 3, y: y + 3, width: UNIT - 6, height: UNIT - 6, rx: 6, class: "ring" }, cell.over);
-  board.painter.make(cell, x, y);
+  board.painter.make(cell, x, y, task);
   return cell;
 }
 
