@@ -99,7 +99,14 @@ function show(index) {
   for (const id of ["first", "back"]) $(id).disabled = at === 0;
   for (const id of ["forward", "last"]) $(id).disabled = at === frames.length - 1;
   curves.show(at);
-  history.replaceState(null, "", `#step=${frame.step}`);
+  remember(frame);
+}
+
+// Browsers refuse an address that changes very often, as on a long drag.
+function remember(frame) {
+  try {
+    history.replaceState(null, "", `#step=${frame.step}`);
+  } catch {}
 }
 
 function hover(cell) {
@@ -111,10 +118,15 @@ function hover(cell) {
 
 // -- moving
 
+function setPlaying(playing) {
+  document.body.classList.toggle("playing", playing);
+  $("play").setAttribute("aria-label", playing ? "stop (space)" : "play (space)");
+}
+
 function stop() {
   clearTimeout(timer);
   timer = 0;
-  document.body.classList.remove("playing");
+  setPlaying(false);
 }
 
 function go(index) {
@@ -131,7 +143,7 @@ function play() {
     show(at + 1);
   };
   if (at === frames.length - 1) show(0);
-  document.body.classList.add("playing");
+  setPlaying(true);
   timer = setTimeout(next, pause);
 }
 

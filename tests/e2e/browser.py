@@ -1,5 +1,7 @@
+#!/usr/bin/env python3
 """A page in headless Chromium, driven through the DevTools protocol: two pipes that carry JSON, a NUL byte behind each
-message. Nothing but Python's own library is needed."""
+message. Nothing but Python's own library is needed. As a program it takes a picture (docs/solve.md has one):
+    trm explain PUZZLE -o page.html && tests/e2e/browser.py page.html#step=3 docs/explain.webp 960 [dark]"""
 import base64
 import fcntl
 import json
@@ -7,6 +9,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -34,7 +37,7 @@ class Browser:
 
         self.process = subprocess.Popen(
             [find_browser(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-             "--hide-scrollbars", "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={self.folder}",
+             "--hide-scrollbars", "--allow-file-access-from-files", "--no-first-run", "--remote-debugging-pipe", f"--user-data-dir={self.folder}",
              "about:blank"],
             preexec_fn=wire, pass_fds=(3, 4), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
@@ -115,8 +118,9 @@ class Browser:
         self.call("Emulation.setEmulatedMedia", features=features)
 
     def picture(self, path):
-        """The whole page, as high as it is."""
-        data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
+        """What is in the window, as its name's ending says: png or webp."""
+        form = {"format": "webp", "quality": 60} if path.endswith("webp") else {"format": "png"}
+        data = self.call("Page.captureScreenshot", **form)["data"]
         with open(path, "wb") as f:
             f.write(base64.b64decode(data))
 
@@ -135,3 +139,20 @@ class Browser:
         except (OSError, EOFError, TimeoutError, RuntimeError, subprocess.TimeoutExpired):
             self.process.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def main():
+    page, step = (sys.argv[1].split("#") + [""])[:2]
+    browser = Browser()
+    try:
+        browser.media(prefers_color_scheme="dark" if "dark" in sys.argv[4:] else "light")
+        browser.size(int(sys.argv[3]), 400)
+        browser.open(f"file://{os.path.abspath(page)}#{step}")
+        browser.size(int(sys.argv[3]), browser.value("document.documentElement.scrollHeight"))
+        browser.picture(sys.argv[2])
+    finally:
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

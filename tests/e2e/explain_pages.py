@@ -146,6 +146,27 @@ def look(browser, name, folder, pictures):
     check(f"{name}: reduced motion", browser.value(moving), 0)
 
 
+def module(browser, folder):
+    """web/board.js as a file of its own, in a page that is not ours, with a task that has no symbols."""
+    source = os.path.join(os.environ["TRM_SOURCE_DIR"], "web", "board.js")
+    task = {"name": "generic", "width": 3, "height": 2, "box_width": 0, "box_height": 0, "alphabet": ""}
+    state = {"answer": [0, 7, 12, 255, 1, 2], "confidence": [1, 1, 0.5, 1, 1, 1], "changed": [2], "broken": [5]}
+    with open(os.path.join(folder, "module.html"), "w", encoding="utf-8") as file:
+        file.write(f"""<!doctype html><div id="one"></div><div id="two"></div><script type="module">
+import {{ createBoard }} from "file://{source}";
+for (const id of ["one", "two"]) createBoard(document.getElementById(id), {json.dumps(task)}, [4]).show({json.dumps(state)});
+</script>""")
+    browser.open(f"file://{folder}/module.html")
+    having = "[...document.querySelectorAll('#two .over')].map(o => o.getAttribute('class'))"
+    check("module: symbols", browser.value("[...document.querySelectorAll('#two text')].map(t => t.textContent)"),
+          ["0", "7", "12", "255", "1", "2"])
+    check("module: marks", browser.value(having),
+          ["over", "over", "over changed unsure", "over", "over clue", "over broken"])
+    names = browser.value("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    check("module: no name twice", len(set(names)), len(names))
+    browser.events.clear()
+
+
 def main():
     folder, pictures = os.path.realpath(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
     if pictures:
@@ -170,6 +191,7 @@ def main():
             check_step(browser, name, v, len(v["steps"]))
             check(f"{name}: troubles", browser.troubles(), [])
         play(browser, name, v)
+        module(browser, folder)
         for name in ("nine", "maze"):
             look(browser, name, folder, pictures)
     finally:
