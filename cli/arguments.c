@@ -74,6 +74,12 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_arguments *
   return CLI_CONTINUE;
 }
 
+int cli_is_given(const cli_arguments *a, const char *name) {
+  for (size_t i = 0; i < a->givens; i++)
+    if (!strcmp(a->given[i].option->name, name)) return 1;
+  return 0;
+}
+
 void cli_arguments_free(cli_arguments *a) {
   free(a->positional);
   free(a->given);

@@ -108,6 +108,7 @@ typedef struct cli_arguments {
 } cli_arguments;
 
 void cli_defaults(const cli_command *command);
+int cli_is_given(const cli_arguments *arguments, const char *name); /* the option of this name, either way */
 /* Sets the options of the command's tables. -h and --help print the help. Returns CLI_CONTINUE or an exit code. */
 int cli_parse(const cli_command *command, int argc, char **argv, cli_arguments *arguments);
 void cli_arguments_free(cli_arguments *arguments);

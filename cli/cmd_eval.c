@@ -6,6 +6,7 @@
 #include "cli/data.h"
 #include "cli/events.h"
 #include "cli/puzzles.h"
+#include "cli/solver_options.h"
 #include "cli/threshold.h"
 #include "cli/ui/values.h"
 
@@ -36,20 +37,13 @@ static const trm_option eval_options[] = {
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
 
-/* The solver's table, but without halting unless asked, as the field reports accuracy. */
+/* Nothing halts unless asked to, as the field reports accuracy. */
 static size_t eval_tables(cli_table t[CLI_TABLES]) {
-  static trm_option *items; /* made once, kept until the program ends */
-  size_t count;
-  const trm_option *table = trm_solver_options(&count);
-  if (!items) items = cli_alloc(count, sizeof *items);
-  memcpy(items, table, count * sizeof *items);
-  for (size_t i = 0; i < count; i++) {
-    if (strcmp(items[i].name, "halt") != 0) continue;
-    items[i].default_text = "false";
-    items[i].help = "let a puzzle stop at the halting head's word instead of taking all steps";
-  }
+  static const cli_other others[] = {
+      {"halt", "false", "let a puzzle stop at the halting head's word instead of taking all steps"}};
+  static trm_option *items;
   t[0] = (cli_table){eval_options, sizeof eval_options / sizeof *eval_options, &opt};
-  t[1] = (cli_table){items, count, &eval_config};
+  t[1] = cli_solver_table(&items, others, sizeof others / sizeof *others, &eval_config);
   return 2;
 }
 
@@ -112,8 +106,12 @@ static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, c
   printf("model     %s, computed in %s\n", model, dtype);
   printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a),
          trm_task_title(&info->task, d, sizeof d));
-  printf("steps     %s%lld%s\n", eval_config.halt ? "halting, at most " : "", (long long)values->max_steps.value,
-         eval_config.halt ? "" : ", without halting");
+  int rules = eval_config.rules_halt && trm_task_rules(&info->task), halts = rules || eval_config.halt;
+  printf("steps     %s%s%lld%s\n", halts ? "halting" : "",
+         rules   ? " by rules, at most "
+         : halts ? ", at most "
+                 : "",
+         (long long)values->max_steps.value, halts ? "" : ", without halting");
   if (opt.verbose) printf("values    %s\n", cli_values_text(values, line));
   printf("\n");
   printf("exact     %-8s %s of %s puzzles", cli_percent(r->exact_accuracy, c), cli_thousands(r->exact, a),
@@ -170,14 +168,14 @@ static json_t *eval_engine_json(const trm_solve_stats *run) {
 static void eval_print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info,
                             const trm_solver_values *values, const char *model, const char *data, const char *dtype) {
   json_t *o = json_pack(
-      "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o, "
+      "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, "
       "s:o, s:b, s:s, s:o}",
       "model", cli_path(model), "data", cli_path(data), "task", trm_task_name(&info->task), "puzzles",
       (json_int_t)r->puzzles, "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
       (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
       cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high), "mean_steps",
       cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps", (json_int_t)values->max_steps.value,
-      "halt", eval_config.halt, "halting", eval_halting_json(r), "rating_name",
+      "halt", eval_config.halt, "rules_halt", eval_config.rules_halt, "halting", eval_halting_json(r), "rating_name",
       info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", eval_bands_json(r), "seconds",
       cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine",
       eval_engine_json(&r->stats), "interrupted", interrupted, "dtype", dtype, "values", cli_values_json(values));
@@ -220,7 +218,7 @@ static int eval_measure(const cli_command *self, trm_solver *solver, const trm_d
 }
 
 /* model_path "": an installed model. */
-static int eval_model(const cli_command *self, const char *model_path, const char *data) {
+static int eval_model(const cli_command *self, const cli_arguments *a, const char *model_path, const char *data) {
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
   trm_solver *solver = NULL;
@@ -243,6 +241,7 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
   else code = cli_events_open(&events, self, opt.events, NULL, NULL);
   if (code != CLI_CONTINUE) goto done;
   cli_data_say(self, data, trm_dataset_describe(dataset).notes);
+  cli_solver_say_idle(self, a, &eval_config, &task);
   if (opt.choose_threshold) code = cli_threshold_choose(self, &how, model, solver, dataset);
   else code = eval_measure(self, solver, dataset, path, data);
 done:
@@ -257,8 +256,9 @@ done:
 static int eval_check_options(const cli_command *self) {
   if (opt.write && !opt.choose_threshold)
     return cli_usage(self, "--write: has no effect without --choose-threshold, whose result it writes");
-  if (opt.choose_threshold && eval_config.halt)
-    return cli_usage(self, "--halt: has no effect beside --choose-threshold, for which puzzles take all their steps");
+  if (opt.choose_threshold && (eval_config.halt || eval_config.rules_halt))
+    return cli_usage(self, "--%s: has no effect beside --choose-threshold, for which puzzles take all their steps",
+                     eval_config.halt ? "halt" : "rules-halt");
   if (opt.choose_threshold && opt.verbose)
     return cli_usage(self, "--verbose: has no effect beside --choose-threshold, which shows the values anyway");
   return CLI_CONTINUE;
@@ -281,7 +281,7 @@ static int eval_run(const cli_command *self, int argc, char **argv) {
   if (code == CLI_CONTINUE) code = eval_check_order(self, &a);
   if (code == CLI_CONTINUE) code = eval_check_options(self);
   int named = a.positionals == 2;
-  if (code == CLI_CONTINUE) code = eval_model(self, named ? a.positional[0] : "", a.positional[named]);
+  if (code == CLI_CONTINUE) code = eval_model(self, &a, named ? a.positional[0] : "", a.positional[named]);
   cli_arguments_free(&a);
   return code;
 }
@@ -293,7 +293,8 @@ const cli_command cli_eval = {
     .description =
         "Solves every puzzle of DATA, a dataset directory or a CSV or JSON Lines file with answers, and reports how "
         "many are exactly right (with Wilson's 95 % interval), how many cells are, and both by band of rating where "
-        "the data has ratings. All steps are taken unless --halt is given, as accuracies are reported in the field. "
+        "the data has ratings. All steps are taken unless --halt or --rules-halt is given, as accuracies are reported "
+        "in the field. "
         "Without MODEL an installed one is used that fits the puzzles.\n\n"
         "The halting head is judged separately for right and for wrong answers: precision is how often its word is "
         "true, recall how many of the right (or wrong) answers it called so.\n\n"
@@ -305,7 +306,7 @@ const cli_command cli_eval = {
         "that was trained without gets its threshold, and the limit of --max-steps if one is given.\n\n"
         "SIGINT and SIGTERM end the evaluation after the step at hand with the result of the puzzles that were "
         "finished, "
-        "of which the quick ones are more than their share with --halt. A second signal ends at once.\n\n"
+        "of which the quick ones are more than their share when puzzles halt. A second signal ends at once.\n\n"
         "With --verbose the engine's line says how many puzzles are computed at once, how many steps they took in how "
         "many rounds, "
         "and the "

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/os/file.h"
+#include "cli/solver_options.h"
 #include "cli/solving.h"
 #include "cli/ui/reasoning.h"
 
@@ -36,11 +37,8 @@ static const trm_option explain_options[] = {
 
 static size_t explain_tables(cli_table t[CLI_TABLES]) {
   t[0] = (cli_table){explain_options, sizeof explain_options / sizeof *explain_options, &opt};
-  t[1].items = cli_tries_options(&t[1].count);
-  t[1].config = &explain_config;
-  t[2].items = trm_solver_options(&t[2].count);
-  t[2].config = &explain_config;
-  return 3;
+  t[1] = cli_solving_table(&explain_config);
+  return 2;
 }
 
 /* The puzzle and what becomes of it. */
@@ -84,7 +82,6 @@ static int explain_solve(explanation *e, trm_runtime *runtime) {
   trm_solver *solver = NULL;
   int32_t identifier = (int32_t)opt.identifier;
   e->solutions = cli_solutions(&e->with.task, e->question);
-  if (cli_solutions_tries(&e->solutions)) explain_config.tries = cli_solutions_tries(&e->solutions);
   explain_config.puzzles = 1;
   trm_status status = trm_solver_open(&solver, runtime, e->with.model, &explain_config, &error);
   if (!status) {
@@ -128,6 +125,7 @@ static int explain_end(const explanation *e) {
   cli_solved r = {.question = e->question,
                   .answer = e->answer,
                   .where = e->puzzle.where,
+                  .chain = 1,
                   .solution = e->solution,
                   .solutions = e->solutions};
   const cli_show show = {.task = &e->with.task,
@@ -166,6 +164,7 @@ static int explain_arguments(const cli_command *self, const cli_arguments *a) {
   int code = out ? cli_may_write(self, out, opt.force) : CLI_CONTINUE;
   if (code == CLI_CONTINUE) code = cli_puzzles_open(self, a->positional, a->positionals, &e.puzzles);
   if (code == CLI_CONTINUE) code = cli_solving_open(self, &e.with, opt.model, &e.puzzles, opt.identifier);
+  if (code == CLI_CONTINUE) cli_solver_say_idle(self, a, &explain_config, &e.with.task);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
   if (code == CLI_CONTINUE) {
     e.question = cli_alloc(e.with.S, sizeof *e.question);
@@ -202,7 +201,7 @@ const cli_command cli_explain = {
         "left, right, home and end go through the steps, space plays them, and #step=3 behind its name opens it at "
         "step "
         "3.\n\n"
-        "Where the puzzle was tried several times, the page shows the first try and the one that answered.\n\n"
+        "Where a search solved the puzzle, the page shows its first chain and the one that answered.\n\n"
         "--json writes what the page shows as one JSON object; docs/solve.md describes it. The puzzle is given as for "
         "trm solve; of several the first is taken, or the one that --puzzle says. The name of the written page goes to "
         "standard output, the verdict to standard error." CLI_OUT_NOTE,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/events.h"
+#include "cli/solver_options.h"
 #include "cli/solving.h"
 #include "cli/ui/animation.h"
 #include "cli/ui/values.h"
@@ -47,11 +48,8 @@ static const trm_option solve_options[] = {
 
 static size_t solve_tables(cli_table t[CLI_TABLES]) {
   t[0] = (cli_table){solve_options, sizeof solve_options / sizeof *solve_options, &opt};
-  t[1].items = cli_tries_options(&t[1].count);
-  t[1].config = &solve_config;
-  t[2].items = trm_solver_options(&t[2].count);
-  t[2].config = &solve_config;
-  return 3;
+  t[1] = cli_solving_table(&solve_config);
+  return 2;
 }
 
 /* A place of the window. */
@@ -128,7 +126,6 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
   const cli_show show = {.task = &s->task,
                          .S = s->S,
                          .trace = opt.explain ? &s->trace : NULL,
-                         .tries = trm_solver_get_tries(s->solver),
                          .all = opt.explain == EXPLAIN_ALL,
                          .animated = cli_animation_end(&s->animation),
                          .verbose = opt.verbose,
@@ -197,7 +194,6 @@ static trm_source_answer solve_next(void *context, int64_t number, int wait, trm
   e->solutions = cli_solutions(&s->task, solve_question(s, s->entered));
   memcpy(puzzle->tokens, solve_question(s, s->entered), s->S * sizeof *puzzle->tokens);
   puzzle->identifier = (int32_t)opt.identifier;
-  puzzle->tries = cli_solutions_tries(&e->solutions);
   s->number[(size_t)number % s->window] = s->entered++;
   s->given++;
   cli_trace_clear(&s->trace);
@@ -315,6 +311,7 @@ static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   int code = cli_events_check(self, opt.events, opt.force);
   if (code == CLI_CONTINUE) code = cli_puzzles_open(self, a->positional, a->positionals, &s.puzzles);
   if (code == CLI_CONTINUE) code = solve_open_model(&s);
+  if (code == CLI_CONTINUE) cli_solver_say_idle(self, a, &solve_config, &s.task);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
   if (code == CLI_CONTINUE && solve_begin(&s)) code = solve_open_solver(&s, runtime, s.with.model);
   if (code == CLI_CONTINUE) code = cli_events_open(&s.events, self, opt.events, solve_number, &s);
@@ -336,6 +333,7 @@ static int solve_run(const cli_command *self, int argc, char **argv) {
   solve_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
+  if (!solve_config.halt && !cli_is_given(&a, "rules_halt")) solve_config.rules_halt = 0;
   if (code == CLI_CONTINUE) code = solve_arguments(self, &a);
   cli_arguments_free(&a);
   return code;
@@ -346,8 +344,10 @@ const cli_command cli_solve = {
     .synopsis = "[--model FILE] [PUZZLE | FILE | -]... [options]",
     .summary = "solve puzzles; --explain shows every step",
     .description =
-        "Solves each puzzle with a trained model, one supervision step after the other, until the halting head says "
-        "that the answer is right or the step limit is reached.\n\n"
+        "Solves each puzzle with a trained model, one supervision step after the other, until the answer is right or "
+        "the step limit is reached. Where trm knows the task's rules, they say whether it is right, whatever the "
+        "network thinks; elsewhere and with --no-rules-halt the halting head does. The rules only judge: the answer is "
+        "always the network's. With --no-halt all steps are taken (--rules-halt beside it asks the rules alone).\n\n"
         "A puzzle is given as an argument, in a file or on standard input: one line (blanks as . 0 _ * x or -), "
         "several "
         "puzzles one a line, rows on lines with or without a drawn frame, or a list of Python or JSON; empty lines, "
@@ -369,12 +369,6 @@ const cli_command cli_solve = {
         "is "
         "never the answer. Where no rules are known nothing is checked: the puzzle counts as solved when the network "
         "says so.\n\n"
-        "When the answer breaks the rules, the puzzle is tried again: it starts from another point, given by --seed, "
-        "takes "
-        "the step limit once more and ends as soon as the rules hold. The rules only judge; the answer is always the "
-        "network's. --tries N says how many tries there may be; without it they are those that take about a second, a "
-        "number that follows from the model's cost and not from the clock (docs/solve.md). Steps of all tries are "
-        "counted.\n\n"
         "Confidence, from 0 to 100 %, is how sure the network is of its answer: the halting head's probability. "
         "--verbose "
         "adds the network's own numbers: the halting logit q, and the least certain cell, the one whose symbol has the "

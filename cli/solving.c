@@ -3,24 +3,18 @@
 
 #include <unistd.h>
 
+#include "cli/solver_options.h"
+
 #define UNIQUE_BOUND 20000 /* guesses that counting a puzzle's solutions may take */
 
-static const trm_option solving_tries[] = {
-    {.name = "tries",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, tries),
-     .default_text = "0",
-     .min = 0,
-     .max = 10000,
-     .group = "Trying again",
-     .help =
-         "where the answer breaks known rules, begin again from another point until it does not, N tries at most; 1: "
-         "the first alone; 0: as many as take about a second, by the model's cost, and 32 at most"},
-};
-
-const trm_option *cli_tries_options(size_t *count) {
-  *count = sizeof solving_tries / sizeof *solving_tries;
-  return solving_tries;
+/* Rules halt unless --no-halt is said, which alone means all steps. */
+cli_table cli_solving_table(trm_solver_config *config) {
+  static const cli_other others[] = {
+      {"halt", "true",
+       "stop as soon as the answer is right, as known rules say or else the halting head; --no-halt: take all steps"},
+      {"rules_halt", "true", NULL}};
+  static trm_option *items;
+  return cli_solver_table(&items, others, sizeof others / sizeof *others, config);
 }
 
 /* -- the model ----------------------------------------------------------------------------------------------------- */
@@ -74,10 +68,6 @@ void cli_solving_close(cli_solving *s) {
 
 trm_task_solutions cli_solutions(const trm_task *task, const int32_t *question) {
   return trm_task_unique(task, question, UNIQUE_BOUND);
-}
-
-int64_t cli_solutions_tries(const trm_task_solutions *s) {
-  return s->count == 0 || (s->single && s->count > 1) ? 1 : 0;
 }
 
 int cli_is_solved(const cli_solved *r, const trm_solver_values *values) {

@@ -1,5 +1,5 @@
-/* What the commands that solve puzzles one after the other share: the model for the puzzles that were named, how often
- * a puzzle is tried, and when it counts as solved. */
+/* What the commands that solve puzzles one after the other share: the model for the puzzles that were named, the
+ * solver's options, and when a puzzle counts as solved. */
 #ifndef TRM_CLI_SOLVING_H
 #define TRM_CLI_SOLVING_H
 
@@ -18,8 +18,8 @@
     .help = "puzzle identifier: row of the model's puzzle embedding, for all puzzles"                                  \
   }
 
-/* --tries: a field of trm_solver_config that trm_solver_options leaves out, as what is evaluated is not tried again. */
-const trm_option *cli_tries_options(size_t *count);
+/* The solver's options as these commands have them. */
+cli_table cli_solving_table(trm_solver_config *config);
 
 /* The model that puzzles are solved with. */
 typedef struct cli_solving {
@@ -38,8 +38,6 @@ void cli_solving_close(cli_solving *solving);
 
 /* Counts a question's solutions within a bound, without looking at any answer. */
 trm_task_solutions cli_solutions(const trm_task *task, const int32_t *question);
-/* The tries that a puzzle may have, as for trm_puzzle: what has no right answer is not tried again. */
-int64_t cli_solutions_tries(const trm_task_solutions *solutions);
 /* A puzzle is solved when its rules and clues say so and it has no other solution; where trm knows no rules, when the
  * halting head says so. */
 int cli_is_solved(const cli_solved *solved, const trm_solver_values *values);

@@ -1,12 +1,12 @@
 // The page of one puzzle's reasoning: it reads the object in #data, whose fields docs/solve.md describes, and shows one step
-// of it at a time. Step 0 is the question. #step=3 behind the page's name is a link to a step.
+// of it at a time. The question comes before the first. #step=3 behind the page's name is a link to the third.
 import { createBoard, legendOf, placeOf, symbolOf, wordOf } from "./board.js";
 import { createCurves } from "./curves.js";
 
 const PLAY = 12000, SLOWEST = 900, QUICKEST = 120; // milliseconds: of all steps, and of one
 const $ = id => document.getElementById(id);
 const data = JSON.parse($("data").textContent), task = data.task;
-const frames = [{ step: 0, chain: data.steps.length ? data.steps[0].chain : 1, answer: data.question, changed: [], broken: [] }, ...data.steps];
+const frames = [{ step: 0, chain: 1, answer: data.question, changed: [], broken: [] }, ...data.steps];
 const percent = fraction => fraction === null || fraction === undefined ? "unknown" : `${(100 * fraction).toFixed(1)} %`;
 const shortOf = number => (number === null ? "unknown" : String(+number.toFixed(2)));
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
@@ -40,15 +40,14 @@ function factsOf(frame) {
 
 function titleOf(frame) {
   if (!frame.step) return "Question";
-  const last = frames[frames.length - 1];
-  return `Step ${frame.step} of ${last.step}` + (last.chain > 1 ? `, try ${frame.chain}` : "");
+  const last = frames.findLast(other => other.chain === frame.chain);
+  return `Step ${frame.step} of ${last.step}` + (data.chain > 1 ? `, chain ${frame.chain}` : "");
 }
 
 function noteOf(frame, index) {
   const before = frames[index - 1];
   if (!before || before.chain === frame.chain) return "";
-  const left = frame.chain - before.chain - 1;
-  return "Begun again from another start." + (left ? ` ${left === 1 ? "One try" : left + " tries"} in between left out.` : "");
+  return "Begun again: this is the chain that answered.";
 }
 
 function changesOf(frame, index) {
@@ -99,13 +98,13 @@ function show(index) {
   for (const id of ["first", "back"]) $(id).disabled = at === 0;
   for (const id of ["forward", "last"]) $(id).disabled = at === frames.length - 1;
   curves.show(at);
-  remember(frame);
+  remember();
 }
 
 // Browsers refuse an address that changes very often, as on a long drag.
-function remember(frame) {
+function remember() {
   try {
-    history.replaceState(null, "", `#step=${frame.step}`);
+    history.replaceState(null, "", `#step=${at}`);
   } catch {}
 }
 
@@ -161,8 +160,7 @@ function onKey(event) {
 // The frame that the page's address names; without one the last, which is the answer.
 function fromAddress() {
   const wanted = /#step=(\d+)/.exec(location.hash);
-  const found = wanted ? frames.findLastIndex(frame => frame.step <= +wanted[1]) : frames.length - 1;
-  return Math.max(0, found);
+  return wanted ? +wanted[1] : frames.length - 1;
 }
 
 function switchTheme() {

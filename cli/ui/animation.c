@@ -26,10 +26,9 @@ static void animation_wait(cli_animation *a) {
 }
 
 static void animation_draw(cli_animation *a, const cli_grid *grid, const cli_trace_step *step, int changed) {
-  char percent[32], try[32] = "";
-  if (step->tries > 1) (void)snprintf(try, sizeof try, " (try %d)", step->tries);
+  char percent[32];
   animation_erase(a);
-  printf("step %d%s: %d changed, confidence %s\n\n", step->step, try, changed,
+  printf("step %d: %d changed, confidence %s\n\n", step->step, changed,
          cli_percent(1 / (1 + exp(-(double)step->q)), percent));
   cli_grids_print(stdout, grid, NULL, 1, cli_columns(stdout));
   (void)fflush(stdout);

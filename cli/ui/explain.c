@@ -13,7 +13,7 @@ void cli_trace_add(cli_trace *t, size_t S, const trm_step *step) {
     t->step = cli_grow(t->step, t->room, sizeof *t->step);
   }
   cli_trace_step *s = &t->step[t->count++];
-  *s = (cli_trace_step){.step = step->step, .tries = step->tries, .q = step->q, .least = INFINITY};
+  *s = (cli_trace_step){.step = step->step, .chain = 1, .q = step->q, .least = INFINITY};
   s->answer = cli_alloc(S, sizeof *s->answer);
   s->confidence = cli_alloc(S, sizeof *s->confidence);
   memcpy(s->answer, step->answer, S * sizeof *s->answer);
@@ -36,7 +36,6 @@ void cli_trace_clear(cli_trace *t) {
 typedef struct frame {
   const int32_t *answer, *before;
   int first, last; /* steps; 0: the question */
-  int tries;       /* of the first */
   float q;         /* of the last */
 } frame;
 
@@ -48,8 +47,7 @@ static int explain_fold(const trm_task *task, const int32_t *question, const cli
     const cli_trace_step *step = &t->step[i];
     frame *last = &frames[count - 1];
     if (i == 0 || all || cli_changed(task, last->answer, step->answer))
-      frames[count++] =
-          (frame){.answer = step->answer, .before = last->answer, .first = step->step, .tries = step->tries};
+      frames[count++] = (frame){.answer = step->answer, .before = last->answer, .first = step->step};
     last = &frames[count - 1];
     last->last = step->step;
     last->q = step->q;
@@ -60,8 +58,7 @@ static int explain_fold(const trm_task *task, const int32_t *question, const cli
 static char *explain_caption(const trm_task *task, const frame *f) {
   char text[100] = "question", steps[40], a[32];
   int changed = cli_changed(task, f->before, f->answer);
-  if (f->tries > 1 && f->last == f->first) (void)snprintf(steps, sizeof steps, "step %d (try %d)", f->first, f->tries);
-  else if (f->last > f->first) (void)snprintf(steps, sizeof steps, "steps %d-%d", f->first, f->last);
+  if (f->last > f->first) (void)snprintf(steps, sizeof steps, "steps %d-%d", f->first, f->last);
   else (void)snprintf(steps, sizeof steps, "step %d", f->first);
   if (f->first)
     (void)snprintf(text, sizeof text, "%s: %s\n%d changed%s", steps, cli_percent(1 / (1 + exp(-(double)f->q)), a),

@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 
 typedef struct cli_trace_step {
-  int step, tries; /* its number, and that of the try it belongs to */
+  int step, chain; /* its number in its chain, and that of the chain, 1 */
   float q, least;
   int32_t *answer;
   float *confidence;

@@ -8,18 +8,6 @@
 
 #define DIGITS 1e4 /* confidences are told to this part of one */
 
-/* -- which steps --------------------------------------------------------------------------------------------------- */
-
-/* The trajectory that a step belongs to: 1, 2, ... This is the one place that knows what a chain is. */
-static int reasoning_chain(const cli_trace_step *step) {
-  return step->tries;
-}
-
-static int reasoning_is_shown(const cli_trace *t, size_t i) {
-  int chain = reasoning_chain(&t->step[i]);
-  return chain == reasoning_chain(&t->step[0]) || chain == reasoning_chain(&t->step[t->count - 1]);
-}
-
 /* -- cells --------------------------------------------------------------------------------------------------------- */
 
 static json_t *reasoning_tokens(size_t S, const int32_t *tokens) {
@@ -72,7 +60,7 @@ static json_t *reasoning_step(const cli_show *s, const int32_t *question, const 
   trm_task_verdict v = trm_task_judge(s->task, question, step->answer);
   json_t *keeps = v.keeps_rules < 0 ? json_null() : json_boolean(v.keeps_rules && v.keeps_clues);
   return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "step", step->step, "chain",
-                   reasoning_chain(step), "answer", reasoning_tokens(s->S, step->answer), "confidence",
+                   step->chain, "answer", reasoning_tokens(s->S, step->answer), "confidence",
                    reasoning_confidence(s->S, step->confidence), "mean_confidence",
                    cli_real(reasoning_mean(s->S, step->confidence)), "least_confidence",
                    cli_real(reasoning_rounded((double)step->least)), "q", cli_real((double)step->q), "says_right",
@@ -81,14 +69,21 @@ static json_t *reasoning_step(const cli_show *s, const int32_t *question, const 
                    reasoning_marked(s, question, step->answer, 0), "correct", keeps, "fault", what);
 }
 
-static json_t *reasoning_steps(const cli_show *s, const int32_t *question) {
-  json_t *steps = json_array();
-  const cli_trace *t = s->trace;
-  for (size_t i = 0; i < t->count; i++) {
-    int begins = i == 0 || reasoning_chain(&t->step[i - 1]) != reasoning_chain(&t->step[i]);
-    if (reasoning_is_shown(t, i))
-      json_array_append_new(steps, reasoning_step(s, question, begins ? question : t->step[i - 1].answer, &t->step[i]));
+/* Of the chains of a search, which take their steps in turns, one. */
+static void reasoning_add_chain(json_t *steps, const cli_show *s, const int32_t *question, int chain) {
+  const int32_t *before = question;
+  for (size_t i = 0; i < s->trace->count; i++) {
+    const cli_trace_step *step = &s->trace->step[i];
+    if (step->chain != chain) continue;
+    json_array_append_new(steps, reasoning_step(s, question, before, step));
+    before = step->answer;
   }
+}
+
+static json_t *reasoning_steps(const cli_show *s, const cli_solved *r) {
+  json_t *steps = json_array();
+  reasoning_add_chain(steps, s, r->question, 1);
+  if (r->chain != 1) reasoning_add_chain(steps, s, r->question, r->chain);
   return steps;
 }
 
@@ -108,10 +103,11 @@ json_t *cli_reasoning_json(const cli_show *s, const cli_solved *r) {
   json_t *o = json_pack("{s:s, s:o, s:O*, s:s, s:o, s:o, s:o, s:o}", "trm", trm_version(), "where", cli_path(r->where),
                         "model", s->model, "recursion", s->recursion, "task", reasoning_task(s->task), "question",
                         reasoning_tokens(s->S, r->question), "clues", reasoning_marked(s, r->question, r->question, 1),
-                        "steps", reasoning_steps(s, r->question));
-  json_t *end = json_pack("{s:o, s:i, s:b, s:o, s:s}", "answer", reasoning_tokens(s->S, r->answer), "steps_taken",
-                          r->solution.steps, "halted", r->solution.halted, "halt_threshold",
-                          cli_real(s->halt_threshold), "message", cli_solved_sentence(s->task, r, sentence));
+                        "steps", reasoning_steps(s, r));
+  json_t *end =
+      json_pack("{s:o, s:i, s:i, s:b, s:o, s:s}", "answer", reasoning_tokens(s->S, r->answer), "chain", r->chain,
+                "steps_taken", r->solution.steps, "halted", r->solution.halted != TRM_HALT_NONE, "halt_threshold",
+                cli_real(s->halt_threshold), "message", cli_solved_sentence(s->task, r, sentence));
   cli_solved_add_verdict(o, r);
   json_object_update(o, end);
   json_decref(end);

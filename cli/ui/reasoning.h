@@ -5,8 +5,8 @@
 
 #include "cli/ui/solved.h"
 
-/* The object; docs/solve.md has its fields. show->trace holds every step. Of several tries the first is in it and the
- * one that answered. */
+/* The object; docs/solve.md has its fields. show->trace holds every step. Of a search the first chain is in it and
+ * the one that answered. */
 json_t *cli_reasoning_json(const cli_show *show, const cli_solved *solved);
 
 /* One line of JSON, in which no character means anything to HTML, whatever a path or a puzzle says. Releases the

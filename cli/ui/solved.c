@@ -52,18 +52,15 @@ static const char *solved_head(const cli_solved *r) {
 }
 
 static const char *solved_rest(const trm_task *task, const cli_solved *r, char text[CLI_SENTENCE]) {
-  char fault[160], try[40] = "";
+  char fault[160];
   text[0] = 0;
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
-    if (r->solution.tries > 1) (void)snprintf(try, sizeof try, ", solved on try %d", r->solution.tries);
-    (void)snprintf(text, CLI_SENTENCE, "%s%s", try,
-                   r->solutions.single && r->solutions.count < 0 ? "; whether another answer does too was not decided"
-                                                                 : "");
+    if (r->solutions.single && r->solutions.count < 0)
+      (void)snprintf(text, CLI_SENTENCE, "; whether another answer does too was not decided");
     break;
   case CLI_WRONG:
-    if (r->solution.tries > 1) (void)snprintf(try, sizeof try, "; the last of %d tries", r->solution.tries);
-    (void)snprintf(text, CLI_SENTENCE, " %s%s", trm_task_fault(task, r->question, r->answer, fault, sizeof fault), try);
+    (void)snprintf(text, CLI_SENTENCE, " %s", trm_task_fault(task, r->question, r->answer, fault, sizeof fault));
     break;
   case CLI_NO_SOLUTION:
     return " no answer keeps all rules and clues";
@@ -105,10 +102,9 @@ static void solved_print_grid(const cli_show *s, const cli_solved *r) {
 }
 
 static const char *solved_ending(const cli_solved *r) {
-  return r->solution.cancelled                ? "interrupted"
-         : r->solution.halted                 ? "halted"
-         : r->solution.tries > 1 && r->solved ? "rules hold"
-                                              : "step limit";
+  static const char *const words[] = {
+      [TRM_HALT_NONE] = "step limit", [TRM_HALT_HEAD] = "halted", [TRM_HALT_RULES] = "rules hold"};
+  return r->solution.cancelled ? "interrupted" : words[r->solution.halted];
 }
 
 /* What the network thinks, on one scale; its own numbers only for those who ask. */
@@ -154,13 +150,11 @@ static void solved_print_pieces(const cli_show *s, const char *text, int indent,
 /* On a terminal an answer that is too long for a line is broken between its rows; elsewhere a puzzle is one line. */
 static void solved_print_line(const cli_show *s, const cli_solved *r) {
   const char *on = solved_color(r), *off = *on ? "\033[0m" : "";
-  char *text = cli_alloc(s->S + 1, 1), a[32], before[80], try[24] = "";
+  char *text = cli_alloc(s->S + 1, 1), a[32], before[80];
   const int32_t *tokens = solved_has_answer(r) ? r->answer : r->question;
   (void)trm_task_render(s->task, tokens, text, s->S + 1, NULL);
-  if (s->tries > 1 && r->solution.tries > 1) (void)snprintf(try, sizeof try, "try %d", r->solution.tries);
-  (void)snprintf(before, sizeof before, "%4d step%s %7s%s  %*s", r->solution.steps, r->solution.steps == 1 ? " " : "s",
-                 cli_percent((double)r->solution.confidence, a), r->solution.cancelled ? " interrupted" : "",
-                 s->tries > 1 ? -8 : 0, try);
+  (void)snprintf(before, sizeof before, "%4d step%s %7s%s  ", r->solution.steps, r->solution.steps == 1 ? " " : "s",
+                 cli_percent((double)r->solution.confidence, a), r->solution.cancelled ? " interrupted" : "");
   printf("%s%-11s%s %s", on, solved_word(r), off, before);
   int indent = 12 + (int)strlen(before), columns = cli_columns(stdout);
   if (!cli_is_terminal(stdout) || indent + (int)strlen(text) < columns) fputs(text, stdout);

@@ -16,6 +16,7 @@ typedef struct cli_solved {
   const char *where;
   size_t number;
   trm_solution solution;
+  int chain; /* whose answer it is */
   trm_task_verdict judged;
   trm_task_solutions solutions; /* counted within a bound, without looking at the answer */
   int solved;                   /* 1: as the exit code has it */
@@ -41,7 +42,6 @@ typedef struct cli_show {
   const cli_trace *trace; /* of the puzzle; NULL: no steps are shown */
   int all;                /* 1: steps without change too */
   int animated;           /* 1: the steps have been seen, so the last is enough */
-  int64_t tries;          /* that a puzzle may have */
   int verbose;            /* 1: the network's own numbers */
   double halt_threshold;
   const char *recursion; /* for JSON */

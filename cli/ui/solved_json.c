@@ -54,6 +54,12 @@ static const char *solved_verdict(const trm_task_verdict *v) {
   return v->keeps_rules < 0 ? "no rules known" : v->keeps_rules && v->keeps_clues ? "right" : "wrong";
 }
 
+/* null: by nothing but its limit or a signal. */
+static json_t *solved_halt_json(int halt) {
+  static const char *const words[] = {[TRM_HALT_HEAD] = "head", [TRM_HALT_RULES] = "rules"};
+  return halt == TRM_HALT_NONE ? json_null() : json_string(words[halt]);
+}
+
 void cli_solved_add_verdict(json_t *o, const cli_solved *r) {
   int checked = r->judged.keeps_rules >= 0;
   json_object_set_new(o, "solved", json_boolean(r->solved));
@@ -64,7 +70,7 @@ void cli_solved_add_verdict(json_t *o, const cli_solved *r) {
   json_object_set_new(o, "correct",
                       checked ? json_boolean(r->judged.keeps_rules && r->judged.keeps_clues) : json_null());
   json_object_set_new(o, "solutions", r->solutions.count < 0 ? json_null() : json_integer(r->solutions.count));
-  json_object_set_new(o, "tries", json_integer(r->solution.tries));
+  json_object_set_new(o, "halted_by", solved_halt_json(r->solution.halted));
 }
 
 void cli_solved_print_json(const cli_show *s, const cli_solved *r) {
@@ -72,7 +78,7 @@ void cli_solved_print_json(const cli_show *s, const cli_solved *r) {
                         "model", s->model, "task", trm_task_name(s->task), "question",
                         solved_cells_json(s, r->question), "answer", solved_cells_json(s, r->answer));
   json_t *work = json_pack("{s:i, s:b, s:b, s:o, s:o, s:o, s:s}", "steps", r->solution.steps, "halted",
-                           r->solution.halted, "interrupted", r->solution.cancelled, "q",
+                           r->solution.halted != TRM_HALT_NONE, "interrupted", r->solution.cancelled, "q",
                            cli_real((double)r->solution.q), "confidence", cli_real((double)r->solution.confidence),
                            "least_confidence", cli_real((double)r->solution.least), "recursion", s->recursion);
   if (o) cli_solved_add_verdict(o, r);

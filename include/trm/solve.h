@@ -35,17 +35,9 @@ typedef struct trm_solver_config {
   int64_t puzzles;       /* the most that a call will bring, so that no memory is taken for more; 0: unknown */
   int64_t H_cycles;      /* T, recursion cycles; 0: the model's own */
   int64_t L_cycles;      /* n, latent cycles; 0: the model's own */
-  int64_t tries;         /* of a puzzle whose answer breaks rules that trm knows, at most; 1: none but the first; 0: as
-                            many as TRM_TRIES_WORK allows */
+  int rules_halt; /* 1: where the task has rules that trm knows, a puzzle leaves when its answer keeps them and its
+                     clues, and not before, whatever the halting head says; 0: rules are not asked */
 } trm_solver_config;
-
-/* Tries. When a puzzle is done and its answer breaks the rules, it starts again from another point: its latent gets
- * noise, whatever start_noise says, and it takes its step limit once more. Such a try does not heed the halting head
- * but ends as soon as the rules hold. Rules only judge: an answer is always the network's. Steps are counted on, and
- * the noise is that of puzzle, seed and step, so that results do not depend on the batch. The answer is the last try's.
- */
-#define TRM_TRIES_WORK 50e9 /* operations of all tries of a puzzle: a second of one core, or less */
-#define TRM_TRIES_MOST 32   /* what is chosen for 0; more can be asked for */
 const trm_option *trm_solver_options(size_t *count);
 trm_solver_config trm_solver_config_default(void); /* halting, and the model's own values */
 
@@ -75,7 +67,6 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
 void trm_solver_close(trm_solver **solver);                                /* accepts NULL; clears the pointer */
 const trm_model_config *trm_solver_model_config(const trm_solver *solver); /* as it computes: n and T in force */
 trm_solver_values trm_solver_get_values(const trm_solver *solver);
-int64_t trm_solver_get_tries(const trm_solver *solver); /* in force; 1 where no rules are known */
 /* The model's task from its metadata; inferred from shapes when the file has none. */
 trm_status trm_model_task(const trm_model *model, trm_task *task, trm_error *err);
 trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *err);
@@ -86,13 +77,14 @@ typedef struct trm_place trm_place;
 /* One puzzle after one supervision step; pointers are valid during the callback. */
 typedef struct trm_step {
   int64_t puzzle;          /* its number in the call: 0, 1, 2, ... as they entered */
-  int step;                /* 1-based; steps that its state had taken before are counted, and those of earlier tries */
+  int step;                /* 1-based; steps that its state had taken before are counted */
   const int32_t *answer;   /* [S] argmax tokens */
   const float *confidence; /* [S] probability of the argmax token, by the model's own loss */
   float q;                 /* halting logit */
   int halted;              /* this was its last step */
   const trm_place *place;  /* for trm_state_take */
-  int tries;               /* which try it belongs to: 1, 2, ... */
+  int checked;             /* 1: rules and clues were asked, as the puzzle heeds them */
+  int correct;             /* 1: and the answer keeps them */
 } trm_step;
 /* What the callback of a step answers. Puzzles that share a batch are reported in no particular order, the steps of
  * each in theirs. */
@@ -114,16 +106,24 @@ void trm_cancel_reset(trm_cancel *cancel);
 /* The solver's later calls obey these marks, which are borrowed; NULL: none. */
 void trm_solver_set_cancel(trm_solver *solver, const trm_cancel *cancel);
 
+/* What ended a puzzle, where it was not its step limit. */
+typedef enum trm_halt {
+  TRM_HALT_NONE, /* nothing did: the step limit, or it was cancelled */
+  TRM_HALT_HEAD, /* its halting logit exceeds the threshold */
+  TRM_HALT_RULES /* its answer keeps rules and clues */
+} trm_halt;
+
 typedef struct trm_solution {
-  int steps;        /* of all tries; 0: cancelled before the first */
-  int halted;       /* 1: by the halting head; 0: by the step limit or, in a later try, by the rules, or cancelled */
+  int steps;        /* 0: cancelled before the first */
+  int halted;       /* trm_halt */
   int cancelled;    /* 1: left before it was done */
   int expired;      /* 1: cancelled by its deadline */
   int refused;      /* 1: cancelled because it does not fit the model, and took no step */
   float q;          /* last halting logit */
   float confidence; /* sigmoid(q) */
   float least;      /* the least certain cell's confidence */
-  int tries;        /* how many there were; 0: no step was taken */
+  int checked;      /* 1: the answer was judged by rules and clues, as the puzzle heeds them */
+  int correct;      /* 1: and keeps them */
 } trm_solution;
 
 /* inputs [n][S] tokens, identifiers [n] or NULL (zeros) -> answers [n][S], solutions [n] (NULL: skip). Results do not
@@ -192,9 +192,15 @@ typedef struct trm_puzzle {
   trm_step_fn watch;      /* NULL. Called after each step of this puzzle, after the call's own callback; any answer but
                              TRM_STEP_ON cancels this puzzle alone */
   void *watch_context;
-  void *tag;     /* NULL; the source's own, handed back with the puzzle */
-  int64_t tries; /* at most; 0: the solver's, or 1 for a puzzle with a state. Only 1 where the solver's is 1 */
+  void *tag; /* NULL; the source's own, handed back with the puzzle */
+  int rules; /* trm_rules; without effect where the task has none */
 } trm_puzzle;
+/* Whether rules end a puzzle, as rules_halt of the configuration has it. */
+typedef enum trm_rules {
+  TRM_RULES_SOLVER, /* as the solver's configuration says */
+  TRM_RULES_HALT,
+  TRM_RULES_IGNORE
+} trm_rules;
 #define TRM_NOISE_UNNAMED UINT64_MAX
 trm_puzzle trm_puzzle_default(void);
 

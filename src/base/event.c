@@ -22,17 +22,16 @@
 
 static const trm_event_field event_start_fields[] = {
     EVENT_INFERENCE,
-    {"max_steps", TRM_EVENT_METADATA, TRM_EVENT_INT, NULL, NULL,
-     "supervision steps that it may take, in each of its tries"},
+    {"max_steps", TRM_EVENT_METADATA, TRM_EVENT_INT, NULL, NULL, "supervision steps that it may take"},
 };
 
 static const trm_event_field event_stop_fields[] = {
     EVENT_INFERENCE,
     {"duration", TRM_EVENT_MEASUREMENT, TRM_EVENT_REAL, "s", NULL, "time since its start"},
     {"steps", TRM_EVENT_METADATA, TRM_EVENT_INT, NULL, NULL, "supervision steps that it took"},
-    {"halted", TRM_EVENT_METADATA, TRM_EVENT_BOOL, NULL, NULL, "whether the halting head ended it"},
+    {"halted", TRM_EVENT_METADATA, TRM_EVENT_BOOL, NULL, NULL, "whether something else than its step limit ended it"},
     {"outcome", TRM_EVENT_METADATA, TRM_EVENT_WORD, NULL, "done|cancelled|stopped|failed|expired",
-     "done: by the halting head or the step limit; cancelled: this puzzle; stopped: the whole call, by a callback or a "
+     "done: by itself or its step limit; cancelled: this puzzle; stopped: the whole call, by a callback or a "
      "mark; failed: the whole call, by an error; expired: its deadline has passed"},
 };
 
@@ -55,7 +54,9 @@ static const trm_event_field event_halt_fields[] = {
     {"saved_steps", TRM_EVENT_MEASUREMENT, TRM_EVENT_INT, NULL, NULL, "supervision steps that the limit still allowed"},
     {"q", TRM_EVENT_MEASUREMENT, TRM_EVENT_REAL, NULL, NULL, "halting logit"},
     {"steps", TRM_EVENT_METADATA, TRM_EVENT_INT, NULL, NULL, "supervision steps that it took"},
-    {"threshold", TRM_EVENT_METADATA, TRM_EVENT_REAL, NULL, NULL, "what the logit exceeds"},
+    {"threshold", TRM_EVENT_METADATA, TRM_EVENT_REAL, NULL, NULL, "what the logit must exceed to halt it"},
+    {"reason", TRM_EVENT_METADATA, TRM_EVENT_WORD, NULL, "head|rules",
+     "head: the logit exceeds the threshold; rules: the answer keeps rules and clues"},
 };
 
 #define EVENT_ROW(name, fields, meaning)                                                                               \
@@ -70,7 +71,7 @@ static const trm_event_type event_table[TRM__EVENTS] = {
     [TRM__EVENT_SUPERVISION_STEP] =
         EVENT_ROW("trm.supervision_step.complete", event_step_fields, "a puzzle has taken a supervision step"),
     [TRM__EVENT_EARLY_HALT] = EVENT_ROW("trm.early_halt.triggered", event_halt_fields,
-                                        "the halting head ends a puzzle before its step limit; its stop follows"),
+                                        "a puzzle ends before its step limit; its stop follows"),
 };
 
 const trm_event_type *trm_telemetry_events(size_t *count) {

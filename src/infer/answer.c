@@ -11,16 +11,25 @@ static double answer_score_logit(trm_loss_type loss, double a, double max) {
   return a >= 0 ? a + 1 : 1 / (1 - a + 1e-30);
 }
 
-void trm__answer_read(trm_solver *s, int i) {
+void trm__answer_tokens(trm_solver *s, int i) {
   size_t S = (size_t)s->params.dims.S, V = (size_t)s->params.dims.V;
   for (size_t p = 0; p < S; p++) {
     const trm__real *row = s->logits_host + ((size_t)i * S + p) * V;
     size_t best = 0;
-    double sum = 0;
     for (size_t v = 1; v < V; v++)
       if (row[v] > row[best]) best = v;
-    for (size_t v = 0; v < V; v++) sum += answer_score_logit(s->loss, (double)row[v], (double)row[best]);
     s->answer[p] = (int32_t)best;
+  }
+}
+
+void trm__answer_read(trm_solver *s, int i) {
+  size_t S = (size_t)s->params.dims.S, V = (size_t)s->params.dims.V;
+  trm__answer_tokens(s, i);
+  for (size_t p = 0; p < S; p++) {
+    const trm__real *row = s->logits_host + ((size_t)i * S + p) * V;
+    size_t best = (size_t)s->answer[p];
+    double sum = 0;
+    for (size_t v = 0; v < V; v++) sum += answer_score_logit(s->loss, (double)row[v], (double)row[best]);
     s->confidence[p] = (float)(answer_score_logit(s->loss, (double)row[best], (double)row[best]) / sum);
   }
 }

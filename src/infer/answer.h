@@ -4,8 +4,10 @@
 
 #include <trm/solve.h>
 
-/* The logits of slot i, [S][V] -> solver->answer [S], the first largest token of each position, and
- * solver->confidence [S]. */
+/* The logits of slot i, [S][V] -> solver->answer [S], the first largest token of each position. */
+void trm__answer_tokens(trm_solver *solver, int i);
+
+/* The same, and solver->confidence [S]. */
 void trm__answer_read(trm_solver *solver, int i);
 
 /* Of the answer that was read last, the smallest confidence; NaN when one is. */

@@ -37,11 +37,8 @@ static void engine_copy_in(trm__backend *be, void *to, const void *from, size_t 
   be->copy(be, to, from, bytes, TRM__COPY_TO_DEVICE);
 }
 
-/* A scored puzzle's answer is measured, not mended. */
-static int64_t engine_most_tries(const trm__engine *e, const trm_puzzle *p) {
-  const trm_solver *s = e->solver;
-  if (e->job->score || s->config.tries == 1) return 1;
-  return p->tries ? p->tries : p->state ? 1 : s->config.tries;
+static int engine_heeds_rules(const trm_solver *s, const trm_puzzle *p) {
+  return s->has_rules && (p->rules == TRM_RULES_SOLVER ? s->config.rules_halt : p->rules == TRM_RULES_HALT);
 }
 
 /* What the puzzle asks for, and of the rest what the solver has. */
@@ -52,9 +49,7 @@ static trm__slot engine_slot(const trm__engine *e, int64_t number, const trm_puz
   return (trm__slot){.puzzle = number,
                      .steps = state.steps,
                      .max_steps = p->max_steps ? p->max_steps : s->config.max_steps,
-                     .limit = p->max_steps ? p->max_steps : s->config.max_steps,
-                     .tries = 1,
-                     .most_tries = engine_most_tries(e, p),
+                     .rules = engine_heeds_rules(s, p),
                      .n = p->latent_cycles ? p->latent_cycles : (int)s->model.L_cycles,
                      .T = p->recursion_cycles ? p->recursion_cycles : (int)s->model.H_cycles,
                      .identifier = p->identifier,
@@ -153,26 +148,9 @@ static int engine_choose_mover(const trm__engine *e, int i) {
   return best;
 }
 
-/* Puzzles of the next round whose try has failed get the start for their state once more, as fresh ones do. */
-static void engine_begin_tries(trm__engine *e) {
-  trm_solver *s = e->solver;
-  e->retried = 0;
-  if (!s->retried) return;
-  memset(s->retried, 0, (size_t)s->slots);
-  for (int i = 0; i < e->active && i < e->width; i++) {
-    trm__slot *slot = &s->slot[i];
-    if (slot->turn != TRM__TURN_AGAIN) continue;
-    slot->turn = TRM__TURN_ON;
-    slot->tries++;
-    slot->max_steps = slot->steps + slot->limit;
-    s->retried[i] = 1;
-    e->retried++;
-  }
-}
-
 /* Gives the places of puzzles that left to parked ones, then to new ones, and closes the gaps that remain. When nobody
  * is at work any more, it waits for the source. */
-static void engine_fill_slots(trm__engine *e) {
+static void engine_fill(trm__engine *e) {
   trm_solver *s = e->solver;
   e->asked = 0;
   memset(s->fresh, 0, (size_t)s->slots);
@@ -191,11 +169,6 @@ static void engine_fill_slots(trm__engine *e) {
   while (e->active < e->width && engine_enter_next(e, e->active, e->active == 0)) e->active++;
 }
 
-static void engine_fill(trm__engine *e) {
-  engine_fill_slots(e);
-  engine_begin_tries(e);
-}
-
 /* -- one round: a step for each of the first slots ----------------------------------------------------------------- */
 
 /* The noise of a round. Its stream of random numbers is chosen by the puzzle and its step, so that a puzzle's slot
@@ -212,20 +185,13 @@ static void engine_name_noise(const trm__engine *e) {
   engine_copy_in(s->backend, s->noise_index, s->noise_name, (size_t)e->round * sizeof *s->noise_index);
 }
 
-/* Gives the marked slots the start as their state, with noise of this deviation. */
-static void engine_start(const trm__engine *e, const uint8_t *marked, double sigma) {
-  trm_solver *s = e->solver;
-  trm__network_noise start = engine_noise(s, sigma, 0, 0);
-  engine_copy_in(s->backend, s->starts, marked, (size_t)e->round * sizeof *s->starts);
-  trm__network_refill_latent(s->network, e->round, s->starts, s->start, 0, &start, s->y, s->z);
-}
-
-/* Puzzles that entered afresh or try again get the start as their state, and all get their noise. */
+/* Puzzles that entered afresh get the start as their state, and all get their noise. */
 static void engine_prepare(const trm__engine *e) {
-  const trm_solver *s = e->solver;
+  trm_solver *s = e->solver;
   engine_name_noise(e);
-  engine_start(e, s->fresh, s->config.start_noise);
-  if (e->retried) engine_start(e, s->retried, fmax(s->config.start_noise, TRM__TRIES_NOISE));
+  trm__network_noise start = engine_noise(s, s->config.start_noise, 0, 0);
+  engine_copy_in(s->backend, s->starts, s->fresh, (size_t)e->round * sizeof *s->starts);
+  trm__network_refill_latent(s->network, e->round, s->starts, s->start, 0, &start, s->y, s->z);
 }
 
 /* A step of `count` slots from `first` on, which have the same n and T. */
@@ -284,15 +250,21 @@ static int engine_is_halted(const trm_solver *s, int i) {
   return (double)s->q_host[2 * i] > s->slot[i].threshold;
 }
 
-/* What slot i's puzzle does after the step that it has just taken. */
-static trm__turn engine_turn(trm_solver *s, int i) {
-  const trm__slot *slot = &s->slot[i];
-  const trm__try t = {slot->steps, slot->max_steps, slot->limit, slot->tries, slot->most_tries, engine_is_halted(s, i)};
-  if (!trm__tries_ask(&t)) return trm__tries_turn(&t, 0);
-  trm__answer_read(s, i);
-  size_t at = (size_t)i * (size_t)s->params.dims.S;
-  trm_task_verdict verdict = trm_task_judge(&s->task, s->question + at, s->answer);
-  return trm__tries_turn(&t, verdict.keeps_rules == 0 || verdict.keeps_clues == 0);
+/* Whether slot i's answer keeps rules and clues; negative: they could not be asked. */
+static int engine_is_correct(trm_solver *s, int i) {
+  trm__answer_tokens(s, i);
+  const int32_t *question = s->question + (size_t)i * (size_t)s->params.dims.S;
+  trm_task_verdict verdict = trm_task_judge(&s->task, question, s->answer);
+  return verdict.keeps_rules < 0 ? -1 : verdict.keeps_rules && verdict.keeps_clues;
+}
+
+/* Whether slot i's puzzle is done after the step that it has just taken, and why. */
+static void engine_decide(trm_solver *s, int i) {
+  trm__slot *slot = &s->slot[i];
+  if (slot->rules) slot->correct = engine_is_correct(s, i);
+  const trm__stand stand = {.rules = slot->rules, .correct = slot->correct == 1, .says_right = engine_is_halted(s, i)};
+  slot->halt = trm__halt_why(&stand);
+  slot->last = slot->halt || slot->steps >= slot->max_steps;
 }
 
 /* The puzzle in slot i leaves with the answer of its last step, which for a parked one was in an earlier round. */
@@ -303,16 +275,18 @@ static void engine_leave(trm__engine *e, int i, trm__outcome outcome) {
   double q = (double)s->q_host[2 * i];
   trm__answer_read(s, i);
   trm_solution solution = {.steps = (int)slot->steps,
-                           .halted = outcome == TRM__DONE && slot->tries == 1 && engine_is_halted(s, i),
+                           .halted = outcome == TRM__DONE ? (int)slot->halt : TRM_HALT_NONE,
                            .cancelled = outcome != TRM__DONE,
                            .expired = outcome == TRM__EXPIRED,
                            .q = (float)q,
                            .confidence = (float)(1 / (1 + exp(-q))),
                            .least = trm__answer_least_confidence(s),
-                           .tries = (int)slot->tries};
+                           .checked = slot->rules && slot->correct >= 0,
+                           .correct = slot->rules && slot->correct == 1};
   if (job->score && outcome == TRM__DONE) job->score(job->source.context, slot->puzzle, &solution, &s->scores_host[i]);
-  if (solution.halted) trm__event_early_halt(&slot->inference, solution.steps, slot->max_steps, q, slot->threshold);
-  trm__event_inference_stop(&slot->inference, solution.steps, solution.halted, outcome);
+  if (solution.halted)
+    trm__event_early_halt(&slot->inference, solution.steps, slot->max_steps, q, slot->threshold, slot->halt);
+  trm__event_inference_stop(&slot->inference, solution.steps, solution.halted != TRM_HALT_NONE, outcome);
   job->source.leave(job->source.context, &(trm_leave){.puzzle = slot->puzzle,
                                                       .tag = slot->tag,
                                                       .answer = s->answer,
@@ -349,9 +323,10 @@ static int engine_tell(trm__engine *e, int i) {
                    .answer = s->answer,
                    .confidence = s->confidence,
                    .q = (float)s->q_host[2 * i],
-                   .halted = slot->turn == TRM__TURN_LAST,
+                   .halted = slot->last,
                    .place = engine_place(e, i),
-                   .tries = (int)slot->tries};
+                   .checked = slot->rules && slot->correct >= 0,
+                   .correct = slot->rules && slot->correct == 1};
   int answer = e->job->step ? e->job->step(e->job->step_context, &step) : TRM_STEP_ON;
   if (slot->watch && slot->watch(slot->watch_context, &step) != TRM_STEP_ON && answer == TRM_STEP_ON)
     answer = TRM_STEP_CANCEL;
@@ -361,7 +336,7 @@ static int engine_tell(trm__engine *e, int i) {
 /* Lets slot i's puzzle leave when its time has come; answer: of its callbacks, ON for a parked one. */
 static void engine_judge(trm__engine *e, int i, int answer) {
   const trm__slot *slot = &e->solver->slot[i];
-  if (i < e->round && slot->turn == TRM__TURN_LAST) engine_leave(e, i, TRM__DONE);
+  if (slot->puzzle >= 0 && slot->last) engine_leave(e, i, TRM__DONE);
   else if (answer == TRM_STEP_CANCEL || engine_is_cancelled(e, slot->puzzle, slot->tag))
     engine_leave(e, i, TRM__CANCELLED);
   else if (engine_is_expired(e, slot->deadline)) engine_leave(e, i, TRM__EXPIRED);
@@ -376,7 +351,7 @@ static int engine_report(trm__engine *e) {
     trm__slot *slot = &s->slot[i];
     slot->steps++;
     s->stats.steps++;
-    slot->turn = engine_turn(s, i);
+    engine_decide(s, i);
     trm__event_step_complete(&slot->inference, (int)slot->steps, (double)s->q_host[2 * i], e->seconds, e->round);
   }
   for (int i = 0; i < e->active; i++) {

@@ -12,7 +12,7 @@
 #include "base/sha256.h"
 #include "infer/batch.h"
 #include "infer/events.h"
-#include "infer/tries.h"
+#include "infer/halt.h"
 #include "model/network.h"
 
 /* What a slot holds between steps. */
@@ -20,11 +20,11 @@ typedef struct trm__slot {
   int64_t puzzle; /* its number in the call; negative: it has left */
   int64_t steps;  /* supervision steps taken */
   int64_t max_steps;
-  int n, T;           /* latent and recursion cycles of its steps */
-  int64_t limit;      /* steps of a try */
-  int64_t tries;      /* this one's number: 1, 2, ... */
-  int64_t most_tries; /* 1: its answer is not judged */
-  trm__turn turn;     /* what comes after its last step */
+  int n, T;      /* latent and recursion cycles of its steps */
+  int rules;     /* 1: it heeds them */
+  int correct;   /* of its last step, where it heeds rules: 1 when they hold; negative: they could not be asked */
+  int last;      /* 1: its last step was its last */
+  trm_halt halt; /* why, where that was not the limit */
   int32_t identifier;
   int priority;
   double threshold; /* of the halting logit; infinity: it does not halt */
@@ -62,8 +62,8 @@ struct trm_place {
  *  2. active slots hold different puzzles below next, or none (-1) where one left after this round: those gaps are
  *     closed before the next round;
  *  3. every puzzle below next has either left, once, or is in an active slot: next = left + puzzles in slots;
- *  4. every puzzle in a slot has taken a step in this call, and with those of its state at most its max_steps, which
- *     grow by its limit with every try, of which there are 1 to most_tries;
+ *  4. every puzzle in a slot has taken a step in this call, and with those of its state at most its max_steps; where
+ *     it heeds rules and they hold, it was its last;
  *  5. no slot was computed without a puzzle: stats.computed = stats.steps;
  *  6. logits_host and q_host of an active slot are of its puzzle's last step, parked or not (scores_host is read right
  *     after the round that wrote it, and of no parked puzzle);
@@ -77,7 +77,6 @@ typedef struct trm__engine {
   int width;          /* puzzles of a round at most */
   int largest;        /* size up to which step times are still measured; 0: width is final */
   int round;          /* puzzles of the last round */
-  int retried;        /* puzzles that begin another try in the next one */
   int warm;           /* width whose first round, in which a device loads kernels, is over */
   double work;        /* a puzzle's mean work in the last round, against one of the solver's own n and T */
   int ended;          /* the source has no more */
@@ -102,7 +101,8 @@ struct trm_solver {
   trm_loss_type loss;     /* the model's: of confidences and of the loss */
   trm__params params;
   trm__network *network;
-  trm_task task;                  /* whose rules decide over tries; of no kind with rules when there is but one */
+  trm_task task;                  /* whose rules halt */
+  int has_rules;                  /* 1: it has some */
   char *task_text;                /* trm.task of the model file, or NULL */
   char checksum[TRM__SHA256_HEX]; /* of the model, for states */
   char *path;                     /* of the model file, for messages */
@@ -123,15 +123,14 @@ struct trm_solver {
   trm__real *logits;          /* [slots][S][V] */
   trm__real *q;               /* [slots][2] */
   uint8_t *starts;            /* [slots]: copy of fresh */
-  uint64_t *noise_index;      /* [slots]: copy of noise_name; NULL without noise and tries */
+  uint64_t *noise_index;      /* [slots]: copy of noise_name; NULL without noise */
   trm__example_stats *scores; /* [slots] */
 
   /* on the host */
   trm__slot *slot;                 /* [slots] */
   uint8_t *fresh;                  /* [slots]: 1 where the puzzle has just entered */
-  uint8_t *retried;                /* [slots]: 1 where the puzzle begins another try; NULL without tries */
-  int32_t *question;               /* [slots][S]: what answers are judged by; NULL without tries */
-  uint64_t *noise_name;            /* [slots]: of the puzzle's noise in this step; NULL without noise and tries */
+  int32_t *question;               /* [slots][S]: what answers are judged by; NULL without rules */
+  uint64_t *noise_name;            /* [slots]: of the puzzle's noise in this step; NULL without noise */
   int32_t *token_host;             /* [S] of the puzzle that enters */
   int32_t *label_host;             /* [S] */
   int32_t *answer;                 /* [S] of the puzzle that is reported */

@@ -39,13 +39,13 @@ void trm__event_step_complete(const trm__inference *inference, int step, double 
   trm__telemetry_emit(TRM__EVENT_SUPERVISION_STEP, trm__clock(), value);
 }
 
-void trm__event_early_halt(const trm__inference *inference, int steps, int64_t max_steps, double q, double threshold) {
+void trm__event_early_halt(const trm__inference *inference, int steps, int64_t max_steps, double q, double threshold,
+                           trm_halt why) {
+  static const char *const events_reasons[] = {[TRM_HALT_HEAD] = "head", [TRM_HALT_RULES] = "rules"};
   if (!events_are_told(inference, TRM__EVENT_EARLY_HALT) || steps >= max_steps) return;
-  const trm_event_value value[] = {EVENTS_INFERENCE(inference),
-                                   {.integer = max_steps - steps},
-                                   {.real = q},
-                                   {.integer = steps},
-                                   {.real = threshold}};
+  const trm_event_value value[] = {
+      EVENTS_INFERENCE(inference), {.integer = max_steps - steps}, {.real = q}, {.integer = steps},
+      {.real = threshold},         {.word = events_reasons[why]}};
   trm__telemetry_emit(TRM__EVENT_EARLY_HALT, trm__clock(), value);
 }
 

@@ -7,6 +7,7 @@
 #define TRM_INFER_EVENTS_H
 
 #include <stdint.h>
+#include <trm/solve.h>
 
 /* What a slot keeps of its puzzle for its events. Zeroed: nobody listened when it started. */
 typedef struct trm__inference {
@@ -25,8 +26,9 @@ int64_t trm__event_call(void);
 trm__inference trm__event_inference_start(int64_t call, int64_t puzzle, const char *action, int64_t max_steps);
 /* seconds, batch: of the round that computed the step. */
 void trm__event_step_complete(const trm__inference *inference, int step, double q, double seconds, int batch);
-/* Of a puzzle that the halting head ends; nothing is told when that is its last step anyway. */
-void trm__event_early_halt(const trm__inference *inference, int steps, int64_t max_steps, double q, double threshold);
+/* Of a puzzle that something else than its limit ends; nothing is told when that is its last step anyway. */
+void trm__event_early_halt(const trm__inference *inference, int steps, int64_t max_steps, double q, double threshold,
+                           trm_halt why);
 void trm__event_inference_stop(const trm__inference *inference, int steps, int halted, trm__outcome outcome);
 void trm__event_inference_complete(const trm__inference *inference, int steps, trm__outcome outcome);
 

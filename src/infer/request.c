@@ -52,7 +52,7 @@ trm_status trm__request_check(const trm_solver *solver, int64_t number, const tr
   if (!status) status = request_check_range(where, "max_steps", p->max_steps, TRM__VALUES_STEPS, err);
   if (!status) status = request_check_range(where, "latent_cycles", p->latent_cycles, TRM__VALUES_CYCLES, err);
   if (!status) status = request_check_range(where, "recursion_cycles", p->recursion_cycles, TRM__VALUES_CYCLES, err);
-  if (!status) status = request_check_range(where, "tries", p->tries, TRM__VALUES_STEPS, err);
+  if (!status) status = request_check_range(where, "rules", p->rules, TRM_RULES_IGNORE, err);
   if (status) return status;
   if (isnan(p->deadline)) return trm__fail(err, TRM_E_INPUT, where, "the deadline is not a number");
   if (p->noise_name != TRM_NOISE_UNNAMED && p->noise_name >> TRM__NOISE_NAME_BITS)

@@ -112,7 +112,6 @@ static trm_source_answer session_next(void *context, int64_t number, int wait, t
   puzzle->max_steps = s->steps + call->steps;
   puzzle->state = trm_session_state(s);
   if (!puzzle->state) puzzle->noise_name = 0;
-  puzzle->tries = 1; /* whoever advances it step by step decides when to begin again */
   return TRM_SOURCE_PUZZLE;
 }
 

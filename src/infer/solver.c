@@ -36,6 +36,12 @@ static const trm_option solver_options[] = {
      .offset = offsetof(trm_solver_config, halt),
      .default_text = "1",
      .help = "stop as soon as the halting head says that the answer is right"},
+    {.name = "rules_halt",
+     .type = TRM_OPT_BOOL,
+     .offset = offsetof(trm_solver_config, rules_halt),
+     .default_text = "0",
+     .help = "where rules are known, stop as soon as the answer keeps them, and not before, whatever the halting head "
+             "says"},
     {.name = "halt_threshold",
      .type = TRM_OPT_REAL,
      .offset = offsetof(trm_solver_config, halt_threshold),
@@ -115,7 +121,6 @@ trm_solver_config trm_solver_config_default(void) {
   memset(&config, 0, sizeof config);
   config.size = sizeof config;
   trm_options_default(solver_options, sizeof solver_options / sizeof *solver_options, &config);
-  config.tries = 1;
   return config;
 }
 
@@ -125,8 +130,6 @@ static trm_status solver_check_config(const trm_solver_config *c, trm_error *err
   if (c->dtype < TRM_SOLVE_MODEL || c->dtype > TRM_SOLVE_INT8)
     return trm__fail(err, TRM_E_USAGE, "dtype", "%d is none of trm_solver_dtype", c->dtype);
   if (c->puzzles < 0) return trm__fail(err, TRM_E_USAGE, "puzzles", "%lld, expected 0 or more", (long long)c->puzzles);
-  if (c->tries < 0 || c->tries > TRM__VALUES_STEPS)
-    return trm__fail(err, TRM_E_USAGE, "tries", "%lld, expected 0 to %d", (long long)c->tries, TRM__VALUES_STEPS);
   if (!(c->damping < 1)) return trm__fail(err, TRM_E_USAGE, "damping", "%g, expected less than 1", c->damping);
   if (!(c->start_noise >= 0 && c->start_noise <= 100))
     return trm__fail(err, TRM_E_USAGE, "start_noise", "%g, expected 0 to 100", c->start_noise);
@@ -179,11 +182,8 @@ static trm_status solver_open_buffers(trm_solver *s, trm_error *err) {
   s->logits = solver_alloc_device(s, logits, sizeof *s->logits, &failed);
   s->q = solver_alloc_device(s, n * 2, sizeof *s->q, &failed);
   s->starts = solver_alloc_device(s, n, sizeof *s->starts, &failed);
-  if (s->config.tries > 1) {
-    s->retried = solver_alloc_host(n, sizeof *s->retried, &failed);
-    s->question = solver_alloc_host(n * S, sizeof *s->question, &failed);
-  }
-  if (s->config.start_noise != 0 || s->config.latent_noise != 0 || s->config.tries > 1) {
+  if (s->has_rules) s->question = solver_alloc_host(n * S, sizeof *s->question, &failed);
+  if (s->config.start_noise != 0 || s->config.latent_noise != 0) {
     s->noise_index = solver_alloc_device(s, n, sizeof *s->noise_index, &failed);
     s->noise_name = solver_alloc_host(n, sizeof *s->noise_name, &failed);
   }
@@ -233,15 +233,11 @@ static trm_status solver_open_network(trm_solver *s, const trm_model *model, trm
   return status;
 }
 
-/* The tries in force, and the task that judges them. */
-static trm_status solver_put_tries(trm_solver *s, trm_error *err) {
-  if (s->config.tries == 1) return TRM_OK;
-  trm_status status = trm_solver_task(s, &s->task, err);
-  if (status) return status;
-  if (!trm_task_rules(&s->task)) s->config.tries = 1;
-  if (!s->config.tries)
-    s->config.tries = trm__tries_allowed(s->config.max_steps, trm_model_config_cost(&s->model).step);
-  return TRM_OK;
+/* The task, whose rules may halt. A file that names none that can be is refused only where rules are wanted. */
+static trm_status solver_put_rules(trm_solver *s, trm_error *err) {
+  trm_status status = trm_solver_task(s, &s->task, s->config.rules_halt ? err : NULL);
+  s->has_rules = !status && trm_task_rules(&s->task);
+  return s->config.rules_halt ? status : TRM_OK;
 }
 
 /* Of a file that has none it is computed. */
@@ -290,7 +286,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
     goto done;
   }
   if ((status = solver_read_checksum(s, model, err))) goto done;
-  if ((status = solver_put_tries(s, err))) goto done;
+  if ((status = solver_put_rules(s, err))) goto done;
   if ((status = trm__params_open(&s->params, &s->model, err))) goto done;
   s->slots = solver_choose_slots(s);
   if ((status = solver_open_buffers(s, err))) goto done;
@@ -311,7 +307,7 @@ void trm_solver_close(trm_solver **solver) {
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
   void *host_buffers[] = {s->slot,       s->fresh,       s->token_host, s->label_host,  s->answer,
                           s->confidence, s->logits_host, s->q_host,     s->scores_host, s->puzzle_rows,
-                          s->path,       s->task_text,   s->noise_name, s->retried,     s->question};
+                          s->path,       s->task_text,   s->noise_name, s->question};
   for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
   trm__params_close(&s->params);
   trm__free(s);
@@ -324,10 +320,6 @@ const trm_model_config *trm_solver_model_config(const trm_solver *solver) {
 
 trm_solver_values trm_solver_get_values(const trm_solver *solver) {
   return solver->values;
-}
-
-int64_t trm_solver_get_tries(const trm_solver *solver) {
-  return solver->config.tries;
 }
 
 trm_solve_stats trm_solver_last_stats(const trm_solver *solver) {

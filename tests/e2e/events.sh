@@ -15,7 +15,7 @@ import collections, json, re, sys
 START, STEP, HALT, STOP, COMPLETE = ("trm.inference.start", "trm.supervision_step.complete", "trm.early_halt.triggered",
                                      "trm.inference.stop", "trm.inference.complete")
 FIELDS = {START: ((), ("max_steps",)), STEP: (("duration_s", "q"), ("step", "batch")),
-          HALT: (("saved_steps", "q"), ("steps", "threshold")), STOP: (("duration_s",), ("steps", "halted", "outcome")),
+          HALT: (("saved_steps", "q"), ("steps", "threshold", "reason")), STOP: (("duration_s",), ("steps", "halted", "outcome")),
           COMPLETE: (("supervision_steps",), ())}
 text = open(sys.argv[1]).read()
 assert text.endswith("\n"), "the last line is cut"
@@ -58,7 +58,7 @@ look solve.jsonl 'all(by[a["puzzle"]][STOP][0]["metadata"]["steps"] == a["steps"
   by[a["puzzle"]][STOP][0]["metadata"]["halted"] == a["halted"] and abs(by[a["puzzle"]][STEP][-1]["measurements"]["q"] - a["q"]) < 1e-6
   for a in solved("answers") if "error" not in a)'
 look solve.jsonl 'all(e["metadata"]["action"] == "solve" for e in events)'
-run '[01]' "$TRM" solve --model run six.txt --tries 1 --halt-threshold -100 --events halt.jsonl # at the first step
+run '[01]' "$TRM" solve --model run six.txt --no-rules-halt --halt-threshold -100 --events halt.jsonl # at the first step
 look halt.jsonl 'sum(e["event"] == HALT and e["measurements"]["saved_steps"] == 15 for e in events) == 6'
 while read -r question; do
   grep -qF -- "$question" solve.jsonl && fail "a question is in the events"
@@ -101,7 +101,7 @@ no_litter
 cat >live.py <<'PY'
 import json, os, select, subprocess, sys
 read, write = os.pipe()
-child = subprocess.Popen([sys.argv[1], "solve", "--model", "run", "--max-steps", "2", "--tries", "1", "--no-halt", "--events", f"/dev/fd/{write}"],
+child = subprocess.Popen([sys.argv[1], "solve", "--model", "run", "--max-steps", "2", "--no-halt", "--events", f"/dev/fd/{write}"],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[write])
 os.close(write)
 lines = os.fdopen(read, "rb", buffering=0)
@@ -147,7 +147,7 @@ time.sleep(0.3)
 child.send_signal(signal.SIGINT)
 sys.exit(child.wait())
 PY
-run 1 python3 interrupt.py "$TRM" solve --model run many.txt --no-halt --tries 1 --max-steps 50 --batch 7 --events stopped.jsonl
+run 1 python3 interrupt.py "$TRM" solve --model run many.txt --no-halt --max-steps 50 --batch 7 --events stopped.jsonl
 look stopped.jsonl '0 < sum(its[STOP][0]["metadata"]["outcome"] == "stopped" for its in by.values()) <= 7'
 look stopped.jsonl 'all(its[STOP][0]["metadata"]["outcome"] in ("done", "stopped") for its in by.values())'
 run 1 python3 interrupt.py "$TRM" eval run many.csv --max-steps 50 --batch 7 --quiet --events stopped-eval.jsonl

@@ -45,12 +45,12 @@ def percent(fraction):
 
 
 def check_step(browser, name, v, index):
-    """The page shows step `index` of what it has; 0 is the question."""
+    """The page shows the step `index` of those that it has; 0 is the question."""
     task, state = v["task"], browser.value(STATE)
     step = v["steps"][index - 1] if index else {"step": 0, "answer": v["question"], "changed": [], "broken": []}
-    what = f"{name}, step {step['step']}"
+    what = f"{name}, step {index}"
     check(f"{what}: slider", state["slider"], index)
-    check(f"{what}: address", state["hash"], f"#step={step['step']}")
+    check(f"{what}: address", state["hash"], f"#step={index}")
     check(f"{what}: title", state["step"].startswith(f"Step {step['step']} of " if index else "Question"), True)
     check(f"{what}: symbols", state["symbols"], [symbol(task, t)[0] for t in step["answer"]])
     for mark in ("changed", "broken"):
@@ -67,7 +67,7 @@ def check_step(browser, name, v, index):
         check(f"{what}: {text} is told", text in state["facts"] and text in state["spoken"], True)
     check(f"{what}: changes are told", f"Changed: {len(step['changed'])} cell" in state["spoken"], True)
     new = index > 1 and v["steps"][index - 2]["chain"] != step["chain"]
-    check(f"{what}: a new try is told", "Begun again" in state["note"] and "Begun again" in state["spoken"], new)
+    check(f"{what}: a new chain is told", "Begun again" in state["note"] and "Begun again" in state["spoken"], new)
 
 
 def walk(browser, name, v):
@@ -173,7 +173,7 @@ def main():
         os.makedirs(pictures, exist_ok=True)
     browser = Browser()
     try:
-        for name in ("nine", "tries", "named", "maze"):
+        for name in ("nine", "chains", "named", "maze"):
             with open(os.path.join(folder, f"{name}.json"), encoding="utf-8") as file:
                 v = json.load(file)
             browser.size(1200, 900)
@@ -184,7 +184,7 @@ def main():
             walk(browser, name, v)
             mouse(browser, name, v)
             check(f"{name}: troubles", browser.troubles(), [])
-            browser.open(f"file://{folder}/{name}.html#step={v['steps'][1]['step']}")
+            browser.open(f"file://{folder}/{name}.html#step=2")
             check_step(browser, name, v, 2)
             browser.value("location.hash = '#step=999'")
             browser.value("new Promise(done => setTimeout(done, 100))")

@@ -41,14 +41,14 @@ run '[01]' "$TRM" solve --model r $good --verbose --halt-threshold -3 --max-step
 grep -q "^values: halts over -3 (option), 5 steps (option), T 1 (option), n 3 (option)$" err || fail "-v: $(cat err)"
 run '[01]' "$TRM" solve --model r $good
 [ ! -s err ] || fail "without --verbose something is said"
-run '[01]' "$TRM" solve --model r $good --json --tries 1 --halt-threshold 1000 --max-steps 3
+run '[01]' "$TRM" solve --model r $good --json --no-rules-halt --halt-threshold 1000 --max-steps 3
 json 'v["steps"] == 3 and not v["halted"]'
-run '[01]' "$TRM" solve --model r $good --json --tries 1 --halt-threshold=-1000
+run '[01]' "$TRM" solve --model r $good --json --no-rules-halt --halt-threshold=-1000
 json 'v["steps"] == 1 and v["halted"]'
 q=$(python3 -c 'import json; print(json.load(open("out"))["q"])')
-run '[01]' "$TRM" solve --model r $good --json --tries 1 --halt-threshold=-1000 --H-cycles 4
+run '[01]' "$TRM" solve --model r $good --json --no-rules-halt --halt-threshold=-1000 --H-cycles 4
 json "v['q'] != $q"
-run '[01]' "$TRM" solve --model r $good --json --tries 1 --halt-threshold=-1000 --H-cycles 2 --L-cycles 2 --max-steps 16
+run '[01]' "$TRM" solve --model r $good --json --no-rules-halt --halt-threshold=-1000 --H-cycles 2 --L-cycles 2 --max-steps 16
 json "v['q'] == $q"
 run 0 "$TRM" eval r d --quiet --halt --verbose --halt-threshold model
 says "^values +halts over $threshold \(model\)"

@@ -70,9 +70,9 @@ for signal in INT TERM; do
 done
 
 # -- solve and a signal: whole lines, in order, each as in an undisturbed run --
-head -200 many.txt | "$TRM" solve --model run --json --no-halt --tries 1 --max-steps 3 --batch 4 >whole 2>err
+head -200 many.txt | "$TRM" solve --model run --json --no-halt --max-steps 3 --batch 4 >whole 2>err
 [ "$(wc -l <whole)" = 200 ] || fail "expected 200 lines"
-start lines "$TRM" solve --model run many.txt --json --no-halt --tries 1 --max-steps 300 --batch 4
+start lines "$TRM" solve --model run many.txt --json --no-halt --max-steps 300 --batch 4
 written lines
 kill -TERM $child
 wait $child

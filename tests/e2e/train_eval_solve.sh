@@ -166,7 +166,7 @@ run 1 "$TRM" solve --model blank --max-steps 1 4.322314...33.4.
 says '^wrong: [0-9]+ (cells conflict in (row|column|box) [1-4]|clues? )'
 says '^!: breaks a rule or changes a clue$'
 says '![1-4]'
-# Tries: puzzles that the shipped model gets wrong are tried again, the same whatever the batch; that is said.
+# Rules halt: a right answer ends a puzzle, a wrong one does not, whatever the head says; the same whatever the batch.
 cat >hard.txt <<'PUZZLES'
 98...31...4...5..3.......5..26...391.....46.2..9.2..74....6.....5....7...17.8....
 .....85...75..1..2.6.......3...6........846.5...3.2..9..8..5.9...2...7.85...23.4.
@@ -176,30 +176,25 @@ cat >hard.txt <<'PUZZLES'
 ..1....987...48...3....2.........7.9.6.5...2.....9.83.8.....67.....8.5.35..2.3.84
 PUZZLES
 shipped=$TRM_SOURCE_DIR/models/sudoku-9x9.safetensors
-solved_of() { grep -c '"solved":true' "$1"; }
-run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --tries 1
-grep -q '"tries":[^1]' out && fail "more than one try"
-once=$(solved_of out)
 run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --batch 1 --threads 1
 cp out hard.json
-[ "$(solved_of hard.json)" -gt "$once" ] || fail "tries solve no more than the $once of one try"
 run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --batch 4 --threads 2
-cmp hard.json out || fail "tries depend on the batch"
-python3 - <<'PY' || fail "tries in JSON"
+cmp hard.json out || fail "rules halt depends on the batch"
+run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --no-rules-halt --halt-threshold=-1000
+cp out head.json
+run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --no-halt
+python3 - <<'PY' || fail "rules halt in JSON"
 import json
-lines = [json.loads(line) for line in open("hard.json")]
-assert all(1 <= l["tries"] <= 32 and l["solved"] == l["correct"] for l in lines)
-assert all(l["tries"] == 32 for l in lines if not l["solved"]) and any(l["solved"] and l["tries"] > 1 for l in lines)
+rules, head, every = ([json.loads(line) for line in open(name)] for name in ("hard.json", "head.json", "out"))
+assert all(l["halted_by"] == ("rules" if l["correct"] else None) and l["solved"] == l["correct"] for l in rules)
+assert all(l["correct"] or l["steps"] == 16 for l in rules) and 0 < sum(l["correct"] for l in rules) < 6
+assert all(l["halted_by"] == "head" and l["steps"] == 1 for l in head)
+assert all(l["halted_by"] is None and not l["halted"] and l["steps"] == 16 for l in every)
 PY
-run '[01]' "$TRM" solve --model "$shipped" hard.txt
-says '^correct .* try [0-9]+ '
-while read -r puzzle; do # the first that is solved on a later try when it is alone
-  "$TRM" solve --model "$shipped" "$puzzle" >out 2>err </dev/null
-  head -1 out | grep -qE 'on try' && break
-done <hard.txt
-says '^correct: all rules hold, solved on try [0-9]+$'
-says '^after [0-9]+ steps \(rules hold\)'
-refuse 2 'tries.*found' "$TRM" solve --model run --tries -1 "$solved"
+run 0 "$TRM" eval run six.csv --rules-halt --json --quiet
+json 'v["rules_halt"] and not v["halt"] and (v["mean_steps"] < v["max_steps"]) == (v["exact"] > 0)'
+run 0 "$TRM" eval run six.csv --rules-halt --quiet
+says '^steps     halting by rules, at most [0-9]+$'
 # The same puzzle in other notations, from a file and from standard input.
 echo "$solved" | fold -w 4 | sed 's/../& | /; s/\./0/g' | sed '2a\ ---+---' >drawn.txt
 run 0 "$TRM" solve --model run --no-halt drawn.txt
@@ -226,6 +221,11 @@ json '[v["checked"], v["correct"], v["solutions"]] == [False, None, None]'
 run '[01]' "$TRM" solve --model plain words.csv
 [ "$(grep -c '^unchecked ' out)" = 4 ] || fail "not each line says that nothing was checked"
 says '^not checked, as no rules are known: solved means that the network says right$'
+[ ! -s err ] || fail "rules halt was not asked for by name: $(cat err)"
+run '[01]' "$TRM" solve --model plain --rules-halt ab.d
+grep -q '^trm solve: warning: --rules-halt: has no effect, as no rules are known of ' err || fail "silent: $(cat err)"
+run 0 "$TRM" eval plain words.csv --rules-halt --quiet
+grep -q '^trm eval: warning: --rules-halt: has no effect, as no rules are known of ' err || fail "silent: $(cat err)"
 
 # -- info and plot --
 run 0 "$TRM" info run/best.safetensors

@@ -1,10 +1,10 @@
 /* The engine against a plain model, over random schedules: puzzles come late, are cancelled, run out of time, have
- * limits, thresholds, n and T of their own, start from states, or do not fit; the width changes, a callback stops the
- * call. The model knows only what each puzzle gives alone, step by step. Every puzzle must leave once, with the bits of
- * solving it alone, and for a reason that the schedule gives.
+ * limits, thresholds, n and T of their own, heed rules or do not, start from states, or do not fit; the width changes,
+ * a callback stops the call. The model knows only what each puzzle gives alone, step by step. Every puzzle must leave
+ * once, with the bits of solving it alone, and for a reason that the schedule gives.
  *
  * SCHEDULES=10000 runs as many (1,000 by default), SEED=n those from n on. A failure prints its seed. */
-#include "unit/infer/support.h"
+#include "unit/infer/fifths.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -44,7 +44,7 @@ typedef struct planned {
   double threshold;
   int64_t arrival, cancel, deadline; /* cancel: the tick from which on it is unwanted; 0: never, as for the deadline */
   int watch_ends;                    /* the step at which its watcher cancels it */
-  int priority, broken;
+  int priority, broken, rules;       /* rules: 1 when it heeds them */
   /* what happened */
   int64_t number; /* in the call; negative: not given */
   int steps, left, told_unwanted;
@@ -143,6 +143,7 @@ static planned plan_puzzle(trm__rng *rng, int64_t span) {
   if (chance(rng, 10)) p.watch_ends = (int)up_to(rng, MOST);
   p.priority = (int)trm__rng_below(rng, 3);
   p.broken = chance(rng, 5);
+  p.rules = chance(rng, 40);
   return p;
 }
 
@@ -205,6 +206,7 @@ static trm_source_answer on_next(void *context, int64_t number, int wait, trm_pu
   if (p->broken) puzzle->tokens[3] = TOKENS;
   puzzle->max_steps = p->max_steps;
   puzzle->halt_threshold = p->threshold;
+  puzzle->rules = p->rules ? TRM_RULES_HALT : TRM_RULES_IGNORE;
   puzzle->deadline = (double)p->deadline;
   puzzle->priority = p->priority;
   puzzle->state = p->first ? known[p->pool][p->variant][p->first - 1].state : NULL;
@@ -249,9 +251,15 @@ static int on_step(void *context, const trm_step *step) {
   return now.stop && now.tick >= now.stop ? TRM_STEP_STOP : TRM_STEP_ON;
 }
 
-/* Whether the puzzle is done after its k-th step. */
+/* What ends the puzzle after its k-th step, unless it is its limit. */
+static int halts(const planned *p, int k) {
+  const alone *a = &known[p->pool][p->variant][k - 1];
+  if (p->rules) return fifths_right(a->answer) ? TRM_HALT_RULES : TRM_HALT_NONE;
+  return (double)a->q > p->threshold ? TRM_HALT_HEAD : TRM_HALT_NONE;
+}
+
 static int is_done(const planned *p, int k) {
-  return k >= p->max_steps || (double)known[p->pool][p->variant][k - 1].q > p->threshold;
+  return k >= p->max_steps || halts(p, k) != TRM_HALT_NONE;
 }
 
 static void on_leave(void *context, const trm_leave *leave) {
@@ -270,8 +278,9 @@ static void on_leave(void *context, const trm_leave *leave) {
   const alone *a = &known[p->pool][p->variant][p->steps - 1];
   EXPECT(s->steps == p->steps && s->q == a->q && memcmp(leave->answer, a->answer, sizeof a->answer) == 0);
   for (int k = p->first + 1; k < p->steps; k++) EXPECT(!is_done(p, k));
+  EXPECT(s->checked == p->rules && s->correct == (p->rules && fifths_right(a->answer)));
   if (!s->cancelled) {
-    EXPECT(is_done(p, p->steps) && s->halted == ((double)a->q > p->threshold) && !s->expired);
+    EXPECT(is_done(p, p->steps) && s->halted == halts(p, p->steps) && !s->expired);
     return;
   }
   EXPECT(!s->halted && (stopped || !is_done(p, p->steps)));
@@ -357,6 +366,7 @@ static void *push_all(void *context) {
     set_cells(&puzzle, p->pool, p->variant);
     puzzle.max_steps = p->max_steps;
     puzzle.halt_threshold = p->threshold;
+    puzzle.rules = p->rules ? TRM_RULES_HALT : TRM_RULES_IGNORE;
     puzzle.priority = p->priority;
     puzzle.state = p->first ? known[p->pool][p->variant][p->first - 1].state : NULL;
     puzzle.watch = on_shared_watch;
@@ -393,7 +403,8 @@ static void a_queue_filled_by_another_thread_changes_nothing(void **state) {
 
 static int open_all(void **state) {
   (void)state;
-  fixture_open(&fix, 1, 1, NULL);
+  if (!fifths_register()) return 1;
+  fixture_open(&fix, 1, 1, FIFTHS_TASK);
   test_puzzles(inputs, identifiers, POOL, 3);
   for (int i = 0; i < SOLVERS; i++) {
     trm_error err = {0};

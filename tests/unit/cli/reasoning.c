@@ -17,15 +17,15 @@ typedef struct fixture {
   cli_show show;
 } fixture;
 
-static void add_step(fixture *f, int try, float q, int32_t last) {
+static void add_step(fixture *f, int chain, int number, float q, int32_t last) {
   int32_t answer[S];
   float confidence[S];
   for (int i = 0; i < S; i++) answer[i] = right[i], confidence[i] = 0.75F;
   answer[S - 1] = last;
   confidence[3] = 0.123456F;
-  const trm_step step = {
-      .step = (int)f->trace.count + 1, .tries = try, .answer = answer, .confidence = confidence, .q = q};
+  const trm_step step = {.step = number, .answer = answer, .confidence = confidence, .q = q};
   cli_trace_add(&f->trace, S, &step);
+  f->trace.step[f->trace.count - 1].chain = chain;
 }
 
 static void open_fixture(fixture *f, const char *where) {
@@ -33,7 +33,8 @@ static void open_fixture(fixture *f, const char *where) {
   f->solved = (cli_solved){.question = question,
                            .answer = right,
                            .where = where,
-                           .solution = {.steps = 4, .tries = 3},
+                           .solution = {.steps = 5},
+                           .chain = 1,
                            .judged = trm_task_judge(&f->task, question, right),
                            .solutions = {.count = 1, .single = 1},
                            .solved = 1};
@@ -61,18 +62,21 @@ static void assert_cells(json_t *object, const char *name, size_t count, int64_t
   if (count) assert_int_equal(json_integer_value(at(cells, 0)), first);
 }
 
-/* Of three tries the first is there and the last, and each of them begins with the question. */
+/* Of three chains, which take turns, the first is there and then the one that answered; each begins with the question.
+ */
 static void test_steps(void **state) {
   (void)state;
   fixture f;
   open_fixture(&f, "argument 1");
-  add_step(&f, 1, -2, 3);
-  add_step(&f, 2, -1, 4);
-  add_step(&f, 3, 0, 5);
-  add_step(&f, 3, 3, right[S - 1]);
+  f.solved.chain = 3;
+  add_step(&f, 1, 1, -2, 3);
+  add_step(&f, 3, 1, 0, 5);
+  add_step(&f, 2, 1, -1, 4);
+  add_step(&f, 3, 2, 3, right[S - 1]);
+  add_step(&f, 2, 2, -1, 4);
   json_t *o = cli_reasoning_json(&f.show, &f.solved), *steps = json_object_get(o, "steps");
   assert_int_equal(json_array_size(steps), 3);
-  static const int64_t expected[3][3] = {{1, 1, 12}, {3, 3, 12}, {4, 3, 1}};
+  static const int64_t expected[3][3] = {{1, 1, 12}, {1, 3, 12}, {2, 3, 1}};
   for (size_t i = 0; i < 3; i++) {
     assert_int_equal(whole(at(steps, i), "step"), expected[i][0]);
     assert_int_equal(whole(at(steps, i), "chain"), expected[i][1]);
@@ -95,7 +99,7 @@ static void test_whole(void **state) {
   (void)state;
   fixture f;
   open_fixture(&f, "argument 1");
-  add_step(&f, 1, 3, right[S - 1]);
+  add_step(&f, 1, 1, 3, right[S - 1]);
   json_t *o = cli_reasoning_json(&f.show, &f.solved), *task = json_object_get(o, "task");
   assert_string_equal(json_string_value(json_object_get(task, "name")), "sudoku");
   assert_string_equal(json_string_value(json_object_get(task, "alphabet")), ".1234");
@@ -104,10 +108,10 @@ static void test_whole(void **state) {
   assert_cells(o, "clues", 4, 0);
   assert_int_equal(json_array_size(json_object_get(o, "question")), S);
   for (size_t i = 0; i < S; i++) assert_int_equal(json_integer_value(at(json_object_get(o, "answer"), i)), right[i]);
-  assert_string_equal(json_string_value(json_object_get(o, "message")), "correct: all rules hold, solved on try 3");
+  assert_string_equal(json_string_value(json_object_get(o, "message")), "correct: all rules hold");
   assert_string_equal(json_string_value(json_object_get(o, "verdict")), "right");
   assert_true(json_is_true(json_object_get(o, "solved")));
-  assert_int_equal(whole(o, "tries"), 3);
+  assert_int_equal(whole(o, "chain"), 1);
   json_decref(o);
   close_fixture(&f);
 }
@@ -121,7 +125,7 @@ static void test_escapes(void **state) {
   f.task.kind = TRM_TASK_GENERIC;
   f.task.box_width = f.task.box_height = 0;
   (void)snprintf(f.task.alphabet, sizeof f.task.alphabet, "<>&'\"");
-  add_step(&f, 1, 3, right[S - 1]);
+  add_step(&f, 1, 1, 3, right[S - 1]);
   char *text = cli_reasoning_text(cli_reasoning_json(&f.show, &f.solved));
   for (const char *p = "<>&\n"; *p; p++) assert_null(strchr(text, *p));
   assert_null(strstr(text, "\xe2\x80\xa8"));

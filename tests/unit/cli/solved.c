@@ -44,7 +44,7 @@ static void printed(const trm_task *task, const int32_t *question, const cli_tra
   (void)fclose(file);
 }
 
-/* Steps 1 and 2 give the same answer, step 3, of a second try, another. */
+/* Steps 1 and 2 give the same answer, step 3 another. */
 static void test_folded_steps(void **state) {
   (void)state;
   trm_task task = trm_task_sudoku(4);
@@ -55,15 +55,14 @@ static void test_folded_steps(void **state) {
   for (int i = 0; i < 16; i++) question[i] = 1, answer[i] = 2;
   for (int step = 1; step <= 3; step++) {
     if (step == 3) answer[0] = 3;
-    const trm_step told = {
-        .step = step, .tries = step == 3 ? 2 : 1, .answer = answer, .confidence = confidence, .q = step == 2 ? 1.F : 0};
+    const trm_step told = {.step = step, .answer = answer, .confidence = confidence, .q = step == 2 ? 1.F : 0};
     cli_trace_add(&trace, 16, &told);
   }
   cli_set_color(CLI_COLOR_NEVER);
   printed(&task, question, &trace, 0, text);
   assert_non_null(strstr(text, "steps 1-2: 73.1 %"));
   assert_non_null(strstr(text, "16 changed, then none"));
-  assert_non_null(strstr(text, "step 3 (try 2): 50.0 %"));
+  assert_non_null(strstr(text, "step 3: 50.0 %"));
   assert_non_null(strstr(text, "*2 1"));
   assert_non_null(strstr(text, "cells changed by each step: 16 0 1\n"));
   printed(&task, question, &trace, 1, text);
