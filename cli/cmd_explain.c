@@ -1,5 +1,6 @@
 /* trm explain: one puzzle is solved with every step kept, and what the steps did is written as a page for browsers, or
  * as the object that the page is made of. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +120,13 @@ static int explain_write(const explanation *e, const char *text) {
   return CLI_CONTINUE;
 }
 
+/* The q over which the halting head ends the puzzle; NaN where it is not asked, as rules are, or all steps are wanted.
+ */
+static double explain_threshold(const explanation *e) {
+  int asked = explain_config.halt && !(explain_config.rules_halt && trm_task_rules(&e->with.task));
+  return asked ? e->values.halt_threshold.value : NAN;
+}
+
 static int explain_end(const explanation *e) {
   char sentence[CLI_SENTENCE];
   json_t *path = cli_path(opt.model);
@@ -132,7 +140,7 @@ static int explain_end(const explanation *e) {
                          .S = e->with.S,
                          .trace = &e->trace,
                          .recursion = e->with.recursion,
-                         .halt_threshold = e->values.halt_threshold.value,
+                         .halt_threshold = explain_threshold(e),
                          .model = path};
   r.judged = trm_task_judge(&e->with.task, r.question, r.answer);
   r.solved = cli_is_solved(&r, &e->values);

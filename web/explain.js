@@ -10,6 +10,7 @@ const frames = [{ step: 0, chain: 1, answer: data.question, changed: [], broken:
 const percent = fraction => fraction === null || fraction === undefined ? "unknown" : `${(100 * fraction).toFixed(1)} %`;
 const shortOf = number => (number === null ? "unknown" : String(+number.toFixed(2)));
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+const heeded = data.halt_threshold !== null; // the halting head may end the puzzle
 let at = 0, timer = 0;
 
 // -- what is said of a step
@@ -29,7 +30,7 @@ function factsOf(frame) {
     return [["Given", plural(data.clues.length, "cell")], ["Empty", plural(empty, "cell")]];
   }
   const facts = [
-    ["Confidence", percent(frame.says_right), `q ${shortOf(frame.q)}, halts over ${shortOf(data.halt_threshold)}`],
+    ["Confidence", percent(frame.says_right), `q ${shortOf(frame.q)}` + (heeded ? `, halts over ${shortOf(data.halt_threshold)}` : "")],
     ["Cells", `${percent(frame.mean_confidence)} on average`, `least sure: ${placeOf(task, leastCell(frame))}, ${percent(frame.least_confidence)}`],
     ["Changed", plural(frame.changed.length, "cell")],
     ["Rules", rulesOf(frame)],
@@ -173,7 +174,8 @@ function switchTheme() {
 const breaks = frames.map((frame, i) => (i && frame.chain !== frames[i - 1].chain ? i : 0)).filter(Boolean);
 const values = key => frames.map(frame => frame[key] ?? null);
 const panels = [
-  { title: "q, and dotted where it halts", lines: [{ values: values("q") }], mark: data.halt_threshold },
+  { title: heeded ? "q, and dotted where it halts" : "q, the halting head's word", lines: [{ values: values("q") }],
+    mark: heeded ? data.halt_threshold : undefined },
   { title: "cells: mean confidence, dashed the least", fraction: true,
     lines: [{ values: values("mean_confidence") }, { values: values("least_confidence"), dashed: true }] },
   { title: "cells changed", bars: true, lines: [{ values: frames.map(frame => frame.changed.length) }] },

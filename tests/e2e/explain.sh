@@ -18,6 +18,7 @@ json '[s["step"] for s in v["steps"]] == list(range(1, v["steps_taken"] + 1))'
 json 'all(len(s["answer"]) == len(s["confidence"]) == 81 for s in v["steps"])'
 json 'v["answer"] == v["steps"][-1]["answer"] and v["steps"][-1]["correct"]'
 json 'all(min(s["confidence"]) == s["least_confidence"] for s in v["steps"])'
+json 'v["halted_by"] == "rules" and v["halt_threshold"] is None'
 json 'v["model"].endswith("models/sudoku-9x9.safetensors")'
 mv out object
 python3 - <<'PY' || fail "the page does not hold the object that --json prints"
@@ -36,6 +37,9 @@ assert [(s["step"], s["answer"], s["changed"], round(s["q"], 5)) for s in a["tra
     [(s["step"], text(s["answer"]), s["changed"], round(s["q"], 5)) for s in b["steps"]]
 assert all(a[k] == b[k] for k in ("solved", "verdict", "keeps_rules", "keeps_clues", "checked", "correct", "solutions", "halted_by"))
 PY
+
+run '[01]' "$TRM" explain $easy --json --no-rules-halt
+json 'v["halted_by"] == "head" and v["steps"][-1]["q"] > v["halt_threshold"]'
 
 # -- what is not solved --
 run 1 "$TRM" explain $hard --json --max-steps 2
