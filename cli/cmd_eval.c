@@ -16,6 +16,7 @@ static struct {
   int json, quiet, verbose, force, choose_threshold, write;
 } opt;
 static trm_solver_config eval_config;
+static int64_t eval_budget; /* steps of a search, in force */
 
 static const trm_option eval_options[] = {
     CLI_SPLIT_OPTION(.group = "Evaluate"),
@@ -79,6 +80,26 @@ static void eval_print_halting(const trm_eval_result *r) {
   printf("%11s\n", cli_percent(r->wrong_precision, a));
 }
 
+static const char *const eval_levels[] = {
+    [TRM_LEVEL_USUAL] = "none",
+    [TRM_LEVEL_A] = "A: one trajectory",
+    [TRM_LEVEL_B] = "B: the halting head decides",
+    [TRM_LEVEL_C] = "C: answers checked by rules",
+    [TRM_LEVEL_D] = "D: answers and guesses checked by rules",
+    [TRM_LEVEL_E] = "E: hybrid, rules fill in what follows from guesses",
+};
+
+/* Of a search: which answers it stands for, and what they cost. */
+static void eval_print_search(const trm_eval_result *r) {
+  char a[32], b[32], c[32];
+  printf("\n%-12s %s, %s steps at most%s\n", "search", eval_levels[r->level], cli_thousands(eval_budget, a),
+         eval_config.noise_control ? "; NOISE CONTROL, no network" : "");
+  printf("%-12s %s right, %s wrong", "answers", cli_thousands(r->claimed_right, a), cli_thousands(r->claimed_wrong, b));
+  printf(", %s \"don't know\"\n", cli_thousands(r->dont_know, c));
+  printf("%-12s median %g, 90 %% within %g, %.1f on average where right\n", "steps", r->steps_median, r->steps_p90,
+         r->steps_right_mean);
+}
+
 static const char *eval_origin(int origin) {
   return origin == TRM_BATCH_GIVEN ? "given" : origin == TRM_BATCH_MEASURED ? "measured" : "usual";
 }
@@ -107,11 +128,13 @@ static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, c
   printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a),
          trm_task_title(&info->task, d, sizeof d));
   int rules = eval_config.rules_halt && trm_task_rules(&info->task), halts = rules || eval_config.halt;
-  printf("steps     %s%s%lld%s\n", halts ? "halting" : "",
-         rules   ? " by rules, at most "
-         : halts ? ", at most "
-                 : "",
-         (long long)values->max_steps.value, halts ? "" : ", without halting");
+  if (r->level) printf("steps     of a chain, at most %lld\n", (long long)values->max_steps.value);
+  else
+    printf("steps     %s%s%lld%s\n", halts ? "halting" : "",
+           rules   ? " by rules, at most "
+           : halts ? ", at most "
+                   : "",
+           (long long)values->max_steps.value, halts ? "" : ", without halting");
   if (opt.verbose) printf("values    %s\n", cli_values_text(values, line));
   printf("\n");
   printf("exact     %-8s %s of %s puzzles", cli_percent(r->exact_accuracy, c), cli_thousands(r->exact, a),
@@ -121,7 +144,8 @@ static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, c
          cli_thousands(r->tokens, b));
   if (r->puzzles) printf("steps     %-8.2f on average\n", r->mean_steps);
   eval_print_bands(r, info->rating_name);
-  eval_print_halting(r);
+  if (r->level) eval_print_search(r);
+  else eval_print_halting(r);
   printf("\n");
   if (opt.verbose) eval_print_engine(&r->stats);
   printf("%s puzzles/s, %.1f s\n", cli_thousands((int64_t)((double)r->puzzles / fmax(r->seconds, 1e-9)), a),
@@ -165,6 +189,15 @@ static json_t *eval_engine_json(const trm_solve_stats *run) {
                    cli_real(eval_over_full(run)), "measured_batches", costs);
 }
 
+static json_t *eval_search_json(const trm_eval_result *r) {
+  static const char *const letters[] = {"", "A", "B", "C", "D", "E"};
+  return json_pack("{s:s, s:I, s:b, s:I, s:I, s:I, s:o, s:o, s:o}", "level", letters[r->level], "steps_at_most",
+                   (json_int_t)eval_budget, "noise_control", eval_config.noise_control, "right",
+                   (json_int_t)r->claimed_right, "wrong", (json_int_t)r->claimed_wrong, "dont_know",
+                   (json_int_t)r->dont_know, "steps_median", cli_real(r->steps_median), "steps_p90",
+                   cli_real(r->steps_p90), "steps_right_mean", cli_real(r->steps_right_mean));
+}
+
 static void eval_print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info,
                             const trm_solver_values *values, const char *model, const char *data, const char *dtype) {
   json_t *o = json_pack(
@@ -179,6 +212,7 @@ static void eval_print_json(const trm_eval_result *r, int interrupted, const trm
       info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", eval_bands_json(r), "seconds",
       cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine",
       eval_engine_json(&r->stats), "interrupted", interrupted, "dtype", dtype, "values", cli_values_json(values));
+  if (o && r->level) json_object_set_new(o, "search", eval_search_json(r));
   cli_json_print(o, 0);
 }
 
@@ -211,6 +245,7 @@ static int eval_measure(const cli_command *self, trm_solver *solver, const trm_d
   const trm_option *table = trm_model_options(&count);
   (void)trm_options_get(table, count, trm_solver_model_config(solver), "forward_dtype", dtype, sizeof dtype);
   trm_solver_values values = trm_solver_get_values(solver);
+  eval_budget = trm_solver_get_search(solver);
   if (opt.json) eval_print_json(&result, status == TRM_E_STOPPED, &info, &values, path, data, dtype);
   else eval_print(&result, &info, &values, path, data, dtype);
   if (status) cli_warn(self, "%s; the result is about those", error.message);
@@ -259,6 +294,8 @@ static int eval_check_options(const cli_command *self) {
   if (opt.choose_threshold && (eval_config.halt || eval_config.rules_halt))
     return cli_usage(self, "--%s: has no effect beside --choose-threshold, for which puzzles take all their steps",
                      eval_config.halt ? "halt" : "rules-halt");
+  if (opt.choose_threshold && (eval_config.search || eval_config.votes > 1 || eval_config.rollouts > 1))
+    return cli_usage(self, "--search: has no effect beside --choose-threshold, for which there is one trajectory");
   if (opt.choose_threshold && opt.verbose)
     return cli_usage(self, "--verbose: has no effect beside --choose-threshold, which shows the values anyway");
   return CLI_CONTINUE;

@@ -53,6 +53,7 @@ typedef struct explanation {
   trm_solution solution;
   trm_task_solutions solutions;
   trm_solver_values values; /* in force */
+  double threshold;         /* q over which the halting head ends the puzzle; NaN where it is not asked */
 } explanation;
 
 /* -- the puzzle ---------------------------------------------------------------------------------------------------- */
@@ -78,15 +79,23 @@ static int explain_on_step(void *context, const trm_step *step) {
   return cli_interrupted() ? TRM_STEP_STOP : TRM_STEP_ON;
 }
 
+/* Rules end the puzzle where they are known and heeded, by a search as well; and all steps are taken without --halt. */
+static double explain_threshold(const explanation *e, const trm_solver *solver) {
+  int rules = explain_config.rules_halt || trm_solver_get_level(solver) >= TRM_LEVEL_C;
+  return explain_config.halt && !(rules && trm_task_rules(&e->with.task)) ? e->values.halt_threshold.value : NAN;
+}
+
 static int explain_solve(explanation *e, trm_runtime *runtime) {
   trm_error error = {0};
   trm_solver *solver = NULL;
   int32_t identifier = (int32_t)opt.identifier;
   e->solutions = cli_solutions(&e->with.task, e->question);
+  if (cli_is_hopeless(&e->solutions)) explain_config.search = 0;
   explain_config.puzzles = 1;
   trm_status status = trm_solver_open(&solver, runtime, e->with.model, &explain_config, &error);
   if (!status) {
     e->values = trm_solver_get_values(solver);
+    e->threshold = explain_threshold(e, solver);
     status = trm_solve(solver, 1, e->question, &identifier, e->answer, &e->solution, explain_on_step, e, &error);
   }
   trm_solver_close(&solver);
@@ -120,27 +129,19 @@ static int explain_write(const explanation *e, const char *text) {
   return CLI_CONTINUE;
 }
 
-/* The q over which the halting head ends the puzzle; NaN where it is not asked, as rules are, or all steps are wanted.
- */
-static double explain_threshold(const explanation *e) {
-  int asked = explain_config.halt && !(explain_config.rules_halt && trm_task_rules(&e->with.task));
-  return asked ? e->values.halt_threshold.value : NAN;
-}
-
 static int explain_end(const explanation *e) {
   char sentence[CLI_SENTENCE];
   json_t *path = cli_path(opt.model);
   cli_solved r = {.question = e->question,
                   .answer = e->answer,
                   .where = e->puzzle.where,
-                  .chain = 1,
                   .solution = e->solution,
                   .solutions = e->solutions};
   const cli_show show = {.task = &e->with.task,
                          .S = e->with.S,
                          .trace = &e->trace,
                          .recursion = e->with.recursion,
-                         .halt_threshold = explain_threshold(e),
+                         .halt_threshold = e->threshold,
                          .model = path};
   r.judged = trm_task_judge(&e->with.task, r.question, r.answer);
   r.solved = cli_is_solved(&r, &e->values);
@@ -192,6 +193,7 @@ static int explain_run(const cli_command *self, int argc, char **argv) {
   explain_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
+  cli_solving_settle(&explain_config, &a);
   if (code == CLI_CONTINUE) code = explain_arguments(self, &a);
   cli_arguments_free(&a);
   return code;

@@ -194,6 +194,7 @@ static trm_source_answer solve_next(void *context, int64_t number, int wait, trm
   e->solutions = cli_solutions(&s->task, solve_question(s, s->entered));
   memcpy(puzzle->tokens, solve_question(s, s->entered), s->S * sizeof *puzzle->tokens);
   puzzle->identifier = (int32_t)opt.identifier;
+  if (cli_is_hopeless(&e->solutions)) puzzle->search = TRM_SEARCH_OFF;
   s->number[(size_t)number % s->window] = s->entered++;
   s->given++;
   cli_trace_clear(&s->trace);
@@ -207,13 +208,14 @@ static void solve_leave(void *context, const trm_leave *leave) {
   s->entry[at].solution = *leave->solution;
   s->entry[at].left = 1;
   s->left++;
+  if (opt.explain) cli_trace_keep(&s->trace, leave->solution->chain);
   solve_print_ready(s);
 }
 
 static int solve_on_step(void *context, const trm_step *step) {
   session *s = context;
   if (opt.explain) cli_trace_add(&s->trace, s->S, step);
-  if (opt.explain == EXPLAIN_CHANGES && !opt.json)
+  if (opt.explain == EXPLAIN_CHANGES && !opt.json && step->chain == 1)
     cli_animation_show(&s->animation, &s->task, solve_question(s, s->number[(size_t)step->puzzle % s->window]),
                        &s->trace);
   return cli_interrupted() || cli_stdout_broken() ? TRM_STEP_STOP : TRM_STEP_ON;
@@ -333,7 +335,7 @@ static int solve_run(const cli_command *self, int argc, char **argv) {
   solve_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
-  if (!solve_config.halt && !cli_is_given(&a, "rules_halt")) solve_config.rules_halt = 0;
+  cli_solving_settle(&solve_config, &a);
   if (code == CLI_CONTINUE) code = solve_arguments(self, &a);
   cli_arguments_free(&a);
   return code;

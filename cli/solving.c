@@ -7,14 +7,19 @@
 
 #define UNIQUE_BOUND 20000 /* guesses that counting a puzzle's solutions may take */
 
-/* Rules halt unless --no-halt is said, which alone means all steps. */
 cli_table cli_solving_table(trm_solver_config *config) {
   static const cli_other others[] = {
       {"halt", "true",
        "stop as soon as the answer is right, as known rules say or else the halting head; --no-halt: take all steps"},
-      {"rules_halt", "true", NULL}};
+      {"rules_halt", "true", NULL},
+      {"search", "-1", NULL}};
   static trm_option *items;
   return cli_solver_table(&items, others, sizeof others / sizeof *others, config);
+}
+
+void cli_solving_settle(trm_solver_config *config, const cli_arguments *a) {
+  if (!config->halt && !cli_is_given(a, "rules_halt")) config->rules_halt = 0;
+  if (!config->halt && !cli_is_given(a, "search")) config->search = 0;
 }
 
 /* -- the model ----------------------------------------------------------------------------------------------------- */
@@ -68,6 +73,10 @@ void cli_solving_close(cli_solving *s) {
 
 trm_task_solutions cli_solutions(const trm_task *task, const int32_t *question) {
   return trm_task_unique(task, question, UNIQUE_BOUND);
+}
+
+int cli_is_hopeless(const trm_task_solutions *s) {
+  return s->count == 0 || (s->single && s->count > 1);
 }
 
 int cli_is_solved(const cli_solved *r, const trm_solver_values *values) {

@@ -18,8 +18,10 @@
     .help = "puzzle identifier: row of the model's puzzle embedding, for all puzzles"                                  \
   }
 
-/* The solver's options as these commands have them. */
+/* The solver's options as these commands have them: rules halt, and what they find wrong is searched for, unless
+ * --no-halt is said, which alone means all steps of one trajectory; that is settled after parsing. */
 cli_table cli_solving_table(trm_solver_config *config);
+void cli_solving_settle(trm_solver_config *config, const cli_arguments *arguments);
 
 /* The model that puzzles are solved with. */
 typedef struct cli_solving {
@@ -38,6 +40,7 @@ void cli_solving_close(cli_solving *solving);
 
 /* Counts a question's solutions within a bound, without looking at any answer. */
 trm_task_solutions cli_solutions(const trm_task *task, const int32_t *question);
+int cli_is_hopeless(const trm_task_solutions *solutions); /* 1: no answer is the right one, so none is searched for */
 /* A puzzle is solved when its rules and clues say so and it has no other solution; where trm knows no rules, when the
  * halting head says so. */
 int cli_is_solved(const cli_solved *solved, const trm_solver_values *values);

@@ -13,7 +13,7 @@ void cli_trace_add(cli_trace *t, size_t S, const trm_step *step) {
     t->step = cli_grow(t->step, t->room, sizeof *t->step);
   }
   cli_trace_step *s = &t->step[t->count++];
-  *s = (cli_trace_step){.step = step->step, .chain = 1, .q = step->q, .least = INFINITY};
+  *s = (cli_trace_step){.step = step->step, .chain = step->chain, .q = step->q, .least = INFINITY};
   s->answer = cli_alloc(S, sizeof *s->answer);
   s->confidence = cli_alloc(S, sizeof *s->confidence);
   memcpy(s->answer, step->answer, S * sizeof *s->answer);
@@ -22,11 +22,23 @@ void cli_trace_add(cli_trace *t, size_t S, const trm_step *step) {
     if (!(s->confidence[i] >= s->least)) s->least = s->confidence[i];
 }
 
-void cli_trace_clear(cli_trace *t) {
+static void trace_free(cli_trace_step *step) {
+  free(step->answer);
+  free(step->confidence);
+}
+
+/* Chains side by side are told of in turn, and each in its order. */
+void cli_trace_keep(cli_trace *t, int chain) {
+  size_t kept = 0;
   for (size_t i = 0; i < t->count; i++) {
-    free(t->step[i].answer);
-    free(t->step[i].confidence);
+    if (t->step[i].chain <= 1 || t->step[i].chain == chain) t->step[kept++] = t->step[i];
+    else trace_free(&t->step[i]);
   }
+  t->count = kept;
+}
+
+void cli_trace_clear(cli_trace *t) {
+  for (size_t i = 0; i < t->count; i++) trace_free(&t->step[i]);
   t->count = 0;
 }
 
@@ -35,8 +47,9 @@ void cli_trace_clear(cli_trace *t) {
 /* A step, and those after it that leave its answer as it is. */
 typedef struct frame {
   const int32_t *answer, *before;
-  int first, last; /* steps; 0: the question */
-  float q;         /* of the last */
+  int first, last; /* steps of a chain; 0: the question */
+  int chain;
+  float q; /* of the last */
 } frame;
 
 /* The question comes first, so that step 1 marks what was filled in. frames: room for one more than there are steps. */
@@ -46,8 +59,12 @@ static int explain_fold(const trm_task *task, const int32_t *question, const cli
   for (size_t i = 0; i < t->count; i++) {
     const cli_trace_step *step = &t->step[i];
     frame *last = &frames[count - 1];
-    if (i == 0 || all || cli_changed(task, last->answer, step->answer))
-      frames[count++] = (frame){.answer = step->answer, .before = last->answer, .first = step->step};
+    int begins = i == 0 || step->chain != step[-1].chain;
+    if (begins || all || cli_changed(task, last->answer, step->answer))
+      frames[count++] = (frame){.answer = step->answer,
+                                .before = begins ? question : last->answer,
+                                .first = step->step,
+                                .chain = step->chain};
     last = &frames[count - 1];
     last->last = step->step;
     last->q = step->q;
@@ -56,10 +73,11 @@ static int explain_fold(const trm_task *task, const int32_t *question, const cli
 }
 
 static char *explain_caption(const trm_task *task, const frame *f) {
-  char text[100] = "question", steps[40], a[32];
+  char text[100] = "question", steps[60], chain[24] = "", a[32];
   int changed = cli_changed(task, f->before, f->answer);
-  if (f->last > f->first) (void)snprintf(steps, sizeof steps, "steps %d-%d", f->first, f->last);
-  else (void)snprintf(steps, sizeof steps, "step %d", f->first);
+  if (f->chain > 1) (void)snprintf(chain, sizeof chain, "chain %d, ", f->chain);
+  if (f->last > f->first) (void)snprintf(steps, sizeof steps, "%ssteps %d-%d", chain, f->first, f->last);
+  else (void)snprintf(steps, sizeof steps, "%sstep %d", chain, f->first);
   if (f->first)
     (void)snprintf(text, sizeof text, "%s: %s\n%d changed%s", steps, cli_percent(1 / (1 + exp(-(double)f->q)), a),
                    changed, f->last > f->first ? ", then none" : "");

@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 
 typedef struct cli_trace_step {
-  int step, chain; /* its number in its chain, and that of the chain, 1 */
+  int step, chain; /* its number in its chain, and that of the chain: 1, 2, ... */
   float q, least;
   int32_t *answer;
   float *confidence;
@@ -18,6 +18,8 @@ typedef struct cli_trace {
 } cli_trace;
 
 void cli_trace_add(cli_trace *trace, size_t S, const trm_step *step);
+/* Of a search leaves the plain trajectory and the chain whose answer was taken. */
+void cli_trace_keep(cli_trace *trace, int chain);
 void cli_trace_clear(cli_trace *trace);
 
 /* A line that says how many cells each step changed, as many steps as it has room for. */

@@ -83,7 +83,7 @@ static void reasoning_add_chain(json_t *steps, const cli_show *s, const int32_t 
 static json_t *reasoning_steps(const cli_show *s, const cli_solved *r) {
   json_t *steps = json_array();
   reasoning_add_chain(steps, s, r->question, 1);
-  if (r->chain != 1) reasoning_add_chain(steps, s, r->question, r->chain);
+  if (r->solution.chain > 1) reasoning_add_chain(steps, s, r->question, r->solution.chain);
   return steps;
 }
 
@@ -104,10 +104,9 @@ json_t *cli_reasoning_json(const cli_show *s, const cli_solved *r) {
                         "model", s->model, "recursion", s->recursion, "task", reasoning_task(s->task), "question",
                         reasoning_tokens(s->S, r->question), "clues", reasoning_marked(s, r->question, r->question, 1),
                         "steps", reasoning_steps(s, r));
-  json_t *end =
-      json_pack("{s:o, s:i, s:i, s:b, s:o, s:s}", "answer", reasoning_tokens(s->S, r->answer), "chain", r->chain,
-                "steps_taken", r->solution.steps, "halted", r->solution.halted != TRM_HALT_NONE, "halt_threshold",
-                cli_real(s->halt_threshold), "message", cli_solved_sentence(s->task, r, sentence));
+  json_t *end = json_pack("{s:o, s:i, s:b, s:o, s:s}", "answer", reasoning_tokens(s->S, r->answer), "steps_taken",
+                          r->solution.steps, "halted", r->solution.halted != TRM_HALT_NONE, "halt_threshold",
+                          cli_real(s->halt_threshold), "message", cli_solved_sentence(s->task, r, sentence));
   cli_solved_add_verdict(o, r);
   json_object_update(o, end);
   json_decref(end);

@@ -13,6 +13,11 @@ cli_verdict cli_solved_verdict(const cli_solved *r) {
   return r->judged.keeps_rules && r->judged.keeps_clues ? CLI_CORRECT : CLI_WRONG;
 }
 
+/* A search that ended without a right answer: what is shown is the surest of its chains' answers. */
+static int solved_is_unknown(const cli_solved *r) {
+  return cli_solved_verdict(r) == CLI_WRONG && r->solution.chains > 1;
+}
+
 /* The verdict in a word, as wide in each line of a list. */
 static const char *solved_word(const cli_solved *r) {
   static const char *const words[] = {[CLI_CORRECT] = "correct",
@@ -20,7 +25,7 @@ static const char *solved_word(const cli_solved *r) {
                                       [CLI_NO_SOLUTION] = "no solution",
                                       [CLI_SEVERAL_SOLUTIONS] = "several",
                                       [CLI_UNCHECKED] = "unchecked"};
-  return words[cli_solved_verdict(r)];
+  return solved_is_unknown(r) ? "don't know" : words[cli_solved_verdict(r)];
 }
 
 /* Green what is right, red what is wrong, yellow what nobody can know. */
@@ -48,19 +53,25 @@ static const char *solved_head(const cli_solved *r) {
                                       [CLI_NO_SOLUTION] = "no solution:",
                                       [CLI_SEVERAL_SOLUTIONS] = "several solutions:",
                                       [CLI_UNCHECKED] = "not checked:"};
-  return heads[cli_solved_verdict(r)];
+  return solved_is_unknown(r) ? "don't know:" : heads[cli_solved_verdict(r)];
 }
 
 static const char *solved_rest(const trm_task *task, const cli_solved *r, char text[CLI_SENTENCE]) {
-  char fault[160];
+  char fault[160], by[100] = "";
   text[0] = 0;
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
-    if (r->solutions.single && r->solutions.count < 0)
-      (void)snprintf(text, CLI_SENTENCE, "; whether another answer does too was not decided");
+    if (r->solution.chain > 1)
+      (void)snprintf(by, sizeof by, ", solved by chain %d in %d steps", r->solution.chain, r->solution.steps);
+    (void)snprintf(text, CLI_SENTENCE, "%s%s", by,
+                   r->solutions.single && r->solutions.count < 0 ? "; whether another answer does too was not decided"
+                                                                 : "");
     break;
   case CLI_WRONG:
-    (void)snprintf(text, CLI_SENTENCE, " %s", trm_task_fault(task, r->question, r->answer, fault, sizeof fault));
+    if (solved_is_unknown(r))
+      (void)snprintf(by, sizeof by, " no right answer in %d steps of %d chains. Of the surest:", r->solution.steps,
+                     r->solution.chains);
+    (void)snprintf(text, CLI_SENTENCE, "%s %s", by, trm_task_fault(task, r->question, r->answer, fault, sizeof fault));
     break;
   case CLI_NO_SOLUTION:
     return " no answer keeps all rules and clues";

@@ -16,7 +16,6 @@ typedef struct cli_solved {
   const char *where;
   size_t number;
   trm_solution solution;
-  int chain; /* whose answer it is */
   trm_task_verdict judged;
   trm_task_solutions solutions; /* counted within a bound, without looking at the answer */
   int solved;                   /* 1: as the exit code has it */

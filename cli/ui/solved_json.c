@@ -29,8 +29,9 @@ static json_t *solved_trace_json(const cli_show *s, const cli_solved *r) {
   const int32_t *before = r->question;
   for (size_t i = 0; i < s->trace->count; i++) {
     const cli_trace_step *step = &s->trace->step[i];
-    json_array_append_new(steps, json_pack("{s:i, s:o, s:o, s:o, s:o}", "step", step->step, "answer",
-                                           solved_cells_json(s, step->answer), "changed",
+    if (i && step->chain != step[-1].chain) before = r->question;
+    json_array_append_new(steps, json_pack("{s:i, s:i, s:o, s:o, s:o, s:o}", "step", step->step, "chain", step->chain,
+                                           "answer", solved_cells_json(s, step->answer), "changed",
                                            solved_changed_json(s, before, step->answer), "q", cli_real((double)step->q),
                                            "least_confidence", cli_real((double)step->least)));
     before = step->answer;
@@ -71,6 +72,9 @@ void cli_solved_add_verdict(json_t *o, const cli_solved *r) {
                       checked ? json_boolean(r->judged.keeps_rules && r->judged.keeps_clues) : json_null());
   json_object_set_new(o, "solutions", r->solutions.count < 0 ? json_null() : json_integer(r->solutions.count));
   json_object_set_new(o, "halted_by", solved_halt_json(r->solution.halted));
+  json_object_set_new(o, "chain", json_integer(r->solution.chain));
+  json_object_set_new(o, "chain_steps", json_integer(r->solution.chain_steps));
+  json_object_set_new(o, "chains", json_integer(r->solution.chains));
 }
 
 void cli_solved_print_json(const cli_show *s, const cli_solved *r) {

@@ -35,9 +35,45 @@ typedef struct trm_solver_config {
   int64_t puzzles;       /* the most that a call will bring, so that no memory is taken for more; 0: unknown */
   int64_t H_cycles;      /* T, recursion cycles; 0: the model's own */
   int64_t L_cycles;      /* n, latent cycles; 0: the model's own */
-  int rules_halt; /* 1: where the task has rules that trm knows, a puzzle leaves when its answer keeps them and its
-                     clues, and not before, whatever the halting head says; 0: rules are not asked */
+  int rules_halt;      /* 1: where the task has rules that trm knows, a puzzle leaves when its answer keeps them and its
+                          clues, and not before, whatever the halting head says; 0: rules are not asked */
+  int64_t search;      /* network steps that all chains of a puzzle may take; 0: one trajectory; TRM_SEARCH_USUAL */
+  int level;           /* trm_search_level */
+  int64_t chains;      /* of a wave, side by side; 0: 8 */
+  int64_t chain_steps; /* of a chain after the first, at most; 0: 8 */
+  int64_t guesses;     /* cells that a chain of a search takes for clues from an earlier answer; -1: 4 */
+  int64_t votes;       /* frames that vote, in place of a search; 1: none */
+  int vote_by;         /* trm_vote */
+  int64_t rollouts;    /* chains of each frame, which differ by noise; 1: none */
+  double noise;        /* deviation of what chains after the first add to their start, beside start_noise; 0: none */
+  int noise_control;   /* 1: a search whose answers are drawn from noise, without a network, to compare with */
 } trm_solver_config;
+
+/* Search, votes, rollouts. A puzzle is solved by chains, and the first is the plain trajectory. Every later one solves
+ * an image of the puzzle under a random symmetry of its task (a *frame*), or begins from noise, or both, and its
+ * answers are mapped back. In a search the first answer that keeps rules and clues ends it; when no step of the budget
+ * is left the puzzle leaves with the answer that the network is surest of, which is not right. Rules only judge: an
+ * answer is always the network's, unless the level says otherwise. Steps are counted as if the chains of a wave stepped
+ * together, so that answers and counts depend on puzzle, seed and options alone (docs/solve.md). */
+#define TRM_SEARCH_USUAL                                                                                               \
+  (-1)                       /* where a task has symmetries and rules as many steps as TRM_SEARCH_WORK allows, else 0 */
+#define TRM_SEARCH_OFF (-2)  /* of a puzzle: one trajectory */
+#define TRM_SEARCH_WORK 50e9 /* operations of all steps of a puzzle: a second of one core, or less */
+#define TRM_SEARCH_MOST 2000 /* steps that are chosen for TRM_SEARCH_USUAL; more can be asked for */
+#define TRM_CHAINS_MOST 1024 /* of a wave */
+typedef enum trm_search_level {
+  TRM_LEVEL_USUAL, /* C where rules are known, else B */
+  TRM_LEVEL_A,     /* one trajectory as it is */
+  TRM_LEVEL_B,     /* the first answer that the halting head says is right; it may be wrong */
+  TRM_LEVEL_C,     /* answers are checked by the rules: the network decides all else */
+  TRM_LEVEL_D,     /* and guesses are, one by one */
+  TRM_LEVEL_E      /* and rules fill in what follows from a guess: a hybrid, not the network alone */
+} trm_search_level;
+typedef enum trm_vote {
+  TRM_VOTE_FIRST,     /* the first chain that the halting head says is right; of none the most confident */
+  TRM_VOTE_CONFIDENT, /* the largest halting logit */
+  TRM_VOTE_MAJORITY   /* the answer of most chains */
+} trm_vote;
 const trm_option *trm_solver_options(size_t *count);
 trm_solver_config trm_solver_config_default(void); /* halting, and the model's own values */
 
@@ -67,6 +103,10 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
 void trm_solver_close(trm_solver **solver);                                /* accepts NULL; clears the pointer */
 const trm_model_config *trm_solver_model_config(const trm_solver *solver); /* as it computes: n and T in force */
 trm_solver_values trm_solver_get_values(const trm_solver *solver);
+/* The search in force: its budget in steps, 0 where puzzles are one trajectory; of votes and rollouts that of them all.
+ */
+int64_t trm_solver_get_search(const trm_solver *solver);
+int trm_solver_get_level(const trm_solver *solver); /* trm_search_level; A where there is no search */
 /* The model's task from its metadata; inferred from shapes when the file has none. */
 trm_status trm_model_task(const trm_model *model, trm_task *task, trm_error *err);
 trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *err);
@@ -77,14 +117,15 @@ typedef struct trm_place trm_place;
 /* One puzzle after one supervision step; pointers are valid during the callback. */
 typedef struct trm_step {
   int64_t puzzle;          /* its number in the call: 0, 1, 2, ... as they entered */
-  int step;                /* 1-based; steps that its state had taken before are counted */
+  int step;                /* 1-based, of its chain; steps that its state had taken before are counted */
   const int32_t *answer;   /* [S] argmax tokens */
   const float *confidence; /* [S] probability of the argmax token, by the model's own loss */
   float q;                 /* halting logit */
   int halted;              /* this was its last step */
-  const trm_place *place;  /* for trm_state_take */
+  const trm_place *place;  /* for trm_state_take; NULL in a chain after the first, whose state is of another frame */
   int checked;             /* 1: rules and clues were asked, as the puzzle heeds them */
   int correct;             /* 1: and the answer keeps them */
+  int chain;               /* 1: the plain trajectory; more: a later chain of a search */
 } trm_step;
 /* What the callback of a step answers. Puzzles that share a batch are reported in no particular order, the steps of
  * each in theirs. */
@@ -114,7 +155,7 @@ typedef enum trm_halt {
 } trm_halt;
 
 typedef struct trm_solution {
-  int steps;        /* 0: cancelled before the first */
+  int steps;        /* of all chains; 0: cancelled before the first */
   int halted;       /* trm_halt */
   int cancelled;    /* 1: left before it was done */
   int expired;      /* 1: cancelled by its deadline */
@@ -124,6 +165,9 @@ typedef struct trm_solution {
   float least;      /* the least certain cell's confidence */
   int checked;      /* 1: the answer was judged by rules and clues, as the puzzle heeds them */
   int correct;      /* 1: and keeps them */
+  int chain;        /* whose answer it is: 1 the plain trajectory's; 0: no step was taken */
+  int chain_steps;  /* that chain took */
+  int chains;       /* that were begun */
 } trm_solution;
 
 /* inputs [n][S] tokens, identifiers [n] or NULL (zeros) -> answers [n][S], solutions [n] (NULL: skip). Results do not
@@ -192,8 +236,10 @@ typedef struct trm_puzzle {
   trm_step_fn watch;      /* NULL. Called after each step of this puzzle, after the call's own callback; any answer but
                              TRM_STEP_ON cancels this puzzle alone */
   void *watch_context;
-  void *tag; /* NULL; the source's own, handed back with the puzzle */
-  int rules; /* trm_rules; without effect where the task has none */
+  void *tag;          /* NULL; the source's own, handed back with the puzzle */
+  int rules;          /* trm_rules; without effect where the task has none */
+  double start_noise; /* NaN: the solver's */
+  int64_t search; /* steps of all chains; 0: the solver's; TRM_SEARCH_OFF. Without effect where the solver has none */
 } trm_puzzle;
 /* Whether rules end a puzzle, as rules_halt of the configuration has it. */
 typedef enum trm_rules {
@@ -217,7 +263,7 @@ typedef struct trm_leave {
   const int32_t *answer; /* [S]; NULL when it took no step in this call */
   const trm_solution *solution;
   const trm_error *error; /* why it was refused, else NULL */
-  const trm_place *place; /* for trm_state_take; NULL when it took no step in this call */
+  const trm_place *place; /* for trm_state_take; NULL when it took no step in this call, or a chain after the first */
 } trm_leave;
 
 /* Where puzzles come from and where their results go: arrays, files, pipes, requests, a search. All functions are
@@ -325,6 +371,11 @@ typedef struct trm_eval_result {
   trm_eval_band band[TRM_EVAL_BANDS];
   double seconds;
   trm_solve_stats stats;
+  /* Of a solver that searches or votes, else zeros. An answer is claimed when rules say that it is right, or, where
+   * they are not asked, the halting head; the others are "don't know". */
+  int level;                                       /* trm_search_level; USUAL: no search */
+  int64_t claimed_right, claimed_wrong, dont_know; /* right: as labelled, or by the rules of a kind with many answers */
+  double steps_median, steps_p90, steps_right_mean; /* of all chains of a puzzle; the mean over those claimed right */
 } trm_eval_result;
 
 /* Solves every example of the dataset. limit 0: all. progress is called after every round of steps. TRM_E_INPUT when

@@ -16,7 +16,8 @@ enum trm__rng_purpose {
   TRM__RNG_GENERATE, /* puzzle generation; index: attempt */
   TRM__RNG_SPLIT,    /* train/test split */
   TRM__RNG_TEST,
-  TRM__RNG_PUZZLE /* trm_generate; index: the puzzle's number */
+  TRM__RNG_PUZZLE, /* trm_generate; index: the puzzle's number */
+  TRM__RNG_SEARCH  /* frames and guesses of a search; index: a chain's name */
 };
 
 typedef struct trm__rng {

@@ -54,6 +54,7 @@ static trm__slot engine_slot(const trm__engine *e, int64_t number, const trm_puz
                      .T = p->recursion_cycles ? p->recursion_cycles : (int)s->model.H_cycles,
                      .identifier = p->identifier,
                      .priority = p->priority,
+                     .start_noise = isnan(p->start_noise) ? s->config.start_noise : p->start_noise,
                      .threshold = isnan(p->halt_threshold) ? threshold : p->halt_threshold,
                      .deadline = p->deadline,
                      .noise_name = p->noise_name == TRM_NOISE_UNNAMED ? state.noise_name : p->noise_name,
@@ -83,8 +84,9 @@ static void engine_enter(trm__engine *e, int i, int64_t number, const trm_puzzle
     engine_copy_in(be, s->z + at * e->state, latents + e->state, e->state);
   }
   s->stats.puzzles++;
+  int64_t told = e->job->event_number ? e->job->event_number(e->job->source.context, puzzle->tag) : number;
   s->slot[i].inference =
-      trm__event_inference_start(e->call, number, e->job->score ? "evaluate" : "solve", s->slot[i].max_steps);
+      trm__event_inference_start(e->call, told, e->job->score ? "evaluate" : "solve", s->slot[i].max_steps);
 }
 
 /* 1: it is wanted, in time and fits the model; otherwise *why says what it leaves as. */
@@ -174,24 +176,42 @@ static void engine_fill(trm__engine *e) {
 /* The noise of a round. Its stream of random numbers is chosen by the puzzle and its step, so that a puzzle's slot
  * changes nothing. The numbers for the start come first, then those of the latent cycles. */
 static trm__network_noise engine_noise(const trm_solver *s, double sigma, uint64_t offset, int first) {
-  return (trm__network_noise){sigma, (uint64_t)s->config.seed, s->noise_index ? s->noise_index + first : NULL, offset};
+  return (trm__network_noise){sigma, (uint64_t)s->config.seed, s->noise_index + first, offset};
 }
 
 static void engine_name_noise(const trm__engine *e) {
   trm_solver *s = e->solver;
-  if (!s->noise_index) return;
   for (int i = 0; i < e->round; i++)
     s->noise_name[i] = s->slot[i].noise_name << TRM__NOISE_STEP_BITS | (uint64_t)s->slot[i].steps;
   engine_copy_in(s->backend, s->noise_index, s->noise_name, (size_t)e->round * sizeof *s->noise_index);
 }
 
+/* Of the fresh slots those with as much noise as the first of them get the start as their state, and are fresh no more.
+ * 0: there is none. */
+static int engine_start(const trm__engine *e) {
+  trm_solver *s = e->solver;
+  uint8_t *marked = s->marked;
+  int first = -1;
+  memset(marked, 0, (size_t)e->round * sizeof *marked);
+  for (int i = 0; i < e->round; i++) {
+    if (!s->fresh[i]) continue;
+    if (first < 0) first = i;
+    if (s->slot[i].start_noise != s->slot[first].start_noise) continue;
+    marked[i] = 1;
+    s->fresh[i] = 0;
+  }
+  if (first < 0) return 0;
+  trm__network_noise start = engine_noise(s, s->slot[first].start_noise, 0, 0);
+  engine_copy_in(s->backend, s->starts, marked, (size_t)e->round * sizeof *s->starts);
+  trm__network_refill_latent(s->network, e->round, s->starts, s->start, 0, &start, s->y, s->z);
+  return 1;
+}
+
 /* Puzzles that entered afresh get the start as their state, and all get their noise. */
 static void engine_prepare(const trm__engine *e) {
-  trm_solver *s = e->solver;
   engine_name_noise(e);
-  trm__network_noise start = engine_noise(s, s->config.start_noise, 0, 0);
-  engine_copy_in(s->backend, s->starts, s->fresh, (size_t)e->round * sizeof *s->starts);
-  trm__network_refill_latent(s->network, e->round, s->starts, s->start, 0, &start, s->y, s->z);
+  while (engine_start(e)) {
+  }
 }
 
 /* A step of `count` slots from `first` on, which have the same n and T. */
@@ -282,7 +302,10 @@ static void engine_leave(trm__engine *e, int i, trm__outcome outcome) {
                            .confidence = (float)(1 / (1 + exp(-q))),
                            .least = trm__answer_least_confidence(s),
                            .checked = slot->rules && slot->correct >= 0,
-                           .correct = slot->rules && slot->correct == 1};
+                           .correct = slot->rules && slot->correct == 1,
+                           .chain = 1,
+                           .chain_steps = (int)slot->steps,
+                           .chains = 1};
   if (job->score && outcome == TRM__DONE) job->score(job->source.context, slot->puzzle, &solution, &s->scores_host[i]);
   if (solution.halted)
     trm__event_early_halt(&slot->inference, solution.steps, slot->max_steps, q, slot->threshold, slot->halt);
@@ -326,7 +349,8 @@ static int engine_tell(trm__engine *e, int i) {
                    .halted = slot->last,
                    .place = engine_place(e, i),
                    .checked = slot->rules && slot->correct >= 0,
-                   .correct = slot->rules && slot->correct == 1};
+                   .correct = slot->rules && slot->correct == 1,
+                   .chain = 1};
   int answer = e->job->step ? e->job->step(e->job->step_context, &step) : TRM_STEP_ON;
   if (slot->watch && slot->watch(slot->watch_context, &step) != TRM_STEP_ON && answer == TRM_STEP_ON)
     answer = TRM_STEP_CANCEL;

@@ -27,8 +27,9 @@ typedef struct trm__slot {
   trm_halt halt; /* why, where that was not the limit */
   int32_t identifier;
   int priority;
-  double threshold; /* of the halting logit; infinity: it does not halt */
-  double deadline;  /* 0: none */
+  double start_noise; /* deviation */
+  double threshold;   /* of the halting logit; infinity: it does not halt */
+  double deadline;    /* 0: none */
   uint64_t noise_name;
   trm_step_fn watch;
   void *watch_context, *tag;
@@ -46,6 +47,9 @@ typedef struct trm__job {
    * and metrics right before it leaves, unless it is cancelled. The context is the source's. */
   void (*labels)(void *context, int64_t puzzle, int32_t *labels);
   void (*score)(void *context, int64_t puzzle, const trm_solution *solution, const trm__example_stats *stats);
+  /* NULL, or which number a puzzle has in events, where it is not that of the call: a search's chains have that of
+   * their puzzle. */
+  int64_t (*event_number)(void *context, void *tag);
 } trm__job;
 
 /* Where a puzzle is that a callback tells of: its slot. */
@@ -101,6 +105,7 @@ struct trm_solver {
   trm_loss_type loss;     /* the model's: of confidences and of the loss */
   trm__params params;
   trm__network *network;
+  struct trm__search *search;     /* NULL: puzzles are one trajectory (infer/search/search.h) */
   trm_task task;                  /* whose rules halt */
   int has_rules;                  /* 1: it has some */
   char *task_text;                /* trm.task of the model file, or NULL */
@@ -123,14 +128,15 @@ struct trm_solver {
   trm__real *logits;          /* [slots][S][V] */
   trm__real *q;               /* [slots][2] */
   uint8_t *starts;            /* [slots]: copy of fresh */
-  uint64_t *noise_index;      /* [slots]: copy of noise_name; NULL without noise */
+  uint64_t *noise_index;      /* [slots]: copy of noise_name */
   trm__example_stats *scores; /* [slots] */
 
   /* on the host */
   trm__slot *slot;                 /* [slots] */
-  uint8_t *fresh;                  /* [slots]: 1 where the puzzle has just entered */
+  uint8_t *fresh;                  /* [slots]: 1 where the puzzle has just entered and has no state yet */
+  uint8_t *marked;                 /* [slots]: room to work in */
   int32_t *question;               /* [slots][S]: what answers are judged by; NULL without rules */
-  uint64_t *noise_name;            /* [slots]: of the puzzle's noise in this step; NULL without noise */
+  uint64_t *noise_name;            /* [slots]: of the puzzle's noise in this step */
   int32_t *token_host;             /* [S] of the puzzle that enters */
   int32_t *label_host;             /* [S] */
   int32_t *answer;                 /* [S] of the puzzle that is reported */

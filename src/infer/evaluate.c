@@ -2,6 +2,7 @@
  * rating, and the halting head is judged for right and for wrong answers separately (a head that always says "wrong"
  * looks good when most answers are wrong). Also here: which task a model solves, and whether a dataset fits it. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -10,7 +11,9 @@
 #include "infer/engine.h"
 #include "infer/evaluate.h"
 #include "infer/request.h"
+#include "infer/search/search.h"
 #include "model/score.h"
+#include "task/kind.h"
 
 trm_status trm__evaluate_check_fit(const trm_solver *solver, const trm_dataset *dataset, trm_error *err) {
   const trm_model_config *m = &solver->model;
@@ -55,6 +58,13 @@ typedef struct evaluation {
                    the batch */
   double threshold;
   trm_eval_result *result;
+  /* of a solver that searches */
+  trm_task task;
+  int judged; /* 1: rules claim answers */
+  size_t S;
+  int32_t *labels; /* [S] */
+  int64_t *steps;  /* [puzzles]: of those that left, in the order of leaving */
+  int64_t left, right_steps;
 } evaluation;
 
 static trm_source_answer evaluate_next(void *context, int64_t number, int wait, trm_puzzle *puzzle) {
@@ -84,6 +94,60 @@ static void evaluate_score(void *context, int64_t number, const trm_solution *so
 /* Cancelled puzzles are not counted, finished ones were when they were scored. */
 static void evaluate_leave(void *context, const trm_leave *leave) {
   (void)context, (void)leave;
+}
+
+/* -- of a search: the answer is in hand, and so are the labels ----------------------------------------------------- */
+
+static trm__example_stats evaluate_compare(const evaluation *e, const trm_leave *leave) {
+  trm__example_stats stats = {.q_halt = (double)leave->solution->q};
+  trm_dataset_example(e->dataset, leave->puzzle, NULL, e->labels, NULL, NULL);
+  for (size_t i = 0; i < e->S; i++) {
+    if (e->labels[i] < 0) continue;
+    stats.labelled++;
+    stats.right += leave->answer[i] == e->labels[i];
+  }
+  stats.exact = stats.right == stats.labelled;
+  return stats;
+}
+
+static void evaluate_leave_search(void *context, const trm_leave *leave) {
+  evaluation *e = context;
+  const trm_solution *s = leave->solution;
+  if (s->cancelled || !leave->answer) return;
+  trm__example_stats stats = evaluate_compare(e, leave);
+  evaluate_score(e, leave->puzzle, s, &stats);
+  int claimed = e->judged ? s->correct : (double)s->q > e->threshold;
+  int right = claimed && (stats.exact || (e->judged && !trm__kind_of(&e->task)->single));
+  e->result->claimed_right += right;
+  e->result->claimed_wrong += claimed && !right;
+  e->result->dont_know += !claimed;
+  e->right_steps += right ? s->steps : 0;
+  e->steps[e->left++] = s->steps;
+}
+
+static int evaluate_less(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+static void evaluate_summarize_search(evaluation *e, trm_eval_result *r) {
+  size_t n = (size_t)e->left;
+  qsort(e->steps, n, sizeof *e->steps, evaluate_less);
+  r->lm_loss = (double)NAN; /* a search has answers, no logits */
+  r->steps_median = n ? (double)e->steps[(n - 1) / 2] : (double)NAN;
+  r->steps_p90 = n ? (double)e->steps[(9 * n + 9) / 10 - 1] : (double)NAN;
+  r->steps_right_mean = (double)e->right_steps / (double)r->claimed_right;
+}
+
+static trm_status evaluate_open_search(evaluation *e, trm_solver *solver, trm_error *err) {
+  e->S = (size_t)solver->model.seq_len;
+  e->result->level = trm_solver_get_level(solver);
+  e->labels = trm__calloc(e->S, sizeof *e->labels);
+  e->steps = trm__calloc((size_t)e->puzzles, sizeof *e->steps);
+  if (!e->labels || !e->steps) return trm__fail_memory(err, "evaluation", (size_t)e->puzzles * sizeof *e->steps);
+  trm_status status = trm_solver_task(solver, &e->task, err);
+  e->judged = e->result->level >= TRM_LEVEL_C;
+  return status;
 }
 
 static void evaluate_summarize(evaluation *e, int64_t n, trm_eval_result *r) {
@@ -137,13 +201,23 @@ trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t 
                   .score = evaluate_score,
                   .progress = progress,
                   .progress_context = context};
-  status = trm__engine_run(solver, &job, err);
+  if (solver->search) {
+    job.labels = NULL, job.score = NULL;
+    job.source.leave = evaluate_leave_search;
+    status = evaluate_open_search(&e, solver, err);
+    if (!status) status = trm__search_run(solver->search, &job, err);
+  } else {
+    status = trm__engine_run(solver, &job, err);
+  }
   if (!status || status == TRM_E_STOPPED) {
     evaluate_summarize(&e, n, &r);
+    if (solver->search) evaluate_summarize_search(&e, &r);
     r.stats = trm_solver_last_stats(solver);
     r.seconds = r.stats.seconds;
     *result = r;
   }
   trm__free(e.loss);
+  trm__free(e.labels);
+  trm__free(e.steps);
   return status;
 }

@@ -35,6 +35,7 @@ static trm_source_answer hint_next(void *context, int64_t number, int wait, trm_
   if (call->given++) return TRM_SOURCE_END;
   memcpy(puzzle->tokens, call->question, call->S * sizeof *puzzle->tokens);
   puzzle->max_steps = HINT_STEPS;
+  puzzle->search = TRM_SEARCH_OFF;
   return TRM_SOURCE_PUZZLE;
 }
 

@@ -54,6 +54,11 @@ trm_status trm__request_check(const trm_solver *solver, int64_t number, const tr
   if (!status) status = request_check_range(where, "recursion_cycles", p->recursion_cycles, TRM__VALUES_CYCLES, err);
   if (!status) status = request_check_range(where, "rules", p->rules, TRM_RULES_IGNORE, err);
   if (status) return status;
+  if (p->search < TRM_SEARCH_OFF || p->search == TRM_SEARCH_USUAL || p->search > TRM__VALUES_STEPS)
+    return trm__fail(err, TRM_E_INPUT, where, "search %lld, expected 0 to %d, or TRM_SEARCH_OFF", (long long)p->search,
+                     TRM__VALUES_STEPS);
+  if (!isnan(p->start_noise) && !(p->start_noise >= 0 && p->start_noise <= 100))
+    return trm__fail(err, TRM_E_INPUT, where, "start_noise %g, expected 0 to 100", p->start_noise);
   if (isnan(p->deadline)) return trm__fail(err, TRM_E_INPUT, where, "the deadline is not a number");
   if (p->noise_name != TRM_NOISE_UNNAMED && p->noise_name >> TRM__NOISE_NAME_BITS)
     return trm__fail(err, TRM_E_INPUT, where, "noise_name %llu, expected less than 2^%d",
@@ -62,7 +67,10 @@ trm_status trm__request_check(const trm_solver *solver, int64_t number, const tr
 }
 
 trm_puzzle trm_puzzle_default(void) {
-  return (trm_puzzle){.size = sizeof(trm_puzzle), .halt_threshold = (double)NAN, .noise_name = TRM_NOISE_UNNAMED};
+  return (trm_puzzle){.size = sizeof(trm_puzzle),
+                      .halt_threshold = (double)NAN,
+                      .start_noise = (double)NAN,
+                      .noise_name = TRM_NOISE_UNNAMED};
 }
 
 trm_source trm_source_default(void) {

@@ -111,6 +111,7 @@ static trm_source_answer session_next(void *context, int64_t number, int wait, t
   puzzle->identifier = s->identifier;
   puzzle->max_steps = s->steps + call->steps;
   puzzle->state = trm_session_state(s);
+  puzzle->search = TRM_SEARCH_OFF;
   if (!puzzle->state) puzzle->noise_name = 0;
   return TRM_SOURCE_PUZZLE;
 }

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "infer/engine.h"
 #include "infer/request.h"
+#include "infer/search/search.h"
 #include "infer/values.h"
 #include "model/file/checksum.h"
 #include "model/file/model_file.h"
@@ -108,7 +109,83 @@ static const trm_option solver_options[] = {
      .default_text = "0",
      .min = 0,
      .max = 9e15,
-     .help = "seed of the noise"},
+     .help = "seed of noise and frames"},
+    {.name = "search",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, search),
+     .default_text = "0",
+     .min = TRM_SEARCH_USUAL,
+     .max = TRM__VALUES_STEPS,
+     .group = "Search",
+     .help =
+         "where the answer is not right at once, try symmetric images of the puzzle until one is, N network steps in "
+         "all at most; 0: no; -1: as many as take about a second, by the model's cost"},
+    {.name = "level",
+     .type = TRM_OPT_ENUM,
+     .offset = offsetof(trm_solver_config, level),
+     .default_text = "usual",
+     .choices = "usual|A|B|C|D|E",
+     .help =
+         "what a search may know of the rules. A: nothing, one trajectory; B: nothing, the halting head decides; C: "
+         "answers are checked; D: guesses too; E: rules fill in what follows from a guess (hybrid). usual: C, or B "
+         "where no rules are known"},
+    {.name = "chains",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, chains),
+     .default_text = "0",
+     .min = 0,
+     .max = TRM_CHAINS_MOST,
+     .help = "chains of a search side by side; 0: 8"},
+    {.name = "chain_steps",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, chain_steps),
+     .default_text = "0",
+     .min = 0,
+     .max = TRM__VALUES_STEPS,
+     .help = "steps of a chain after the first, at most; 0: 8"},
+    {.name = "guesses",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, guesses),
+     .default_text = "-1",
+     .min = -1,
+     .max = TRM_CHAINS_MOST,
+     .help =
+         "open cells that a chain of a search takes for clues, with the network's own symbols of an earlier answer; "
+         "-1: 4"},
+    {.name = "votes",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, votes),
+     .default_text = "1",
+     .min = 1,
+     .max = TRM_CHAINS_MOST,
+     .help =
+         "in place of a search solve N symmetric images of the puzzle; where rules are known a right answer is taken, "
+         "else --vote-by decides"},
+    {.name = "vote_by",
+     .type = TRM_OPT_ENUM,
+     .offset = offsetof(trm_solver_config, vote_by),
+     .default_text = "first",
+     .choices = "first|confident|majority",
+     .help = "which of several answers is taken: of the first chain that halts, of the surest, or that of most"},
+    {.name = "rollouts",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_solver_config, rollouts),
+     .default_text = "1",
+     .min = 1,
+     .max = TRM_CHAINS_MOST,
+     .help = "solve each image N times from starts that differ by --noise; they vote as well"},
+    {.name = "noise",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_solver_config, noise),
+     .default_text = "0",
+     .min = 0,
+     .max = 100,
+     .help = "deviation of the noise that chains after the first begin with"},
+    {.name = "noise_control",
+     .type = TRM_OPT_BOOL,
+     .offset = offsetof(trm_solver_config, noise_control),
+     .default_text = "0",
+     .help = "draw the answers of a search from noise and run no network: what the search solves by itself"},
 };
 
 const trm_option *trm_solver_options(size_t *count) {
@@ -148,9 +225,10 @@ static int solver_slots_in_memory(const trm_solver *s) {
   return 1;
 }
 
-static int solver_choose_slots(const trm_solver *s) {
+static int solver_choose_slots(const trm_solver *s, const trm__plan *plan) {
   int slots = s->config.batch ? (int)s->config.batch : solver_slots_in_memory(s);
-  return s->config.puzzles && s->config.puzzles < slots ? (int)s->config.puzzles : slots;
+  int64_t most = s->config.puzzles * (plan->on ? trm__plan_most(plan) : 1);
+  return most && most < slots ? (int)most : slots;
 }
 
 /* -- buffers ------------------------------------------------------------------------------------------------------- */
@@ -183,13 +261,12 @@ static trm_status solver_open_buffers(trm_solver *s, trm_error *err) {
   s->q = solver_alloc_device(s, n * 2, sizeof *s->q, &failed);
   s->starts = solver_alloc_device(s, n, sizeof *s->starts, &failed);
   if (s->has_rules) s->question = solver_alloc_host(n * S, sizeof *s->question, &failed);
-  if (s->config.start_noise != 0 || s->config.latent_noise != 0) {
-    s->noise_index = solver_alloc_device(s, n, sizeof *s->noise_index, &failed);
-    s->noise_name = solver_alloc_host(n, sizeof *s->noise_name, &failed);
-  }
+  s->noise_index = solver_alloc_device(s, n, sizeof *s->noise_index, &failed);
+  s->noise_name = solver_alloc_host(n, sizeof *s->noise_name, &failed);
   s->scores = solver_alloc_device(s, n, sizeof *s->scores, &failed);
   s->slot = solver_alloc_host(n, sizeof *s->slot, &failed);
   s->fresh = solver_alloc_host(n, sizeof *s->fresh, &failed);
+  s->marked = solver_alloc_host(n, sizeof *s->marked, &failed);
   s->token_host = solver_alloc_host(S, sizeof *s->token_host, &failed);
   s->label_host = solver_alloc_host(S, sizeof *s->label_host, &failed);
   s->answer = solver_alloc_host(S, sizeof *s->answer, &failed);
@@ -233,6 +310,17 @@ static trm_status solver_open_network(trm_solver *s, const trm_model *model, trm
   return status;
 }
 
+/* What the options of a search come to. Without any, a task that cannot be read is no obstacle. */
+static trm_status solver_plan(trm_solver *s, trm__plan *plan, trm_error *err) {
+  const trm_solver_config *c = &s->config;
+  trm_task task;
+  int wanted = c->search || c->level || c->votes != 1 || c->rollouts != 1 || c->noise_control;
+  trm_status status = trm_solver_task(s, &task, wanted ? err : NULL);
+  if (status && !wanted) task = (trm_task){.vocab_size = 2};
+  else if (status) return status;
+  return trm__plan_make(plan, c, &task, c->max_steps, trm_model_config_cost(&s->model).step, err);
+}
+
 /* The task, whose rules may halt. A file that names none that can be is refused only where rules are wanted. */
 static trm_status solver_put_rules(trm_solver *s, trm_error *err) {
   trm_status status = trm_solver_task(s, &s->task, s->config.rules_halt ? err : NULL);
@@ -264,6 +352,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   trm_status status = trm__config_read(&whole, config, &form, err);
   config = &whole;
   trm_solver_values values;
+  trm__plan plan = {0};
   if (!status) status = solver_check_config(config, err);
   if (!status) status = trm_model_values(model, config, &values, err);
   if (status) return status;
@@ -287,9 +376,11 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   }
   if ((status = solver_read_checksum(s, model, err))) goto done;
   if ((status = solver_put_rules(s, err))) goto done;
+  if ((status = solver_plan(s, &plan, err))) goto done;
   if ((status = trm__params_open(&s->params, &s->model, err))) goto done;
-  s->slots = solver_choose_slots(s);
+  s->slots = solver_choose_slots(s, &plan);
   if ((status = solver_open_buffers(s, err))) goto done;
+  if ((status = trm__search_open(&s->search, s, &plan, err))) goto done;
   status = solver_open_network(s, model, err);
 done:
   if (status) trm_solver_close(&s);
@@ -300,14 +391,15 @@ done:
 void trm_solver_close(trm_solver **solver) {
   trm_solver *s = solver ? *solver : NULL;
   if (!s) return;
+  trm__search_close(&s->search);
   trm__network_close(&s->network);
   void *device_buffers[] = {s->start,  s->y, s->z,      s->rows,   s->tokens,     s->labels,
                             s->logits, s->q, s->starts, s->scores, s->noise_index};
   for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
-  void *host_buffers[] = {s->slot,       s->fresh,       s->token_host, s->label_host,  s->answer,
-                          s->confidence, s->logits_host, s->q_host,     s->scores_host, s->puzzle_rows,
-                          s->path,       s->task_text,   s->noise_name, s->question};
+  void *host_buffers[] = {s->slot,        s->fresh,      s->marked,      s->token_host, s->label_host,
+                          s->answer,      s->confidence, s->logits_host, s->q_host,     s->scores_host,
+                          s->puzzle_rows, s->path,       s->task_text,   s->noise_name, s->question};
   for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
   trm__params_close(&s->params);
   trm__free(s);
@@ -320,6 +412,14 @@ const trm_model_config *trm_solver_model_config(const trm_solver *solver) {
 
 trm_solver_values trm_solver_get_values(const trm_solver *solver) {
   return solver->values;
+}
+
+int64_t trm_solver_get_search(const trm_solver *solver) {
+  return solver->search ? trm__search_plan(solver->search)->budget : 0;
+}
+
+int trm_solver_get_level(const trm_solver *solver) {
+  return solver->search ? trm__search_plan(solver->search)->level : TRM_LEVEL_A;
 }
 
 trm_solve_stats trm_solver_last_stats(const trm_solver *solver) {
@@ -366,7 +466,7 @@ trm_status trm_solve_source(trm_solver *solver, const trm_source *source, trm_st
   if (status) return status;
   if (!job.source.next || !job.source.leave)
     return trm__fail(err, TRM_E_USAGE, "trm_solve_source", "a source needs the functions next and leave");
-  return trm__engine_run(solver, &job, err);
+  return solver->search ? trm__search_run(solver->search, &job, err) : trm__engine_run(solver, &job, err);
 }
 
 trm_status trm_solve(trm_solver *solver, int64_t n, const int32_t *inputs, const int32_t *identifiers, int32_t *answers,

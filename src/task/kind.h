@@ -15,6 +15,7 @@
 #include <trm/task.h>
 
 #include "base/rng.h"
+#include "task/symmetry.h"
 #include "task/text.h"
 
 #define TRM__KINDS_MOST 64 /* rows */
@@ -70,6 +71,9 @@ typedef struct trm__kind {
   /* The next cell by logic; hint says that there is none, and stays so where logic ends. A cell is empty. NULL: no
    * logic known. */
   void (*hint)(const trm_task *task, const int32_t *question, trm_hint_result *hint);
+  /* Fills cells of a question that rules leave one symbol for, until there is none, and returns 1; 0: it contradicts
+   * itself. NULL: partial answers cannot be checked. */
+  int (*deduce)(const trm_task *task, int32_t *question);
   /* A random puzzle. NULL: unsupported. */
   trm_status (*generate)(const trm_task *task, trm__rng *rng, int32_t *question, int32_t *answer, trm_error *err);
   /* The same as wanted, which is never NULL and whole. NULL: wishes are unsupported. */
@@ -78,12 +82,15 @@ typedef struct trm__kind {
 
   /* -- symmetries -- */
 
-  /* Replaces question and answer by an image under a random symmetry; labels of -100 and padding keep their value.
-   * symmetric: 1 when it can for this task. Both or neither are NULL: no symmetries known. */
+  /* Makes a random symmetry of the identity that it is given. symmetric: 1 when it can for this task, which has
+   * TRM__SYMMETRY_CELLS at most. Both or neither are NULL: no symmetries known. */
   int (*symmetric)(const trm_task *task);
-  void (*augment)(const trm_task *task, trm__rng *rng, int32_t *question, int32_t *answer);
-  /* Equal for questions that a symmetry maps onto each other, so for all that augment makes of one; otherwise different
-   * but for chance. tokens may be any [cells]. NULL: only equal questions are the same. */
+  void (*symmetry)(const trm_task *task, trm__rng *rng, trm__symmetry *symmetry);
+  /* Where labels follow a rule that a symmetry does not keep, such as which of several shortest paths is taken. put 0:
+   * 1 when these labels follow it; put 1: writes those that do, -100 kept. NULL: labels move with their cells. */
+  int (*relabel)(const trm_task *task, const int32_t *question, int32_t *labels, int put);
+  /* Equal for questions that a symmetry maps onto each other, so for all images of one; otherwise different but for
+   * chance. tokens may be any [cells]. NULL: only equal questions are the same. */
   uint64_t (*key)(const trm_task *task, const int32_t *tokens, size_t cells);
 } trm__kind;
 

@@ -9,7 +9,6 @@
 #include "base/config.h"
 #include "base/mem.h"
 #include "base/status.h"
-#include "task/augment.h"
 #include "task/kind.h"
 #include "task/task.h"
 
@@ -173,15 +172,4 @@ trm_hint_result trm_task_hint(const trm_task *task, const int32_t *question) {
   if (hint.by == TRM_HINT_NONE)
     (void)snprintf(hint.reason, sizeof hint.reason, "%s", kind->hint ? "logic ends here" : "no logic is known for it");
   return hint;
-}
-
-/* -- symmetries ---------------------------------------------------------------------------------------------------- */
-
-int trm__augment_known(const trm_task *task) {
-  const trm__kind *kind = trm__kind_of(task);
-  return kind->symmetric && kind->symmetric(task);
-}
-
-void trm__augment(const trm_task *task, trm__rng *rng, int32_t *inputs, int32_t *labels) {
-  if (trm__augment_known(task)) trm__kind_of(task)->augment(task, rng, inputs, labels);
 }

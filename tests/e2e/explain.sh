@@ -38,14 +38,22 @@ assert [(s["step"], s["answer"], s["changed"], round(s["q"], 5)) for s in a["tra
 assert all(a[k] == b[k] for k in ("solved", "verdict", "keeps_rules", "keeps_clues", "checked", "correct", "solutions", "halted_by"))
 PY
 
-run '[01]' "$TRM" explain $easy --json --no-rules-halt
+run '[01]' "$TRM" explain $easy --json --no-rules-halt --search 0
 json 'v["halted_by"] == "head" and v["steps"][-1]["q"] > v["halt_threshold"]'
 
 # -- what is not solved --
-run 1 "$TRM" explain $hard --json --max-steps 2
+run 1 "$TRM" explain $hard --json --max-steps 2 --search 0
 json 'not v["solved"] and v["message"].startswith("wrong: ") and v["steps"][-1]["broken"] and v["steps"][-1]["fault"] in v["message"]'
-run 1 "$TRM" explain $hard -o wrong.html --max-steps 2
+run 1 "$TRM" explain $hard -o wrong.html --max-steps 2 --search 0
 [ -s wrong.html ] || fail "no page of an unsolved puzzle"
+
+
+# -- a search: the plain trajectory and the chain that answered --
+run '[01]' "$TRM" explain $hard --json --search 400 --seed 1
+json 'v["chains"] > 1 and v["steps"][0]["chain"] == 1 and {s["chain"] for s in v["steps"]} == {1, v["chain"]}'
+json 'all([s["step"] for s in v["steps"] if s["chain"] == c] == list(range(1, 1 + sum(s["chain"] == c for s in v["steps"]))) for c in (1, v["chain"]))'
+json 'all(s["changed"] == [i for i in range(81) if s["answer"][i] != b[i]] for c in (1, v["chain"]) for s, b in zip([s for s in v["steps"] if s["chain"] == c], [v["question"]] + [s["answer"] for s in v["steps"] if s["chain"] == c]))'
+json 'v["answer"] in [s["answer"] for s in v["steps"] if s["chain"] == v["chain"]]'
 
 # -- which puzzle --
 printf '# three\n%s\n%s\n%s\n' $hard 55${easy#53} $easy >puzzles.txt

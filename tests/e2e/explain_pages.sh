@@ -27,7 +27,7 @@ open("chains.html", "w").write(page.replace(old, json.dumps(v)))
 PY
 mkdir '<' # so that the path has a closing tag
 printf '53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79\n' >'</script><b>&.txt'
-page named --no-rules-halt '</script><b>&.txt'
+page named --no-rules-halt --search 0 '</script><b>&.txt'
 
 # Mazes, of a network that has learned nothing: every kind of cell comes up, and most of them are wrong.
 python3 - <<'PY'

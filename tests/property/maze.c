@@ -8,6 +8,7 @@
 #include "task/augment.h"
 #include "task/keys.h"
 #include "task/maze/maze.h"
+#include "task/symmetry.h"
 
 enum { MOST = 30 * 30, MAZES = 3000 };
 
@@ -65,6 +66,32 @@ static void test_augmented_has_the_key(void **state) {
     assert_true(key_of(&task, image) == key_of(&task, maze));
   }
   assert_true(changed > MAZES / 2);
+}
+
+/* A drawn symmetry can be undone, and an image of a right answer is right. */
+static void test_symmetry(void **state) {
+  (void)state;
+  for (uint64_t i = 0; i < 200; i++) {
+    trm__rng rng = trm__rng_make(23, TRM__RNG_TEST, i);
+    trm_task task = trm_task_maze();
+    task.width = task.height = 5 + (int)(i % 12);
+    int32_t question[MOST], answer[MOST], x[MOST], y[MOST], back[MOST];
+    trm_error err = {0};
+    if (trm_generate(&task, 23, i, NULL, question, answer, &err)) fail_msg("%s", err.message);
+    size_t bytes = sizeof *x * (size_t)(task.width * task.height);
+    trm__symmetry symmetry;
+    trm__symmetry_draw(&task, &rng, &symmetry);
+    trm__symmetry_apply(&symmetry, question, x);
+    trm__symmetry_apply(&symmetry, answer, y);
+    trm_task_verdict v = trm_task_judge(&task, x, y);
+    assert_true(v.keeps_rules == 1 && v.keeps_clues == 1);
+    trm__symmetry_undo(&symmetry, y, back);
+    assert_memory_equal(back, answer, bytes);
+    y[0] = y[0] == 1 ? 2 : 1; /* what is not right is not made so */
+    trm__symmetry_undo(&symmetry, y, back);
+    v = trm_task_judge(&task, question, back);
+    assert_true(v.keeps_rules != 1 || v.keeps_clues != 1);
+  }
 }
 
 /* The least of a maze's images as arrays: equal for two mazes exactly when they are images of each other. */
@@ -131,6 +158,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_images_have_one_key),
       cmocka_unit_test(test_augmented_has_the_key),
+      cmocka_unit_test(test_symmetry),
       cmocka_unit_test(test_others_have_another_key),
       cmocka_unit_test(test_all_small_mazes),
   };

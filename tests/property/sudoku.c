@@ -10,6 +10,7 @@
 #include "support/puzzles.h"
 #include "task/augment.h"
 #include "task/sudoku/sudoku.h"
+#include "task/symmetry.h"
 
 static const int sizes[4] = {4, 6, 9, 16};
 
@@ -162,9 +163,42 @@ static void test_augment(void **state) {
   assert_false(trm__augment_known(&odd));
 }
 
+/* A drawn symmetry can be undone; the image of a puzzle's solution judges right, and is another. */
+static void test_drawn_symmetry(void **state) {
+  (void)state;
+  int moved = 0;
+  for (int k = 0; k < 4; k++)
+    for (uint64_t i = 0; i < 50; i++) {
+      const trm__sudoku_geometry *g = trm__sudoku_geometry_of(sizes[k]);
+      trm_task task = sudoku_task(g);
+      trm__rng rng = trm__rng_make(11, TRM__RNG_TEST, i * 4 + (uint64_t)k);
+      uint8_t cells[TRM__SUDOKU_CELLS];
+      int32_t question[TRM__SUDOKU_CELLS], answer[TRM__SUDOKU_CELLS], x[TRM__SUDOKU_CELLS], y[TRM__SUDOKU_CELLS],
+          back[TRM__SUDOKU_CELLS];
+      size_t bytes = sizeof *x * (size_t)g->cells;
+      random_grid(g, &rng, cells);
+      for (int c = 0; c < g->cells; c++) answer[c] = cells[c] + 1, question[c] = c % 3 ? 1 : answer[c];
+      trm__symmetry symmetry;
+      trm__symmetry_draw(&task, &rng, &symmetry);
+      trm__symmetry_apply(&symmetry, question, x);
+      trm__symmetry_apply(&symmetry, answer, y);
+      moved += memcmp(y, answer, bytes) != 0;
+      trm_task_verdict v = trm_task_judge(&task, x, y);
+      assert_true(v.keeps_rules == 1 && v.keeps_clues == 1);
+      trm__symmetry_undo(&symmetry, x, back);
+      assert_memory_equal(back, question, bytes);
+      trm__symmetry_undo(&symmetry, y, back);
+      assert_memory_equal(back, answer, bytes);
+    }
+  assert_true(moved > 190);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_brute_force), cmocka_unit_test(test_symmetries),
-                                     cmocka_unit_test(test_invariant), cmocka_unit_test(test_invariant_real),
-                                     cmocka_unit_test(test_augment)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_brute_force),
+                                     cmocka_unit_test(test_symmetries),
+                                     cmocka_unit_test(test_invariant),
+                                     cmocka_unit_test(test_invariant_real),
+                                     cmocka_unit_test(test_augment),
+                                     cmocka_unit_test(test_drawn_symmetry)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

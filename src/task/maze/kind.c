@@ -1,4 +1,4 @@
-/* Mazes as a task kind: 30x30 cells in the published set, any size elsewhere. Augmentation and key know the symmetries
+/* Mazes as a task kind: 30x30 cells in the published set, any size elsewhere. Symmetries and key are those
  * of the rectangle. Labels stay of one kind: those of one example are computed again under every symmetry or moved
  * under every one. */
 #include "task/kind.h"
@@ -11,10 +11,7 @@
 #include "task/maze/maze.h"
 #include "task/maze/rules.h"
 
-enum {
-  MOST = 4096,    /* cells of the largest maze that is augmented */
-  UNSCORED = -100 /* a label */
-};
+enum { UNSCORED = -100 }; /* a label */
 
 trm_task trm_task_maze(void) {
   return (trm_task){.kind = TRM_TASK_MAZE, .width = 30, .height = 30, .vocab_size = 6, .alphabet = "# SGo"};
@@ -70,37 +67,32 @@ static void maze_draw(const trm_task *task, const int32_t *question, const int32
   trm__maze_mark(task, question, tokens, cells);
 }
 
-/* -- augmentation -------------------------------------------------------------------------------------------------- */
+/* -- symmetries ---------------------------------------------------------------------------------------------------- */
 
 static int maze_symmetric(const trm_task *task) {
-  return task->width > 0 && task->height > 0 && task->width <= MOST / task->height;
+  return task->width > 0 && task->height > 0 && task->width <= TRM__SYMMETRY_CELLS / task->height;
 }
 
-/* 1 when labels are those of the published rule. Cells that no label can change (walls, padding) may be unscored. rule,
- * queue, parent: room to work in. */
-static int maze_follows_rule(const trm_task *task, const int32_t *inputs, const int32_t *labels, int32_t *rule,
-                             int32_t *queue, int32_t *parent) {
-  if (!trm__maze_label(task->width, task->height, inputs, rule, queue, parent)) return 0;
-  for (int i = 0; i < task->width * task->height; i++)
-    if (labels[i] != rule[i] && (labels[i] != UNSCORED || inputs[i] == TRM__MAZE_FREE)) return 0;
-  return 1;
-}
-
-/* Question and labels move together. Labels that follow the rule are then computed again by it, because moved ones may
- * be another of several shortest paths than the one that the rule finds in the image; all others are their author's. */
-static void maze_augment(const trm_task *task, trm__rng *rng, int32_t *inputs, int32_t *labels) {
-  int32_t room[MOST], queue[MOST], parent[MOST];
+static void maze_symmetry(const trm_task *task, trm__rng *rng, trm__symmetry *symmetry) {
   int transforms[8], count = trm__grid_transforms(task->width, task->height, transforms);
-  int transform = transforms[trm__rng_below(rng, (uint32_t)count)], cells = task->width * task->height;
-  if (transform == 0) return;
-  int again = maze_follows_rule(task, inputs, labels, room, queue, parent);
-  trm__grid_dihedral(transform, task->width, task->height, inputs, room);
-  memcpy(inputs, room, sizeof(room[0]) * (size_t)cells);
-  trm__grid_dihedral(transform, task->width, task->height, labels, room);
-  memcpy(labels, room, sizeof(room[0]) * (size_t)cells);
-  if (!again || !trm__maze_label(task->width, task->height, inputs, room, queue, parent)) return;
-  for (int i = 0; i < cells; i++)
-    if (labels[i] != UNSCORED) labels[i] = room[i];
+  int transform = transforms[trm__rng_below(rng, (uint32_t)count)];
+  int32_t number[TRM__SYMMETRY_CELLS], image[TRM__SYMMETRY_CELLS];
+  for (int i = 0; i < symmetry->cells; i++) number[i] = i;
+  trm__grid_dihedral(transform, task->width, task->height, number, image);
+  for (int i = 0; i < symmetry->cells; i++) symmetry->from[i] = (uint16_t)image[i];
+}
+
+/* Labels that are those of the published rule are computed again by it, because moved ones may be another of several
+ * shortest paths than the one that the rule finds in the image; all others are their author's. Cells that no label can
+ * change (walls, padding) may be unscored. */
+static int maze_relabel(const trm_task *task, const int32_t *question, int32_t *labels, int put) {
+  int32_t rule[TRM__SYMMETRY_CELLS], queue[TRM__SYMMETRY_CELLS], parent[TRM__SYMMETRY_CELLS];
+  if (!trm__maze_label(task->width, task->height, question, rule, queue, parent)) return 0;
+  for (int i = 0; i < task->width * task->height; i++) {
+    if (put && labels[i] != UNSCORED) labels[i] = rule[i];
+    if (labels[i] != rule[i] && (labels[i] != UNSCORED || question[i] == TRM__MAZE_FREE)) return 0;
+  }
+  return 1;
 }
 
 /* -- key ----------------------------------------------------------------------------------------------------------- */
@@ -166,6 +158,7 @@ const trm__kind trm__kind_maze = {
     .unique = trm__maze_unique,
     .generate = trm__maze_generate,
     .symmetric = maze_symmetric,
-    .augment = maze_augment,
+    .symmetry = maze_symmetry,
+    .relabel = maze_relabel,
     .key = maze_key,
 };

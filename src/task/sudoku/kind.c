@@ -121,22 +121,12 @@ static int sudoku_symmetric(const trm_task *task) {
   return sudoku_geometry(task) != NULL;
 }
 
-static void sudoku_move(const trm__sudoku_symmetry *symmetry, int32_t *tokens) {
-  int n = symmetry->size;
-  int32_t from[TRM__SUDOKU_CELLS];
-  memcpy(from, tokens, sizeof(from[0]) * (size_t)(n * n));
-  for (int r = 0; r < n; r++)
-    for (int c = 0; c < n; c++) {
-      int32_t t = from[trm__sudoku_symmetry_source(symmetry, r, c)], value = t - TRM__SUDOKU_BLANK;
-      tokens[r * n + c] = value > 0 && value <= n ? TRM__SUDOKU_BLANK + symmetry->value[value] : t;
-    }
-}
-
 /* Values, rows, columns, bands, stacks and, where boxes are square, transposition. */
-static void sudoku_augment(const trm_task *task, trm__rng *rng, int32_t *question, int32_t *answer) {
-  trm__sudoku_symmetry symmetry = trm__sudoku_symmetry_random(sudoku_geometry(task), rng);
-  sudoku_move(&symmetry, question);
-  sudoku_move(&symmetry, answer);
+static void sudoku_symmetry(const trm_task *task, trm__rng *rng, trm__symmetry *symmetry) {
+  trm__sudoku_symmetry drawn = trm__sudoku_symmetry_random(sudoku_geometry(task), rng);
+  int n = drawn.size;
+  for (int i = 0; i < n * n; i++) symmetry->from[i] = (uint16_t)trm__sudoku_symmetry_source(&drawn, i / n, i % n);
+  for (int v = 1; v <= n; v++) symmetry->name[TRM__SUDOKU_BLANK + v] = (uint16_t)(TRM__SUDOKU_BLANK + drawn.value[v]);
 }
 
 static uint64_t sudoku_key(const trm_task *task, const int32_t *tokens, size_t cells) {
@@ -166,9 +156,10 @@ const trm__kind trm__kind_sudoku = {
     .unique = sudoku_unique,
     .inspect = trm__sudoku_inspect,
     .hint = trm__sudoku_hint,
+    .deduce = trm__sudoku_deduce,
     .generate = sudoku_generate,
     .search = sudoku_search,
     .symmetric = sudoku_symmetric,
-    .augment = sudoku_augment,
+    .symmetry = sudoku_symmetry,
     .key = sudoku_key,
 };

@@ -142,3 +142,35 @@ void trm__sudoku_fault(const trm_task *task, const int32_t *question, const int3
   sudoku_say(text, size, changed, "clue is changed", "clues are changed");
   sudoku_say(text, size, empty, "cell is empty", "cells are empty");
 }
+
+/* The one digit that the units of a cell leave; 0: several; -1: none. */
+static int sudoku_only(const trm_task *task, const int32_t *tokens, int cell) {
+  uint32_t taken = 0, all = (1u << task->width) - 1;
+  int size = task->width, row = cell / size, column = cell % size;
+  for (int i = 0; i < size * size; i++) {
+    int shared = i / size == row || i % size == column ||
+                 sudoku_unit(task, 2, i / size, i % size) == sudoku_unit(task, 2, row, column);
+    if (shared && tokens[i] > TRM__SUDOKU_BLANK) taken |= 1u << (tokens[i] - TRM__SUDOKU_BLANK - 1);
+  }
+  uint32_t left = all & ~taken;
+  if (!left) return -1;
+  if (left & (left - 1)) return 0;
+  int digit = 1;
+  while (!(left & 1u)) left >>= 1, digit++;
+  return digit;
+}
+
+int trm__sudoku_deduce(const trm_task *task, int32_t *question) {
+  int kind = 0, cells = task->width * task->width;
+  for (int filled = 1; filled;) {
+    filled = 0;
+    if (sudoku_clash(task, question, &kind) >= 0) return 0;
+    for (int i = 0; i < cells; i++) {
+      if (question[i] > TRM__SUDOKU_BLANK) continue;
+      int digit = sudoku_only(task, question, i);
+      if (digit < 0) return 0;
+      if (digit > 0) question[i] = TRM__SUDOKU_BLANK + digit, filled = 1;
+    }
+  }
+  return 1;
+}

@@ -23,9 +23,8 @@ static void add_step(fixture *f, int chain, int number, float q, int32_t last) {
   for (int i = 0; i < S; i++) answer[i] = right[i], confidence[i] = 0.75F;
   answer[S - 1] = last;
   confidence[3] = 0.123456F;
-  const trm_step step = {.step = number, .answer = answer, .confidence = confidence, .q = q};
+  const trm_step step = {.step = number, .chain = chain, .answer = answer, .confidence = confidence, .q = q};
   cli_trace_add(&f->trace, S, &step);
-  f->trace.step[f->trace.count - 1].chain = chain;
 }
 
 static void open_fixture(fixture *f, const char *where) {
@@ -33,8 +32,7 @@ static void open_fixture(fixture *f, const char *where) {
   f->solved = (cli_solved){.question = question,
                            .answer = right,
                            .where = where,
-                           .solution = {.steps = 5},
-                           .chain = 1,
+                           .solution = {.steps = 5, .chain = 1, .chains = 3},
                            .judged = trm_task_judge(&f->task, question, right),
                            .solutions = {.count = 1, .single = 1},
                            .solved = 1};
@@ -68,7 +66,7 @@ static void test_steps(void **state) {
   (void)state;
   fixture f;
   open_fixture(&f, "argument 1");
-  f.solved.chain = 3;
+  f.solved.solution.chain = 3;
   add_step(&f, 1, 1, -2, 3);
   add_step(&f, 3, 1, 0, 5);
   add_step(&f, 2, 1, -1, 4);

@@ -30,7 +30,7 @@ static void test_table(void **state) {
     assert_int_equal(trm__kind_named(names[i]), i);
     assert_true(kind->title && kind->parse && kind->render && kind->infer && kind->first_number >= 1);
     assert_int_equal(!kind->rules, !kind->judge);
-    assert_int_equal(!kind->symmetric, !kind->augment);
+    assert_int_equal(!kind->symmetric, !kind->symmetry);
   }
   assert_null(trm__kind_find(4));
   assert_int_equal(trm__kind_named("chess"), -1);

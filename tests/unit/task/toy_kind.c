@@ -133,11 +133,10 @@ static void latin_rename(int32_t *tokens, int32_t shift) {
     if (tokens[i] > BLANK) tokens[i] = BLANK + 1 + (tokens[i] - BLANK - 1 + shift) % SIDE;
 }
 
-static void latin_augment(const trm_task *task, trm__rng *rng, int32_t *question, int32_t *answer) {
-  int32_t shift = (int32_t)trm__rng_below(rng, SIDE);
+static void latin_symmetry(const trm_task *task, trm__rng *rng, trm__symmetry *symmetry) {
+  int shift = (int)trm__rng_below(rng, SIDE);
   (void)task;
-  latin_rename(question, shift);
-  latin_rename(answer, shift);
+  for (int v = 0; v < SIDE; v++) symmetry->name[BLANK + 1 + v] = (uint16_t)(BLANK + 1 + (v + shift) % SIDE);
 }
 
 /* The least of the images, read as a number in base 5. */
@@ -175,7 +174,7 @@ static const trm__kind latin = {
     .unique = latin_unique,
     .generate = latin_generate,
     .symmetric = latin_symmetric,
-    .augment = latin_augment,
+    .symmetry = latin_symmetry,
     .key = latin_key,
 };
 
