@@ -92,6 +92,7 @@ static int explain_solve(explanation *e, trm_runtime *runtime) {
   e->solutions = cli_solutions(&e->with.task, e->question);
   if (cli_is_hopeless(&e->solutions)) explain_config.search = 0;
   explain_config.puzzles = 1;
+  explain_config.change = 1;
   trm_status status = trm_solver_open(&solver, runtime, e->with.model, &explain_config, &error);
   if (!status) {
     e->values = trm_solver_get_values(solver);

@@ -11,6 +11,8 @@ const percent = fraction => fraction === null || fraction === undefined ? "unkno
 const shortOf = number => (number === null ? "unknown" : String(+number.toFixed(2)));
 const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 const heeded = data.halt_threshold !== null; // the halting head may end the puzzle
+const gaveAnswer = frame => frame.step && frame.chain === data.chain && frame.step === data.answer_step;
+const answerAt = frames.some(gaveAnswer) ? frames.findIndex(gaveAnswer) : frames.length - 1;
 let at = 0, timer = 0;
 
 // -- what is said of a step
@@ -47,8 +49,8 @@ function titleOf(frame) {
 
 function noteOf(frame, index) {
   const before = frames[index - 1];
-  if (!before || before.chain === frame.chain) return "";
-  return "Begun again: this is the chain that answered.";
+  if (before && before.chain !== frame.chain) return "Begun again: this is the chain that answered.";
+  return index === answerAt && index < frames.length - 1 ? "This is the answer that was kept." : "";
 }
 
 function changesOf(frame, index) {
@@ -158,10 +160,10 @@ function onKey(event) {
   keys[event.key]();
 }
 
-// The frame that the page's address names; without one the last, which is the answer.
+// The frame that the page's address names; without one that of the answer.
 function fromAddress() {
   const wanted = /#step=(\d+)/.exec(location.hash);
-  return wanted ? +wanted[1] : frames.length - 1;
+  return wanted ? +wanted[1] : answerAt;
 }
 
 function switchTheme() {

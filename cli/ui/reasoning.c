@@ -59,14 +59,14 @@ static json_t *reasoning_step(const cli_show *s, const int32_t *question, const 
   const char *what = trm_task_fault(s->task, question, step->answer, fault, sizeof fault);
   trm_task_verdict v = trm_task_judge(s->task, question, step->answer);
   json_t *keeps = v.keeps_rules < 0 ? json_null() : json_boolean(v.keeps_rules && v.keeps_clues);
-  return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "step", step->step, "chain",
-                   step->chain, "answer", reasoning_tokens(s->S, step->answer), "confidence",
-                   reasoning_confidence(s->S, step->confidence), "mean_confidence",
-                   cli_real(reasoning_mean(s->S, step->confidence)), "least_confidence",
-                   cli_real(reasoning_rounded((double)step->least)), "q", cli_real((double)step->q), "says_right",
-                   cli_real(reasoning_rounded(1 / (1 + exp(-(double)step->q)))), "changed",
-                   reasoning_changed(s->S, before, step->answer), "broken",
-                   reasoning_marked(s, question, step->answer, 0), "correct", keeps, "fault", what);
+  return json_pack(
+      "{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "step", step->step, "chain", step->chain,
+      "answer", reasoning_tokens(s->S, step->answer), "confidence", reasoning_confidence(s->S, step->confidence),
+      "mean_confidence", cli_real(reasoning_mean(s->S, step->confidence)), "least_confidence",
+      cli_real(reasoning_rounded((double)step->least)), "q", cli_real((double)step->q), "change",
+      cli_real((double)step->change), "says_right", cli_real(reasoning_rounded(1 / (1 + exp(-(double)step->q)))),
+      "changed", reasoning_changed(s->S, before, step->answer), "broken",
+      reasoning_marked(s, question, step->answer, 0), "correct", keeps, "fault", what);
 }
 
 /* Of the chains of a search, which take their steps in turns, one. */

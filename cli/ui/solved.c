@@ -113,8 +113,10 @@ static void solved_print_grid(const cli_show *s, const cli_solved *r) {
 }
 
 static const char *solved_ending(const cli_solved *r) {
-  static const char *const words[] = {
-      [TRM_HALT_NONE] = "step limit", [TRM_HALT_HEAD] = "halted", [TRM_HALT_RULES] = "rules hold"};
+  static const char *const words[] = {[TRM_HALT_NONE] = "step limit",
+                                      [TRM_HALT_HEAD] = "halted",
+                                      [TRM_HALT_RULES] = "rules hold",
+                                      [TRM_HALT_FIXED_POINT] = "fixed point"};
   return r->solution.cancelled ? "interrupted" : words[r->solution.halted];
 }
 

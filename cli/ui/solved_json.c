@@ -57,7 +57,8 @@ static const char *solved_verdict(const trm_task_verdict *v) {
 
 /* null: by nothing but its limit or a signal. */
 static json_t *solved_halt_json(int halt) {
-  static const char *const words[] = {[TRM_HALT_HEAD] = "head", [TRM_HALT_RULES] = "rules"};
+  static const char *const words[] = {
+      [TRM_HALT_HEAD] = "head", [TRM_HALT_RULES] = "rules", [TRM_HALT_FIXED_POINT] = "fixed_point"};
   return halt == TRM_HALT_NONE ? json_null() : json_string(words[halt]);
 }
 
@@ -75,6 +76,7 @@ void cli_solved_add_verdict(json_t *o, const cli_solved *r) {
   json_object_set_new(o, "chain", json_integer(r->solution.chain));
   json_object_set_new(o, "chain_steps", json_integer(r->solution.chain_steps));
   json_object_set_new(o, "chains", json_integer(r->solution.chains));
+  json_object_set_new(o, "answer_step", json_integer(r->solution.answer_step));
 }
 
 void cli_solved_print_json(const cli_show *s, const cli_solved *r) {

@@ -37,6 +37,9 @@ typedef struct trm_solver_config {
   int64_t L_cycles;      /* n, latent cycles; 0: the model's own */
   int rules_halt;      /* 1: where the task has rules that trm knows, a puzzle leaves when its answer keeps them and its
                           clues, and not before, whatever the halting head says; 0: rules are not asked */
+  int change;          /* 1: trm_step.change is computed */
+  double fixed_point;  /* a puzzle leaves when its change is at most that; 0: it does not */
+  int keep;            /* trm_keep */
   int64_t search;      /* network steps that all chains of a puzzle may take; 0: one trajectory; TRM_SEARCH_USUAL */
   int level;           /* trm_search_level */
   int64_t chains;      /* of a wave, side by side; 0: 8 */
@@ -49,6 +52,13 @@ typedef struct trm_solver_config {
   int noise_control;   /* 1: a search whose answers are drawn from noise, without a network, to compare with */
 } trm_solver_config;
 
+/* Which of a puzzle's answers is returned. */
+typedef enum trm_keep {
+  TRM_KEEP_LAST, /* that of the last step */
+  TRM_KEEP_BEST  /* the one with the fewest faults (trm_task_faults), where rules are known, and of these the one with
+                    the  largest q: it never gets worse over the steps */
+} trm_keep;
+
 /* Search, votes, rollouts. A puzzle is solved by chains, and the first is the plain trajectory. Every later one solves
  * an image of the puzzle under a random symmetry of its task (a *frame*), or begins from noise, or both, and its
  * answers are mapped back. In a search the first answer that keeps rules and clues ends it; when no step of the budget
@@ -59,7 +69,7 @@ typedef struct trm_solver_config {
   (-1)                       /* where a task has symmetries and rules as many steps as TRM_SEARCH_WORK allows, else 0 */
 #define TRM_SEARCH_OFF (-2)  /* of a puzzle: one trajectory */
 #define TRM_SEARCH_WORK 50e9 /* operations of all steps of a puzzle: a second of one core, or less */
-#define TRM_SEARCH_MOST 2000 /* steps that are chosen for TRM_SEARCH_USUAL; more can be asked for */
+#define TRM_SEARCH_MOST 512  /* steps that are chosen for TRM_SEARCH_USUAL; more can be asked for */
 #define TRM_CHAINS_MOST 1024 /* of a wave */
 typedef enum trm_search_level {
   TRM_LEVEL_USUAL, /* C where rules are known, else B */
@@ -126,6 +136,7 @@ typedef struct trm_step {
   int checked;             /* 1: rules and clues were asked, as the puzzle heeds them */
   int correct;             /* 1: and the answer keeps them */
   int chain;               /* 1: the plain trajectory; more: a later chain of a search */
+  float change;            /* |s - t| / |s|, s being y and z after the step and t before it; NaN: not computed */
 } trm_step;
 /* What the callback of a step answers. Puzzles that share a batch are reported in no particular order, the steps of
  * each in theirs. */
@@ -149,9 +160,10 @@ void trm_solver_set_cancel(trm_solver *solver, const trm_cancel *cancel);
 
 /* What ended a puzzle, where it was not its step limit. */
 typedef enum trm_halt {
-  TRM_HALT_NONE, /* nothing did: the step limit, or it was cancelled */
-  TRM_HALT_HEAD, /* its halting logit exceeds the threshold */
-  TRM_HALT_RULES /* its answer keeps rules and clues */
+  TRM_HALT_NONE,       /* nothing did: the step limit, or it was cancelled */
+  TRM_HALT_HEAD,       /* its halting logit exceeds the threshold */
+  TRM_HALT_RULES,      /* its answer keeps rules and clues */
+  TRM_HALT_FIXED_POINT /* its state hardly changes any more */
 } trm_halt;
 
 typedef struct trm_solution {
@@ -160,7 +172,7 @@ typedef struct trm_solution {
   int cancelled;    /* 1: left before it was done */
   int expired;      /* 1: cancelled by its deadline */
   int refused;      /* 1: cancelled because it does not fit the model, and took no step */
-  float q;          /* last halting logit */
+  float q;          /* halting logit of the step whose answer it is */
   float confidence; /* sigmoid(q) */
   float least;      /* the least certain cell's confidence */
   int checked;      /* 1: the answer was judged by rules and clues, as the puzzle heeds them */
@@ -168,6 +180,7 @@ typedef struct trm_solution {
   int chain;        /* whose answer it is: 1 the plain trajectory's; 0: no step was taken */
   int chain_steps;  /* that chain took */
   int chains;       /* that were begun */
+  int answer_step;  /* the step whose answer it is: steps, or an earlier one with TRM_KEEP_BEST */
 } trm_solution;
 
 /* inputs [n][S] tokens, identifiers [n] or NULL (zeros) -> answers [n][S], solutions [n] (NULL: skip). Results do not

@@ -74,6 +74,9 @@ typedef struct trm_task_verdict {
                       to G over free cells); -1 when the task has no rules that trm knows, or without memory */
 } trm_task_verdict;
 trm_task_verdict trm_task_judge(const trm_task *task, const int32_t *question, const int32_t *answer);
+/* How many things are wrong with an answer; 0: it is right, -1: as keeps_rules. Sudoku: changed clues, empty cells, and
+ * in each row, column and box the digits that are there too often; others: 0 or 1. */
+int trm_task_faults(const trm_task *task, const int32_t *question, const int32_t *answer);
 /* What is wrong with an answer, in words: "3 cells conflict in row 4". "" when the verdict is right or there is none.
  * size: the bytes that text has; what does not fit is cut off. Returns text. */
 const char *trm_task_fault(const trm_task *task, const int32_t *question, const int32_t *answer, char *text,

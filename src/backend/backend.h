@@ -174,6 +174,8 @@ struct trm__backend {
    * (even). Only where mask [b] is not 0 (NULL: everywhere). */
   void (*noise)(trm__backend *be, trm__weights *w, int b, trm__act *x, double sigma, uint64_t seed,
                 const uint64_t *index, uint64_t offset, const uint8_t *mask);
+  /* How far x [b][L][D] is from was: out [b][2] = the sums of squares of x - was and of x over each example */
+  void (*distance)(trm__backend *be, trm__weights *w, int b, const trm__act *x, const trm__act *was, double *out);
   /* x = keep * x + take * other, n = b*L*D; other may be x */
   void (*blend)(trm__backend *be, trm__weights *w, int b, trm__act *x, double keep, const trm__act *other, double take);
   /* from [k][b][L][D], q [k][b] -> to [b][L][D]: mean, the one of largest q, or softmax(q)-weighted mean */

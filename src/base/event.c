@@ -55,8 +55,9 @@ static const trm_event_field event_halt_fields[] = {
     {"q", TRM_EVENT_MEASUREMENT, TRM_EVENT_REAL, NULL, NULL, "halting logit"},
     {"steps", TRM_EVENT_METADATA, TRM_EVENT_INT, NULL, NULL, "supervision steps that it took"},
     {"threshold", TRM_EVENT_METADATA, TRM_EVENT_REAL, NULL, NULL, "what the logit must exceed to halt it"},
-    {"reason", TRM_EVENT_METADATA, TRM_EVENT_WORD, NULL, "head|rules",
-     "head: the logit exceeds the threshold; rules: the answer keeps rules and clues"},
+    {"reason", TRM_EVENT_METADATA, TRM_EVENT_WORD, NULL, "head|rules|fixed_point",
+     "head: the logit exceeds the threshold; rules: the answer keeps rules and clues; fixed_point: the state "
+     "hardly changes any more"},
 };
 
 #define EVENT_ROW(name, fields, meaning)                                                                               \

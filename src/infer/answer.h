@@ -4,13 +4,15 @@
 
 #include <trm/solve.h>
 
-/* The logits of slot i, [S][V] -> solver->answer [S], the first largest token of each position. */
-void trm__answer_tokens(trm_solver *solver, int i);
+#include "backend/backend.h"
 
-/* The same, and solver->confidence [S]. */
-void trm__answer_read(trm_solver *solver, int i);
+/* logits [S][V] -> answer [S], the first largest token of each position. */
+void trm__answer_tokens(const trm_solver *solver, const trm__real *logits, int32_t *answer);
 
-/* Of the answer that was read last, the smallest confidence; NaN when one is. */
-float trm__answer_least_confidence(const trm_solver *solver);
+/* The same, and confidence [S]. */
+void trm__answer_read(const trm_solver *solver, const trm__real *logits, int32_t *answer, float *confidence);
+
+/* The smallest of confidence [S]; NaN when one is. */
+float trm__answer_least_confidence(const trm_solver *solver, const float *confidence);
 
 #endif

@@ -1,8 +1,7 @@
 /* The loop of the engine: its state and what always holds of it stand in infer/engine.h. A round computes exactly the
  * puzzles at work: when one leaves and nobody waits, the last active slot moves into its place. No sum in the network
  * crosses examples, so a puzzle's result does not depend on its slot, its neighbours or the width, and the width may
- * change at any time: it grows while step times are measured (infer/batch.h), and shrinks when a smaller size turns out
- * to be the best. */
+ * change at any time (infer/width.h). */
 #include "infer/engine.h"
 
 #include <math.h>
@@ -13,6 +12,7 @@
 #include "infer/answer.h"
 #include "infer/request.h"
 #include "infer/state.h"
+#include "infer/width.h"
 
 /* The puzzle that the callbacks to come are about. */
 static const trm_place *engine_place(trm__engine *e, int i) {
@@ -137,6 +137,7 @@ static void engine_move(trm__engine *e, int to, int from) {
   if (e->job->labels) be->copy(be, s->labels + t * S, s->labels + f * S, S * sizeof *s->labels, TRM__COPY_ON_DEVICE);
   if (s->rows) be->copy(be, s->rows + t * ndim, s->rows + f * ndim, ndim * sizeof *s->rows, TRM__COPY_ON_DEVICE);
   if (s->question) memcpy(s->question + t * S, s->question + f * S, S * sizeof *s->question);
+  trm__best_move(s, to, from);
   memcpy(s->logits_host + t * S * e->V, s->logits_host + f * S * e->V, S * e->V * sizeof *s->logits_host);
   memcpy(s->q_host + 2 * t, s->q_host + 2 * f, 2 * sizeof *s->q_host);
 }
@@ -251,13 +252,33 @@ static void engine_step_all(trm__engine *e, const trm__loss *loss) {
   e->work = calls / (usual * e->round);
 }
 
+/* Where changes are computed: what the states are before a step, and how far they are from it after. */
+static void engine_note_states(const trm__engine *e) {
+  const trm_solver *s = e->solver;
+  size_t bytes = (size_t)e->round * e->state;
+  if (!s->moved) return;
+  s->backend->copy(s->backend, s->was_y, s->y, bytes, TRM__COPY_ON_DEVICE);
+  s->backend->copy(s->backend, s->was_z, s->z, bytes, TRM__COPY_ON_DEVICE);
+}
+
+static void engine_measure_changes(const trm__engine *e) {
+  const trm_solver *s = e->solver;
+  size_t n = 2 * (size_t)e->round;
+  if (!s->moved) return;
+  trm__network_distance(s->network, e->round, s->y, s->was_y, s->moved);
+  trm__network_distance(s->network, e->round, s->z, s->was_z, s->moved + n);
+  s->backend->copy(s->backend, s->moved_host, s->moved, 2 * n * sizeof *s->moved, TRM__COPY_TO_HOST);
+}
+
 static trm_status engine_advance(trm__engine *e, const trm__loss *loss, trm_error *err) {
   trm_solver *s = e->solver;
   trm__backend *be = s->backend;
   e->round = e->active < e->width ? e->active : e->width;
   size_t n = (size_t)e->round;
   engine_prepare(e);
+  engine_note_states(e);
   engine_step_all(e, loss);
+  engine_measure_changes(e);
   if (e->job->score) be->copy(be, s->scores_host, s->scores, n * sizeof *s->scores_host, TRM__COPY_TO_HOST);
   be->copy(be, s->logits_host, s->logits, n * e->S * e->V * sizeof *s->logits, TRM__COPY_TO_HOST);
   be->copy(be, s->q_host, s->q, n * 2 * sizeof *s->q, TRM__COPY_TO_HOST);
@@ -270,49 +291,78 @@ static int engine_is_halted(const trm_solver *s, int i) {
   return (double)s->q_host[2 * i] > s->slot[i].threshold;
 }
 
-/* Whether slot i's answer keeps rules and clues; negative: they could not be asked. */
-static int engine_is_correct(trm_solver *s, int i) {
-  trm__answer_tokens(s, i);
-  const int32_t *question = s->question + (size_t)i * (size_t)s->params.dims.S;
-  trm_task_verdict verdict = trm_task_judge(&s->task, question, s->answer);
-  return verdict.keeps_rules < 0 ? -1 : verdict.keeps_rules && verdict.keeps_clues;
+/* The logits of slot i's last step. */
+static const trm__real *engine_logits(const trm__engine *e, int i) {
+  return e->solver->logits_host + (size_t)i * e->S * e->V;
 }
 
-/* Whether slot i's puzzle is done after the step that it has just taken, and why. */
-static void engine_decide(trm_solver *s, int i) {
+static int engine_faults(const trm__engine *e, int i) {
+  const trm_solver *s = e->solver;
+  trm__answer_tokens(s, engine_logits(e, i), s->answer);
+  return trm_task_faults(&s->task, s->question + (size_t)i * e->S, s->answer);
+}
+
+/* Of y and z together. */
+static float engine_change(const trm__engine *e, int i) {
+  const double *y = e->solver->moved_host + 2 * i, *z = y + 2 * e->round;
+  return (float)sqrt((y[0] + z[0]) / (y[1] + z[1]));
+}
+
+/* What slot i's step has given, and whether its puzzle is done, and why. */
+static void engine_decide(const trm__engine *e, int i) {
+  trm_solver *s = e->solver;
   trm__slot *slot = &s->slot[i];
-  if (slot->rules) slot->correct = engine_is_correct(s, i);
-  const trm__stand stand = {.rules = slot->rules, .correct = slot->correct == 1, .says_right = engine_is_halted(s, i)};
+  slot->faults = trm__engine_asks(s, slot) ? engine_faults(e, i) : -1;
+  slot->change = s->moved ? engine_change(e, i) : NAN;
+  trm__best_offer(s, i, slot->faults);
+  const trm__stand stand = {.rules = slot->rules,
+                            .correct = slot->faults == 0,
+                            .says_right = engine_is_halted(s, i),
+                            .at_rest = s->config.fixed_point > 0 && (double)slot->change <= s->config.fixed_point};
   slot->halt = trm__halt_why(&stand);
   slot->last = slot->halt || slot->steps >= slot->max_steps;
 }
 
-/* The puzzle in slot i leaves with the answer of its last step, which for a parked one was in an earlier round. */
+/* The solution of the puzzle in slot i, whose answer is read into s->answer, or s->best_answer when the best is kept.
+ */
+static trm_solution engine_solution(const trm__engine *e, int i, trm__outcome outcome) {
+  const trm_solver *s = e->solver;
+  const trm__slot *slot = &s->slot[i];
+  const trm__best last = {slot->steps, slot->faults, (float)s->q_host[2 * i]},
+                  best = s->best_logits ? slot->best : last;
+  const float *confidence = s->best_logits ? s->best_confidence : s->confidence;
+  trm__answer_read(s, engine_logits(e, i), s->answer, s->confidence);
+  if (s->best_logits) trm__answer_read(s, s->best_logits + (size_t)i * e->S * e->V, s->best_answer, s->best_confidence);
+  return (trm_solution){.steps = (int)slot->steps,
+                        .halted = outcome == TRM__DONE ? (int)slot->halt : TRM_HALT_NONE,
+                        .cancelled = outcome != TRM__DONE,
+                        .expired = outcome == TRM__EXPIRED,
+                        .q = best.q,
+                        .confidence = (float)(1 / (1 + exp(-(double)best.q))),
+                        .least = trm__answer_least_confidence(s, confidence),
+                        .checked = slot->faults >= 0,
+                        .correct = slot->faults >= 0 && best.faults == 0,
+                        .answer_step = (int)best.step,
+                        .chain = 1,
+                        .chain_steps = (int)slot->steps,
+                        .chains = 1};
+}
+
+/* The puzzle in slot i leaves. Its last step was, if it is parked, in an earlier round. */
 static void engine_leave(trm__engine *e, int i, trm__outcome outcome) {
   trm_solver *s = e->solver;
   const trm__job *job = e->job;
   trm__slot *slot = &s->slot[i];
   double q = (double)s->q_host[2 * i];
-  trm__answer_read(s, i);
-  trm_solution solution = {.steps = (int)slot->steps,
-                           .halted = outcome == TRM__DONE ? (int)slot->halt : TRM_HALT_NONE,
-                           .cancelled = outcome != TRM__DONE,
-                           .expired = outcome == TRM__EXPIRED,
-                           .q = (float)q,
-                           .confidence = (float)(1 / (1 + exp(-q))),
-                           .least = trm__answer_least_confidence(s),
-                           .checked = slot->rules && slot->correct >= 0,
-                           .correct = slot->rules && slot->correct == 1,
-                           .chain = 1,
-                           .chain_steps = (int)slot->steps,
-                           .chains = 1};
-  if (job->score && outcome == TRM__DONE) job->score(job->source.context, slot->puzzle, &solution, &s->scores_host[i]);
+  trm_solution solution = engine_solution(e, i, outcome);
+  const trm__example_stats *scores = s->best_logits ? s->best_scores : s->scores_host;
+  if (job->score && outcome == TRM__DONE) job->score(job->source.context, slot->puzzle, &solution, &scores[i]);
   if (solution.halted)
     trm__event_early_halt(&slot->inference, solution.steps, slot->max_steps, q, slot->threshold, slot->halt);
   trm__event_inference_stop(&slot->inference, solution.steps, solution.halted != TRM_HALT_NONE, outcome);
   job->source.leave(job->source.context, &(trm_leave){.puzzle = slot->puzzle,
                                                       .tag = slot->tag,
-                                                      .answer = s->answer,
+                                                      .answer = s->best_logits ? s->best_answer : s->answer,
                                                       .solution = &solution,
                                                       .place = engine_place(e, i)});
   trm__event_inference_complete(&slot->inference, solution.steps, outcome);
@@ -340,7 +390,7 @@ static int engine_tell(trm__engine *e, int i) {
   trm_solver *s = e->solver;
   const trm__slot *slot = &s->slot[i];
   if (!e->job->step && !slot->watch) return TRM_STEP_ON;
-  trm__answer_read(s, i);
+  trm__answer_read(s, engine_logits(e, i), s->answer, s->confidence);
   trm_step step = {.puzzle = slot->puzzle,
                    .step = (int)slot->steps,
                    .answer = s->answer,
@@ -348,8 +398,9 @@ static int engine_tell(trm__engine *e, int i) {
                    .q = (float)s->q_host[2 * i],
                    .halted = slot->last,
                    .place = engine_place(e, i),
-                   .checked = slot->rules && slot->correct >= 0,
-                   .correct = slot->rules && slot->correct == 1,
+                   .checked = slot->faults >= 0,
+                   .correct = slot->faults == 0,
+                   .change = slot->change,
                    .chain = 1};
   int answer = e->job->step ? e->job->step(e->job->step_context, &step) : TRM_STEP_ON;
   if (slot->watch && slot->watch(slot->watch_context, &step) != TRM_STEP_ON && answer == TRM_STEP_ON)
@@ -375,7 +426,7 @@ static int engine_report(trm__engine *e) {
     trm__slot *slot = &s->slot[i];
     slot->steps++;
     s->stats.steps++;
-    engine_decide(s, i);
+    engine_decide(e, i);
     trm__event_step_complete(&slot->inference, (int)slot->steps, (double)s->q_host[2 * i], e->seconds, e->round);
   }
   for (int i = 0; i < e->active; i++) {
@@ -388,65 +439,7 @@ static int engine_report(trm__engine *e) {
   return stop || (s->cancel && atomic_load(&s->cancel->all));
 }
 
-/* -- how many puzzles a round computes ----------------------------------------------------------------------------- */
-
-/* Ends the search for a width. */
-static void engine_settle_width(trm__engine *e) {
-  trm_solver *s = e->solver;
-  e->largest = 0;
-  e->width = trm__batch_choose(&s->costs, s->slots);
-  s->stats.origin = s->costs.count ? TRM_BATCH_MEASURED : TRM_BATCH_USUAL;
-}
-
-/* The width of the first round. */
-static void engine_begin(trm__engine *e) {
-  trm_solver *s = e->solver;
-  s->stats = (trm_solve_stats){.origin = TRM_BATCH_GIVEN};
-  e->width = s->slots;
-  if (s->config.batch) return;
-  s->stats.origin = TRM_BATCH_MEASURED;
-  int64_t puzzles = e->job->source.puzzles;
-  e->largest = trm__batch_largest(puzzles < 0 ? INT64_MAX : puzzles, s->slots);
-  e->width = trm__batch_next(&s->costs, e->largest);
-  if (!e->width) engine_settle_width(e);
-}
-
-/* Learns from the time of the last round, and sets the width of the next. Puzzles with an n and T of their own count as
- * if they had the solver's. */
-static void engine_measure(trm__engine *e, double seconds) {
-  trm_solver *s = e->solver;
-  seconds /= e->work;
-  trm_solve_stats *stats = &s->stats;
-  if (!e->largest) {
-    if (e->round < e->width) return;
-    stats->full++;
-    stats->measured += (seconds - stats->measured) / (double)stats->full;
-    return;
-  }
-  if (!s->backend->on_host && e->round == e->width && e->warm != e->width) {
-    e->warm = e->width; /* a device loads kernels at their first use, which this round may have been */
-    return;
-  }
-  if (e->round < e->width && e->job->source.puzzles < 0 && !e->ended) return; /* more will come: the search goes on */
-  if (e->round == e->width) trm__batch_record(&s->costs, e->round, seconds);
-  int next = e->round == e->width ? trm__batch_next(&s->costs, e->largest) : 0;
-  if (next) e->width = next;
-  else engine_settle_width(e);
-}
-
-_Static_assert(TRM_SOLVE_COSTS >= TRM__BATCH_COSTS, "the statistics have room for all measured costs");
-
-static void engine_conclude(trm__engine *e, double start) {
-  trm_solver *s = e->solver;
-  trm_solve_stats *stats = &s->stats;
-  stats->batch = e->width;
-  if (!s->config.batch) stats->predicted = trm__batch_predict(&s->costs, e->width);
-  for (stats->costs = 0; stats->costs < s->costs.count; stats->costs++) {
-    stats->cost[stats->costs].batch = s->costs.at[stats->costs].batch;
-    stats->cost[stats->costs].seconds = s->costs.at[stats->costs].seconds;
-  }
-  stats->seconds = trm__clock() - start;
-}
+/* -- the call ------------------------------------------------------------------------------------------------------ */
 
 /* What a call that a callback or a mark may have ended before its source did returns. */
 static trm_status engine_verdict(const trm__engine *e, int64_t puzzles, int64_t finished, trm_error *err) {
@@ -476,13 +469,13 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   e->state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
   trm_status status = TRM_OK;
   double start = trm__clock();
-  engine_begin(e);
+  trm__width_begin(e);
   int stop = solver->cancel && atomic_load(&solver->cancel->all);
   if (!stop) engine_fill(e);
   while (!stop && e->active > 0) {
     double before = trm__clock();
     if ((status = engine_advance(e, &loss, err))) break;
-    engine_measure(e, e->seconds = trm__clock() - before);
+    trm__width_measure(e, e->seconds = trm__clock() - before);
     stop = engine_report(e);
     if ((status = engine_verify(e, err))) break;
     if (!stop) engine_fill(e);
@@ -491,7 +484,8 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   if (status) engine_abandon(e);
   for (int i = 0; i < e->active && stop; i++)
     if (solver->slot[i].puzzle >= 0) engine_leave(e, i, TRM__STOPPED);
-  engine_conclude(e, start);
+  trm__width_conclude(e);
+  solver->stats.seconds = trm__clock() - start;
   if (!status) status = engine_verdict(e, job->source.puzzles, finished, err);
   e->job = NULL;
   return status;

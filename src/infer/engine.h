@@ -11,6 +11,7 @@
 #include "backend/runtime.h"
 #include "base/sha256.h"
 #include "infer/batch.h"
+#include "infer/best.h"
 #include "infer/events.h"
 #include "infer/halt.h"
 #include "model/network.h"
@@ -20,9 +21,11 @@ typedef struct trm__slot {
   int64_t puzzle; /* its number in the call; negative: it has left */
   int64_t steps;  /* supervision steps taken */
   int64_t max_steps;
-  int n, T;      /* latent and recursion cycles of its steps */
-  int rules;     /* 1: it heeds them */
-  int correct;   /* of its last step, where it heeds rules: 1 when they hold; negative: they could not be asked */
+  int n, T;     /* latent and recursion cycles of its steps */
+  int rules;    /* 1: it heeds them */
+  int faults;   /* of its last step, where rules are asked; negative: they could not be */
+  float change; /* of its last step; NaN: not computed */
+  trm__best best;
   int last;      /* 1: its last step was its last */
   trm_halt halt; /* why, where that was not the limit */
   int32_t identifier;
@@ -129,22 +132,32 @@ struct trm_solver {
   trm__real *q;               /* [slots][2] */
   uint8_t *starts;            /* [slots]: copy of fresh */
   uint64_t *noise_index;      /* [slots]: copy of noise_name */
+  trm__act *was_y, *was_z;    /* [slots][L][D] before the step; NULL unless changes are computed */
+  double *moved;              /* [2][slots][2]: of y, then of z, as backend distance has it; NULL as before */
   trm__example_stats *scores; /* [slots] */
 
   /* on the host */
-  trm__slot *slot;                 /* [slots] */
-  uint8_t *fresh;                  /* [slots]: 1 where the puzzle has just entered and has no state yet */
-  uint8_t *marked;                 /* [slots]: room to work in */
-  int32_t *question;               /* [slots][S]: what answers are judged by; NULL without rules */
-  uint64_t *noise_name;            /* [slots]: of the puzzle's noise in this step */
-  int32_t *token_host;             /* [S] of the puzzle that enters */
-  int32_t *label_host;             /* [S] */
-  int32_t *answer;                 /* [S] of the puzzle that is reported */
-  float *confidence;               /* [S] */
-  trm__real *logits_host;          /* [slots][S][V] */
-  trm__real *q_host;               /* [slots][2] */
-  trm__example_stats *scores_host; /* [slots]: copy of scores */
+  trm__slot *slot;                     /* [slots] */
+  uint8_t *fresh;                      /* [slots]: 1 where the puzzle has just entered and has no state yet */
+  uint8_t *marked;                     /* [slots]: room to work in */
+  int32_t *question;                   /* [slots][S]: what answers are judged by; NULL without rules */
+  uint64_t *noise_name;                /* [slots]: of the puzzle's noise in this step */
+  int32_t *token_host;                 /* [S] of the puzzle that enters */
+  int32_t *label_host;                 /* [S] */
+  int32_t *answer, *best_answer;       /* [S] of the puzzle that is reported: of its last step, and the best */
+  float *confidence, *best_confidence; /* [S] */
+  trm__real *logits_host;              /* [slots][S][V] */
+  trm__real *q_host;                   /* [slots][2] */
+  trm__example_stats *scores_host;     /* [slots]: copy of scores */
+  trm__real *best_logits;              /* [slots][S][V] of the best answers; NULL when the last is kept */
+  trm__example_stats *best_scores;     /* [slots]; NULL as before */
+  double *moved_host;                  /* copy of moved; NULL as it */
 };
+
+/* 1: rules are asked of slot i's answers, as it heeds them or the best is kept. */
+static inline int trm__engine_asks(const trm_solver *s, const trm__slot *slot) {
+  return slot->rules || (s->has_rules && s->config.keep == TRM_KEEP_BEST);
+}
 
 /* Runs the job to its end, or until step, progress or the solver's cancel marks stop it (TRM_E_STOPPED). What does not
  * fit is refused. Fills solver->stats. */

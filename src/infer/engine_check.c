@@ -15,7 +15,7 @@ const char *trm__engine_check(const trm_solver *solver) {
     for (int k = 0; k < i; k++)
       if (solver->slot[k].puzzle == slot->puzzle) return "2: a puzzle in two slots";
     if (slot->steps < 1 || slot->steps > slot->max_steps) return "4: a number of steps out of range";
-    if (slot->rules && slot->correct == 1 && !slot->last) return "4: a puzzle whose rules hold goes on";
+    if (slot->rules && slot->faults == 0 && !slot->last) return "4: a puzzle whose rules hold goes on";
   }
   if (e->left + occupied != e->next) return "3: puzzles that left and active ones are not those that entered";
   if (solver->stats.computed != solver->stats.steps) return "5: a slot was computed without a puzzle";

@@ -2,6 +2,7 @@
 #include "infer/halt.h"
 
 trm_halt trm__halt_why(const trm__stand *s) {
-  if (s->rules) return s->correct ? TRM_HALT_RULES : TRM_HALT_NONE;
-  return s->says_right ? TRM_HALT_HEAD : TRM_HALT_NONE;
+  if (s->rules && s->correct) return TRM_HALT_RULES;
+  if (!s->rules && s->says_right) return TRM_HALT_HEAD;
+  return s->at_rest ? TRM_HALT_FIXED_POINT : TRM_HALT_NONE;
 }

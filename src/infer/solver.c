@@ -43,6 +43,20 @@ static const trm_option solver_options[] = {
      .default_text = "0",
      .help = "where rules are known, stop as soon as the answer keeps them, and not before, whatever the halting head "
              "says"},
+    {.name = "fixed_point",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_solver_config, fixed_point),
+     .default_text = "0",
+     .min = 0,
+     .max = 10,
+     .metavar = "EPS",
+     .help = "stop as soon as a step changes the state, y and z, by no more than this part of its size; 0: never"},
+    {.name = "keep",
+     .type = TRM_OPT_ENUM,
+     .offset = offsetof(trm_solver_config, keep),
+     .default_text = "last",
+     .choices = "last|best",
+     .help = "which answer counts: that of the last step, or the best of all steps, by known rules, then by q"},
     {.name = "halt_threshold",
      .type = TRM_OPT_REAL,
      .offset = offsetof(trm_solver_config, halt_threshold),
@@ -207,6 +221,10 @@ static trm_status solver_check_config(const trm_solver_config *c, trm_error *err
   if (c->dtype < TRM_SOLVE_MODEL || c->dtype > TRM_SOLVE_INT8)
     return trm__fail(err, TRM_E_USAGE, "dtype", "%d is none of trm_solver_dtype", c->dtype);
   if (c->puzzles < 0) return trm__fail(err, TRM_E_USAGE, "puzzles", "%lld, expected 0 or more", (long long)c->puzzles);
+  if (!(c->fixed_point >= 0 && c->fixed_point <= 10))
+    return trm__fail(err, TRM_E_USAGE, "fixed_point", "%g, expected 0 to 10; 0: never", c->fixed_point);
+  if (c->keep != TRM_KEEP_LAST && c->keep != TRM_KEEP_BEST)
+    return trm__fail(err, TRM_E_USAGE, "keep", "%d is none of trm_keep", c->keep);
   if (!(c->damping < 1)) return trm__fail(err, TRM_E_USAGE, "damping", "%g, expected less than 1", c->damping);
   if (!(c->start_noise >= 0 && c->start_noise <= 100))
     return trm__fail(err, TRM_E_USAGE, "start_noise", "%g, expected 0 to 100", c->start_noise);
@@ -263,6 +281,18 @@ static trm_status solver_open_buffers(trm_solver *s, trm_error *err) {
   if (s->has_rules) s->question = solver_alloc_host(n * S, sizeof *s->question, &failed);
   s->noise_index = solver_alloc_device(s, n, sizeof *s->noise_index, &failed);
   s->noise_name = solver_alloc_host(n, sizeof *s->noise_name, &failed);
+  if (s->config.change || s->config.fixed_point > 0) {
+    s->was_y = solver_alloc_device(s, state, act, &failed);
+    s->was_z = solver_alloc_device(s, state, act, &failed);
+    s->moved = solver_alloc_device(s, 4 * n, sizeof *s->moved, &failed);
+    s->moved_host = solver_alloc_host(4 * n, sizeof *s->moved_host, &failed);
+  }
+  if (s->config.keep == TRM_KEEP_BEST) {
+    s->best_logits = solver_alloc_host(logits, sizeof *s->best_logits, &failed);
+    s->best_scores = solver_alloc_host(n, sizeof *s->best_scores, &failed);
+    s->best_answer = solver_alloc_host(S, sizeof *s->best_answer, &failed);
+    s->best_confidence = solver_alloc_host(S, sizeof *s->best_confidence, &failed);
+  }
   s->scores = solver_alloc_device(s, n, sizeof *s->scores, &failed);
   s->slot = solver_alloc_host(n, sizeof *s->slot, &failed);
   s->fresh = solver_alloc_host(n, sizeof *s->fresh, &failed);
@@ -393,13 +423,14 @@ void trm_solver_close(trm_solver **solver) {
   if (!s) return;
   trm__search_close(&s->search);
   trm__network_close(&s->network);
-  void *device_buffers[] = {s->start,  s->y, s->z,      s->rows,   s->tokens,     s->labels,
-                            s->logits, s->q, s->starts, s->scores, s->noise_index};
+  void *device_buffers[] = {s->start, s->y,      s->z,      s->rows,        s->tokens, s->labels, s->logits,
+                            s->q,     s->starts, s->scores, s->noise_index, s->was_y,  s->was_z,  s->moved};
   for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
-  void *host_buffers[] = {s->slot,        s->fresh,      s->marked,      s->token_host, s->label_host,
-                          s->answer,      s->confidence, s->logits_host, s->q_host,     s->scores_host,
-                          s->puzzle_rows, s->path,       s->task_text,   s->noise_name, s->question};
+  void *host_buffers[] = {s->slot,        s->fresh,       s->marked,      s->token_host,      s->label_host,
+                          s->answer,      s->confidence,  s->logits_host, s->q_host,          s->scores_host,
+                          s->puzzle_rows, s->path,        s->task_text,   s->noise_name,      s->question,
+                          s->best_logits, s->best_scores, s->best_answer, s->best_confidence, s->moved_host};
   for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
   trm__params_close(&s->params);
   trm__free(s);

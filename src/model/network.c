@@ -465,3 +465,7 @@ void trm__network_refill_latent(trm__network *net, int b, const uint8_t *halted,
   uint64_t offset = noise->offset + (uint64_t)k * trm__network_noise_numbers(net);
   be->noise(be, net->weights, b, z, noise->sigma, noise->seed, noise->index, offset, halted);
 }
+
+void trm__network_distance(trm__network *net, int b, const trm__act *x, const trm__act *was, double *out) {
+  net->be->distance(net->be, net->weights, b, x, was, out);
+}

@@ -83,6 +83,9 @@ void trm__network_refill(trm__network *net, int b, const uint8_t *halted, const 
 void trm__network_refill_latent(trm__network *net, int b, const uint8_t *halted, const trm__real *start, int k,
                                 const trm__network_noise *noise, trm__act *y, trm__act *z);
 
+/* out [b][2] (device): of each example's x [b][L][D] the sums of squares of x - was and of x. */
+void trm__network_distance(trm__network *net, int b, const trm__act *x, const trm__act *was, double *out);
+
 /* Tests: called after each call of the network f with its number in the step (0-based) and its output [b][L][D]. */
 typedef void (*trm__network_observer)(void *context, int call, const trm__act *h, int b);
 void trm__network_observe(trm__network *net, trm__network_observer fn, void *context);

@@ -59,6 +59,8 @@ typedef struct trm__kind {
   /* -- rules -- */
 
   trm_task_verdict (*judge)(const trm_task *task, const int32_t *question, const int32_t *answer);
+  /* How many things an answer gets wrong: 0 exactly when judge finds it right. NULL: 0 or 1, as judge says. */
+  int (*faults)(const trm_task *task, const int32_t *question, const int32_t *answer);
   /* What an answer that judge does not find right gets wrong, in words, for people. NULL: wrong cells are counted. */
   void (*fault)(const trm_task *task, const int32_t *question, const int32_t *answer, char *text, size_t size);
   /* TRM_E_INPUT when the question contradicts itself. Its tokens are in range. NULL: none does. */

@@ -65,6 +65,13 @@ trm_task_verdict trm_task_judge(const trm_task *task, const int32_t *question, c
   return kind->judge ? kind->judge(task, question, answer) : (trm_task_verdict){-1, -1};
 }
 
+int trm_task_faults(const trm_task *task, const int32_t *question, const int32_t *answer) {
+  const trm__kind *kind = trm__kind_of(task);
+  if (kind->faults) return kind->faults(task, question, answer);
+  trm_task_verdict verdict = trm_task_judge(task, question, answer);
+  return verdict.keeps_rules < 0 ? -1 : !(verdict.keeps_rules && verdict.keeps_clues);
+}
+
 /* Of a kind that cannot say it better. */
 static void puzzle_fault(const trm_task *task, const int32_t *question, const int32_t *answer, char *text,
                          size_t size) {

@@ -19,6 +19,7 @@ json 'all(len(s["answer"]) == len(s["confidence"]) == 81 for s in v["steps"])'
 json 'v["answer"] == v["steps"][-1]["answer"] and v["steps"][-1]["correct"]'
 json 'all(min(s["confidence"]) == s["least_confidence"] for s in v["steps"])'
 json 'v["halted_by"] == "rules" and v["halt_threshold"] is None'
+json 'all(0 < s["change"] < 100 for s in v["steps"])'
 json 'v["model"].endswith("models/sudoku-9x9.safetensors")'
 mv out object
 python3 - <<'PY' || fail "the page does not hold the object that --json prints"
@@ -47,6 +48,9 @@ json 'not v["solved"] and v["message"].startswith("wrong: ") and v["steps"][-1][
 run 1 "$TRM" explain $hard -o wrong.html --max-steps 2 --search 0
 [ -s wrong.html ] || fail "no page of an unsolved puzzle"
 
+
+run '[01]' "$TRM" explain $hard --json --max-steps 6 --search 0 --keep best
+json 'v["answer"] == v["steps"][v["answer_step"] - 1]["answer"]'
 
 # -- a search: the plain trajectory and the chain that answered --
 run '[01]' "$TRM" explain $hard --json --search 400 --seed 1

@@ -294,6 +294,7 @@ DEVICE_UNUSED static trm__backend *device_open(trm__backend *inner, int records)
                               .heads = device_heads,
                               .refill = device_refill,
                               .noise = device_noise,
+                              .distance = device_distance,
                               .blend = device_blend,
                               .merge = device_merge,
                               .winners = device_winners,

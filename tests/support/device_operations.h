@@ -234,6 +234,22 @@ static void device_noise(trm__backend *be, trm__weights *w, int b, trm__act *x, 
   device_push(be, noise_run, &a, sizeof a);
 }
 
+typedef struct distance_args {
+  trm__weights *w;
+  int b;
+  const trm__act *x, *was;
+  double *out;
+} distance_args;
+static void distance_run(trm__backend *be, void *args) {
+  distance_args *a = args;
+  be->distance(be, a->w, a->b, a->x, a->was, a->out);
+}
+static void device_distance(trm__backend *be, trm__weights *w, int b, const trm__act *x, const trm__act *was,
+                            double *out) {
+  distance_args a = {w, b, AT(x), AT(was), AT(out)};
+  device_push(be, distance_run, &a, sizeof a);
+}
+
 typedef struct blend_args {
   trm__weights *w;
   int b;

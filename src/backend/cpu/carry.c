@@ -1,4 +1,5 @@
-/* The carry between supervision steps: refill of halted slots, noise on latents, blending and merging of latents. */
+/* The carry between supervision steps: refill of halted slots, noise on latents, their distances, blending and merging.
+ */
 #include "backend/cpu/cpu.h"
 #include "base/rng.h"
 
@@ -65,6 +66,35 @@ void trm__cpu_noise(trm__backend *be, trm__weights *w, int b, trm__act *x, doubl
                     const uint64_t *index, uint64_t offset, const uint8_t *mask) {
   noise_job job = {w, (trm__real *)x, sigma, seed, index, offset, mask};
   if (sigma != 0) trm__cpu_run(be, &w->kernels, b, noise_task, &job);
+}
+
+/* -- distance --------------------------------------------------------------------------------------------------- */
+
+typedef struct distance_job {
+  const trm__weights *w;
+  const trm__real *x, *was;
+  double *out;
+} distance_job;
+
+/* Four sums, so that they need not wait for each other. */
+static void distance_task(void *context, int task, int worker) {
+  (void)worker;
+  const distance_job *job = context;
+  size_t n = carry_state_size(job->w);
+  const trm__real *x = job->x + (size_t)task * n, *was = job->was + (size_t)task * n;
+  double moved[4] = {0}, size[4] = {0};
+  for (size_t i = 0; i < n; i++) {
+    double d = (double)x[i] - (double)was[i];
+    moved[i % 4] += d * d;
+    size[i % 4] += (double)x[i] * (double)x[i];
+  }
+  job->out[2 * task] = moved[0] + moved[1] + moved[2] + moved[3];
+  job->out[2 * task + 1] = size[0] + size[1] + size[2] + size[3];
+}
+
+void trm__cpu_distance(trm__backend *be, trm__weights *w, int b, const trm__act *x, const trm__act *was, double *out) {
+  distance_job job = {w, (const trm__real *)x, (const trm__real *)was, out};
+  trm__cpu_run(be, &w->kernels, b, distance_task, &job);
 }
 
 /* -- blend ------------------------------------------------------------------------------------------------------ */

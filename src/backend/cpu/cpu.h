@@ -229,6 +229,7 @@ void trm__cpu_loss(trm__backend *be, trm__weights *w, int b, const trm__heads *h
 
 void trm__cpu_refill(trm__backend *be, trm__weights *w, int b, const uint8_t *halted, const trm__real *y0,
                      const trm__real *z0, trm__act *y, trm__act *z);
+void trm__cpu_distance(trm__backend *be, trm__weights *w, int b, const trm__act *x, const trm__act *was, double *out);
 void trm__cpu_noise(trm__backend *be, trm__weights *w, int b, trm__act *x, double sigma, uint64_t seed,
                     const uint64_t *index, uint64_t offset, const uint8_t *mask);
 void trm__cpu_blend(trm__backend *be, trm__weights *w, int b, trm__act *x, double keep, const trm__act *other,

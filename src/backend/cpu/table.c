@@ -121,6 +121,7 @@ trm_status trm__backend_cpu(trm__backend **out, const trm__isa_choice *choice, t
                                 .heads = trm__cpu_heads,
                                 .refill = trm__cpu_refill,
                                 .noise = trm__cpu_noise,
+                                .distance = trm__cpu_distance,
                                 .blend = trm__cpu_blend,
                                 .merge = trm__cpu_merge,
                                 .winners = trm__cpu_winners,

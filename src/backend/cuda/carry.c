@@ -24,6 +24,11 @@ static void gpu_noise(trm__backend *be, trm__weights *w, int b, trm__act *x, dou
   trm__cuda_noise(&trm__gpu_of(be)->queue, w->type, b, gpu_state_size(w), x, sigma, seed, index, offset, mask);
 }
 
+static void gpu_distance(trm__backend *be, trm__weights *w, int b, const trm__act *x, const trm__act *was,
+                         double *out) {
+  trm__cuda_distance(&trm__gpu_of(be)->queue, w->type, b, gpu_state_size(w), x, was, out);
+}
+
 static void gpu_blend(trm__backend *be, trm__weights *w, int b, trm__act *x, double keep, const trm__act *other,
                       double take) {
   trm__cuda_blend(&trm__gpu_of(be)->queue, w->type, x, keep, other, take, (size_t)b * gpu_state_size(w));
@@ -59,6 +64,7 @@ void trm__gpu_carry_table(trm__backend *be) {
   be->accumulate = gpu_accumulate;
   be->refill = gpu_refill;
   be->noise = gpu_noise;
+  be->distance = gpu_distance;
   be->blend = gpu_blend;
   be->merge = gpu_merge;
   be->winners = gpu_winners;

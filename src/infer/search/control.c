@@ -49,7 +49,8 @@ static int control_chain(control *c, int64_t number, const trm_puzzle *p) {
                               .confidence = (float)(1 / (1 + exp((double)-q))),
                               .cancelled = !last,
                               .checked = checked,
-                              .correct = correct};
+                              .correct = correct,
+                              .answer_step = step};
     answer = p->watch(p->watch_context, &(trm_step){.puzzle = number,
                                                     .step = step,
                                                     .answer = c->answer,
@@ -57,7 +58,8 @@ static int control_chain(control *c, int64_t number, const trm_puzzle *p) {
                                                     .q = q,
                                                     .halted = last,
                                                     .checked = checked,
-                                                    .correct = correct});
+                                                    .correct = correct,
+                                                    .change = (float)NAN});
     stop = job->progress(job->progress_context, 0, "solving") != 0;
     if (last || answer != TRM_STEP_ON) break;
   }

@@ -7,7 +7,7 @@
 #include "task/symmetry.h"
 
 #ifndef STEPS
-enum { SIDE = 8, STEPS = 8, GUESSES = 6, GUESS_STEPS = 3, CYCLE = 8 };
+enum { SIDE = 8, STEPS = 8, GUESSES = 6, GUESS_STEPS = 3, CYCLE = 1000000 };
 #endif
 
 static trm_status plan_check_ranges(const trm_solver_config *c, trm_error *err) {

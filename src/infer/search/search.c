@@ -35,6 +35,7 @@ struct search_entry {
   trm__ballot *ballot;        /* [most]; NULL without votes, as the next two */
   trm_solution *ballot_of;    /* [most] */
   int32_t *answers[2];        /* [most][S]: last answers of the chains of this wave, and of the one before */
+  float *q[2];                /* [most]: how sure the network was of them */
   int guides;                 /* how many those of the wave before are */
   int guesses;                /* of a chain of this wave */
   int64_t waves;              /* begun */
@@ -76,7 +77,8 @@ static int search_open_entry(trm__search *s, search_entry *e) {
   for (int i = 0; i < s->most; i++) e->chain[i] = (search_chain){e, i};
   for (int i = 0; i < 2; i++) {
     e->answers[i] = trm__calloc(most * s->S, sizeof *e->answers[i]);
-    if (!e->answers[i]) return 0;
+    e->q[i] = trm__calloc(most, sizeof *e->q[i]);
+    if (!e->answers[i] || !e->q[i]) return 0;
   }
   if (!s->plan.votes) return 1;
   e->ballot = trm__calloc(most, sizeof *e->ballot);
@@ -111,8 +113,8 @@ void trm__search_close(trm__search **search) {
   if (!s) return;
   for (int i = 0; s->entry && i < s->solver->slots; i++) {
     search_entry *e = &s->entry[i];
-    void *owned[] = {e->wave.chain, e->chain,      e->ballot,   e->ballot_of,
-                     e->answers[0], e->answers[1], e->question, e->answer};
+    void *owned[] = {e->wave.chain, e->chain, e->ballot, e->ballot_of, e->answers[0],
+                     e->answers[1], e->q[0],  e->q[1],   e->question,  e->answer};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) trm__free(owned[k]);
   }
   trm__free(s->entry);
@@ -201,6 +203,7 @@ static trm__proposal search_proposal(const trm__search *s, const search_entry *e
                          .name = e->name,
                          .chain = e->wave.begun + index + 1,
                          .guide = e->answers[1],
+                         .guide_q = e->q[1],
                          .guides = e->guides,
                          .guesses = e->guesses,
                          .room = s->answer};
@@ -333,6 +336,7 @@ static void search_take(trm__search *s, search_entry *e, int index, const trm_le
   trm__proposal proposal = search_proposal(s, e, index);
   int32_t *answer = e->answers[0] + (size_t)index * s->S;
   s->proposer->read(&proposal, leave->answer, NULL, answer, NULL);
+  e->q[0][index] = leave->solution->q;
   if (s->plan.votes) {
     e->ballot[index] = (trm__ballot){answer, leave->solution->q};
     e->ballot_of[index] = *leave->solution;
@@ -380,14 +384,17 @@ static void search_keep_guides(search_entry *e) {
   int32_t *before = e->answers[1];
   e->answers[1] = e->answers[0];
   e->answers[0] = before;
+  float *q = e->q[1];
+  e->q[1] = e->q[0];
+  e->q[0] = q;
   e->guides = e->wave.count;
 }
 
 /* No chain of its wave is at work: another wave, or the end. Guesses are taken from the last wave without any. */
 static void search_go_on(trm__search *s, search_entry *e, const trm_place *place) {
   int over = e->cancelled || e->expired || e->wave.winner >= 0 || s->plan.votes;
-  if (!e->guesses) search_keep_guides(e);
-  int guesses = s->plan.guesses && (e->waves - 1) % s->plan.cycle ? s->plan.guesses : 0;
+  search_keep_guides(e);
+  int guesses = e->waves % s->plan.cycle ? s->plan.guesses : 0;
   if (over || !trm__wave_next(&e->wave, s->plan.side, guesses ? s->plan.guess_limit : s->plan.limit)) {
     search_decide(s, e, place);
     return;

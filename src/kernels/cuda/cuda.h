@@ -289,6 +289,8 @@ void trm__cuda_refill(trm__cuda_queue *q, trm_dtype type, int b, int L, int D, c
  * one example. mask NULL: all. */
 void trm__cuda_noise(trm__cuda_queue *q, trm_dtype type, int b, size_t state, void *x, double sigma, uint64_t seed,
                      const uint64_t *index, uint64_t offset, const uint8_t *mask);
+void trm__cuda_distance(trm__cuda_queue *q, trm_dtype type, int b, size_t state, const void *x, const void *was,
+                        double *out);
 void trm__cuda_merge(trm__cuda_queue *q, trm_dtype type, int kind, int k, int b, size_t state, const void *from,
                      const float *logits, void *to); /* kind: trm__merge_kind; logits [k][b] */
 void trm__cuda_winners(trm__cuda_queue *q, int k, int b, const void *stats, int32_t *winner);

@@ -151,6 +151,7 @@ const trm__kind trm__kind_sudoku = {
     .render = trm__text_render,
     .draw = sudoku_draw,
     .judge = trm__sudoku_judge,
+    .faults = trm__sudoku_faults,
     .fault = trm__sudoku_fault,
     .check = trm__sudoku_check,
     .unique = sudoku_unique,

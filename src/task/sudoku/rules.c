@@ -96,6 +96,18 @@ static int sudoku_changes(const int32_t *question, const int32_t *tokens, int ce
   return question && question[cell] > TRM__SUDOKU_BLANK && question[cell] != tokens[cell];
 }
 
+int trm__sudoku_faults(const trm_task *task, const int32_t *question, const int32_t *answer) {
+  int size = task->width, faults = 0;
+  sudoku_counts c;
+  sudoku_count(task, answer, &c);
+  for (int cell = 0; cell < size * size; cell++)
+    faults += sudoku_changes(question, answer, cell) + !sudoku_count_of(task, answer, cell, 0, &c);
+  for (int k = 0; k < UNITS; k++)
+    for (int u = 0; u < size; u++)
+      for (int d = 0; d < size; d++) faults += c.of[k][u][d] > 1 ? c.of[k][u][d] - 1 : 0;
+  return faults;
+}
+
 void trm__sudoku_mark(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_cell *cells) {
   sudoku_counts counts;
   sudoku_count(task, tokens, &counts);

@@ -10,6 +10,8 @@ enum { TRM__SUDOKU_BLANK = 1 }; /* the token; BLANK + v is the value v */
 void trm__sudoku_cells(const int32_t *tokens, size_t count, uint8_t *cells);
 
 trm_task_verdict trm__sudoku_judge(const trm_task *task, const int32_t *question, const int32_t *answer);
+/* Changed clues, empty cells, and of each unit the digits that are there too often. */
+int trm__sudoku_faults(const trm_task *task, const int32_t *question, const int32_t *answer);
 trm_status trm__sudoku_check(const trm_task *task, const int32_t *question, trm_error *err);
 /* Naked singles until there is none: the digit of a cell of which row, column and box hold all others. 0: two equal
  * digits in a unit, or a cell without a digit. */

@@ -199,6 +199,13 @@ static void run_elements(side *s, const shape *c, outcome *o) {
   s->be->blend(s->be, s->w, c->b, a[1], 0.75, a[0], 0.25);
   s->be->blend(s->be, s->w, c->b, a[0], 0.75, a[0], 0.5);
   s->be->refill(s->be, s->w, c->b, halted, place, place + D, a[2], a[3]);
+  double *out = poisoned(s, 2 * (size_t)c->b * sizeof *out), *far;
+  s->be->distance(s->be, s->w, c->b, a[0], a[1], out);
+  trm__real *distances = numbers(2 * (size_t)c->b, 1, 1);
+  far = get(s, out, 2 * (size_t)c->b * sizeof *out);
+  for (int i = 0; i < 2 * c->b; i++) distances[i] = (trm__real)far[i];
+  add_part(o, "distances", distances, 2 * (size_t)c->b, d->bf16 ? 0.02 : 1e-5);
+  trm__free(far);
   for (int i = 0; i < 4; i++) add_part(o, "an array", get_act(s, a[i], n), n, tolerance);
   for (int i = 0; i < 4; i++) trm__free(x[i]);
   trm__free(start);

@@ -108,6 +108,50 @@ static void noises(void **state) {
   }
 }
 
+/* -- distance ----------------------------------------------------------------------------------------------------- */
+
+typedef struct distance_job {
+  trm_dtype type;
+  int b;
+  size_t state;
+  const void *x, *was;
+  double *out;
+} distance_job;
+
+static void launch_distance(trm__cuda_queue *q, void *context) {
+  const distance_job *j = context;
+  trm__cuda_distance(q, j->type, j->b, j->state, THERE(j->x), THERE(j->was), THERE(j->out));
+}
+
+static void distances(void **state) {
+  (void)state;
+  static const size_t sizes[] = {1, 255, 1031, 4096};
+  enum { B = 3 };
+  for (int t = 0; t < TYPES; t++)
+    for (int c = 0; c < 4; c++) {
+      size_t n = B * sizes[c];
+      float *x = floats(n), *was = floats(n);
+      memcpy(was, x, sizes[c] * sizeof *was);
+      buffer bx = buffer_filled(both_types[t], n, x, 0), bw = buffer_filled(both_types[t], n, was, 0);
+      buffer out = buffer_new(2 * B * sizeof(double));
+      distance_job j = {both_types[t], B, sizes[c], bx.at, bw.at, (double *)(void *)out.at};
+      run_twice(launch_distance, &j, (buffer *[]){&out}, 1);
+      for (size_t e = 0; e < B; e++) {
+        double moved = 0, size = 0;
+        for (size_t i = e * sizes[c]; i < (e + 1) * sizes[c]; i++) {
+          double a = (double)get_number(bx.at, both_types[t], i), d = a - (double)get_number(bw.at, both_types[t], i);
+          moved += d * d;
+          size += a * a;
+        }
+        assert_true(fabs(j.out[2 * e] - moved) <= 1e-12 * moved && fabs(j.out[2 * e + 1] - size) <= 1e-12 * size);
+      }
+      buffer *all[] = {&bx, &bw, &out};
+      for (int i = 0; i < 3; i++) buffer_free(all[i]);
+      free(x);
+      free(was);
+    }
+}
+
 /* -- merge, winners, pick ----------------------------------------------------------------------------------------- */
 
 typedef struct merge_job {
@@ -299,7 +343,8 @@ static void gathers(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(refills), cmocka_unit_test(noises), cmocka_unit_test(merges),
-                                     cmocka_unit_test(picks),   cmocka_unit_test(admits), cmocka_unit_test(gathers)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(refills), cmocka_unit_test(noises), cmocka_unit_test(distances),
+                                     cmocka_unit_test(merges),  cmocka_unit_test(picks),  cmocka_unit_test(admits),
+                                     cmocka_unit_test(gathers)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,6 +115,37 @@ static void noise_goes_on(void **state) {
   close_bench(&t);
 }
 
+/* -- distance --------------------------------------------------------------------------------------------------- */
+
+/* The same bits at any number of threads. */
+static void distances(void **state) {
+  (void)state;
+  double first[2 * 5];
+  for (int threads = 1; threads < 4; threads++) {
+    bench t;
+    open_small(&t, threads, 0);
+    size_t n = state_size(&t.dims, 5), one = n / 5;
+    trm__real *x = numbers(n, 1, 1), *was = numbers(n, 2, 1);
+    double out[2 * 5];
+    memcpy(was, x, one * sizeof *was); /* the first has not moved */
+    t.be->distance(t.be, t.w, 5, (trm__act *)x, (trm__act *)was, out);
+    for (size_t e = 0; e < 5; e++) {
+      double moved = 0, size = 0;
+      for (size_t i = e * one; i < (e + 1) * one; i++) {
+        moved += pow((double)x[i] - (double)was[i], 2);
+        size += pow((double)x[i], 2);
+      }
+      assert_true(e ? fabs(out[2 * e] - moved) <= 1e-12 * moved && moved > 0 : out[0] == 0);
+      assert_true(fabs(out[2 * e + 1] - size) <= 1e-12 * size);
+    }
+    if (threads == 1) memcpy(first, out, sizeof first);
+    assert_memory_equal(first, out, sizeof first);
+    trm__free(x);
+    trm__free(was);
+    close_bench(&t);
+  }
+}
+
 /* -- blend ------------------------------------------------------------------------------------------------------ */
 
 static void blends(void **state) {
@@ -250,6 +281,7 @@ int main(void) {
       cmocka_unit_test(merges),
       cmocka_unit_test(sign_sgd_sums_equal_ids),
       cmocka_unit_test(noise_goes_on),
+      cmocka_unit_test(distances),
       cmocka_unit_test(blends),
       cmocka_unit_test(winners_have_the_smallest_loss),
   };

@@ -4,6 +4,8 @@
 
 #include "cli/ui/reasoning.h"
 
+#include <math.h>
+
 enum { S = 16 };
 
 /* A 4x4 Sudoku whose first row is given, and its answer. */
@@ -23,7 +25,12 @@ static void add_step(fixture *f, int chain, int number, float q, int32_t last) {
   for (int i = 0; i < S; i++) answer[i] = right[i], confidence[i] = 0.75F;
   answer[S - 1] = last;
   confidence[3] = 0.123456F;
-  const trm_step step = {.step = number, .chain = chain, .answer = answer, .confidence = confidence, .q = q};
+  const trm_step step = {.step = number,
+                         .chain = chain,
+                         .answer = answer,
+                         .confidence = confidence,
+                         .q = q,
+                         .change = number == 1 ? NAN : 0.5F};
   cli_trace_add(&f->trace, S, &step);
 }
 
@@ -89,6 +96,8 @@ static void test_steps(void **state) {
   assert_true(json_real_value(json_object_get(good, "least_confidence")) == 0.1235);
   assert_true(json_real_value(at(json_object_get(good, "confidence"), 3)) == 0.1235);
   assert_true(json_real_value(json_object_get(good, "says_right")) == 0.9526);
+  assert_true(json_is_null(json_object_get(wrong, "change")));
+  assert_true(json_real_value(json_object_get(good, "change")) == 0.5);
   json_decref(o);
   close_fixture(&f);
 }

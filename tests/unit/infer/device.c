@@ -13,12 +13,13 @@ typedef struct outcome {
   int32_t answers[N * CELLS];
   trm_solution solutions[N];
   trm_eval_result accuracy;
-  double q[N]; /* sums over the steps watched */
+  double q[N], change[N]; /* sums over the steps watched */
 } outcome;
 
 static int watch(void *context, const trm_step *step) {
   outcome *o = context;
   o->q[step->puzzle] += (double)step->q * step->step;
+  o->change[step->puzzle] += (double)step->change * step->step;
   return TRM_STEP_ON;
 }
 
@@ -40,6 +41,8 @@ static void work(const fixture *f, double threshold, int noisy, int64_t batch, o
   config.batch = batch;
   config.max_steps = 5;
   config.halt_threshold = threshold;
+  config.change = 1;
+  config.keep = noisy ? TRM_KEEP_BEST : TRM_KEEP_LAST;
   if (noisy) config.start_noise = 0.3, config.latent_noise = 0.05, config.damping = 0.1;
   CHECK_OK(trm_solver_open(&solver, f->runtime, f->model, &config, &err), err);
   trm_dataset *data = make_dataset();
@@ -55,7 +58,7 @@ static void same_outcome(const outcome *a, const outcome *b) {
     assert_int_equal(a->solutions[i].steps, b->solutions[i].steps);
     assert_int_equal(a->solutions[i].halted, b->solutions[i].halted);
     assert_true(a->solutions[i].q == b->solutions[i].q && a->solutions[i].least == b->solutions[i].least);
-    assert_true(a->q[i] == b->q[i]);
+    assert_true(a->q[i] == b->q[i] && a->change[i] == b->change[i] && a->change[i] > 0);
   }
   assert_int_equal(a->accuracy.puzzles, b->accuracy.puzzles);
   assert_int_equal(a->accuracy.right_tokens, b->accuracy.right_tokens);

@@ -69,6 +69,46 @@ extern "C" void trm__cuda_noise(trm__cuda_queue *q, trm_dtype type, int b, size_
   else trm_launch(q, noise<float>, grid, THREADS, 0, (float *)x, state, sigma, seed, index, offset, mask, tiles);
 }
 
+/* -- distance: one block an example, whose threads' sums are folded in a fixed order. Bound by memory bandwidth ------ */
+
+template <class T>
+TRM_KERNEL __launch_bounds__(THREADS) distance(size_t state, const T *x, const T *was, double *out) {
+  double *moved = (double *)trm_shared(), *size = moved + THREADS;
+  size_t first = (size_t)blockIdx.x * state;
+  unsigned t = threadIdx.x;
+  double m = 0, s = 0;
+  for (size_t i = first + t; i < first + state; i += THREADS) {
+    double a = (double)trm_to_float(x[i]), d = a - (double)trm_to_float(was[i]);
+    m += d * d;
+    s += a * a;
+  }
+  moved[t] = m;
+  size[t] = s;
+  __syncthreads();
+  for (unsigned half = THREADS / 2; half; half /= 2) {
+    if (t < half) {
+      moved[t] += moved[t + half];
+      size[t] += size[t + half];
+    }
+    __syncthreads();
+  }
+  if (t) return;
+  out[2 * blockIdx.x] = moved[0];
+  out[2 * blockIdx.x + 1] = size[0];
+}
+
+extern "C" void trm__cuda_distance(trm__cuda_queue *q, trm_dtype type, int b, size_t state, const void *x,
+                                   const void *was, double *out) {
+  size_t shared = 2 * THREADS * sizeof(double);
+  if (b <= 0) return;
+  if (type == TRM_BFLOAT16)
+    trm_launch(q, distance<trm_bf16>, dim3((unsigned)b), THREADS, shared, state, (const trm_bf16 *)x,
+               (const trm_bf16 *)was, out);
+  else
+    trm_launch(q, distance<float>, dim3((unsigned)b), THREADS, shared, state, (const float *)x, (const float *)was,
+               out);
+}
+
 /* -- merge: the shares of an example's candidates are found anew by each of its blocks. Bound by memory bandwidth -- */
 
 /* NaN counts as the smallest. */
