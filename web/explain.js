@@ -37,7 +37,7 @@ function factsOf(frame) {
     ["Changed", plural(frame.changed.length, "cell")],
     ["Rules", rulesOf(frame)],
   ];
-  if (typeof frame.change === "number") facts.splice(3, 0, ["Distance to the last state", frame.change.toPrecision(3)]);
+  if (typeof frame.change === "number") facts.splice(3, 0, ["Distance", frame.change.toPrecision(3), "to the last state, relative"]);
   return facts;
 }
 

@@ -66,7 +66,7 @@ def check_step(browser, name, v, index):
     for text in (percent(step["says_right"]), percent(step["mean_confidence"]), step["fault"]):
         check(f"{what}: {text} is told", text in state["facts"] and text in state["spoken"], True)
     check(f"{what}: the threshold is told", "halts over" in state["facts"], v["halt_threshold"] is not None)
-    check(f"{what}: the distance is told", "Distance to the last state" in state["facts"], isinstance(step["change"], float))
+    check(f"{what}: the distance is told", "to the last state" in state["facts"], isinstance(step["change"], float))
     check(f"{what}: changes are told", f"Changed: {len(step['changed'])} cell" in state["spoken"], True)
     new = index > 1 and v["steps"][index - 2]["chain"] != step["chain"]
     check(f"{what}: a new chain is told", "Begun again" in state["note"] and "Begun again" in state["spoken"], new)
