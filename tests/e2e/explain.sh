@@ -80,6 +80,17 @@ run 0 "$TRM" explain $easy --json -o object.json
 cmp -s object object.json || fail "--json -o does not write the object"
 [ -z "$(find . -name '*.tmp')" ] || fail "temporary files are left"
 
+refuse 3 '/dev/full' "$TRM" explain $easy -o /dev/full
+
+# -- interrupted: nothing is written --
+"$TRM" explain $hard --no-halt --max-steps 100000 -o interrupted.html >out 2>err &
+sleep 1
+kill -TERM $!
+wait $!
+[ $? = 1 ] || fail "an interrupted explanation did not give exit code 1"
+grep -q '^trm explain: warning: interrupted: nothing is written$' err || fail "an interruption is not told"
+[ ! -e interrupted.html ] || fail "an interrupted explanation wrote a page"
+
 # -- names from outside --
 name='<script>alert(1)<!--.txt'
 printf '%s\n' $easy >"$name"
