@@ -2,13 +2,11 @@
  * free, wait in a window for their answers, and are printed in their order. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/events.h"
-#include "cli/puzzles.h"
 #include "cli/solver_options.h"
+#include "cli/solving.h"
 #include "cli/ui/animation.h"
-#include "cli/ui/solved.h"
 #include "cli/ui/values.h"
 
 /* Puzzles that are read but not yet printed: as many as fit in WINDOW_MEMORY, in these bounds. That bounds memory
@@ -16,8 +14,6 @@
 #define WINDOW_MEMORY ((size_t)64 << 20) /* bytes of tokens and answers */
 #define WINDOW_LEAST ((size_t)64)
 #define WINDOW_MOST ((size_t)4096)
-
-#define UNIQUE_BOUND 20000 /* guesses that counting a puzzle's solutions may take */
 
 static struct {
   char model[1100], device[CLI_DEVICE], events[CLI_EVENTS];
@@ -28,13 +24,7 @@ enum { EXPLAIN_NO, EXPLAIN_CHANGES, EXPLAIN_ALL }; /* values of opt.explain */
 static trm_solver_config solve_config;
 
 static const trm_option solve_options[] = {
-    {.name = "model",
-     .type = TRM_OPT_STRING,
-     FIELD(model),
-     .size = sizeof opt.model,
-     .metavar = "FILE",
-     .group = "Solve",
-     .help = "model file or run directory; default: an installed one that fits"},
+    CLI_MODEL_OPTION(.group = "Solve"),
     {.name = "explain",
      .type = TRM_OPT_ENUM,
      FIELD(explain),
@@ -49,30 +39,16 @@ static const trm_option solve_options[] = {
      .type = TRM_OPT_BOOL,
      FIELD(strict),
      .help = "read no further than the first puzzle that cannot be read"},
-    {.name = "identifier",
-     .type = TRM_OPT_INT,
-     FIELD(identifier),
-     .default_text = "0",
-     .min = 0,
-     .max = INT32_MAX,
-     .help = "puzzle identifier: row of the model's puzzle embedding, for all puzzles"},
+    CLI_IDENTIFIER_OPTION,
     CLI_EVENTS_OPTION,
     CLI_EVENTS_FORCE_OPTION,
     CLI_DEVICE_OPTION,
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
 
-/* Rules halt, and what they find wrong is searched for, unless --no-halt is said, which alone means all steps of one
- * trajectory. */
 static size_t solve_tables(cli_table t[CLI_TABLES]) {
-  static const cli_other others[] = {
-      {"halt", "true",
-       "stop as soon as the answer is right, as known rules say or else the halting head; --no-halt: take all steps"},
-      {"rules_halt", "true", NULL},
-      {"search", "-1", "network steps in which to find a right answer; 0: one trajectory; -1: about a second's"}};
-  static trm_option *items;
   t[0] = (cli_table){solve_options, sizeof solve_options / sizeof *solve_options, &opt};
-  t[1] = cli_solver_table(&items, others, sizeof others / sizeof *others, &solve_config);
+  t[1] = cli_solving_table(&solve_config);
   return 2;
 }
 
@@ -90,7 +66,8 @@ typedef struct session {
   const cli_command *command;
   trm_solver *solver;
   trm_solver_values values; /* in force */
-  trm_task task;
+  cli_solving with;         /* the model */
+  trm_task task;            /* the model's */
   size_t S;
   cli_puzzles puzzles;
   int ended; /* nothing is left to read */
@@ -106,19 +83,9 @@ typedef struct session {
   cli_trace trace;                /* with --explain, when one puzzle is at work at a time */
   size_t solved, total, cut, bad; /* printed: solved, with an answer, of these interrupted; bad ones */
   int64_t steps;
-  const char *recursion; /* the model's, for JSON */
-  json_t *model;         /* the path of an installed one that was taken; NULL: the user named it */
-  int fewest;            /* clues of the unsolved puzzle with the fewest; 0: none, or its kind has none */
-  trm_task_cell *cells;  /* [S], room to work in */
+  int fewest;           /* clues of the unsolved puzzle with the fewest; 0: none, or its kind has none */
+  trm_task_cell *cells; /* [S], room to work in */
 } session;
-
-/* A puzzle is solved when its rules and clues say so and it has no other solution; where trm knows no rules, when the
- * halting head says so. */
-static int solve_is_right(const session *s, const cli_solved *r) {
-  cli_verdict verdict = cli_solved_verdict(r);
-  if (verdict == CLI_UNCHECKED) return (double)r->solution.q > s->values.halt_threshold.value;
-  return verdict == CLI_CORRECT;
-}
 
 /* -- solving ------------------------------------------------------------------------------------------------------- */
 
@@ -154,7 +121,7 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                   .solutions = e->solutions};
   if (!r.solution.steps) return;
   r.judged = trm_task_judge(&s->task, r.question, r.answer);
-  r.solved = solve_is_right(s, &r);
+  r.solved = cli_is_solved(&r, &s->values);
   solve_count(s, &r);
   const cli_show show = {.task = &s->task,
                          .S = s->S,
@@ -162,9 +129,9 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                          .all = opt.explain == EXPLAIN_ALL,
                          .animated = cli_animation_end(&s->animation),
                          .verbose = opt.verbose,
-                         .recursion = s->recursion,
+                         .recursion = s->with.recursion,
                          .halt_threshold = s->values.halt_threshold.value,
-                         .model = s->model};
+                         .model = s->with.installed};
   if (opt.json) cli_solved_print_json(&show, &r);
   else cli_solved_print(&show, &r, s->alone);
 }
@@ -223,11 +190,11 @@ static trm_source_answer solve_next(void *context, int64_t number, int wait, trm
     if (answer == CLI_PUZZLES_END) return TRM_SOURCE_END;
     if (answer == CLI_PUZZLES_NONE) return TRM_SOURCE_NONE;
   }
+  entry *e = &s->entry[s->entered % s->window];
+  e->solutions = cli_solutions(&s->task, solve_question(s, s->entered));
   memcpy(puzzle->tokens, solve_question(s, s->entered), s->S * sizeof *puzzle->tokens);
   puzzle->identifier = (int32_t)opt.identifier;
-  trm_task_solutions solutions = trm_task_unique(&s->task, puzzle->tokens, UNIQUE_BOUND);
-  s->entry[s->entered % s->window].solutions = solutions;
-  if (solutions.count == 0 || (solutions.single && solutions.count > 1)) puzzle->search = TRM_SEARCH_OFF;
+  if (cli_is_hopeless(&e->solutions)) puzzle->search = TRM_SEARCH_OFF;
   s->number[(size_t)number % s->window] = s->entered++;
   s->given++;
   cli_trace_clear(&s->trace);
@@ -318,16 +285,6 @@ static int solve_all(session *s) {
   return status && status != TRM_E_STOPPED ? cli_error(s->command, &error) : CLI_CONTINUE;
 }
 
-static int solve_check_identifier(const cli_command *self, const trm_model *model) {
-  const trm_model_config *m = trm_model_get_config(model);
-  if (!opt.identifier) return CLI_CONTINUE;
-  if (!m->puzzle_emb_ndim)
-    return cli_usage(self, "--identifier: %s has no puzzle embedding, expected no identifier or 0", opt.model);
-  if (opt.identifier < m->num_puzzle_identifiers) return CLI_CONTINUE;
-  return cli_usage(self, "--identifier: found %lld, %s knows 0 to %lld", (long long)opt.identifier, opt.model,
-                   (long long)m->num_puzzle_identifiers - 1);
-}
-
 static void solve_close(session *s) {
   cli_trace_clear(&s->trace);
   free(s->trace.step);
@@ -337,61 +294,39 @@ static void solve_close(session *s) {
   free(s->tokens);
   free(s->answers);
   free(s->cells);
-  json_decref(s->model);
   trm_solver_close(&s->solver);
   cli_puzzles_close(&s->puzzles);
 }
 
-/* An installed model. When there is none for a puzzle that is wrong, it is that which is said. */
-static int solve_find_model(session *s, trm_model **model) {
-  char problem[CLI_PROBLEM];
-  int code = cli_puzzles_check(&s->puzzles, NULL);
-  if (code != CLI_CONTINUE) return code;
-  size_t cells = cli_puzzles_cells(&s->puzzles, problem);
-  if (cells && cli_model_find(opt.model, cells, model)) return CLI_CONTINUE;
-  if (problem[0]) return cli_bad_input(s->command, "%s", problem);
-  return cli_model_open(s->command, opt.model, cells, model);
-}
-
-/* The model, and the task that puzzles are read by. An installed model is named on a terminal. */
-static int solve_open_model(session *s, trm_model **model) {
-  trm_error error = {0};
-  int named = opt.model[0] != 0;
-  int code = named ? cli_model_open(s->command, opt.model, 0, model) : solve_find_model(s, model);
-  if (code == CLI_CONTINUE) code = solve_check_identifier(s->command, *model);
-  if (code != CLI_CONTINUE) return code;
-  if (trm_model_task(*model, &s->task, &error)) return cli_error(s->command, &error);
-  if (named && (code = cli_puzzles_check(&s->puzzles, &s->task)) != CLI_CONTINUE) return code;
-  s->S = (size_t)trm_model_get_config(*model)->seq_len;
-  const char *recursion = trm_model_get_metadata(*model, "trm.config.recursion");
-  s->recursion = recursion ? recursion : "trm";
-  if (!named) s->model = cli_path(opt.model);
-  if (!named && isatty(STDERR_FILENO)) cli_note("model %s", opt.model);
-  return CLI_CONTINUE;
+/* The model, and the task that puzzles are read by. */
+static int solve_open_model(session *s) {
+  int code = cli_solving_open(s->command, &s->with, opt.model, &s->puzzles, opt.identifier);
+  s->task = s->with.task;
+  s->S = s->with.S;
+  return code;
 }
 
 static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   session s = {.command = self};
   cli_set_color(opt.color);
-  trm_model *model = NULL;
   trm_runtime *runtime = NULL;
   int code = cli_events_check(self, opt.events, opt.force);
   if (code == CLI_CONTINUE) code = cli_puzzles_open(self, a->positional, a->positionals, &s.puzzles);
-  if (code == CLI_CONTINUE) code = solve_open_model(&s, &model);
+  if (code == CLI_CONTINUE) code = solve_open_model(&s);
   if (code == CLI_CONTINUE) cli_solver_say_idle(self, a, &solve_config, &s.task);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
-  if (code == CLI_CONTINUE && solve_begin(&s)) code = solve_open_solver(&s, runtime, model);
+  if (code == CLI_CONTINUE && solve_begin(&s)) code = solve_open_solver(&s, runtime, s.with.model);
   if (code == CLI_CONTINUE) code = cli_events_open(&s.events, self, opt.events, solve_number, &s);
   if (code == CLI_CONTINUE && s.solver) code = solve_all(&s);
   else if (code == CLI_CONTINUE) solve_print_ready(&s);
   if (code == CLI_CONTINUE) {
     code = solve_end(&s);
-    if (!opt.json) cli_model_hint(model, opt.model, s.fewest);
+    if (!opt.json) cli_model_hint(s.with.model, opt.model, s.fewest);
   }
   code = cli_events_close(&s.events, code);
   solve_close(&s);
   trm_runtime_close(&runtime);
-  trm_model_close(&model);
+  cli_solving_close(&s.with);
   return code;
 }
 
@@ -400,9 +335,7 @@ static int solve_run(const cli_command *self, int argc, char **argv) {
   solve_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
-  if (!solve_config.halt && !cli_is_given(&a, "rules_halt")) solve_config.rules_halt = 0;
-  if (!solve_config.rules_halt && !cli_is_given(&a, "search")) solve_config.search = 0;
-  if (code == CLI_CONTINUE) code = cli_solver_check(self, &a, &solve_config);
+  if (code == CLI_CONTINUE) code = cli_solving_settle(self, &a, &solve_config);
   if (code == CLI_CONTINUE) code = solve_arguments(self, &a);
   cli_arguments_free(&a);
   return code;

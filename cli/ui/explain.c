@@ -13,7 +13,8 @@ void cli_trace_add(cli_trace *t, size_t S, const trm_step *step) {
     t->step = cli_grow(t->step, t->room, sizeof *t->step);
   }
   cli_trace_step *s = &t->step[t->count++];
-  *s = (cli_trace_step){.step = step->step, .chain = step->chain, .q = step->q, .least = INFINITY};
+  *s = (cli_trace_step){
+      .step = step->step, .chain = step->chain, .q = step->q, .least = INFINITY, .change = step->change};
   s->answer = cli_alloc(S, sizeof *s->answer);
   s->confidence = cli_alloc(S, sizeof *s->confidence);
   memcpy(s->answer, step->answer, S * sizeof *s->answer);

@@ -7,8 +7,8 @@
 #include "cli/cli.h"
 
 typedef struct cli_trace_step {
-  int step, chain;
-  float q, least;
+  int step, chain;        /* its number in its chain, and that of the chain: 1, 2, ... */
+  float q, least, change; /* change: as trm_step's, NaN where it was not asked for */
   int32_t *answer;
   float *confidence;
 } cli_trace_step;

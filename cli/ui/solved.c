@@ -46,35 +46,55 @@ static int solved_has_answer(const cli_solved *r) {
 
 /* -- one puzzle ---------------------------------------------------------------------------------------------------- */
 
-static void solved_print_verdict(const cli_show *s, const cli_solved *r) {
-  const char *on = solved_color(r), *off = *on ? "\033[0m" : "";
-  char fault[160];
+/* What the verdict is, and behind it the reason; both fit into one line. */
+static const char *solved_head(const cli_solved *r) {
+  static const char *const heads[] = {[CLI_CORRECT] = "correct: all rules hold",
+                                      [CLI_WRONG] = "wrong:",
+                                      [CLI_NO_SOLUTION] = "no solution:",
+                                      [CLI_SEVERAL_SOLUTIONS] = "several solutions:",
+                                      [CLI_UNCHECKED] = "not checked:"};
+  return solved_is_unknown(r) ? "don't know:" : heads[cli_solved_verdict(r)];
+}
+
+static const char *solved_rest(const trm_task *task, const cli_solved *r, char text[CLI_SENTENCE]) {
+  char fault[160], by[100] = "";
+  text[0] = 0;
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
-    printf("%scorrect: all rules hold%s", on, off);
-    if (r->solution.chain > 1) printf(", solved by chain %d in %d steps", r->solution.chain, r->solution.steps);
-    if (r->solutions.single && r->solutions.count < 0)
-      fputs("; whether another answer does too was not decided", stdout);
+    if (r->solution.chain > 1)
+      (void)snprintf(by, sizeof by, ", solved by chain %d in %d steps", r->solution.chain, r->solution.steps);
+    (void)snprintf(text, CLI_SENTENCE, "%s%s", by,
+                   r->solutions.single && r->solutions.count < 0 ? "; whether another answer does too was not decided"
+                                                                 : "");
     break;
   case CLI_WRONG:
     if (solved_is_unknown(r))
-      printf("%sdon't know:%s no right answer in %d steps of %d chains. Of the surest: ", on, off, r->solution.steps,
-             r->solution.chains);
-    else printf("%swrong:%s ", on, off);
-    fputs(trm_task_fault(s->task, r->question, r->answer, fault, sizeof fault), stdout);
+      (void)snprintf(by, sizeof by, " no right answer in %d steps of %d chains. Of the surest:", r->solution.steps,
+                     r->solution.chains);
+    (void)snprintf(text, CLI_SENTENCE, "%s %s", by, trm_task_fault(task, r->question, r->answer, fault, sizeof fault));
     break;
   case CLI_NO_SOLUTION:
-    printf("%sno solution:%s no answer keeps all rules and clues", on, off);
-    break;
+    return " no answer keeps all rules and clues";
   case CLI_SEVERAL_SOLUTIONS:
-    printf("%sseveral solutions:%s the clues leave more than one answer", on, off);
-    break;
+    return " the clues leave more than one answer";
   case CLI_UNCHECKED:
-    printf("%snot checked:%s no rules known; the network takes its answer for %s", on, off,
-           r->solved ? "right" : "wrong");
+    (void)snprintf(text, CLI_SENTENCE, " no rules known; the network takes its answer for %s",
+                   r->solved ? "right" : "wrong");
     break;
   }
-  fputc('\n', stdout);
+  return text;
+}
+
+const char *cli_solved_sentence(const trm_task *task, const cli_solved *r, char text[CLI_SENTENCE]) {
+  char rest[CLI_SENTENCE];
+  (void)snprintf(text, CLI_SENTENCE, "%s%.270s", solved_head(r), solved_rest(task, r, rest));
+  return text;
+}
+
+static void solved_print_verdict(const cli_show *s, const cli_solved *r) {
+  const char *on = solved_color(r), *off = *on ? "\033[0m" : "";
+  char rest[CLI_SENTENCE];
+  printf("%s%s%s%s\n", on, solved_head(r), off, solved_rest(s->task, r, rest));
 }
 
 static void solved_print_grid(const cli_show *s, const cli_solved *r) {

@@ -30,6 +30,9 @@ typedef enum cli_verdict {
   CLI_UNCHECKED          /* no rules are known */
 } cli_verdict;
 cli_verdict cli_solved_verdict(const cli_solved *solved);
+/* The same as a sentence: "wrong: 3 cells conflict in row 4". Returns text. */
+#define CLI_SENTENCE 300
+const char *cli_solved_sentence(const trm_task *task, const cli_solved *solved, char text[CLI_SENTENCE]);
 
 /* How all of them are shown. */
 typedef struct cli_show {
@@ -46,6 +49,9 @@ typedef struct cli_show {
 
 /* alone: 1 when there is no other puzzle, which is shown as a grid. */
 void cli_solved_print(const cli_show *show, const cli_solved *solved, int alone);
-void cli_solved_print_json(const cli_show *show, const cli_solved *solved); /* solved_json.c */
+/* solved_json.c: the puzzle as an object in a line; the fields that say what is known of the answer, and of the
+ * puzzle's answers, in any object. */
+void cli_solved_print_json(const cli_show *show, const cli_solved *solved);
+void cli_solved_add_verdict(json_t *object, const cli_solved *solved);
 
 #endif

@@ -51,6 +51,10 @@ static json_t *solved_kept_json(int kept) {
   return kept < 0 ? json_null() : json_boolean(kept);
 }
 
+static const char *solved_verdict(const trm_task_verdict *v) {
+  return v->keeps_rules < 0 ? "no rules known" : v->keeps_rules && v->keeps_clues ? "right" : "wrong";
+}
+
 /* null: by nothing but its limit or a signal. */
 static json_t *solved_halt_json(int halt) {
   static const char *const words[] = {[TRM_HALT_HEAD] = "head",
@@ -60,9 +64,12 @@ static json_t *solved_halt_json(int halt) {
   return halt == TRM_HALT_NONE ? json_null() : json_string(words[halt]);
 }
 
-/* What is known of the answer, and of the puzzle's answers. */
-static void solved_add_answers(json_t *o, const cli_show *s, const cli_solved *r) {
+void cli_solved_add_verdict(json_t *o, const cli_solved *r) {
   int checked = r->judged.keeps_rules >= 0;
+  json_object_set_new(o, "solved", json_boolean(r->solved));
+  json_object_set_new(o, "verdict", json_string(solved_verdict(&r->judged)));
+  json_object_set_new(o, "keeps_rules", solved_kept_json(r->judged.keeps_rules));
+  json_object_set_new(o, "keeps_clues", solved_kept_json(r->judged.keeps_clues));
   json_object_set_new(o, "checked", json_boolean(checked));
   json_object_set_new(o, "correct",
                       checked ? json_boolean(r->judged.keeps_rules && r->judged.keeps_clues) : json_null());
@@ -72,23 +79,19 @@ static void solved_add_answers(json_t *o, const cli_show *s, const cli_solved *r
   json_object_set_new(o, "chain_steps", json_integer(r->solution.chain_steps));
   json_object_set_new(o, "chains", json_integer(r->solution.chains));
   json_object_set_new(o, "answer_step", json_integer(r->solution.answer_step));
-  json_object_set_new(o, "recursion", json_string(s->recursion));
-}
-
-static const char *solved_verdict(const trm_task_verdict *v) {
-  return v->keeps_rules < 0 ? "no rules known" : v->keeps_rules && v->keeps_clues ? "right" : "wrong";
 }
 
 void cli_solved_print_json(const cli_show *s, const cli_solved *r) {
-  json_t *o = json_pack(
-      "{s:I, s:o, s:O*, s:s, s:o, s:o, s:b, s:s, s:o, s:o, s:i, s:b, s:b, s:o, s:o, s:o}", "puzzle",
-      (json_int_t)r->number, "where", cli_path(r->where), "model", s->model, "task", trm_task_name(s->task), "question",
-      solved_cells_json(s, r->question), "answer", solved_cells_json(s, r->answer), "solved", r->solved, "verdict",
-      solved_verdict(&r->judged), "keeps_rules", solved_kept_json(r->judged.keeps_rules), "keeps_clues",
-      solved_kept_json(r->judged.keeps_clues), "steps", r->solution.steps, "halted",
-      r->solution.halted != TRM_HALT_NONE, "interrupted", r->solution.cancelled, "q", cli_real((double)r->solution.q),
-      "confidence", cli_real((double)r->solution.confidence), "least_confidence", cli_real((double)r->solution.least));
-  if (o) solved_add_answers(o, s, r);
+  json_t *o = json_pack("{s:I, s:o, s:O*, s:s, s:o, s:o}", "puzzle", (json_int_t)r->number, "where", cli_path(r->where),
+                        "model", s->model, "task", trm_task_name(s->task), "question",
+                        solved_cells_json(s, r->question), "answer", solved_cells_json(s, r->answer));
+  json_t *work = json_pack("{s:i, s:b, s:b, s:o, s:o, s:o, s:s}", "steps", r->solution.steps, "halted",
+                           r->solution.halted != TRM_HALT_NONE, "interrupted", r->solution.cancelled, "q",
+                           cli_real((double)r->solution.q), "confidence", cli_real((double)r->solution.confidence),
+                           "least_confidence", cli_real((double)r->solution.least), "recursion", s->recursion);
+  if (o) cli_solved_add_verdict(o, r);
+  json_object_update(o, work);
+  json_decref(work);
   if (s->trace && o) {
     json_object_set_new(o, "trace", solved_trace_json(s, r));
     json_object_set_new(o, "cell_confidence", solved_confidence_json(s));

@@ -1,0 +1,87 @@
+/* The model for puzzles and what counts as solved: see solving.h. */
+#include "cli/solving.h"
+
+#include <unistd.h>
+
+#include "cli/solver_options.h"
+
+#define UNIQUE_BOUND 20000 /* guesses that counting a puzzle's solutions may take */
+
+cli_table cli_solving_table(trm_solver_config *config) {
+  static const cli_other others[] = {
+      {"halt", "true",
+       "stop as soon as the answer is right, as known rules say or else the halting head; --no-halt: take all steps"},
+      {"rules_halt", "true", NULL},
+      {"search", "-1", "network steps in which to find a right answer; 0: one trajectory; -1: about a second's"}};
+  static trm_option *items;
+  return cli_solver_table(&items, others, sizeof others / sizeof *others, config);
+}
+
+int cli_solving_settle(const cli_command *self, const cli_arguments *a, trm_solver_config *config) {
+  if (!config->halt && !cli_is_given(a, "rules_halt")) config->rules_halt = 0;
+  if (!config->rules_halt && !cli_is_given(a, "search")) config->search = 0;
+  return cli_solver_check(self, a, config);
+}
+
+/* -- the model ----------------------------------------------------------------------------------------------------- */
+
+static int solving_check_identifier(const cli_command *self, const char *path, int64_t identifier,
+                                    const trm_model *model) {
+  const trm_model_config *m = trm_model_get_config(model);
+  if (!identifier) return CLI_CONTINUE;
+  if (!m->puzzle_emb_ndim)
+    return cli_usage(self, "--identifier: %s has no puzzle embedding, expected no identifier or 0", path);
+  if (identifier < m->num_puzzle_identifiers) return CLI_CONTINUE;
+  return cli_usage(self, "--identifier: found %lld, %s knows 0 to %lld", (long long)identifier, path,
+                   (long long)m->num_puzzle_identifiers - 1);
+}
+
+/* An installed model. When there is none for a puzzle that is wrong, it is that which is said. */
+static int solving_find_model(const cli_command *self, char path[1100], cli_puzzles *puzzles, trm_model **model) {
+  char problem[CLI_PROBLEM];
+  int code = cli_puzzles_check(puzzles, NULL);
+  if (code != CLI_CONTINUE) return code;
+  size_t cells = cli_puzzles_cells(puzzles, problem);
+  if (cells && cli_model_find(path, cells, model)) return CLI_CONTINUE;
+  if (problem[0]) return cli_bad_input(self, "%s", problem);
+  return cli_model_open(self, path, cells, model);
+}
+
+int cli_solving_open(const cli_command *self, cli_solving *s, char path[1100], cli_puzzles *puzzles,
+                     int64_t identifier) {
+  trm_error error = {0};
+  int named = path[0] != 0;
+  int code = named ? cli_model_open(self, path, 0, &s->model) : solving_find_model(self, path, puzzles, &s->model);
+  if (code == CLI_CONTINUE) code = solving_check_identifier(self, path, identifier, s->model);
+  if (code != CLI_CONTINUE) return code;
+  if (trm_model_task(s->model, &s->task, &error)) return cli_error(self, &error);
+  if (named && (code = cli_puzzles_check(puzzles, &s->task)) != CLI_CONTINUE) return code;
+  s->S = (size_t)trm_model_get_config(s->model)->seq_len;
+  const char *recursion = trm_model_get_metadata(s->model, "trm.config.recursion");
+  s->recursion = recursion ? recursion : "trm";
+  if (!named) s->installed = cli_path(path);
+  if (!named && isatty(STDERR_FILENO)) cli_note("model %s", path);
+  return CLI_CONTINUE;
+}
+
+void cli_solving_close(cli_solving *s) {
+  json_decref(s->installed);
+  trm_model_close(&s->model);
+  *s = (cli_solving){0};
+}
+
+/* -- what counts as solved ----------------------------------------------------------------------------------------- */
+
+trm_task_solutions cli_solutions(const trm_task *task, const int32_t *question) {
+  return trm_task_unique(task, question, UNIQUE_BOUND);
+}
+
+int cli_is_hopeless(const trm_task_solutions *s) {
+  return s->count == 0 || (s->single && s->count > 1);
+}
+
+int cli_is_solved(const cli_solved *r, const trm_solver_values *values) {
+  cli_verdict verdict = cli_solved_verdict(r);
+  if (verdict == CLI_UNCHECKED) return (double)r->solution.q > values->halt_threshold.value;
+  return verdict == CLI_CORRECT;
+}
