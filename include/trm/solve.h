@@ -305,6 +305,15 @@ typedef struct trm_eval_band {
   int64_t puzzles, exact;
 } trm_eval_band;
 
+#define TRM_EVAL_METRICS 4
+/* What a kind's answers are counted by besides being exact: of mazes "optimal", a shortest path and nothing beside it,
+ * and "connected", a path at all. */
+typedef struct trm_eval_metric {
+  const char *name; /* a static string */
+  int64_t puzzles;
+  double interval_low, interval_high; /* Wilson, 95 % */
+} trm_eval_metric;
+
 typedef struct trm_eval_result {
   int64_t puzzles, exact, tokens, right_tokens; /* labelled tokens */
   double exact_accuracy, token_accuracy;        /* fractions */
@@ -319,6 +328,8 @@ typedef struct trm_eval_result {
   trm_eval_band band[TRM_EVAL_BANDS];
   double seconds;
   trm_solve_stats stats;
+  int metrics; /* 0 for most kinds */
+  trm_eval_metric metric[TRM_EVAL_METRICS];
 } trm_eval_result;
 
 /* Solves every example of the dataset. limit 0: all. progress is called after every round of steps. TRM_E_INPUT when

@@ -65,7 +65,7 @@ static int maze_joined(const trm_task *task, const int32_t *cells, int32_t walka
 }
 
 /* Cells that are neither free nor path are clues; free ones may become path. */
-static int maze_keeps(int32_t asked, int32_t answered) {
+int trm__maze_keeps(int32_t asked, int32_t answered) {
   int free_cell = asked == TRM__MAZE_FREE || asked == TRM__MAZE_PATH;
   return free_cell ? answered == TRM__MAZE_FREE || answered == TRM__MAZE_PATH : answered == asked;
 }
@@ -73,14 +73,14 @@ static int maze_keeps(int32_t asked, int32_t answered) {
 trm_task_verdict trm__maze_judge(const trm_task *task, const int32_t *question, const int32_t *answer) {
   trm_task_verdict verdict = {1, 1};
   for (int i = 0; i < task->width * task->height; i++)
-    if (!maze_keeps(question[i], answer[i])) verdict.keeps_clues = 0;
+    if (!trm__maze_keeps(question[i], answer[i])) verdict.keeps_clues = 0;
   verdict.keeps_rules = verdict.keeps_clues ? maze_joined(task, answer, TRM__MAZE_PATH, 1) : 0;
   return verdict;
 }
 
 void trm__maze_fault(const trm_task *task, const int32_t *question, const int32_t *answer, char *text, size_t size) {
   int changed = 0;
-  for (int i = 0; i < task->width * task->height; i++) changed += !maze_keeps(question[i], answer[i]);
+  for (int i = 0; i < task->width * task->height; i++) changed += !trm__maze_keeps(question[i], answer[i]);
   if (changed) (void)snprintf(text, size, "%d cell%s of the maze %s changed", changed, changed == 1 ? "" : "s", changed == 1 ? "is" : "are");
   else if (maze_joined(task, answer, TRM__MAZE_PATH, 0) == 1)
     (void)snprintf(text, size, "path cells lie apart from the path");
@@ -114,7 +114,7 @@ trm_status trm__maze_check(const trm_task *task, const int32_t *question, trm_er
 
 void trm__maze_mark(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_cell *cells) {
   int count = task->width * task->height, start = maze_find_one(tokens, count, TRM__MAZE_START);
-  for (int i = 0; i < count && question; i++) cells[i].wrong = !maze_keeps(question[i], tokens[i]);
+  for (int i = 0; i < count && question; i++) cells[i].wrong = !trm__maze_keeps(question[i], tokens[i]);
   unsigned char *space = start < 0 ? NULL : trm__calloc((size_t)count, sizeof(int) + 1);
   if (!space) return;
   uint8_t *reached = space + (size_t)count * sizeof(int);
