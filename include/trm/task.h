@@ -50,10 +50,19 @@ trm_status trm_task_parse(const trm_task *task, const char *text, size_t length,
 trm_status trm_task_render(const trm_task *task, const int32_t *tokens, char *text, size_t capacity, trm_error *err);
 
 /* How a grid looks, without saying how it is painted: lines of text, a picture and a page paint from the same. */
+typedef enum trm_task_look {
+  TRM_LOOK_SYMBOL, /* its text */
+  TRM_LOOK_EMPTY,  /* nothing */
+  TRM_LOOK_WALL,   /* a block */
+  TRM_LOOK_PATH,   /* a mark that shows where the path goes */
+  TRM_LOOK_START,  /* the ends of a path */
+  TRM_LOOK_GOAL
+} trm_task_look;
 typedef struct trm_task_cell {
   char text[8];  /* what stands in it: a symbol */
   uint8_t clue;  /* 1: given, and shown bold */
   uint8_t wrong; /* 1: breaks a rule, or is not what the question says there */
+  uint8_t look;  /* trm_task_look: what it is a picture of, where there is colour; its text elsewhere */
 } trm_task_cell;
 typedef struct trm_task_drawing {
   int width, height;         /* cells */

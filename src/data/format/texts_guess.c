@@ -86,25 +86,31 @@ static int guess_next(trm_task *task, size_t side, trm_task_kind *number) {
   return 0;
 }
 
-/* Who says what is wrong with a puzzle that no kind reads: the first that knows all its symbols, else the first. */
-static int guess_knows(const trm_task *task, const char *text, size_t length) {
+/* How many of the text's bytes are symbols of the task, blank ones aside. */
+static size_t guess_known_symbols(const trm_task *task, const char *text, size_t length) {
   int16_t map[256];
+  size_t count = 0;
   trm__task_symbols(task, 0, 0, map);
-  for (size_t i = 0; i < length; i++)
-    if (map[(unsigned char)text[i]] < 0 && !strchr(" \t\r\n", text[i])) return 0;
-  return 1;
+  for (size_t i = 0; i < length; i++) count += map[(unsigned char)text[i]] >= 0 && !strchr(" \t\r\n", text[i]);
+  return count;
 }
 
-/* The kind that reads a text as a puzzle of this side, 1; else 0, and err says why not. tokens: room. */
+/* The kind that reads a text as a puzzle of this side, 1; else 0, and *task is the kind that knows most of its symbols,
+ * unchanged when there is none of this side, and err says why it does not read it. tokens: room. */
 static int guess_read_side(const char *text, size_t length, size_t side, int32_t *tokens, trm_task *task,
                            trm_error *err) {
   trm_task_kind number = TRM_TASK_GENERIC;
-  int told = 0;
-  while (guess_next(task, side, &number)) {
+  trm_task other;
+  size_t most = 0;
+  while (guess_next(&other, side, &number)) {
     trm_error why = {0};
-    if (!trm_task_parse(task, text, length, tokens, side * side, &why)) return 1;
-    int knows = guess_knows(task, text, length);
-    if (err && told < 1 + knows) *err = why, told = 1 + knows;
+    int reads = !trm_task_parse(&other, text, length, tokens, side * side, &why);
+    size_t known = guess_known_symbols(&other, text, length) + 1;
+    if (!reads && known <= most) continue;
+    *task = other;
+    if (err) *err = why;
+    if (reads) return 1;
+    most = known;
   }
   return 0;
 }
@@ -117,7 +123,6 @@ static size_t guess_read(const char *text, size_t length, size_t side, trm_task 
   for (side = first; tokens && !cells && side < end; side++)
     if (guess_read_side(text, length, side, tokens, task, err)) cells = side * side;
   trm__free(tokens);
-  if (cells && err) *err = (trm_error){0};
   return cells;
 }
 
@@ -131,11 +136,46 @@ static size_t guess_first(const char *text, size_t length, trm_task *task) {
   return 0;
 }
 
+/* Rows of characters without any between: the longest, and how many there are. */
+static void guess_rows(const char *text, size_t length, size_t *row, size_t *rows) {
+  *row = *rows = 0;
+  for (size_t at = 0, end; at < length; at = end + 1) {
+    const char *newline = memchr(text + at, '\n', length - at);
+    end = newline ? (size_t)(newline - text) : length;
+    size_t whole = end - at - (end > at && text[end - 1] == '\r');
+    *rows += whole > 0;
+    if (whole > *row) *row = whole;
+  }
+}
+
+/* A picture: of a kind whose puzzles may be of any width and height, all of whose rows are its symbols and as long as
+ * each other, but for a slip or two, of which err then tells. Returns its cells; 0: it is none. */
+static size_t guess_picture(const char *text, size_t length, trm_task *task, trm_error *err) {
+  size_t row, rows, bytes = 0;
+  trm_task other;
+  trm_task_kind number = TRM_TASK_GENERIC;
+  guess_rows(text, length, &row, &rows);
+  for (size_t i = 0; i < length; i++) bytes += !strchr(" \t\r\n", text[i]);
+  if (row < 2 || rows < 2 || row >= SIDES || rows >= SIDES) return 0;
+  while (guess_next(&other, row, &number)) {
+    size_t known = guess_known_symbols(&other, text, length);
+    if (!trm_task_has_frame(&other) || known + 3 < bytes || 10 * known < 9 * bytes) continue;
+    int32_t tokens[SIDES * SIDES];
+    other.height = (int)rows;
+    (void)trm_task_parse(&other, text, length, tokens, row * rows, err);
+    *task = other;
+    return row * rows;
+  }
+  return 0;
+}
+
 size_t trm__texts_guess(const char *text, size_t length, trm_task *task, trm_error *err) {
-  trm_task read;
+  trm_task read = {0};
   size_t side = 1, cells = guess_first(text, length, &read);
   if (!cells) cells = guess_read(text, length, 0, &read, NULL);
-  if (task) *task = cells ? read : (trm_task){0};
+  if (!cells) read = (trm_task){0};
+  if (!cells) cells = guess_picture(text, length, &read, err);
+  if (task) *task = read;
   if (cells) return cells;
   cells = guess_count(text, length);
   while (side * side < cells && side < SIDES) side++;

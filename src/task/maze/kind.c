@@ -67,7 +67,12 @@ static void maze_expected(const trm_task *task, int answer, char *text, size_t s
 
 static void maze_draw(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_drawing *drawing,
                       trm_task_cell *cells) {
+  static const uint8_t looks[] = {[TRM__MAZE_WALL] = TRM_LOOK_WALL,   [TRM__MAZE_FREE] = TRM_LOOK_EMPTY,
+                                  [TRM__MAZE_START] = TRM_LOOK_START, [TRM__MAZE_GOAL] = TRM_LOOK_GOAL,
+                                  [TRM__MAZE_PATH] = TRM_LOOK_PATH};
   (void)drawing;
+  for (int i = 0; i < task->width * task->height; i++)
+    if (tokens[i] >= TRM__MAZE_WALL && tokens[i] <= TRM__MAZE_PATH) cells[i].look = looks[tokens[i]];
   trm__maze_mark(task, question, tokens, cells);
 }
 

@@ -87,6 +87,18 @@ void trm__maze_fault(const trm_task *task, const int32_t *question, const int32_
   else (void)snprintf(text, size, "no path leads from S to G");
 }
 
+static trm_status maze_refuse_second(const trm_task *task, const int32_t *question, int32_t token, const char *name,
+                                     trm_error *err) {
+  int at = 0, first;
+  char where[64];
+  while (question[at] != token) at++;
+  first = at++;
+  while (question[at] != token) at++;
+  (void)snprintf(where, sizeof where, "row %d, column %d", at / task->width + 1, at % task->width + 1);
+  return trm__fail(err, TRM_E_INPUT, where, "found more than one %s, expected exactly one: the first is in row %d, column %d",
+                   name, first / task->width + 1, first % task->width + 1);
+}
+
 trm_status trm__maze_check(const trm_task *task, const int32_t *question, trm_error *err) {
   int count = task->width * task->height;
   const struct {
@@ -95,9 +107,8 @@ trm_status trm__maze_check(const trm_task *task, const int32_t *question, trm_er
   } marks[] = {{TRM__MAZE_START, "start (S)"}, {TRM__MAZE_GOAL, "goal (G)"}};
   for (size_t k = 0; k < 2; k++) {
     int at = maze_find_one(question, count, marks[k].token);
-    if (at < 0)
-      return trm__fail(err, TRM_E_INPUT, "maze", "found %s %s, expected exactly one", at == -1 ? "no" : "more than one",
-                       marks[k].name);
+    if (at == -1) return trm__fail(err, TRM_E_INPUT, "maze", "found no %s, expected exactly one", marks[k].name);
+    if (at < -1) return maze_refuse_second(task, question, marks[k].token, marks[k].name, err);
   }
   int path = 0;
   while (path < count && question[path] != TRM__MAZE_PATH) path++;
@@ -108,8 +119,12 @@ trm_status trm__maze_check(const trm_task *task, const int32_t *question, trm_er
   }
   int joined = maze_joined(task, question, TRM__MAZE_FREE, 0);
   if (joined < 0) return trm__fail_memory(err, "maze", (size_t)count * (sizeof(int) + 1));
-  if (!joined) return trm__fail(err, TRM_E_INPUT, "maze", "no way leads from S to G, expected one");
-  return TRM_OK;
+  if (joined) return TRM_OK;
+  int start = maze_find_one(question, count, TRM__MAZE_START), goal = maze_find_one(question, count, TRM__MAZE_GOAL);
+  char where[64];
+  (void)snprintf(where, sizeof where, "row %d, column %d", start / task->width + 1, start % task->width + 1);
+  return trm__fail(err, TRM_E_INPUT, where, "no way leads from S to G in row %d, column %d, expected one: walls shut it off",
+                   goal / task->width + 1, goal % task->width + 1);
 }
 
 void trm__maze_mark(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_cell *cells) {

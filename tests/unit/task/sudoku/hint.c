@@ -154,7 +154,7 @@ static void test_inspect_others(void **state) {
   read_as(&maze, "S#G");
   trm_task_finding found = trm_task_inspect(&maze, question, 0, marks);
   assert_int_equal(found.solutions, 0);
-  assert_string_equal(found.what, "maze: no way leads from S to G, expected one");
+  assert_string_equal(found.what, "row 1, column 1: no way leads from S to G in row 1, column 3, expected one: walls shut it off");
   read_as(&maze, "S G");
   assert_int_equal(trm_task_inspect(&maze, question, 0, marks).solutions, 1);
   read_as(&maze, "S S");
