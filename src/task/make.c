@@ -10,7 +10,7 @@
 #include "task/keys.h"
 
 enum {
-  BATCH = 256,   /* puzzles searched before they are merged */
+  BATCH = 64,    /* puzzles searched at most before they are merged, and a stop is noticed */
   STALLED = 4096 /* puzzles in a row that were all met before, after which it gives up */
 };
 
@@ -18,6 +18,7 @@ typedef struct making {
   const trm_task *task;
   trm_wanted wanted;
   uint64_t seed, next; /* number of the batch's first puzzle */
+  int batch;           /* puzzles in it: no more than are wanted */
   size_t cells;
   int32_t *questions, *answers; /* [BATCH][cells] */
   trm_status status[BATCH];
@@ -50,7 +51,7 @@ static void making_work(void *context, int task, int worker) {
 static trm_status making_merge(const making *m, trm__classes *classes, int64_t count, trm__made *made, int64_t *fresh,
                                trm_error *err) {
   *fresh = 0;
-  for (size_t k = 0; k < BATCH && made->count < count; k++) {
+  for (size_t k = 0; k < (size_t)m->batch && made->count < count; k++) {
     if (m->status[k]) {
       if (err) *err = m->error[k];
       return m->status[k];
@@ -71,11 +72,12 @@ static trm_status making_run(making *m, trm__pool *pool, trm__classes *classes, 
                              trm_progress_fn progress, void *context, trm_error *err) {
   int64_t fresh, stalled = 0;
   while (made->count < count) {
-    trm__pool_run(pool, BATCH, making_work, m);
+    m->batch = count - made->count < BATCH ? (int)(count - made->count) : BATCH;
+    trm__pool_run(pool, m->batch, making_work, m);
     trm_status status = making_merge(m, classes, count, made, &fresh, err);
     if (status) return status;
-    m->next += BATCH;
-    stalled = fresh ? 0 : stalled + BATCH;
+    m->next += (uint64_t)m->batch;
+    stalled = fresh ? 0 : stalled + m->batch;
     if (progress && progress(context, (double)made->count / (double)count, "generating"))
       return trm__fail(err, TRM_E_STOPPED, NULL, "stopped while generating");
     if (stalled >= STALLED)
