@@ -49,6 +49,7 @@ typedef struct explanation {
   cli_puzzle puzzle;
   cli_solving with;
   int32_t *question, *answer; /* [S] */
+  int32_t *grid;              /* the question, then the answer, in the model's grid */
   cli_trace trace;
   trm_solution solution;
   trm_task_solutions solutions;
@@ -75,7 +76,8 @@ static int explain_read(explanation *e) {
 
 static int explain_on_step(void *context, const trm_step *step) {
   explanation *e = context;
-  cli_trace_add(&e->trace, e->with.S, step);
+  trm_step own = cli_framed_step(&e->with.framed, step);
+  cli_trace_add(&e->trace, e->with.S, &own);
   return cli_interrupted() ? TRM_STEP_STOP : TRM_STEP_ON;
 }
 
@@ -97,7 +99,9 @@ static int explain_solve(explanation *e, trm_runtime *runtime) {
   if (!status) {
     e->values = trm_solver_get_values(solver);
     e->threshold = explain_threshold(e, solver);
-    status = trm_solve(solver, 1, e->question, &identifier, e->answer, &e->solution, explain_on_step, e, &error);
+    trm_task_frame(&e->with.task, &e->with.framed.grid, e->question, e->grid);
+    status = trm_solve(solver, 1, e->grid, &identifier, e->grid, &e->solution, explain_on_step, e, &error);
+    trm_task_unframe(&e->with.task, &e->with.framed.grid, e->grid, e->answer);
   }
   trm_solver_close(&solver);
   if (status == TRM_E_STOPPED) cli_warn(e->command, "interrupted: nothing is written");
@@ -162,6 +166,7 @@ static void explain_close(explanation *e) {
   free(e->trace.step);
   free(e->question);
   free(e->answer);
+  free(e->grid);
   cli_puzzle_free(&e->puzzle);
   cli_puzzles_close(&e->puzzles);
   cli_solving_close(&e->with);
@@ -179,6 +184,7 @@ static int explain_arguments(const cli_command *self, const cli_arguments *a) {
   if (code == CLI_CONTINUE) {
     e.question = cli_alloc(e.with.S, sizeof *e.question);
     e.answer = cli_alloc(e.with.S, sizeof *e.answer);
+    e.grid = cli_alloc((size_t)trm_model_get_config(e.with.model)->seq_len, sizeof *e.grid);
     cli_catch_signals();
     code = explain_read(&e);
   }

@@ -67,8 +67,8 @@ typedef struct session {
   trm_solver *solver;
   trm_solver_values values; /* in force */
   cli_solving with;         /* the model */
-  trm_task task;            /* the model's */
-  size_t S;
+  trm_task task;            /* of the puzzles */
+  size_t S;                 /* their cells */
   cli_puzzles puzzles;
   int ended; /* nothing is left to read */
   size_t window;
@@ -192,7 +192,7 @@ static trm_source_answer solve_next(void *context, int64_t number, int wait, trm
   }
   entry *e = &s->entry[s->entered % s->window];
   e->solutions = cli_solutions(&s->task, solve_question(s, s->entered));
-  memcpy(puzzle->tokens, solve_question(s, s->entered), s->S * sizeof *puzzle->tokens);
+  trm_task_frame(&s->task, &s->with.framed.grid, solve_question(s, s->entered), puzzle->tokens);
   puzzle->identifier = (int32_t)opt.identifier;
   if (cli_is_hopeless(&e->solutions)) puzzle->search = TRM_SEARCH_OFF;
   s->number[(size_t)number % s->window] = s->entered++;
@@ -204,7 +204,7 @@ static trm_source_answer solve_next(void *context, int64_t number, int wait, trm
 static void solve_leave(void *context, const trm_leave *leave) {
   session *s = context;
   size_t at = s->number[(size_t)leave->puzzle % s->window] % s->window;
-  if (leave->answer) memcpy(s->answers + at * s->S, leave->answer, s->S * sizeof *s->answers);
+  if (leave->answer) trm_task_unframe(&s->task, &s->with.framed.grid, leave->answer, s->answers + at * s->S);
   s->entry[at].solution = *leave->solution;
   s->entry[at].left = 1;
   s->left++;
@@ -214,7 +214,10 @@ static void solve_leave(void *context, const trm_leave *leave) {
 
 static int solve_on_step(void *context, const trm_step *step) {
   session *s = context;
-  if (opt.explain) cli_trace_add(&s->trace, s->S, step);
+  if (opt.explain) {
+    trm_step own = cli_framed_step(&s->with.framed, step);
+    cli_trace_add(&s->trace, s->S, &own);
+  }
   if (opt.explain == EXPLAIN_CHANGES && !opt.json && step->chain == 1)
     cli_animation_show(&s->animation, &s->task, solve_question(s, s->number[(size_t)step->puzzle % s->window]),
                        &s->trace);

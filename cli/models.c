@@ -1,6 +1,6 @@
 /* The model to use when none is named. Models lie in the folder $TRM_MODELS, in share/trm/models beside the installed
- * program's bin, and in the source tree's models/ for a program that runs from its build folder; the first that fits
- * the puzzles' number of cells is taken, for 9x9 the one for extreme Sudoku before others. */
+ * program's bin, and in the source tree's models/ for a program that runs from its build folder. Of the first folder that
+ * has one for such puzzles, the smallest is taken, for 9x9 Sudoku the one for extreme puzzles before others. */
 #include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
@@ -48,50 +48,106 @@ static size_t models_folders(char folders[FOLDERS][PATH + 32]) {
   return count;
 }
 
-static int models_open_fitting(const char *file, char path[PATH], size_t cells, trm_model **model) {
-  if (access(file, R_OK) != 0 || trm_model_open(model, file, NULL)) return 0;
-  if ((size_t)trm_model_get_config(*model)->seq_len != cells) trm_model_close(model);
-  if (*model) (void)snprintf(path, PATH, "%.1099s", file);
-  return *model != NULL;
+/* 1 when the model solves such puzzles. Where only their number of cells is known they are not of a kind with puzzles
+ * of all sizes, whose texts tell what they are. */
+static int models_fits(const trm_model *model, const cli_kind *kind) {
+  const trm_model_config *m = trm_model_get_config(model);
+  trm_task task;
+  if (trm_model_task(model, &task, NULL)) return 0;
+  if (kind->task.width) return trm_task_fits(&kind->task, &task);
+  if ((size_t)m->seq_len != kind->cells) return 0;
+  return kind->vocab_size ? m->vocab_size == kind->vocab_size : !trm_task_has_frame(&task);
 }
 
-/* The first model in the folder for so many cells; *seen: how many files there are. */
-static int models_search(const char *folder, char path[PATH], size_t cells, trm_model **model, size_t *seen) {
+/* Takes the model of the file in place of *model when it fits and is for smaller puzzles. */
+static void models_try(const char *file, char path[PATH], const cli_kind *kind, trm_model **model) {
+  trm_model *other = NULL;
+  if (access(file, R_OK) != 0 || trm_model_open(&other, file, NULL)) return;
+  int better = models_fits(other, kind) &&
+               (!*model || trm_model_get_config(other)->seq_len < trm_model_get_config(*model)->seq_len);
+  if (better) {
+    trm_model_close(model);
+    *model = other;
+    (void)snprintf(path, PATH, "%.1099s", file);
+  } else {
+    trm_model_close(&other);
+  }
+}
+
+/* Calls each for all models of the folder; returns how many files there are. */
+static size_t models_each(const char *folder, void (*each)(void *context, const char *file), void *context) {
   char pattern[PATH + 64];
   glob_t found;
-  (void)snprintf(pattern, sizeof pattern, "%.1130s/%s", folder, SUDOKU_MODEL);
-  if (cells == SUDOKU_CELLS && models_open_fitting(pattern, path, cells, model)) return 1;
+  size_t count = 0;
   (void)snprintf(pattern, sizeof pattern, "%.1130s/*.safetensors", folder);
   memset(&found, 0, sizeof found);
-  if (glob(pattern, 0, NULL, &found) == 0) {
-    *seen += found.gl_pathc;
-    for (size_t i = 0; i < found.gl_pathc && !*model; i++)
-      (void)models_open_fitting(found.gl_pathv[i], path, cells, model);
-  }
+  if (glob(pattern, 0, NULL, &found) == 0)
+    for (; count < found.gl_pathc; count++) each(context, found.gl_pathv[count]);
   globfree(&found);
+  return count;
+}
+
+typedef struct search {
+  const cli_kind *kind;
+  char *path;        /* [PATH] */
+  trm_model **model; /* the best until now, or NULL */
+} search;
+
+static void models_search_file(void *context, const char *file) {
+  const search *s = context;
+  models_try(file, s->path, s->kind, s->model);
+}
+
+/* The model in the folder for such puzzles; *seen: how many files there are. */
+static int models_search(const char *folder, char path[PATH], const cli_kind *kind, trm_model **model, size_t *seen) {
+  char file[PATH + 64];
+  search s = {kind, path, model};
+  (void)snprintf(file, sizeof file, "%.1130s/%s", folder, SUDOKU_MODEL);
+  models_try(file, path, kind, model);
+  if (!*model) *seen += models_each(folder, models_search_file, &s);
   return *model != NULL;
 }
 
-int cli_model_find(char path[1100], size_t cells, trm_model **model) {
+int cli_model_find(char path[1100], const cli_kind *kind, trm_model **model) {
   char folders[FOLDERS][PATH + 32];
   size_t count = models_folders(folders), seen = 0;
   for (size_t i = 0; i < count; i++)
-    if (models_search(folders[i], path, cells, model, &seen)) return 1;
+    if (models_search(folders[i], path, kind, model, &seen)) return 1;
   return 0;
 }
 
-static int models_open_installed(const cli_command *command, char path[PATH], size_t cells, trm_model **model) {
+/* Adds "maze 16x16 and smaller" to a list [400]. */
+static void models_list_file(void *context, const char *file) {
+  char *list = context, title[64];
+  size_t used = strlen(list);
+  trm_model *model = NULL;
+  trm_task task;
+  if (trm_model_open(&model, file, NULL)) return;
+  if (!trm_model_task(model, &task, NULL))
+    (void)snprintf(list + used, 400 - used, "%s%s%s", used ? ", " : "", trm_task_title(&task, title, sizeof title),
+                   trm_task_has_frame(&task) ? " and smaller" : "");
+  trm_model_close(&model);
+}
+
+static int models_refuse(const cli_command *command, const cli_kind *kind, char folders[][PATH + 32], size_t count) {
+  char wanted[64], list[400] = "";
+  for (size_t i = 0; i < count; i++) (void)models_each(folders[i], models_list_file, list);
+  if (kind->task.width) (void)trm_task_title(&kind->task, wanted, sizeof wanted);
+  else (void)snprintf(wanted, sizeof wanted, "puzzles of %zu cells", kind->cells);
+  return cli_usage(command, "no installed model solves %s; there are: %s; name one with --model FILE", wanted,
+                   list[0] ? list : "none that can be read");
+}
+
+static int models_open_installed(const cli_command *command, char path[PATH], const cli_kind *kind,
+                                 trm_model **model) {
   char folders[FOLDERS][PATH + 32], places[4 * PATH] = "";
   size_t count = models_folders(folders), seen = 0;
   for (size_t i = 0; i < count; i++) {
-    if (models_search(folders[i], path, cells, model, &seen)) return CLI_CONTINUE;
+    if (models_search(folders[i], path, kind, model, &seen)) return CLI_CONTINUE;
     size_t used = strlen(places);
     (void)snprintf(places + used, sizeof places - used, "%s%s", i ? ", " : "", folders[i]);
   }
-  if (seen)
-    return cli_usage(command,
-                     "none of the %zu installed models solves puzzles of %zu cells; name one with --model FILE", seen,
-                     cells);
+  if (seen) return models_refuse(command, kind, folders, count);
   return cli_usage(command,
                    "no model is installed (looked in %s); name one with --model FILE, or train one: trm train DATA "
                    "--run RUN, then --model RUN",
@@ -118,9 +174,10 @@ static int refuse_path(const cli_command *command, const char *path, const trm_e
   return cli_bad_input(command, "%s: a text file, expected a model file (.safetensors) or a run directory", path);
 }
 
-int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model) {
+int cli_model_open(const cli_command *command, char path[1100], const cli_kind *kind, trm_model **model) {
   trm_error error = {0};
-  if (!path[0]) return models_open_installed(command, path, cells ? cells : SUDOKU_CELLS, model);
+  const cli_kind usual = {.cells = SUDOKU_CELLS};
+  if (!path[0]) return models_open_installed(command, path, kind && (kind->cells || kind->task.width) ? kind : &usual, model);
   static const char *const names[] = {"best.safetensors", "last.safetensors"};
   for (size_t i = 0; i < 2; i++) { /* a run directory stands for its best model */
     char file[1200];
@@ -186,7 +243,7 @@ int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
   if (code == CLI_CONTINUE) code = cli_may_write(self, out, *force);
   if (code == CLI_CONTINUE) {
     (void)snprintf(path, sizeof path, "%s", a.positional[0]);
-    code = open ? open(self, path, &a, &model) : cli_model_open(self, path, 0, &model);
+    code = open ? open(self, path, &a, &model) : cli_model_open(self, path, NULL, &model);
   }
   if (code == CLI_CONTINUE) code = write(self, model);
   trm_model_close(&model);

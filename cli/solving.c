@@ -37,26 +37,33 @@ static int solving_check_identifier(const cli_command *self, const char *path, i
 }
 
 /* An installed model. When there is none for a puzzle that is wrong, it is that which is said. */
-static int solving_find_model(const cli_command *self, char path[1100], cli_puzzles *puzzles, trm_model **model) {
+static int solving_find_model(const cli_command *self, char path[1100], cli_puzzles *puzzles, cli_kind *kind,
+                              trm_model **model) {
   char problem[CLI_PROBLEM];
   int code = cli_puzzles_check(puzzles, NULL);
   if (code != CLI_CONTINUE) return code;
-  size_t cells = cli_puzzles_cells(puzzles, problem);
-  if (cells && cli_model_find(path, cells, model)) return CLI_CONTINUE;
+  cli_puzzles_kind(puzzles, kind, problem);
+  if (kind->cells && cli_model_find(path, kind, model)) return CLI_CONTINUE;
   if (problem[0]) return cli_bad_input(self, "%s", problem);
-  return cli_model_open(self, path, cells, model);
+  return cli_model_open(self, path, kind, model);
 }
 
 int cli_solving_open(const cli_command *self, cli_solving *s, char path[1100], cli_puzzles *puzzles,
                      int64_t identifier) {
   trm_error error = {0};
+  trm_task grid;
+  cli_kind kind = {0};
   int named = path[0] != 0;
-  int code = named ? cli_model_open(self, path, 0, &s->model) : solving_find_model(self, path, puzzles, &s->model);
+  int code = named ? cli_model_open(self, path, NULL, &s->model)
+                   : solving_find_model(self, path, puzzles, &kind, &s->model);
   if (code == CLI_CONTINUE) code = solving_check_identifier(self, path, identifier, s->model);
   if (code != CLI_CONTINUE) return code;
-  if (trm_model_task(s->model, &s->task, &error)) return cli_error(self, &error);
-  if (named && (code = cli_puzzles_check(puzzles, &s->task)) != CLI_CONTINUE) return code;
-  s->S = (size_t)trm_model_get_config(s->model)->seq_len;
+  if (trm_model_task(s->model, &grid, &error)) return cli_error(self, &error);
+  if (named && (code = cli_puzzles_check(puzzles, &grid)) != CLI_CONTINUE) return code;
+  code = cli_framed_open(&s->framed, self, puzzles, named ? NULL : &kind, &grid);
+  if (code != CLI_CONTINUE) return code;
+  s->task = s->framed.task;
+  s->S = s->framed.S;
   const char *recursion = trm_model_get_metadata(s->model, "trm.config.recursion");
   s->recursion = recursion ? recursion : "trm";
   if (!named) s->installed = cli_path(path);
@@ -66,6 +73,7 @@ int cli_solving_open(const cli_command *self, cli_solving *s, char path[1100], c
 
 void cli_solving_close(cli_solving *s) {
   json_decref(s->installed);
+  cli_framed_close(&s->framed);
   trm_model_close(&s->model);
   *s = (cli_solving){0};
 }

@@ -3,6 +3,7 @@
 #ifndef TRM_CLI_SOLVING_H
 #define TRM_CLI_SOLVING_H
 
+#include "cli/framed.h"
 #include "cli/puzzles.h"
 #include "cli/ui/solved.h"
 
@@ -27,8 +28,9 @@ int cli_solving_settle(const cli_command *command, const cli_arguments *argument
 /* The model that puzzles are solved with. */
 typedef struct cli_solving {
   trm_model *model;
-  trm_task task;         /* by which the puzzles are read */
-  size_t S;              /* cells */
+  trm_task task;         /* by which the puzzles are read; the model's own is framed.grid */
+  size_t S;              /* cells of a puzzle */
+  cli_framed framed;
   const char *recursion; /* how the model works; lives as long as it */
   json_t *installed;     /* the path of an installed model that was taken; NULL: the user named it */
 } cli_solving;

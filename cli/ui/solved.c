@@ -48,7 +48,7 @@ static int solved_has_answer(const cli_solved *r) {
 
 /* What the verdict is, and behind it the reason; both fit into one line. */
 static const char *solved_head(const cli_solved *r) {
-  static const char *const heads[] = {[CLI_CORRECT] = "correct: all rules hold",
+  static const char *const heads[] = {[CLI_CORRECT] = "correct:",
                                       [CLI_WRONG] = "wrong:",
                                       [CLI_NO_SOLUTION] = "no solution:",
                                       [CLI_SEVERAL_SOLUTIONS] = "several solutions:",
@@ -57,13 +57,14 @@ static const char *solved_head(const cli_solved *r) {
 }
 
 static const char *solved_rest(const trm_task *task, const cli_solved *r, char text[CLI_SENTENCE]) {
-  char fault[160], by[100] = "";
+  char fault[160], remark[160], by[100] = "";
   text[0] = 0;
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
     if (r->solution.chain > 1)
       (void)snprintf(by, sizeof by, ", solved by chain %d in %d steps", r->solution.chain, r->solution.steps);
-    (void)snprintf(text, CLI_SENTENCE, "%s%s", by,
+    (void)trm_task_remark(task, r->question, r->answer, remark, sizeof remark);
+    (void)snprintf(text, CLI_SENTENCE, " %s%s%s", remark[0] ? remark : "all rules hold", by,
                    r->solutions.single && r->solutions.count < 0 ? "; whether another answer does too was not decided"
                                                                  : "");
     break;
@@ -93,8 +94,9 @@ const char *cli_solved_sentence(const trm_task *task, const cli_solved *r, char 
 
 static void solved_print_verdict(const cli_show *s, const cli_solved *r) {
   const char *on = solved_color(r), *off = *on ? "\033[0m" : "";
+  const char *reason = cli_solved_verdict(r) == CLI_CORRECT ? "" : off; /* what holds is as green as the word */
   char rest[CLI_SENTENCE];
-  printf("%s%s%s%s\n", on, solved_head(r), off, solved_rest(s->task, r, rest));
+  printf("%s%s%s%s%s\n", on, solved_head(r), reason, solved_rest(s->task, r, rest), reason[0] ? "" : off);
 }
 
 static void solved_print_grid(const cli_show *s, const cli_solved *r) {

@@ -383,6 +383,15 @@ typedef struct trm_eval_band {
   int64_t puzzles, exact;
 } trm_eval_band;
 
+#define TRM_EVAL_METRICS 4
+/* What a kind's answers are counted by besides being exact: of mazes "optimal", a shortest path and nothing beside it,
+ * and "connected", a path at all. */
+typedef struct trm_eval_metric {
+  const char *name; /* a static string */
+  int64_t puzzles;
+  double interval_low, interval_high; /* Wilson, 95 % */
+} trm_eval_metric;
+
 typedef struct trm_eval_result {
   int64_t puzzles, exact, tokens, right_tokens; /* labelled tokens */
   double exact_accuracy, token_accuracy;        /* fractions */
@@ -402,6 +411,8 @@ typedef struct trm_eval_result {
   int level;                                       /* trm_search_level; USUAL: no search */
   int64_t claimed_right, claimed_wrong, dont_know; /* right: as labelled, or by the rules of a kind with many answers */
   double steps_median, steps_p90, steps_right_mean; /* of all chains of a puzzle; the mean over those claimed right */
+  int metrics; /* 0 for most kinds */
+  trm_eval_metric metric[TRM_EVAL_METRICS];
 } trm_eval_result;
 
 /* Solves every example of the dataset. limit 0: all. progress is called after every round of steps. TRM_E_INPUT when

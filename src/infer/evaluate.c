@@ -14,6 +14,7 @@
 #include "infer/search/search.h"
 #include "model/score.h"
 #include "task/kind.h"
+#include "task/puzzle.h"
 
 trm_status trm__evaluate_check_fit(const trm_solver *solver, const trm_dataset *dataset, trm_error *err) {
   const trm_model_config *m = &solver->model;
@@ -58,10 +59,11 @@ typedef struct evaluation {
                    the batch */
   double threshold;
   trm_eval_result *result;
-  /* of a solver that searches */
   trm_task task;
-  int judged; /* 1: rules claim answers */
   size_t S;
+  int32_t *question; /* [S], room to work in */
+  /* of a solver that searches */
+  int judged;      /* 1: rules claim answers */
   int32_t *labels; /* [S] */
   int64_t *steps;  /* [puzzles]: of those that left, in the order of leaving */
   int64_t left, right_steps;
@@ -91,9 +93,20 @@ static void evaluate_score(void *context, int64_t number, const trm_solution *so
   evaluate_count_band(e->result, rating, stats->exact != 0);
 }
 
-/* Cancelled puzzles are not counted, finished ones were when they were scored. */
+/* Cancelled puzzles are not counted, of finished ones the score was when they were scored. */
 static void evaluate_leave(void *context, const trm_leave *leave) {
-  (void)context, (void)leave;
+  evaluation *e = context;
+  uint8_t has[TRM_EVAL_METRICS] = {0};
+  if (!e->result->metrics || !leave->answer || leave->solution->cancelled) return;
+  trm_dataset_example(e->dataset, leave->puzzle, e->question, NULL, NULL, NULL);
+  trm__task_grade(&e->task, e->question, leave->answer, has);
+  for (int k = 0; k < e->result->metrics; k++) e->result->metric[k].puzzles += has[k];
+}
+
+static void evaluate_open_metrics(const trm_task *task, trm_eval_result *result) {
+  const char *const *names = trm__task_metrics(task);
+  for (; names[result->metrics] && result->metrics < TRM_EVAL_METRICS; result->metrics++)
+    result->metric[result->metrics].name = names[result->metrics];
 }
 
 /* -- of a search: the answer is in hand, and so are the labels ----------------------------------------------------- */
@@ -114,6 +127,7 @@ static void evaluate_leave_search(void *context, const trm_leave *leave) {
   evaluation *e = context;
   const trm_solution *s = leave->solution;
   if (s->cancelled || !leave->answer) return;
+  evaluate_leave(context, leave);
   trm__example_stats stats = evaluate_compare(e, leave);
   evaluate_score(e, leave->puzzle, s, &stats);
   int claimed = e->judged ? s->correct : (double)s->q > e->threshold;
@@ -140,14 +154,12 @@ static void evaluate_summarize_search(evaluation *e, trm_eval_result *r) {
 }
 
 static trm_status evaluate_open_search(evaluation *e, trm_solver *solver, trm_error *err) {
-  e->S = (size_t)solver->model.seq_len;
   e->result->level = trm_solver_get_level(solver);
   e->labels = trm__calloc(e->S, sizeof *e->labels);
   e->steps = trm__calloc((size_t)e->puzzles, sizeof *e->steps);
   if (!e->labels || !e->steps) return trm__fail_memory(err, "evaluation", (size_t)e->puzzles * sizeof *e->steps);
-  trm_status status = trm_solver_task(solver, &e->task, err);
   e->judged = e->result->level >= TRM_LEVEL_C;
-  return status;
+  return TRM_OK;
 }
 
 static void evaluate_summarize(evaluation *e, int64_t n, trm_eval_result *r) {
@@ -161,6 +173,8 @@ static void evaluate_summarize(evaluation *e, int64_t n, trm_eval_result *r) {
   r->exact_accuracy = trm__score_exact_accuracy(m);
   r->token_accuracy = trm__score_token_accuracy(m);
   trm__wilson_interval(m->exact, m->examples, &r->interval_low, &r->interval_high);
+  for (int k = 0; k < r->metrics; k++)
+    trm__wilson_interval(r->metric[k].puzzles, m->examples, &r->metric[k].interval_low, &r->metric[k].interval_high);
   r->mean_steps = trm__score_mean_steps(m);
   r->lm_loss = trm__score_mean_lm_loss(m);
   r->said_right_is_right = m->said_right_is_right;
@@ -189,13 +203,24 @@ trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t 
   trm_dataset_info info = trm_dataset_describe(dataset);
   int64_t n = limit > 0 && limit < info.examples ? limit : info.examples;
   trm_eval_result r = {0};
-  evaluation e = {.dataset = dataset, .puzzles = n, .threshold = solver->config.halt_threshold, .result = &r};
+  evaluation e = {.dataset = dataset,
+                  .puzzles = n,
+                  .threshold = solver->config.halt_threshold,
+                  .result = &r,
+                  .S = (size_t)solver->model.seq_len};
   trm_status status = trm__evaluate_check_fit(solver, dataset, err);
   if (!status) status = evaluate_check_examples(solver, dataset, n, err);
+  if (!status) status = trm_solver_task(solver, &e.task, err);
   if (status) return status;
   e.loss = trm__calloc((size_t)n, sizeof *e.loss);
-  if (!e.loss) return trm__fail_memory(err, "evaluation", (size_t)n * sizeof *e.loss);
+  e.question = trm__calloc(e.S, sizeof *e.question);
+  if (!e.loss || !e.question) {
+    trm__free(e.loss);
+    trm__free(e.question);
+    return trm__fail_memory(err, "evaluation", (size_t)n * sizeof *e.loss);
+  }
   if (info.has_ratings) evaluate_open_bands(&r);
+  evaluate_open_metrics(&e.task, &r);
   trm__job job = {.source = {.puzzles = n, .context = &e, .next = evaluate_next, .leave = evaluate_leave},
                   .labels = evaluate_labels,
                   .score = evaluate_score,
@@ -217,6 +242,7 @@ trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t 
     *result = r;
   }
   trm__free(e.loss);
+  trm__free(e.question);
   trm__free(e.labels);
   trm__free(e.steps);
   return status;

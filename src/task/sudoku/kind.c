@@ -7,6 +7,7 @@
 #include "task/kind.h"
 #include "task/sudoku/generate.h"
 #include "task/sudoku/hint.h"
+#include "task/sudoku/make.h"
 #include "task/sudoku/rules.h"
 #include "task/sudoku/sudoku.h"
 
@@ -160,6 +161,9 @@ const trm__kind trm__kind_sudoku = {
     .deduce = trm__sudoku_deduce,
     .generate = sudoku_generate,
     .search = sudoku_search,
+    .make = trm__sudoku_make,
+    .rating = "guesses",
+    .rate = trm__sudoku_guesses,
     .symmetric = sudoku_symmetric,
     .symmetry = sudoku_symmetry,
     .key = sudoku_key,

@@ -157,7 +157,7 @@ static void test_sizes(void **state) {
       {"1234567890123456789012345678901234567890123456789012345", 55, ""}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     trm_error err = {0};
-    assert_int_equal(trm__texts_guess(cases[i].text, strlen(cases[i].text), &err), cases[i].cells);
+    assert_int_equal(trm__texts_guess(cases[i].text, strlen(cases[i].text), NULL, &err), cases[i].cells);
     if (cases[i].problem[0] ? !strstr(err.message, cases[i].problem) : err.message[0] != 0)
       fail_msg("%zu: %s", i, err.message);
   }
@@ -168,6 +168,37 @@ static void test_sizes(void **state) {
   assert_int_equal(trm__texts_reads("no/such.txt", NULL), 0);
 }
 
+/* What a text is a puzzle of: digits and pictures of the same number of cells are told apart, and a picture with a slip
+ * is one of its own width and height. */
+static void test_kinds(void **state) {
+  (void)state;
+#define WALL "#########\n"
+#define FREE "#       #\n"
+  static const struct {
+    const char *text;
+    int kind, width, height;
+    const char *problem;
+  } cases[] = {
+      {NINE, TRM_TASK_SUDOKU, 9, 9, ""},
+      {PUZZLE, TRM_TASK_SUDOKU, 4, 4, ""},
+      {WALL "#S      #\n" FREE FREE FREE FREE FREE "#      G#\n" WALL, TRM_TASK_MAZE, 9, 9, ""},
+      {"S#     \n #  #  \n # ### \n    #  \n   #  G\n", TRM_TASK_MAZE, 7, 5, ""},
+      {"#####\n#S..#\n###.#\n#G..#\n", TRM_TASK_MAZE, 5, 4, ""},
+      {"#####\n#S q#\n### #\n#G  #\n#####\n", TRM_TASK_MAZE, 5, 5, "row 2: found 'q'"},
+      {"#####\n#S  #\n###\n#G  #\n#####\n", TRM_TASK_MAZE, 5, 5, "row 3: 3 cells, expected 5"},
+      {"# just words\nand more of them\n", TRM_TASK_GENERIC, 0, 0, ""}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    trm_error err = {0};
+    trm_task task;
+    size_t cells = trm__texts_guess(cases[i].text, strlen(cases[i].text), &task, &err);
+    if (task.kind != cases[i].kind || task.width != cases[i].width || task.height != cases[i].height)
+      fail_msg("%zu: kind %d, %d x %d", i, task.kind, task.width, task.height);
+    if (task.width) assert_int_equal(cells, task.width * task.height);
+    if (cases[i].problem[0] ? !strstr(err.message, cases[i].problem) : err.message[0] != 0)
+      fail_msg("%zu: %s", i, err.message);
+  }
+}
+
 /* -- docs/puzzles.md ----------------------------------------------------------------------------------------------- */
 
 static int check_example(const char *text, size_t length) {
@@ -176,7 +207,7 @@ static int check_example(const char *text, size_t length) {
     const char *line;
   } known[] = {{4, PUZZLE}, {16, sixteen}};
   trm_error err = {0};
-  size_t cells = trm__texts_guess(text, length, &err), k = cells == 256;
+  size_t cells = trm__texts_guess(text, length, NULL, &err), k = cells == 256;
   trm_task task = trm_task_sudoku(known[k].side);
   findings f = find(&task, text, length, 0);
   for (int i = 0; i < f.count; i++)
@@ -205,7 +236,7 @@ static void test_page(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_lines), cmocka_unit_test(test_grids),  cmocka_unit_test(test_dashes),
-      cmocka_unit_test(test_lists), cmocka_unit_test(test_pauses), cmocka_unit_test(test_sizes),
+      cmocka_unit_test(test_lists), cmocka_unit_test(test_pauses), cmocka_unit_test(test_sizes), cmocka_unit_test(test_kinds),
       cmocka_unit_test(test_page),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
