@@ -55,7 +55,8 @@ static void test_folded_steps(void **state) {
   for (int i = 0; i < 16; i++) question[i] = 1, answer[i] = 2;
   for (int step = 1; step <= 3; step++) {
     if (step == 3) answer[0] = 3;
-    const trm_step told = {.step = step, .chain = 1, .answer = answer, .confidence = confidence, .q = step == 2 ? 1.F : 0};
+    const trm_step told = {
+        .step = step, .chain = 1, .answer = answer, .confidence = confidence, .q = step == 2 ? 1.F : 0};
     cli_trace_add(&trace, 16, &told);
   }
   cli_set_color(CLI_COLOR_NEVER);
