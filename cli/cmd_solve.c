@@ -163,6 +163,7 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                          .animated = cli_animation_end(&s->animation),
                          .verbose = opt.verbose,
                          .recursion = s->recursion,
+                         .level = trm_solver_get_level(s->solver),
                          .halt_threshold = s->values.halt_threshold.value,
                          .model = s->model};
   if (opt.json) cli_solved_print_json(&show, &r);
@@ -455,8 +456,10 @@ const cli_command cli_solve = {
         "With --json \"checked\" says whether rules are known, \"correct\" whether the answer keeps them and the clues "
         "(null: not checked), \"solutions\" how many the puzzle has (0, 1, 2 for more; null: not known or not decided; "
         "of a "
-        "maze shortest paths are counted), \"solved\" what the exit code goes by, and \"recursion\" how the model "
-        "works.\n\n"
+        "maze shortest paths are counted), \"solved\" what the exit code goes by, \"recursion\" how the model "
+        "works, \"level\" what rules decided, and \"chain\", \"chain_steps\" and \"chains\" whose answer it is, its "
+        "steps, "
+        "and how many chains were begun.\n\n"
         "Step limit, halting threshold, T and n are the model's own: an option wins, then the model's file, then the "
         "default (16 steps, 0, T 3, n 6). --verbose tells which are in force, on standard error.\n\n"
         "SIGINT and SIGTERM end the work after the step at hand: what is finished is printed, puzzles at work with the "

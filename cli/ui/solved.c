@@ -52,7 +52,9 @@ static void solved_print_verdict(const cli_show *s, const cli_solved *r) {
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
     printf("%scorrect: all rules hold%s", on, off);
-    if (r->solution.chain > 1) printf(", solved by chain %d in %d steps", r->solution.chain, r->solution.steps);
+    if (r->solution.chain > 1)
+      printf(", solved by chain %d in %d steps%s", r->solution.chain, r->solution.steps,
+             s->level == TRM_LEVEL_E ? " (hybrid: rules filled in what followed from guesses)" : "");
     if (r->solutions.single && r->solutions.count < 0)
       fputs("; whether another answer does too was not decided", stdout);
     break;

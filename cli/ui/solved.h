@@ -40,6 +40,7 @@ typedef struct cli_show {
   int animated;           /* 1: the steps have been seen, so the last is enough */
   int verbose;            /* 1: the network's own numbers */
   double halt_threshold;
+  int level;             /* trm_search_level of the search in force; A: none */
   const char *recursion; /* for JSON */
   json_t *model;         /* the path of an installed one that was taken, for JSON; NULL: the user named it */
 } cli_show;
