@@ -54,6 +54,7 @@ typedef struct explanation {
   trm_solution solution;
   trm_task_solutions solutions;
   trm_solver_values values; /* in force */
+  int level;                /* of the search in force */
   double threshold;         /* q over which the halting head ends the puzzle; NaN where it is not asked */
 } explanation;
 
@@ -82,8 +83,8 @@ static int explain_on_step(void *context, const trm_step *step) {
 }
 
 /* Rules end the puzzle where they are known and heeded, by a search as well; and all steps are taken without --halt. */
-static double explain_threshold(const explanation *e, const trm_solver *solver) {
-  int rules = explain_config.rules_halt || trm_solver_get_level(solver) >= TRM_LEVEL_C;
+static double explain_threshold(const explanation *e) {
+  int rules = explain_config.rules_halt || e->level >= TRM_LEVEL_C;
   return explain_config.halt && !(rules && trm_task_rules(&e->with.task)) ? e->values.halt_threshold.value : NAN;
 }
 
@@ -98,7 +99,8 @@ static int explain_solve(explanation *e, trm_runtime *runtime) {
   trm_status status = trm_solver_open(&solver, runtime, e->with.model, &explain_config, &error);
   if (!status) {
     e->values = trm_solver_get_values(solver);
-    e->threshold = explain_threshold(e, solver);
+    e->level = trm_solver_get_level(solver);
+    e->threshold = explain_threshold(e);
     trm_task_frame(&e->with.task, &e->with.framed.grid, e->question, e->grid);
     status = trm_solve(solver, 1, e->grid, &identifier, e->grid, &e->solution, explain_on_step, e, &error);
     trm_task_unframe(&e->with.task, &e->with.framed.grid, e->grid, e->answer);
@@ -141,7 +143,8 @@ static int explain_end(const explanation *e) {
                   .answer = e->answer,
                   .where = e->puzzle.where,
                   .solution = e->solution,
-                  .solutions = e->solutions};
+                  .solutions = e->solutions,
+                  .level = e->level};
   const cli_show show = {.task = &e->with.task,
                          .S = e->with.S,
                          .trace = &e->trace,

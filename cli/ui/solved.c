@@ -62,7 +62,8 @@ static const char *solved_rest(const trm_task *task, const cli_solved *r, char t
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
     if (r->solution.chain > 1)
-      (void)snprintf(by, sizeof by, ", solved by chain %d in %d steps", r->solution.chain, r->solution.steps);
+      (void)snprintf(by, sizeof by, ", solved by chain %d in %d steps%s", r->solution.chain, r->solution.steps,
+                     r->level == TRM_LEVEL_E ? " (hybrid: rules filled in what followed from guesses)" : "");
     (void)trm_task_remark(task, r->question, r->answer, remark, sizeof remark);
     (void)snprintf(text, CLI_SENTENCE, " %s%s%s", remark[0] ? remark : "all rules hold", by,
                    r->solutions.single && r->solutions.count < 0 ? "; whether another answer does too was not decided"

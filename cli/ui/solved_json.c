@@ -75,6 +75,7 @@ void cli_solved_add_verdict(json_t *o, const cli_solved *r) {
                       checked ? json_boolean(r->judged.keeps_rules && r->judged.keeps_clues) : json_null());
   json_object_set_new(o, "solutions", r->solutions.count < 0 ? json_null() : json_integer(r->solutions.count));
   json_object_set_new(o, "halted_by", solved_halt_json(r->solution.halted));
+  json_object_set_new(o, "level", json_stringn(&"_ABCDE"[r->level], 1));
   json_object_set_new(o, "chain", json_integer(r->solution.chain));
   json_object_set_new(o, "chain_steps", json_integer(r->solution.chain_steps));
   json_object_set_new(o, "chains", json_integer(r->solution.chains));

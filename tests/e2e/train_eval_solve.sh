@@ -162,7 +162,7 @@ json 'v["verdict"] == "right" and v["keeps_rules"] and v["keeps_clues"]'
 # What is wrong in a grid is marked: the first step of a model that has learned nothing breaks rules.
 # shellcheck disable=SC2086
 run 0 "$TRM" train six.csv --run blank $tiny --steps 1 --quiet
-run 1 "$TRM" solve --model blank --max-steps 1 4.322314...33.4.
+run 1 "$TRM" solve --model blank --max-steps 1 --search 0 4.322314...33.4.
 says '^wrong: [0-9]+ (cells conflict in (row|column|box) [1-4]|clues? )'
 says '^!: breaks a rule or changes a clue$'
 says '![1-4]'
