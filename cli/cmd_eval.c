@@ -201,17 +201,18 @@ static json_t *eval_search_json(const trm_eval_result *r) {
 static void eval_print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info,
                             const trm_solver_values *values, const char *model, const char *data, const char *dtype) {
   json_t *o = json_pack(
-      "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o, "
+      "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, "
       "s:o, s:b, s:s, s:o}",
       "model", cli_path(model), "data", cli_path(data), "task", trm_task_name(&info->task), "puzzles",
       (json_int_t)r->puzzles, "exact", (json_int_t)r->exact, "tokens", (json_int_t)r->tokens, "right_tokens",
       (json_int_t)r->right_tokens, "exact_accuracy", cli_real(r->exact_accuracy), "token_accuracy",
       cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high), "mean_steps",
       cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps", (json_int_t)values->max_steps.value,
-      "halt", eval_config.halt, "rules_halt", eval_config.rules_halt, "halting", eval_halting_json(r), "rating_name",
-      info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", eval_bands_json(r), "seconds",
-      cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine",
-      eval_engine_json(&r->stats), "interrupted", interrupted, "dtype", dtype, "values", cli_values_json(values));
+      "halt", eval_config.halt, "rules_halt", eval_config.rules_halt, "stop_hopeless", eval_config.stop_hopeless,
+      "halting", eval_halting_json(r), "rating_name", info->has_ratings ? json_string(info->rating_name) : json_null(),
+      "bands", eval_bands_json(r), "seconds", cli_real(r->seconds), "puzzles_per_second",
+      cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine", eval_engine_json(&r->stats), "interrupted",
+      interrupted, "dtype", dtype, "values", cli_values_json(values));
   if (o && r->level) json_object_set_new(o, "search", eval_search_json(r));
   cli_json_print(o, 0);
 }
@@ -291,9 +292,14 @@ done:
 static int eval_check_options(const cli_command *self) {
   if (opt.write && !opt.choose_threshold)
     return cli_usage(self, "--write: has no effect without --choose-threshold, whose result it writes");
-  if (opt.choose_threshold && (eval_config.halt || eval_config.rules_halt))
+  const char *halts = eval_config.halt              ? "halt"
+                      : eval_config.rules_halt      ? "rules-halt"
+                      : eval_config.stop_hopeless   ? "stop-hopeless"
+                      : eval_config.fixed_point > 0 ? "fixed-point"
+                                                    : NULL;
+  if (opt.choose_threshold && halts)
     return cli_usage(self, "--%s: has no effect beside --choose-threshold, for which puzzles take all their steps",
-                     eval_config.halt ? "halt" : "rules-halt");
+                     halts);
   if (opt.choose_threshold && (eval_config.search || eval_config.votes > 1 || eval_config.rollouts > 1))
     return cli_usage(self, "--search: has no effect beside --choose-threshold, for which there is one trajectory");
   if (opt.choose_threshold && opt.verbose)
@@ -316,6 +322,7 @@ static int eval_run(const cli_command *self, int argc, char **argv) {
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 2, "a model and a dataset");
   if (code == CLI_CONTINUE) code = eval_check_order(self, &a);
+  if (code == CLI_CONTINUE) code = cli_solver_check(self, &a, &eval_config);
   if (code == CLI_CONTINUE) code = eval_check_options(self);
   int named = a.positionals == 2;
   if (code == CLI_CONTINUE) code = eval_model(self, &a, named ? a.positional[0] : "", a.positional[named]);
@@ -335,11 +342,18 @@ const cli_command cli_eval = {
         "Without MODEL an installed one is used that fits the puzzles.\n\n"
         "The halting head is judged separately for right and for wrong answers: precision is how often its word is "
         "true, recall how many of the right (or wrong) answers it called so.\n\n"
+        "With --search N every puzzle is searched for as trm solve does, in N network steps at most; reported are the "
+        "answers that are claimed to be right and are, those that are not, and the others (\"don't know\"), with the "
+        "level and the steps of all chains. --votes and --rollouts are reported likewise.\n\n"
         "Step limit, halting threshold, T and n are the model's own: an option wins, then the model's file, then the "
         "default (16 steps, 0, T 3, n 6). --verbose and --json tell which were in force.\n\n"
         "With --choose-threshold the puzzles, at most the first 4,096, take all their steps, and of the thresholds 0, "
         "0.25, 0.5, ... the first is chosen that costs at most 0.1 points of exact accuracy, or one puzzle. The data "
-        "must be neither of training nor of a test. trm train with --valid does this by itself; with --write a model "
+        "must be neither of training nor of a test. On the same puzzles bounds on q are learned, by step, under which "
+        "at "
+        "most one of 1,000 was still solved later, for --stop-hopeless. trm train with --valid does this by itself; "
+        "with "
+        "--write a model "
         "that was trained without gets its threshold, and the limit of --max-steps if one is given.\n\n"
         "SIGINT and SIGTERM end the evaluation after the step at hand with the result of the puzzles that were "
         "finished, "

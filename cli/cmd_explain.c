@@ -194,7 +194,7 @@ static int explain_run(const cli_command *self, int argc, char **argv) {
   explain_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
-  cli_solving_settle(&explain_config, &a);
+  if (code == CLI_CONTINUE) code = cli_solving_settle(self, &a, &explain_config);
   if (code == CLI_CONTINUE) code = explain_arguments(self, &a);
   cli_arguments_free(&a);
   return code;

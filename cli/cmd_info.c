@@ -1,4 +1,5 @@
 /* trm info: what is in a model file, and its card: what it was trained on and what it is worth. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,8 +43,9 @@ static const char *info_rules(const trm_model *model) {
 
 /* Metadata beside what is shown elsewhere: where the model comes from. */
 static json_t *info_provenance_json(const trm_model *model) {
-  static const char *const shown[] = {"trm.config", "trm.task",   "trm.variant",        "trm.version",  "trm.card",
-                                      "trm.format", "trm.sha256", "trm.halt_threshold", "trm.max_steps"};
+  static const char *const shown[] = {"trm.config",    "trm.task",    "trm.variant", "trm.version",
+                                      "trm.card",      "trm.format",  "trm.sha256",  "trm.halt_threshold",
+                                      "trm.max_steps", "trm.hopeless"};
   json_t *provenance = json_object();
   const char *key;
   for (size_t i = 0; (key = trm_model_metadata_key(model, i)); i++) {
@@ -101,6 +103,16 @@ static trm_solver_values info_values(const trm_model *model) {
   return values;
 }
 
+static void info_print_hopeless(const trm_model *model) {
+  trm_hopeless hopeless = trm_model_get_hopeless(model);
+  if (!hopeless.count) return;
+  printf("hopeless    after step 1, 2, ... when q is under");
+  for (int t = 0; t < hopeless.count; t++)
+    if (isnan(hopeless.bound[t])) printf(" -");
+    else printf(" %g", hopeless.bound[t]);
+  puts("");
+}
+
 static void info_print_json(const trm_model *model, const char *path) {
   size_t count;
   const trm_option *table = trm_model_options(&count);
@@ -122,6 +134,8 @@ static void info_print_json(const trm_model *model, const char *path) {
       trm__options_to_json(table, count, config), "values", cli_values_json(&values), "provenance",
       info_provenance_json(model));
   json_t *card = cli_model_card(model, path);
+  trm_hopeless hopeless = trm_model_get_hopeless(model);
+  if (o) json_object_set_new(o, "hopeless", cli_hopeless_json(&hopeless));
   if (o) json_object_set_new(o, "card", card ? card : json_null());
   if (o && opt.tensors) json_object_set_new(o, "tensors", info_tensors_json(model));
   cli_json_print(o, 0);
@@ -236,6 +250,7 @@ static void info_print(const trm_model *model, const char *path) {
          (long long)c->H_cycles, (long long)c->L_cycles, (long long)c->halt_max_steps);
   trm_solver_values values = info_values(model);
   printf("values      %s\n", cli_values_text(&values, line));
+  info_print_hopeless(model);
   printf("loss        %s, also of its probabilities\n", trm_model_get_loss(model));
   printf("parameters  %s\n", cli_thousands(trm_model_config_parameters(c), b));
   printf("cost        %.4g GFLOP a call, %.4g a step, %.4g a training step\n", cost.call / 1e9, cost.step / 1e9,

@@ -335,7 +335,7 @@ static int solve_run(const cli_command *self, int argc, char **argv) {
   solve_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
-  cli_solving_settle(&solve_config, &a);
+  if (code == CLI_CONTINUE) code = cli_solving_settle(self, &a, &solve_config);
   if (code == CLI_CONTINUE) code = solve_arguments(self, &a);
   cli_arguments_free(&a);
   return code;
@@ -350,6 +350,16 @@ const cli_command cli_solve = {
         "the step limit is reached. Where trm knows the task's rules, they say whether it is right, whatever the "
         "network thinks; elsewhere and with --no-rules-halt the halting head does. The rules only judge: the answer is "
         "always the network's. With --no-halt all steps are taken (--rules-halt beside it asks the rules alone).\n\n"
+        "When that trajectory ends without a right answer and trm knows the task's symmetries and rules, chains "
+        "follow: each "
+        "solves a random symmetric image of the puzzle, with a few cells that the network itself has guessed, until "
+        "one is right "
+        "(\"solved by chain 7 in 93 steps\") or no step of --search is left (\"don't know\"). The budget is a number "
+        "of steps that "
+        "follows from the model's cost and not from the clock, so a slow machine gives the same answer; --search 0 is "
+        "the one "
+        "trajectory. --votes and --rollouts let chains vote instead. --level says what rules may decide "
+        "(docs/solve.md).\n\n"
         "A puzzle is given as an argument, in a file or on standard input: one line (blanks as . 0 _ * x or -), "
         "several "
         "puzzles one a line, rows on lines with or without a drawn frame, or a list of Python or JSON; empty lines, "
@@ -392,7 +402,7 @@ const cli_command cli_solve = {
              "solution or several, or interrupted by a signal\n"
              "3\tbad input: at least one puzzle cannot be read, while the others are solved; or a file, model or run "
              "directory cannot be used as it is, or the operating system refuses to read or write it\n",
-    .usual = "model explain max_steps halt json device",
+    .usual = "model explain max_steps search json device",
     .tables = solve_tables,
     .run = solve_run,
 };

@@ -25,3 +25,11 @@ void cli_solver_say_idle(const cli_command *command, const cli_arguments *argume
     cli_warn(command, "--rules-halt: has no effect, as no rules are known of %s",
              trm_task_title(task, title, sizeof title));
 }
+
+int cli_solver_check(const cli_command *command, const cli_arguments *arguments, const trm_solver_config *config) {
+  static const char *const of_candidates[] = {"merge", "latent_spread"}, *const words[] = {"merge", "latent-spread"};
+  for (int i = 0; i < 2 && config->parallel_latents == 1; i++)
+    if (cli_is_given(arguments, of_candidates[i]))
+      return cli_usage(command, "--%s: has no effect without --parallel-latents of 2 or more", words[i]);
+  return CLI_CONTINUE;
+}

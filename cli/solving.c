@@ -12,14 +12,15 @@ cli_table cli_solving_table(trm_solver_config *config) {
       {"halt", "true",
        "stop as soon as the answer is right, as known rules say or else the halting head; --no-halt: take all steps"},
       {"rules_halt", "true", NULL},
-      {"search", "-1", NULL}};
+      {"search", "-1", "network steps in which to find a right answer; 0: one trajectory; -1: about a second's"}};
   static trm_option *items;
   return cli_solver_table(&items, others, sizeof others / sizeof *others, config);
 }
 
-void cli_solving_settle(trm_solver_config *config, const cli_arguments *a) {
+int cli_solving_settle(const cli_command *command, const cli_arguments *a, trm_solver_config *config) {
   if (!config->halt && !cli_is_given(a, "rules_halt")) config->rules_halt = 0;
-  if (!config->halt && !cli_is_given(a, "search")) config->search = 0;
+  if (!config->rules_halt && !cli_is_given(a, "search")) config->search = 0;
+  return cli_solver_check(command, a, config);
 }
 
 /* -- the model ----------------------------------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@
 /* The solver's options as these commands have them: rules halt, and what they find wrong is searched for, unless
  * --no-halt is said, which alone means all steps of one trajectory; that is settled after parsing. */
 cli_table cli_solving_table(trm_solver_config *config);
-void cli_solving_settle(trm_solver_config *config, const cli_arguments *arguments);
+int cli_solving_settle(const cli_command *command, const cli_arguments *arguments, trm_solver_config *config);
 
 /* The model that puzzles are solved with. */
 typedef struct cli_solving {

@@ -22,6 +22,11 @@ static void threshold_print(const cli_threshold *how, const trm_halting_choice *
     threshold_print_point(name, c->point[i].exact, c->point[i].mean_steps, c);
   }
   threshold_print_point("all steps", c->exact, (double)c->max_steps, c);
+  if (c->hopeless.count)
+    printf(
+        "\nsolved     after %.2f steps, or all %lld; after %.2f when the hopeless stop, at the cost of %lld puzzle%s\n",
+        c->solved_steps, (long long)c->max_steps, c->hopeless_steps, (long long)c->hopeless_lost,
+        c->hopeless_lost == 1 ? "" : "s");
   if (isfinite(c->threshold)) printf("\nthreshold  %g, %s\n", c->threshold, how->write ? "written" : "not written");
   else printf("\nthreshold  none: no puzzle is right after all steps\n");
 }
@@ -35,21 +40,25 @@ static void threshold_print_json(const cli_threshold *how, const trm_halting_cho
                                            "exact", (json_int_t)c->point[i].exact, "exact_accuracy",
                                            cli_real((double)c->point[i].exact / n), "mean_steps",
                                            cli_real(c->point[i].mean_steps)));
-  cli_json_print(json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:b}", "model", cli_path(how->path), "data",
-                           cli_path(how->data), "halt_threshold", cli_real(c->threshold), "puzzles",
-                           (json_int_t)c->puzzles, "exact", (json_int_t)c->exact, "exact_accuracy",
-                           cli_real((double)c->exact / n), "max_steps", (json_int_t)c->max_steps, "curve", curve,
-                           "before", cli_values_json(before), "written", how->write && isfinite(c->threshold)),
+  cli_json_print(json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:b}", "hopeless",
+                           cli_hopeless_json(&c->hopeless), "hopeless_lost", (json_int_t)c->hopeless_lost,
+                           "solved_steps", cli_real(c->solved_steps), "hopeless_steps", cli_real(c->hopeless_steps),
+                           "model", cli_path(how->path), "data", cli_path(how->data), "halt_threshold",
+                           cli_real(c->threshold), "puzzles", (json_int_t)c->puzzles, "exact", (json_int_t)c->exact,
+                           "exact_accuracy", cli_real((double)c->exact / n), "max_steps", (json_int_t)c->max_steps,
+                           "curve", curve, "before", cli_values_json(before), "written",
+                           how->write && isfinite(c->threshold)),
                  0);
 }
 
 /* The file is written anew and renamed, so that the model, which is mapped, stays as it is. A step limit that was asked
  * for is one that the threshold was chosen with, and is kept with it. */
 static int threshold_write(const cli_command *command, const cli_threshold *how, const trm_model *model,
-                           double threshold, const trm_solver_values *values) {
+                           const trm_halting_choice *choice, const trm_solver_values *values) {
   trm_model_conversion what = trm_model_conversion_default();
   trm_error error = {0};
-  what.halt_threshold = threshold;
+  what.halt_threshold = choice->threshold;
+  what.hopeless = &choice->hopeless;
   if (values->max_steps.origin == TRM_VALUE_OPTION) what.max_steps = values->max_steps.value;
   return trm_model_convert(model, how->path, &what, &error) ? cli_error(command, &error) : CLI_CONTINUE;
 }
@@ -77,7 +86,7 @@ int cli_threshold_choose(const cli_command *command, const cli_threshold *how, c
   if (status == TRM_E_STOPPED) cli_warn(command, "%s; nothing is chosen", error.message);
   if (!strcmp(error.where, "dataset")) (void)snprintf(error.where, sizeof error.where, "%s", how->data);
   if (status) return status == TRM_E_STOPPED ? CLI_UNSOLVED : cli_error(command, &error);
-  if (how->write && isfinite(choice.threshold)) code = threshold_write(command, how, model, choice.threshold, &before);
+  if (how->write && isfinite(choice.threshold)) code = threshold_write(command, how, model, &choice, &before);
   if (code != CLI_CONTINUE) return code;
   (how->json ? threshold_print_json : threshold_print)(how, &choice, &before);
   return isfinite(choice.threshold) ? CLI_OK : CLI_UNSOLVED;

@@ -116,7 +116,8 @@ static const char *solved_ending(const cli_solved *r) {
   static const char *const words[] = {[TRM_HALT_NONE] = "step limit",
                                       [TRM_HALT_HEAD] = "halted",
                                       [TRM_HALT_RULES] = "rules hold",
-                                      [TRM_HALT_FIXED_POINT] = "fixed point"};
+                                      [TRM_HALT_FIXED_POINT] = "fixed point",
+                                      [TRM_HALT_HOPELESS] = "hopeless"};
   return r->solution.cancelled ? "interrupted" : words[r->solution.halted];
 }
 

@@ -15,6 +15,12 @@ const char *cli_values_text(const trm_solver_values *v, char text[CLI_VALUES]) {
   return text;
 }
 
+json_t *cli_hopeless_json(const trm_hopeless *hopeless) {
+  json_t *bounds = json_array();
+  for (int t = 0; t < hopeless->count; t++) json_array_append_new(bounds, cli_real(hopeless->bound[t]));
+  return bounds;
+}
+
 static json_t *values_count_json(const trm_counted_value *v) {
   return json_pack("{s:I, s:s}", "value", (json_int_t)v->value, "from", values_origin(v->origin));
 }

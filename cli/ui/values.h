@@ -11,5 +11,7 @@
 const char *cli_values_text(const trm_solver_values *values, char text[CLI_VALUES]);
 /* {"halt_threshold": {"value": 1.25, "from": "model"}, "max_steps": ..., "H_cycles": ..., "L_cycles": ...} */
 json_t *cli_values_json(const trm_solver_values *values);
+/* [-7.25, -5, null, ...]: a bound for each step, null: none. */
+json_t *cli_hopeless_json(const trm_hopeless *hopeless);
 
 #endif

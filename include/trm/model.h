@@ -86,6 +86,14 @@ const char *trm_model_get_loss(const trm_model *model);
 double trm_model_get_halt_threshold(const trm_model *model);
 /* The steps at most that the model is to be solved with; 0 when its file does not say. */
 int64_t trm_model_get_max_steps(const trm_model *model);
+/* Bounds on q under which more steps are predicted not to help, learned on validation puzzles (docs/solve.md): after
+ * step t a puzzle is hopeless when q < bound[t - 1], NaN: never. They hold for at most count + 1 steps. */
+#define TRM_HOPELESS_MOST 64
+typedef struct trm_hopeless {
+  int count; /* 0: none */
+  double bound[TRM_HOPELESS_MOST];
+} trm_hopeless;
+trm_hopeless trm_model_get_hopeless(const trm_model *model);
 /* SHA-256 over all that an answer depends on, compared when the file was opened: 64 hexadecimal digits, of which the
  * first 12 serve as the model's id; same lifetime. It differs from the metadata's trm.sha256 where another tool changed
  * the type of the numbers: nothing was compared then. NULL: the file has none (the first files of trm 0.1.0). */
@@ -109,8 +117,9 @@ typedef struct trm_model_conversion {
   int weights;      /* trm_weights: how the file stores its numbers; the number type of computing does not change */
   const char *card; /* JSON object that becomes the metadata "trm.card"; NULL: the model's own, if it has one */
   /* What trm_model_get_halt_threshold and trm_model_get_max_steps give. */
-  double halt_threshold; /* -1000 to 1000; NaN: the model's own, if it has one */
-  int64_t max_steps;     /* 1 to 100000; 0: the model's own, if it has one */
+  double halt_threshold;        /* -1000 to 1000; NaN: the model's own, if it has one */
+  int64_t max_steps;            /* 1 to 100000; 0: the model's own, if it has one */
+  const trm_hopeless *hopeless; /* what trm_model_get_hopeless gives; NULL: the model's own, if it has some */
 } trm_model_conversion;
 trm_model_conversion trm_model_conversion_default(void); /* a copy */
 
@@ -134,6 +143,10 @@ typedef struct trm_halting_choice {
   int64_t max_steps;      /* all steps */
   int points;             /* thresholds tried, from 0 to the chosen one */
   trm_halting_point point[TRM_HALTING_POINTS];
+  trm_hopeless hopeless; /* learned on the same puzzles */
+  int64_t hopeless_lost; /* puzzles that it would have stopped before they were solved: at most one of 1000 */
+  double solved_steps;   /* on average until a puzzle was solved, or all */
+  double hopeless_steps; /* the same, but for those that it stops */
 } trm_halting_choice;
 
 typedef struct trm_tensor_info {

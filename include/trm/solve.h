@@ -35,11 +35,16 @@ typedef struct trm_solver_config {
   int64_t puzzles;       /* the most that a call will bring, so that no memory is taken for more; 0: unknown */
   int64_t H_cycles;      /* T, recursion cycles; 0: the model's own */
   int64_t L_cycles;      /* n, latent cycles; 0: the model's own */
-  int rules_halt;      /* 1: where the task has rules that trm knows, a puzzle leaves when its answer keeps them and its
-                          clues, and not before, whatever the halting head says; 0: rules are not asked */
-  int change;          /* 1: trm_step.change is computed */
-  double fixed_point;  /* a puzzle leaves when its change is at most that; 0: it does not */
-  int keep;            /* trm_keep */
+  int rules_halt;     /* 1: where the task has rules that trm knows, a puzzle leaves when its answer keeps them and its
+                         clues, and not before, whatever the halting head says; 0: rules are not asked */
+  int change;         /* 1: trm_step.change is computed */
+  double fixed_point; /* a puzzle leaves when its change is at most that; 0: it does not */
+  int keep;           /* trm_keep */
+  int stop_hopeless;  /* 1: a puzzle leaves when the model's bounds say that more steps do not help */
+  int64_t parallel_latents; /* candidates of the state that each step is taken from, and that are merged after it; 1:
+                               the state alone */
+  int merge;                /* trm_merge: how they are */
+  double latent_spread;     /* deviation of the noise by which their z differ; 0: they differ by damping */
   int64_t search;      /* network steps that all chains of a puzzle may take; 0: one trajectory; TRM_SEARCH_USUAL */
   int level;           /* trm_search_level */
   int64_t chains;      /* of a wave, side by side; 0: 8 */
@@ -51,6 +56,13 @@ typedef struct trm_solver_config {
   double noise;        /* deviation of what chains after the first add to their start, beside start_noise; 0: none */
   int noise_control;   /* 1: a search whose answers are drawn from noise, without a network, to compare with */
 } trm_solver_config;
+
+/* What becomes of the candidates of parallel latents. */
+typedef enum trm_merge {
+  TRM_MERGE_AVERAGE,
+  TRM_MERGE_BEST,    /* the one with the largest q */
+  TRM_MERGE_WEIGHTED /* their mean weighted by softmax(q) */
+} trm_merge;
 
 /* Which of a puzzle's answers is returned. */
 typedef enum trm_keep {
@@ -160,10 +172,11 @@ void trm_solver_set_cancel(trm_solver *solver, const trm_cancel *cancel);
 
 /* What ended a puzzle, where it was not its step limit. */
 typedef enum trm_halt {
-  TRM_HALT_NONE,       /* nothing did: the step limit, or it was cancelled */
-  TRM_HALT_HEAD,       /* its halting logit exceeds the threshold */
-  TRM_HALT_RULES,      /* its answer keeps rules and clues */
-  TRM_HALT_FIXED_POINT /* its state hardly changes any more */
+  TRM_HALT_NONE,        /* nothing did: the step limit, or it was cancelled */
+  TRM_HALT_HEAD,        /* its halting logit exceeds the threshold */
+  TRM_HALT_RULES,       /* its answer keeps rules and clues */
+  TRM_HALT_FIXED_POINT, /* its state hardly changes any more */
+  TRM_HALT_HOPELESS     /* more steps are predicted not to help */
 } trm_halt;
 
 typedef struct trm_solution {

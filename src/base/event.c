@@ -15,7 +15,7 @@
    NULL,          "number of the call that solves or evaluates, counted from 1 in this process"},                      \
       {"puzzle",      TRM_EVENT_METADATA,                                                                              \
        TRM_EVENT_INT, NULL,                                                                                            \
-       NULL,          "number of the puzzle in that call, counted from 0; with call it names an inference"},           \
+       NULL,          "number of the puzzle in that call, counted from 0; with call it names an inference, or in a search those of its chains"},           \
   {                                                                                                                    \
     "action", TRM_EVENT_METADATA, TRM_EVENT_WORD, NULL, "solve|evaluate", "what the call does"                         \
   }
@@ -55,9 +55,9 @@ static const trm_event_field event_halt_fields[] = {
     {"q", TRM_EVENT_MEASUREMENT, TRM_EVENT_REAL, NULL, NULL, "halting logit"},
     {"steps", TRM_EVENT_METADATA, TRM_EVENT_INT, NULL, NULL, "supervision steps that it took"},
     {"threshold", TRM_EVENT_METADATA, TRM_EVENT_REAL, NULL, NULL, "what the logit must exceed to halt it"},
-    {"reason", TRM_EVENT_METADATA, TRM_EVENT_WORD, NULL, "head|rules|fixed_point",
+    {"reason", TRM_EVENT_METADATA, TRM_EVENT_WORD, NULL, "head|rules|fixed_point|hopeless",
      "head: the logit exceeds the threshold; rules: the answer keeps rules and clues; fixed_point: the state "
-     "hardly changes any more"},
+     "hardly changes any more; hopeless: more steps are predicted not to help"},
 };
 
 #define EVENT_ROW(name, fields, meaning)                                                                               \

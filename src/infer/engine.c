@@ -10,9 +10,11 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "infer/answer.h"
+#include "infer/parallel.h"
 #include "infer/request.h"
 #include "infer/state.h"
 #include "infer/width.h"
+#include "model/hopeless.h"
 
 /* The puzzle that the callbacks to come are about. */
 static const trm_place *engine_place(trm__engine *e, int i) {
@@ -191,19 +193,18 @@ static void engine_name_noise(const trm__engine *e) {
  * 0: there is none. */
 static int engine_start(const trm__engine *e) {
   trm_solver *s = e->solver;
-  uint8_t *marked = s->marked;
   int first = -1;
-  memset(marked, 0, (size_t)e->round * sizeof *marked);
+  memset(s->marked, 0, (size_t)e->round);
   for (int i = 0; i < e->round; i++) {
     if (!s->fresh[i]) continue;
     if (first < 0) first = i;
     if (s->slot[i].start_noise != s->slot[first].start_noise) continue;
-    marked[i] = 1;
+    s->marked[i] = 1;
     s->fresh[i] = 0;
   }
   if (first < 0) return 0;
   trm__network_noise start = engine_noise(s, s->slot[first].start_noise, 0, 0);
-  engine_copy_in(s->backend, s->starts, marked, (size_t)e->round * sizeof *s->starts);
+  engine_copy_in(s->backend, s->starts, s->marked, (size_t)e->round * sizeof *s->starts);
   trm__network_refill_latent(s->network, e->round, s->starts, s->start, 0, &start, s->y, s->z);
   return 1;
 }
@@ -220,17 +221,22 @@ static void engine_step(const trm__engine *e, int first, int count, const trm__l
   trm_solver *s = e->solver;
   const trm__slot *slot = &s->slot[first];
   size_t i = (size_t)first, ndim = (size_t)s->params.dims.emb_ndim;
-  const trm__real *rows = s->rows ? s->rows + i * ndim : NULL;
-  trm__real *logits = s->logits + i * e->S * e->V, *q = s->q + 2 * i;
-  const int32_t *tokens = s->tokens + i * e->S;
-  trm__act *y = s->y + i * e->state, *z = s->z + i * e->state;
+  const trm__slice a = {.first = first,
+                        .count = count,
+                        .tokens = s->tokens + i * e->S,
+                        .rows = s->rows ? s->rows + i * ndim : NULL,
+                        .labels = e->job->score ? s->labels + i * e->S : NULL,
+                        .y = s->y + i * e->state,
+                        .z = s->z + i * e->state,
+                        .logits = s->logits + i * e->S * e->V,
+                        .q = s->q + 2 * i,
+                        .scores = s->scores + i};
   trm__network_noise noise = engine_noise(s, s->config.latent_noise, trm__network_noise_numbers(s->network), first);
   trm__network_set_noise(s->network, &noise);
   trm__network_set_cycles(s->network, slot->n, slot->T);
-  if (!e->job->score) trm__network_step(s->network, count, tokens, rows, y, z, logits, q);
-  else
-    trm__network_scored_step(s->network, count, tokens, rows, s->labels + i * e->S, loss, y, z, logits, q,
-                             s->scores + i);
+  if (s->config.parallel_latents > 1) trm__parallel_step(e, &a, slot->n * slot->T, loss);
+  else if (!a.labels) trm__network_step(s->network, count, a.tokens, a.rows, a.y, a.z, a.logits, a.q);
+  else trm__network_scored_step(s->network, count, a.tokens, a.rows, a.labels, loss, a.y, a.z, a.logits, a.q, a.scores);
 }
 
 /* Work of a step of n and T: calls of the network. */
@@ -318,7 +324,9 @@ static void engine_decide(const trm__engine *e, int i) {
   const trm__stand stand = {.rules = slot->rules,
                             .correct = slot->faults == 0,
                             .says_right = engine_is_halted(s, i),
-                            .at_rest = s->config.fixed_point > 0 && (double)slot->change <= s->config.fixed_point};
+                            .at_rest = s->config.fixed_point > 0 && (double)slot->change <= s->config.fixed_point,
+                            .hopeless =
+                                trm__hopeless_is(&s->hopeless, slot->steps, slot->max_steps, (double)s->q_host[2 * i])};
   slot->halt = trm__halt_why(&stand);
   slot->last = slot->halt || slot->steps >= slot->max_steps;
 }

@@ -111,6 +111,7 @@ struct trm_solver {
   struct trm__search *search;     /* NULL: puzzles are one trajectory (infer/search/search.h) */
   trm_task task;                  /* whose rules halt */
   int has_rules;                  /* 1: it has some */
+  trm_hopeless hopeless;          /* the model's; none unless they are asked for */
   char *task_text;                /* trm.task of the model file, or NULL */
   char checksum[TRM__SHA256_HEX]; /* of the model, for states */
   char *path;                     /* of the model file, for messages */
@@ -123,18 +124,20 @@ struct trm_solver {
   trm__real *puzzle_rows;   /* [identifiers][emb_ndim] on the host, NULL without a prefix */
 
   /* on the device */
-  trm__real *start;           /* [2][D] */
-  trm__act *y, *z;            /* [slots][L][D] */
-  trm__real *rows;            /* [slots][emb_ndim], NULL without a prefix */
-  int32_t *tokens;            /* [slots][S] */
-  int32_t *labels;            /* [slots][S], for the loss */
-  trm__real *logits;          /* [slots][S][V] */
-  trm__real *q;               /* [slots][2] */
-  uint8_t *starts;            /* [slots]: copy of fresh */
-  uint64_t *noise_index;      /* [slots]: copy of noise_name */
-  trm__act *was_y, *was_z;    /* [slots][L][D] before the step; NULL unless changes are computed */
-  double *moved;              /* [2][slots][2]: of y, then of z, as backend distance has it; NULL as before */
-  trm__example_stats *scores; /* [slots] */
+  trm__real *start;                    /* [2][D] */
+  trm__act *y, *z;                     /* [slots][L][D] */
+  trm__real *rows;                     /* [slots][emb_ndim], NULL without a prefix */
+  int32_t *tokens;                     /* [slots][S] */
+  int32_t *labels;                     /* [slots][S], for the loss */
+  trm__real *logits;                   /* [slots][S][V] */
+  trm__real *q;                        /* [slots][2] */
+  uint8_t *starts;                     /* [slots]: copy of fresh */
+  uint64_t *noise_index;               /* [slots]: copy of noise_name */
+  trm__act *was_y, *was_z;             /* [slots][L][D] before the step; NULL unless changes are computed */
+  trm__act *candidate_y, *candidate_z; /* [K][slots][L][D] of parallel latents; NULL without */
+  trm__real *candidate_q;              /* [K][slots] */
+  double *moved;                       /* [2][slots][2]: of y, then of z, as backend distance has it; NULL as before */
+  trm__example_stats *scores;          /* [slots] */
 
   /* on the host */
   trm__slot *slot;                     /* [slots] */
@@ -151,6 +154,7 @@ struct trm_solver {
   trm__example_stats *scores_host;     /* [slots]: copy of scores */
   trm__real *best_logits;              /* [slots][S][V] of the best answers; NULL when the last is kept */
   trm__example_stats *best_scores;     /* [slots]; NULL as before */
+  trm__real *candidate_q_host;         /* as candidate_q */
   double *moved_host;                  /* copy of moved; NULL as it */
 };
 

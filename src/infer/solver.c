@@ -22,199 +22,6 @@
 #define DEVICE_SLOTS 1024
 #define DEVICE_PART 8
 
-static const trm_option solver_options[] = {
-    {.name = "max_steps",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, max_steps),
-     .default_text = "0",
-     .min = 0,
-     .max = TRM__VALUES_STEPS,
-     .group = "Solving",
-     .help = "supervision steps at most; 0: the model's own, or 16",
-     .synonyms = "supervision_steps|n_supervision"},
-    {.name = "halt",
-     .type = TRM_OPT_BOOL,
-     .offset = offsetof(trm_solver_config, halt),
-     .default_text = "1",
-     .help = "stop as soon as the halting head says that the answer is right"},
-    {.name = "rules_halt",
-     .type = TRM_OPT_BOOL,
-     .offset = offsetof(trm_solver_config, rules_halt),
-     .default_text = "0",
-     .help = "where rules are known, stop as soon as the answer keeps them, and not before, whatever the halting head "
-             "says"},
-    {.name = "fixed_point",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_solver_config, fixed_point),
-     .default_text = "0",
-     .min = 0,
-     .max = 10,
-     .metavar = "EPS",
-     .help = "stop as soon as a step changes the state, y and z, by no more than this part of its size; 0: never"},
-    {.name = "keep",
-     .type = TRM_OPT_ENUM,
-     .offset = offsetof(trm_solver_config, keep),
-     .default_text = "last",
-     .choices = "last|best",
-     .help = "which answer counts: that of the last step, or the best of all steps, by known rules, then by q"},
-    {.name = "halt_threshold",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_solver_config, halt_threshold),
-     .default_text = "model",
-     .min = -TRM__HALTING_MOST,
-     .max = TRM__HALTING_MOST,
-     .metavar = "Q",
-     .help =
-         "logit that the halting head must exceed, 0 is a probability of one half, 2 of 0.88; model: its own, which "
-         "training chose on validation data, or 0"},
-    {.name = "H_cycles",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, H_cycles),
-     .default_text = "0",
-     .min = 0,
-     .max = TRM__VALUES_CYCLES,
-     .help = "recursion cycles in a supervision step (T); 0: the model's own",
-     .synonyms = "recursion_cycles|h_cycles"},
-    {.name = "L_cycles",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, L_cycles),
-     .default_text = "0",
-     .min = 0,
-     .max = TRM__VALUES_CYCLES,
-     .help = "latent cycles in a recursion (n); 0: the model's own",
-     .synonyms = "latent_cycles|l_cycles|cycles"},
-    {.name = "dtype",
-     .type = TRM_OPT_ENUM,
-     .offset = offsetof(trm_solver_config, dtype),
-     .default_text = "model",
-     .choices = "model|float32|bfloat16|int8",
-     .help = "number type to compute in; model: the one that the model file names"},
-    {.name = "batch",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, batch),
-     .default_text = "0",
-     .min = 0,
-     .max = 65536,
-     .help = "puzzles at once, 0: chosen by measuring; the results are the same"},
-    {.name = "damping",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_solver_config, damping),
-     .default_text = "-1",
-     .min = -1,
-     .max = 0.999,
-     .help = "part of the latent that each latent cycle keeps; negative: as the model says"},
-    {.name = "start_noise",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_solver_config, start_noise),
-     .default_text = "0",
-     .min = 0,
-     .max = 100,
-     .help = "deviation of the noise on the latent's start"},
-    {.name = "latent_noise",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_solver_config, latent_noise),
-     .default_text = "0",
-     .min = 0,
-     .max = 100,
-     .help = "deviation of the noise on the latent after each latent cycle"},
-    {.name = "seed",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, seed),
-     .default_text = "0",
-     .min = 0,
-     .max = 9e15,
-     .help = "seed of noise and frames"},
-    {.name = "search",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, search),
-     .default_text = "0",
-     .min = TRM_SEARCH_USUAL,
-     .max = TRM__VALUES_STEPS,
-     .group = "Search",
-     .help =
-         "where the answer is not right at once, try symmetric images of the puzzle until one is, N network steps in "
-         "all at most; 0: no; -1: as many as take about a second, by the model's cost"},
-    {.name = "level",
-     .type = TRM_OPT_ENUM,
-     .offset = offsetof(trm_solver_config, level),
-     .default_text = "usual",
-     .choices = "usual|A|B|C|D|E",
-     .help =
-         "what a search may know of the rules. A: nothing, one trajectory; B: nothing, the halting head decides; C: "
-         "answers are checked; D: guesses too; E: rules fill in what follows from a guess (hybrid). usual: C, or B "
-         "where no rules are known"},
-    {.name = "chains",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, chains),
-     .default_text = "0",
-     .min = 0,
-     .max = TRM_CHAINS_MOST,
-     .help = "chains of a search side by side; 0: 8"},
-    {.name = "chain_steps",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, chain_steps),
-     .default_text = "0",
-     .min = 0,
-     .max = TRM__VALUES_STEPS,
-     .help = "steps of a chain after the first, at most; 0: 8"},
-    {.name = "guesses",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, guesses),
-     .default_text = "-1",
-     .min = -1,
-     .max = TRM_CHAINS_MOST,
-     .help =
-         "open cells that a chain of a search takes for clues, with the network's own symbols of an earlier answer; "
-         "-1: 4"},
-    {.name = "votes",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, votes),
-     .default_text = "1",
-     .min = 1,
-     .max = TRM_CHAINS_MOST,
-     .help =
-         "in place of a search solve N symmetric images of the puzzle; where rules are known a right answer is taken, "
-         "else --vote-by decides"},
-    {.name = "vote_by",
-     .type = TRM_OPT_ENUM,
-     .offset = offsetof(trm_solver_config, vote_by),
-     .default_text = "first",
-     .choices = "first|confident|majority",
-     .help = "which of several answers is taken: of the first chain that halts, of the surest, or that of most"},
-    {.name = "rollouts",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_solver_config, rollouts),
-     .default_text = "1",
-     .min = 1,
-     .max = TRM_CHAINS_MOST,
-     .help = "solve each image N times from starts that differ by --noise; they vote as well"},
-    {.name = "noise",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_solver_config, noise),
-     .default_text = "0",
-     .min = 0,
-     .max = 100,
-     .help = "deviation of the noise that chains after the first begin with"},
-    {.name = "noise_control",
-     .type = TRM_OPT_BOOL,
-     .offset = offsetof(trm_solver_config, noise_control),
-     .default_text = "0",
-     .help = "draw the answers of a search from noise and run no network: what the search solves by itself"},
-};
-
-const trm_option *trm_solver_options(size_t *count) {
-  *count = sizeof solver_options / sizeof *solver_options;
-  return solver_options;
-}
-
-trm_solver_config trm_solver_config_default(void) {
-  trm_solver_config config;
-  memset(&config, 0, sizeof config);
-  config.size = sizeof config;
-  trm_options_default(solver_options, sizeof solver_options / sizeof *solver_options, &config);
-  return config;
-}
-
 static trm_status solver_check_config(const trm_solver_config *c, trm_error *err) {
   if (c->batch < 0 || c->batch > 65536)
     return trm__fail(err, TRM_E_USAGE, "batch", "%lld, expected 0 to 65536", (long long)c->batch);
@@ -225,6 +32,12 @@ static trm_status solver_check_config(const trm_solver_config *c, trm_error *err
     return trm__fail(err, TRM_E_USAGE, "fixed_point", "%g, expected 0 to 10; 0: never", c->fixed_point);
   if (c->keep != TRM_KEEP_LAST && c->keep != TRM_KEEP_BEST)
     return trm__fail(err, TRM_E_USAGE, "keep", "%d is none of trm_keep", c->keep);
+  if (c->parallel_latents < 1 || c->parallel_latents > 64)
+    return trm__fail(err, TRM_E_USAGE, "parallel_latents", "%lld, expected 1 to 64", (long long)c->parallel_latents);
+  if (c->merge < TRM_MERGE_AVERAGE || c->merge > TRM_MERGE_WEIGHTED)
+    return trm__fail(err, TRM_E_USAGE, "merge", "%d is none of trm_merge", c->merge);
+  if (!(c->latent_spread >= 0 && c->latent_spread <= 100))
+    return trm__fail(err, TRM_E_USAGE, "latent_spread", "%g, expected 0 to 100", c->latent_spread);
   if (!(c->damping < 1)) return trm__fail(err, TRM_E_USAGE, "damping", "%g, expected less than 1", c->damping);
   if (!(c->start_noise >= 0 && c->start_noise <= 100))
     return trm__fail(err, TRM_E_USAGE, "start_noise", "%g, expected 0 to 100", c->start_noise);
@@ -281,6 +94,13 @@ static trm_status solver_open_buffers(trm_solver *s, trm_error *err) {
   if (s->has_rules) s->question = solver_alloc_host(n * S, sizeof *s->question, &failed);
   s->noise_index = solver_alloc_device(s, n, sizeof *s->noise_index, &failed);
   s->noise_name = solver_alloc_host(n, sizeof *s->noise_name, &failed);
+  size_t K = s->config.parallel_latents > 1 ? (size_t)s->config.parallel_latents : 0;
+  if (K) {
+    s->candidate_y = solver_alloc_device(s, K * state, act, &failed);
+    s->candidate_z = solver_alloc_device(s, K * state, act, &failed);
+    s->candidate_q = solver_alloc_device(s, K * n, sizeof *s->candidate_q, &failed);
+    s->candidate_q_host = solver_alloc_host(K * n, sizeof *s->candidate_q_host, &failed);
+  }
   if (s->config.change || s->config.fixed_point > 0) {
     s->was_y = solver_alloc_device(s, state, act, &failed);
     s->was_z = solver_alloc_device(s, state, act, &failed);
@@ -358,6 +178,20 @@ static trm_status solver_put_rules(trm_solver *s, trm_error *err) {
   return s->config.rules_halt ? status : TRM_OK;
 }
 
+/* The bounds that say when more steps do not help, where they are asked for. */
+static trm_status solver_put_hopeless(trm_solver *s, const trm_model *model, trm_error *err) {
+  if (!s->config.stop_hopeless) return TRM_OK;
+  s->hopeless = trm_model_get_hopeless(model);
+  if (!s->hopeless.count)
+    return trm__fail(err, TRM_E_USAGE, "stop_hopeless",
+                     "%s has learned no bounds; trm eval MODEL VALID --choose-threshold --write puts them into it",
+                     s->path);
+  if (s->config.max_steps <= s->hopeless.count + 1) return TRM_OK;
+  return trm__fail(err, TRM_E_USAGE, "stop_hopeless",
+                   "the bounds of %s hold for %d steps at most, found max_steps %lld", s->path, s->hopeless.count + 1,
+                   (long long)s->config.max_steps);
+}
+
 /* Of a file that has none it is computed. */
 static trm_status solver_read_checksum(trm_solver *s, const trm_model *model, trm_error *err) {
   const char *known = trm_model_get_checksum(model);
@@ -407,6 +241,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   if ((status = solver_read_checksum(s, model, err))) goto done;
   if ((status = solver_put_rules(s, err))) goto done;
   if ((status = solver_plan(s, &plan, err))) goto done;
+  if ((status = solver_put_hopeless(s, model, err))) goto done;
   if ((status = trm__params_open(&s->params, &s->model, err))) goto done;
   s->slots = solver_choose_slots(s, &plan);
   if ((status = solver_open_buffers(s, err))) goto done;
@@ -423,14 +258,32 @@ void trm_solver_close(trm_solver **solver) {
   if (!s) return;
   trm__search_close(&s->search);
   trm__network_close(&s->network);
-  void *device_buffers[] = {s->start, s->y,      s->z,      s->rows,        s->tokens, s->labels, s->logits,
-                            s->q,     s->starts, s->scores, s->noise_index, s->was_y,  s->was_z,  s->moved};
+  void *device_buffers[] = {s->start,  s->y,     s->z,           s->rows,        s->tokens,      s->labels,
+                            s->logits, s->q,     s->starts,      s->scores,      s->noise_index, s->was_y,
+                            s->was_z,  s->moved, s->candidate_y, s->candidate_z, s->candidate_q};
   for (size_t i = 0; i < sizeof device_buffers / sizeof *device_buffers; i++)
     if (device_buffers[i]) s->backend->free(s->backend, device_buffers[i]);
-  void *host_buffers[] = {s->slot,        s->fresh,       s->marked,      s->token_host,      s->label_host,
-                          s->answer,      s->confidence,  s->logits_host, s->q_host,          s->scores_host,
-                          s->puzzle_rows, s->path,        s->task_text,   s->noise_name,      s->question,
-                          s->best_logits, s->best_scores, s->best_answer, s->best_confidence, s->moved_host};
+  void *host_buffers[] = {s->slot,
+                          s->fresh,
+                          s->marked,
+                          s->token_host,
+                          s->label_host,
+                          s->answer,
+                          s->confidence,
+                          s->logits_host,
+                          s->q_host,
+                          s->scores_host,
+                          s->puzzle_rows,
+                          s->path,
+                          s->task_text,
+                          s->noise_name,
+                          s->question,
+                          s->best_logits,
+                          s->best_scores,
+                          s->best_answer,
+                          s->best_confidence,
+                          s->moved_host,
+                          s->candidate_q_host};
   for (size_t i = 0; i < sizeof host_buffers / sizeof *host_buffers; i++) trm__free(host_buffers[i]);
   trm__params_close(&s->params);
   trm__free(s);

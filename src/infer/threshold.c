@@ -69,9 +69,12 @@ trm_status trm_choose_threshold(trm_solver *solver, const trm_dataset *dataset, 
   threshold_work w = {.dataset = dataset, .progress = progress, .context = context};
   int64_t puzzles = trm_dataset_describe(dataset).examples;
   if (limit > 0 && limit < puzzles) puzzles = limit;
-  if (solver->config.halt || solver->config.rules_halt)
-    return trm__fail(err, TRM_E_USAGE, solver->config.halt ? "halt" : "rules_halt",
-                     "1, expected 0: puzzles must take all their steps");
+  const trm_solver_config *c = &solver->config;
+  const char *halts = c->halt ? "halt" : c->rules_halt ? "rules_halt" : c->stop_hopeless ? "stop_hopeless" : NULL;
+  if (halts) return trm__fail(err, TRM_E_USAGE, halts, "1, expected 0: puzzles must take all their steps");
+  if (c->fixed_point > 0)
+    return trm__fail(err, TRM_E_USAGE, "fixed_point", "%g, expected 0: puzzles must take all their steps",
+                     c->fixed_point);
   trm_status status = trm__evaluate_check_fit(solver, dataset, err);
   if (!status) status = threshold_open(&w, solver, puzzles, err);
   if (!status)

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
+#include "model/hopeless.h"
 
 #define QUARTERS 64 /* candidates after 0 that are 0.25 apart; then each is twice the one before */
 
@@ -21,9 +22,10 @@ trm_status trm__halting_open(trm__halting *halting, int64_t puzzles, int64_t ste
   *halting = (trm__halting){.puzzles = n, .steps = (int)steps};
   halting->q = trm__calloc(notes, sizeof *halting->q);
   halting->right = trm__calloc(notes, sizeof *halting->right);
-  if (!halting->q || !halting->right) {
+  halting->order = trm__calloc(notes, sizeof *halting->order);
+  if (!halting->q || !halting->right || !halting->order) {
     trm__halting_close(halting);
-    return trm__fail_memory(err, "choice of the halting threshold", notes * (sizeof(float) + 1));
+    return trm__fail_memory(err, "choice of the halting threshold", notes * (2 * sizeof(float) + 1));
   }
   for (size_t i = 0; i < notes; i++) halting->q[i] = NAN;
   return TRM_OK;
@@ -32,6 +34,7 @@ trm_status trm__halting_open(trm__halting *halting, int64_t puzzles, int64_t ste
 void trm__halting_close(trm__halting *halting) {
   trm__free(halting->q);
   trm__free(halting->right);
+  trm__free(halting->order);
   *halting = (trm__halting){0};
 }
 
@@ -67,5 +70,6 @@ void trm__halting_choose(const trm__halting *halting, trm_halting_choice *choice
     *point = halting_point(halting, halting_candidate(c.points++));
     if (point->exact >= least || c.points == TRM_HALTING_POINTS) c.threshold = point->threshold;
   }
+  trm__hopeless_choose(halting, &c);
   *choice = c;
 }

@@ -28,6 +28,7 @@ typedef struct trm__halting {
   int steps;
   float *q;       /* [puzzles][steps] logit after each step; NaN exceeds nothing */
   uint8_t *right; /* [puzzles][steps] 1: every labelled cell */
+  float *order;   /* [steps][puzzles] room to sort in */
 } trm__halting;
 
 /* For the first of so many puzzles, as many as are looked at; all wrong, with q NaN. */
@@ -36,7 +37,7 @@ void trm__halting_close(trm__halting *halting);
 /* What puzzle (others than those looked at are ignored) gave after step, from 1. */
 void trm__halting_note(trm__halting *halting, int64_t puzzle, int64_t step, double q, int right);
 
-/* By the rule above. */
+/* By the rule above; and the bounds of model/hopeless.h. */
 void trm__halting_choose(const trm__halting *halting, trm_halting_choice *choice);
 
 #endif

@@ -164,6 +164,10 @@ void trm__network_cycles(const trm__network *net, int *latent_cycles, int *recur
   *recursion_cycles = net->T;
 }
 
+void trm__network_set_damping(trm__network *net, double damping) {
+  net->damping = damping;
+}
+
 void trm__network_set_noise(trm__network *net, const trm__network_noise *noise) {
   net->noise = noise ? *noise : (trm__network_noise){0};
 }
@@ -300,7 +304,8 @@ static trm__recordings_key step_key(const trm__network *net, const step_args *a)
   const trm__network_noise *noise = &net->noise;
   return (trm__recordings_key){
       .at = {a->tokens, a->rows, a->y, a->z, h->logits, h->q, h->labels, h->stats, noise->index},
-      .number = {loss->label_smoothing, loss->halt_weight, loss->grad_scale, loss->step_decay, noise->sigma},
+      .number = {loss->label_smoothing, loss->halt_weight, loss->grad_scale, loss->step_decay, noise->sigma,
+                 net->damping},
       .count = {(uint64_t)a->b, (uint64_t)net->n, (uint64_t)net->T, (uint64_t)loss->kind, noise->seed, noise->offset}};
 }
 
@@ -468,4 +473,20 @@ void trm__network_refill_latent(trm__network *net, int b, const uint8_t *halted,
 
 void trm__network_distance(trm__network *net, int b, const trm__act *x, const trm__act *was, double *out) {
   net->be->distance(net->be, net->weights, b, x, was, out);
+}
+
+void trm__network_shake(trm__network *net, int b, const trm__network_noise *noise, trm__act *z) {
+  net->be->noise(net->be, net->weights, b, z, noise->sigma, noise->seed, noise->index, noise->offset, NULL);
+}
+
+void trm__network_merge(trm__network *net, trm__merge_kind kind, int K, int b, const trm__act *from, const trm__real *q,
+                        trm__act *to) {
+  net->be->merge(net->be, net->weights, kind, K, b, from, q, to);
+}
+
+void trm__network_heads(trm__network *net, int b, const trm__act *y, const int32_t *labels, const trm__loss *loss,
+                        trm__real *logits, trm__real *q, trm__example_stats *stats) {
+  trm__heads heads = {.y = y, .logits = logits, .q = q, .labels = labels, .stats = stats};
+  if (labels) heads.loss = *loss;
+  net->be->heads(net->be, net->weights, b, &heads);
 }

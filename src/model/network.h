@@ -43,6 +43,9 @@ void trm__network_cycles(const trm__network *net, int *latent_cycles, int *recur
 void trm__network_set_noise(trm__network *net, const trm__network_noise *noise);
 uint64_t trm__network_noise_numbers(const trm__network *net); /* of one z: L * D, made even */
 
+/* The damping of the steps that follow, in place of the configuration's: less than 1. Of a network for solving. */
+void trm__network_set_damping(trm__network *net, double damping);
+
 /* One supervision step for b examples: y, z [b][L][D] are updated in place; logits [b][S][V] and q [b][2] (device)
  * are written. tokens [b][S] and rows [b][emb_ndim] (NULL: zeros) on the device. */
 void trm__network_step(trm__network *net, int b, const int32_t *tokens, const trm__real *rows, trm__act *y, trm__act *z,
@@ -82,6 +85,17 @@ void trm__network_refill(trm__network *net, int b, const uint8_t *halted, const 
  * starts follow each other) is added to it, NULL: none. */
 void trm__network_refill_latent(trm__network *net, int b, const uint8_t *halted, const trm__real *start, int k,
                                 const trm__network_noise *noise, trm__act *y, trm__act *z);
+
+/* Noise is added to z [b][L][D], with its stream's numbers from noise->offset on. */
+void trm__network_shake(trm__network *net, int b, const trm__network_noise *noise, trm__act *z);
+
+/* K candidates of a state become one: from [K][b][L][D], q [K][b] -> to [b][L][D]; see backend merge. */
+void trm__network_merge(trm__network *net, trm__merge_kind kind, int K, int b, const trm__act *from, const trm__real *q,
+                        trm__act *to);
+
+/* What the heads make of y: logits and q, and with labels (NULL: none) loss and metrics. */
+void trm__network_heads(trm__network *net, int b, const trm__act *y, const int32_t *labels, const trm__loss *loss,
+                        trm__real *logits, trm__real *q, trm__example_stats *stats);
 
 /* out [b][2] (device): of each example's x [b][L][D] the sums of squares of x - was and of x. */
 void trm__network_distance(trm__network *net, int b, const trm__act *x, const trm__act *was, double *out);

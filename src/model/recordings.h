@@ -9,7 +9,7 @@
 /* All that a recording depends on: addresses, reals and whole numbers. No padding, as keys are compared as bytes. */
 typedef struct trm__recordings_key {
   const void *at[9];
-  double number[5];
+  double number[6];
   uint64_t count[6];
 } trm__recordings_key;
 

@@ -60,6 +60,7 @@ static trm_status threshold_of(threshold_job *job, const char *name, trm_halting
   trm_status status = trm_model_open(&model, trm__run_path(&s->run, name, path), err);
   if (!status && !known) status = threshold_choose(job, model, choice, err);
   what.halt_threshold = choice->threshold;
+  what.hopeless = &choice->hopeless;
   if (!status && isfinite(choice->threshold)) status = trm_model_convert(model, path, &what, err);
   trm_model_close(&model);
   if (status || !choice->puzzles) return status;

@@ -13,7 +13,7 @@ cat >talk.py <<'PY'
 import json, select, signal, subprocess, sys, time
 
 def start(*arguments):
-    return subprocess.Popen([sys.argv[1], "solve", "--model", "run", "--max-steps", "2", *arguments], stdin=subprocess.PIPE,
+    return subprocess.Popen([sys.argv[1], "solve", "--model", "run", "--max-steps", "2", "--search", "0", *arguments], stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
 
 def give(child, text):
@@ -140,7 +140,7 @@ child = os.fork()
 if not child: os.execv(sys.argv[1], sys.argv[1:])
 _, status, usage = os.wait4(child, 0)
 open("peak", "w").write(str(usage.ru_maxrss))
-sys.exit(os.waitstatus_to_exitcode(status))' "$TRM" solve --model run --max-steps 1 $file >out 2>err < <(cat pipe-in.txt)
+sys.exit(os.waitstatus_to_exitcode(status))' "$TRM" solve --model run --max-steps 1 --search 0 $file >out 2>err < <(cat pipe-in.txt)
     [ $? -le 1 ] || fail "$file: $(cat err)"
     case $file in few.txt) lines=2000 ;; many.txt) lines=200000 ;; *) lines=50000 ;; esac
     [ "$(grep -c ' step ' out)" = $lines ] || fail "$file: $(grep -c ' step ' out) lines"
@@ -154,10 +154,10 @@ fi
 # -- the model that was taken, and what its card says of hard puzzles --
 export TRM_MODELS=$TRM_SOURCE_DIR/models
 hard=1....7.9..3..2...8..96..5....53..9...1..8...26....4...3......1..4......7..7...3..
-run 1 "$TRM" solve --max-steps 3 $hard
+run 1 "$TRM" solve --max-steps 3 --search 0 $hard
 grep -q '^hint: one has 23 clues; in one trajectory this model solves 71.9 % of those with 23 to 28$' err || fail "no hint: $(cat err)"
 grep -q '^model ' err && fail "the model is named although nobody looks"
-run 1 "$TRM" solve --max-steps 3 $hard --json
+run 1 "$TRM" solve --max-steps 3 --search 0 $hard --json
 [ ! -s err ] || fail "a hint for a program: $(cat err)"
 json 'v["model"].endswith("models/sudoku-9x9.safetensors")'
 run 1 "$TRM" solve --model run --max-steps 1 $good

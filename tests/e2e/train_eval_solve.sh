@@ -176,9 +176,9 @@ cat >hard.txt <<'PUZZLES'
 ..1....987...48...3....2.........7.9.6.5...2.....9.83.8.....67.....8.5.35..2.3.84
 PUZZLES
 shipped=$TRM_SOURCE_DIR/models/sudoku-9x9.safetensors
-run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --batch 1 --threads 1
+run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --search 0 --batch 1 --threads 1
 cp out hard.json
-run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --batch 4 --threads 2
+run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --search 0 --batch 4 --threads 2
 cmp hard.json out || fail "rules halt depends on the batch"
 run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --no-rules-halt --halt-threshold=-1000
 cp out head.json
@@ -191,6 +191,39 @@ assert all(l["correct"] or l["steps"] == 16 for l in rules) and 0 < sum(l["corre
 assert all(l["halted_by"] == "head" and l["steps"] == 1 for l in head)
 assert all(l["halted_by"] is None and not l["halted"] and l["steps"] == 16 for l in every)
 PY
+# Search: by default what one trajectory gets wrong is searched for, with the same answers and counts whatever the batch.
+run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --search 300 --batch 1 --threads 1
+cp out search.json
+run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --search 300 --batch 7 --threads 2
+cmp search.json out || fail "a search depends on the batch"
+python3 - <<'PY' || fail "search in JSON"
+import json
+plain, found = ([json.loads(line) for line in open(name)] for name in ("hard.json", "search.json"))
+assert sum(l["correct"] for l in found) > sum(l["correct"] for l in plain)
+for p, f in zip(plain, found):
+    assert f["correct"] == f["solved"] and 1 <= f["chain"] <= f["chains"] and f["chain_steps"] <= f["steps"] <= 300
+    assert f["steps"] == 300 or f["correct"]
+    assert not p["correct"] or (f["chain"], f["steps"], f["answer"]) == (1, p["steps"], p["answer"])
+assert any(f["correct"] and f["chain"] > 1 for f in found)
+PY
+while read -r puzzle; do # the first that is solved by a later chain
+  "$TRM" solve --model "$shipped" "$puzzle" --search 300 >out 2>err </dev/null
+  head -1 out | grep -qE 'by chain' && break
+done <hard.txt
+says '^correct: all rules hold, solved by chain [0-9]+ in [0-9]+ steps$'
+run 0 "$TRM" solve --model "$shipped" "$puzzle" --search 300 --explain=all --json
+json 'sorted({s["chain"] for s in v["trace"]}) == [1, v["chain"]]'
+json 'v["trace"][-1]["answer"] == v["answer"] and v["trace"][-1]["step"] == v["chain_steps"]'
+run '[01]' "$TRM" solve --model "$shipped" hard.txt --search 20 --seed 3
+says "^don't know +20 steps "
+refuse 2 'search: found 3, expected the step limit, 16, or more, or 0' "$TRM" solve --model "$shipped" hard.txt --search 3
+refuse 2 'search: found 40 beside votes' "$TRM" solve --model "$shipped" hard.txt --search 40 --votes 4
+refuse 2 'rollouts: found 4 without noise' "$TRM" solve --model "$shipped" hard.txt --rollouts 4
+run 0 "$TRM" eval run six.csv --search 40 --json --quiet --max-steps 4
+json 'v["search"]["right"] + v["search"]["wrong"] + v["search"]["dont_know"] == v["puzzles"]'
+json 'v["search"]["level"] == "C" and v["search"]["wrong"] == 0 and v["search"]["right"] == v["exact"]'
+run 0 "$TRM" eval run six.csv --votes 3 --rollouts 2 --noise 0.5 --vote-by majority --level B --quiet --max-steps 4
+says '^search +B: the halting head decides'
 run 0 "$TRM" eval run six.csv --rules-halt --json --quiet
 json 'v["rules_halt"] and not v["halt"] and (v["mean_steps"] < v["max_steps"]) == (v["exact"] > 0)'
 run 0 "$TRM" eval run six.csv --rules-halt --quiet

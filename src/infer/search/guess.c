@@ -6,7 +6,6 @@
 #include "task/kind.h"
 #include "task/puzzle.h"
 
-enum { TOURNAMENT = 1 };
 enum { DRAWS = 20 }; /* at levels that check guesses, until they are given up */
 
 static uint32_t guess_count_open(const trm__proposal *p, const int32_t *question, int32_t blank) {
@@ -28,23 +27,18 @@ static int guess_is_allowed(const trm__proposal *p, int32_t *question) {
   return p->plan->level < TRM_LEVEL_D || !trm_task_check_question(p->task, question, NULL);
 }
 
-/* Of two answers of the wave before the one that the network is surer of. */
-static const int32_t *guess_guide(const trm__proposal *p, trm__rng *rng) {
-  uint32_t a = trm__rng_below(rng, (uint32_t)p->guides), b = trm__rng_below(rng, (uint32_t)p->guides);
-  if (TOURNAMENT && p->guide_q[b] > p->guide_q[a]) a = b;
-  return p->guide + (size_t)a * p->cells;
-}
-
 /* The puzzle's question with all guesses. 0: one of them is not allowed. */
 static int guess_all(const trm__proposal *p, trm__rng *rng, int32_t blank, int32_t *question) {
-  const int32_t *guide = guess_guide(p, rng);
+  const int32_t *guide = p->guide + (size_t)trm__rng_below(rng, (uint32_t)p->guides) * p->cells;
   memcpy(question, p->question, p->cells * sizeof *question);
   if (!guess_is_allowed(p, question)) return 0;
-  for (int k = 0; k < p->guesses; k++) {
+  if (p->plan->level >= TRM_LEVEL_D) (void)trm_task_draw(p->task, p->question, guide, p->marks);
+  for (int k = 0; k < p->plan->guesses; k++) {
     uint32_t open = guess_count_open(p, question, blank);
     if (!open) break;
     size_t cell = guess_cell(question, blank, trm__rng_below(rng, open));
     question[cell] = guide[cell];
+    if (p->plan->level >= TRM_LEVEL_D && p->marks[cell].wrong) return 0;
     if (question[cell] < blank || !guess_is_allowed(p, question)) return 0;
   }
   return 1;
@@ -52,7 +46,7 @@ static int guess_all(const trm__proposal *p, trm__rng *rng, int32_t blank, int32
 
 void trm__guess(const trm__proposal *p, trm__rng *rng, int32_t *question) {
   int32_t blank = trm__task_blank(p->task);
-  int draws = blank && p->guides && p->guesses ? DRAWS : 0;
+  int draws = blank && p->guides && p->plan->guesses ? DRAWS : 0;
   while (draws > 0 && !guess_all(p, rng, blank, question)) draws--;
   if (!draws) memcpy(question, p->question, p->cells * sizeof *question);
 }

@@ -6,9 +6,7 @@
 #include "task/kind.h"
 #include "task/symmetry.h"
 
-#ifndef STEPS
-enum { SIDE = 8, STEPS = 8, GUESSES = 6, GUESS_STEPS = 3, CYCLE = 1000000 };
-#endif
+enum { SIDE = 8, STEPS = 3, GUESSES = 4 }; /* of a wave, of a chain, of a question, that did best: docs/accuracy.md */
 
 static trm_status plan_check_ranges(const trm_solver_config *c, trm_error *err) {
   const struct {
@@ -88,8 +86,6 @@ trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *c, const trm
   int rules = trm_task_rules(task) != NULL, random = c->noise > 0 || c->start_noise > 0 || c->latent_noise > 0;
   int64_t ballots = c->votes * c->rollouts;
   trm__plan p = {.limit = c->chain_steps ? c->chain_steps : STEPS,
-                 .guess_limit = GUESS_STEPS,
-                 .cycle = CYCLE,
                  .side = c->chains ? (int)c->chains : SIDE,
                  .first = 1,
                  .repeats = 1,

@@ -5,22 +5,20 @@
 #include <trm/solve.h>
 
 typedef struct trm__plan {
-  int on;              /* 0: a puzzle is one trajectory, and there is no search */
-  int64_t budget;      /* counted steps of a puzzle's chains */
-  int64_t limit;       /* steps of a chain after the first */
-  int64_t guess_limit; /* of one with guesses */
-  int cycle;           /* of so many waves after the first the first is without guesses */
-  int side;            /* chains of a wave after the first */
-  int first;           /* chains of the first wave: 1, or all votes */
-  int repeats;         /* chains of one frame, which differ by noise */
-  int votes;           /* 1: the chains of the first wave vote, and there is no other wave */
-  int by;              /* trm_vote */
-  int level;           /* trm_search_level */
-  int judged;          /* 1: rules say when an answer is right; 0: the halting head does */
-  int guesses;         /* cells that a chain after the first wave takes for clues */
-  int framed;          /* 1: chains have frames of their own */
-  double noise;        /* deviation of what a chain after the first adds to its start; 0: none */
-  int control;         /* 1: answers are drawn from noise, and no network runs */
+  int on;         /* 0: a puzzle is one trajectory, and there is no search */
+  int64_t budget; /* counted steps of a puzzle's chains */
+  int64_t limit;  /* steps of a chain after the first */
+  int side;       /* chains of a wave after the first */
+  int first;      /* chains of the first wave: 1, or all votes */
+  int repeats;    /* chains of one frame, which differ by noise */
+  int votes;      /* 1: the chains of the first wave vote, and there is no other wave */
+  int by;         /* trm_vote */
+  int level;      /* trm_search_level */
+  int judged;     /* 1: rules say when an answer is right; 0: the halting head does */
+  int guesses;    /* cells that a chain after the first wave takes for clues */
+  int framed;     /* 1: chains have frames of their own */
+  double noise;   /* deviation of what a chain after the first adds to its start; 0: none */
+  int control;    /* 1: answers are drawn from noise, and no network runs */
 } trm__plan;
 
 /* step_work: operations of a network step. TRM_E_USAGE with the field of what cannot be. */

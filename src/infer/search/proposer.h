@@ -19,9 +19,9 @@ typedef struct trm__proposal {
   uint64_t seed, name;     /* the solver's; of the puzzle's random numbers */
   int64_t chain;           /* 1: the plain trajectory */
   const int32_t *guide;    /* [guides][cells] last answers of the chains of the wave before */
-  const float *guide_q;    /* [guides] how sure the network was of them */
-  int guides, guesses;     /* how many; how many cells of one are taken */
-  int32_t *room;           /* [cells] to work in */
+  int guides;
+  int32_t *room;        /* [cells] to work in */
+  trm_task_cell *marks; /* [cells] the same; NULL where guesses are not checked */
 } trm__proposal;
 
 typedef struct trm__proposer {

@@ -35,10 +35,7 @@ struct search_entry {
   trm__ballot *ballot;        /* [most]; NULL without votes, as the next two */
   trm_solution *ballot_of;    /* [most] */
   int32_t *answers[2];        /* [most][S]: last answers of the chains of this wave, and of the one before */
-  float *q[2];                /* [most]: how sure the network was of them */
   int guides;                 /* how many those of the wave before are */
-  int guesses;                /* of a chain of this wave */
-  int64_t waves;              /* begun */
   int32_t *question, *answer; /* [S] */
 };
 
@@ -52,6 +49,7 @@ struct trm__search {
   search_entry *entry; /* [room] */
   int32_t *answer;     /* [S], of the chain that is told of */
   float *confidence;
+  trm_task_cell *marks; /* [S]; NULL below level D */
   /* of the call at work */
   const trm__job *job; /* the caller's */
   const trm_cancel *cancel;
@@ -77,8 +75,7 @@ static int search_open_entry(trm__search *s, search_entry *e) {
   for (int i = 0; i < s->most; i++) e->chain[i] = (search_chain){e, i};
   for (int i = 0; i < 2; i++) {
     e->answers[i] = trm__calloc(most * s->S, sizeof *e->answers[i]);
-    e->q[i] = trm__calloc(most, sizeof *e->q[i]);
-    if (!e->answers[i] || !e->q[i]) return 0;
+    if (!e->answers[i]) return 0;
   }
   if (!s->plan.votes) return 1;
   e->ballot = trm__calloc(most, sizeof *e->ballot);
@@ -99,7 +96,8 @@ trm_status trm__search_open(trm__search **out, trm_solver *solver, const trm__pl
   s->entry = trm__calloc((size_t)solver->slots, sizeof *s->entry);
   s->answer = trm__calloc(s->S, sizeof *s->answer);
   s->confidence = trm__calloc(s->S, sizeof *s->confidence);
-  int failed = !s->entry || !s->answer || !s->confidence;
+  if (plan->level >= TRM_LEVEL_D) s->marks = trm__calloc(s->S, sizeof *s->marks);
+  int failed = (plan->level >= TRM_LEVEL_D && !s->marks) || !s->entry || !s->answer || !s->confidence;
   for (; !failed && s->room < solver->slots; s->room++) failed = !search_open_entry(s, &s->entry[s->room]);
   if (!status && failed)
     status = trm__fail_memory(err, "search", (size_t)solver->slots * (size_t)s->most * s->S * sizeof *s->answer);
@@ -113,13 +111,14 @@ void trm__search_close(trm__search **search) {
   if (!s) return;
   for (int i = 0; s->entry && i < s->solver->slots; i++) {
     search_entry *e = &s->entry[i];
-    void *owned[] = {e->wave.chain, e->chain, e->ballot, e->ballot_of, e->answers[0],
-                     e->answers[1], e->q[0],  e->q[1],   e->question,  e->answer};
+    void *owned[] = {e->wave.chain, e->chain,      e->ballot,   e->ballot_of,
+                     e->answers[0], e->answers[1], e->question, e->answer};
     for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) trm__free(owned[k]);
   }
   trm__free(s->entry);
   trm__free(s->answer);
   trm__free(s->confidence);
+  trm__free(s->marks);
   trm__free(s);
   *search = NULL;
 }
@@ -146,8 +145,7 @@ static void search_enter(trm__search *s, search_entry *e, int64_t number, const 
   if (puzzle->state && puzzle->noise_name == TRM_NOISE_UNNAMED) e->name = trm_state_describe(puzzle->state).noise_name;
   e->working = e->cancelled = e->expired = 0;
   e->taker = 0;
-  e->guides = e->guesses = 0;
-  e->waves = 1;
+  e->guides = 0;
   e->taken = (trm_solution){.cancelled = 1};
   if (s->plan.votes) memset(e->ballot, 0, (size_t)s->most * sizeof *e->ballot);
   trm__wave_first(&e->wave, search_budget(s, puzzle, limit), puzzle->search == TRM_SEARCH_OFF ? 1 : s->plan.first,
@@ -203,10 +201,9 @@ static trm__proposal search_proposal(const trm__search *s, const search_entry *e
                          .name = e->name,
                          .chain = e->wave.begun + index + 1,
                          .guide = e->answers[1],
-                         .guide_q = e->q[1],
                          .guides = e->guides,
-                         .guesses = e->guesses,
-                         .room = s->answer};
+                         .room = s->answer,
+                         .marks = s->marks};
 }
 
 /* Whether the step's answer ends the search: rules say that it is right, or, where they are not asked, the halting head
@@ -336,7 +333,6 @@ static void search_take(trm__search *s, search_entry *e, int index, const trm_le
   trm__proposal proposal = search_proposal(s, e, index);
   int32_t *answer = e->answers[0] + (size_t)index * s->S;
   s->proposer->read(&proposal, leave->answer, NULL, answer, NULL);
-  e->q[0][index] = leave->solution->q;
   if (s->plan.votes) {
     e->ballot[index] = (trm__ballot){answer, leave->solution->q};
     e->ballot_of[index] = *leave->solution;
@@ -384,23 +380,14 @@ static void search_keep_guides(search_entry *e) {
   int32_t *before = e->answers[1];
   e->answers[1] = e->answers[0];
   e->answers[0] = before;
-  float *q = e->q[1];
-  e->q[1] = e->q[0];
-  e->q[0] = q;
   e->guides = e->wave.count;
 }
 
-/* No chain of its wave is at work: another wave, or the end. Guesses are taken from the last wave without any. */
+/* No chain of its wave is at work: another wave, or the end. */
 static void search_go_on(trm__search *s, search_entry *e, const trm_place *place) {
   int over = e->cancelled || e->expired || e->wave.winner >= 0 || s->plan.votes;
-  search_keep_guides(e);
-  int guesses = e->waves % s->plan.cycle ? s->plan.guesses : 0;
-  if (over || !trm__wave_next(&e->wave, s->plan.side, guesses ? s->plan.guess_limit : s->plan.limit)) {
-    search_decide(s, e, place);
-    return;
-  }
-  e->guesses = guesses;
-  e->waves++;
+  if (!over) search_keep_guides(e);
+  if (over || !trm__wave_next(&e->wave, s->plan.side, s->plan.limit)) search_decide(s, e, place);
 }
 
 static void search_leave(void *context, const trm_leave *leave) {

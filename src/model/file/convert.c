@@ -11,7 +11,7 @@
 #include "base/text/json.h"
 #include "base/text/numbers.h"
 #include "model/file/rewrite.h"
-#include "model/halting.h"
+#include "model/hopeless.h"
 
 #define CARD_LIMIT ((size_t)64 << 10)
 
@@ -80,6 +80,10 @@ static trm_status convert_values(trm__rewrite *rewrite, const trm_model_conversi
   if (!isnan(what->halt_threshold)) status = trm__rewrite_set(rewrite, TRM__MODEL_HALT_THRESHOLD, text, err);
   (void)snprintf(text, sizeof text, "%lld", (long long)what->max_steps);
   if (!status && what->max_steps) status = trm__rewrite_set(rewrite, TRM__MODEL_MAX_STEPS, text, err);
+  char bounds[TRM__HOPELESS_TEXT];
+  if (status || !what->hopeless || !what->hopeless->count) return status;
+  trm__hopeless_text(what->hopeless, bounds);
+  status = trm__rewrite_set(rewrite, TRM__MODEL_HOPELESS, bounds, err);
   return status;
 }
 

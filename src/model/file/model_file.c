@@ -16,7 +16,7 @@
 #include "model/file/checksum.h"
 #include "model/file/foreign.h"
 #include "model/file/int8.h"
-#include "model/halting.h"
+#include "model/hopeless.h"
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -148,7 +148,10 @@ static trm_status model_read_values(trm_model *m, trm_error *err) {
     return trm__fail(err, TRM_E_INPUT, m->path,
                      TRM__MODEL_MAX_STEPS " is \"%.40s\", expected a whole number from 1 to %d", steps,
                      TRM__MODEL_MOST_STEPS);
-  return TRM_OK;
+  char where[512];
+  const char *hopeless = trm_model_get_metadata(m, TRM__MODEL_HOPELESS);
+  (void)snprintf(where, sizeof where, "%.480s, " TRM__MODEL_HOPELESS, m->path);
+  return hopeless ? trm__hopeless_read(&m->hopeless, hopeless, where, err) : TRM_OK;
 }
 
 /* Of types that are not of half or all of a float's bits. */
@@ -289,6 +292,10 @@ const char *trm_model_get_loss(const trm_model *model) {
 
 double trm_model_get_halt_threshold(const trm_model *model) {
   return model->halt_threshold;
+}
+
+trm_hopeless trm_model_get_hopeless(const trm_model *model) {
+  return model->hopeless;
 }
 
 int64_t trm_model_get_max_steps(const trm_model *model) {

@@ -12,6 +12,7 @@
  *                 1000
  *   trm.max_steps the steps at most that the model solves with, from 1 to 100000; halt_max_steps of trm.config is of
  *                 training. Without one of the two, its default holds (docs/solve.md)
+ *   trm.hopeless  bounds on q under which more steps do not help (model/hopeless.h)
  *   trm.task, trm.card (JSON: what the model was trained on and how well it solves), trm.quantized_from, provenance:
  *                 optional
  *
@@ -41,6 +42,7 @@
 /* The keys of the values that a model has beside trm.config; here alone. */
 #define TRM__MODEL_HALT_THRESHOLD "trm.halt_threshold"
 #define TRM__MODEL_MAX_STEPS "trm.max_steps"
+#define TRM__MODEL_HOPELESS "trm.hopeless"
 #define TRM__MODEL_MOST_STEPS 100000
 
 struct trm_model {
@@ -51,6 +53,7 @@ struct trm_model {
   trm_loss_type loss;
   double halt_threshold; /* NaN: none */
   int64_t max_steps;     /* 0: none */
+  trm_hopeless hopeless;
   int quantized;             /* some weights are I8 */
   char sum[TRM__SHA256_HEX]; /* of what the file holds; "": the file records none */
 };

@@ -43,6 +43,7 @@ static void work(const fixture *f, double threshold, int noisy, int64_t batch, o
   config.halt_threshold = threshold;
   config.change = 1;
   config.keep = noisy ? TRM_KEEP_BEST : TRM_KEEP_LAST;
+  if (noisy) config.parallel_latents = 2, config.merge = TRM_MERGE_WEIGHTED;
   if (noisy) config.start_noise = 0.3, config.latent_noise = 0.05, config.damping = 0.1;
   CHECK_OK(trm_solver_open(&solver, f->runtime, f->model, &config, &err), err);
   trm_dataset *data = make_dataset();

@@ -17,15 +17,17 @@ static struct {
 static void decisions(void **state) {
   (void)state;
   static const struct {
-    trm__stand stand; /* rules, correct, says_right, at_rest */
+    trm__stand stand; /* rules, correct, says_right, at_rest, hopeless */
     trm_halt why;
   } cases[] = {
-      {{0, 0, 0, 0}, TRM_HALT_NONE},        {{0, 0, 1, 0}, TRM_HALT_HEAD},
-      {{0, 1, 0, 0}, TRM_HALT_NONE},                                       /* nobody asked the rules */
-      {{1, 0, 0, 0}, TRM_HALT_NONE},        {{1, 0, 1, 0}, TRM_HALT_NONE}, /* whatever the head says */
-      {{1, 1, 0, 0}, TRM_HALT_RULES},       {{1, 1, 1, 0}, TRM_HALT_RULES},
-      {{0, 0, 0, 1}, TRM_HALT_FIXED_POINT}, {{0, 0, 1, 1}, TRM_HALT_HEAD},
-      {{1, 0, 1, 1}, TRM_HALT_FIXED_POINT}, {{1, 1, 0, 1}, TRM_HALT_RULES},
+      {{0, 0, 0, 0, 0}, TRM_HALT_NONE},        {{0, 0, 1, 0, 0}, TRM_HALT_HEAD},
+      {{0, 1, 0, 0, 0}, TRM_HALT_NONE},                                          /* nobody asked the rules */
+      {{1, 0, 0, 0, 0}, TRM_HALT_NONE},        {{1, 0, 1, 0, 0}, TRM_HALT_NONE}, /* whatever the head says */
+      {{1, 1, 0, 0, 0}, TRM_HALT_RULES},       {{1, 1, 1, 0, 0}, TRM_HALT_RULES},
+      {{0, 0, 0, 1, 0}, TRM_HALT_FIXED_POINT}, {{0, 0, 1, 1, 0}, TRM_HALT_HEAD},
+      {{1, 0, 1, 1, 0}, TRM_HALT_FIXED_POINT}, {{1, 1, 0, 1, 0}, TRM_HALT_RULES},
+      {{0, 0, 0, 0, 1}, TRM_HALT_HOPELESS},    {{1, 1, 0, 0, 1}, TRM_HALT_RULES},
+      {{0, 0, 1, 0, 1}, TRM_HALT_HEAD},        {{1, 0, 1, 0, 1}, TRM_HALT_HOPELESS},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     if (trm__halt_why(&cases[i].stand) != cases[i].why) fail_msg("case %zu", i);

@@ -140,7 +140,7 @@ static trm_status open_and_close(void *context, trm_error *err) {
 
 static void without_memory(void **state) {
   (void)state;
-  assert_int_equal(check_each_allocation(open_and_close, NULL), 2);
+  assert_int_equal(check_each_allocation(open_and_close, NULL), 3);
 }
 
 int main(void) {
