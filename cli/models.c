@@ -1,8 +1,7 @@
 /* The model to use when none is named. Models lie in the folder $TRM_MODELS, in share/trm/models beside the installed
- * program's bin, and in the source tree's models/ for a program that runs from its build folder; the first that fits
- * the puzzles' number of cells is taken, for 9x9 the one for extreme Sudoku before others. */
+ * program's bin, and in the source tree's models/ for a program that runs from its build folder; which of them is
+ * taken, trm_model_find knows. */
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,7 +10,6 @@
 #include "cli/puzzles.h"
 
 #define SUDOKU_CELLS 81
-#define SUDOKU_MODEL "sudoku-extreme.safetensors"
 enum { FOLDERS = 3, PATH = 1100 };
 
 /* The program's own folder; "" when it is unknown. */
@@ -35,56 +33,42 @@ static void models_source_folder(const char *program, char folder[PATH]) {
   if (file) (void)fclose(file);
 }
 
-static size_t models_folders(char folders[FOLDERS][PATH + 32]) {
+/* Writes the folders' names to room and returns how many there are. */
+static size_t models_folders(char room[FOLDERS][PATH + 32], const char *folders[FOLDERS]) {
   char program[PATH], source[PATH];
   const char *named = cli_environment("TRM_MODELS");
   size_t count = 0;
-  if (named) (void)snprintf(folders[count++], PATH + 32, "%s", named);
+  for (size_t i = 0; i < FOLDERS; i++) folders[i] = room[i];
+  if (named) (void)snprintf(room[count++], PATH + 32, "%s", named);
   models_program_folder(program);
   if (!program[0]) return count;
-  (void)snprintf(folders[count++], PATH + 32, "%s/../share/trm/models", program);
+  (void)snprintf(room[count++], PATH + 32, "%s/../share/trm/models", program);
   models_source_folder(program, source);
-  if (source[0]) (void)snprintf(folders[count++], PATH + 32, "%s/models", source);
+  if (source[0]) (void)snprintf(room[count++], PATH + 32, "%s/models", source);
   return count;
 }
 
-static int models_open_fitting(const char *file, char path[PATH], size_t cells, trm_model **model) {
-  if (access(file, R_OK) != 0 || trm_model_open(model, file, NULL)) return 0;
-  if ((size_t)trm_model_get_config(*model)->seq_len != cells) trm_model_close(model);
-  if (*model) (void)snprintf(path, PATH, "%.1099s", file);
-  return *model != NULL;
-}
-
-/* The first model in the folder for so many cells; *seen: how many files there are. */
-static int models_search(const char *folder, char path[PATH], size_t cells, trm_model **model, size_t *seen) {
-  char pattern[PATH + 64];
-  glob_t found;
-  (void)snprintf(pattern, sizeof pattern, "%.1130s/%s", folder, SUDOKU_MODEL);
-  if (cells == SUDOKU_CELLS && models_open_fitting(pattern, path, cells, model)) return 1;
-  (void)snprintf(pattern, sizeof pattern, "%.1130s/*.safetensors", folder);
-  memset(&found, 0, sizeof found);
-  if (glob(pattern, 0, NULL, &found) == 0) {
-    *seen += found.gl_pathc;
-    for (size_t i = 0; i < found.gl_pathc && !*model; i++)
-      (void)models_open_fitting(found.gl_pathv[i], path, cells, model);
-  }
-  globfree(&found);
-  return *model != NULL;
+/* The first model in the folders for so many cells. */
+static trm_status models_search(const char *const *folders, size_t count, char path[PATH], size_t cells,
+                                trm_model **model, size_t *seen) {
+  trm_status status = trm_model_find(model, folders, count, (int64_t)cells, seen, NULL);
+  if (!status) (void)snprintf(path, PATH, "%.1099s", trm_model_get_path(*model));
+  return status;
 }
 
 int cli_model_find(char path[1100], size_t cells, trm_model **model) {
-  char folders[FOLDERS][PATH + 32];
-  size_t count = models_folders(folders), seen = 0;
-  for (size_t i = 0; i < count; i++)
-    if (models_search(folders[i], path, cells, model, &seen)) return 1;
-  return 0;
+  char room[FOLDERS][PATH + 32];
+  const char *folders[FOLDERS];
+  size_t count = models_folders(room, folders);
+  return !models_search(folders, count, path, cells, model, NULL);
 }
 
 static int models_open_installed(const cli_command *command, char path[PATH], size_t cells, trm_model **model) {
-  char folders[FOLDERS][PATH + 32], places[4 * PATH] = "";
-  size_t count = models_folders(folders), seen = 0;
+  char room[FOLDERS][PATH + 32], places[4 * PATH] = "";
+  const char *folders[FOLDERS];
+  size_t count = models_folders(room, folders), seen = 0;
+  if (!models_search(folders, count, path, cells, model, &seen)) return CLI_CONTINUE;
   for (size_t i = 0; i < count; i++) {
-    if (models_search(folders[i], path, cells, model, &seen)) return CLI_CONTINUE;
     size_t used = strlen(places);
     (void)snprintf(places + used, sizeof places - used, "%s%s", i ? ", " : "", folders[i]);
   }

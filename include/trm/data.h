@@ -4,6 +4,7 @@
 #ifndef TRM_DATA_H
 #define TRM_DATA_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <trm/error.h>
 #include <trm/options.h>
@@ -42,6 +43,12 @@ trm_dataset_info trm_dataset_describe(const trm_dataset *dataset);
 /* Example i: inputs and labels [seq_len], labels -100 where not scored. NULL outputs are skipped. */
 void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs, int32_t *labels, int32_t *identifier,
                          double *rating);
+
+/* -- texts --------------------------------------------------------------------------------------------------------- */
+
+/* Cells of the puzzle in a text whose task is not known, to choose a model by: of a known size when it is nearly one,
+ * and then err says what is wrong with it. 0: no cells. */
+size_t trm_text_cells(const char *text, size_t length, trm_error *err);
 
 /* -- making, importing, checking: each writes a whole directory or nothing ----------------------------------------- */
 

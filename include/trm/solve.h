@@ -280,6 +280,10 @@ typedef enum trm_batch_origin {
   TRM_BATCH_MEASURED /* chosen from measured steps */
 } trm_batch_origin;
 #define TRM_SOLVE_COSTS 16
+typedef struct trm_solve_cost {
+  int64_t batch;
+  double seconds; /* the least that a round of batch puzzles took */
+} trm_solve_cost;
 typedef struct trm_solve_stats {
   int64_t puzzles;  /* that took a step */
   int64_t steps;    /* supervision steps taken, summed over puzzles */
@@ -292,10 +296,7 @@ typedef struct trm_solve_stats {
   double predicted; /* seconds of a round of batch puzzles, when batch was chosen; 0: unknown */
   double measured;  /* their mean in the full rounds; 0: unknown */
   int costs;        /* sizes measured so far, in this call or an earlier one */
-  struct {
-    int64_t batch;
-    double seconds; /* the least that a round of batch puzzles took */
-  } cost[TRM_SOLVE_COSTS];
+  trm_solve_cost cost[TRM_SOLVE_COSTS];
 } trm_solve_stats;
 trm_solve_stats trm_solver_last_stats(const trm_solver *solver); /* zeros before the first call */
 
