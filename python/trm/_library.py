@@ -8,7 +8,8 @@ import ctypes
 import ctypes.util
 import json
 import os
-import sys
+
+import numpy as np
 
 from . import _ctypes_of, errors
 from ._version import __version__
@@ -131,7 +132,10 @@ def text_of(value_, what, limit=None):
         value_ = os.fspath(value_)
     if not isinstance(value_, (str, bytes)):
         raise errors.ArgumentTypeError(what, f"found {type(value_).__name__}, expected text")
-    data = value_.encode("utf-8", "surrogateescape") if isinstance(value_, str) else value_
+    try:
+        data = value_.encode("utf-8", "surrogateescape") if isinstance(value_, str) else value_
+    except UnicodeEncodeError as error:
+        raise errors.InputError(what, f"has a character at {error.start + 1} that no text has, expected Unicode") from None
     if b"\0" in data:
         raise errors.InputError(what, "has a NUL character in it, expected text without")
     if limit is not None and len(data) >= limit:
@@ -143,11 +147,23 @@ def integer(value_, what, low, high):
     """An integer in a range; numpy's integers are as good as Python's."""
     try:
         number = value_.__index__()
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise errors.ArgumentTypeError(what, f"found {type(value_).__name__}, expected an integer") from None
     if not low <= number <= high:
         raise errors.UsageError(what, f"found {number}, expected {low} to {high}")
     return number
+
+
+def integers(given, what):
+    """An array of integers from anything; its shape is looked at by the caller."""
+    try:
+        array = np.asarray(given)
+    except (ValueError, TypeError, OverflowError):
+        array = None
+    if array is None or array.dtype.kind not in "iu":
+        found = type(given).__name__ if array is None or array.dtype == object else array.dtype
+        raise errors.ArgumentTypeError(what, f"found {found}, expected integers")
+    return array
 
 
 def set_options(table, config, options, what):

@@ -51,7 +51,7 @@ class Dataset(Handle):
         n = len(self)
         try:
             number = i.__index__()
-        except AttributeError:
+        except (AttributeError, TypeError):
             raise errors.ArgumentTypeError("index", f"found {type(i).__name__}, expected an integer") from None
         if not -n <= number < n:
             raise IndexError(f"found {number}, expected less than {n}")

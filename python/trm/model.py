@@ -10,7 +10,7 @@ import numpy as np
 
 from . import errors
 from ._handle import Handle
-from ._library import _HERE, call, get_options, lib, struct, text_of
+from ._library import _HERE, call, get_options, integer, lib, struct, text_of
 from .task import Task
 
 Path = Union[str, "os.PathLike[str]"]
@@ -51,10 +51,14 @@ class Model(Handle):
     def find(cls, cells: int, folders: Optional[List[Path]] = None) -> "Model":
         """The installed model for puzzles of so many cells. folders None: $TRM_MODELS, the package's own, those beside the
         library, the source tree's."""
-        names = [text_of(f, "folders") for f in (model_folders() if folders is None else folders)]
+        try:
+            names = [text_of(f, "folders") for f in (model_folders() if folders is None else folders)]
+        except TypeError:
+            raise errors.ArgumentTypeError("folders", f"found {type(folders).__name__}, expected a list of folders") from None
         array, pointer = (ctypes.c_char_p * max(len(names), 1))(*names), ctypes.c_void_p()
         model = cls.__new__(cls)
-        call(lib.trm_model_find, ctypes.byref(pointer), array, len(names), cells, None)
+        call(lib.trm_model_find, ctypes.byref(pointer), array, len(names),
+             integer(cells, "cells", 1, 2**31 - 1), None)
         model._opened(pointer, lib.trm_model_close, _NoTurn())
         return model
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from . import errors
 from ._handle import Handle, Runtime, opened_runtime
-from ._library import Callback, _Error, call, failure, integer, lib, set_options, struct, value
+from ._library import Callback, _Error, call, failure, integer, integers, lib, set_options, struct, value
 from .model import Model, Path, opened_model
 from .record import Record
 from .task import Form, Puzzle, Task, Verdict, cells_of, hint_by
@@ -244,8 +244,8 @@ class Solver:
         [height][width], of numbers (0 a blank) or of symbols. on_step: called after each supervision step; when it returns
         False the call ends with the answer so far."""
         engine, tokens, form = self._read(puzzle)
-        names = _identifiers(identifier, 1, engine) if identifier != 0 else None
-        watch = _watch(engine, tokens[None], [form], on_step) if on_step else None
+        names = None if type(identifier) is int and identifier == 0 else _identifiers(identifier, 1, engine)
+        watch = _watch(engine, tokens[None], [form], on_step) if on_step is not None else None
         answers, solutions = engine.solve(tokens[None], names, watch)
         return Solution(engine.task, tokens, answers[0], form, solutions[0], engine.threshold)
 
@@ -273,9 +273,9 @@ class Solver:
     def solve_tokens(self, inputs: Any, identifiers: Any = None) -> Tuple[np.ndarray, np.ndarray]:
         """The way without reading and writing: inputs [n][cells] tokens, as a Dataset has them -> answers int32 [n][cells] and
         a structured array [n] of what the library tells of each (steps, q, confidence, ...)."""
-        array = np.asarray(inputs)
-        if array.ndim != 2 or array.dtype.kind not in "iu":
-            raise errors.InputError("inputs", f"are of {array.dtype} with the shape {array.shape}, expected integers [n][cells]")
+        array = integers(inputs, "inputs")
+        if array.ndim != 2:
+            raise errors.InputError("inputs", f"have the shape {array.shape}, expected [n][cells]")
         engine = self._engine(array.shape[1])
         if array.shape[1] != engine.task.cells:
             raise errors.InputError("inputs", f"have the shape {array.shape}, expected [n][{engine.task.cells}]")
@@ -340,9 +340,9 @@ def _identifiers(given, count, engine):
     """Puzzle identifiers int32 [count]; None: zeros."""
     if given is None:
         return None
-    array = np.asarray(given)
-    if array.dtype.kind not in "iu" or array.shape not in ((), (count,)):
-        raise errors.InputError("identifiers", f"are of {array.dtype} with the shape {array.shape}, expected {count} integers")
+    array = integers(given, "identifiers")
+    if array.shape not in ((), (count,)):
+        raise errors.InputError("identifiers", f"have the shape {array.shape}, expected {count} or one for all")
     if array.size and (array.min() < 0 or array.max() > _MOST):
         raise errors.InputError("identifiers", f"go from {array.min()} to {array.max()}, expected 0 or more")
     if engine is not None and array.size and array.max() >= max(1, engine.identifiers):

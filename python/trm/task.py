@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Optional, Tuple, Union
 import numpy as np
 
 from . import errors
-from ._library import Callback, call, integer, lib, struct, text_of, value
+from ._library import Callback, call, integer, integers, lib, struct, text_of, value
 
 Puzzle = Union[str, bytes, list, tuple, np.ndarray]
 _TITLE = 256
@@ -78,6 +78,7 @@ class Task:
     @classmethod
     def of_cells(cls, cells: int) -> "Task":
         """The task that is known by its number of cells."""
+        cells = integer(cells, "cells", 1, 2**31 - 1)
         for task in (*map(cls.sudoku, (4, 6, 9, 16)), cls.maze()):
             if task.cells == cells:
                 return task
@@ -191,9 +192,7 @@ class Task:
 
     def tokens(self, tokens: np.ndarray, what: str = "tokens") -> np.ndarray:
         """tokens as int32 [cells], checked."""
-        array = np.asarray(tokens)
-        if array.dtype.kind not in "iu":
-            raise errors.ArgumentTypeError(what, f"are of {array.dtype}, expected integers")
+        array = integers(tokens, what)
         if array.size != self.cells:
             raise errors.InputError(what, f"have the shape {array.shape}, expected {self.cells} cells")
         if array.min() < 0 or array.max() >= self.vocab_size:
@@ -256,7 +255,7 @@ class Task:
         question, answer = np.zeros(self.cells, np.int32), np.zeros(self.cells, np.int32)
         try:
             call(lib.trm_generate, self._ref, integer(seed, "seed", 0, 2**64 - 1), integer(number, "number", 0, 2**64 - 1),
-                 ctypes.byref(want), question.ctypes.data, answer.ctypes.data)
+                 ctypes.byref(want) if wanted else None, question.ctypes.data, answer.ctypes.data)
         except errors.Stopped:
             progress.reraise()
             raise

@@ -89,10 +89,11 @@ def evaluate(model: "Solver | Model | Path", data: "Dataset | Path", *, split: s
              progress: Progress = None, **options: Any) -> Record:
     """Solves every puzzle of a dataset and counts: exact_accuracy and token_accuracy (fractions), interval_low and
     interval_high (Wilson, 95 %), mean_steps, the halting head's precision and recall, ...; limit 0: all puzzles. progress: told
-    how far it is; False ends it. options: of the Solver that is opened for a model."""
+    how far it is; False ends it. options: of the Solver that is opened for a model, which takes all steps, as `trm eval` does,
+    unless halt=True."""
     if isinstance(model, Solver) and options:
         raise errors.UsageError(next(iter(options)), "the solver is open already; give options to trm.Solver")
-    solver = model if isinstance(model, Solver) else Solver(model, **options)
+    solver = model if isinstance(model, Solver) else Solver(model, **{"halt": False, **options})
     dataset = data if isinstance(data, Dataset) else None
     try:
         dataset = dataset or Dataset(data, split)
