@@ -1,7 +1,7 @@
 """Builds libtrm with CMake and puts it, with the models that ship, into the package. Run from the source tree, whose
 python/ this is: pip install --no-build-isolation ./python
 
-TRM_STATIC=1     links jansson in and leaves zlib out: the wheel then needs glibc alone, and reads no gzip
+TRM_BUNDLE=1     puts jansson, with its licence, beside libtrm: the wheel then needs glibc and zlib alone
 TRM_PREBUILT=F   takes this libtrm instead of building one"""
 import glob
 import os
@@ -29,12 +29,22 @@ def library():
         return named
     if not os.path.exists(os.path.join(ROOT, "CMakeLists.txt")):
         sys.exit("trm: the source tree is not around this folder; build from a checkout: pip install ./python")
-    static = "ON" if os.environ.get("TRM_STATIC") == "1" else "OFF"
-    build = os.path.join(HERE, f"build-libtrm-{static.lower()}")
+    build = os.path.join(HERE, "build-libtrm")
     ninja = ["-G", "Ninja"] if shutil.which("ninja") else []
-    subprocess.check_call(["cmake", "-S", ROOT, "-B", build, *ninja, f"-DTRM_STATIC_JANSSON={static}", "-DTRM_TESTS=OFF"])
+    subprocess.check_call(["cmake", "-S", ROOT, "-B", build, *ninja, "-DTRM_TESTS=OFF"])
     subprocess.check_call(["cmake", "--build", build, "--target", "trm_shared", "-j", str(os.cpu_count() or 1)])
     return os.path.join(build, SONAME)
+
+
+def bundle(libtrm, folder):
+    """Copies what libtrm needs beside glibc and zlib, under the names that it asks for (trm/_library.py loads it first)."""
+    for line in subprocess.check_output(["ldd", libtrm], text=True).splitlines():
+        name, arrow, rest = line.strip().partition(" => ")
+        if arrow and name.startswith("libjansson"):
+            shutil.copyfile(os.path.realpath(rest.split()[0]), os.path.join(folder, name))
+    licence = "/usr/share/doc/libjansson4/copyright"
+    if os.path.exists(licence):
+        shutil.copyfile(licence, os.path.join(folder, "jansson-copyright.txt"))
 
 
 class BuildWithLibrary(build_py):
@@ -44,7 +54,10 @@ class BuildWithLibrary(build_py):
         for folder in ("_lib", "_models"):
             os.makedirs(os.path.join(package, folder), exist_ok=True)
         target = os.path.join(package, "_lib", SONAME)
-        shutil.copyfile(os.path.realpath(library()), target)
+        libtrm = os.path.realpath(library())
+        shutil.copyfile(libtrm, target)
+        if os.environ.get("TRM_BUNDLE") == "1":
+            bundle(libtrm, os.path.dirname(target))
         strip = shutil.which("strip")
         if strip:
             subprocess.check_call([strip, "--strip-unneeded", target])

@@ -6,6 +6,7 @@ description (include/trm/abi.h), so a library of another minor version is the on
 that is refused."""
 import ctypes
 import ctypes.util
+import glob
 import json
 import os
 
@@ -16,6 +17,13 @@ from ._version import __version__
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _SONAME = "libtrm.so." + ".".join(__version__.split(".")[:2])
+
+
+def _load(path):
+    """The library, after what a wheel brings along for it: the loader takes what is loaded already."""
+    for name in sorted(glob.glob(os.path.join(os.path.dirname(path), "libjansson.so*")) if path.startswith(_HERE) else []):
+        ctypes.CDLL(name)
+    return ctypes.CDLL(path)
 
 
 def _candidates():
@@ -61,7 +69,7 @@ class _Library:
         tried = []
         for path in _candidates():
             try:
-                self._loaded, self.path = ctypes.CDLL(path), path
+                self._loaded, self.path = _load(path), path
                 break
             except OSError as error:
                 tried.append(f"{path} ({error})")
@@ -113,7 +121,12 @@ class Callback:
             if self.error is None:
                 try:
                     answer = function(*arguments)
-                    return go_on if answer is None or answer is True else stop if answer is False else int(answer)
+                    if answer is None or answer is True:
+                        return go_on
+                    if answer is False:
+                        return stop
+                    raise errors.ArgumentTypeError("callback", f"returned {type(answer).__name__}, expected None or True to go "
+                                                               "on, False to stop")
                 except BaseException as error:  # KeyboardInterrupt as well: it must not be lost in C
                     self.error = error
             return stop

@@ -105,7 +105,7 @@ def progress_of(progress: Progress) -> Callback:
         raise errors.ArgumentTypeError("progress", f"found {type(progress).__name__}, expected a function")
 
     def told(context, fraction, what):
-        return progress(fraction, (what or b"").decode("utf-8", "replace")) if progress else 0
+        return progress(fraction, (what or b"").decode("utf-8", "replace")) if progress else None
 
     return Callback("trm_progress_fn", told, 1)
 

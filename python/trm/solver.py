@@ -353,7 +353,7 @@ def _identifiers(given, count, engine):
 def _watch(engine, questions, forms, on_step, members=None):
     """The callback of a call. Without on_step it lets signals in, so that Ctrl-C ends the work."""
     if on_step is None:
-        return Callback("trm_step_fn", lambda context, step: 0, 1)
+        return Callback("trm_step_fn", lambda context, step: None, 1)
     if not callable(on_step):
         raise errors.ArgumentTypeError("on_step", f"found {type(on_step).__name__}, expected a function")
 

@@ -37,7 +37,7 @@ def _configs(options):
 def _told(callback):
     if callback is not None and not callable(callback):
         raise errors.ArgumentTypeError("callback", f"found {type(callback).__name__}, expected a function")
-    return Callback("trm_train_fn", lambda context, at: callback(Record(at.contents)) if callback else 0, 1)
+    return Callback("trm_train_fn", lambda context, at: callback(Record(at.contents)) if callback else None, 1)
 
 
 def _run(runtime, told, function, *arguments):
