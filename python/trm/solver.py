@@ -7,13 +7,14 @@ import numpy as np
 
 from . import errors
 from ._handle import Handle, Runtime, opened_runtime
-from ._library import Callback, _Error, call, failure, integer, integers, lib, set_options, struct, value
+from ._library import Callback, address, call, error_of_thread, failure, integer, integers, lib, set_options, struct, value
 from .model import Model, Path, opened_model
 from .record import Record
 from .task import Form, Puzzle, Task, Verdict, cells_of, hint_by
 
 _NO_STEP = ctypes.cast(None, lib.abi.callback["trm_step_fn"])
 _Solution, _Step = struct["trm_solution"], struct["trm_step"]
+_SOLUTIONS = np.dtype(_Solution)
 _STOPPED = value["TRM_E_STOPPED"]
 _MOST = 2**31 - 1
 
@@ -41,7 +42,7 @@ class Solution:
     def verdict(self) -> Verdict:
         """What the task's rules say: correct, keeps_clues, keeps_rules, fault (one sentence)."""
         if self._verdict is None:
-            self._verdict = self.task.judge(self.question, self.tokens)
+            self._verdict = self.task._judge(self.question, self.tokens)
         return self._verdict
 
     @property
@@ -99,7 +100,7 @@ class Step:
 
     @property
     def verdict(self) -> Verdict:
-        return self.task.judge(self.question, self.tokens)
+        return self.task._judge(self.question, self.tokens)
 
     def __str__(self):
         return self.task.grid(self.tokens, self.question)
@@ -163,11 +164,11 @@ class Engine(Handle):
 
     def solve(self, questions: np.ndarray, identifiers, on_step: Optional[Callback]):
         """questions [n][cells] -> answers [n][cells], array of trm_solution [n]. A stopped call has what was done so far."""
-        n, error = len(questions), _Error()
+        n, error = len(questions), error_of_thread()
         answers, solutions = np.empty_like(questions), (_Solution * n)()
         with self._turn:
-            status = lib.trm_solve(self._handle, n, questions.ctypes.data,
-                                   identifiers.ctypes.data if identifiers is not None else None, answers.ctypes.data,
+            status = lib.trm_solve(self._handle, n, address(questions),
+                                   address(identifiers) if identifiers is not None else None, address(answers),
                                    solutions, on_step.c if on_step else _NO_STEP, None, ctypes.byref(error))
         if on_step:
             on_step.reraise()
@@ -283,8 +284,9 @@ class Solver:
             raise errors.InputError("inputs", f"go from {array.min()} to {array.max()}, expected tokens from 0 to "
                                               f"{engine.task.vocab_size - 1}")
         names = _identifiers(identifiers, len(array), engine)
-        answers, solutions = engine.solve(np.ascontiguousarray(array, np.int32), names, _watch(engine, array, None, None))
-        return answers, np.ctypeslib.as_array(solutions) if len(array) else np.empty(0, np.dtype(_Solution))
+        answers, solutions = engine.solve(np.ascontiguousarray(array, np.int32), names,
+                                          _watch(engine, array, None, None) if len(array) > 1 else None)
+        return answers, np.frombuffer(solutions, _SOLUTIONS) if len(array) else np.empty(0, _SOLUTIONS)
 
     def steps(self, puzzle: Puzzle, *, identifier: int = 0) -> Iterator[Step]:
         """The answer after each supervision step, computed as you ask for it, until the network halts or its step limit."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Optional, Tuple, Union
 import numpy as np
 
 from . import errors
-from ._library import Callback, call, integer, integers, lib, struct, text_of, value
+from ._library import Callback, address, call, integer, integers, lib, struct, text_of, value
 
 Puzzle = Union[str, bytes, list, tuple, np.ndarray]
 _TITLE = 256
@@ -20,6 +20,9 @@ class Form:
         self.kind, self.shape, self.dtype, self.numbers = kind, shape, dtype, numbers
 
 
+_TEXT = {str: Form(str, None, None, False), bytes: Form(bytes, None, None, False)}
+
+
 class Verdict(NamedTuple):
     """Whether an answer is right. correct: rules and clues are kept; None where trm knows no rules of the task."""
 
@@ -30,6 +33,9 @@ class Verdict(NamedTuple):
 
     def __bool__(self):
         return bool(self.correct)
+
+
+_RIGHT, _UNJUDGED = Verdict(True, True, True, ""), Verdict(None, None, None, "")
 
 
 class Finding(NamedTuple):
@@ -116,7 +122,7 @@ class Task:
         """Tokens [cells] int32 of a puzzle, and its form. Text: every notation of docs/puzzles.md. Lists and arrays, flat or
         [height][width]: numbers (0 a blank, 1.. a digit), or symbols, one character each."""
         if isinstance(puzzle, (str, bytes)):
-            return self._read_text(text_of(puzzle, what), what), Form(type(puzzle), None, None, False)
+            return self._read_text(text_of(puzzle, what), what), _TEXT[type(puzzle)] if type(puzzle) in _TEXT else _TEXT[str]
         if isinstance(puzzle, (list, tuple)):
             form, puzzle = type(puzzle), _as_array(puzzle, what)
         elif isinstance(puzzle, np.ndarray):
@@ -136,7 +142,7 @@ class Task:
     def _read_text(self, data, what):
         tokens = np.empty(self.cells, np.int32)
         try:
-            call(lib.trm_task_parse, self._ref, data, len(data), tokens.ctypes.data, self.cells)
+            call(lib.trm_task_parse, self._ref, data, len(data), address(tokens), self.cells)
         except errors.TrmError as error:
             error.where = what if error.where in ("", "puzzle") else f"{what}, {error.where}"
             raise
@@ -172,10 +178,10 @@ class Task:
     def write(self, tokens: np.ndarray, form: Form) -> Puzzle:
         """Tokens [cells] in a question's form."""
         if form.kind in (str, bytes):
-            text = self.text(tokens)
+            text = self._text(tokens)
             return text if form.kind is str else text.encode()
         if form.kind == "rows":
-            text = self.text(tokens)
+            text = self._text(tokens)
             rows = [text[i:i + self.width] for i in range(0, self.cells, self.width)]
             return np.array(rows) if form.dtype is np.ndarray else form.dtype(rows)
         cells = (self._numbers if form.numbers else self._symbols)[tokens].reshape(form.shape)
@@ -185,9 +191,11 @@ class Task:
 
     def text(self, tokens: np.ndarray) -> str:
         """One line of symbols."""
-        tokens = self.tokens(tokens)
+        return self._text(self.tokens(tokens))
+
+    def _text(self, tokens):
         room = ctypes.create_string_buffer(self.cells + 1)
-        call(lib.trm_task_render, self._ref, tokens.ctypes.data, room, len(room))
+        call(lib.trm_task_render, self._ref, address(tokens), room, len(room))
         return room.value.decode("latin-1")
 
     def tokens(self, tokens: np.ndarray, what: str = "tokens") -> np.ndarray:
@@ -224,14 +232,19 @@ class Task:
 
     def judge(self, question: np.ndarray, answer: np.ndarray) -> Verdict:
         """question, answer: tokens [cells]."""
-        q, a = self.tokens(question), self.tokens(answer)
-        found = lib.trm_task_judge(self._ref, q.ctypes.data, a.ctypes.data)
-        if found.keeps_rules < 0:
-            return Verdict(None, None, None, "")
+        return self._judge(self.tokens(question), self.tokens(answer))
+
+    def _judge(self, question, answer):
+        q, a = address(question), address(answer)
+        found = lib.trm_task_judge(self._ref, q, a)
+        clues, rules = found.keeps_clues, found.keeps_rules
+        if rules < 0:
+            return _UNJUDGED
+        if clues and rules:
+            return _RIGHT
         text = ctypes.create_string_buffer(512)
-        fault = lib.trm_task_fault(self._ref, q.ctypes.data, a.ctypes.data, text, len(text)).decode("utf-8", "replace")
-        clues, rules = bool(found.keeps_clues), bool(found.keeps_rules)
-        return Verdict(clues and rules, clues, rules, fault)
+        fault = lib.trm_task_fault(self._ref, q, a, text, len(text)).decode("utf-8", "replace")
+        return Verdict(False, bool(clues), bool(rules), fault)
 
     def inspect(self, question: np.ndarray, bound: int = 1_000_000) -> Finding:
         """Whether a question (tokens [cells]) contradicts itself, or has no or several solutions. bound: guesses or visited
