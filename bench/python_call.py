@@ -37,7 +37,7 @@ class WithoutSolving:
 
 def main():
     grid = np.array([0 if c == "." else int(c) for c in PUZZLE]).reshape(9, 9)
-    with trm.Solver(sys.argv[1], threads=1, max_steps=1) as solver:
+    with trm.Solver(sys.argv[1], threads=1, max_steps=1, halt=False) as solver:
         tokens = solver.task.read(PUZZLE)[0][None]
         step = seconds(lambda: solver.solve(PUZZLE), 20)
         print(f"{solver.runtime.describe().isa}: a step of the model {1e6 * step:.0f} us, the call included")

@@ -218,6 +218,15 @@ def set_options(table, config, options, what):
         raise failure(error)
 
 
+def set_known(table, config, options):
+    """Sets those of the options that this library has."""
+    for name, given in options.items():
+        try:
+            set_options(table, config, {name: given}, name)
+        except errors.UsageError:
+            pass
+
+
 def _option_text(given, name):
     if isinstance(given, bool):
         return b"true" if given else b"false"

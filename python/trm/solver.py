@@ -7,11 +7,16 @@ import numpy as np
 
 from . import errors
 from ._handle import Handle, Runtime, opened_runtime
-from ._library import Callback, address, call, error_of_thread, failure, integer, integers, lib, set_options, struct, value
+from ._library import Callback, address, call, error_of_thread, failure, integer, integers, lib, set_known, set_options, struct, value
 from .model import Model, Path, opened_model
 from .record import Record
 from .task import Form, Puzzle, Task, Verdict, cells_of, hint_by
 
+# How `trm solve` differs from a configuration as the library fills it (cli/): where rules are known they end a puzzle, and
+# what is not right is solved again from other starts. Of these names a library has those that it knows. When halting is
+# switched off, all steps of one trajectory are wanted.
+_AS_THE_PROGRAM = {"tries": 0, "rules_halt": True, "search": -1}
+PLAIN = {"tries": 1, "rules_halt": False, "search": 0}
 _NO_STEP = ctypes.cast(None, lib.abi.callback["trm_step_fn"])
 _Solution, _Step = struct["trm_solution"], struct["trm_step"]
 _SOLUTIONS = np.dtype(_Solution)
@@ -181,7 +186,8 @@ class Solver:
     """Solves puzzles with a model.
 
     model: a Model, a .safetensors file or a run directory; None: the installed model for the puzzle's size, opened with the
-    first such puzzle. threads, device, isa: of a new runtime (`trm.Runtime`), or runtime: one that is shared. options: what
+    first such puzzle. It solves as `trm solve` does: where rules are known they end a puzzle, and what is not right is tried
+    again from other starts within about a second; with halt=False it takes all steps, once. threads, device, isa: of a new runtime (`trm.Runtime`), or runtime: one that is shared. options: what
     `trm solve` calls --max-steps, --halt-threshold, --dtype, --batch, --seed, ... with _ for -, in all its names;
     `Solver.options()` lists them.
 
@@ -192,6 +198,9 @@ class Solver:
                  threads: Optional[int] = None, device: Optional[str] = None, isa: Optional[str] = None, **options: Any):
         self._config = lib.trm_solver_config_default()
         set_options(lib.trm_solver_options, self._config, options, "option of Solver")
+        if self._config.halt:
+            set_known(lib.trm_solver_options, self._config, _AS_THE_PROGRAM)
+            set_options(lib.trm_solver_options, self._config, options, "option of Solver")
         self._owns_runtime = runtime is None
         self._engines: Dict[int, Engine] = {}
         self._opening, self._closed = threading.RLock(), False
@@ -289,15 +298,18 @@ class Solver:
         return answers, np.frombuffer(solutions, _SOLUTIONS) if len(array) else np.empty(0, _SOLUTIONS)
 
     def steps(self, puzzle: Puzzle, *, identifier: int = 0) -> Iterator[Step]:
-        """The answer after each supervision step, computed as you ask for it, until the network halts or its step limit."""
+        """The answer after each supervision step, computed as you ask for it, until it halts or its step limit. One trajectory: nothing is tried
+        again."""
         from .session import Session
         with Session(self, puzzle, identifier=identifier) as session:
             values = lib.trm_solver_get_values(session._engine._handle)
             limit, threshold = values.max_steps.value, values.halt_threshold.value
+            by_rules = getattr(self._config, "rules_halt", 0) and session.task.rules
             for number in range(1, limit + 1):
                 session.step()
                 step = session.at(number)
-                step.halted = number == limit or bool(self._config.halt and step.q > threshold)
+                halts = step.verdict.correct if by_rules else self._config.halt and step.q > threshold
+                step.halted = number == limit or bool(halts)
                 yield step
                 if step.halted:
                     return

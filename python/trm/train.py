@@ -8,7 +8,7 @@ from ._library import Callback, call, integer, lib, set_options, struct, text_of
 from .data import Dataset, Progress, progress_of
 from .model import Model, Path
 from .record import Record
-from .solver import Solver
+from .solver import PLAIN, Solver
 
 _STOPPED = value["TRM_E_STOPPED"]
 TrainCallback = Callable[[Record], Optional[bool]]
@@ -85,6 +85,12 @@ def _resume(runtime, told, given):
     return _run(runtime, told, lib.trm_train_resume, text_of(run, "run"), array, len(words) // 2)
 
 
+def _plain():
+    """One trajectory a puzzle, in the words that this library has."""
+    fields = [name for name, _ in struct["trm_solver_config"]._fields_]
+    return {name: given for name, given in PLAIN.items() if name in fields}
+
+
 def evaluate(model: "Solver | Model | Path", data: "Dataset | Path", *, split: str = "test", limit: int = 0,
              progress: Progress = None, **options: Any) -> Record:
     """Solves every puzzle of a dataset and counts: exact_accuracy and token_accuracy (fractions), interval_low and
@@ -93,7 +99,7 @@ def evaluate(model: "Solver | Model | Path", data: "Dataset | Path", *, split: s
     unless halt=True."""
     if isinstance(model, Solver) and options:
         raise errors.UsageError(next(iter(options)), "the solver is open already; give options to trm.Solver")
-    solver = model if isinstance(model, Solver) else Solver(model, **{"halt": False, **options})
+    solver = model if isinstance(model, Solver) else Solver(model, **{"halt": False, **_plain(), **options})
     dataset = data if isinstance(data, Dataset) else None
     try:
         dataset = dataset or Dataset(data, split)

@@ -56,7 +56,7 @@ def anything():
 runtime = trm.Runtime(threads=1)
 closed_runtime = trm.Runtime(threads=1)
 closed_runtime.close()
-solver = trm.Solver(MODEL, runtime=runtime, max_steps=1)
+solver = trm.Solver(MODEL, runtime=runtime, max_steps=1, halt=False)
 closed_solver = trm.Solver(MODEL, threads=1)
 closed_session = trm.Session(closed_solver, PUZZLE)
 closed_solver.close()

