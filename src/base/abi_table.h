@@ -1,405 +1,400 @@
 /* Written by tools/check_abi --write from include/trm: one row for each thing that the headers declare. */
 /* clang-format off */
-ABI_TYPE(trm_status), ABI_VALUE(trm_status, TRM_OK), ABI_VALUE(trm_status, TRM_E_USAGE),
-ABI_VALUE(trm_status, TRM_E_INPUT), ABI_VALUE(trm_status, TRM_E_MEMORY), ABI_VALUE(trm_status, TRM_E_IO),
-ABI_VALUE(trm_status, TRM_E_BUSY), ABI_VALUE(trm_status, TRM_E_UNSUPPORTED), ABI_VALUE(trm_status, TRM_E_DIVERGED),
-ABI_VALUE(trm_status, TRM_E_STOPPED), ABI_VALUE(trm_status, TRM_E_INTERNAL), ABI_STRUCT(trm_error),
-ABI_FIELD(trm_error, code, trm_status (*)), ABI_FIELD(trm_error, where, char (*)[512]),
-ABI_FIELD(trm_error, message, char (*)[1024]), ABI_CALL(trm_status_name, const char * (*)(trm_status status)),
-ABI_TYPE(trm_option_type), ABI_VALUE(trm_option_type, TRM_OPT_BOOL), ABI_VALUE(trm_option_type, TRM_OPT_INT),
-ABI_VALUE(trm_option_type, TRM_OPT_REAL), ABI_VALUE(trm_option_type, TRM_OPT_ENUM),
-ABI_VALUE(trm_option_type, TRM_OPT_STRING), ABI_STRUCT(trm_option), ABI_FIELD(trm_option, name, const char *(*)),
-ABI_FIELD(trm_option, type, trm_option_type (*)), ABI_FIELD(trm_option, offset, size_t (*)),
-ABI_FIELD(trm_option, size, size_t (*)), ABI_FIELD(trm_option, default_text, const char *(*)),
-ABI_FIELD(trm_option, min, double (*)), ABI_FIELD(trm_option, max, double (*)),
-ABI_FIELD(trm_option, choices, const char *(*)), ABI_FIELD(trm_option, metavar, const char *(*)),
-ABI_FIELD(trm_option, group, const char *(*)), ABI_FIELD(trm_option, help, const char *(*)),
-ABI_FIELD(trm_option, synonyms, const char *(*)),
-ABI_CALL(trm_options_default, void (*)(const trm_option *table, size_t count, void *config)),
-ABI_CALL(trm_options_set, trm_status (*)(const trm_option *table, size_t count, void *config, const char *name, const char *text, trm_error *err)),
-ABI_CALL(trm_options_get, int (*)(const trm_option *table, size_t count, const void *config, const char *name, char *text, size_t size)),
-ABI_VALUE(, TRM_VERSION_MAJOR), ABI_VALUE(, TRM_VERSION_MINOR), ABI_VALUE(, TRM_VERSION_PATCH),
-ABI_CALL(trm_version, const char * (*)(void)), ABI_CALL(trm_clock, double (*)(void)), ABI_TYPE(trm_log_level),
-ABI_VALUE(trm_log_level, TRM_LOG_ERROR), ABI_VALUE(trm_log_level, TRM_LOG_WARN), ABI_VALUE(trm_log_level, TRM_LOG_INFO),
-ABI_VALUE(trm_log_level, TRM_LOG_DEBUG),
-ABI_CALLBACK(trm_log_fn, void (*)(void *context, trm_log_level level, const char *line)),
-ABI_STRUCT(trm_runtime_config), ABI_FIELD(trm_runtime_config, size, uint32_t (*)),
-ABI_FIELD(trm_runtime_config, threads, int (*)), ABI_FIELD(trm_runtime_config, isa, const char *(*)),
-ABI_FIELD(trm_runtime_config, device, const char *(*)), ABI_FIELD(trm_runtime_config, log, trm_log_fn (*)),
-ABI_FIELD(trm_runtime_config, log_context, void *(*)),
-ABI_CALL(trm_runtime_config_default, trm_runtime_config (*)(void)),
-ABI_CALL(trm_runtime_open, trm_status (*)(trm_runtime **out, const trm_runtime_config *config, trm_error *err)),
-ABI_CALL(trm_runtime_close, void (*)(trm_runtime **runtime)), ABI_STRUCT(trm_runtime_info),
-ABI_FIELD(trm_runtime_info, threads, int (*)), ABI_FIELD(trm_runtime_info, cores, int (*)),
-ABI_FIELD(trm_runtime_info, isa, char (*)[64]), ABI_FIELD(trm_runtime_info, available, char (*)[128]),
-ABI_FIELD(trm_runtime_info, device, char (*)[64]),
-ABI_CALL(trm_runtime_describe, trm_runtime_info (*)(const trm_runtime *runtime)), ABI_STRUCT(trm_isa_info),
-ABI_FIELD(trm_isa_info, name, char (*)[24]), ABI_FIELD(trm_isa_info, present, int (*)),
-ABI_FIELD(trm_isa_info, why, char (*)[160]), ABI_CALL(trm_isas, int (*)(trm_isa_info *list, int most)),
-ABI_STRUCT(trm_device_info), ABI_FIELD(trm_device_info, name, char (*)[16]),
-ABI_FIELD(trm_device_info, model, char (*)[64]), ABI_FIELD(trm_device_info, memory, uint64_t (*)),
-ABI_FIELD(trm_device_info, capability, int (*)), ABI_FIELD(trm_device_info, usable, int (*)),
-ABI_FIELD(trm_device_info, driver, int (*)), ABI_FIELD(trm_device_info, built, int (*)),
-ABI_CALL(trm_devices, int (*)(trm_device_info *list, int most, trm_error *why)), ABI_TYPE(trm_task_kind),
-ABI_VALUE(, TRM_TASK_GENERIC), ABI_VALUE(, TRM_TASK_SUDOKU), ABI_VALUE(, TRM_TASK_MAZE), ABI_VALUE(, TRM_TASK_ARC),
-ABI_STRUCT(trm_task), ABI_FIELD(trm_task, kind, trm_task_kind (*)), ABI_FIELD(trm_task, width, int (*)),
-ABI_FIELD(trm_task, height, int (*)), ABI_FIELD(trm_task, box_width, int (*)), ABI_FIELD(trm_task, box_height, int (*)),
-ABI_FIELD(trm_task, vocab_size, int (*)), ABI_FIELD(trm_task, alphabet, char (*)[256]),
-ABI_CALL(trm_task_sudoku, trm_task (*)(int size)), ABI_CALL(trm_task_maze, trm_task (*)(void)),
-ABI_CALL(trm_task_name, const char * (*)(const trm_task *task)),
-ABI_CALL(trm_task_title, const char * (*)(const trm_task *task, char *text, size_t size)),
-ABI_CALL(trm_task_rules, const char * (*)(const trm_task *task)),
-ABI_CALL(trm_task_parse, trm_status (*)(const trm_task *task, const char *text, size_t length, int32_t *tokens, size_t capacity, trm_error *err)),
-ABI_CALL(trm_task_render, trm_status (*)(const trm_task *task, const int32_t *tokens, char *text, size_t capacity, trm_error *err)),
-ABI_STRUCT(trm_task_cell), ABI_FIELD(trm_task_cell, text, char (*)[8]), ABI_FIELD(trm_task_cell, clue, uint8_t (*)),
-ABI_FIELD(trm_task_cell, wrong, uint8_t (*)), ABI_STRUCT(trm_task_drawing), ABI_FIELD(trm_task_drawing, width, int (*)),
-ABI_FIELD(trm_task_drawing, height, int (*)), ABI_FIELD(trm_task_drawing, box_width, int (*)),
-ABI_FIELD(trm_task_drawing, box_height, int (*)), ABI_FIELD(trm_task_drawing, cell_width, int (*)),
-ABI_FIELD(trm_task_drawing, clues, int (*)), ABI_FIELD(trm_task_drawing, wrong, int (*)),
-ABI_CALL(trm_task_draw, trm_task_drawing (*)(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_cell *cells)),
-ABI_STRUCT(trm_task_verdict), ABI_FIELD(trm_task_verdict, keeps_clues, int (*)),
-ABI_FIELD(trm_task_verdict, keeps_rules, int (*)),
-ABI_CALL(trm_task_judge, trm_task_verdict (*)(const trm_task *task, const int32_t *question, const int32_t *answer)),
-ABI_CALL(trm_task_fault, const char * (*)(const trm_task *task, const int32_t *question, const int32_t *answer, char *text, size_t size)),
-ABI_CALL(trm_task_check_question, trm_status (*)(const trm_task *task, const int32_t *question, trm_error *err)),
-ABI_VALUE(, TRM_SOLUTIONS_UNDECIDED), ABI_VALUE(, TRM_SOLUTIONS_UNKNOWN), ABI_STRUCT(trm_task_solutions),
-ABI_FIELD(trm_task_solutions, count, int (*)), ABI_FIELD(trm_task_solutions, single, int (*)),
-ABI_FIELD(trm_task_solutions, effort, double (*)),
-ABI_CALL(trm_task_unique, trm_task_solutions (*)(const trm_task *task, const int32_t *question, int64_t bound)),
-ABI_STRUCT(trm_task_finding), ABI_FIELD(trm_task_finding, solutions, int (*)),
-ABI_FIELD(trm_task_finding, what, char (*)[256]),
-ABI_CALL(trm_task_inspect, trm_task_finding (*)(const trm_task *task, const int32_t *question, int64_t bound, uint8_t *marks)),
-ABI_STRUCT(trm_wanted), ABI_FIELD(trm_wanted, size, uint32_t (*)), ABI_FIELD(trm_wanted, min_clues, int64_t (*)),
-ABI_FIELD(trm_wanted, max_clues, int64_t (*)), ABI_FIELD(trm_wanted, min_guesses, int64_t (*)),
-ABI_FIELD(trm_wanted, max_guesses, int64_t (*)), ABI_FIELD(trm_wanted, tries, int64_t (*)),
-ABI_FIELD(trm_wanted, progress, int (*(*))(void *context, int64_t tried)), ABI_FIELD(trm_wanted, context, void *(*)),
-ABI_CALL(trm_wanted_default, trm_wanted (*)(void)),
-ABI_CALL(trm_generate, trm_status (*)(const trm_task *task, uint64_t seed, uint64_t number, const trm_wanted *wanted, int32_t *question, int32_t *answer, trm_error *err)),
-ABI_TYPE(trm_hint_by), ABI_VALUE(trm_hint_by, TRM_HINT_NONE), ABI_VALUE(trm_hint_by, TRM_HINT_FULL),
-ABI_VALUE(trm_hint_by, TRM_HINT_RULES), ABI_VALUE(trm_hint_by, TRM_HINT_NETWORK),
-ABI_VALUE(trm_hint_by, TRM_HINT_CHECKED), ABI_STRUCT(trm_hint_result), ABI_FIELD(trm_hint_result, by, int (*)),
-ABI_FIELD(trm_hint_result, cell, int (*)), ABI_FIELD(trm_hint_result, token, int32_t (*)),
-ABI_FIELD(trm_hint_result, probability, double (*)), ABI_FIELD(trm_hint_result, refuted, int (*)),
-ABI_FIELD(trm_hint_result, technique, char (*)[32]), ABI_FIELD(trm_hint_result, reason, char (*)[256]),
-ABI_FIELD(trm_hint_result, before, char (*)[2048]),
-ABI_CALL(trm_task_hint, trm_hint_result (*)(const trm_task *task, const int32_t *question)),
-ABI_STRUCT(trm_sudoku_result), ABI_FIELD(trm_sudoku_result, solutions, int (*)),
-ABI_FIELD(trm_sudoku_result, guesses, int64_t (*)), ABI_FIELD(trm_sudoku_result, complete, int (*)),
-ABI_CALL(trm_sudoku_solve, trm_sudoku_result (*)(int size, const uint8_t *cells, int limit, uint8_t *solution)),
-ABI_STRUCT(trm_sudoku_rating), ABI_FIELD(trm_sudoku_rating, clues, int (*)),
-ABI_FIELD(trm_sudoku_rating, solutions, int (*)), ABI_FIELD(trm_sudoku_rating, guesses, int64_t (*)),
-ABI_FIELD(trm_sudoku_rating, needless, int (*)), ABI_FIELD(trm_sudoku_rating, left, int (*)),
-ABI_FIELD(trm_sudoku_rating, hardest, char (*)[32]),
-ABI_CALL(trm_sudoku_rate, trm_sudoku_rating (*)(int size, const uint8_t *cells)),
-ABI_CALL(trm_sudoku_invariant, uint64_t (*)(int size, const uint8_t *cells)), ABI_VALUE(, TRM_NOTES),
-ABI_STRUCT(trm_dataset_info), ABI_FIELD(trm_dataset_info, examples, int64_t (*)),
-ABI_FIELD(trm_dataset_info, puzzles, int64_t (*)), ABI_FIELD(trm_dataset_info, groups, int64_t (*)),
-ABI_FIELD(trm_dataset_info, identifiers, int64_t (*)), ABI_FIELD(trm_dataset_info, seq_len, int64_t (*)),
-ABI_FIELD(trm_dataset_info, vocab_size, int64_t (*)), ABI_FIELD(trm_dataset_info, task, trm_task (*)),
-ABI_FIELD(trm_dataset_info, has_ratings, int (*)), ABI_FIELD(trm_dataset_info, rating_name, char (*)[32]),
-ABI_FIELD(trm_dataset_info, notes, char (*)[TRM_NOTES]),
-ABI_CALL(trm_dataset_open, trm_status (*)(trm_dataset **out, const char *path, const char *split, const trm_task *task, trm_error *err)),
-ABI_CALL(trm_dataset_is_text_file, int (*)(const char *path)),
-ABI_CALL(trm_dataset_close, void (*)(trm_dataset **dataset)),
-ABI_CALL(trm_dataset_describe, trm_dataset_info (*)(const trm_dataset *dataset)),
-ABI_CALL(trm_dataset_example, void (*)(const trm_dataset *dataset, int64_t i, int32_t *inputs, int32_t *labels, int32_t *identifier, double *rating)),
-ABI_CALL(trm_text_cells, size_t (*)(const char *text, size_t length, trm_error *err)),
-ABI_CALLBACK(trm_progress_fn, int (*)(void *context, double fraction, const char *what)), ABI_STRUCT(trm_make_config),
-ABI_FIELD(trm_make_config, size, uint32_t (*)), ABI_FIELD(trm_make_config, out, char (*)[1024]),
-ABI_FIELD(trm_make_config, side, int64_t (*)), ABI_FIELD(trm_make_config, train, int64_t (*)),
-ABI_FIELD(trm_make_config, test, int64_t (*)), ABI_FIELD(trm_make_config, min_clues, int64_t (*)),
-ABI_FIELD(trm_make_config, max_clues, int64_t (*)), ABI_FIELD(trm_make_config, min_guesses, int64_t (*)),
-ABI_FIELD(trm_make_config, max_guesses, int64_t (*)), ABI_FIELD(trm_make_config, minimal, int (*)),
-ABI_FIELD(trm_make_config, augment, int64_t (*)), ABI_FIELD(trm_make_config, seed, int64_t (*)),
-ABI_FIELD(trm_make_config, threads, int64_t (*)), ABI_CALL(trm_make_options, const trm_option * (*)(size_t *count)),
-ABI_CALL(trm_make_config_default, trm_make_config (*)(void)),
-ABI_CALL(trm_data_make, trm_status (*)(const trm_make_config *config, trm_progress_fn progress, void *context, trm_error *err)),
-ABI_STRUCT(trm_import_config), ABI_FIELD(trm_import_config, size, uint32_t (*)),
-ABI_FIELD(trm_import_config, input, char (*)[1024]), ABI_FIELD(trm_import_config, out, char (*)[1024]),
-ABI_FIELD(trm_import_config, test_input, char (*)[1024]), ABI_FIELD(trm_import_config, test_fraction, double (*)),
-ABI_FIELD(trm_import_config, alphabet, char (*)[256]), ABI_FIELD(trm_import_config, width, int64_t (*)),
-ABI_FIELD(trm_import_config, augment, int64_t (*)), ABI_FIELD(trm_import_config, seed, int64_t (*)),
-ABI_FIELD(trm_import_config, limit, int64_t (*)), ABI_FIELD(trm_import_config, question_column, char (*)[64]),
-ABI_FIELD(trm_import_config, answer_column, char (*)[64]),
-ABI_CALL(trm_import_options, const trm_option * (*)(size_t *count)),
-ABI_CALL(trm_import_config_default, trm_import_config (*)(void)),
-ABI_CALL(trm_data_import, trm_status (*)(const trm_import_config *config, char notes[TRM_NOTES], trm_progress_fn progress, void *context, trm_error *err)),
-ABI_CALL(trm_data_export, trm_status (*)(const trm_dataset *dataset, const char *path, const char *out, trm_error *err)),
-ABI_STRUCT(trm_augment_config), ABI_FIELD(trm_augment_config, size, uint32_t (*)),
-ABI_FIELD(trm_augment_config, input, char (*)[1024]), ABI_FIELD(trm_augment_config, out, char (*)[1024]),
-ABI_FIELD(trm_augment_config, copies, int64_t (*)), ABI_FIELD(trm_augment_config, seed, int64_t (*)),
-ABI_CALL(trm_augment_options, const trm_option * (*)(size_t *count)),
-ABI_CALL(trm_augment_config_default, trm_augment_config (*)(void)),
-ABI_CALL(trm_data_augment, trm_status (*)(const trm_augment_config *config, char notes[TRM_NOTES], trm_progress_fn progress, void *context, trm_error *err)),
-ABI_STRUCT(trm_check_report), ABI_FIELD(trm_check_report, examples, int64_t (*)),
-ABI_FIELD(trm_check_report, puzzles, int64_t (*)), ABI_FIELD(trm_check_report, groups, int64_t (*)),
-ABI_FIELD(trm_check_report, bad_questions, int64_t (*)), ABI_FIELD(trm_check_report, bad_answers, int64_t (*)),
-ABI_FIELD(trm_check_report, not_unique, int64_t (*)), ABI_FIELD(trm_check_report, undecided, int64_t (*)),
-ABI_FIELD(trm_check_report, duplicates, int64_t (*)), ABI_FIELD(trm_check_report, shared, int64_t (*)),
-ABI_FIELD(trm_check_report, mean_guesses, double (*)), ABI_FIELD(trm_check_report, mean_rating, double (*)),
-ABI_FIELD(trm_check_report, first_problem, char (*)[256]), ABI_FIELD(trm_check_report, unjudged, int64_t (*)),
-ABI_FIELD(trm_check_report, rules, const char *(*)), ABI_FIELD(trm_check_report, conflicts, int64_t (*)),
-ABI_FIELD(trm_check_report, single, int (*)), ABI_FIELD(trm_check_report, notes, char (*)[TRM_NOTES]),
-ABI_CALL(trm_data_check, trm_status (*)(const char *path, trm_check_report *report, trm_progress_fn progress, void *context, trm_error *err)),
-ABI_VALUE(, TRM_HALTING_POINTS), ABI_TYPE(trm_pos_encodings), ABI_VALUE(trm_pos_encodings, TRM_POS_NONE),
-ABI_VALUE(trm_pos_encodings, TRM_POS_ROPE), ABI_VALUE(trm_pos_encodings, TRM_POS_LEARNED), ABI_TYPE(trm_dtype),
-ABI_VALUE(trm_dtype, TRM_FLOAT32), ABI_VALUE(trm_dtype, TRM_BFLOAT16), ABI_VALUE(trm_dtype, TRM_INT8),
-ABI_TYPE(trm_activation), ABI_VALUE(trm_activation, TRM_ACT_SILU), ABI_VALUE(trm_activation, TRM_ACT_RMS_GATE),
-ABI_STRUCT(trm_model_config), ABI_FIELD(trm_model_config, size, uint32_t (*)),
-ABI_FIELD(trm_model_config, seq_len, int64_t (*)), ABI_FIELD(trm_model_config, vocab_size, int64_t (*)),
-ABI_FIELD(trm_model_config, num_puzzle_identifiers, int64_t (*)),
-ABI_FIELD(trm_model_config, puzzle_emb_ndim, int64_t (*)), ABI_FIELD(trm_model_config, puzzle_emb_len, int64_t (*)),
-ABI_FIELD(trm_model_config, hidden_size, int64_t (*)), ABI_FIELD(trm_model_config, num_heads, int64_t (*)),
-ABI_FIELD(trm_model_config, L_layers, int64_t (*)), ABI_FIELD(trm_model_config, H_cycles, int64_t (*)),
-ABI_FIELD(trm_model_config, L_cycles, int64_t (*)), ABI_FIELD(trm_model_config, damping, double (*)),
-ABI_FIELD(trm_model_config, expansion, double (*)), ABI_FIELD(trm_model_config, activation, int (*)),
-ABI_FIELD(trm_model_config, mlp_t, int (*)), ABI_FIELD(trm_model_config, pos_encodings, int (*)),
-ABI_FIELD(trm_model_config, rms_norm_eps, double (*)), ABI_FIELD(trm_model_config, rope_theta, double (*)),
-ABI_FIELD(trm_model_config, halt_max_steps, int64_t (*)),
-ABI_FIELD(trm_model_config, halt_exploration_prob, double (*)), ABI_FIELD(trm_model_config, forward_dtype, int (*)),
-ABI_CALL(trm_model_options, const trm_option * (*)(size_t *count)),
-ABI_CALL(trm_model_config_default, trm_model_config (*)(void)),
-ABI_CALL(trm_model_config_check, trm_status (*)(const trm_model_config *config, trm_error *err)),
-ABI_CALL(trm_model_config_parameters, int64_t (*)(const trm_model_config *config)),
-ABI_CALL(trm_model_config_prefix, int64_t (*)(const trm_model_config *config)),
-ABI_CALL(trm_model_config_positions, int64_t (*)(const trm_model_config *config)), ABI_STRUCT(trm_model_cost),
-ABI_FIELD(trm_model_cost, call, double (*)), ABI_FIELD(trm_model_cost, step, double (*)),
-ABI_FIELD(trm_model_cost, training_step, double (*)),
-ABI_CALL(trm_model_config_cost, trm_model_cost (*)(const trm_model_config *config)),
-ABI_CALL(trm_model_open, trm_status (*)(trm_model **out, const char *path, trm_error *err)),
-ABI_CALL(trm_model_adopt, trm_status (*)(trm_model **out, const char *path, const trm_model_config *config, trm_error *err)),
-ABI_CALL(trm_model_find, trm_status (*)(trm_model **out, const char *const *folders, size_t count, int64_t cells, size_t *files, trm_error *err)),
-ABI_CALL(trm_model_close, void (*)(trm_model **model)),
-ABI_CALL(trm_model_get_path, const char * (*)(const trm_model *model)),
-ABI_CALL(trm_model_get_config, const trm_model_config * (*)(const trm_model *model)),
-ABI_CALL(trm_model_get_metadata, const char * (*)(const trm_model *model, const char *key)),
-ABI_CALL(trm_model_get_loss, const char * (*)(const trm_model *model)),
-ABI_CALL(trm_model_get_halt_threshold, double (*)(const trm_model *model)),
-ABI_CALL(trm_model_get_max_steps, int64_t (*)(const trm_model *model)),
-ABI_CALL(trm_model_get_checksum, const char * (*)(const trm_model *model)),
-ABI_CALL(trm_model_metadata_key, const char * (*)(const trm_model *model, size_t index)),
-ABI_CALL(trm_model_quantize, trm_status (*)(const trm_model *model, const char *path, trm_error *err)),
-ABI_TYPE(trm_weights), ABI_VALUE(trm_weights, TRM_WEIGHTS_AS_THEY_ARE), ABI_VALUE(trm_weights, TRM_WEIGHTS_FLOAT32),
-ABI_VALUE(trm_weights, TRM_WEIGHTS_BFLOAT16), ABI_STRUCT(trm_model_conversion),
-ABI_FIELD(trm_model_conversion, size, uint32_t (*)), ABI_FIELD(trm_model_conversion, weights, int (*)),
-ABI_FIELD(trm_model_conversion, card, const char *(*)), ABI_FIELD(trm_model_conversion, halt_threshold, double (*)),
-ABI_FIELD(trm_model_conversion, max_steps, int64_t (*)),
-ABI_CALL(trm_model_conversion_default, trm_model_conversion (*)(void)),
-ABI_CALL(trm_model_convert, trm_status (*)(const trm_model *model, const char *path, const trm_model_conversion *what, trm_error *err)),
-ABI_STRUCT(trm_halting_point), ABI_FIELD(trm_halting_point, threshold, double (*)),
-ABI_FIELD(trm_halting_point, exact, int64_t (*)), ABI_FIELD(trm_halting_point, mean_steps, double (*)),
-ABI_STRUCT(trm_halting_choice), ABI_FIELD(trm_halting_choice, threshold, double (*)),
-ABI_FIELD(trm_halting_choice, puzzles, int64_t (*)), ABI_FIELD(trm_halting_choice, exact, int64_t (*)),
-ABI_FIELD(trm_halting_choice, max_steps, int64_t (*)), ABI_FIELD(trm_halting_choice, points, int (*)),
-ABI_FIELD(trm_halting_choice, point, trm_halting_point (*)[TRM_HALTING_POINTS]), ABI_STRUCT(trm_tensor_info),
-ABI_FIELD(trm_tensor_info, name, const char *(*)), ABI_FIELD(trm_tensor_info, dtype, const char *(*)),
-ABI_FIELD(trm_tensor_info, rank, int (*)), ABI_FIELD(trm_tensor_info, shape, int64_t (*)[4]),
-ABI_FIELD(trm_tensor_info, bytes, uint64_t (*)), ABI_CALL(trm_model_tensors, size_t (*)(const trm_model *model)),
-ABI_CALL(trm_model_tensor, trm_tensor_info (*)(const trm_model *model, size_t index)), ABI_VALUE(, TRM_TRIES_MOST),
-ABI_VALUE(, TRM_SOLVE_COSTS), ABI_VALUE(, TRM_EVAL_BANDS), ABI_TYPE(trm_solver_dtype),
-ABI_VALUE(trm_solver_dtype, TRM_SOLVE_MODEL), ABI_VALUE(trm_solver_dtype, TRM_SOLVE_FLOAT32),
-ABI_VALUE(trm_solver_dtype, TRM_SOLVE_BFLOAT16), ABI_VALUE(trm_solver_dtype, TRM_SOLVE_INT8),
-ABI_STRUCT(trm_solver_config), ABI_FIELD(trm_solver_config, size, uint32_t (*)),
-ABI_FIELD(trm_solver_config, max_steps, int64_t (*)), ABI_FIELD(trm_solver_config, halt, int (*)),
-ABI_FIELD(trm_solver_config, halt_threshold, double (*)), ABI_FIELD(trm_solver_config, dtype, int (*)),
-ABI_FIELD(trm_solver_config, batch, int64_t (*)), ABI_FIELD(trm_solver_config, damping, double (*)),
-ABI_FIELD(trm_solver_config, start_noise, double (*)), ABI_FIELD(trm_solver_config, latent_noise, double (*)),
-ABI_FIELD(trm_solver_config, seed, int64_t (*)), ABI_FIELD(trm_solver_config, puzzles, int64_t (*)),
-ABI_FIELD(trm_solver_config, H_cycles, int64_t (*)), ABI_FIELD(trm_solver_config, L_cycles, int64_t (*)),
-ABI_FIELD(trm_solver_config, tries, int64_t (*)), ABI_CALL(trm_solver_options, const trm_option * (*)(size_t *count)),
-ABI_CALL(trm_solver_config_default, trm_solver_config (*)(void)), ABI_TYPE(trm_value_origin),
-ABI_VALUE(trm_value_origin, TRM_VALUE_DEFAULT), ABI_VALUE(trm_value_origin, TRM_VALUE_MODEL),
-ABI_VALUE(trm_value_origin, TRM_VALUE_OPTION), ABI_STRUCT(trm_counted_value),
-ABI_FIELD(trm_counted_value, value, int64_t (*)), ABI_FIELD(trm_counted_value, origin, int (*)),
-ABI_STRUCT(trm_real_value), ABI_FIELD(trm_real_value, value, double (*)), ABI_FIELD(trm_real_value, origin, int (*)),
-ABI_STRUCT(trm_solver_values), ABI_FIELD(trm_solver_values, max_steps, trm_counted_value (*)),
-ABI_FIELD(trm_solver_values, H_cycles, trm_counted_value (*)),
-ABI_FIELD(trm_solver_values, L_cycles, trm_counted_value (*)),
-ABI_FIELD(trm_solver_values, halt_threshold, trm_real_value (*)),
-ABI_CALL(trm_model_values, trm_status (*)(const trm_model *model, const trm_solver_config *options, trm_solver_values *values, trm_error *err)),
-ABI_CALL(trm_solver_open, trm_status (*)(trm_solver **out, trm_runtime *runtime, const trm_model *model, const trm_solver_config *config, trm_error *err)),
-ABI_CALL(trm_solver_close, void (*)(trm_solver **solver)),
-ABI_CALL(trm_solver_model_config, const trm_model_config * (*)(const trm_solver *solver)),
-ABI_CALL(trm_solver_get_values, trm_solver_values (*)(const trm_solver *solver)),
-ABI_CALL(trm_solver_get_tries, int64_t (*)(const trm_solver *solver)),
-ABI_CALL(trm_model_task, trm_status (*)(const trm_model *model, trm_task *task, trm_error *err)),
-ABI_CALL(trm_solver_task, trm_status (*)(const trm_solver *solver, trm_task *task, trm_error *err)),
-ABI_STRUCT(trm_step), ABI_FIELD(trm_step, puzzle, int64_t (*)), ABI_FIELD(trm_step, step, int (*)),
-ABI_FIELD(trm_step, answer, const int32_t *(*)), ABI_FIELD(trm_step, confidence, const float *(*)),
-ABI_FIELD(trm_step, q, float (*)), ABI_FIELD(trm_step, halted, int (*)),
-ABI_FIELD(trm_step, place, const trm_place *(*)), ABI_FIELD(trm_step, tries, int (*)), ABI_TYPE(trm_step_answer),
-ABI_VALUE(trm_step_answer, TRM_STEP_ON), ABI_VALUE(trm_step_answer, TRM_STEP_STOP),
-ABI_VALUE(trm_step_answer, TRM_STEP_CANCEL), ABI_CALLBACK(trm_step_fn, int (*)(void *context, const trm_step *step)),
-ABI_CALL(trm_cancel_open, trm_status (*)(trm_cancel **out, int64_t puzzles, trm_error *err)),
-ABI_CALL(trm_cancel_close, void (*)(trm_cancel **cancel)),
-ABI_CALL(trm_cancel_puzzle, void (*)(trm_cancel *cancel, int64_t puzzle)),
-ABI_CALL(trm_cancel_all, void (*)(trm_cancel *cancel)), ABI_CALL(trm_cancel_reset, void (*)(trm_cancel *cancel)),
-ABI_CALL(trm_solver_set_cancel, void (*)(trm_solver *solver, const trm_cancel *cancel)), ABI_STRUCT(trm_solution),
-ABI_FIELD(trm_solution, steps, int (*)), ABI_FIELD(trm_solution, halted, int (*)),
-ABI_FIELD(trm_solution, cancelled, int (*)), ABI_FIELD(trm_solution, expired, int (*)),
-ABI_FIELD(trm_solution, refused, int (*)), ABI_FIELD(trm_solution, q, float (*)),
-ABI_FIELD(trm_solution, confidence, float (*)), ABI_FIELD(trm_solution, least, float (*)),
-ABI_FIELD(trm_solution, tries, int (*)),
-ABI_CALL(trm_solve, trm_status (*)(trm_solver *solver, int64_t n, const int32_t *inputs, const int32_t *identifiers, int32_t *answers, trm_solution *solutions, trm_step_fn step, void *context, trm_error *err)),
-ABI_CALL(trm_state_take, trm_status (*)(const trm_place *place, trm_state **out, trm_error *err)),
-ABI_CALL(trm_state_close, void (*)(trm_state **state)), ABI_STRUCT(trm_state_info),
-ABI_FIELD(trm_state_info, cells, int64_t (*)), ABI_FIELD(trm_state_info, steps, int64_t (*)),
-ABI_FIELD(trm_state_info, identifier, int32_t (*)), ABI_FIELD(trm_state_info, q, float (*)),
-ABI_FIELD(trm_state_info, noise_name, uint64_t (*)), ABI_FIELD(trm_state_info, question, const int32_t *(*)),
-ABI_FIELD(trm_state_info, answer, const int32_t *(*)), ABI_FIELD(trm_state_info, confidence, const float *(*)),
-ABI_FIELD(trm_state_info, model, const char *(*)),
-ABI_CALL(trm_state_describe, trm_state_info (*)(const trm_state *state)),
-ABI_CALL(trm_state_save, trm_status (*)(const trm_state *state, const char *path, trm_error *err)),
-ABI_CALL(trm_state_load, trm_status (*)(trm_state **out, const char *path, trm_error *err)),
-ABI_CALL(trm_state_bytes, const void * (*)(const trm_state *state, size_t *size)),
-ABI_CALL(trm_state_from_bytes, trm_status (*)(trm_state **out, const void *bytes, size_t size, trm_error *err)),
-ABI_CALL(trm_state_check, trm_status (*)(const trm_state *state, const trm_solver *solver, trm_error *err)),
-ABI_STRUCT(trm_puzzle), ABI_FIELD(trm_puzzle, size, uint32_t (*)), ABI_FIELD(trm_puzzle, tokens, int32_t *(*)),
-ABI_FIELD(trm_puzzle, identifier, int32_t (*)), ABI_FIELD(trm_puzzle, max_steps, int64_t (*)),
-ABI_FIELD(trm_puzzle, latent_cycles, int (*)), ABI_FIELD(trm_puzzle, recursion_cycles, int (*)),
-ABI_FIELD(trm_puzzle, halt_threshold, double (*)), ABI_FIELD(trm_puzzle, noise_name, uint64_t (*)),
-ABI_FIELD(trm_puzzle, deadline, double (*)), ABI_FIELD(trm_puzzle, priority, int (*)),
-ABI_FIELD(trm_puzzle, state, const trm_state *(*)), ABI_FIELD(trm_puzzle, watch, trm_step_fn (*)),
-ABI_FIELD(trm_puzzle, watch_context, void *(*)), ABI_FIELD(trm_puzzle, tag, void *(*)),
-ABI_FIELD(trm_puzzle, tries, int64_t (*)), ABI_CALL(trm_puzzle_default, trm_puzzle (*)(void)),
-ABI_TYPE(trm_source_answer), ABI_VALUE(trm_source_answer, TRM_SOURCE_PUZZLE),
-ABI_VALUE(trm_source_answer, TRM_SOURCE_NONE), ABI_VALUE(trm_source_answer, TRM_SOURCE_END), ABI_STRUCT(trm_leave),
-ABI_FIELD(trm_leave, puzzle, int64_t (*)), ABI_FIELD(trm_leave, tag, void *(*)),
-ABI_FIELD(trm_leave, answer, const int32_t *(*)), ABI_FIELD(trm_leave, solution, const trm_solution *(*)),
-ABI_FIELD(trm_leave, error, const trm_error *(*)), ABI_FIELD(trm_leave, place, const trm_place *(*)),
-ABI_STRUCT(trm_source), ABI_FIELD(trm_source, size, uint32_t (*)), ABI_FIELD(trm_source, puzzles, int64_t (*)),
-ABI_FIELD(trm_source, context, void *(*)),
-ABI_FIELD(trm_source, next, trm_source_answer (*(*))(void *context, int64_t number, int wait, trm_puzzle *puzzle)),
-ABI_FIELD(trm_source, cancelled, int (*(*))(void *context, int64_t number, void *tag)),
-ABI_FIELD(trm_source, leave, void (*(*))(void *context, const trm_leave *leave)),
-ABI_CALL(trm_source_default, trm_source (*)(void)),
-ABI_CALL(trm_solve_source, trm_status (*)(trm_solver *solver, const trm_source *source, trm_step_fn step, void *context, trm_error *err)),
-ABI_CALLBACK(trm_queue_leave_fn, void (*)(void *context, const trm_leave *leave)),
-ABI_CALL(trm_queue_open, trm_status (*)(trm_queue **out, const trm_solver *solver, int64_t capacity, trm_queue_leave_fn leave, void *context, trm_error *err)),
-ABI_CALL(trm_queue_close, void (*)(trm_queue **queue)),
-ABI_CALL(trm_queue_push, trm_status (*)(trm_queue *queue, const trm_puzzle *puzzle, int64_t *ticket, trm_error *err)),
-ABI_CALL(trm_queue_cancel, void (*)(trm_queue *queue, int64_t ticket)),
-ABI_CALL(trm_queue_waiting, int64_t (*)(trm_queue *queue)), ABI_CALL(trm_queue_end, void (*)(trm_queue *queue)),
-ABI_CALL(trm_queue_solve, trm_status (*)(trm_queue *queue, trm_solver *solver, trm_error *err)),
-ABI_CALL(trm_hint, trm_status (*)(trm_solver *solver, const trm_task *task, const int32_t *question, trm_hint_result *hint, trm_error *err)),
-ABI_TYPE(trm_batch_origin), ABI_VALUE(trm_batch_origin, TRM_BATCH_GIVEN), ABI_VALUE(trm_batch_origin, TRM_BATCH_USUAL),
-ABI_VALUE(trm_batch_origin, TRM_BATCH_MEASURED), ABI_STRUCT(trm_solve_cost),
-ABI_FIELD(trm_solve_cost, batch, int64_t (*)), ABI_FIELD(trm_solve_cost, seconds, double (*)),
-ABI_STRUCT(trm_solve_stats), ABI_FIELD(trm_solve_stats, puzzles, int64_t (*)),
-ABI_FIELD(trm_solve_stats, steps, int64_t (*)), ABI_FIELD(trm_solve_stats, computed, int64_t (*)),
-ABI_FIELD(trm_solve_stats, rounds, int64_t (*)), ABI_FIELD(trm_solve_stats, full, int64_t (*)),
-ABI_FIELD(trm_solve_stats, batch, int64_t (*)), ABI_FIELD(trm_solve_stats, origin, int (*)),
-ABI_FIELD(trm_solve_stats, seconds, double (*)), ABI_FIELD(trm_solve_stats, predicted, double (*)),
-ABI_FIELD(trm_solve_stats, measured, double (*)), ABI_FIELD(trm_solve_stats, costs, int (*)),
-ABI_FIELD(trm_solve_stats, cost, trm_solve_cost (*)[TRM_SOLVE_COSTS]),
-ABI_CALL(trm_solver_last_stats, trm_solve_stats (*)(const trm_solver *solver)), ABI_STRUCT(trm_eval_band),
-ABI_FIELD(trm_eval_band, low, double (*)), ABI_FIELD(trm_eval_band, high, double (*)),
-ABI_FIELD(trm_eval_band, puzzles, int64_t (*)), ABI_FIELD(trm_eval_band, exact, int64_t (*)),
-ABI_STRUCT(trm_eval_result), ABI_FIELD(trm_eval_result, puzzles, int64_t (*)),
-ABI_FIELD(trm_eval_result, exact, int64_t (*)), ABI_FIELD(trm_eval_result, tokens, int64_t (*)),
-ABI_FIELD(trm_eval_result, right_tokens, int64_t (*)), ABI_FIELD(trm_eval_result, exact_accuracy, double (*)),
-ABI_FIELD(trm_eval_result, token_accuracy, double (*)), ABI_FIELD(trm_eval_result, interval_low, double (*)),
-ABI_FIELD(trm_eval_result, interval_high, double (*)), ABI_FIELD(trm_eval_result, mean_steps, double (*)),
-ABI_FIELD(trm_eval_result, lm_loss, double (*)), ABI_FIELD(trm_eval_result, said_right_is_right, int64_t (*)),
-ABI_FIELD(trm_eval_result, said_right_is_wrong, int64_t (*)),
-ABI_FIELD(trm_eval_result, said_wrong_is_right, int64_t (*)),
-ABI_FIELD(trm_eval_result, said_wrong_is_wrong, int64_t (*)), ABI_FIELD(trm_eval_result, halt_precision, double (*)),
-ABI_FIELD(trm_eval_result, halt_recall, double (*)), ABI_FIELD(trm_eval_result, wrong_precision, double (*)),
-ABI_FIELD(trm_eval_result, wrong_recall, double (*)), ABI_FIELD(trm_eval_result, bands, int (*)),
-ABI_FIELD(trm_eval_result, band, trm_eval_band (*)[TRM_EVAL_BANDS]), ABI_FIELD(trm_eval_result, seconds, double (*)),
-ABI_FIELD(trm_eval_result, stats, trm_solve_stats (*)),
-ABI_CALL(trm_evaluate, trm_status (*)(trm_solver *solver, const trm_dataset *dataset, int64_t limit, trm_eval_result *result, trm_progress_fn progress, void *context, trm_error *err)),
-ABI_CALL(trm_choose_threshold, trm_status (*)(trm_solver *solver, const trm_dataset *dataset, int64_t limit, trm_halting_choice *choice, trm_progress_fn progress, void *context, trm_error *err)),
-ABI_VALUE(, TRM_SESSION_HISTORY),
-ABI_CALL(trm_session_open, trm_status (*)(trm_session **out, trm_solver *solver, const int32_t *tokens, int32_t identifier, trm_error *err)),
-ABI_CALL(trm_session_close, void (*)(trm_session **session)),
-ABI_CALL(trm_session_step, trm_status (*)(trm_session *session, int64_t steps, int64_t *taken, trm_error *err)),
-ABI_CALL(trm_session_pin, trm_status (*)(trm_session *session, int64_t cell, int32_t token, trm_error *err)),
-ABI_CALL(trm_session_clear, trm_status (*)(trm_session *session, int64_t cell, trm_error *err)),
-ABI_CALL(trm_session_back, trm_status (*)(trm_session *session, int64_t steps, trm_error *err)),
-ABI_STRUCT(trm_session_entry), ABI_FIELD(trm_session_entry, step, int64_t (*)),
-ABI_FIELD(trm_session_entry, question, const int32_t *(*)), ABI_FIELD(trm_session_entry, answer, const int32_t *(*)),
-ABI_FIELD(trm_session_entry, confidence, const float *(*)), ABI_FIELD(trm_session_entry, q, float (*)),
-ABI_STRUCT(trm_session_info), ABI_FIELD(trm_session_info, steps, int64_t (*)),
-ABI_FIELD(trm_session_info, kept, int64_t (*)), ABI_FIELD(trm_session_info, question, const int32_t *(*)),
-ABI_FIELD(trm_session_info, identifier, int32_t (*)),
-ABI_CALL(trm_session_describe, trm_session_info (*)(const trm_session *session)),
-ABI_CALL(trm_session_at, trm_status (*)(const trm_session *session, int64_t step, trm_session_entry *entry, trm_error *err)),
-ABI_CALL(trm_session_state, const trm_state * (*)(const trm_session *session)),
-ABI_CALL(trm_session_save, trm_status (*)(const trm_session *session, const char *path, trm_error *err)),
-ABI_CALL(trm_session_load, trm_status (*)(trm_session **out, trm_solver *solver, const char *path, trm_error *err)),
-ABI_TYPE(trm_event_value_type), ABI_VALUE(trm_event_value_type, TRM_EVENT_INT),
-ABI_VALUE(trm_event_value_type, TRM_EVENT_BOOL), ABI_VALUE(trm_event_value_type, TRM_EVENT_REAL),
-ABI_VALUE(trm_event_value_type, TRM_EVENT_WORD), ABI_TYPE(trm_event_role),
-ABI_VALUE(trm_event_role, TRM_EVENT_MEASUREMENT), ABI_VALUE(trm_event_role, TRM_EVENT_METADATA),
-ABI_STRUCT(trm_event_field), ABI_FIELD(trm_event_field, name, const char *(*)),
-ABI_FIELD(trm_event_field, role, trm_event_role (*)), ABI_FIELD(trm_event_field, type, trm_event_value_type (*)),
-ABI_FIELD(trm_event_field, unit, const char *(*)), ABI_FIELD(trm_event_field, choices, const char *(*)),
-ABI_FIELD(trm_event_field, meaning, const char *(*)), ABI_STRUCT(trm_event_type),
-ABI_FIELD(trm_event_type, name, const char *(*)), ABI_FIELD(trm_event_type, meaning, const char *(*)),
-ABI_FIELD(trm_event_type, field, const trm_event_field *(*)), ABI_FIELD(trm_event_type, fields, size_t (*)),
-ABI_CALL(trm_telemetry_events, const trm_event_type * (*)(size_t *count)), ABI_UNION(trm_event_value),
-ABI_FIELD(trm_event_value, integer, int64_t (*)), ABI_FIELD(trm_event_value, real, double (*)),
-ABI_FIELD(trm_event_value, word, const char *(*)), ABI_STRUCT(trm_event),
-ABI_FIELD(trm_event, type, const trm_event_type *(*)), ABI_FIELD(trm_event, time, double (*)),
-ABI_FIELD(trm_event, clock, double (*)), ABI_FIELD(trm_event, value, const trm_event_value *(*)),
-ABI_CALL(trm_event_get, const trm_event_value * (*)(const trm_event *event, const char *field)),
-ABI_CALL(trm_event_json, int (*)(const trm_event *event, char *text, size_t size)),
-ABI_CALLBACK(trm_telemetry_fn, void (*)(void *context, const trm_event *event)),
-ABI_CALL(trm_telemetry_attach, trm_status (*)(const char *prefix, trm_telemetry_fn fn, void *context, trm_error *err)),
-ABI_CALL(trm_telemetry_detach, void (*)(trm_telemetry_fn fn, void *context)), ABI_TYPE(trm_optimizer),
-ABI_VALUE(trm_optimizer, TRM_ADAM_ATAN2), ABI_VALUE(trm_optimizer, TRM_ADAMW), ABI_VALUE(trm_optimizer, TRM_MUON),
-ABI_TYPE(trm_loss_type), ABI_VALUE(trm_loss_type, TRM_LOSS_STABLEMAX), ABI_VALUE(trm_loss_type, TRM_LOSS_SOFTMAX),
-ABI_STRUCT(trm_train_config), ABI_FIELD(trm_train_config, size, uint32_t (*)),
-ABI_FIELD(trm_train_config, data, char (*)[1024]), ABI_FIELD(trm_train_config, valid, char (*)[1024]),
-ABI_FIELD(trm_train_config, run, char (*)[1024]), ABI_FIELD(trm_train_config, init_from, char (*)[1024]),
-ABI_FIELD(trm_train_config, frozen, char (*)[256]), ABI_FIELD(trm_train_config, seed, int64_t (*)),
-ABI_FIELD(trm_train_config, batch, int64_t (*)), ABI_FIELD(trm_train_config, micro_batch, int64_t (*)),
-ABI_FIELD(trm_train_config, memory, int64_t (*)), ABI_FIELD(trm_train_config, recompute, int (*)),
-ABI_FIELD(trm_train_config, steps, int64_t (*)), ABI_FIELD(trm_train_config, epochs, int64_t (*)),
-ABI_FIELD(trm_train_config, schedule_steps, int64_t (*)), ABI_FIELD(trm_train_config, max_minutes, double (*)),
-ABI_FIELD(trm_train_config, augment, int (*)), ABI_FIELD(trm_train_config, optimizer, int (*)),
-ABI_FIELD(trm_train_config, lr, double (*)), ABI_FIELD(trm_train_config, lr_min_ratio, double (*)),
-ABI_FIELD(trm_train_config, beta1, double (*)), ABI_FIELD(trm_train_config, beta2, double (*)),
-ABI_FIELD(trm_train_config, weight_decay, double (*)), ABI_FIELD(trm_train_config, lr_warmup_steps, int64_t (*)),
-ABI_FIELD(trm_train_config, muon_lr, double (*)), ABI_FIELD(trm_train_config, muon_momentum, double (*)),
-ABI_FIELD(trm_train_config, muon_weight_decay, double (*)), ABI_FIELD(trm_train_config, puzzle_emb_lr, double (*)),
-ABI_FIELD(trm_train_config, puzzle_emb_weight_decay, double (*)), ABI_FIELD(trm_train_config, ema_decay, double (*)),
-ABI_FIELD(trm_train_config, ema_from, int64_t (*)), ABI_FIELD(trm_train_config, clip, double (*)),
-ABI_FIELD(trm_train_config, loss, int (*)), ABI_FIELD(trm_train_config, label_smoothing, double (*)),
-ABI_FIELD(trm_train_config, halt_weight, double (*)), ABI_FIELD(trm_train_config, step_decay, double (*)),
-ABI_FIELD(trm_train_config, latents, int64_t (*)), ABI_FIELD(trm_train_config, cycles_schedule, char (*)[256]),
-ABI_FIELD(trm_train_config, start_noise, double (*)), ABI_FIELD(trm_train_config, latent_noise, double (*)),
-ABI_FIELD(trm_train_config, eval_every, int64_t (*)), ABI_FIELD(trm_train_config, eval_limit, int64_t (*)),
-ABI_FIELD(trm_train_config, patience, int64_t (*)), ABI_FIELD(trm_train_config, stop_at, double (*)),
-ABI_FIELD(trm_train_config, save_every, int64_t (*)), ABI_FIELD(trm_train_config, keep, int64_t (*)),
-ABI_FIELD(trm_train_config, log_every, int64_t (*)), ABI_FIELD(trm_train_config, max_loss, double (*)),
-ABI_FIELD(trm_train_config, choose_threshold, int (*)), ABI_FIELD(trm_train_config, reserved, int (*)),
-ABI_CALL(trm_train_options, const trm_option * (*)(size_t *count)),
-ABI_CALL(trm_train_config_default, trm_train_config (*)(void)), ABI_CALL(trm_presets, size_t (*)(void)),
-ABI_STRUCT(trm_preset_info), ABI_FIELD(trm_preset_info, name, const char *(*)),
-ABI_FIELD(trm_preset_info, help, const char *(*)), ABI_CALL(trm_preset, trm_preset_info (*)(size_t index)),
-ABI_CALL(trm_preset_apply, trm_status (*)(const char *name, trm_model_config *model, trm_train_config *train, trm_error *err)),
-ABI_STRUCT(trm_train_progress), ABI_FIELD(trm_train_progress, step, int64_t (*)),
-ABI_FIELD(trm_train_progress, steps, int64_t (*)), ABI_FIELD(trm_train_progress, loss, double (*)),
-ABI_FIELD(trm_train_progress, lm_loss, double (*)), ABI_FIELD(trm_train_progress, halt_loss, double (*)),
-ABI_FIELD(trm_train_progress, exact_accuracy, double (*)), ABI_FIELD(trm_train_progress, token_accuracy, double (*)),
-ABI_FIELD(trm_train_progress, mean_steps, double (*)), ABI_FIELD(trm_train_progress, lr, double (*)),
-ABI_FIELD(trm_train_progress, grad_norm, double (*)), ABI_FIELD(trm_train_progress, examples_per_second, double (*)),
-ABI_FIELD(trm_train_progress, seconds, double (*)), ABI_FIELD(trm_train_progress, seconds_left, double (*)),
-ABI_FIELD(trm_train_progress, evaluated, int (*)), ABI_FIELD(trm_train_progress, valid_exact, double (*)),
-ABI_FIELD(trm_train_progress, valid_token, double (*)), ABI_FIELD(trm_train_progress, best_exact, double (*)),
-ABI_FIELD(trm_train_progress, best_step, int64_t (*)), ABI_FIELD(trm_train_progress, choosing, int (*)),
-ABI_FIELD(trm_train_progress, fraction, double (*)),
-ABI_CALLBACK(trm_train_fn, int (*)(void *context, const trm_train_progress *progress)), ABI_STRUCT(trm_train_result),
-ABI_FIELD(trm_train_result, step, int64_t (*)), ABI_FIELD(trm_train_result, updates, int64_t (*)),
-ABI_FIELD(trm_train_result, best_exact, double (*)), ABI_FIELD(trm_train_result, best_step, int64_t (*)),
-ABI_FIELD(trm_train_result, seconds, double (*)), ABI_FIELD(trm_train_result, run_seconds, double (*)),
-ABI_FIELD(trm_train_result, model, char (*)[1100]), ABI_FIELD(trm_train_result, checkpoint, char (*)[1100]),
-ABI_FIELD(trm_train_result, predicted_bytes, uint64_t (*)), ABI_FIELD(trm_train_result, peak_bytes, uint64_t (*)),
-ABI_FIELD(trm_train_result, resident_bytes, uint64_t (*)), ABI_FIELD(trm_train_result, micro_batch, int64_t (*)),
-ABI_FIELD(trm_train_result, halt_threshold, double (*)), ABI_FIELD(trm_train_result, halt_steps, double (*)),
-ABI_CALL(trm_train_start, trm_status (*)(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err)),
-ABI_CALL(trm_train_resume, trm_status (*)(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err)),
-ABI_CALL(trm_plot, trm_status (*)(const char *const *runs, size_t count, const char *out, trm_error *err)),
-ABI_CALL(trm_abi_json, int (*)(char *text, size_t size)),
+ABI_TYPE(trm_status) ABI_VALUE(trm_status, TRM_OK) ABI_VALUE(trm_status, TRM_E_USAGE) ABI_VALUE(trm_status, TRM_E_INPUT)
+ABI_VALUE(trm_status, TRM_E_MEMORY) ABI_VALUE(trm_status, TRM_E_IO) ABI_VALUE(trm_status, TRM_E_BUSY)
+ABI_VALUE(trm_status, TRM_E_UNSUPPORTED) ABI_VALUE(trm_status, TRM_E_DIVERGED) ABI_VALUE(trm_status, TRM_E_STOPPED)
+ABI_VALUE(trm_status, TRM_E_INTERNAL) ABI_STRUCT(trm_error) ABI_FIELD(trm_error, code, trm_status (*))
+ABI_FIELD(trm_error, where, char (*)[512]) ABI_FIELD(trm_error, message, char (*)[1024])
+ABI_CALL(trm_status_name, const char * (*)(trm_status status)) ABI_TYPE(trm_option_type)
+ABI_VALUE(trm_option_type, TRM_OPT_BOOL) ABI_VALUE(trm_option_type, TRM_OPT_INT)
+ABI_VALUE(trm_option_type, TRM_OPT_REAL) ABI_VALUE(trm_option_type, TRM_OPT_ENUM)
+ABI_VALUE(trm_option_type, TRM_OPT_STRING) ABI_STRUCT(trm_option) ABI_FIELD(trm_option, name, const char *(*))
+ABI_FIELD(trm_option, type, trm_option_type (*)) ABI_FIELD(trm_option, offset, size_t (*))
+ABI_FIELD(trm_option, size, size_t (*)) ABI_FIELD(trm_option, default_text, const char *(*))
+ABI_FIELD(trm_option, min, double (*)) ABI_FIELD(trm_option, max, double (*))
+ABI_FIELD(trm_option, choices, const char *(*)) ABI_FIELD(trm_option, metavar, const char *(*))
+ABI_FIELD(trm_option, group, const char *(*)) ABI_FIELD(trm_option, help, const char *(*))
+ABI_FIELD(trm_option, synonyms, const char *(*))
+ABI_CALL(trm_options_default, void (*)(const trm_option *table, size_t count, void *config))
+ABI_CALL(trm_options_set, trm_status (*)(const trm_option *table, size_t count, void *config, const char *name, const char *text, trm_error *err))
+ABI_CALL(trm_options_get, int (*)(const trm_option *table, size_t count, const void *config, const char *name, char *text, size_t size))
+ABI_VALUE(, TRM_VERSION_MAJOR) ABI_VALUE(, TRM_VERSION_MINOR) ABI_VALUE(, TRM_VERSION_PATCH)
+ABI_CALL(trm_version, const char * (*)(void)) ABI_CALL(trm_clock, double (*)(void)) ABI_TYPE(trm_log_level)
+ABI_VALUE(trm_log_level, TRM_LOG_ERROR) ABI_VALUE(trm_log_level, TRM_LOG_WARN) ABI_VALUE(trm_log_level, TRM_LOG_INFO)
+ABI_VALUE(trm_log_level, TRM_LOG_DEBUG)
+ABI_CALLBACK(trm_log_fn, void (*)(void *context, trm_log_level level, const char *line)) ABI_STRUCT(trm_runtime_config)
+ABI_FIELD(trm_runtime_config, size, uint32_t (*)) ABI_FIELD(trm_runtime_config, threads, int (*))
+ABI_FIELD(trm_runtime_config, isa, const char *(*)) ABI_FIELD(trm_runtime_config, device, const char *(*))
+ABI_FIELD(trm_runtime_config, log, trm_log_fn (*)) ABI_FIELD(trm_runtime_config, log_context, void *(*))
+ABI_CALL(trm_runtime_config_default, trm_runtime_config (*)(void))
+ABI_CALL(trm_runtime_open, trm_status (*)(trm_runtime **out, const trm_runtime_config *config, trm_error *err))
+ABI_CALL(trm_runtime_close, void (*)(trm_runtime **runtime)) ABI_STRUCT(trm_runtime_info)
+ABI_FIELD(trm_runtime_info, threads, int (*)) ABI_FIELD(trm_runtime_info, cores, int (*))
+ABI_FIELD(trm_runtime_info, isa, char (*)[64]) ABI_FIELD(trm_runtime_info, available, char (*)[128])
+ABI_FIELD(trm_runtime_info, device, char (*)[64])
+ABI_CALL(trm_runtime_describe, trm_runtime_info (*)(const trm_runtime *runtime)) ABI_STRUCT(trm_isa_info)
+ABI_FIELD(trm_isa_info, name, char (*)[24]) ABI_FIELD(trm_isa_info, present, int (*))
+ABI_FIELD(trm_isa_info, why, char (*)[160]) ABI_CALL(trm_isas, int (*)(trm_isa_info *list, int most))
+ABI_STRUCT(trm_device_info) ABI_FIELD(trm_device_info, name, char (*)[16])
+ABI_FIELD(trm_device_info, model, char (*)[64]) ABI_FIELD(trm_device_info, memory, uint64_t (*))
+ABI_FIELD(trm_device_info, capability, int (*)) ABI_FIELD(trm_device_info, usable, int (*))
+ABI_FIELD(trm_device_info, driver, int (*)) ABI_FIELD(trm_device_info, built, int (*))
+ABI_CALL(trm_devices, int (*)(trm_device_info *list, int most, trm_error *why)) ABI_TYPE(trm_task_kind)
+ABI_VALUE(, TRM_TASK_GENERIC) ABI_VALUE(, TRM_TASK_SUDOKU) ABI_VALUE(, TRM_TASK_MAZE) ABI_VALUE(, TRM_TASK_ARC)
+ABI_STRUCT(trm_task) ABI_FIELD(trm_task, kind, trm_task_kind (*)) ABI_FIELD(trm_task, width, int (*))
+ABI_FIELD(trm_task, height, int (*)) ABI_FIELD(trm_task, box_width, int (*)) ABI_FIELD(trm_task, box_height, int (*))
+ABI_FIELD(trm_task, vocab_size, int (*)) ABI_FIELD(trm_task, alphabet, char (*)[256])
+ABI_CALL(trm_task_sudoku, trm_task (*)(int size)) ABI_CALL(trm_task_maze, trm_task (*)(void))
+ABI_CALL(trm_task_name, const char * (*)(const trm_task *task))
+ABI_CALL(trm_task_title, const char * (*)(const trm_task *task, char *text, size_t size))
+ABI_CALL(trm_task_rules, const char * (*)(const trm_task *task))
+ABI_CALL(trm_task_parse, trm_status (*)(const trm_task *task, const char *text, size_t length, int32_t *tokens, size_t capacity, trm_error *err))
+ABI_CALL(trm_task_render, trm_status (*)(const trm_task *task, const int32_t *tokens, char *text, size_t capacity, trm_error *err))
+ABI_STRUCT(trm_task_cell) ABI_FIELD(trm_task_cell, text, char (*)[8]) ABI_FIELD(trm_task_cell, clue, uint8_t (*))
+ABI_FIELD(trm_task_cell, wrong, uint8_t (*)) ABI_STRUCT(trm_task_drawing) ABI_FIELD(trm_task_drawing, width, int (*))
+ABI_FIELD(trm_task_drawing, height, int (*)) ABI_FIELD(trm_task_drawing, box_width, int (*))
+ABI_FIELD(trm_task_drawing, box_height, int (*)) ABI_FIELD(trm_task_drawing, cell_width, int (*))
+ABI_FIELD(trm_task_drawing, clues, int (*)) ABI_FIELD(trm_task_drawing, wrong, int (*))
+ABI_CALL(trm_task_draw, trm_task_drawing (*)(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_cell *cells))
+ABI_STRUCT(trm_task_verdict) ABI_FIELD(trm_task_verdict, keeps_clues, int (*))
+ABI_FIELD(trm_task_verdict, keeps_rules, int (*))
+ABI_CALL(trm_task_judge, trm_task_verdict (*)(const trm_task *task, const int32_t *question, const int32_t *answer))
+ABI_CALL(trm_task_fault, const char * (*)(const trm_task *task, const int32_t *question, const int32_t *answer, char *text, size_t size))
+ABI_CALL(trm_task_check_question, trm_status (*)(const trm_task *task, const int32_t *question, trm_error *err))
+ABI_VALUE(, TRM_SOLUTIONS_UNDECIDED) ABI_VALUE(, TRM_SOLUTIONS_UNKNOWN) ABI_STRUCT(trm_task_solutions)
+ABI_FIELD(trm_task_solutions, count, int (*)) ABI_FIELD(trm_task_solutions, single, int (*))
+ABI_FIELD(trm_task_solutions, effort, double (*))
+ABI_CALL(trm_task_unique, trm_task_solutions (*)(const trm_task *task, const int32_t *question, int64_t bound))
+ABI_STRUCT(trm_task_finding) ABI_FIELD(trm_task_finding, solutions, int (*))
+ABI_FIELD(trm_task_finding, what, char (*)[256])
+ABI_CALL(trm_task_inspect, trm_task_finding (*)(const trm_task *task, const int32_t *question, int64_t bound, uint8_t *marks))
+ABI_STRUCT(trm_wanted) ABI_FIELD(trm_wanted, size, uint32_t (*)) ABI_FIELD(trm_wanted, min_clues, int64_t (*))
+ABI_FIELD(trm_wanted, max_clues, int64_t (*)) ABI_FIELD(trm_wanted, min_guesses, int64_t (*))
+ABI_FIELD(trm_wanted, max_guesses, int64_t (*)) ABI_FIELD(trm_wanted, tries, int64_t (*))
+ABI_FIELD(trm_wanted, progress, int (*(*))(void *context, int64_t tried)) ABI_FIELD(trm_wanted, context, void *(*))
+ABI_CALL(trm_wanted_default, trm_wanted (*)(void))
+ABI_CALL(trm_generate, trm_status (*)(const trm_task *task, uint64_t seed, uint64_t number, const trm_wanted *wanted, int32_t *question, int32_t *answer, trm_error *err))
+ABI_TYPE(trm_hint_by) ABI_VALUE(trm_hint_by, TRM_HINT_NONE) ABI_VALUE(trm_hint_by, TRM_HINT_FULL)
+ABI_VALUE(trm_hint_by, TRM_HINT_RULES) ABI_VALUE(trm_hint_by, TRM_HINT_NETWORK) ABI_VALUE(trm_hint_by, TRM_HINT_CHECKED)
+ABI_STRUCT(trm_hint_result) ABI_FIELD(trm_hint_result, by, int (*)) ABI_FIELD(trm_hint_result, cell, int (*))
+ABI_FIELD(trm_hint_result, token, int32_t (*)) ABI_FIELD(trm_hint_result, probability, double (*))
+ABI_FIELD(trm_hint_result, refuted, int (*)) ABI_FIELD(trm_hint_result, technique, char (*)[32])
+ABI_FIELD(trm_hint_result, reason, char (*)[256]) ABI_FIELD(trm_hint_result, before, char (*)[2048])
+ABI_CALL(trm_task_hint, trm_hint_result (*)(const trm_task *task, const int32_t *question))
+ABI_STRUCT(trm_sudoku_result) ABI_FIELD(trm_sudoku_result, solutions, int (*))
+ABI_FIELD(trm_sudoku_result, guesses, int64_t (*)) ABI_FIELD(trm_sudoku_result, complete, int (*))
+ABI_CALL(trm_sudoku_solve, trm_sudoku_result (*)(int size, const uint8_t *cells, int limit, uint8_t *solution))
+ABI_STRUCT(trm_sudoku_rating) ABI_FIELD(trm_sudoku_rating, clues, int (*))
+ABI_FIELD(trm_sudoku_rating, solutions, int (*)) ABI_FIELD(trm_sudoku_rating, guesses, int64_t (*))
+ABI_FIELD(trm_sudoku_rating, needless, int (*)) ABI_FIELD(trm_sudoku_rating, left, int (*))
+ABI_FIELD(trm_sudoku_rating, hardest, char (*)[32])
+ABI_CALL(trm_sudoku_rate, trm_sudoku_rating (*)(int size, const uint8_t *cells))
+ABI_CALL(trm_sudoku_invariant, uint64_t (*)(int size, const uint8_t *cells)) ABI_VALUE(, TRM_NOTES)
+ABI_STRUCT(trm_dataset_info) ABI_FIELD(trm_dataset_info, examples, int64_t (*))
+ABI_FIELD(trm_dataset_info, puzzles, int64_t (*)) ABI_FIELD(trm_dataset_info, groups, int64_t (*))
+ABI_FIELD(trm_dataset_info, identifiers, int64_t (*)) ABI_FIELD(trm_dataset_info, seq_len, int64_t (*))
+ABI_FIELD(trm_dataset_info, vocab_size, int64_t (*)) ABI_FIELD(trm_dataset_info, task, trm_task (*))
+ABI_FIELD(trm_dataset_info, has_ratings, int (*)) ABI_FIELD(trm_dataset_info, rating_name, char (*)[32])
+ABI_FIELD(trm_dataset_info, notes, char (*)[TRM_NOTES])
+ABI_CALL(trm_dataset_open, trm_status (*)(trm_dataset **out, const char *path, const char *split, const trm_task *task, trm_error *err))
+ABI_CALL(trm_dataset_is_text_file, int (*)(const char *path))
+ABI_CALL(trm_dataset_close, void (*)(trm_dataset **dataset))
+ABI_CALL(trm_dataset_describe, trm_dataset_info (*)(const trm_dataset *dataset))
+ABI_CALL(trm_dataset_example, void (*)(const trm_dataset *dataset, int64_t i, int32_t *inputs, int32_t *labels, int32_t *identifier, double *rating))
+ABI_CALL(trm_text_cells, size_t (*)(const char *text, size_t length, trm_error *err))
+ABI_CALLBACK(trm_progress_fn, int (*)(void *context, double fraction, const char *what)) ABI_STRUCT(trm_make_config)
+ABI_FIELD(trm_make_config, size, uint32_t (*)) ABI_FIELD(trm_make_config, out, char (*)[1024])
+ABI_FIELD(trm_make_config, side, int64_t (*)) ABI_FIELD(trm_make_config, train, int64_t (*))
+ABI_FIELD(trm_make_config, test, int64_t (*)) ABI_FIELD(trm_make_config, min_clues, int64_t (*))
+ABI_FIELD(trm_make_config, max_clues, int64_t (*)) ABI_FIELD(trm_make_config, min_guesses, int64_t (*))
+ABI_FIELD(trm_make_config, max_guesses, int64_t (*)) ABI_FIELD(trm_make_config, minimal, int (*))
+ABI_FIELD(trm_make_config, augment, int64_t (*)) ABI_FIELD(trm_make_config, seed, int64_t (*))
+ABI_FIELD(trm_make_config, threads, int64_t (*)) ABI_CALL(trm_make_options, const trm_option * (*)(size_t *count))
+ABI_CALL(trm_make_config_default, trm_make_config (*)(void))
+ABI_CALL(trm_data_make, trm_status (*)(const trm_make_config *config, trm_progress_fn progress, void *context, trm_error *err))
+ABI_STRUCT(trm_import_config) ABI_FIELD(trm_import_config, size, uint32_t (*))
+ABI_FIELD(trm_import_config, input, char (*)[1024]) ABI_FIELD(trm_import_config, out, char (*)[1024])
+ABI_FIELD(trm_import_config, test_input, char (*)[1024]) ABI_FIELD(trm_import_config, test_fraction, double (*))
+ABI_FIELD(trm_import_config, alphabet, char (*)[256]) ABI_FIELD(trm_import_config, width, int64_t (*))
+ABI_FIELD(trm_import_config, augment, int64_t (*)) ABI_FIELD(trm_import_config, seed, int64_t (*))
+ABI_FIELD(trm_import_config, limit, int64_t (*)) ABI_FIELD(trm_import_config, question_column, char (*)[64])
+ABI_FIELD(trm_import_config, answer_column, char (*)[64])
+ABI_CALL(trm_import_options, const trm_option * (*)(size_t *count))
+ABI_CALL(trm_import_config_default, trm_import_config (*)(void))
+ABI_CALL(trm_data_import, trm_status (*)(const trm_import_config *config, char notes[TRM_NOTES], trm_progress_fn progress, void *context, trm_error *err))
+ABI_CALL(trm_data_export, trm_status (*)(const trm_dataset *dataset, const char *path, const char *out, trm_error *err))
+ABI_STRUCT(trm_augment_config) ABI_FIELD(trm_augment_config, size, uint32_t (*))
+ABI_FIELD(trm_augment_config, input, char (*)[1024]) ABI_FIELD(trm_augment_config, out, char (*)[1024])
+ABI_FIELD(trm_augment_config, copies, int64_t (*)) ABI_FIELD(trm_augment_config, seed, int64_t (*))
+ABI_CALL(trm_augment_options, const trm_option * (*)(size_t *count))
+ABI_CALL(trm_augment_config_default, trm_augment_config (*)(void))
+ABI_CALL(trm_data_augment, trm_status (*)(const trm_augment_config *config, char notes[TRM_NOTES], trm_progress_fn progress, void *context, trm_error *err))
+ABI_STRUCT(trm_check_report) ABI_FIELD(trm_check_report, examples, int64_t (*))
+ABI_FIELD(trm_check_report, puzzles, int64_t (*)) ABI_FIELD(trm_check_report, groups, int64_t (*))
+ABI_FIELD(trm_check_report, bad_questions, int64_t (*)) ABI_FIELD(trm_check_report, bad_answers, int64_t (*))
+ABI_FIELD(trm_check_report, not_unique, int64_t (*)) ABI_FIELD(trm_check_report, undecided, int64_t (*))
+ABI_FIELD(trm_check_report, duplicates, int64_t (*)) ABI_FIELD(trm_check_report, shared, int64_t (*))
+ABI_FIELD(trm_check_report, mean_guesses, double (*)) ABI_FIELD(trm_check_report, mean_rating, double (*))
+ABI_FIELD(trm_check_report, first_problem, char (*)[256]) ABI_FIELD(trm_check_report, unjudged, int64_t (*))
+ABI_FIELD(trm_check_report, rules, const char *(*)) ABI_FIELD(trm_check_report, conflicts, int64_t (*))
+ABI_FIELD(trm_check_report, single, int (*)) ABI_FIELD(trm_check_report, notes, char (*)[TRM_NOTES])
+ABI_CALL(trm_data_check, trm_status (*)(const char *path, trm_check_report *report, trm_progress_fn progress, void *context, trm_error *err))
+ABI_VALUE(, TRM_HALTING_POINTS) ABI_TYPE(trm_pos_encodings) ABI_VALUE(trm_pos_encodings, TRM_POS_NONE)
+ABI_VALUE(trm_pos_encodings, TRM_POS_ROPE) ABI_VALUE(trm_pos_encodings, TRM_POS_LEARNED) ABI_TYPE(trm_dtype)
+ABI_VALUE(trm_dtype, TRM_FLOAT32) ABI_VALUE(trm_dtype, TRM_BFLOAT16) ABI_VALUE(trm_dtype, TRM_INT8)
+ABI_TYPE(trm_activation) ABI_VALUE(trm_activation, TRM_ACT_SILU) ABI_VALUE(trm_activation, TRM_ACT_RMS_GATE)
+ABI_STRUCT(trm_model_config) ABI_FIELD(trm_model_config, size, uint32_t (*))
+ABI_FIELD(trm_model_config, seq_len, int64_t (*)) ABI_FIELD(trm_model_config, vocab_size, int64_t (*))
+ABI_FIELD(trm_model_config, num_puzzle_identifiers, int64_t (*))
+ABI_FIELD(trm_model_config, puzzle_emb_ndim, int64_t (*)) ABI_FIELD(trm_model_config, puzzle_emb_len, int64_t (*))
+ABI_FIELD(trm_model_config, hidden_size, int64_t (*)) ABI_FIELD(trm_model_config, num_heads, int64_t (*))
+ABI_FIELD(trm_model_config, L_layers, int64_t (*)) ABI_FIELD(trm_model_config, H_cycles, int64_t (*))
+ABI_FIELD(trm_model_config, L_cycles, int64_t (*)) ABI_FIELD(trm_model_config, damping, double (*))
+ABI_FIELD(trm_model_config, expansion, double (*)) ABI_FIELD(trm_model_config, activation, int (*))
+ABI_FIELD(trm_model_config, mlp_t, int (*)) ABI_FIELD(trm_model_config, pos_encodings, int (*))
+ABI_FIELD(trm_model_config, rms_norm_eps, double (*)) ABI_FIELD(trm_model_config, rope_theta, double (*))
+ABI_FIELD(trm_model_config, halt_max_steps, int64_t (*)) ABI_FIELD(trm_model_config, halt_exploration_prob, double (*))
+ABI_FIELD(trm_model_config, forward_dtype, int (*)) ABI_CALL(trm_model_options, const trm_option * (*)(size_t *count))
+ABI_CALL(trm_model_config_default, trm_model_config (*)(void))
+ABI_CALL(trm_model_config_check, trm_status (*)(const trm_model_config *config, trm_error *err))
+ABI_CALL(trm_model_config_parameters, int64_t (*)(const trm_model_config *config))
+ABI_CALL(trm_model_config_prefix, int64_t (*)(const trm_model_config *config))
+ABI_CALL(trm_model_config_positions, int64_t (*)(const trm_model_config *config)) ABI_STRUCT(trm_model_cost)
+ABI_FIELD(trm_model_cost, call, double (*)) ABI_FIELD(trm_model_cost, step, double (*))
+ABI_FIELD(trm_model_cost, training_step, double (*))
+ABI_CALL(trm_model_config_cost, trm_model_cost (*)(const trm_model_config *config))
+ABI_CALL(trm_model_open, trm_status (*)(trm_model **out, const char *path, trm_error *err))
+ABI_CALL(trm_model_adopt, trm_status (*)(trm_model **out, const char *path, const trm_model_config *config, trm_error *err))
+ABI_CALL(trm_model_find, trm_status (*)(trm_model **out, const char *const *folders, size_t count, int64_t cells, size_t *files, trm_error *err))
+ABI_CALL(trm_model_close, void (*)(trm_model **model))
+ABI_CALL(trm_model_get_path, const char * (*)(const trm_model *model))
+ABI_CALL(trm_model_get_config, const trm_model_config * (*)(const trm_model *model))
+ABI_CALL(trm_model_get_metadata, const char * (*)(const trm_model *model, const char *key))
+ABI_CALL(trm_model_get_loss, const char * (*)(const trm_model *model))
+ABI_CALL(trm_model_get_halt_threshold, double (*)(const trm_model *model))
+ABI_CALL(trm_model_get_max_steps, int64_t (*)(const trm_model *model))
+ABI_CALL(trm_model_get_checksum, const char * (*)(const trm_model *model))
+ABI_CALL(trm_model_metadata_key, const char * (*)(const trm_model *model, size_t index))
+ABI_CALL(trm_model_quantize, trm_status (*)(const trm_model *model, const char *path, trm_error *err))
+ABI_TYPE(trm_weights) ABI_VALUE(trm_weights, TRM_WEIGHTS_AS_THEY_ARE) ABI_VALUE(trm_weights, TRM_WEIGHTS_FLOAT32)
+ABI_VALUE(trm_weights, TRM_WEIGHTS_BFLOAT16) ABI_STRUCT(trm_model_conversion)
+ABI_FIELD(trm_model_conversion, size, uint32_t (*)) ABI_FIELD(trm_model_conversion, weights, int (*))
+ABI_FIELD(trm_model_conversion, card, const char *(*)) ABI_FIELD(trm_model_conversion, halt_threshold, double (*))
+ABI_FIELD(trm_model_conversion, max_steps, int64_t (*))
+ABI_CALL(trm_model_conversion_default, trm_model_conversion (*)(void))
+ABI_CALL(trm_model_convert, trm_status (*)(const trm_model *model, const char *path, const trm_model_conversion *what, trm_error *err))
+ABI_STRUCT(trm_halting_point) ABI_FIELD(trm_halting_point, threshold, double (*))
+ABI_FIELD(trm_halting_point, exact, int64_t (*)) ABI_FIELD(trm_halting_point, mean_steps, double (*))
+ABI_STRUCT(trm_halting_choice) ABI_FIELD(trm_halting_choice, threshold, double (*))
+ABI_FIELD(trm_halting_choice, puzzles, int64_t (*)) ABI_FIELD(trm_halting_choice, exact, int64_t (*))
+ABI_FIELD(trm_halting_choice, max_steps, int64_t (*)) ABI_FIELD(trm_halting_choice, points, int (*))
+ABI_FIELD(trm_halting_choice, point, trm_halting_point (*)[TRM_HALTING_POINTS]) ABI_STRUCT(trm_tensor_info)
+ABI_FIELD(trm_tensor_info, name, const char *(*)) ABI_FIELD(trm_tensor_info, dtype, const char *(*))
+ABI_FIELD(trm_tensor_info, rank, int (*)) ABI_FIELD(trm_tensor_info, shape, int64_t (*)[4])
+ABI_FIELD(trm_tensor_info, bytes, uint64_t (*)) ABI_CALL(trm_model_tensors, size_t (*)(const trm_model *model))
+ABI_CALL(trm_model_tensor, trm_tensor_info (*)(const trm_model *model, size_t index)) ABI_VALUE(, TRM_TRIES_MOST)
+ABI_VALUE(, TRM_SOLVE_COSTS) ABI_VALUE(, TRM_EVAL_BANDS) ABI_TYPE(trm_solver_dtype)
+ABI_VALUE(trm_solver_dtype, TRM_SOLVE_MODEL) ABI_VALUE(trm_solver_dtype, TRM_SOLVE_FLOAT32)
+ABI_VALUE(trm_solver_dtype, TRM_SOLVE_BFLOAT16) ABI_VALUE(trm_solver_dtype, TRM_SOLVE_INT8)
+ABI_STRUCT(trm_solver_config) ABI_FIELD(trm_solver_config, size, uint32_t (*))
+ABI_FIELD(trm_solver_config, max_steps, int64_t (*)) ABI_FIELD(trm_solver_config, halt, int (*))
+ABI_FIELD(trm_solver_config, halt_threshold, double (*)) ABI_FIELD(trm_solver_config, dtype, int (*))
+ABI_FIELD(trm_solver_config, batch, int64_t (*)) ABI_FIELD(trm_solver_config, damping, double (*))
+ABI_FIELD(trm_solver_config, start_noise, double (*)) ABI_FIELD(trm_solver_config, latent_noise, double (*))
+ABI_FIELD(trm_solver_config, seed, int64_t (*)) ABI_FIELD(trm_solver_config, puzzles, int64_t (*))
+ABI_FIELD(trm_solver_config, H_cycles, int64_t (*)) ABI_FIELD(trm_solver_config, L_cycles, int64_t (*))
+ABI_FIELD(trm_solver_config, tries, int64_t (*)) ABI_CALL(trm_solver_options, const trm_option * (*)(size_t *count))
+ABI_CALL(trm_solver_config_default, trm_solver_config (*)(void)) ABI_TYPE(trm_value_origin)
+ABI_VALUE(trm_value_origin, TRM_VALUE_DEFAULT) ABI_VALUE(trm_value_origin, TRM_VALUE_MODEL)
+ABI_VALUE(trm_value_origin, TRM_VALUE_OPTION) ABI_STRUCT(trm_counted_value)
+ABI_FIELD(trm_counted_value, value, int64_t (*)) ABI_FIELD(trm_counted_value, origin, int (*))
+ABI_STRUCT(trm_real_value) ABI_FIELD(trm_real_value, value, double (*)) ABI_FIELD(trm_real_value, origin, int (*))
+ABI_STRUCT(trm_solver_values) ABI_FIELD(trm_solver_values, max_steps, trm_counted_value (*))
+ABI_FIELD(trm_solver_values, H_cycles, trm_counted_value (*))
+ABI_FIELD(trm_solver_values, L_cycles, trm_counted_value (*))
+ABI_FIELD(trm_solver_values, halt_threshold, trm_real_value (*))
+ABI_CALL(trm_model_values, trm_status (*)(const trm_model *model, const trm_solver_config *options, trm_solver_values *values, trm_error *err))
+ABI_CALL(trm_solver_open, trm_status (*)(trm_solver **out, trm_runtime *runtime, const trm_model *model, const trm_solver_config *config, trm_error *err))
+ABI_CALL(trm_solver_close, void (*)(trm_solver **solver))
+ABI_CALL(trm_solver_model_config, const trm_model_config * (*)(const trm_solver *solver))
+ABI_CALL(trm_solver_get_values, trm_solver_values (*)(const trm_solver *solver))
+ABI_CALL(trm_solver_get_tries, int64_t (*)(const trm_solver *solver))
+ABI_CALL(trm_model_task, trm_status (*)(const trm_model *model, trm_task *task, trm_error *err))
+ABI_CALL(trm_solver_task, trm_status (*)(const trm_solver *solver, trm_task *task, trm_error *err)) ABI_STRUCT(trm_step)
+ABI_FIELD(trm_step, puzzle, int64_t (*)) ABI_FIELD(trm_step, step, int (*))
+ABI_FIELD(trm_step, answer, const int32_t *(*)) ABI_FIELD(trm_step, confidence, const float *(*))
+ABI_FIELD(trm_step, q, float (*)) ABI_FIELD(trm_step, halted, int (*)) ABI_FIELD(trm_step, place, const trm_place *(*))
+ABI_FIELD(trm_step, tries, int (*)) ABI_TYPE(trm_step_answer) ABI_VALUE(trm_step_answer, TRM_STEP_ON)
+ABI_VALUE(trm_step_answer, TRM_STEP_STOP) ABI_VALUE(trm_step_answer, TRM_STEP_CANCEL)
+ABI_CALLBACK(trm_step_fn, int (*)(void *context, const trm_step *step))
+ABI_CALL(trm_cancel_open, trm_status (*)(trm_cancel **out, int64_t puzzles, trm_error *err))
+ABI_CALL(trm_cancel_close, void (*)(trm_cancel **cancel))
+ABI_CALL(trm_cancel_puzzle, void (*)(trm_cancel *cancel, int64_t puzzle))
+ABI_CALL(trm_cancel_all, void (*)(trm_cancel *cancel)) ABI_CALL(trm_cancel_reset, void (*)(trm_cancel *cancel))
+ABI_CALL(trm_solver_set_cancel, void (*)(trm_solver *solver, const trm_cancel *cancel)) ABI_STRUCT(trm_solution)
+ABI_FIELD(trm_solution, steps, int (*)) ABI_FIELD(trm_solution, halted, int (*))
+ABI_FIELD(trm_solution, cancelled, int (*)) ABI_FIELD(trm_solution, expired, int (*))
+ABI_FIELD(trm_solution, refused, int (*)) ABI_FIELD(trm_solution, q, float (*))
+ABI_FIELD(trm_solution, confidence, float (*)) ABI_FIELD(trm_solution, least, float (*))
+ABI_FIELD(trm_solution, tries, int (*))
+ABI_CALL(trm_solve, trm_status (*)(trm_solver *solver, int64_t n, const int32_t *inputs, const int32_t *identifiers, int32_t *answers, trm_solution *solutions, trm_step_fn step, void *context, trm_error *err))
+ABI_CALL(trm_state_take, trm_status (*)(const trm_place *place, trm_state **out, trm_error *err))
+ABI_CALL(trm_state_close, void (*)(trm_state **state)) ABI_STRUCT(trm_state_info)
+ABI_FIELD(trm_state_info, cells, int64_t (*)) ABI_FIELD(trm_state_info, steps, int64_t (*))
+ABI_FIELD(trm_state_info, identifier, int32_t (*)) ABI_FIELD(trm_state_info, q, float (*))
+ABI_FIELD(trm_state_info, noise_name, uint64_t (*)) ABI_FIELD(trm_state_info, question, const int32_t *(*))
+ABI_FIELD(trm_state_info, answer, const int32_t *(*)) ABI_FIELD(trm_state_info, confidence, const float *(*))
+ABI_FIELD(trm_state_info, model, const char *(*))
+ABI_CALL(trm_state_describe, trm_state_info (*)(const trm_state *state))
+ABI_CALL(trm_state_save, trm_status (*)(const trm_state *state, const char *path, trm_error *err))
+ABI_CALL(trm_state_load, trm_status (*)(trm_state **out, const char *path, trm_error *err))
+ABI_CALL(trm_state_bytes, const void * (*)(const trm_state *state, size_t *size))
+ABI_CALL(trm_state_from_bytes, trm_status (*)(trm_state **out, const void *bytes, size_t size, trm_error *err))
+ABI_CALL(trm_state_check, trm_status (*)(const trm_state *state, const trm_solver *solver, trm_error *err))
+ABI_STRUCT(trm_puzzle) ABI_FIELD(trm_puzzle, size, uint32_t (*)) ABI_FIELD(trm_puzzle, tokens, int32_t *(*))
+ABI_FIELD(trm_puzzle, identifier, int32_t (*)) ABI_FIELD(trm_puzzle, max_steps, int64_t (*))
+ABI_FIELD(trm_puzzle, latent_cycles, int (*)) ABI_FIELD(trm_puzzle, recursion_cycles, int (*))
+ABI_FIELD(trm_puzzle, halt_threshold, double (*)) ABI_FIELD(trm_puzzle, noise_name, uint64_t (*))
+ABI_FIELD(trm_puzzle, deadline, double (*)) ABI_FIELD(trm_puzzle, priority, int (*))
+ABI_FIELD(trm_puzzle, state, const trm_state *(*)) ABI_FIELD(trm_puzzle, watch, trm_step_fn (*))
+ABI_FIELD(trm_puzzle, watch_context, void *(*)) ABI_FIELD(trm_puzzle, tag, void *(*))
+ABI_FIELD(trm_puzzle, tries, int64_t (*)) ABI_CALL(trm_puzzle_default, trm_puzzle (*)(void)) ABI_TYPE(trm_source_answer)
+ABI_VALUE(trm_source_answer, TRM_SOURCE_PUZZLE) ABI_VALUE(trm_source_answer, TRM_SOURCE_NONE)
+ABI_VALUE(trm_source_answer, TRM_SOURCE_END) ABI_STRUCT(trm_leave) ABI_FIELD(trm_leave, puzzle, int64_t (*))
+ABI_FIELD(trm_leave, tag, void *(*)) ABI_FIELD(trm_leave, answer, const int32_t *(*))
+ABI_FIELD(trm_leave, solution, const trm_solution *(*)) ABI_FIELD(trm_leave, error, const trm_error *(*))
+ABI_FIELD(trm_leave, place, const trm_place *(*)) ABI_STRUCT(trm_source) ABI_FIELD(trm_source, size, uint32_t (*))
+ABI_FIELD(trm_source, puzzles, int64_t (*)) ABI_FIELD(trm_source, context, void *(*))
+ABI_FIELD(trm_source, next, trm_source_answer (*(*))(void *context, int64_t number, int wait, trm_puzzle *puzzle))
+ABI_FIELD(trm_source, cancelled, int (*(*))(void *context, int64_t number, void *tag))
+ABI_FIELD(trm_source, leave, void (*(*))(void *context, const trm_leave *leave))
+ABI_CALL(trm_source_default, trm_source (*)(void))
+ABI_CALL(trm_solve_source, trm_status (*)(trm_solver *solver, const trm_source *source, trm_step_fn step, void *context, trm_error *err))
+ABI_CALLBACK(trm_queue_leave_fn, void (*)(void *context, const trm_leave *leave))
+ABI_CALL(trm_queue_open, trm_status (*)(trm_queue **out, const trm_solver *solver, int64_t capacity, trm_queue_leave_fn leave, void *context, trm_error *err))
+ABI_CALL(trm_queue_close, void (*)(trm_queue **queue))
+ABI_CALL(trm_queue_push, trm_status (*)(trm_queue *queue, const trm_puzzle *puzzle, int64_t *ticket, trm_error *err))
+ABI_CALL(trm_queue_cancel, void (*)(trm_queue *queue, int64_t ticket))
+ABI_CALL(trm_queue_waiting, int64_t (*)(trm_queue *queue)) ABI_CALL(trm_queue_end, void (*)(trm_queue *queue))
+ABI_CALL(trm_queue_solve, trm_status (*)(trm_queue *queue, trm_solver *solver, trm_error *err))
+ABI_CALL(trm_hint, trm_status (*)(trm_solver *solver, const trm_task *task, const int32_t *question, trm_hint_result *hint, trm_error *err))
+ABI_TYPE(trm_batch_origin) ABI_VALUE(trm_batch_origin, TRM_BATCH_GIVEN) ABI_VALUE(trm_batch_origin, TRM_BATCH_USUAL)
+ABI_VALUE(trm_batch_origin, TRM_BATCH_MEASURED) ABI_STRUCT(trm_solve_cost) ABI_FIELD(trm_solve_cost, batch, int64_t (*))
+ABI_FIELD(trm_solve_cost, seconds, double (*)) ABI_STRUCT(trm_solve_stats)
+ABI_FIELD(trm_solve_stats, puzzles, int64_t (*)) ABI_FIELD(trm_solve_stats, steps, int64_t (*))
+ABI_FIELD(trm_solve_stats, computed, int64_t (*)) ABI_FIELD(trm_solve_stats, rounds, int64_t (*))
+ABI_FIELD(trm_solve_stats, full, int64_t (*)) ABI_FIELD(trm_solve_stats, batch, int64_t (*))
+ABI_FIELD(trm_solve_stats, origin, int (*)) ABI_FIELD(trm_solve_stats, seconds, double (*))
+ABI_FIELD(trm_solve_stats, predicted, double (*)) ABI_FIELD(trm_solve_stats, measured, double (*))
+ABI_FIELD(trm_solve_stats, costs, int (*)) ABI_FIELD(trm_solve_stats, cost, trm_solve_cost (*)[TRM_SOLVE_COSTS])
+ABI_CALL(trm_solver_last_stats, trm_solve_stats (*)(const trm_solver *solver)) ABI_STRUCT(trm_eval_band)
+ABI_FIELD(trm_eval_band, low, double (*)) ABI_FIELD(trm_eval_band, high, double (*))
+ABI_FIELD(trm_eval_band, puzzles, int64_t (*)) ABI_FIELD(trm_eval_band, exact, int64_t (*)) ABI_STRUCT(trm_eval_result)
+ABI_FIELD(trm_eval_result, puzzles, int64_t (*)) ABI_FIELD(trm_eval_result, exact, int64_t (*))
+ABI_FIELD(trm_eval_result, tokens, int64_t (*)) ABI_FIELD(trm_eval_result, right_tokens, int64_t (*))
+ABI_FIELD(trm_eval_result, exact_accuracy, double (*)) ABI_FIELD(trm_eval_result, token_accuracy, double (*))
+ABI_FIELD(trm_eval_result, interval_low, double (*)) ABI_FIELD(trm_eval_result, interval_high, double (*))
+ABI_FIELD(trm_eval_result, mean_steps, double (*)) ABI_FIELD(trm_eval_result, lm_loss, double (*))
+ABI_FIELD(trm_eval_result, said_right_is_right, int64_t (*))
+ABI_FIELD(trm_eval_result, said_right_is_wrong, int64_t (*))
+ABI_FIELD(trm_eval_result, said_wrong_is_right, int64_t (*))
+ABI_FIELD(trm_eval_result, said_wrong_is_wrong, int64_t (*)) ABI_FIELD(trm_eval_result, halt_precision, double (*))
+ABI_FIELD(trm_eval_result, halt_recall, double (*)) ABI_FIELD(trm_eval_result, wrong_precision, double (*))
+ABI_FIELD(trm_eval_result, wrong_recall, double (*)) ABI_FIELD(trm_eval_result, bands, int (*))
+ABI_FIELD(trm_eval_result, band, trm_eval_band (*)[TRM_EVAL_BANDS]) ABI_FIELD(trm_eval_result, seconds, double (*))
+ABI_FIELD(trm_eval_result, stats, trm_solve_stats (*))
+ABI_CALL(trm_evaluate, trm_status (*)(trm_solver *solver, const trm_dataset *dataset, int64_t limit, trm_eval_result *result, trm_progress_fn progress, void *context, trm_error *err))
+ABI_CALL(trm_choose_threshold, trm_status (*)(trm_solver *solver, const trm_dataset *dataset, int64_t limit, trm_halting_choice *choice, trm_progress_fn progress, void *context, trm_error *err))
+ABI_VALUE(, TRM_SESSION_HISTORY)
+ABI_CALL(trm_session_open, trm_status (*)(trm_session **out, trm_solver *solver, const int32_t *tokens, int32_t identifier, trm_error *err))
+ABI_CALL(trm_session_close, void (*)(trm_session **session))
+ABI_CALL(trm_session_step, trm_status (*)(trm_session *session, int64_t steps, int64_t *taken, trm_error *err))
+ABI_CALL(trm_session_pin, trm_status (*)(trm_session *session, int64_t cell, int32_t token, trm_error *err))
+ABI_CALL(trm_session_clear, trm_status (*)(trm_session *session, int64_t cell, trm_error *err))
+ABI_CALL(trm_session_back, trm_status (*)(trm_session *session, int64_t steps, trm_error *err))
+ABI_STRUCT(trm_session_entry) ABI_FIELD(trm_session_entry, step, int64_t (*))
+ABI_FIELD(trm_session_entry, question, const int32_t *(*)) ABI_FIELD(trm_session_entry, answer, const int32_t *(*))
+ABI_FIELD(trm_session_entry, confidence, const float *(*)) ABI_FIELD(trm_session_entry, q, float (*))
+ABI_STRUCT(trm_session_info) ABI_FIELD(trm_session_info, steps, int64_t (*))
+ABI_FIELD(trm_session_info, kept, int64_t (*)) ABI_FIELD(trm_session_info, question, const int32_t *(*))
+ABI_FIELD(trm_session_info, identifier, int32_t (*))
+ABI_CALL(trm_session_describe, trm_session_info (*)(const trm_session *session))
+ABI_CALL(trm_session_at, trm_status (*)(const trm_session *session, int64_t step, trm_session_entry *entry, trm_error *err))
+ABI_CALL(trm_session_state, const trm_state * (*)(const trm_session *session))
+ABI_CALL(trm_session_save, trm_status (*)(const trm_session *session, const char *path, trm_error *err))
+ABI_CALL(trm_session_load, trm_status (*)(trm_session **out, trm_solver *solver, const char *path, trm_error *err))
+ABI_TYPE(trm_event_value_type) ABI_VALUE(trm_event_value_type, TRM_EVENT_INT)
+ABI_VALUE(trm_event_value_type, TRM_EVENT_BOOL) ABI_VALUE(trm_event_value_type, TRM_EVENT_REAL)
+ABI_VALUE(trm_event_value_type, TRM_EVENT_WORD) ABI_TYPE(trm_event_role)
+ABI_VALUE(trm_event_role, TRM_EVENT_MEASUREMENT) ABI_VALUE(trm_event_role, TRM_EVENT_METADATA)
+ABI_STRUCT(trm_event_field) ABI_FIELD(trm_event_field, name, const char *(*))
+ABI_FIELD(trm_event_field, role, trm_event_role (*)) ABI_FIELD(trm_event_field, type, trm_event_value_type (*))
+ABI_FIELD(trm_event_field, unit, const char *(*)) ABI_FIELD(trm_event_field, choices, const char *(*))
+ABI_FIELD(trm_event_field, meaning, const char *(*)) ABI_STRUCT(trm_event_type)
+ABI_FIELD(trm_event_type, name, const char *(*)) ABI_FIELD(trm_event_type, meaning, const char *(*))
+ABI_FIELD(trm_event_type, field, const trm_event_field *(*)) ABI_FIELD(trm_event_type, fields, size_t (*))
+ABI_CALL(trm_telemetry_events, const trm_event_type * (*)(size_t *count)) ABI_UNION(trm_event_value)
+ABI_FIELD(trm_event_value, integer, int64_t (*)) ABI_FIELD(trm_event_value, real, double (*))
+ABI_FIELD(trm_event_value, word, const char *(*)) ABI_STRUCT(trm_event)
+ABI_FIELD(trm_event, type, const trm_event_type *(*)) ABI_FIELD(trm_event, time, double (*))
+ABI_FIELD(trm_event, clock, double (*)) ABI_FIELD(trm_event, value, const trm_event_value *(*))
+ABI_CALL(trm_event_get, const trm_event_value * (*)(const trm_event *event, const char *field))
+ABI_CALL(trm_event_json, int (*)(const trm_event *event, char *text, size_t size))
+ABI_CALLBACK(trm_telemetry_fn, void (*)(void *context, const trm_event *event))
+ABI_CALL(trm_telemetry_attach, trm_status (*)(const char *prefix, trm_telemetry_fn fn, void *context, trm_error *err))
+ABI_CALL(trm_telemetry_detach, void (*)(trm_telemetry_fn fn, void *context)) ABI_TYPE(trm_optimizer)
+ABI_VALUE(trm_optimizer, TRM_ADAM_ATAN2) ABI_VALUE(trm_optimizer, TRM_ADAMW) ABI_VALUE(trm_optimizer, TRM_MUON)
+ABI_TYPE(trm_loss_type) ABI_VALUE(trm_loss_type, TRM_LOSS_STABLEMAX) ABI_VALUE(trm_loss_type, TRM_LOSS_SOFTMAX)
+ABI_STRUCT(trm_train_config) ABI_FIELD(trm_train_config, size, uint32_t (*))
+ABI_FIELD(trm_train_config, data, char (*)[1024]) ABI_FIELD(trm_train_config, valid, char (*)[1024])
+ABI_FIELD(trm_train_config, run, char (*)[1024]) ABI_FIELD(trm_train_config, init_from, char (*)[1024])
+ABI_FIELD(trm_train_config, frozen, char (*)[256]) ABI_FIELD(trm_train_config, seed, int64_t (*))
+ABI_FIELD(trm_train_config, batch, int64_t (*)) ABI_FIELD(trm_train_config, micro_batch, int64_t (*))
+ABI_FIELD(trm_train_config, memory, int64_t (*)) ABI_FIELD(trm_train_config, recompute, int (*))
+ABI_FIELD(trm_train_config, steps, int64_t (*)) ABI_FIELD(trm_train_config, epochs, int64_t (*))
+ABI_FIELD(trm_train_config, schedule_steps, int64_t (*)) ABI_FIELD(trm_train_config, max_minutes, double (*))
+ABI_FIELD(trm_train_config, augment, int (*)) ABI_FIELD(trm_train_config, optimizer, int (*))
+ABI_FIELD(trm_train_config, lr, double (*)) ABI_FIELD(trm_train_config, lr_min_ratio, double (*))
+ABI_FIELD(trm_train_config, beta1, double (*)) ABI_FIELD(trm_train_config, beta2, double (*))
+ABI_FIELD(trm_train_config, weight_decay, double (*)) ABI_FIELD(trm_train_config, lr_warmup_steps, int64_t (*))
+ABI_FIELD(trm_train_config, muon_lr, double (*)) ABI_FIELD(trm_train_config, muon_momentum, double (*))
+ABI_FIELD(trm_train_config, muon_weight_decay, double (*)) ABI_FIELD(trm_train_config, puzzle_emb_lr, double (*))
+ABI_FIELD(trm_train_config, puzzle_emb_weight_decay, double (*)) ABI_FIELD(trm_train_config, ema_decay, double (*))
+ABI_FIELD(trm_train_config, ema_from, int64_t (*)) ABI_FIELD(trm_train_config, clip, double (*))
+ABI_FIELD(trm_train_config, loss, int (*)) ABI_FIELD(trm_train_config, label_smoothing, double (*))
+ABI_FIELD(trm_train_config, halt_weight, double (*)) ABI_FIELD(trm_train_config, step_decay, double (*))
+ABI_FIELD(trm_train_config, latents, int64_t (*)) ABI_FIELD(trm_train_config, cycles_schedule, char (*)[256])
+ABI_FIELD(trm_train_config, start_noise, double (*)) ABI_FIELD(trm_train_config, latent_noise, double (*))
+ABI_FIELD(trm_train_config, eval_every, int64_t (*)) ABI_FIELD(trm_train_config, eval_limit, int64_t (*))
+ABI_FIELD(trm_train_config, patience, int64_t (*)) ABI_FIELD(trm_train_config, stop_at, double (*))
+ABI_FIELD(trm_train_config, save_every, int64_t (*)) ABI_FIELD(trm_train_config, keep, int64_t (*))
+ABI_FIELD(trm_train_config, log_every, int64_t (*)) ABI_FIELD(trm_train_config, max_loss, double (*))
+ABI_FIELD(trm_train_config, choose_threshold, int (*)) ABI_FIELD(trm_train_config, reserved, int (*))
+ABI_CALL(trm_train_options, const trm_option * (*)(size_t *count))
+ABI_CALL(trm_train_config_default, trm_train_config (*)(void)) ABI_CALL(trm_presets, size_t (*)(void))
+ABI_STRUCT(trm_preset_info) ABI_FIELD(trm_preset_info, name, const char *(*))
+ABI_FIELD(trm_preset_info, help, const char *(*)) ABI_CALL(trm_preset, trm_preset_info (*)(size_t index))
+ABI_CALL(trm_preset_apply, trm_status (*)(const char *name, trm_model_config *model, trm_train_config *train, trm_error *err))
+ABI_STRUCT(trm_train_progress) ABI_FIELD(trm_train_progress, step, int64_t (*))
+ABI_FIELD(trm_train_progress, steps, int64_t (*)) ABI_FIELD(trm_train_progress, loss, double (*))
+ABI_FIELD(trm_train_progress, lm_loss, double (*)) ABI_FIELD(trm_train_progress, halt_loss, double (*))
+ABI_FIELD(trm_train_progress, exact_accuracy, double (*)) ABI_FIELD(trm_train_progress, token_accuracy, double (*))
+ABI_FIELD(trm_train_progress, mean_steps, double (*)) ABI_FIELD(trm_train_progress, lr, double (*))
+ABI_FIELD(trm_train_progress, grad_norm, double (*)) ABI_FIELD(trm_train_progress, examples_per_second, double (*))
+ABI_FIELD(trm_train_progress, seconds, double (*)) ABI_FIELD(trm_train_progress, seconds_left, double (*))
+ABI_FIELD(trm_train_progress, evaluated, int (*)) ABI_FIELD(trm_train_progress, valid_exact, double (*))
+ABI_FIELD(trm_train_progress, valid_token, double (*)) ABI_FIELD(trm_train_progress, best_exact, double (*))
+ABI_FIELD(trm_train_progress, best_step, int64_t (*)) ABI_FIELD(trm_train_progress, choosing, int (*))
+ABI_FIELD(trm_train_progress, fraction, double (*))
+ABI_CALLBACK(trm_train_fn, int (*)(void *context, const trm_train_progress *progress)) ABI_STRUCT(trm_train_result)
+ABI_FIELD(trm_train_result, step, int64_t (*)) ABI_FIELD(trm_train_result, updates, int64_t (*))
+ABI_FIELD(trm_train_result, best_exact, double (*)) ABI_FIELD(trm_train_result, best_step, int64_t (*))
+ABI_FIELD(trm_train_result, seconds, double (*)) ABI_FIELD(trm_train_result, run_seconds, double (*))
+ABI_FIELD(trm_train_result, model, char (*)[1100]) ABI_FIELD(trm_train_result, checkpoint, char (*)[1100])
+ABI_FIELD(trm_train_result, predicted_bytes, uint64_t (*)) ABI_FIELD(trm_train_result, peak_bytes, uint64_t (*))
+ABI_FIELD(trm_train_result, resident_bytes, uint64_t (*)) ABI_FIELD(trm_train_result, micro_batch, int64_t (*))
+ABI_FIELD(trm_train_result, halt_threshold, double (*)) ABI_FIELD(trm_train_result, halt_steps, double (*))
+ABI_CALL(trm_train_start, trm_status (*)(trm_runtime *runtime, const trm_model_config *model, const trm_train_config *config, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err))
+ABI_CALL(trm_train_resume, trm_status (*)(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count, trm_train_fn fn, void *context, trm_train_result *result, trm_error *err))
+ABI_CALL(trm_plot, trm_status (*)(const char *const *runs, size_t count, const char *out, trm_error *err))
+ABI_CALL(trm_abi_json, int (*)(char *text, size_t size))
