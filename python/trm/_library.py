@@ -154,7 +154,7 @@ class Callback:
 
 def text_of(value_, what, limit=None):
     """A str, bytes or path as the bytes that C gets."""
-    if isinstance(value_, os.PathLike):
+    if type(value_) is not str and isinstance(value_, os.PathLike):
         value_ = os.fspath(value_)
     if not isinstance(value_, (str, bytes)):
         raise errors.ArgumentTypeError(what, f"found {type(value_).__name__}, expected text")

@@ -170,7 +170,7 @@ class Engine(Handle):
     def solve(self, questions: np.ndarray, identifiers, on_step: Optional[Callback]):
         """questions [n][cells] -> answers [n][cells], array of trm_solution [n]. A stopped call has what was done so far."""
         n, error = len(questions), error_of_thread()
-        answers, solutions = np.empty_like(questions), (_Solution * n)()
+        answers, solutions = np.empty(questions.shape, np.int32), (_Solution * n)()
         with self._turn:
             status = lib.trm_solve(self._handle, n, address(questions),
                                    address(identifiers) if identifiers is not None else None, address(answers),
@@ -255,8 +255,9 @@ class Solver:
         False the call ends with the answer so far."""
         engine, tokens, form = self._read(puzzle)
         names = None if type(identifier) is int and identifier == 0 else _identifiers(identifier, 1, engine)
-        watch = _watch(engine, tokens[None], [form], on_step) if on_step is not None else None
-        answers, solutions = engine.solve(tokens[None], names, watch)
+        questions = tokens.reshape(1, -1)
+        watch = _watch(engine, questions, [form], on_step) if on_step is not None else None
+        answers, solutions = engine.solve(questions, names, watch)
         return Solution(engine.task, tokens, answers[0], form, solutions[0], engine.threshold)
 
     def solve_batch(self, puzzles: Iterable[Puzzle], *, identifiers: Any = None,

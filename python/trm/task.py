@@ -67,6 +67,9 @@ class Task:
         self.alphabet = self._c.alphabet.decode("ascii", "replace")
         numbers = [_number_of(symbol, self.alphabet) for symbol in self.alphabet]
         self._numbers = np.array([-1] + numbers, np.int64) if None not in numbers else None
+        if self._numbers is not None:
+            self._token_of = np.zeros(max(numbers) + 1, np.int32)  # by number; 0, whose number is -1, for those that none has
+            self._token_of[numbers] = np.arange(1, len(numbers) + 1)
         self._symbols = np.array(["?"] + list(self.alphabet))
 
     @classmethod
@@ -151,14 +154,15 @@ class Task:
     def _read_numbers(self, cells, what):
         if self._numbers is None:
             raise errors.ArgumentTypeError(what, f'found numbers, expected characters, each one of "{self.alphabet}", or text')
-        flat = cells.reshape(-1).astype(np.int64, copy=False)
-        found = flat[:, None] == self._numbers[None, 1:]
-        bad = np.flatnonzero(~found.any(axis=1))
-        if bad.size:
+        flat = cells.reshape(-1).astype(np.int64)
+        tokens = self._token_of.take(flat, mode="clip")
+        bad = self._numbers.take(tokens) != flat
+        if bad.any():
+            bad = np.flatnonzero(bad)
             row, column = divmod(int(bad[0]), self.width)
             raise errors.InputError(f"{what}, row {row + 1}, column {column + 1}",
                                     f"found {flat[bad[0]]}, expected one of {', '.join(map(str, self._numbers[1:]))}")
-        return (found.argmax(axis=1) + 1).astype(np.int32)
+        return tokens
 
     def _read_symbols(self, cells, what):
         if cells.dtype.kind not in "SU":

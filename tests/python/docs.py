@@ -1,5 +1,5 @@
-"""The examples of docs/python.md run, each in a folder of its own, and print what the page says. UPDATE=1 writes what they
-print into the page."""
+"""The examples of docs/python.md run, each in a folder of its own, and print what the page says; README's runs. UPDATE=1
+writes what they print into the page."""
 import os
 import re
 import subprocess
@@ -35,6 +35,10 @@ def main():
     for i, ((_, expected), found) in enumerate(zip(examples, printed)):
         if expected != found:
             sys.exit(f"docs/python.md: example {i + 1} prints\n{found}\nThe page says\n{expected}")
+    with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
+        for i, code in enumerate(re.findall(r"^```python\n(.*?)^```$", file.read(), re.M | re.S)):
+            if not run(f"readme-{i}", code).startswith("5 3 4 | 6 7 8 | 9 1 2\n"):
+                sys.exit("README.md: its example does not print the solution")
     print(f"{len(examples)} examples print what the page says")
 
 
