@@ -431,7 +431,7 @@ static size_t cells_gather(cli_puzzles *p) {
     cli_input_answer found = puzzles_line(p, at, 0, &whole);
     /* As many rows as columns, or a puzzle on one line: that is all of it. */
     if (found == CLI_INPUT_NONE && rows &&
-        (rows >= first || trm_text_cells(cli_input_text(&p->input), at, NULL) == first))
+        (rows >= first || trm__texts_guess(cli_input_text(&p->input), at, NULL) == first))
       break;
     if (found == CLI_INPUT_NONE) found = puzzles_line(p, at, 1, &whole);
     if (found != CLI_INPUT_LINE) break;
@@ -453,7 +453,7 @@ size_t cli_puzzles_cells(cli_puzzles *p, char problem[CLI_PROBLEM]) {
   if (!puzzles_open_text(p)) return 0;
   if (puzzles_find_table(p, 0, 1) == CLI_INPUT_LINE && p->is_table) return cells_of_record(p);
   p->looked = 0; /* again when the number of cells is known */
-  size_t length = cells_gather(p), cells = trm_text_cells(cli_input_text(&p->input), length, &error);
+  size_t length = cells_gather(p), cells = trm__texts_guess(cli_input_text(&p->input), length, &error);
   puzzles_place(p, p->line, &error, where);
   if (error.message[0]) (void)snprintf(problem, CLI_PROBLEM, "%s: %s", where, error.message);
   return cells;

@@ -1,8 +1,6 @@
 /* Puzzles of a text, line by line, under every task (the first byte chooses, and whether lines come with pauses). What
  * is found lies in the text, what parses holds only tokens of the task and reads back, and errors say where and what.
  */
-#include <trm/data.h>
-
 #include "data/format/texts.h"
 #include "fuzz_text.h"
 
@@ -68,6 +66,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *text = (const char *)data + 1;
   trm_error err = {0};
   read_all(&tasks[(data[0] & 127) % (sizeof tasks / sizeof *tasks)], text, size - 1, data[0] >> 7);
-  (void)trm_text_cells(text, size - 1, &err);
+  (void)trm__texts_guess(text, size - 1, &err);
   return 0;
 }

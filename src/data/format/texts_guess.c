@@ -2,7 +2,6 @@
  * first; when the text is a puzzle of none, its rows are counted, and a size that is nearly known is taken for that:
  * then what is wrong with the puzzle is said, and not that there is no model for it. */
 #include <string.h>
-#include <trm/data.h>
 
 #include "base/mem.h"
 #include "data/format/texts.h"
@@ -105,7 +104,7 @@ static size_t guess_first(const char *text, size_t length) {
   return 0;
 }
 
-size_t trm_text_cells(const char *text, size_t length, trm_error *err) {
+size_t trm__texts_guess(const char *text, size_t length, trm_error *err) {
   size_t side = 1, cells = guess_first(text, length);
   if (!cells) cells = guess_read(text, length, 0, NULL);
   if (cells) return cells;
