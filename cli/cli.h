@@ -159,6 +159,7 @@ void cli_set_color(int when);
 int cli_is_terminal(FILE *file); /* where the cursor can be moved */
 int cli_columns(FILE *file);
 int cli_rows(FILE *file);
+int cli_utf8(void); /* 1: the terminal shows UTF-8, as far as the environment says */
 
 /* One line that is rewritten on a terminal, and otherwise a line every few seconds; always on standard error. */
 typedef struct cli_progress {

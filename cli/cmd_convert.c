@@ -63,7 +63,7 @@ static int convert_open(const cli_command *self, char path[1100], const cli_argu
   convert_config.size = sizeof convert_config;
   if (!sized) convert_config.seq_len = 0;
   if (trm__path_is_dir(path)) { /* a run directory stands for its model, which has a configuration */
-    int code = cli_model_open(self, path, 0, model);
+    int code = cli_model_open(self, path, NULL, model);
     if (code != CLI_CONTINUE || !described) return code;
     return cli_usage(self, "%s: is a trm model, and its configuration stands in it", path);
   }
@@ -74,7 +74,7 @@ static int convert_open(const cli_command *self, char path[1100], const cli_argu
   }
   int is_model = status == TRM_E_USAGE && !strcmp(error.where, path);
   if (is_model && described) return cli_error(self, &error);
-  if (is_model || status == TRM_E_IO) return cli_model_open(self, path, 0, model);
+  if (is_model || status == TRM_E_IO) return cli_model_open(self, path, NULL, model);
   return cli_error(self, &error);
 }
 

@@ -106,6 +106,17 @@ static void eval_print_engine(const trm_solve_stats *run) {
   printf("\n");
 }
 
+static double eval_share(const trm_eval_result *r, int64_t puzzles) {
+  return r->puzzles ? (double)puzzles / (double)r->puzzles : (double)NAN;
+}
+
+static void eval_print_metric(const trm_eval_result *r, const trm_eval_metric *m) {
+  char a[32], b[32], c[64];
+  printf("%-9s %-8s %s of %s puzzles", m->name, cli_percent(eval_share(r, m->puzzles), c), cli_thousands(m->puzzles, a),
+         cli_thousands(r->puzzles, b));
+  printf(", 95 %% interval %.1f to %.1f %%\n", 100 * m->interval_low, 100 * m->interval_high);
+}
+
 static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, const trm_solver_values *values,
                        const char *model, const char *data, const char *dtype) {
   char a[32], b[32], c[64], d[96], line[CLI_VALUES];
@@ -119,6 +130,7 @@ static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, c
   printf("exact     %-8s %s of %s puzzles", cli_percent(r->exact_accuracy, c), cli_thousands(r->exact, a),
          cli_thousands(r->puzzles, b));
   printf(", 95 %% interval %.1f to %.1f %%\n", 100 * r->interval_low, 100 * r->interval_high);
+  for (int k = 0; k < r->metrics; k++) eval_print_metric(r, &r->metric[k]);
   printf("tokens    %-8s %s of %s cells\n", cli_percent(r->token_accuracy, c), cli_thousands(r->right_tokens, a),
          cli_thousands(r->tokens, b));
   if (r->puzzles) printf("steps     %-8.2f on average\n", r->mean_steps);
@@ -142,6 +154,18 @@ static json_t *eval_bands_json(const trm_eval_result *r) {
                                            (json_int_t)b->exact, "exact_accuracy", cli_real(accuracy)));
   }
   return bands;
+}
+
+static json_t *eval_metrics_json(const trm_eval_result *r) {
+  json_t *metrics = json_object();
+  for (int k = 0; k < r->metrics; k++) {
+    const trm_eval_metric *m = &r->metric[k];
+    json_object_set_new(metrics, m->name,
+                        json_pack("{s:I, s:o, s:[o,o]}", "puzzles", (json_int_t)m->puzzles, "accuracy",
+                                  cli_real(eval_share(r, m->puzzles)), "interval", cli_real(m->interval_low),
+                                  cli_real(m->interval_high)));
+  }
+  return metrics;
 }
 
 static json_t *eval_halting_json(const trm_eval_result *r) {
@@ -181,15 +205,17 @@ static void eval_print_json(const trm_eval_result *r, int interrupted, const trm
       info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", eval_bands_json(r), "seconds",
       cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine",
       eval_engine_json(&r->stats), "interrupted", interrupted, "dtype", dtype, "values", cli_values_json(values));
+  json_object_set_new(o, "metrics", eval_metrics_json(r));
   cli_json_print(o, 0);
 }
 
-/* Cells of the dataset's puzzles, to choose an installed model by. */
-static int eval_count_cells(const cli_command *self, const char *data, size_t *cells) {
+/* What the dataset's puzzles are, to choose an installed model by. */
+static int eval_find_kind(const cli_command *self, const char *data, trm_puzzle_kind *kind) {
   trm_dataset *dataset = NULL;
   trm_error error = {0};
   if (trm_dataset_open(&dataset, data, opt.split, NULL, &error)) return cli_error(self, &error);
-  *cells = (size_t)trm_dataset_describe(dataset).seq_len;
+  trm_dataset_info info = trm_dataset_describe(dataset);
+  *kind = (trm_puzzle_kind){.cells = (size_t)info.seq_len, .vocab_size = (int)info.vocab_size};
   trm_dataset_close(&dataset);
   return CLI_CONTINUE;
 }
@@ -229,11 +255,11 @@ static int eval_model(const cli_command *self, const char *model_path, const cha
   trm_error error = {0};
   char path[1100];
   cli_events events = {0};
-  size_t cells = 0;
+  trm_puzzle_kind kind = {0};
   (void)snprintf(path, sizeof path, "%s", model_path);
   int code = cli_events_check(self, opt.events, opt.force);
-  if (code == CLI_CONTINUE && !path[0]) code = eval_count_cells(self, data, &cells);
-  if (code == CLI_CONTINUE) code = cli_model_open(self, path, cells, &model);
+  if (code == CLI_CONTINUE && !path[0]) code = eval_find_kind(self, data, &kind);
+  if (code == CLI_CONTINUE) code = cli_model_open(self, path, &kind, &model);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
   if (code != CLI_CONTINUE) goto done;
   const cli_threshold how = {path, data, opt.limit, opt.write, opt.json, opt.quiet};

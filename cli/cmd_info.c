@@ -266,7 +266,7 @@ static int info_run(const cli_command *self, int argc, char **argv) {
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 0, 1, "a model file");
   if (code == CLI_CONTINUE) {
     (void)snprintf(path, sizeof path, "%s", a.positionals ? a.positional[0] : "");
-    code = cli_model_open(self, path, 0, &model);
+    code = cli_model_open(self, path, NULL, &model);
   }
   if (code == CLI_CONTINUE) {
     (opt.json ? info_print_json : info_print)(model, path);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/events.h"
+#include "cli/framed.h"
 #include "cli/puzzles.h"
 #include "cli/ui/animation.h"
 #include "cli/ui/solved.h"
@@ -97,8 +98,9 @@ typedef struct session {
   const cli_command *command;
   trm_solver *solver;
   trm_solver_values values; /* in force */
-  trm_task task;
-  size_t S;
+  trm_task task; /* of the puzzles */
+  size_t S;      /* their cells */
+  cli_framed framed;
   cli_puzzles puzzles;
   int ended; /* nothing is left to read */
   size_t window;
@@ -239,7 +241,7 @@ static trm_source_answer solve_next(void *context, int64_t number, int wait, trm
     if (answer == CLI_PUZZLES_END) return TRM_SOURCE_END;
     if (answer == CLI_PUZZLES_NONE) return TRM_SOURCE_NONE;
   }
-  memcpy(puzzle->tokens, solve_question(s, s->entered), s->S * sizeof *puzzle->tokens);
+  trm_task_frame(&s->task, &s->framed.grid, solve_question(s, s->entered), puzzle->tokens);
   puzzle->identifier = (int32_t)opt.identifier;
   puzzle->tries = solve_count_solutions(s);
   s->number[(size_t)number % s->window] = s->entered++;
@@ -251,7 +253,7 @@ static trm_source_answer solve_next(void *context, int64_t number, int wait, trm
 static void solve_leave(void *context, const trm_leave *leave) {
   session *s = context;
   size_t at = s->number[(size_t)leave->puzzle % s->window] % s->window;
-  if (leave->answer) memcpy(s->answers + at * s->S, leave->answer, s->S * sizeof *s->answers);
+  if (leave->answer) trm_task_unframe(&s->task, &s->framed.grid, leave->answer, s->answers + at * s->S);
   s->entry[at].solution = *leave->solution;
   s->entry[at].left = 1;
   s->left++;
@@ -260,7 +262,10 @@ static void solve_leave(void *context, const trm_leave *leave) {
 
 static int solve_on_step(void *context, const trm_step *step) {
   session *s = context;
-  if (opt.explain) cli_trace_add(&s->trace, s->S, step);
+  if (opt.explain) {
+    trm_step own = cli_framed_step(&s->framed, step);
+    cli_trace_add(&s->trace, s->S, &own);
+  }
   if (opt.explain == EXPLAIN_CHANGES && !opt.json)
     cli_animation_show(&s->animation, &s->task, solve_question(s, s->number[(size_t)step->puzzle % s->window]),
                        &s->trace);
@@ -352,30 +357,35 @@ static void solve_close(session *s) {
   free(s->cells);
   json_decref(s->model);
   trm_solver_close(&s->solver);
+  cli_framed_close(&s->framed);
   cli_puzzles_close(&s->puzzles);
 }
 
 /* An installed model. When there is none for a puzzle that is wrong, it is that which is said. */
-static int solve_find_model(session *s, trm_model **model) {
+static int solve_find_model(session *s, trm_puzzle_kind *kind, trm_model **model) {
   char problem[CLI_PROBLEM];
   int code = cli_puzzles_check(&s->puzzles, NULL);
   if (code != CLI_CONTINUE) return code;
-  size_t cells = cli_puzzles_cells(&s->puzzles, problem);
-  if (cells && cli_model_find(opt.model, cells, model)) return CLI_CONTINUE;
+  cli_puzzles_kind(&s->puzzles, kind, problem);
+  if (kind->cells && cli_model_find(opt.model, kind, model)) return CLI_CONTINUE;
   if (problem[0]) return cli_bad_input(s->command, "%s", problem);
-  return cli_model_open(s->command, opt.model, cells, model);
+  return cli_model_open(s->command, opt.model, kind, model);
 }
 
 /* The model, and the task that puzzles are read by. An installed model is named on a terminal. */
 static int solve_open_model(session *s, trm_model **model) {
   trm_error error = {0};
+  trm_task grid;
+  trm_puzzle_kind kind = {0};
   int named = opt.model[0] != 0;
-  int code = named ? cli_model_open(s->command, opt.model, 0, model) : solve_find_model(s, model);
+  int code = named ? cli_model_open(s->command, opt.model, NULL, model) : solve_find_model(s, &kind, model);
   if (code == CLI_CONTINUE) code = solve_check_identifier(s->command, *model);
   if (code != CLI_CONTINUE) return code;
-  if (trm_model_task(*model, &s->task, &error)) return cli_error(s->command, &error);
-  if (named && (code = cli_puzzles_check(&s->puzzles, &s->task)) != CLI_CONTINUE) return code;
-  s->S = (size_t)trm_model_get_config(*model)->seq_len;
+  if (trm_model_task(*model, &grid, &error)) return cli_error(s->command, &error);
+  if (named && (code = cli_puzzles_check(&s->puzzles, &grid)) != CLI_CONTINUE) return code;
+  code = cli_framed_open(&s->framed, s->command, &s->puzzles, named ? NULL : &kind, &grid);
+  if (code != CLI_CONTINUE) return code;
+  s->task = s->framed.task, s->S = s->framed.S;
   const char *recursion = trm_model_get_metadata(*model, "trm.config.recursion");
   s->recursion = recursion ? recursion : "trm";
   if (!named) s->model = cli_path(opt.model);

@@ -92,9 +92,10 @@ static int sudoku_choose_task(sudoku_run *run) {
   char problem[CLI_PROBLEM];
   int code = cli_puzzles_check(&run->puzzles, NULL);
   if (code != CLI_CONTINUE) return code;
-  size_t cells = cli_puzzles_cells(&run->puzzles, problem);
+  trm_puzzle_kind kind;
+  cli_puzzles_kind(&run->puzzles, &kind, problem);
   for (int size = 4; size <= 16; size++) {
-    if ((size_t)(size * size) != cells) continue;
+    if ((size_t)(size * size) != kind.cells) continue;
     run->task = trm_task_sudoku(size);
     char title[32];
     if (size == 4 || size == 6 || size == 9 || size == 16) return CLI_CONTINUE;
@@ -102,7 +103,7 @@ static int sudoku_choose_task(sudoku_run *run) {
                          trm_task_title(&run->task, title, sizeof title));
   }
   if (problem[0]) return cli_bad_input(run->command, "%s", problem);
-  return cli_bad_input(run->command, "the first puzzle has %zu cells, expected 16, 36, 81 or 256", cells);
+  return cli_bad_input(run->command, "the first puzzle has %zu cells, expected 16, 36, 81 or 256", kind.cells);
 }
 
 /* The worst of the exit codes is that of the run. */
@@ -219,7 +220,8 @@ static int sudoku_open_solver(sudoku_run *run) {
   trm_solver_config config = trm_solver_config_default();
   int named = opt.model[0] != 0;
   if (run->solver || run->no_solver || !opt.network) return CLI_CONTINUE;
-  int code = cli_model_open(run->command, opt.model, (size_t)run->task.width * (size_t)run->task.height, &run->model);
+  const trm_puzzle_kind kind = {.task = run->task};
+  int code = cli_model_open(run->command, opt.model, &kind, &run->model);
   run->no_solver = code != CLI_CONTINUE && !named; /* which it said */
   if (code != CLI_CONTINUE) return named ? code : CLI_CONTINUE;
   code = cli_runtime_open(run->command, &run->runtime, opt.device, opt.threads, 1);

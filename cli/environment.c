@@ -12,6 +12,9 @@ static const cli_variable environment[] = {
                 "doctor lists, "
                 "joined by +, such as avx512vnni; each brings what it needs"},
     {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},
+    {"LC_ALL", "with LC_CTYPE and LANG: whether the terminal shows UTF-8, so that two rows of a large maze fit a line"},
+    {"LC_CTYPE", "see LC_ALL"},
+    {"LANG", "see LC_ALL"},
     {"NO_COLOR", "set and not empty: no colours, unless --color says otherwise"},
     {"TERM", "dumb or not set: no colours, and no line that is written over"},
     {"TMPDIR", "where quantize measures a copy that goes to a pipe or device; default: /tmp"},

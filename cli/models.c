@@ -2,6 +2,7 @@
  * program's bin, and in the source tree's models/ for a program that runs from its build folder; which of them is
  * taken, trm_model_find knows. */
 #include <errno.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,34 +49,68 @@ static size_t models_folders(char room[FOLDERS][PATH + 32], const char *folders[
   return count;
 }
 
-/* The first model in the folders for so many cells. */
-static trm_status models_search(const char *const *folders, size_t count, char path[PATH], size_t cells,
+/* Calls each for all models of the folder; returns how many files there are. */
+static size_t models_each(const char *folder, void (*each)(void *context, const char *file), void *context) {
+  char pattern[PATH + 64];
+  glob_t found;
+  size_t count = 0;
+  (void)snprintf(pattern, sizeof pattern, "%.1130s/*.safetensors", folder);
+  memset(&found, 0, sizeof found);
+  if (glob(pattern, 0, NULL, &found) == 0)
+    for (; count < found.gl_pathc; count++) each(context, found.gl_pathv[count]);
+  globfree(&found);
+  return count;
+}
+
+/* The model in the folders for such puzzles. */
+static trm_status models_search(const char *const *folders, size_t count, char path[PATH], const trm_puzzle_kind *kind,
                                 trm_model **model, size_t *seen) {
-  trm_status status = trm_model_find(model, folders, count, (int64_t)cells, seen, NULL);
+  trm_status status = trm_model_find(model, folders, count, kind, seen, NULL);
   if (!status) (void)snprintf(path, PATH, "%.1099s", trm_model_get_path(*model));
   return status;
 }
 
-int cli_model_find(char path[1100], size_t cells, trm_model **model) {
+int cli_model_find(char path[1100], const trm_puzzle_kind *kind, trm_model **model) {
   char room[FOLDERS][PATH + 32];
   const char *folders[FOLDERS];
   size_t count = models_folders(room, folders);
-  return !models_search(folders, count, path, cells, model, NULL);
+  return !models_search(folders, count, path, kind, model, NULL);
 }
 
-static int models_open_installed(const cli_command *command, char path[PATH], size_t cells, trm_model **model) {
+/* Adds "maze 16x16 and smaller" to a list [400]. */
+static void models_list_file(void *context, const char *file) {
+  char *list = context, title[64];
+  size_t used = strlen(list);
+  trm_model *model = NULL;
+  trm_task task;
+  if (trm_model_open(&model, file, NULL)) return;
+  if (!trm_model_task(model, &task, NULL))
+    (void)snprintf(list + used, 400 - used, "%s%s%s", used ? ", " : "", trm_task_title(&task, title, sizeof title),
+                   trm_task_has_frame(&task) ? " and smaller" : "");
+  trm_model_close(&model);
+}
+
+static int models_refuse(const cli_command *command, const trm_puzzle_kind *kind, const char *const *folders,
+                         size_t count) {
+  char wanted[64], list[400] = "";
+  for (size_t i = 0; i < count; i++) (void)models_each(folders[i], models_list_file, list);
+  if (kind->task.width) (void)trm_task_title(&kind->task, wanted, sizeof wanted);
+  else (void)snprintf(wanted, sizeof wanted, "puzzles of %zu cells", kind->cells);
+  return cli_usage(command, "no installed model solves %s; there are: %s; name one with --model FILE", wanted,
+                   list[0] ? list : "none that can be read");
+}
+
+static int models_open_installed(const cli_command *command, char path[PATH], const trm_puzzle_kind *kind,
+                                 trm_model **model) {
   char room[FOLDERS][PATH + 32], places[4 * PATH] = "";
   const char *folders[FOLDERS];
   size_t count = models_folders(room, folders), seen = 0;
-  if (!models_search(folders, count, path, cells, model, &seen)) return CLI_CONTINUE;
+  if (!models_search(folders, count, path, kind, model, &seen)) return CLI_CONTINUE;
   for (size_t i = 0; i < count; i++) {
     size_t used = strlen(places);
     (void)snprintf(places + used, sizeof places - used, "%s%s", i ? ", " : "", folders[i]);
   }
-  if (seen)
-    return cli_usage(command,
-                     "none of the %zu installed models solves puzzles of %zu cells; name one with --model FILE", seen,
-                     cells);
+  if (seen) return models_refuse(command, kind, folders, count);
   return cli_usage(command,
                    "no model is installed (looked in %s); name one with --model FILE, or train one: trm train DATA "
                    "--run RUN, then --model RUN",
@@ -102,9 +137,11 @@ static int refuse_path(const cli_command *command, const char *path, const trm_e
   return cli_bad_input(command, "%s: a text file, expected a model file (.safetensors) or a run directory", path);
 }
 
-int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model) {
+int cli_model_open(const cli_command *command, char path[1100], const trm_puzzle_kind *kind, trm_model **model) {
   trm_error error = {0};
-  if (!path[0]) return models_open_installed(command, path, cells ? cells : SUDOKU_CELLS, model);
+  const trm_puzzle_kind usual = {.cells = SUDOKU_CELLS};
+  if (!path[0])
+    return models_open_installed(command, path, kind && (kind->cells || kind->task.width) ? kind : &usual, model);
   static const char *const names[] = {"best.safetensors", "last.safetensors"};
   for (size_t i = 0; i < 2; i++) { /* a run directory stands for its best model */
     char file[1200];
@@ -170,7 +207,7 @@ int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
   if (code == CLI_CONTINUE) code = cli_may_write(self, out, *force);
   if (code == CLI_CONTINUE) {
     (void)snprintf(path, sizeof path, "%s", a.positional[0]);
-    code = open ? open(self, path, &a, &model) : cli_model_open(self, path, 0, &model);
+    code = open ? open(self, path, &a, &model) : cli_model_open(self, path, NULL, &model);
   }
   if (code == CLI_CONTINUE) code = write(self, model);
   trm_model_close(&model);

@@ -431,7 +431,7 @@ static size_t cells_gather(cli_puzzles *p) {
     cli_input_answer found = puzzles_line(p, at, 0, &whole);
     /* As many rows as columns, or a puzzle on one line: that is all of it. */
     if (found == CLI_INPUT_NONE && rows &&
-        (rows >= first || trm__texts_guess(cli_input_text(&p->input), at, NULL) == first))
+        (rows >= first || trm__texts_guess(cli_input_text(&p->input), at, NULL, NULL) == first))
       break;
     if (found == CLI_INPUT_NONE) found = puzzles_line(p, at, 1, &whole);
     if (found != CLI_INPUT_LINE) break;
@@ -446,15 +446,19 @@ static size_t cells_gather(cli_puzzles *p) {
   return at;
 }
 
-size_t cli_puzzles_cells(cli_puzzles *p, char problem[CLI_PROBLEM]) {
+void cli_puzzles_kind(cli_puzzles *p, trm_puzzle_kind *kind, char problem[CLI_PROBLEM]) {
   char where[700];
   trm_error error = {0};
   problem[0] = 0;
-  if (!puzzles_open_text(p)) return 0;
-  if (puzzles_find_table(p, 0, 1) == CLI_INPUT_LINE && p->is_table) return cells_of_record(p);
+  *kind = (trm_puzzle_kind){0};
+  if (!puzzles_open_text(p)) return;
+  if (puzzles_find_table(p, 0, 1) == CLI_INPUT_LINE && p->is_table) {
+    kind->cells = cells_of_record(p);
+    return;
+  }
   p->looked = 0; /* again when the number of cells is known */
-  size_t length = cells_gather(p), cells = trm__texts_guess(cli_input_text(&p->input), length, &error);
+  size_t length = cells_gather(p);
+  *kind = trm_text_kind(cli_input_text(&p->input), length, &error);
   puzzles_place(p, p->line, &error, where);
   if (error.message[0]) (void)snprintf(problem, CLI_PROBLEM, "%s: %s", where, error.message);
-  return cells;
 }

@@ -57,15 +57,15 @@ cli_puzzles_answer cli_puzzles_next(cli_puzzles *puzzles, const trm_task *task, 
                                     cli_puzzle *puzzle);
 void cli_puzzle_free(cli_puzzle *puzzle);
 
-/* Cells of the first puzzle, to choose a model by; 0 when there is none. Waits for its text and leaves it unread. What
+/* Of the first puzzle, to choose a model by; zeros when there is none. Waits for its text and leaves it unread. What
  * is wrong with the puzzle, if it is one of a size that trm knows, is said in problem, which is else "". */
-size_t cli_puzzles_cells(cli_puzzles *puzzles, char problem[CLI_PROBLEM]);
+void cli_puzzles_kind(cli_puzzles *puzzles, trm_puzzle_kind *kind, char problem[CLI_PROBLEM]);
 
-/* An installed model for puzzles of this many cells: 1 when there is one, whose name path receives. */
-int cli_model_find(char path[1100], size_t cells, trm_model **model);
-/* The model at path, or with "" an installed one for puzzles of this many cells (models.c says where it is looked for).
- * path receives its name. */
-int cli_model_open(const cli_command *command, char path[1100], size_t cells, trm_model **model);
+/* An installed model for such puzzles: 1 when there is one, whose name path receives. */
+int cli_model_find(char path[1100], const trm_puzzle_kind *kind, trm_model **model);
+/* The model at path, or with "" an installed one for such puzzles (models.c says where it is looked for); kind NULL:
+ * for 9x9 Sudoku. path receives its name. */
+int cli_model_open(const cli_command *command, char path[1100], const trm_puzzle_kind *kind, trm_model **model);
 /* The model's card: of its metadata, else the file NAME.json beside NAME.safetensors; NULL without one. */
 json_t *cli_model_card(const trm_model *model, const char *path);
 /* Of an unsolved puzzle with so few clues (0: none is), what the model's card says of such, if they are its hardest. */

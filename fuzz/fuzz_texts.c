@@ -66,6 +66,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *text = (const char *)data + 1;
   trm_error err = {0};
   read_all(&tasks[(data[0] & 127) % (sizeof tasks / sizeof *tasks)], text, size - 1, data[0] >> 7);
-  (void)trm__texts_guess(text, size - 1, &err);
+  (void)trm__texts_guess(text, size - 1, NULL, &err);
   return 0;
 }

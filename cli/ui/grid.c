@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/ui/blocks.h"
 
 #define LINES (int)(sizeof((cli_grid *)0)->line / sizeof(char *))
 #define GAP 3
@@ -78,7 +79,12 @@ int cli_grid_open(cli_grid *grid, const trm_task *task, const int32_t *tokens, c
   int marks = !style->color && (style->previous || (style->wrong && paint.drawing.wrong));
   if (marks) paint.drawing.cell_width = 2;
   int fits = task->height + bands <= LINES;
-  if (fits) grid_paint(grid, &paint);
+  if (fits && style->color && cli_blocks_has(&paint.drawing, paint.cells)) {
+    const cli_blocks blocks = {&paint.drawing, paint.cells, tokens, style};
+    cli_blocks_paint(grid, &blocks);
+  } else if (fits) {
+    grid_paint(grid, &paint);
+  }
   free(paint.cells);
   return fits;
 }

@@ -139,6 +139,13 @@ int cli_columns(FILE *file) {
   return size.ws_col;
 }
 
+int cli_utf8(void) {
+  const char *locale = cli_environment("LC_ALL");
+  if (!locale) locale = cli_environment("LC_CTYPE");
+  if (!locale) locale = cli_environment("LANG");
+  return locale && (strstr(locale, "UTF-8") || strstr(locale, "utf8") || strstr(locale, "utf-8"));
+}
+
 int cli_rows(FILE *file) {
   struct winsize size;
   if (!isatty(fileno(file)) || ioctl(fileno(file), TIOCGWINSZ, &size) != 0 || size.ws_row < 5) return 24;

@@ -43,10 +43,11 @@ static int solved_has_answer(const cli_solved *r) {
 
 static void solved_print_verdict(const cli_show *s, const cli_solved *r) {
   const char *on = solved_color(r), *off = *on ? "\033[0m" : "";
-  char fault[160];
+  char fault[160], remark[160];
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
-    printf("%scorrect: all rules hold%s", on, off);
+    (void)trm_task_remark(s->task, r->question, r->answer, remark, sizeof remark);
+    printf("%scorrect: %s%s", on, remark[0] ? remark : "all rules hold", off);
     if (r->solution.tries > 1) printf(", solved on try %d", r->solution.tries);
     if (r->solutions.single && r->solutions.count < 0)
       fputs("; whether another answer does too was not decided", stdout);

@@ -46,9 +46,16 @@ void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs,
 
 /* -- texts --------------------------------------------------------------------------------------------------------- */
 
-/* Cells of the puzzle in a text whose task is not known, to choose a model by: of a known size when it is nearly one,
- * and then err says what is wrong with it. 0: no cells. */
-size_t trm_text_cells(const char *text, size_t length, trm_error *err);
+/* What is known of puzzles before a model is chosen for them. */
+typedef struct trm_puzzle_kind {
+  size_t cells;   /* 0: not known */
+  int vocab_size; /* tokens; 0: not known */
+  trm_task task;  /* what reads them; width 0: not known */
+} trm_puzzle_kind;
+
+/* Of the puzzle in a text: cells and, where its text tells, task. Where it is nearly one of a known size that is taken,
+ * and err says what is wrong with it. */
+trm_puzzle_kind trm_text_kind(const char *text, size_t length, trm_error *err);
 
 /* -- making, importing, checking: each writes a whole directory or nothing ----------------------------------------- */
 
@@ -58,13 +65,15 @@ typedef int (*trm_progress_fn)(void *context, double fraction, const char *what)
 typedef struct trm_make_config {
   uint32_t size;       /* set by trm_make_config_default() */
   char out[1024];      /* directory to write: absent or empty; links are followed */
-  int64_t side;        /* of a Sudoku: 4, 6, 9, 16; the option is called size */
+  int64_t side;        /* of the grid: Sudoku 4, 6, 9, 16, mazes 4 to 64; the option is called size */
   int64_t train, test; /* puzzles; no test puzzle is equivalent to a training puzzle */
   int64_t min_clues, max_clues;
   int64_t min_guesses, max_guesses;
   int minimal;     /* 1: no clue can be removed */
   int64_t augment; /* augmented copies of each training puzzle written into the set */
   int64_t seed, threads;
+  char task[32];                        /* the kind: "sudoku" or "maze" */
+  int64_t min_path, min_side, max_side; /* as in trm_wanted */
 } trm_make_config;
 const trm_option *trm_make_options(size_t *count);
 trm_make_config trm_make_config_default(void);

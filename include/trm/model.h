@@ -74,12 +74,6 @@ trm_status trm_model_open(trm_model **out, const char *path, trm_error *err);
  * that it is not known. trm_model_convert writes it as a model file. TRM_E_USAGE when the file has a configuration, or
  * no shape tells seq_len; TRM_E_INPUT when tensors and config do not fit. */
 trm_status trm_model_adopt(trm_model **out, const char *path, const trm_model_config *config, trm_error *err);
-/* Opens a model for puzzles of so many cells from the first of these folders that has one; of several in a folder the
- * first by name, for 81 cells after sudoku-extreme.safetensors. Files that are no models are passed over. *files (NULL:
- * skip) receives how many .safetensors files were seen, also with TRM_E_INPUT, when none fits. glob patterns in the
- * folders' names are followed. */
-trm_status trm_model_find(trm_model **out, const char *const *folders, size_t count, int64_t cells, size_t *files,
-                          trm_error *err);
 void trm_model_close(trm_model **model); /* accepts NULL; clears the pointer */
 
 const char *trm_model_get_path(const trm_model *model); /* the file it was opened from; valid while it is open */

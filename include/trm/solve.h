@@ -68,6 +68,13 @@ typedef struct trm_solver_values {
 trm_status trm_model_values(const trm_model *model, const trm_solver_config *options, trm_solver_values *values,
                             trm_error *err);
 
+/* Opens the model for such puzzles from the first of these folders that has one: the smallest that fits, but
+ * sudoku-extreme.safetensors before others. Files that are no models are passed over, and glob patterns in the folders'
+ * names are followed. *files (NULL: skip) receives how many .safetensors files were seen, also with TRM_E_INPUT, when
+ * none fits. */
+trm_status trm_model_find(trm_model **out, const char *const *folders, size_t count, const trm_puzzle_kind *kind,
+                          size_t *files, trm_error *err);
+
 typedef struct trm_solver trm_solver;
 /* runtime is borrowed; the model's weights are copied, so it may be closed. */
 trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
@@ -306,6 +313,15 @@ typedef struct trm_eval_band {
   int64_t puzzles, exact;
 } trm_eval_band;
 
+#define TRM_EVAL_METRICS 4
+/* What a kind's answers are counted by besides being exact: of mazes "optimal", a shortest path and nothing beside it,
+ * and "connected", a path at all. */
+typedef struct trm_eval_metric {
+  const char *name; /* a static string */
+  int64_t puzzles;
+  double interval_low, interval_high; /* Wilson, 95 % */
+} trm_eval_metric;
+
 typedef struct trm_eval_result {
   int64_t puzzles, exact, tokens, right_tokens; /* labelled tokens */
   double exact_accuracy, token_accuracy;        /* fractions */
@@ -320,6 +336,8 @@ typedef struct trm_eval_result {
   trm_eval_band band[TRM_EVAL_BANDS];
   double seconds;
   trm_solve_stats stats;
+  int metrics; /* 0 for most kinds */
+  trm_eval_metric metric[TRM_EVAL_METRICS];
 } trm_eval_result;
 
 /* Solves every example of the dataset. limit 0: all. progress is called after every round of steps. TRM_E_INPUT when

@@ -50,10 +50,19 @@ trm_status trm_task_parse(const trm_task *task, const char *text, size_t length,
 trm_status trm_task_render(const trm_task *task, const int32_t *tokens, char *text, size_t capacity, trm_error *err);
 
 /* How a grid looks, without saying how it is painted: lines of text, a picture and a page paint from the same. */
+typedef enum trm_task_look {
+  TRM_LOOK_SYMBOL, /* its text */
+  TRM_LOOK_EMPTY,  /* nothing */
+  TRM_LOOK_WALL,   /* a block */
+  TRM_LOOK_PATH,   /* a mark that shows where the path goes */
+  TRM_LOOK_START,  /* the ends of a path */
+  TRM_LOOK_GOAL
+} trm_task_look;
 typedef struct trm_task_cell {
   char text[8];  /* what stands in it: a symbol */
   uint8_t clue;  /* 1: given, and shown bold */
   uint8_t wrong; /* 1: breaks a rule, or is not what the question says there */
+  uint8_t look;  /* trm_task_look: what it is a picture of, where there is colour; its text elsewhere */
 } trm_task_cell;
 typedef struct trm_task_drawing {
   int width, height;         /* cells */
@@ -78,6 +87,11 @@ trm_task_verdict trm_task_judge(const trm_task *task, const int32_t *question, c
  * size: the bytes that text has; what does not fit is cut off. Returns text. */
 const char *trm_task_fault(const trm_task *task, const int32_t *question, const int32_t *answer, char *text,
                            size_t size);
+
+/* What else is to be said of an answer whose verdict is right: "a path of 38 moves, 4 more than the shortest". "" when
+ * nothing is, or the verdict is another. As for the rest like trm_task_fault. */
+const char *trm_task_remark(const trm_task *task, const int32_t *question, const int32_t *answer, char *text,
+                            size_t size);
 
 /* TRM_E_INPUT when the question contradicts itself (Sudoku: two equal clues in a unit); where is "row 3, column 5". */
 trm_status trm_task_check_question(const trm_task *task, const int32_t *question, trm_error *err);
@@ -105,6 +119,17 @@ typedef struct trm_task_finding {
  * solutions differ), else to 0. The tokens are in range; bound as in trm_task_unique. */
 trm_task_finding trm_task_inspect(const trm_task *task, const int32_t *question, int64_t bound, uint8_t *marks);
 
+/* -- puzzles in larger grids --------------------------------------------------------------------------------------- */
+
+/* 1 when a puzzle of the task is also one of larger: when it is put into the upper left corner of that grid, what is
+ * beside it changes nothing (mazes: walls). Also 1 for a task of the same size. */
+int trm_task_fits(const trm_task *task, const trm_task *larger);
+/* 1 when the kind has such puzzles, so that a model for one size may solve others. */
+int trm_task_has_frame(const trm_task *task);
+/* tokens [width*height of task] put into framed [width*height of larger], and answers taken out of it. */
+void trm_task_frame(const trm_task *task, const trm_task *larger, const int32_t *tokens, int32_t *framed);
+void trm_task_unframe(const trm_task *task, const trm_task *larger, const int32_t *framed, int32_t *tokens);
+
 /* -- making puzzles ------------------------------------------------------------------------------------------------ */
 
 /* Which puzzle is wanted. trm_wanted_default() wants any. */
@@ -117,12 +142,16 @@ typedef struct trm_wanted {
    * TRM_E_STOPPED. */
   int (*progress)(void *context, int64_t tried);
   void *context;
+  int64_t min_path; /* maze: moves of the shortest path. The published 30x30 mazes have 109 and more */
+  /* maze: sides in these bounds, drawn anew for each maze, which stands in the upper left corner with walls beside it;
+   * its path is then as much shorter as it is smaller than max_side. 0 0: the whole grid */
+  int64_t min_side, max_side;
 } trm_wanted;
 trm_wanted trm_wanted_default(void); /* 200,000 tries */
 
 /* Random puzzle `number` of a seed: a question and an answer [width*height] that keeps its rules. A Sudoku has one
- * solution, and unless max_clues is set no clue of it can go; a maze has one path. wanted NULL: any. TRM_E_INPUT when
- * no try was as wanted, TRM_E_USAGE for what no puzzle can be, TRM_E_UNSUPPORTED for a kind whose puzzles trm cannot
+ * solution, and unless max_clues is set no clue of it can go; a maze is one of the published kind, walls at random and
+ * the answer the path that its rule marks. wanted NULL: any. TRM_E_INPUT when no try was as wanted, TRM_E_USAGE for what no puzzle can be, TRM_E_UNSUPPORTED for a kind whose puzzles trm cannot
  * make, or not to wishes. */
 trm_status trm_generate(const trm_task *task, uint64_t seed, uint64_t number, const trm_wanted *wanted,
                         int32_t *question, int32_t *answer, trm_error *err);

@@ -20,7 +20,7 @@ from .model import Model, model_folders, state_dict, to_torch
 from .record import Record
 from .session import Session
 from .solver import Hint, Solution, Solver, Step, hint_of as _hint_of
-from .task import Finding, Generated, Puzzle, Task, Verdict, cells_of as _cells_of, task_of as _task_of
+from .task import Finding, Generated, Puzzle, Task, Verdict, known_task as _known_task, task_of as _task_of
 from .train import evaluate, plot, presets, train
 
 __all__ = [name for name in dir() if not name.startswith("_")]
@@ -54,8 +54,8 @@ def solve(puzzle: Puzzle, **options: Any) -> Solution:
 
 def check(question: Puzzle, answer: Optional[Puzzle] = None, task: Union[Task, str, None] = None) -> Union[Verdict, Finding]:
     """With an answer, whether it is right: a Verdict, true when rules and clues are kept. Without one, whether the question
-    is sound: a Finding. task None: by the number of cells (Sudoku, maze)."""
-    known = _task_of(task, _cells_of(question, "question"))
+    is sound: a Finding. task None: what the question seems to be (Sudoku, maze)."""
+    known = _known_task(task, question, "question")
     tokens, _ = known.read(question, "question")
     return known.inspect(tokens) if answer is None else known.judge(tokens, known.read(answer, "answer")[0])
 
@@ -64,7 +64,7 @@ def hint(puzzle: Puzzle, task: Union[Task, str, None] = None, network: bool = Fa
     """The next cell by logic; network=True: where logic ends, by the installed model."""
     if network:
         return _solver().hint(puzzle)
-    known = _task_of(task, _cells_of(puzzle))
+    known = _known_task(task, puzzle, "puzzle")
     return _hint_of(None, known, known.read(puzzle)[0])
 
 

@@ -48,8 +48,8 @@ class Model(Handle):
         self._opened(pointer, lib.trm_model_close, _NoTurn())
 
     @classmethod
-    def find(cls, cells: int, folders: Optional[List[Path]] = None) -> "Model":
-        """The installed model for puzzles of so many cells. folders None: $TRM_MODELS, the package's own, those beside the
+    def find(cls, cells: "int | Task", folders: Optional[List[Path]] = None) -> "Model":
+        """The installed model for puzzles of so many cells, or of a task. folders None: $TRM_MODELS, the package's own, those beside the
         library, the source tree's."""
         try:
             names = [text_of(f, "folders") for f in (model_folders() if folders is None else folders)]
@@ -57,8 +57,7 @@ class Model(Handle):
             raise errors.ArgumentTypeError("folders", f"found {type(folders).__name__}, expected a list of folders") from None
         array, pointer = (ctypes.c_char_p * max(len(names), 1))(*names), ctypes.c_void_p()
         model = cls.__new__(cls)
-        call(lib.trm_model_find, ctypes.byref(pointer), array, len(names),
-             integer(cells, "cells", 1, 2**31 - 1), None)
+        call(lib.trm_model_find, ctypes.byref(pointer), array, len(names), ctypes.byref(_kind(cells)), None)
         model._opened(pointer, lib.trm_model_close, _NoTurn())
         return model
 
@@ -100,13 +99,27 @@ class Model(Handle):
         return f"<trm.Model {'closed' if self.closed else self.path}>"
 
 
+def _kind(of):
+    """A trm_puzzle_kind from a number of cells, a task, or one."""
+    kind = struct["trm_puzzle_kind"]()
+    if isinstance(of, type(kind)):
+        return of
+    if isinstance(of, Task):
+        kind.cells, kind.task = of.cells, of._c
+    else:
+        kind.cells = integer(of, "cells", 1, 2**31 - 1)
+    return kind
+
+
 def model_folders() -> List[str]:
     """Where models are looked for, in this order."""
     named = os.environ.get("TRM_MODELS")
     beside = os.path.join(os.path.dirname(os.path.realpath(lib.path)), "..", "share", "trm", "models")
     places = [os.path.join(_HERE, "_models"), beside, os.path.join(_HERE, "..", "..", "models"),
               os.path.join(sys.prefix, "share", "trm", "models"), "/usr/local/share/trm/models", "/usr/share/trm/models"]
-    return ([named] if named else []) + [os.path.normpath(place) for place in places if os.path.isdir(place)]
+    found = [named] if named else []
+    found += [os.path.normpath(place) for place in places if os.path.isdir(place)]
+    return list(dict.fromkeys(found))
 
 
 def opened_model(model: "Model | Path | None", cells: int) -> Model:

@@ -18,7 +18,7 @@ class Session(Handle):
     _what = "session"
 
     def __init__(self, solver: Solver, puzzle: Puzzle, *, identifier: int = 0):
-        engine, tokens, form = _solver(solver)._read(puzzle)
+        engine, tokens, form = _solver(solver)._read_own(puzzle)
         pointer = ctypes.c_void_p()
         identifier = integer(identifier, "identifier", 0, 2**31 - 1)
         with engine._turn:
@@ -77,7 +77,7 @@ class Session(Handle):
         with self._turn:
             call(lib.trm_session_at, self._use(), integer(step, "step", -2**31, 2**31), ctypes.byref(entry))
             question = np.frombuffer((ctypes.c_int32 * self.task.cells).from_address(entry.question), np.int32).copy()
-            return Step(self.task, entry, question, self._form)
+            return Step(self.task, self.task, entry, question, self._form)
 
     @property
     def last(self) -> Step:

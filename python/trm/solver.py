@@ -8,9 +8,9 @@ import numpy as np
 from . import errors
 from ._handle import Handle, Runtime, opened_runtime
 from ._library import Callback, address, call, error_of_thread, failure, integer, integers, lib, set_known, set_options, struct, value
-from .model import Model, Path, opened_model
+from .model import Model, Path, _kind, opened_model
 from .record import Record
-from .task import Form, Puzzle, Task, Verdict, cells_of, hint_by
+from .task import Form, Puzzle, Task, Verdict, hint_by, kind_of
 
 # How `trm solve` differs from a configuration as the library fills it (cli/): where rules are known they end a puzzle, and
 # what is not right is solved again from other starts. Of these names a library has those that it knows. When halting is
@@ -93,11 +93,11 @@ class Step:
 
     __slots__ = ("task", "puzzle", "step", "question", "tokens", "confidence", "q", "halted", "_form")
 
-    def __init__(self, task, source, question, form, puzzle=0, halted=False):
+    def __init__(self, grid, task, source, question, form, puzzle=0, halted=False):
         self.task, self.puzzle, self.step, self.q, self.halted = task, puzzle, source.step, source.q, halted
         self.question, self._form = question, form
-        self.tokens = _copy(source.answer, np.int32, task.cells)
-        self.confidence = _copy(source.confidence, np.float32, task.cells)
+        self.tokens = unframed(task, grid, _copy(source.answer, np.int32, grid.cells))
+        self.confidence = unframed(task, grid, _copy(source.confidence, np.float32, grid.cells))
 
     @property
     def answer(self) -> Puzzle:
@@ -137,6 +137,22 @@ def _copy(address, dtype, count):
     return np.frombuffer((ctypes.c_char * (count * item)).from_address(address), dtype).copy()
 
 
+def framed(task: Task, grid: Task, tokens: np.ndarray) -> np.ndarray:
+    """A puzzle's tokens in the model's grid, which may be larger (mazes)."""
+    if task.cells == grid.cells:
+        return tokens
+    larger = np.zeros(grid.cells, np.int32)
+    lib.trm_task_frame(task._ref, grid._ref, address(tokens), address(larger))
+    return larger
+
+
+def unframed(task: Task, grid: Task, cells: np.ndarray) -> np.ndarray:
+    """What belongs to the puzzle of cells [grid]: it lies in the upper left corner."""
+    if task.cells == grid.cells:
+        return cells
+    return np.ascontiguousarray(cells.reshape(grid.height, grid.width)[:task.height, :task.width]).reshape(-1)
+
+
 def hint_of(engine, task: Task, question: np.ndarray) -> Hint:
     """engine None: by logic alone."""
     found = struct["trm_hint_result"]()
@@ -165,6 +181,7 @@ class Engine(Handle):
         config_of = ctypes.cast(lib.trm_solver_model_config(pointer), ctypes.c_void_p).value
         self.identifiers = struct["trm_model_config"].from_address(config_of).num_puzzle_identifiers
         self.task, self.path = Task(task), model.path
+        self.has_frame = bool(lib.trm_task_has_frame(self.task._ref))
         self.threshold = lib.trm_solver_get_values(pointer).halt_threshold.value
 
     def solve(self, questions: np.ndarray, identifiers, on_step: Optional[Callback]):
@@ -202,13 +219,13 @@ class Solver:
             set_known(lib.trm_solver_options, self._config, _AS_THE_PROGRAM)
             set_options(lib.trm_solver_options, self._config, options, "option of Solver")
         self._owns_runtime = runtime is None
-        self._engines: Dict[int, Engine] = {}
+        self._engines: Dict[bytes, Engine] = {}
         self._opening, self._closed = threading.RLock(), False
         self.runtime = opened_runtime(runtime, threads, device, isa)
         self._one = None
         if model is not None:
             self._one = Engine(self.runtime, opened_model(model, 0), self._config)
-            self._engines[self._one.task.cells] = self._one
+            self._engines[b""] = self._one
 
     @staticmethod
     def options() -> List[str]:
@@ -232,19 +249,40 @@ class Solver:
         """Step limit, cycles and halting threshold in force, each with where it comes from."""
         return Record(lib.trm_solver_get_values(self._engine()._handle))
 
-    def _engine(self, cells: Optional[int] = None) -> Engine:
+    def _engine(self, kind: Any = None) -> Engine:
+        """The engine for a trm_puzzle_kind, Task or number of cells; None: the named model's, or for 9x9 Sudoku."""
         if self._closed:
             raise errors.ClosedError("solver", "this solver is closed; open another")
-        if self._one is not None or cells is None:
-            return self._one or self._engine(81)
+        if self._one is not None:
+            return self._one
+        kind = _kind(81 if kind is None else kind)
+        key = bytes(kind)
         with self._opening:
-            if cells not in self._engines:
-                self._engines[cells] = Engine(self.runtime, Model.find(cells), self._config)
-            return self._engines[cells]
+            if key not in self._engines:
+                model = Model.find(kind)
+                same = [e for e in self._engines.values() if e.path == model.path]
+                self._engines[key] = same[0] if same else Engine(self.runtime, model, self._config)
+            return self._engines[key]
 
     def _read(self, puzzle, what="puzzle"):
-        engine = self._one if self._one is not None and not self._closed else self._engine(cells_of(puzzle, what))
-        return (engine, *engine.task.read(puzzle, what))
+        """Engine, task, tokens and form of a puzzle. The task is the model's, or one of smaller puzzles that it solves."""
+        kind = None
+        if self._one is None or self._closed or self._one.has_frame:
+            kind = kind_of(puzzle, what)
+        engine = self._engine(kind)
+        task = engine.task
+        if kind is not None and kind.task.width and kind.cells != task.cells and engine.has_frame:
+            own = Task(kind.task)
+            task = own if lib.trm_task_fits(own._ref, task._ref) else task
+        return (engine, task, *task.read(puzzle, what))
+
+    def _read_own(self, puzzle):
+        """The same for what works on the model's own grid alone."""
+        engine, task, tokens, form = self._read(puzzle)
+        if task.cells != engine.task.cells:
+            raise errors.InputError("puzzle", f"is of {task.title}, expected {engine.task.title}: sessions and steps take no "
+                                              "smaller ones; solve() does")
+        return engine, tokens, form
 
     # -- solving -----------------------------------------------------------------------------------------------------------
 
@@ -253,12 +291,12 @@ class Solver:
         """Solves one puzzle: a text in any notation of docs/puzzles.md, a list or an array, flat [cells] or
         [height][width], of numbers (0 a blank) or of symbols. on_step: called after each supervision step; when it returns
         False the call ends with the answer so far."""
-        engine, tokens, form = self._read(puzzle)
+        engine, task, tokens, form = self._read(puzzle)
         names = None if type(identifier) is int and identifier == 0 else _identifiers(identifier, 1, engine)
-        questions = tokens.reshape(1, -1)
-        watch = _watch(engine, questions, [form], on_step) if on_step is not None else None
+        questions = framed(task, engine.task, tokens).reshape(1, -1)
+        watch = _watch(engine, [(task, tokens, form)], on_step) if on_step is not None else None
         answers, solutions = engine.solve(questions, names, watch)
-        return Solution(engine.task, tokens, answers[0], form, solutions[0], engine.threshold)
+        return Solution(task, tokens, unframed(task, engine.task, answers[0]), form, solutions[0], engine.threshold)
 
     def solve_batch(self, puzzles: Iterable[Puzzle], *, identifiers: Any = None,
                     on_step: Optional[Callable[[Step], Optional[bool]]] = None) -> List[Solution]:
@@ -270,15 +308,17 @@ class Solver:
         names = _identifiers(identifiers, len(read), None)
         found: List[Optional[Solution]] = [None] * len(read)
         groups: Dict[int, list] = {}
-        for i, (engine, _, _) in enumerate(read):
+        for i, (engine, *_) in enumerate(read):
             groups.setdefault(id(engine), []).append(i)
         for members in groups.values():
             engine = read[members[0]][0]
-            questions, forms = np.stack([read[i][1] for i in members]), [read[i][2] for i in members]
-            watch = _watch(engine, questions, forms, on_step, members)
+            mine = [read[i][1:] for i in members]
+            questions = np.stack([framed(task, engine.task, tokens) for task, tokens, _ in mine])
+            watch = _watch(engine, mine, on_step, members)
             answers, solutions = engine.solve(questions, None if names is None else names[members].copy(), watch)
-            for k, i in enumerate(members):
-                found[i] = Solution(engine.task, questions[k], answers[k], forms[k], solutions[k], engine.threshold)
+            for k, (task, tokens, form) in enumerate(mine):
+                answer = unframed(task, engine.task, answers[k])
+                found[members[k]] = Solution(task, tokens, answer, form, solutions[k], engine.threshold)
         return found  # type: ignore[return-value]
 
     def solve_tokens(self, inputs: Any, identifiers: Any = None) -> Tuple[np.ndarray, np.ndarray]:
@@ -295,7 +335,7 @@ class Solver:
                                               f"{engine.task.vocab_size - 1}")
         names = _identifiers(identifiers, len(array), engine)
         answers, solutions = engine.solve(np.ascontiguousarray(array, np.int32), names,
-                                          _watch(engine, array, None, None) if len(array) > 1 else None)
+                                          _watch(engine, None, None) if len(array) > 1 else None)
         return answers, np.frombuffer(solutions, _SOLUTIONS) if len(array) else np.empty(0, _SOLUTIONS)
 
     def steps(self, puzzle: Puzzle, *, identifier: int = 0) -> Iterator[Step]:
@@ -317,7 +357,7 @@ class Solver:
 
     def hint(self, puzzle: Puzzle) -> Hint:
         """The next cell of a puzzle that a person works on: by logic, else by the network, checked where that can be."""
-        engine, tokens, _ = self._read(puzzle)
+        engine, tokens, _ = self._read_own(puzzle)
         with engine._turn:
             return hint_of(engine, engine.task, tokens)
 
@@ -365,8 +405,9 @@ def _identifiers(given, count, engine):
     return np.ascontiguousarray(np.broadcast_to(array, (count,)), np.int32)
 
 
-def _watch(engine, questions, forms, on_step, members=None):
-    """The callback of a call. Without on_step it lets signals in, so that Ctrl-C ends the work."""
+def _watch(engine, puzzles, on_step, members=None):
+    """The callback of a call. Without on_step it lets signals in, so that Ctrl-C ends the work. puzzles: (task, tokens, form)
+    of each; members: their numbers."""
     if on_step is None:
         return Callback("trm_step_fn", lambda context, step: None, 1)
     if not callable(on_step):
@@ -375,6 +416,7 @@ def _watch(engine, questions, forms, on_step, members=None):
     def told(context, step):
         source = step.contents
         k = source.puzzle
-        return on_step(Step(engine.task, source, questions[k], forms[k], members[k] if members else k, bool(source.halted)))
+        task, tokens, form = puzzles[k]
+        return on_step(Step(engine.task, task, source, tokens, form, members[k] if members else k, bool(source.halted)))
 
     return Callback("trm_step_fn", told, 1)

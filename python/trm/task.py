@@ -317,21 +317,36 @@ def task_of(task, cells=None):
     raise errors.UsageError("task", f"found {task!r}, expected a trm.Task, {' or '.join(map(repr, known))}")
 
 
-def cells_of(puzzle, what="puzzle"):
-    """How many cells a puzzle has, before its task is known."""
-    if isinstance(puzzle, (str, bytes)):
-        data, error = text_of(puzzle, what), struct["trm_error"]()
-        cells = lib.trm_text_cells(data, len(data), ctypes.byref(error))
-        if not cells:
-            raise errors.InputError(what, "has no puzzle in it")
-        return cells
-    if isinstance(puzzle, (list, tuple)):
-        puzzle = _as_array(puzzle, what)
-    if not isinstance(puzzle, np.ndarray):
-        raise errors.ArgumentTypeError(what, f"found {type(puzzle).__name__}, expected a text, list or array")
-    if puzzle.dtype.kind in "SU" and puzzle.ndim == 1 and puzzle.size and puzzle.dtype.itemsize > 4:
-        return int(sum(len(row) for row in puzzle))
-    return int(puzzle.size)
+def kind_of(puzzle, what="puzzle"):
+    """What a puzzle seems to be before its task is known: a trm_puzzle_kind with cells, and the task where its symbols tell."""
+    if not isinstance(puzzle, (str, bytes)):
+        if isinstance(puzzle, (list, tuple)):
+            puzzle = _as_array(puzzle, what)
+        if not isinstance(puzzle, np.ndarray):
+            raise errors.ArgumentTypeError(what, f"found {type(puzzle).__name__}, expected a text, list or array")
+        if puzzle.dtype.kind not in "SU":
+            kind = struct["trm_puzzle_kind"]()
+            kind.cells = puzzle.size
+            return kind
+        rows = puzzle.astype("U") if puzzle.ndim == 2 else [puzzle.reshape(-1).astype("U")]
+        if puzzle.ndim == 1 and puzzle.dtype.itemsize // (4 if puzzle.dtype.kind == "U" else 1) > 1:
+            rows = rows[0][:, None]
+        puzzle = "\n".join("".join(c or " " for c in row) for row in rows)
+    data = text_of(puzzle, what)
+    kind = lib.trm_text_kind(data, len(data), ctypes.byref(struct["trm_error"]()))
+    if not kind.cells:
+        raise errors.InputError(what, "has no puzzle in it")
+    return kind
+
+
+def known_task(task, puzzle, what):
+    """The task that was named, or that the puzzle seems to be of."""
+    if isinstance(task, Task):
+        return task
+    kind = kind_of(puzzle, what)
+    if task is None and kind.task.width:
+        return Task(kind.task)
+    return task_of(task, kind.cells)
 
 
 def hint_by(number):

@@ -91,6 +91,13 @@ def _plain():
     return {name: given for name, given in PLAIN.items() if name in fields}
 
 
+def _kind_of(task):
+    """As `trm eval` looks for a model: by cells and tokens, as a dataset is in the model's own grid."""
+    kind = struct["trm_puzzle_kind"]()
+    kind.cells, kind.vocab_size = task.cells, task.vocab_size
+    return kind
+
+
 def evaluate(model: "Solver | Model | Path", data: "Dataset | Path", *, split: str = "test", limit: int = 0,
              progress: Progress = None, **options: Any) -> Record:
     """Solves every puzzle of a dataset and counts: exact_accuracy and token_accuracy (fractions), interval_low and
@@ -103,7 +110,7 @@ def evaluate(model: "Solver | Model | Path", data: "Dataset | Path", *, split: s
     dataset = data if isinstance(data, Dataset) else None
     try:
         dataset = dataset or Dataset(data, split)
-        engine, result, told = solver._engine(dataset.task.cells), struct["trm_eval_result"](), progress_of(progress)
+        engine, result, told = solver._engine(_kind_of(dataset.task)), struct["trm_eval_result"](), progress_of(progress)
         error = _Error()
         with engine._turn:
             status = lib.trm_evaluate(engine._handle, dataset._handle, integer(limit, "limit", 0, 2**62),

@@ -1,14 +1,14 @@
-/* Making a Sudoku dataset: generate puzzles of which no two are equivalent, give the first ones to the test split and
+/* Making a dataset: the task kind makes puzzles of which no two are equivalent, the first ones go to the test split and
  * the rest to the training split (neighbours in the generator's order may be variations of one another, so with one cut
- * at most one such family has members on both sides), and write both as a directory. Ratings are the exact solver's
- * guesses. */
-#include <math.h>
+ * at most one such family has members on both sides), and both are written as a directory. */
 #include <string.h>
 
 #include "base/config.h"
+#include "base/mem.h"
 #include "base/status.h"
 #include "data/format/dataset_dir.h"
-#include "task/sudoku/generate.h"
+#include "task/augment.h"
+#include "task/kind.h"
 
 static const trm_option make_options[] = {
     {.name = "out",
@@ -18,14 +18,21 @@ static const trm_option make_options[] = {
      .metavar = "DIR",
      .group = "Dataset",
      .help = "directory to write: a new name, or an empty directory"},
+    {.name = "task",
+     .type = TRM_OPT_STRING,
+     .offset = offsetof(trm_make_config, task),
+     .size = sizeof(((trm_make_config *)0)->task),
+     .default_text = "sudoku",
+     .metavar = "KIND",
+     .help = "sudoku or maze"},
     {.name = "size",
      .type = TRM_OPT_INT,
      .offset = offsetof(trm_make_config, side),
      .default_text = "9",
      .min = 4,
-     .max = 16,
+     .max = 64,
      .metavar = "N",
-     .help = "side of the grid: 4, 6, 9 or 16"},
+     .help = "side of the grid: of a Sudoku 4, 6, 9 or 16"},
     {.name = "train",
      .type = TRM_OPT_INT,
      .offset = offsetof(trm_make_config, train),
@@ -57,7 +64,7 @@ static const trm_option make_options[] = {
      .min = 0,
      .max = 256,
      .metavar = "N",
-     .group = "Puzzles",
+     .group = "Sudoku",
      .help = "fewest clues"},
     {.name = "max_clues",
      .type = TRM_OPT_INT,
@@ -88,6 +95,31 @@ static const trm_option make_options[] = {
      .offset = offsetof(trm_make_config, minimal),
      .default_text = "true",
      .help = "only puzzles from which no clue can be removed"},
+    {.name = "min_path",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_make_config, min_path),
+     .default_text = "0",
+     .min = 0,
+     .max = 4096,
+     .metavar = "N",
+     .group = "Mazes",
+     .help = "fewest moves from start to goal; published 30x30 mazes have 109 and more"},
+    {.name = "min_side",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_make_config, min_side),
+     .default_text = "0",
+     .min = 0,
+     .max = 4096,
+     .metavar = "N",
+     .help = "least side of the mazes, which stand in the upper left corner; 0: --max-side"},
+    {.name = "max_side",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_make_config, max_side),
+     .default_text = "0",
+     .min = 0,
+     .max = 4096,
+     .metavar = "N",
+     .help = "largest side, with walls beside it; 0: --size"},
     {.name = "seed",
      .type = TRM_OPT_INT,
      .offset = offsetof(trm_make_config, seed),
@@ -131,44 +163,52 @@ static int make_report(void *context, double fraction, const char *what) {
   return p->fn ? p->fn(p->context, 0.99 * fraction, what) : 0;
 }
 
-static void make_put_example(trm_dataset *set, int64_t i, size_t cells, const uint8_t *question, const uint8_t *answer,
-                             double guesses) {
+/* Example i of the set, rated. */
+static void make_put_example(trm_dataset *set, int64_t i, const int32_t *question, const int32_t *answer) {
+  size_t cells = (size_t)set->info.seq_len;
   for (size_t c = 0; c < cells; c++) {
-    set->inputs[(size_t)i * cells + c] = (uint8_t)(question[c] + 1);
-    set->labels[(size_t)i * cells + c] = (uint8_t)(answer[c] + 1);
+    set->inputs[(size_t)i * cells + c] = (uint8_t)question[c];
+    set->labels[(size_t)i * cells + c] = (uint8_t)answer[c];
   }
-  set->ratings[i] = guesses;
+  if (set->ratings) set->ratings[i] = trm__kind_of(&set->info.task)->rate(&set->info.task, question, answer);
 }
 
-/* Copy k of a puzzle: a random image, rated by itself because the solver guesses differently. */
-static void make_put_image(trm_dataset *set, int64_t i, const trm__sudoku_geometry *geometry, trm__rng *rng,
-                           const uint8_t *question, const uint8_t *answer) {
-  uint8_t image[TRM__SUDOKU_CELLS], solved[TRM__SUDOKU_CELLS];
-  trm__sudoku_symmetry symmetry = trm__sudoku_symmetry_random(geometry, rng);
-  trm__sudoku_symmetry_apply(&symmetry, question, image);
-  trm__sudoku_symmetry_apply(&symmetry, answer, solved);
-  trm_sudoku_result result = trm_sudoku_solve(geometry->size, image, 1, NULL);
-  double guesses = result.solutions > 0 ? (double)result.guesses : (double)NAN; /* NaN: the solver gave up */
-  make_put_example(set, i, (size_t)geometry->cells, image, solved, guesses);
-}
-
-/* Puzzles first..first+count-1, each followed by its copies; both are one group. */
-static trm_status make_split(trm_dataset **out, const trm__puzzles *puzzles, int64_t first, int64_t count,
-                             int64_t copies, uint64_t seed, trm_error *err) {
-  const trm__sudoku_geometry *geometry = trm__sudoku_geometry_of(puzzles->size);
-  trm_task task = trm_task_sudoku(puzzles->size);
-  size_t cells = (size_t)geometry->cells;
-  trm_status status = trm__dataset_new(out, &task, count * (copies + 1), copies + 1, "guesses", err);
-  if (status) return status;
-  for (int64_t p = 0; p < count; p++) {
-    const uint8_t *question = puzzles->questions + (size_t)(first + p) * cells;
-    const uint8_t *answer = puzzles->answers + (size_t)(first + p) * cells;
-    int64_t at = p * (copies + 1);
-    make_put_example(*out, at, cells, question, answer, (double)puzzles->guesses[first + p]);
+/* Puzzles first..first+count-1, each followed by its copies, which are rated by themselves because a solver guesses
+ * differently; both are one group. */
+static trm_status make_split(trm_dataset **out, const trm_task *task, const trm__made *made, int64_t first,
+                             int64_t count, int64_t copies, uint64_t seed, trm_error *err) {
+  size_t cells = (size_t)task->width * (size_t)task->height;
+  int32_t *question = trm__calloc(cells, 2 * sizeof *question), *answer = question + cells;
+  if (!question) return trm__fail_memory(err, "puzzles", cells * 2 * sizeof *question);
+  trm_status status =
+      trm__dataset_new(out, task, count * (copies + 1), copies + 1, trm__kind_of(task)->rating, err);
+  for (int64_t p = 0; !status && p < count; p++) {
     trm__rng rng = trm__rng_make(seed, TRM__RNG_AUGMENT, (uint64_t)p);
-    for (int64_t k = 1; k <= copies; k++) make_put_image(*out, at + k, geometry, &rng, question, answer);
+    for (int64_t k = 0; k <= copies; k++) {
+      for (size_t c = 0; c < cells; c++) {
+        question[c] = made->questions[(size_t)(first + p) * cells + c];
+        answer[c] = made->answers[(size_t)(first + p) * cells + c];
+      }
+      if (k) trm__augment(task, &rng, question, answer);
+      make_put_example(*out, p * (copies + 1) + k, question, answer);
+    }
   }
-  return TRM_OK;
+  trm__free(question);
+  return status;
+}
+
+/* The kind and the size that were asked for. */
+static trm_status make_find_task(const trm_make_config *c, trm_task *task, trm_error *err) {
+  trm_task square = {.kind = trm__kind_named(c->task), .width = (int)c->side, .height = (int)c->side};
+  const trm__kind *kind = trm__kind_find(square.kind);
+  if (!kind || !kind->search || !kind->shape)
+    return trm__fail(err, TRM_E_USAGE, "--task", "found \"%.31s\", expected a kind whose puzzles trm makes: sudoku or "
+                     "maze", c->task);
+  if (!kind->make && !c->minimal)
+    return trm__fail(err, TRM_E_USAGE, "--minimal", "is of Sudoku and has no effect on others, expected no such option");
+  trm_error why = {0};
+  if (!kind->shape(task, &square, "--size", &why)) return TRM_OK;
+  return trm__fail(err, TRM_E_USAGE, "--size", "%s", why.message);
 }
 
 static trm_status make_check(const trm_make_config *c, trm_error *err) {
@@ -186,20 +226,9 @@ static trm_status make_check(const trm_make_config *c, trm_error *err) {
   return trm__dataset_can_write(c->out, err);
 }
 
-static trm__generate_config make_generator_config(const trm_make_config *c) {
-  return (trm__generate_config){.size = (int)c->side,
-                                .count = c->train + c->test,
-                                .min_clues = c->min_clues,
-                                .max_clues = c->max_clues,
-                                .min_guesses = c->min_guesses,
-                                .max_guesses = c->max_guesses,
-                                .minimal = c->minimal,
-                                .seed = (uint64_t)c->seed,
-                                .threads = (int)c->threads};
-}
-
 trm_status trm_data_make(const trm_make_config *config, trm_progress_fn progress, void *context, trm_error *err) {
-  trm__puzzles puzzles = {0};
+  trm__made made = {0};
+  trm_task task;
   trm_dataset *train = NULL, *test = NULL;
   phase generating = {progress, context};
   static const trm__config_form form = TRM__CONFIG_FORM(trm_make_config, threads);
@@ -207,13 +236,15 @@ trm_status trm_data_make(const trm_make_config *config, trm_progress_fn progress
   trm_status status = trm__config_read(&whole, config, &form, err);
   config = &whole;
   if (!status) status = make_check(config, err);
+  if (!status) status = make_find_task(config, &task, err);
   if (status) return status;
-  trm__generate_config wanted = make_generator_config(config);
-  if ((status = trm__generate(&puzzles, &wanted, make_report, &generating, err))) goto done;
+  const trm__kind *kind = trm__kind_of(&task);
+  if ((status = (kind->make ? kind->make : trm__make_each)(&task, config, &made, make_report, &generating, err)))
+    goto done;
   uint64_t seed = (uint64_t)config->seed;
-  if (config->test > 0 && (status = make_split(&test, &puzzles, 0, config->test, 0, seed, err))) goto done;
+  if (config->test > 0 && (status = make_split(&test, &task, &made, 0, config->test, 0, seed, err))) goto done;
   if (config->train > 0 &&
-      (status = make_split(&train, &puzzles, config->test, config->train, config->augment, seed, err)))
+      (status = make_split(&train, &task, &made, config->test, config->train, config->augment, seed, err)))
     goto done;
   if (progress && progress(context, 0.99, "writing")) {
     status = trm__fail(err, TRM_E_STOPPED, config->out, "stopped before writing");
@@ -224,6 +255,6 @@ trm_status trm_data_make(const trm_make_config *config, trm_progress_fn progress
 done:
   trm_dataset_close(&train);
   trm_dataset_close(&test);
-  trm__puzzles_free(&puzzles);
+  trm__made_close(&made);
   return status;
 }

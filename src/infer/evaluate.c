@@ -11,6 +11,7 @@
 #include "infer/evaluate.h"
 #include "infer/request.h"
 #include "model/score.h"
+#include "task/puzzle.h"
 
 trm_status trm__evaluate_check_fit(const trm_solver *solver, const trm_dataset *dataset, trm_error *err) {
   const trm_model_config *m = &solver->model;
@@ -55,6 +56,8 @@ typedef struct evaluation {
                    the batch */
   double threshold;
   trm_eval_result *result;
+  const trm_task *task;
+  int32_t *question; /* [S], room to work in */
 } evaluation;
 
 static trm_source_answer evaluate_next(void *context, int64_t number, int wait, trm_puzzle *puzzle) {
@@ -81,9 +84,20 @@ static void evaluate_score(void *context, int64_t number, const trm_solution *so
   evaluate_count_band(e->result, rating, stats->exact != 0);
 }
 
-/* Cancelled puzzles are not counted, finished ones were when they were scored. */
+/* Cancelled puzzles are not counted, of finished ones the score was when they were scored. */
 static void evaluate_leave(void *context, const trm_leave *leave) {
-  (void)context, (void)leave;
+  evaluation *e = context;
+  uint8_t has[TRM_EVAL_METRICS] = {0};
+  if (!e->result->metrics || !leave->answer || leave->solution->cancelled) return;
+  trm_dataset_example(e->dataset, leave->puzzle, e->question, NULL, NULL, NULL);
+  trm__task_grade(e->task, e->question, leave->answer, has);
+  for (int k = 0; k < e->result->metrics; k++) e->result->metric[k].puzzles += has[k];
+}
+
+static void evaluate_open_metrics(const trm_task *task, trm_eval_result *result) {
+  const char *const *names = trm__task_metrics(task);
+  for (; names[result->metrics] && result->metrics < TRM_EVAL_METRICS; result->metrics++)
+    result->metric[result->metrics].name = names[result->metrics];
 }
 
 static void evaluate_summarize(evaluation *e, int64_t n, trm_eval_result *r) {
@@ -97,6 +111,8 @@ static void evaluate_summarize(evaluation *e, int64_t n, trm_eval_result *r) {
   r->exact_accuracy = trm__score_exact_accuracy(m);
   r->token_accuracy = trm__score_token_accuracy(m);
   trm__wilson_interval(m->exact, m->examples, &r->interval_low, &r->interval_high);
+  for (int k = 0; k < r->metrics; k++)
+    trm__wilson_interval(r->metric[k].puzzles, m->examples, &r->metric[k].interval_low, &r->metric[k].interval_high);
   r->mean_steps = trm__score_mean_steps(m);
   r->lm_loss = trm__score_mean_lm_loss(m);
   r->said_right_is_right = m->said_right_is_right;
@@ -125,13 +141,21 @@ trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t 
   trm_dataset_info info = trm_dataset_describe(dataset);
   int64_t n = limit > 0 && limit < info.examples ? limit : info.examples;
   trm_eval_result r = {0};
-  evaluation e = {.dataset = dataset, .puzzles = n, .threshold = solver->config.halt_threshold, .result = &r};
+  trm_task task;
+  evaluation e = {.dataset = dataset,
+                  .puzzles = n,
+                  .threshold = solver->config.halt_threshold,
+                  .result = &r,
+                  .task = &task,
+                  .question = solver->token_host};
   trm_status status = trm__evaluate_check_fit(solver, dataset, err);
   if (!status) status = evaluate_check_examples(solver, dataset, n, err);
+  if (!status) status = trm_solver_task(solver, &task, err);
   if (status) return status;
   e.loss = trm__calloc((size_t)n, sizeof *e.loss);
   if (!e.loss) return trm__fail_memory(err, "evaluation", (size_t)n * sizeof *e.loss);
   if (info.has_ratings) evaluate_open_bands(&r);
+  evaluate_open_metrics(&task, &r);
   trm__job job = {.source = {.puzzles = n, .context = &e, .next = evaluate_next, .leave = evaluate_leave},
                   .labels = evaluate_labels,
                   .score = evaluate_score,

@@ -15,6 +15,7 @@
 #include <trm/task.h>
 
 #include "base/rng.h"
+#include "task/make.h"
 #include "task/text.h"
 
 #define TRM__KINDS_MOST 64 /* rows */
@@ -25,6 +26,7 @@ typedef struct trm__kind {
   int first_number;  /* the token that stands for 0 where puzzles are written as numbers (JSON Lines); 1 mostly */
   int32_t blank;     /* the token that questions may hold and answers may not; 0: none */
   int single;        /* 1: a question with more than one solution is a mistake */
+  int32_t frame;     /* the token that may surround a puzzle, to fill a larger grid, and changes nothing; 0: none */
 
   /* -- what its tasks look like -- */
 
@@ -60,6 +62,12 @@ typedef struct trm__kind {
   trm_task_verdict (*judge)(const trm_task *task, const int32_t *question, const int32_t *answer);
   /* What an answer that judge does not find right gets wrong, in words, for people. NULL: wrong cells are counted. */
   void (*fault)(const trm_task *task, const int32_t *question, const int32_t *answer, char *text, size_t size);
+  /* What else is to be said of an answer that judge finds right, in words; nothing by default. NULL: nothing. */
+  void (*remark)(const trm_task *task, const int32_t *question, const int32_t *answer, char *text, size_t size);
+  /* What evaluations count beside exact answers: at most TRM_EVAL_METRICS names, NULL behind the last; and has [names],
+   * all 0, becomes 1 for what an answer is. NULL both: nothing. */
+  const char *const *metrics;
+  void (*grade)(const trm_task *task, const int32_t *question, const int32_t *answer, uint8_t *has);
   /* TRM_E_INPUT when the question contradicts itself. Its tokens are in range. NULL: none does. */
   trm_status (*check)(const trm_task *task, const int32_t *question, trm_error *err);
   /* Counts solutions until there are `most`; bound as in trm_task_unique. NULL: unknown. */
@@ -70,11 +78,18 @@ typedef struct trm__kind {
   /* The next cell by logic; hint says that there is none, and stays so where logic ends. A cell is empty. NULL: no
    * logic known. */
   void (*hint)(const trm_task *task, const int32_t *question, trm_hint_result *hint);
-  /* A random puzzle. NULL: unsupported. */
+  /* A random puzzle. NULL: one that search finds, any wanted. */
   trm_status (*generate)(const trm_task *task, trm__rng *rng, int32_t *question, int32_t *answer, trm_error *err);
   /* The same as wanted, which is never NULL and whole. NULL: wishes are unsupported. */
   trm_status (*search)(const trm_task *task, trm__rng *rng, const trm_wanted *wanted, int32_t *question,
                        int32_t *answer, trm_error *err);
+  /* Puzzles for a dataset, config->train + config->test of which no two are the same. TRM_E_USAGE for options that this
+   * kind has not. NULL: they are searched one by one. */
+  trm_status (*make)(const trm_task *task, const trm_make_config *config, trm__made *made, trm_progress_fn progress,
+                     void *context, trm_error *err);
+  /* What made puzzles are rated by: a word, and the number; NaN: not known. NULL both: no ratings. */
+  const char *rating;
+  double (*rate)(const trm_task *task, const int32_t *question, const int32_t *answer);
 
   /* -- symmetries -- */
 

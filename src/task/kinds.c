@@ -66,9 +66,11 @@ static trm_status kinds_check(const trm__kind *kind, trm_error *err) {
     return trm__fail(err, TRM_E_USAGE, kind->name, "a function is missing, expected title, parse and render");
   if (kind->first_number < 1)
     return trm__fail(err, TRM_E_USAGE, kind->name, "first_number: found %d, expected 1 or more", kind->first_number);
-  if (!kind->rules != !kind->judge || !kind->symmetric != !kind->augment)
+  if (!kind->rules != !kind->judge || !kind->symmetric != !kind->augment || !kind->metrics != !kind->grade ||
+      !kind->rating != !kind->rate)
     return trm__fail(err, TRM_E_USAGE, kind->name,
-                     "found half a pair, expected both or neither of rules and judge, and of symmetric and augment");
+                     "found half a pair, expected both or neither of rules and judge, of symmetric and augment, of "
+                     "metrics and grade, and of rating and rate");
   return TRM_OK;
 }
 

@@ -87,6 +87,28 @@ const char *trm_task_fault(const trm_task *task, const int32_t *question, const 
   return text;
 }
 
+const char *trm_task_remark(const trm_task *task, const int32_t *question, const int32_t *answer, char *text,
+                            size_t size) {
+  const trm__kind *kind = trm__kind_of(task);
+  trm_task_verdict verdict = trm_task_judge(task, question, answer);
+  if (!size) return text;
+  text[0] = '\0';
+  if (kind->remark && verdict.keeps_rules == 1 && verdict.keeps_clues == 1)
+    kind->remark(task, question, answer, text, size);
+  return text;
+}
+
+const char *const *trm__task_metrics(const trm_task *task) {
+  static const char *const none[] = {NULL};
+  const trm__kind *kind = trm__kind_of(task);
+  return kind->metrics ? kind->metrics : none;
+}
+
+void trm__task_grade(const trm_task *task, const int32_t *question, const int32_t *answer, uint8_t *has) {
+  const trm__kind *kind = trm__kind_of(task);
+  if (kind->metrics) kind->grade(task, question, answer, has);
+}
+
 trm_status trm_task_check_question(const trm_task *task, const int32_t *question, trm_error *err) {
   const trm__kind *kind = trm__kind_of(task);
   int count = task->width * task->height;
@@ -133,6 +155,31 @@ trm_task_finding trm_task_inspect(const trm_task *task, const int32_t *question,
   return finding;
 }
 
+/* -- puzzles in larger grids --------------------------------------------------------------------------------------- */
+
+int trm_task_has_frame(const trm_task *task) {
+  return trm__kind_of(task)->frame > 0;
+}
+
+int trm_task_fits(const trm_task *task, const trm_task *larger) {
+  int same = task->width == larger->width && task->height == larger->height;
+  return task->kind == larger->kind && task->vocab_size == larger->vocab_size &&
+         strcmp(task->alphabet, larger->alphabet) == 0 &&
+         (same || (trm_task_has_frame(task) && task->width <= larger->width && task->height <= larger->height));
+}
+
+void trm_task_frame(const trm_task *task, const trm_task *larger, const int32_t *tokens, int32_t *framed) {
+  for (int r = 0; r < larger->height; r++)
+    for (int c = 0; c < larger->width; c++)
+      framed[r * larger->width + c] =
+          r < task->height && c < task->width ? tokens[r * task->width + c] : trm__kind_of(task)->frame;
+}
+
+void trm_task_unframe(const trm_task *task, const trm_task *larger, const int32_t *framed, int32_t *tokens) {
+  for (int r = 0; r < task->height; r++)
+    memcpy(tokens + r * task->width, framed + r * larger->width, sizeof *tokens * (size_t)task->width);
+}
+
 /* -- making puzzles ------------------------------------------------------------------------------------------------ */
 
 trm_wanted trm_wanted_default(void) {
@@ -147,13 +194,14 @@ trm_status trm_generate(const trm_task *task, uint64_t seed, uint64_t number, co
   trm_status status = trm__task_check(task, "task", err);
   if (!status && wanted) status = trm__config_read(&whole, wanted, &form, err);
   if (status) return status;
-  if (wanted ? !kind->search : !kind->generate)
+  if (!kind->search && (wanted || !kind->generate))
     return trm__fail(err, TRM_E_UNSUPPORTED, kind->name,
-                     "found a kind whose puzzles trm cannot make%s, expected one with a generator, such as sudoku%s",
-                     wanted ? " to wishes" : "", wanted ? "" : " or maze");
+                     "found a kind whose puzzles trm cannot make%s, expected one with a generator, such as sudoku or "
+                     "maze",
+                     wanted ? " to wishes" : "");
   trm__rng rng = trm__rng_make(seed, TRM__RNG_PUZZLE, number);
-  return wanted ? kind->search(task, &rng, &whole, question, answer, err)
-                : kind->generate(task, &rng, question, answer, err);
+  return wanted || !kind->generate ? kind->search(task, &rng, &whole, question, answer, err)
+                                   : kind->generate(task, &rng, question, answer, err);
 }
 
 /* -- hints --------------------------------------------------------------------------------------------------------- */

@@ -14,4 +14,8 @@ trm_task_solutions trm__task_count_solutions(const trm_task *task, const int32_t
 /* The token of an empty cell, which answers do not have (nor less); 0 where questions have no empty cells. */
 int32_t trm__task_blank(const trm_task *task);
 
+/* What evaluations count of a task's answers, as trm__kind.metrics; never NULL. has [names] starts as 0. */
+const char *const *trm__task_metrics(const trm_task *task);
+void trm__task_grade(const trm_task *task, const int32_t *question, const int32_t *answer, uint8_t *has);
+
 #endif

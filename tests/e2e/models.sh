@@ -151,7 +151,7 @@ run 0 prefix/bin/trm solve $good
 says '4 1'
 run 0 prefix/bin/trm eval six.csv --json --quiet
 json 'v["model"].endswith("prefix/bin/../share/trm/models/four.safetensors") and v["puzzles"] == 6'
-refuse 2 'none of the 1 installed models solves puzzles of 81 cells' prefix/bin/trm info
+refuse 2 'no installed model solves puzzles of 81 cells; there are: Sudoku 4x4; name one' prefix/bin/trm info
 cp narrow.safetensors named/mine.safetensors
 TRM_MODELS=$work/named run 0 prefix/bin/trm eval six.csv --json --quiet
 json 'v["model"].endswith("named/mine.safetensors")'

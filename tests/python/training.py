@@ -74,6 +74,23 @@ class Training(unittest.TestCase):
         self.assertIn("sudoku-6x6", trm.presets())
 
 
+class Mazes(unittest.TestCase):
+    def test_smaller_mazes_are_solved_in_the_models_grid(self):
+        trm.make_dataset("mazes", task="maze", size=8, train=8, test=2)
+        trm.train(data="mazes", run="maze", puzzle_emb_ndim=0, puzzle_emb_len=0, hidden_size=16, num_heads=2, L_layers=1,
+                  expansion=1, H_cycles=1, L_cycles=1, batch=4, steps=1)
+        small = ["#####", "#S  #", "# # #", "#  G#", "#####"]
+        with trm.Solver("maze", threads=1, max_steps=2, halt=False) as solver:
+            seen = []
+            found = solver.solve(small, on_step=lambda step: seen.append((step.tokens.shape, step.confidence.shape)))
+            self.assertEqual((len(found.answer), len(found.answer[0]), found.task.width), (5, 5, 5))
+            self.assertTrue(found.checked and all(s == ((25,), (25,)) for s in seen))
+            self.assertEqual(solver.solve_batch(["\n".join(small), small])[1].tokens.tolist(), found.tokens.tolist())
+            with self.assertRaisesRegex(trm.InputError, "smaller ones"):
+                next(solver.steps(small))
+        self.assertTrue(trm.check(small, ["#####", "#Soo#", "# #o#", "#  G#", "#####"]))
+
+
 class Data(unittest.TestCase):
     def test_arrays_and_examples(self):
         with open("some.csv", "w") as file:

@@ -56,8 +56,9 @@ trm__texts_answer trm__texts_line(trm__texts *texts, const char *line, size_t le
 int trm__texts_end(trm__texts *texts, int now, trm__texts_puzzle *puzzle);
 
 /* Cells of the puzzle in a text when no task is known (texts_guess.c): of a known size when it is nearly one, and then
- * err says what is wrong with it. 0: no cells. */
-size_t trm__texts_guess(const char *text, size_t length, trm_error *err);
+ * err says what is wrong with it. 0: no cells. *task (NULL: skip): of which kind it is, by its symbols; a width of 0
+ * when none reads it. */
+size_t trm__texts_guess(const char *text, size_t length, trm_task *task, trm_error *err);
 /* 1 when the text is a puzzle of the task; NULL: of one that trm knows by its size. */
 int trm__texts_reads(const char *text, const trm_task *task);
 /* Cells in a line, more or less. */

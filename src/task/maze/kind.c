@@ -8,6 +8,7 @@
 
 #include "task/hash.h"
 #include "task/maze/generate.h"
+#include "task/maze/grade.h"
 #include "task/maze/maze.h"
 #include "task/maze/rules.h"
 
@@ -66,8 +67,21 @@ static void maze_expected(const trm_task *task, int answer, char *text, size_t s
 
 static void maze_draw(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_drawing *drawing,
                       trm_task_cell *cells) {
+  static const uint8_t looks[] = {[TRM__MAZE_WALL] = TRM_LOOK_WALL,   [TRM__MAZE_FREE] = TRM_LOOK_EMPTY,
+                                  [TRM__MAZE_START] = TRM_LOOK_START, [TRM__MAZE_GOAL] = TRM_LOOK_GOAL,
+                                  [TRM__MAZE_PATH] = TRM_LOOK_PATH};
   (void)drawing;
+  for (int i = 0; i < task->width * task->height; i++)
+    if (tokens[i] >= TRM__MAZE_WALL && tokens[i] <= TRM__MAZE_PATH) cells[i].look = looks[tokens[i]];
   trm__maze_mark(task, question, tokens, cells);
+}
+
+/* Of the path that is marked. */
+static double maze_rate(const trm_task *task, const int32_t *question, const int32_t *answer) {
+  int moves = 1;
+  (void)question;
+  for (int i = 0; i < task->width * task->height; i++) moves += answer[i] == TRM__MAZE_PATH;
+  return moves;
 }
 
 /* -- augmentation -------------------------------------------------------------------------------------------------- */
@@ -151,6 +165,7 @@ const trm__kind trm__kind_maze = {
     .name = "maze",
     .rules = "path cells (o) lead from S to G over free cells, and none lies apart",
     .first_number = 1,
+    .frame = TRM__MAZE_WALL,
     .infer = maze_infer,
     .shape = maze_shape,
     .fits = maze_fits,
@@ -162,9 +177,14 @@ const trm__kind trm__kind_maze = {
     .draw = maze_draw,
     .judge = trm__maze_judge,
     .fault = trm__maze_fault,
+    .remark = trm__maze_remark,
+    .metrics = trm__maze_metrics,
+    .grade = trm__maze_grade,
     .check = trm__maze_check,
     .unique = trm__maze_unique,
-    .generate = trm__maze_generate,
+    .search = trm__maze_search,
+    .rating = "rating",
+    .rate = maze_rate,
     .symmetric = maze_symmetric,
     .augment = maze_augment,
     .key = maze_key,

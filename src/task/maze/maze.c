@@ -41,6 +41,25 @@ int trm__maze_label(int width, int height, const int32_t *inputs, int32_t *label
   return 1;
 }
 
+int trm__maze_distances(int width, int height, const int32_t *cells, int start, int32_t *queue, int32_t *distance) {
+  int head = 0, tail = 0;
+  for (int i = 0; i < width * height; i++) distance[i] = -1;
+  distance[start] = 0;
+  queue[tail++] = start;
+  while (head < tail) {
+    int at = queue[head++], r = at / width, c = at % width;
+    const int next[4] = {r + 1 < height ? at + width : -1, c > 0 ? at - 1 : -1, c + 1 < width ? at + 1 : -1,
+                         r > 0 ? at - width : -1};
+    for (int k = 0; k < 4; k++) {
+      int to = next[k];
+      if (to < 0 || distance[to] >= 0 || (cells[to] != TRM__MAZE_FREE && cells[to] != TRM__MAZE_GOAL)) continue;
+      distance[to] = distance[at] + 1;
+      queue[tail++] = to;
+    }
+  }
+  return tail;
+}
+
 int trm__grid_transforms(int width, int height, int transforms[8]) {
   static const int any[8] = {0, 1, 2, 3, 4, 5, 6, 7}, keeps_shape[4] = {0, 2, 4, 5};
   int count = width == height ? 8 : 4;

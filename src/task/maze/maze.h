@@ -13,6 +13,10 @@ enum { TRM__MAZE_WALL = 1, TRM__MAZE_FREE = 2, TRM__MAZE_START = 3, TRM__MAZE_GO
  * no path. */
 int trm__maze_label(int width, int height, const int32_t *inputs, int32_t *labels, int32_t *queue, int32_t *parent);
 
+/* Moves from start to each cell over free ones and goal, -1 where no way leads. queue [height*width] receives the cells
+ * that are reached, the nearest first; returns how many. Goal is passed through like a free cell. */
+int trm__maze_distances(int width, int height, const int32_t *cells, int start, int32_t *queue, int32_t *distance);
+
 /* The eight symmetries of a square, numbered as for ARC: 0 identity; 1, 2, 3 counter-clockwise quarter turns; 4 left-
  * right flip; 5 up-down flip; 6 transpose; 7 left-right flip after a quarter turn. Only 0, 2, 4 and 5 keep the shape of
  * a grid that is not square; the others need width == height. */

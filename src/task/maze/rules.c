@@ -65,7 +65,7 @@ static int maze_joined(const trm_task *task, const int32_t *cells, int32_t walka
 }
 
 /* Cells that are neither free nor path are clues; free ones may become path. */
-static int maze_keeps(int32_t asked, int32_t answered) {
+int trm__maze_keeps(int32_t asked, int32_t answered) {
   int free_cell = asked == TRM__MAZE_FREE || asked == TRM__MAZE_PATH;
   return free_cell ? answered == TRM__MAZE_FREE || answered == TRM__MAZE_PATH : answered == asked;
 }
@@ -73,18 +73,30 @@ static int maze_keeps(int32_t asked, int32_t answered) {
 trm_task_verdict trm__maze_judge(const trm_task *task, const int32_t *question, const int32_t *answer) {
   trm_task_verdict verdict = {1, 1};
   for (int i = 0; i < task->width * task->height; i++)
-    if (!maze_keeps(question[i], answer[i])) verdict.keeps_clues = 0;
+    if (!trm__maze_keeps(question[i], answer[i])) verdict.keeps_clues = 0;
   verdict.keeps_rules = verdict.keeps_clues ? maze_joined(task, answer, TRM__MAZE_PATH, 1) : 0;
   return verdict;
 }
 
 void trm__maze_fault(const trm_task *task, const int32_t *question, const int32_t *answer, char *text, size_t size) {
   int changed = 0;
-  for (int i = 0; i < task->width * task->height; i++) changed += !maze_keeps(question[i], answer[i]);
+  for (int i = 0; i < task->width * task->height; i++) changed += !trm__maze_keeps(question[i], answer[i]);
   if (changed) (void)snprintf(text, size, "%d cell%s of the maze %s changed", changed, changed == 1 ? "" : "s", changed == 1 ? "is" : "are");
   else if (maze_joined(task, answer, TRM__MAZE_PATH, 0) == 1)
     (void)snprintf(text, size, "path cells lie apart from the path");
   else (void)snprintf(text, size, "no path leads from S to G");
+}
+
+static trm_status maze_refuse_second(const trm_task *task, const int32_t *question, int32_t token, const char *name,
+                                     trm_error *err) {
+  int at = 0, first;
+  char where[64];
+  while (question[at] != token) at++;
+  first = at++;
+  while (question[at] != token) at++;
+  (void)snprintf(where, sizeof where, "row %d, column %d", at / task->width + 1, at % task->width + 1);
+  return trm__fail(err, TRM_E_INPUT, where, "found more than one %s, expected exactly one: the first is in row %d, column %d",
+                   name, first / task->width + 1, first % task->width + 1);
 }
 
 trm_status trm__maze_check(const trm_task *task, const int32_t *question, trm_error *err) {
@@ -95,9 +107,8 @@ trm_status trm__maze_check(const trm_task *task, const int32_t *question, trm_er
   } marks[] = {{TRM__MAZE_START, "start (S)"}, {TRM__MAZE_GOAL, "goal (G)"}};
   for (size_t k = 0; k < 2; k++) {
     int at = maze_find_one(question, count, marks[k].token);
-    if (at < 0)
-      return trm__fail(err, TRM_E_INPUT, "maze", "found %s %s, expected exactly one", at == -1 ? "no" : "more than one",
-                       marks[k].name);
+    if (at == -1) return trm__fail(err, TRM_E_INPUT, "maze", "found no %s, expected exactly one", marks[k].name);
+    if (at < -1) return maze_refuse_second(task, question, marks[k].token, marks[k].name, err);
   }
   int path = 0;
   while (path < count && question[path] != TRM__MAZE_PATH) path++;
@@ -108,13 +119,17 @@ trm_status trm__maze_check(const trm_task *task, const int32_t *question, trm_er
   }
   int joined = maze_joined(task, question, TRM__MAZE_FREE, 0);
   if (joined < 0) return trm__fail_memory(err, "maze", (size_t)count * (sizeof(int) + 1));
-  if (!joined) return trm__fail(err, TRM_E_INPUT, "maze", "no way leads from S to G, expected one");
-  return TRM_OK;
+  if (joined) return TRM_OK;
+  int start = maze_find_one(question, count, TRM__MAZE_START), goal = maze_find_one(question, count, TRM__MAZE_GOAL);
+  char where[64];
+  (void)snprintf(where, sizeof where, "row %d, column %d", start / task->width + 1, start % task->width + 1);
+  return trm__fail(err, TRM_E_INPUT, where, "no way leads from S to G in row %d, column %d, expected one: walls shut it off",
+                   goal / task->width + 1, goal % task->width + 1);
 }
 
 void trm__maze_mark(const trm_task *task, const int32_t *question, const int32_t *tokens, trm_task_cell *cells) {
   int count = task->width * task->height, start = maze_find_one(tokens, count, TRM__MAZE_START);
-  for (int i = 0; i < count && question; i++) cells[i].wrong = !maze_keeps(question[i], tokens[i]);
+  for (int i = 0; i < count && question; i++) cells[i].wrong = !trm__maze_keeps(question[i], tokens[i]);
   unsigned char *space = start < 0 ? NULL : trm__calloc((size_t)count, sizeof(int) + 1);
   if (!space) return;
   uint8_t *reached = space + (size_t)count * sizeof(int);

@@ -42,6 +42,8 @@ static trm_status one_check(const trm__sudoku_geometry *g, const trm_wanted *w, 
   if (w->min_guesses < 0 || w->max_guesses < -1 || (w->max_guesses >= 0 && w->max_guesses < w->min_guesses))
     return trm__fail(err, TRM_E_USAGE, "guesses", "no puzzle takes %lld to %lld guesses", (long long)w->min_guesses,
                      (long long)w->max_guesses);
+  if (w->min_path || w->min_side || w->max_side)
+    return trm__fail(err, TRM_E_USAGE, "min_path", "paths and sides are of mazes, expected clues or guesses");
   if (w->tries < 1) return trm__fail(err, TRM_E_USAGE, "tries", "found %lld, expected 1 or more", (long long)w->tries);
   return TRM_OK;
 }

@@ -7,6 +7,7 @@
 #include "task/kind.h"
 #include "task/sudoku/generate.h"
 #include "task/sudoku/hint.h"
+#include "task/sudoku/make.h"
 #include "task/sudoku/rules.h"
 #include "task/sudoku/sudoku.h"
 
@@ -168,6 +169,9 @@ const trm__kind trm__kind_sudoku = {
     .hint = trm__sudoku_hint,
     .generate = sudoku_generate,
     .search = sudoku_search,
+    .make = trm__sudoku_make,
+    .rating = "guesses",
+    .rate = trm__sudoku_guesses,
     .symmetric = sudoku_symmetric,
     .augment = sudoku_augment,
     .key = sudoku_key,

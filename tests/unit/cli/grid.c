@@ -2,6 +2,8 @@
  * a task of which nothing is known. */
 #include "support/check.h"
 
+#include <stdlib.h>
+
 #include "cli/ui/grid.h"
 
 static int32_t question[900], tokens[900];
@@ -81,6 +83,45 @@ static void test_maze(void **state) {
   check_painted(&task, &style, " S # G*o\n*o*o    \n");
 }
 
+/* With colour a maze is a picture: walls grey, path green, ends with their letters, wrong cells red. */
+static void test_maze_in_colour(void **state) {
+  (void)state;
+  trm_task task = trm_task_maze();
+  task.width = 4, task.height = 2;
+  cli_grid_style style = {.question = question, .wrong = 1, .color = 1};
+  read_puzzle(&task, "S#G     ", question);
+  read_puzzle(&task, "S#Gooo  ", tokens);
+  check_painted(&task, &style,
+                "\033[1;97;46mS \033[0m\033[1;97;100m  \033[0m\033[1;97;45mG \033[0m\033[1;97;41m  \033[0m\n"
+                "\033[1;97;42m  \033[0m\033[1;97;42m  \033[0m    \n");
+  style.previous = question, style.wrong = 0;
+  check_painted(&task, &style,
+                "\033[1;97;46mS \033[0m\033[1;97;100m  \033[0m\033[1;97;45mG \033[0m\033[1;97;102m  \033[0m\n"
+                "\033[1;97;102m  \033[0m\033[1;97;102m  \033[0m    \n");
+}
+
+/* One that is higher than the screen has two rows a line where the terminal shows UTF-8. */
+static void test_large_maze(void **state) {
+  (void)state;
+  trm_task task = trm_task_maze();
+  cli_grid grid;
+  cli_grid_style style = {.question = question, .color = 1};
+  for (int i = 0; i < 900; i++) question[i] = tokens[i] = 1;
+  tokens[0] = 3, tokens[31] = 2, tokens[60] = 2, tokens[90] = 2;
+  assert_int_equal(setenv("LC_ALL", "C", 1), 0);
+  assert_true(cli_grid_open(&grid, &task, tokens, &style));
+  assert_true(grid.lines == 30 && grid.width == 60);
+  cli_grid_close(&grid);
+  assert_int_equal(setenv("LC_ALL", "en_US.UTF-8", 1), 0);
+  assert_true(cli_grid_open(&grid, &task, tokens, &style));
+  assert_true(grid.lines == 16 && grid.width == 30);
+  static const char corner[] = "\033[36;100m\u2580\033[0m\033[90m\u2580\033[0m";
+  assert_memory_equal(grid.line[0], corner, sizeof corner - 1);
+  assert_memory_equal(grid.line[1], " \033[90;100m", 9);
+  assert_non_null(strstr(grid.line[15], "S"));
+  cli_grid_close(&grid);
+}
+
 /* A grid of any symbols has no frame; one that is too high is not painted. */
 static void test_unknown_and_large(void **state) {
   (void)state;
@@ -102,6 +143,8 @@ int main(void) {
       cmocka_unit_test(test_sudoku),
       cmocka_unit_test(test_colours),
       cmocka_unit_test(test_maze),
+      cmocka_unit_test(test_maze_in_colour),
+      cmocka_unit_test(test_large_maze),
       cmocka_unit_test(test_unknown_and_large),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -570,6 +570,42 @@ static void test_real(void **state) {
   }
 }
 
+/* A file with the published columns: every example is the rule's, cell by cell, and rated as the file says. */
+static void check_published(const char *input, const char *out, int side, int64_t examples) {
+  static int32_t question[900], answer[900], label[900], queue[900], parent[900];
+  trm_error err = {0};
+  char notes[TRM_NOTES];
+  trm_import_config config = config_for(input, out);
+  config.test_fraction = 0;
+  CHECK_OK(trm_data_import(&config, notes, NULL, NULL, &err), err);
+  trm_dataset *d = open_split(out, "train");
+  trm_dataset_info info = trm_dataset_describe(d);
+  assert_int_equal(info.task.kind, TRM_TASK_MAZE);
+  assert_true(info.task.width == side && info.task.height == side);
+  assert_int_equal(info.examples, examples);
+  for (int64_t i = 0; i < examples; i++) {
+    double rating;
+    int moves = 1;
+    trm_dataset_example(d, i, question, answer, NULL, &rating);
+    assert_true(trm__maze_label(side, side, question, label, queue, parent));
+    assert_memory_equal(label, answer, sizeof *label * (size_t)(side * side));
+    for (int c = 0; c < side * side; c++) moves += answer[c] == TRM__MAZE_PATH;
+    assert_true(rating == moves);
+  }
+  trm_dataset_close(&d);
+}
+
+static void test_published_mazes(void **state) {
+  (void)state;
+  put_text("small.csv", "source,question,answer,rating\n"
+                        "made,S     # ##  #   #      #G,S    o# ##o #  o#oooooo#G,10\n"
+                        "made,S  G# # ##  #    #   #   ,SooG# # ##  #    #   #   ,3\n");
+  check_published(check_path(folder, "small.csv"), "small", 5, 2);
+  const char *whole = TRM_SOURCE_DIR "/../shared/data/maze/train.csv";
+  if (access(whole, R_OK) != 0) print_message("%s is not there\n", whole);
+  else check_published(whole, "published", 30, 1000);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_split),
@@ -583,6 +619,7 @@ int main(void) {
       cmocka_unit_test(test_leak),
       cmocka_unit_test(test_real),
       cmocka_unit_test(test_mazes_do_not_leak),
+      cmocka_unit_test(test_published_mazes),
       cmocka_unit_test(test_planted_mirror),
       cmocka_unit_test(test_ratings_of_copies),
       cmocka_unit_test(test_undecided),

@@ -94,7 +94,7 @@ static void test_variations(void **state) {
 static void test_all(void **state) {
   (void)state;
   trm_error err = {0};
-  assert_true(trm_presets() >= 11);
+  assert_true(trm_presets() >= 12);
   for (size_t i = 0; i < trm_presets(); i++) {
     trm_model_config m;
     trm_train_config t;

@@ -157,7 +157,7 @@ static void test_sizes(void **state) {
       {"1234567890123456789012345678901234567890123456789012345", 55, ""}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     trm_error err = {0};
-    assert_int_equal(trm__texts_guess(cases[i].text, strlen(cases[i].text), &err), cases[i].cells);
+    assert_int_equal(trm__texts_guess(cases[i].text, strlen(cases[i].text), NULL, &err), cases[i].cells);
     if (cases[i].problem[0] ? !strstr(err.message, cases[i].problem) : err.message[0] != 0)
       fail_msg("%zu: %s", i, err.message);
   }
@@ -176,7 +176,7 @@ static int check_example(const char *text, size_t length) {
     const char *line;
   } known[] = {{4, PUZZLE}, {16, sixteen}};
   trm_error err = {0};
-  size_t cells = trm__texts_guess(text, length, &err), k = cells == 256;
+  size_t cells = trm__texts_guess(text, length, NULL, &err), k = cells == 256;
   trm_task task = trm_task_sudoku(known[k].side);
   findings f = find(&task, text, length, 0);
   for (int i = 0; i < f.count; i++)

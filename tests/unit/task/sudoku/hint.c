@@ -154,7 +154,7 @@ static void test_inspect_others(void **state) {
   read_as(&maze, "S#G");
   trm_task_finding found = trm_task_inspect(&maze, question, 0, marks);
   assert_int_equal(found.solutions, 0);
-  assert_string_equal(found.what, "maze: no way leads from S to G, expected one");
+  assert_string_equal(found.what, "row 1, column 1: no way leads from S to G in row 1, column 3, expected one: walls shut it off");
   read_as(&maze, "S G");
   assert_int_equal(trm_task_inspect(&maze, question, 0, marks).solutions, 1);
   read_as(&maze, "S S");
@@ -265,7 +265,13 @@ static void test_refused_wishes(void **state) {
   wanted.size = 0;
   CHECK_FAILS(trm_generate(&task, 1, 5, &wanted, question, answer, &err), TRM_E_USAGE, err, "trm_wanted_default");
   wanted = trm_wanted_default();
-  CHECK_FAILS(trm_generate(&maze, 1, 5, &wanted, question, answer, &err), TRM_E_UNSUPPORTED, err, "to wishes");
+  wanted.max_clues = 20;
+  CHECK_FAILS(trm_generate(&maze, 1, 5, &wanted, question, answer, &err), TRM_E_USAGE, err, "clues and guesses");
+  wanted = trm_wanted_default();
+  wanted.min_path = 3;
+  CHECK_FAILS(trm_generate(&task, 1, 5, &wanted, question, answer, &err), TRM_E_USAGE, err, "paths and sides");
+  trm_task generic = {.kind = TRM_TASK_GENERIC, .width = 2, .height = 2, .vocab_size = 3, .alphabet = "ab"};
+  CHECK_FAILS(trm_generate(&generic, 1, 5, &wanted, question, answer, &err), TRM_E_UNSUPPORTED, err, "to wishes");
 }
 
 static trm_status breed(void *context, trm_error *err) {

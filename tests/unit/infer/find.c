@@ -1,10 +1,12 @@
-/* Which model is found: the first folder that has one for the size, in it the first by name, but for 81 cells the one
- * for extreme Sudoku; what is no model is passed over. */
+/* Which model is found: the first folder that has one that fits, in it the first by name of equal ones, but before them
+ * the one for extreme Sudoku; what is no model is passed over. */
 #include "support/check.h"
 
-#include <trm/model.h>
+#include <trm/solve.h>
 
 #define MODEL TRM_SOURCE_DIR "/models/sudoku-9x9.safetensors"
+
+static const trm_puzzle_kind nine = {.cells = 81}, six = {.cells = 36};
 
 static void link_as(const char *name) {
   (void)unlink(name);
@@ -14,7 +16,7 @@ static void link_as(const char *name) {
 static void found(const char *const *folders, size_t count, const char *path) {
   trm_model *model = NULL;
   trm_error err = {0};
-  CHECK_OK(trm_model_find(&model, folders, count, 81, NULL, &err), err);
+  CHECK_OK(trm_model_find(&model, folders, count, &nine, NULL, &err), err);
   assert_string_equal(trm_model_get_path(model), path);
   trm_model_close(&model);
 }
@@ -26,7 +28,7 @@ static void finding(void **state) {
   size_t files = 99;
   const char *const folders[] = {"find-absent", "find-a", "find-b"};
   (void)mkdir("find-a", 0700), (void)mkdir("find-b", 0700);
-  CHECK_FAILS(trm_model_find(&model, folders, 3, 81, &files, &err), TRM_E_INPUT, err, "find-absent, find-a, find-b");
+  CHECK_FAILS(trm_model_find(&model, folders, 3, &nine, &files, &err), TRM_E_INPUT, err, "find-absent, find-a, find-b");
   assert_int_equal(files, 0);
   link_as("find-b/m.safetensors"), link_as("find-b/n.safetensors");
   FILE *broken = fopen("find-b/broken.safetensors", "w");
@@ -38,10 +40,10 @@ static void finding(void **state) {
   found(folders, 3, "find-b/sudoku-extreme.safetensors");
   link_as("find-a/z.safetensors");
   found(folders, 3, "find-a/z.safetensors");
-  CHECK_FAILS(trm_model_find(&model, folders, 3, 36, &files, &err), TRM_E_INPUT, err, "of the 5 models");
+  CHECK_FAILS(trm_model_find(&model, folders, 3, &six, &files, &err), TRM_E_INPUT, err, "of the 5 models");
   assert_int_equal(files, 5);
   assert_null(model);
-  CHECK_FAILS(trm_model_find(&model, NULL, 0, 36, NULL, &err), TRM_E_INPUT, err, "no folder");
+  CHECK_FAILS(trm_model_find(&model, NULL, 0, &six, NULL, &err), TRM_E_INPUT, err, "no folder");
 }
 
 int main(void) {
