@@ -243,12 +243,12 @@ static void eval_print_json(const trm_eval_result *r, int interrupted, const trm
 }
 
 /* What the dataset's puzzles are, to choose an installed model by. */
-static int eval_find_kind(const cli_command *self, const char *data, cli_kind *kind) {
+static int eval_find_kind(const cli_command *self, const char *data, trm_puzzle_kind *kind) {
   trm_dataset *dataset = NULL;
   trm_error error = {0};
   if (trm_dataset_open(&dataset, data, opt.split, NULL, &error)) return cli_error(self, &error);
   trm_dataset_info info = trm_dataset_describe(dataset);
-  *kind = (cli_kind){.cells = (size_t)info.seq_len, .vocab_size = (int)info.vocab_size};
+  *kind = (trm_puzzle_kind){.cells = (size_t)info.seq_len, .vocab_size = (int)info.vocab_size};
   trm_dataset_close(&dataset);
   return CLI_CONTINUE;
 }
@@ -289,7 +289,7 @@ static int eval_model(const cli_command *self, const cli_arguments *a, const cha
   trm_error error = {0};
   char path[1100];
   cli_events events = {0};
-  cli_kind kind = {0};
+  trm_puzzle_kind kind = {0};
   (void)snprintf(path, sizeof path, "%s", model_path);
   int code = cli_events_check(self, opt.events, opt.force);
   if (code == CLI_CONTINUE && !path[0]) code = eval_find_kind(self, data, &kind);

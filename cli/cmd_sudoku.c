@@ -92,7 +92,7 @@ static int sudoku_choose_task(sudoku_run *run) {
   char problem[CLI_PROBLEM];
   int code = cli_puzzles_check(&run->puzzles, NULL);
   if (code != CLI_CONTINUE) return code;
-  cli_kind kind;
+  trm_puzzle_kind kind;
   cli_puzzles_kind(&run->puzzles, &kind, problem);
   for (int size = 4; size <= 16; size++) {
     if ((size_t)(size * size) != kind.cells) continue;
@@ -220,7 +220,7 @@ static int sudoku_open_solver(sudoku_run *run) {
   trm_solver_config config = trm_solver_config_default();
   int named = opt.model[0] != 0;
   if (run->solver || run->no_solver || !opt.network) return CLI_CONTINUE;
-  const cli_kind kind = {.task = run->task};
+  const trm_puzzle_kind kind = {.task = run->task};
   int code = cli_model_open(run->command, opt.model, &kind, &run->model);
   run->no_solver = code != CLI_CONTINUE && !named; /* which it said */
   if (code != CLI_CONTINUE) return named ? code : CLI_CONTINUE;

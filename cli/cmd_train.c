@@ -10,7 +10,7 @@
 #include "cli/train_options.h"
 
 static struct {
-  char preset[64], resume[1024], device[CLI_DEVICE];
+  char preset[64], resume[1024], seeds[1024], device[CLI_DEVICE];
   int64_t threads;
   int json, quiet;
 } opt;
@@ -41,6 +41,12 @@ static size_t train_tables(cli_table t[CLI_TABLES]) {
        .size = sizeof opt.resume,
        .metavar = "RUN",
        .help = "go on with this run from its newest checkpoint, exactly as if it had never stopped"},
+      {.name = "seeds",
+       .type = TRM_OPT_STRING,
+       FIELD(seeds),
+       .size = sizeof opt.seeds,
+       .metavar = "N,N,...",
+       .help = "one run after the other with each of these seeds, in DIR/seed-N of --run DIR"},
       CLI_DEVICE_OPTION,
       CLI_THREADS_OPTION(.help = "computing threads, 0: all cores; the result is the same"),
       CLI_JSON_OPTION(.help = "print the summary as one JSON object"),
@@ -124,6 +130,16 @@ static int train_refuse_fixed_options(const cli_command *self, const cli_argumen
   return CLI_CONTINUE;
 }
 
+/* CLI_CONTINUE or a usage error: each run of --seeds has its own seed, and is resumed by itself. */
+static int train_check_seeds(const cli_command *self, const cli_arguments *a) {
+  if (!opt.seeds[0]) return CLI_CONTINUE;
+  if (opt.resume[0]) return cli_usage(self, "--seeds: cannot be given with --resume; resume each DIR/seed-N by itself");
+  for (size_t i = 0; i < a->givens; i++)
+    if (a->given[i].option && !strcmp(a->given[i].option->name, "seed"))
+      return cli_usage(self, "--seeds: cannot be given with --seed, which is one of them");
+  return CLI_CONTINUE;
+}
+
 /* Arguments are read twice: what they set must win over the preset, and without --preset the data decides on it. */
 static int train_configure(const cli_command *self, int argc, char **argv, cli_arguments *a) {
   trm_error error = {0};
@@ -132,6 +148,7 @@ static int train_configure(const cli_command *self, int argc, char **argv, cli_a
   if (preset && trm_preset_apply(preset, &train_model, &train_config, &error)) return cli_error(self, &error);
   int code = cli_parse(self, argc, argv, a);
   if (code == CLI_CONTINUE) code = cli_expect(self, a, 0, opt.resume[0] ? 0 : 1, "a dataset");
+  if (code == CLI_CONTINUE) code = train_check_seeds(self, a);
   if (code == CLI_CONTINUE && opt.resume[0]) return train_refuse_fixed_options(self, a);
   if (code != CLI_CONTINUE) return code;
   if (a->positionals && train_config.data[0])
@@ -297,6 +314,33 @@ static int train_start(const cli_command *self, trm_runtime *runtime, watch *w) 
   return train_conclude(self, status, &error, &result, train_config.run);
 }
 
+/* A run for each seed of --seeds, until one is stopped or fails. All seeds are read before the first begins. */
+static int train_start_seeds(const cli_command *self, trm_runtime *runtime, watch *w) {
+  size_t count, used;
+  const trm_option *table = trm_train_options(&count);
+  char folder[sizeof train_config.run], seed[32];
+  int code = CLI_CONTINUE;
+  (void)snprintf(folder, sizeof folder, "%s", train_config.run);
+  for (int start = 0; start < 2; start++)
+    for (const char *text = opt.seeds; text; text = text[used] ? text + used + 1 : NULL) {
+      trm_error error = {0};
+      used = strcspn(text, ",");
+      (void)snprintf(seed, sizeof seed, "%.*s", (int)used, text);
+      if (used >= sizeof seed || trm_options_set(table, count, &train_config, "seed", seed, &error))
+        return cli_usage(self, "--seeds: found \"%.*s\", expected seeds with commas between them: 1,2,3",
+                         used < 100 ? (int)used : 100, text);
+      if (!start) continue;
+      if (snprintf(train_config.run, sizeof train_config.run, "%s/seed-%s", folder, seed) >=
+          (int)sizeof train_config.run)
+        return cli_bad_input(self, "the run's path is too long");
+      if (text != opt.seeds && !opt.json) printf("\n");
+      code = train_start(self, runtime, w);
+      if (code != CLI_OK || cli_interrupted()) return code;
+    }
+  if (!opt.json) printf("\nall seeds: trm runs %s\n", folder);
+  return code;
+}
+
 static int train_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a = {0};
   trm_runtime *runtime = NULL;
@@ -305,7 +349,9 @@ static int train_run(const cli_command *self, int argc, char **argv) {
   if (code == CLI_CONTINUE) {
     watch w = {.line = cli_progress_open(opt.quiet)};
     cli_catch_signals();
-    code = opt.resume[0] ? train_resume(self, runtime, &a, &w) : train_start(self, runtime, &w);
+    code = opt.resume[0]  ? train_resume(self, runtime, &a, &w)
+           : opt.seeds[0] ? train_start_seeds(self, runtime, &w)
+                          : train_start(self, runtime, &w);
   }
   trm_runtime_close(&runtime);
   cli_arguments_free(&a);
@@ -331,6 +377,8 @@ const cli_command cli_train = {
         "is named with --data and --valid, and must be the same. More --steps leave the learning rate's schedule as it "
         "was: after its end the rate stays at its "
         "least, unless --schedule-steps makes it longer too.\n\n"
+        "With --seeds the same is trained once with each seed, one after the other; trm runs compares them. A signal "
+        "ends the run that is at work and begins no other.\n\n"
         "An option given beside a preset wins over the preset's value, --epochs over its steps. One that would have no "
         "effect, such as --muon-lr with another optimizer or --patience without --valid, is refused; a value of the "
         "network that it does not use, "
@@ -338,7 +386,8 @@ const cli_command cli_train = {
     .examples = "trm train data/4x4 --run runs/4x4\n"
                 "trm train data/6x6 --preset sudoku-6x6 --valid data/6x6 --eval-every 100\n"
                 "trm train train.csv --preset sudoku-mlp --batch 8 --steps 100\n"
-                "trm train --resume runs/4x4 --steps 1000\ntrm train --resume runs/4x4 --data data/moved\n",
+                "trm train data/4x4 --run runs/4x4 --seeds 1,2,3\ntrm train --resume runs/4x4 --steps 1000\ntrm train "
+                "--resume runs/4x4 --data data/moved\n",
     .exits = "0\ttrained, or stopped by a signal and saved\n4\tfault: no memory, training diverged (the last good "
              "checkpoint "
              "is named and untouched), or a defect of trm\n",

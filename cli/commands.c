@@ -12,6 +12,7 @@ const cli_command *const cli_commands[] = {
     &cli_solve,        &cli_explain,     &cli_sudoku_new,
     &cli_sudoku_check, &cli_sudoku_hint, &cli_sudoku_rate,
     &cli_info,         &cli_quantize,    &cli_convert,
+    &cli_runs_command,
     &cli_plot,         &cli_doctor,      NULL,
 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 /* The size of which the puzzles seem to be: of a table, squares of as many cells. */
-static trm_task framed_guess(const cli_kind *kind, const trm_task *grid) {
+static trm_task framed_guess(const trm_puzzle_kind *kind, const trm_task *grid) {
   trm_task task = *grid;
   int side = 1;
   if (kind->task.width) return kind->task;
@@ -13,9 +13,9 @@ static trm_task framed_guess(const cli_kind *kind, const trm_task *grid) {
   return task;
 }
 
-int cli_framed_open(cli_framed *f, const cli_command *command, cli_puzzles *puzzles, const cli_kind *kind,
+int cli_framed_open(cli_framed *f, const cli_command *command, cli_puzzles *puzzles, const trm_puzzle_kind *kind,
                     const trm_task *grid) {
-  cli_kind looked = {0};
+  trm_puzzle_kind looked = {0};
   char problem[CLI_PROBLEM], title[64], most[64];
   *f = (cli_framed){.task = *grid, .grid = *grid};
   if (trm_task_has_frame(grid)) {
@@ -42,8 +42,7 @@ trm_step cli_framed_step(cli_framed *f, const trm_step *step) {
   trm_step own = *step;
   size_t width = (size_t)f->task.width;
   trm_task_unframe(&f->task, &f->grid, step->answer, f->answer);
-  for (size_t i = 0; i < f->S; i++)
-    f->confidence[i] = step->confidence[i / width * (size_t)f->grid.width + i % width];
+  for (size_t i = 0; i < f->S; i++) f->confidence[i] = step->confidence[i / width * (size_t)f->grid.width + i % width];
   own.answer = f->answer;
   own.confidence = f->confidence;
   return own;

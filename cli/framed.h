@@ -16,7 +16,7 @@ typedef struct cli_framed {
 
 /* Finds out the puzzles' size, which may be smaller than that of grid, the model's. kind: what is known of the first
  * puzzle, or NULL: it is looked at. CLI_CONTINUE or an exit code: a puzzle that is too large. */
-int cli_framed_open(cli_framed *framed, const cli_command *command, cli_puzzles *puzzles, const cli_kind *kind,
+int cli_framed_open(cli_framed *framed, const cli_command *command, cli_puzzles *puzzles, const trm_puzzle_kind *kind,
                     const trm_task *grid);
 void cli_framed_close(cli_framed *framed); /* also of a zeroed struct */
 /* The step with answer and confidence of the puzzle's own cells; valid until the next call. */

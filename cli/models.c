@@ -1,6 +1,6 @@
 /* The model to use when none is named. Models lie in the folder $TRM_MODELS, in share/trm/models beside the installed
- * program's bin, and in the source tree's models/ for a program that runs from its build folder. Of the first folder that
- * has one for such puzzles, the smallest is taken, for 9x9 Sudoku the one for extreme puzzles before others. */
+ * program's bin, and in the source tree's models/ for a program that runs from its build folder; which of them is
+ * taken, trm_model_find knows. */
 #include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
@@ -11,7 +11,6 @@
 #include "cli/puzzles.h"
 
 #define SUDOKU_CELLS 81
-#define SUDOKU_MODEL "sudoku-extreme.safetensors"
 enum { FOLDERS = 3, PATH = 1100 };
 
 /* The program's own folder; "" when it is unknown. */
@@ -35,43 +34,19 @@ static void models_source_folder(const char *program, char folder[PATH]) {
   if (file) (void)fclose(file);
 }
 
-static size_t models_folders(char folders[FOLDERS][PATH + 32]) {
+/* Writes the folders' names to room and returns how many there are. */
+static size_t models_folders(char room[FOLDERS][PATH + 32], const char *folders[FOLDERS]) {
   char program[PATH], source[PATH];
   const char *named = cli_environment("TRM_MODELS");
   size_t count = 0;
-  if (named) (void)snprintf(folders[count++], PATH + 32, "%s", named);
+  for (size_t i = 0; i < FOLDERS; i++) folders[i] = room[i];
+  if (named) (void)snprintf(room[count++], PATH + 32, "%s", named);
   models_program_folder(program);
   if (!program[0]) return count;
-  (void)snprintf(folders[count++], PATH + 32, "%s/../share/trm/models", program);
+  (void)snprintf(room[count++], PATH + 32, "%s/../share/trm/models", program);
   models_source_folder(program, source);
-  if (source[0]) (void)snprintf(folders[count++], PATH + 32, "%s/models", source);
+  if (source[0]) (void)snprintf(room[count++], PATH + 32, "%s/models", source);
   return count;
-}
-
-/* 1 when the model solves such puzzles. Where only their number of cells is known they are not of a kind with puzzles
- * of all sizes, whose texts tell what they are. */
-static int models_fits(const trm_model *model, const cli_kind *kind) {
-  const trm_model_config *m = trm_model_get_config(model);
-  trm_task task;
-  if (trm_model_task(model, &task, NULL)) return 0;
-  if (kind->task.width) return trm_task_fits(&kind->task, &task);
-  if ((size_t)m->seq_len != kind->cells) return 0;
-  return kind->vocab_size ? m->vocab_size == kind->vocab_size : !trm_task_has_frame(&task);
-}
-
-/* Takes the model of the file in place of *model when it fits and is for smaller puzzles. */
-static void models_try(const char *file, char path[PATH], const cli_kind *kind, trm_model **model) {
-  trm_model *other = NULL;
-  if (access(file, R_OK) != 0 || trm_model_open(&other, file, NULL)) return;
-  int better = models_fits(other, kind) &&
-               (!*model || trm_model_get_config(other)->seq_len < trm_model_get_config(*model)->seq_len);
-  if (better) {
-    trm_model_close(model);
-    *model = other;
-    (void)snprintf(path, PATH, "%.1099s", file);
-  } else {
-    trm_model_close(&other);
-  }
 }
 
 /* Calls each for all models of the folder; returns how many files there are. */
@@ -87,33 +62,19 @@ static size_t models_each(const char *folder, void (*each)(void *context, const 
   return count;
 }
 
-typedef struct search {
-  const cli_kind *kind;
-  char *path;        /* [PATH] */
-  trm_model **model; /* the best until now, or NULL */
-} search;
-
-static void models_search_file(void *context, const char *file) {
-  const search *s = context;
-  models_try(file, s->path, s->kind, s->model);
+/* The model in the folders for such puzzles. */
+static trm_status models_search(const char *const *folders, size_t count, char path[PATH], const trm_puzzle_kind *kind,
+                                trm_model **model, size_t *seen) {
+  trm_status status = trm_model_find(model, folders, count, kind, seen, NULL);
+  if (!status) (void)snprintf(path, PATH, "%.1099s", trm_model_get_path(*model));
+  return status;
 }
 
-/* The model in the folder for such puzzles; *seen: how many files there are. */
-static int models_search(const char *folder, char path[PATH], const cli_kind *kind, trm_model **model, size_t *seen) {
-  char file[PATH + 64];
-  search s = {kind, path, model};
-  (void)snprintf(file, sizeof file, "%.1130s/%s", folder, SUDOKU_MODEL);
-  models_try(file, path, kind, model);
-  if (!*model) *seen += models_each(folder, models_search_file, &s);
-  return *model != NULL;
-}
-
-int cli_model_find(char path[1100], const cli_kind *kind, trm_model **model) {
-  char folders[FOLDERS][PATH + 32];
-  size_t count = models_folders(folders), seen = 0;
-  for (size_t i = 0; i < count; i++)
-    if (models_search(folders[i], path, kind, model, &seen)) return 1;
-  return 0;
+int cli_model_find(char path[1100], const trm_puzzle_kind *kind, trm_model **model) {
+  char room[FOLDERS][PATH + 32];
+  const char *folders[FOLDERS];
+  size_t count = models_folders(room, folders);
+  return !models_search(folders, count, path, kind, model, NULL);
 }
 
 /* Adds "maze 16x16 and smaller" to a list [400]. */
@@ -129,7 +90,8 @@ static void models_list_file(void *context, const char *file) {
   trm_model_close(&model);
 }
 
-static int models_refuse(const cli_command *command, const cli_kind *kind, char folders[][PATH + 32], size_t count) {
+static int models_refuse(const cli_command *command, const trm_puzzle_kind *kind, const char *const *folders,
+                         size_t count) {
   char wanted[64], list[400] = "";
   for (size_t i = 0; i < count; i++) (void)models_each(folders[i], models_list_file, list);
   if (kind->task.width) (void)trm_task_title(&kind->task, wanted, sizeof wanted);
@@ -138,12 +100,13 @@ static int models_refuse(const cli_command *command, const cli_kind *kind, char 
                    list[0] ? list : "none that can be read");
 }
 
-static int models_open_installed(const cli_command *command, char path[PATH], const cli_kind *kind,
+static int models_open_installed(const cli_command *command, char path[PATH], const trm_puzzle_kind *kind,
                                  trm_model **model) {
-  char folders[FOLDERS][PATH + 32], places[4 * PATH] = "";
-  size_t count = models_folders(folders), seen = 0;
+  char room[FOLDERS][PATH + 32], places[4 * PATH] = "";
+  const char *folders[FOLDERS];
+  size_t count = models_folders(room, folders), seen = 0;
+  if (!models_search(folders, count, path, kind, model, &seen)) return CLI_CONTINUE;
   for (size_t i = 0; i < count; i++) {
-    if (models_search(folders[i], path, kind, model, &seen)) return CLI_CONTINUE;
     size_t used = strlen(places);
     (void)snprintf(places + used, sizeof places - used, "%s%s", i ? ", " : "", folders[i]);
   }
@@ -174,10 +137,11 @@ static int refuse_path(const cli_command *command, const char *path, const trm_e
   return cli_bad_input(command, "%s: a text file, expected a model file (.safetensors) or a run directory", path);
 }
 
-int cli_model_open(const cli_command *command, char path[1100], const cli_kind *kind, trm_model **model) {
+int cli_model_open(const cli_command *command, char path[1100], const trm_puzzle_kind *kind, trm_model **model) {
   trm_error error = {0};
-  const cli_kind usual = {.cells = SUDOKU_CELLS};
-  if (!path[0]) return models_open_installed(command, path, kind && (kind->cells || kind->task.width) ? kind : &usual, model);
+  const trm_puzzle_kind usual = {.cells = SUDOKU_CELLS};
+  if (!path[0])
+    return models_open_installed(command, path, kind && (kind->cells || kind->task.width) ? kind : &usual, model);
   static const char *const names[] = {"best.safetensors", "last.safetensors"};
   for (size_t i = 0; i < 2; i++) { /* a run directory stands for its best model */
     char file[1200];

@@ -446,11 +446,11 @@ static size_t cells_gather(cli_puzzles *p) {
   return at;
 }
 
-void cli_puzzles_kind(cli_puzzles *p, cli_kind *kind, char problem[CLI_PROBLEM]) {
+void cli_puzzles_kind(cli_puzzles *p, trm_puzzle_kind *kind, char problem[CLI_PROBLEM]) {
   char where[700];
   trm_error error = {0};
   problem[0] = 0;
-  *kind = (cli_kind){0};
+  *kind = (trm_puzzle_kind){0};
   if (!puzzles_open_text(p)) return;
   if (puzzles_find_table(p, 0, 1) == CLI_INPUT_LINE && p->is_table) {
     kind->cells = cells_of_record(p);
@@ -458,7 +458,7 @@ void cli_puzzles_kind(cli_puzzles *p, cli_kind *kind, char problem[CLI_PROBLEM])
   }
   p->looked = 0; /* again when the number of cells is known */
   size_t length = cells_gather(p);
-  kind->cells = trm__texts_guess(cli_input_text(&p->input), length, &kind->task, &error);
+  *kind = trm_text_kind(cli_input_text(&p->input), length, &error);
   puzzles_place(p, p->line, &error, where);
   if (error.message[0]) (void)snprintf(problem, CLI_PROBLEM, "%s: %s", where, error.message);
 }

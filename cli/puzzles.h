@@ -57,22 +57,15 @@ cli_puzzles_answer cli_puzzles_next(cli_puzzles *puzzles, const trm_task *task, 
                                     cli_puzzle *puzzle);
 void cli_puzzle_free(cli_puzzle *puzzle);
 
-/* What is known of puzzles before a model is chosen for them. */
-typedef struct cli_kind {
-  size_t cells;   /* 0: not known */
-  int vocab_size; /* tokens; 0: not known */
-  trm_task task;  /* what reads them; width 0: not known */
-} cli_kind;
-
 /* Of the first puzzle, to choose a model by; zeros when there is none. Waits for its text and leaves it unread. What
  * is wrong with the puzzle, if it is one of a size that trm knows, is said in problem, which is else "". */
-void cli_puzzles_kind(cli_puzzles *puzzles, cli_kind *kind, char problem[CLI_PROBLEM]);
+void cli_puzzles_kind(cli_puzzles *puzzles, trm_puzzle_kind *kind, char problem[CLI_PROBLEM]);
 
 /* An installed model for such puzzles: 1 when there is one, whose name path receives. */
-int cli_model_find(char path[1100], const cli_kind *kind, trm_model **model);
+int cli_model_find(char path[1100], const trm_puzzle_kind *kind, trm_model **model);
 /* The model at path, or with "" an installed one for such puzzles (models.c says where it is looked for); kind NULL:
  * for 9x9 Sudoku. path receives its name. */
-int cli_model_open(const cli_command *command, char path[1100], const cli_kind *kind, trm_model **model);
+int cli_model_open(const cli_command *command, char path[1100], const trm_puzzle_kind *kind, trm_model **model);
 /* The model's card: of its metadata, else the file NAME.json beside NAME.safetensors; NULL without one. */
 json_t *cli_model_card(const trm_model *model, const char *path);
 /* Of an unsolved puzzle with so few clues (0: none is), what the model's card says of such, if they are its hardest. */

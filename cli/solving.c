@@ -37,7 +37,7 @@ static int solving_check_identifier(const cli_command *self, const char *path, i
 }
 
 /* An installed model. When there is none for a puzzle that is wrong, it is that which is said. */
-static int solving_find_model(const cli_command *self, char path[1100], cli_puzzles *puzzles, cli_kind *kind,
+static int solving_find_model(const cli_command *self, char path[1100], cli_puzzles *puzzles, trm_puzzle_kind *kind,
                               trm_model **model) {
   char problem[CLI_PROBLEM];
   int code = cli_puzzles_check(puzzles, NULL);
@@ -52,7 +52,7 @@ int cli_solving_open(const cli_command *self, cli_solving *s, char path[1100], c
                      int64_t identifier) {
   trm_error error = {0};
   trm_task grid;
-  cli_kind kind = {0};
+  trm_puzzle_kind kind = {0};
   int named = path[0] != 0;
   int code = named ? cli_model_open(self, path, NULL, &s->model)
                    : solving_find_model(self, path, puzzles, &kind, &s->model);

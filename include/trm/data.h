@@ -4,6 +4,7 @@
 #ifndef TRM_DATA_H
 #define TRM_DATA_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <trm/error.h>
 #include <trm/options.h>
@@ -43,6 +44,19 @@ trm_dataset_info trm_dataset_describe(const trm_dataset *dataset);
 void trm_dataset_example(const trm_dataset *dataset, int64_t i, int32_t *inputs, int32_t *labels, int32_t *identifier,
                          double *rating);
 
+/* -- texts --------------------------------------------------------------------------------------------------------- */
+
+/* What is known of puzzles before a model is chosen for them. */
+typedef struct trm_puzzle_kind {
+  size_t cells;   /* 0: not known */
+  int vocab_size; /* tokens; 0: not known */
+  trm_task task;  /* what reads them; width 0: not known */
+} trm_puzzle_kind;
+
+/* Of the puzzle in a text: cells and, where its text tells, task. Where it is nearly one of a known size that is taken,
+ * and err says what is wrong with it. */
+trm_puzzle_kind trm_text_kind(const char *text, size_t length, trm_error *err);
+
 /* -- making, importing, checking: each writes a whole directory or nothing ----------------------------------------- */
 
 /* progress: fraction in 0..1 and a short text; returning non-zero stops with TRM_E_STOPPED. */
@@ -58,7 +72,7 @@ typedef struct trm_make_config {
   int minimal;     /* 1: no clue can be removed */
   int64_t augment; /* augmented copies of each training puzzle written into the set */
   int64_t seed, threads;
-  char task[32];                         /* the kind: "sudoku" or "maze" */
+  char task[32];                        /* the kind: "sudoku" or "maze" */
   int64_t min_path, min_side, max_side; /* as in trm_wanted */
 } trm_make_config;
 const trm_option *trm_make_options(size_t *count);

@@ -76,6 +76,8 @@ trm_status trm_model_open(trm_model **out, const char *path, trm_error *err);
 trm_status trm_model_adopt(trm_model **out, const char *path, const trm_model_config *config, trm_error *err);
 void trm_model_close(trm_model **model); /* accepts NULL; clears the pointer */
 
+const char *trm_model_get_path(const trm_model *model); /* the file it was opened from; valid while it is open */
+
 const trm_model_config *trm_model_get_config(const trm_model *model);        /* valid while the model is open */
 const char *trm_model_get_metadata(const trm_model *model, const char *key); /* NULL when absent; same lifetime */
 /* What the model was trained with, and so what its probabilities and its loss are computed with: "stablemax" (also of

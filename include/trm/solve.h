@@ -118,6 +118,13 @@ typedef struct trm_solver_values {
 trm_status trm_model_values(const trm_model *model, const trm_solver_config *options, trm_solver_values *values,
                             trm_error *err);
 
+/* Opens the model for such puzzles from the first of these folders that has one: the smallest that fits, but
+ * sudoku-extreme.safetensors before others. Files that are no models are passed over, and glob patterns in the folders'
+ * names are followed. *files (NULL: skip) receives how many .safetensors files were seen, also with TRM_E_INPUT, when
+ * none fits. */
+trm_status trm_model_find(trm_model **out, const char *const *folders, size_t count, const trm_puzzle_kind *kind,
+                          size_t *files, trm_error *err);
+
 typedef struct trm_solver trm_solver;
 /* runtime is borrowed; the model's weights are copied, so it may be closed. */
 trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
@@ -358,6 +365,10 @@ typedef enum trm_batch_origin {
   TRM_BATCH_MEASURED /* chosen from measured steps */
 } trm_batch_origin;
 #define TRM_SOLVE_COSTS 16
+typedef struct trm_solve_cost {
+  int64_t batch;
+  double seconds; /* the least that a round of batch puzzles took */
+} trm_solve_cost;
 typedef struct trm_solve_stats {
   int64_t puzzles;  /* that took a step */
   int64_t steps;    /* supervision steps taken, summed over puzzles */
@@ -370,10 +381,7 @@ typedef struct trm_solve_stats {
   double predicted; /* seconds of a round of batch puzzles, when batch was chosen; 0: unknown */
   double measured;  /* their mean in the full rounds; 0: unknown */
   int costs;        /* sizes measured so far, in this call or an earlier one */
-  struct {
-    int64_t batch;
-    double seconds; /* the least that a round of batch puzzles took */
-  } cost[TRM_SOLVE_COSTS];
+  trm_solve_cost cost[TRM_SOLVE_COSTS];
 } trm_solve_stats;
 trm_solve_stats trm_solver_last_stats(const trm_solver *solver); /* zeros before the first call */
 

@@ -286,6 +286,10 @@ const char *trm_model_get_checksum(const trm_model *model) {
   return model->sum[0] ? model->sum : NULL;
 }
 
+const char *trm_model_get_path(const trm_model *model) {
+  return model->path ? model->path : "";
+}
+
 const char *trm_model_get_loss(const trm_model *model) {
   return losses[model->loss];
 }
