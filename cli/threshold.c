@@ -40,7 +40,7 @@ static void threshold_print_json(const cli_threshold *how, const trm_halting_cho
                                            "exact", (json_int_t)c->point[i].exact, "exact_accuracy",
                                            cli_real((double)c->point[i].exact / n), "mean_steps",
                                            cli_real(c->point[i].mean_steps)));
-  cli_json_print(json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:b}", "hopeless",
+  cli_json_print(json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:I, s:o, s:o, s:b}", "hopeless",
                            cli_hopeless_json(&c->hopeless), "hopeless_lost", (json_int_t)c->hopeless_lost,
                            "solved_steps", cli_real(c->solved_steps), "hopeless_steps", cli_real(c->hopeless_steps),
                            "model", cli_path(how->path), "data", cli_path(how->data), "halt_threshold",

@@ -84,8 +84,26 @@ json 'v["values"]["halt_threshold"]["from"] == "model"'
 cmp -s plain/last.safetensors later.safetensors && fail "--write wrote nothing"
 run 0 "$TRM" eval later.safetensors d --choose-threshold --max-steps 8 --write --json --quiet
 json 'v["max_steps"] == 8 and v["written"] and v["before"]["max_steps"]["from"] == "option"'
+json 'len(v["hopeless"]) == 7 and v["hopeless_lost"] == 0 and v["hopeless_steps"] <= v["solved_steps"] <= 8'
+cp out chosen
 run 0 "$TRM" info later.safetensors --json
 json 'v["values"]["max_steps"] == {"value": 8, "from": "model"}'
+json 'v["hopeless"] == json.load(open("chosen"))["hopeless"]'
+run 0 "$TRM" info later.safetensors
+says '^hopeless +after step 1, 2, \.\.\. when q is under( (-|-?[0-9.]+)){7}$'
+run 0 "$TRM" eval later.safetensors d --rules-halt --json --quiet
+cp out rules
+run 0 "$TRM" eval later.safetensors d --rules-halt --stop-hopeless --json --quiet # the puzzles that it was learned on
+json 'v["stop_hopeless"] and v["exact"] == json.load(open("rules"))["exact"]'
+json "abs(v['mean_steps'] - json.load(open('chosen'))['hopeless_steps']) < 1e-9"
+refuse 2 '--stop-hopeless: .*hold for 8 steps at most, found max_steps 9' "$TRM" eval later.safetensors d --stop-hopeless --max-steps 9
+refuse 2 '--stop-hopeless: .*has learned no bounds' "$TRM" eval plain/last.safetensors d --stop-hopeless
+refuse 2 '--stop-hopeless: has no effect beside --choose-threshold' "$TRM" eval r d --stop-hopeless --choose-threshold
+refuse 2 '--merge: has no effect without --parallel-latents' "$TRM" eval r d --merge best
+refuse 2 '--parallel-latents: found 0' "$TRM" eval r d --parallel-latents 0
+refuse 2 '--fixed-point: found -1' "$TRM" eval r d --fixed-point=-1
+run 0 "$TRM" eval later.safetensors d --keep best --fixed-point 0.01 --parallel-latents 2 --merge best --json --quiet
+json 'v["puzzles"] == 40 and v["mean_steps"] <= 8'
 refuse 2 '--write: has no effect without --choose-threshold' "$TRM" eval r d --write
 refuse 2 '--halt: has no effect beside --choose-threshold' "$TRM" eval r d --halt --choose-threshold
 refuse 2 '--write: .* own T and n' "$TRM" eval later.safetensors d --choose-threshold --write --L-cycles 3 --quiet
