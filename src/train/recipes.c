@@ -74,7 +74,7 @@ static const struct {
      .help = "easy Sudoku 9x9 for CPUs: two minutes on two cores",
      .values = SMALL "seq_len=81 vocab_size=11 steps=800"},
     {.name = "maze-9",
-     .help = "mazes of 9x9 and smaller for CPUs: some ten minutes on two cores",
+     .help = "mazes of 9x9 and smaller for CPUs",
      .values = SMALL "seq_len=81 vocab_size=6 batch=32 lr_min_ratio=0.02 ema_decay=0.99 save_every=200 steps=3400"},
 };
 
