@@ -53,6 +53,7 @@ typedef struct explanation {
   trm_solution solution;
   trm_task_solutions solutions;
   trm_solver_values values; /* in force */
+  int level;                /* of the search, as trm_search_level */
   double threshold;         /* q over which the halting head ends the puzzle; NaN where it is not asked */
 } explanation;
 
@@ -80,8 +81,8 @@ static int explain_on_step(void *context, const trm_step *step) {
 }
 
 /* Rules end the puzzle where they are known and heeded, by a search as well; and all steps are taken without --halt. */
-static double explain_threshold(const explanation *e, const trm_solver *solver) {
-  int rules = explain_config.rules_halt || trm_solver_get_level(solver) >= TRM_LEVEL_C;
+static double explain_threshold(const explanation *e) {
+  int rules = explain_config.rules_halt || e->level >= TRM_LEVEL_C;
   return explain_config.halt && !(rules && trm_task_rules(&e->with.task)) ? e->values.halt_threshold.value : NAN;
 }
 
@@ -96,7 +97,8 @@ static int explain_solve(explanation *e, trm_runtime *runtime) {
   trm_status status = trm_solver_open(&solver, runtime, e->with.model, &explain_config, &error);
   if (!status) {
     e->values = trm_solver_get_values(solver);
-    e->threshold = explain_threshold(e, solver);
+    e->level = trm_solver_get_level(solver);
+    e->threshold = explain_threshold(e);
     status = trm_solve(solver, 1, e->question, &identifier, e->answer, &e->solution, explain_on_step, e, &error);
   }
   trm_solver_close(&solver);
@@ -142,6 +144,7 @@ static int explain_end(const explanation *e) {
                          .S = e->with.S,
                          .trace = &e->trace,
                          .recursion = e->with.recursion,
+                         .level = e->level,
                          .halt_threshold = e->threshold,
                          .model = path};
   r.judged = trm_task_judge(&e->with.task, r.question, r.answer);
@@ -151,7 +154,7 @@ static int explain_end(const explanation *e) {
   int code = explain_write(e, text);
   free(text);
   if (code != CLI_CONTINUE) return code;
-  cli_note("%s", cli_solved_sentence(&e->with.task, &r, sentence));
+  cli_note("%s", cli_solved_sentence(&show, &r, sentence));
   return r.solved ? CLI_OK : CLI_UNSOLVED;
 }
 

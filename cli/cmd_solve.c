@@ -130,6 +130,7 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                          .animated = cli_animation_end(&s->animation),
                          .verbose = opt.verbose,
                          .recursion = s->with.recursion,
+                         .level = trm_solver_get_level(s->solver),
                          .halt_threshold = s->values.halt_threshold.value,
                          .model = s->with.installed};
   if (opt.json) cli_solved_print_json(&show, &r);
@@ -350,16 +351,13 @@ const cli_command cli_solve = {
         "the step limit is reached. Where trm knows the task's rules, they say whether it is right, whatever the "
         "network thinks; elsewhere and with --no-rules-halt the halting head does. The rules only judge: the answer is "
         "always the network's. With --no-halt all steps are taken (--rules-halt beside it asks the rules alone).\n\n"
-        "When that trajectory ends without a right answer and trm knows the task's symmetries and rules, chains "
-        "follow: each "
-        "solves a random symmetric image of the puzzle, with a few cells that the network itself has guessed, until "
-        "one is right "
-        "(\"solved by chain 7 in 93 steps\") or no step of --search is left (\"don't know\"). The budget is a number "
-        "of steps that "
-        "follows from the model's cost and not from the clock, so a slow machine gives the same answer; --search 0 is "
-        "the one "
-        "trajectory. --votes and --rollouts let chains vote instead. --level says what rules may decide "
-        "(docs/solve.md).\n\n"
+        "When that trajectory ends without a right answer and the task has known symmetries and rules, chains follow: "
+        "each "
+        "solves a random symmetric image, with a few cells that the network has guessed, until one is right (\"solved "
+        "by "
+        "chain 7 in 93 steps\") or --search has no step left (\"don't know\"). The budget follows from the model's "
+        "cost, not "
+        "from the clock; --search 0 is the one trajectory. docs/solve.md has levels, votes and rollouts.\n\n"
         "A puzzle is given as an argument, in a file or on standard input: one line (blanks as . 0 _ * x or -), "
         "several "
         "puzzles one a line, rows on lines with or without a drawn frame, or a list of Python or JSON; empty lines, "
@@ -388,8 +386,10 @@ const cli_command cli_solve = {
         "With --json \"checked\" says whether rules are known, \"correct\" whether the answer keeps them and the clues "
         "(null: not checked), \"solutions\" how many the puzzle has (0, 1, 2 for more; null: not known or not decided; "
         "of a "
-        "maze shortest paths are counted), \"solved\" what the exit code goes by, and \"recursion\" how the model "
-        "works.\n\n"
+        "maze shortest paths are counted), \"solved\" what the exit code goes by, \"recursion\" how the model "
+        "works, \"level\" what rules decided, and \"chain\", \"chain_steps\" and \"chains\" whose answer it is, its "
+        "steps, "
+        "and how many chains were begun.\n\n"
         "Step limit, halting threshold, T and n are the model's own: an option wins, then the model's file, then the "
         "default (16 steps, 0, T 3, n 6). --verbose tells which are in force, on standard error.\n\n"
         "SIGINT and SIGTERM end the work after the step at hand: what is finished is printed, puzzles at work with the "

@@ -106,8 +106,8 @@ json_t *cli_reasoning_json(const cli_show *s, const cli_solved *r) {
                         "steps", reasoning_steps(s, r));
   json_t *end = json_pack("{s:o, s:i, s:b, s:o, s:s}", "answer", reasoning_tokens(s->S, r->answer), "steps_taken",
                           r->solution.steps, "halted", r->solution.halted != TRM_HALT_NONE, "halt_threshold",
-                          cli_real(s->halt_threshold), "message", cli_solved_sentence(s->task, r, sentence));
-  cli_solved_add_verdict(o, r);
+                          cli_real(s->halt_threshold), "message", cli_solved_sentence(s, r, sentence));
+  cli_solved_add_verdict(o, s, r);
   json_object_update(o, end);
   json_decref(end);
   return o;

@@ -56,13 +56,14 @@ static const char *solved_head(const cli_solved *r) {
   return solved_is_unknown(r) ? "don't know:" : heads[cli_solved_verdict(r)];
 }
 
-static const char *solved_rest(const trm_task *task, const cli_solved *r, char text[CLI_SENTENCE]) {
-  char fault[160], by[100] = "";
+static const char *solved_rest(const cli_show *s, const cli_solved *r, char text[CLI_SENTENCE]) {
+  char fault[160], by[160] = "";
   text[0] = 0;
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
     if (r->solution.chain > 1)
-      (void)snprintf(by, sizeof by, ", solved by chain %d in %d steps", r->solution.chain, r->solution.steps);
+      (void)snprintf(by, sizeof by, ", solved by chain %d in %d steps%s", r->solution.chain, r->solution.steps,
+                     s->level == TRM_LEVEL_E ? " (hybrid: rules filled in what followed from guesses)" : "");
     (void)snprintf(text, CLI_SENTENCE, "%s%s", by,
                    r->solutions.single && r->solutions.count < 0 ? "; whether another answer does too was not decided"
                                                                  : "");
@@ -71,7 +72,8 @@ static const char *solved_rest(const trm_task *task, const cli_solved *r, char t
     if (solved_is_unknown(r))
       (void)snprintf(by, sizeof by, " no right answer in %d steps of %d chains. Of the surest:", r->solution.steps,
                      r->solution.chains);
-    (void)snprintf(text, CLI_SENTENCE, "%s %s", by, trm_task_fault(task, r->question, r->answer, fault, sizeof fault));
+    (void)snprintf(text, CLI_SENTENCE, "%s %s", by,
+                   trm_task_fault(s->task, r->question, r->answer, fault, sizeof fault));
     break;
   case CLI_NO_SOLUTION:
     return " no answer keeps all rules and clues";
@@ -85,16 +87,16 @@ static const char *solved_rest(const trm_task *task, const cli_solved *r, char t
   return text;
 }
 
-const char *cli_solved_sentence(const trm_task *task, const cli_solved *r, char text[CLI_SENTENCE]) {
+const char *cli_solved_sentence(const cli_show *s, const cli_solved *r, char text[CLI_SENTENCE]) {
   char rest[CLI_SENTENCE];
-  (void)snprintf(text, CLI_SENTENCE, "%s%.270s", solved_head(r), solved_rest(task, r, rest));
+  (void)snprintf(text, CLI_SENTENCE, "%s%.270s", solved_head(r), solved_rest(s, r, rest));
   return text;
 }
 
 static void solved_print_verdict(const cli_show *s, const cli_solved *r) {
   const char *on = solved_color(r), *off = *on ? "\033[0m" : "";
   char rest[CLI_SENTENCE];
-  printf("%s%s%s%s\n", on, solved_head(r), off, solved_rest(s->task, r, rest));
+  printf("%s%s%s%s\n", on, solved_head(r), off, solved_rest(s, r, rest));
 }
 
 static void solved_print_grid(const cli_show *s, const cli_solved *r) {

@@ -30,9 +30,6 @@ typedef enum cli_verdict {
   CLI_UNCHECKED          /* no rules are known */
 } cli_verdict;
 cli_verdict cli_solved_verdict(const cli_solved *solved);
-/* The same as a sentence: "wrong: 3 cells conflict in row 4". Returns text. */
-#define CLI_SENTENCE 300
-const char *cli_solved_sentence(const trm_task *task, const cli_solved *solved, char text[CLI_SENTENCE]);
 
 /* How all of them are shown. */
 typedef struct cli_show {
@@ -43,15 +40,20 @@ typedef struct cli_show {
   int animated;           /* 1: the steps have been seen, so the last is enough */
   int verbose;            /* 1: the network's own numbers */
   double halt_threshold;
+  int level;             /* trm_search_level of the search in force; A: none */
   const char *recursion; /* for JSON */
   json_t *model;         /* the path of an installed one that was taken, for JSON; NULL: the user named it */
 } cli_show;
+
+/* The verdict as a sentence: "wrong: 3 cells conflict in row 4". Returns text. */
+#define CLI_SENTENCE 300
+const char *cli_solved_sentence(const cli_show *show, const cli_solved *solved, char text[CLI_SENTENCE]);
 
 /* alone: 1 when there is no other puzzle, which is shown as a grid. */
 void cli_solved_print(const cli_show *show, const cli_solved *solved, int alone);
 /* solved_json.c: the puzzle as an object in a line; the fields that say what is known of the answer, and of the
  * puzzle's answers, in any object. */
 void cli_solved_print_json(const cli_show *show, const cli_solved *solved);
-void cli_solved_add_verdict(json_t *object, const cli_solved *solved);
+void cli_solved_add_verdict(json_t *object, const cli_show *show, const cli_solved *solved);
 
 #endif

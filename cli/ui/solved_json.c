@@ -64,7 +64,7 @@ static json_t *solved_halt_json(int halt) {
   return halt == TRM_HALT_NONE ? json_null() : json_string(words[halt]);
 }
 
-void cli_solved_add_verdict(json_t *o, const cli_solved *r) {
+void cli_solved_add_verdict(json_t *o, const cli_show *s, const cli_solved *r) {
   int checked = r->judged.keeps_rules >= 0;
   json_object_set_new(o, "solved", json_boolean(r->solved));
   json_object_set_new(o, "verdict", json_string(solved_verdict(&r->judged)));
@@ -75,6 +75,7 @@ void cli_solved_add_verdict(json_t *o, const cli_solved *r) {
                       checked ? json_boolean(r->judged.keeps_rules && r->judged.keeps_clues) : json_null());
   json_object_set_new(o, "solutions", r->solutions.count < 0 ? json_null() : json_integer(r->solutions.count));
   json_object_set_new(o, "halted_by", solved_halt_json(r->solution.halted));
+  json_object_set_new(o, "level", json_stringn(&"_ABCDE"[s->level], 1));
   json_object_set_new(o, "chain", json_integer(r->solution.chain));
   json_object_set_new(o, "chain_steps", json_integer(r->solution.chain_steps));
   json_object_set_new(o, "chains", json_integer(r->solution.chains));
@@ -89,7 +90,7 @@ void cli_solved_print_json(const cli_show *s, const cli_solved *r) {
                            r->solution.halted != TRM_HALT_NONE, "interrupted", r->solution.cancelled, "q",
                            cli_real((double)r->solution.q), "confidence", cli_real((double)r->solution.confidence),
                            "least_confidence", cli_real((double)r->solution.least), "recursion", s->recursion);
-  if (o) cli_solved_add_verdict(o, r);
+  if (o) cli_solved_add_verdict(o, s, r);
   json_object_update(o, work);
   json_decref(work);
   if (s->trace && o) {

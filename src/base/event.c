@@ -13,9 +13,13 @@
   {"call",        TRM_EVENT_METADATA,                                                                                  \
    TRM_EVENT_INT, NULL,                                                                                                \
    NULL,          "number of the call that solves or evaluates, counted from 1 in this process"},                      \
-      {"puzzle",      TRM_EVENT_METADATA,                                                                              \
-       TRM_EVENT_INT, NULL,                                                                                            \
-       NULL,          "number of the puzzle in that call, counted from 0; with call it names an inference, or in a search those of its chains"},           \
+      {"puzzle",                                                                                                       \
+       TRM_EVENT_METADATA,                                                                                             \
+       TRM_EVENT_INT,                                                                                                  \
+       NULL,                                                                                                           \
+       NULL,                                                                                                           \
+       "number of the puzzle in that call, counted from 0; with call it names an inference, or in a search those of "  \
+       "its chains"},                                                                                                  \
   {                                                                                                                    \
     "action", TRM_EVENT_METADATA, TRM_EVENT_WORD, NULL, "solve|evaluate", "what the call does"                         \
   }

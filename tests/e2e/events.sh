@@ -48,9 +48,9 @@ absent() { [ ! -e "$1" ] || fail "$1 exists"; }
 no_litter() { [ -z "$(find . -name '*.tmp')" ] || fail "left behind: $(find . -name '*.tmp')"; }
 
 # -- solving: the numbers are those of --json, a puzzle that cannot be read included; nothing of a puzzle is told --
-run 3 "$TRM" solve --model run bad.txt --json
+run 3 "$TRM" solve --model run --search 0 bad.txt --json
 mv out plain
-run 3 "$TRM" solve --model run bad.txt --json --events solve.jsonl
+run 3 "$TRM" solve --model run --search 0 bad.txt --json --events solve.jsonl
 cmp -s out plain || fail "answers differ with --events"
 mv out answers
 look solve.jsonl 'sorted(by) == [0, 1, 3, 4, 5] == [a["puzzle"] for a in solved("answers") if "error" not in a]'
@@ -92,7 +92,7 @@ for command in "solve --model run six.txt" "eval run six.csv --quiet"; do
   rm -r folder lost
 done
 mkdir far && ln -s far/events link
-run '[01]' "$TRM" solve --model run six.txt --events link
+run '[01]' "$TRM" solve --model run --search 0 six.txt --events link
 [ "$(readlink link)" = far/events ] || fail "the link was replaced"
 look link 'len(by) == 6'
 no_litter
@@ -118,12 +118,12 @@ PY
 run 0 python3 live.py "$TRM" 4.322314...33.4.
 
 # -- a full disk costs the exit code and the events, not the answers; nothing is left of the file --
-run 3 "$TRM" solve --model run six.txt --json --events /dev/full
+run 3 "$TRM" solve --model run --search 0 six.txt --json --events /dev/full
 [ "$(cat err)" = "trm solve: /dev/full: cannot be written: No space left on device" ] || fail "a full disk: $(cat err)"
 [ "$(wc -l <out)" = 6 ] || fail "a full disk cost answers"
 echo old >small
 # shellcheck disable=SC2016 # for the inner shell
-run 3 bash -c 'ulimit -f 4; exec "$@"' sh "$TRM" solve --model run six.txt --events small --force
+run 3 bash -c 'ulimit -f 4; exec "$@"' sh "$TRM" solve --model run --search 0 six.txt --events small --force
 grep -q '^trm solve: small: cannot be written' err || fail "a limited file: $(cat err)"
 [ "$(cat small)" = old ] || fail "a file that could not be written whole replaced another"
 run 3 "$TRM" eval run six.csv --quiet --events /dev/full

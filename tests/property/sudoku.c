@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "support/puzzles.h"
 #include "task/augment.h"
+#include "task/sudoku/rules.h"
 #include "task/sudoku/sudoku.h"
 #include "task/symmetry.h"
 
@@ -193,12 +194,39 @@ static void test_drawn_symmetry(void **state) {
   assert_true(moved > 190);
 }
 
+/* What follows from the clues of a puzzle is its solution's; a wrong digit beside a lone place is a contradiction. */
+static void test_deduce(void **state) {
+  (void)state;
+  int filled = 0;
+  for (uint64_t i = 0; i < 20; i++) {
+    trm_task task = trm_task_sudoku(9);
+    int32_t question[81], answer[81], tokens[81];
+    trm_error err = {0};
+    if (trm_generate(&task, 12, i, NULL, question, answer, &err)) fail_msg("%s", err.message);
+    memcpy(tokens, question, sizeof tokens);
+    assert_int_equal(trm__sudoku_deduce(&task, tokens), 1);
+    for (int c = 0; c < 81; c++) {
+      assert_true(tokens[c] == 1 || tokens[c] == answer[c]);
+      filled += tokens[c] != question[c];
+    }
+    memcpy(tokens, answer, sizeof tokens);
+    for (int c = 0; c < 9; c++) tokens[c] = 1; /* each cell of the row has one place left: the column tells */
+    assert_int_equal(trm__sudoku_deduce(&task, tokens), 1);
+    assert_memory_equal(tokens, answer, sizeof tokens);
+    for (int c = 0; c < 9; c++) tokens[c] = 1;
+    tokens[0] = answer[1];
+    assert_int_equal(trm__sudoku_deduce(&task, tokens), 0);
+  }
+  assert_true(filled > 20);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_brute_force),
                                      cmocka_unit_test(test_symmetries),
                                      cmocka_unit_test(test_invariant),
                                      cmocka_unit_test(test_invariant_real),
                                      cmocka_unit_test(test_augment),
-                                     cmocka_unit_test(test_drawn_symmetry)};
+                                     cmocka_unit_test(test_drawn_symmetry),
+                                     cmocka_unit_test(test_deduce)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

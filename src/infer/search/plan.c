@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "infer/values.h"
 #include "task/kind.h"
+#include "task/puzzle.h"
 #include "task/symmetry.h"
 
 enum { SIDE = 8, STEPS = 3, GUESSES = 4 }; /* of a wave, of a chain, of a question, that did best: docs/accuracy.md */
@@ -24,7 +25,7 @@ static trm_status plan_check_ranges(const trm_solver_config *c, trm_error *err) 
     if (counts[i].value < counts[i].least || counts[i].value > counts[i].most)
       return trm__fail(err, TRM_E_USAGE, counts[i].name, "found %lld, expected %lld to %lld",
                        (long long)counts[i].value, (long long)counts[i].least, (long long)counts[i].most);
-  if (c->votes * c->rollouts > TRM_CHAINS_MOST)
+  if (c->votes * c->rollouts > TRM_CHAINS_MOST) /* both are small */
     return trm__fail(err, TRM_E_USAGE, "votes", "found %lld of %lld rollouts each, expected %d chains at most",
                      (long long)c->votes, (long long)c->rollouts, TRM_CHAINS_MOST);
   if (!(c->noise >= 0 && c->noise <= 100))
@@ -81,11 +82,26 @@ static int64_t plan_usual_budget(int64_t max_steps, int64_t limit, double step_w
   return allowed > TRM_SEARCH_MOST ? TRM_SEARCH_MOST : (int64_t)allowed;
 }
 
+/* Chains with guesses are short. Without, they get what the plain trajectory has. */
+static int64_t plan_limit(const trm_solver_config *c, int guesses, int64_t max_steps) {
+  if (c->chain_steps) return c->chain_steps;
+  return guesses && max_steps > STEPS ? STEPS : max_steps;
+}
+
+/* All chains of votes and rollouts are one wave. */
+static void plan_vote(trm__plan *p, const trm_solver_config *c, int64_t max_steps) {
+  p->votes = 1;
+  p->first = (int)(c->votes * c->rollouts);
+  p->repeats = (int)c->rollouts;
+  p->limit = max_steps;
+  p->budget = p->first * max_steps;
+}
+
 trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *c, const trm_task *task, int64_t max_steps,
                           double step_work, trm_error *err) {
   int rules = trm_task_rules(task) != NULL, random = c->noise > 0 || c->start_noise > 0 || c->latent_noise > 0;
-  int64_t ballots = c->votes * c->rollouts;
-  trm__plan p = {.limit = c->chain_steps ? c->chain_steps : STEPS,
+  int guesses = !trm__task_blank(task) ? 0 : c->guesses < 0 ? GUESSES : (int)c->guesses;
+  trm__plan p = {.limit = plan_limit(c, guesses, max_steps),
                  .side = c->chains ? (int)c->chains : SIDE,
                  .first = 1,
                  .repeats = 1,
@@ -93,7 +109,7 @@ trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *c, const trm
                  .level = c->level ? c->level
                           : rules  ? TRM_LEVEL_C
                                    : TRM_LEVEL_B,
-                 .guesses = c->guesses < 0 ? GUESSES : (int)c->guesses,
+                 .guesses = guesses,
                  .framed = trm__symmetry_known(task),
                  .noise = c->noise,
                  .control = c->noise_control};
@@ -104,13 +120,7 @@ trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *c, const trm
   p.judged = p.level >= TRM_LEVEL_C;
   p.budget = c->search > 0 ? c->search : 0;
   if (c->search == TRM_SEARCH_USUAL && p.framed && rules) p.budget = plan_usual_budget(max_steps, p.limit, step_work);
-  if (ballots > 1) {
-    p.votes = 1;
-    p.first = (int)ballots;
-    p.repeats = (int)c->rollouts;
-    p.limit = max_steps;
-    p.budget = ballots * max_steps;
-  }
+  if (c->votes * c->rollouts > 1) plan_vote(&p, c, max_steps);
   p.on = p.budget > 0 && p.level > TRM_LEVEL_A;
   *plan = p;
   return TRM_OK;

@@ -43,7 +43,8 @@ static void open_fixture(fixture *f, const char *where) {
                            .judged = trm_task_judge(&f->task, question, right),
                            .solutions = {.count = 1, .single = 1},
                            .solved = 1};
-  f->show = (cli_show){.task = &f->task, .S = S, .trace = &f->trace, .halt_threshold = 1.5, .recursion = "trm"};
+  f->show = (cli_show){
+      .task = &f->task, .S = S, .trace = &f->trace, .level = TRM_LEVEL_A, .halt_threshold = 1.5, .recursion = "trm"};
 }
 
 static void close_fixture(fixture *f) {
