@@ -36,7 +36,9 @@ static size_t drawn_line(const char *line, size_t length, uint8_t row[TRM__DRAWN
   size_t cells = 0, field = 0, first = 0, size;
   if (drawn_is_frame(line, length)) return *between = 1, (size_t)0;
   for (size_t at = 0; at <= length; at += size) {
-    mark found = at < length ? drawn_mark(line + at, length - at, &size) : (size = 1, MARK_SPACE);
+    mark found = MARK_SPACE; /* the line's end closes a field too */
+    size = 1;
+    if (at < length) found = drawn_mark(line + at, length - at, &size);
     if (found == MARK_CELL || (found == MARK_STROKE && size == 1)) { /* '-' may be a blank */
       if (cells == TRM__DRAWN_MOST) return NO_ROW;
       row[cells++] = (uint8_t)line[at];
