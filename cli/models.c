@@ -190,7 +190,7 @@ void cli_model_hint(const trm_model *model, const char *path, int clues) {
   json_int_t puzzles = json_integer_value(json_object_get(band, "puzzles"));
   json_int_t exact = json_integer_value(json_object_get(band, "exact"));
   if (puzzles > 0 && clues <= high)
-    cli_note("hint: one has %d clues; in one trajectory this model solves %s of those with %d to %d", clues,
+    cli_note("hint: one has %d clues; one trajectory solves %s of those with %d to %d", clues,
              cli_percent((double)exact / (double)puzzles, percent), low, high);
   json_decref(card);
 }

@@ -57,7 +57,7 @@ static const char *solved_head(const cli_solved *r) {
 }
 
 static const char *solved_rest(const trm_task *task, const cli_solved *r, char text[CLI_SENTENCE]) {
-  char fault[160], remark[160], by[100] = "";
+  char fault[160], remark[160], by[160] = "";
   text[0] = 0;
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
@@ -71,8 +71,7 @@ static const char *solved_rest(const trm_task *task, const cli_solved *r, char t
     break;
   case CLI_WRONG:
     if (solved_is_unknown(r))
-      (void)snprintf(by, sizeof by, " no right answer in %d steps of %d chains. Of the surest:", r->solution.steps,
-                     r->solution.chains);
+      (void)snprintf(by, sizeof by, " %d steps, %d chains; surest:", r->solution.steps, r->solution.chains);
     (void)snprintf(text, CLI_SENTENCE, "%s %s", by, trm_task_fault(task, r->question, r->answer, fault, sizeof fault));
     break;
   case CLI_NO_SOLUTION:
