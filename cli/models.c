@@ -77,14 +77,14 @@ int cli_model_find(char path[1100], const trm_puzzle_kind *kind, trm_model **mod
   return !models_search(folders, count, path, kind, model, NULL);
 }
 
-/* Adds "maze 16x16 and smaller" to a list [400]. */
+/* Adds "maze 16x16 and smaller" to a list [400], unless a folder before has such a model. */
 static void models_list_file(void *context, const char *file) {
   char *list = context, title[64];
   size_t used = strlen(list);
   trm_model *model = NULL;
   trm_task task;
   if (trm_model_open(&model, file, NULL)) return;
-  if (!trm_model_task(model, &task, NULL))
+  if (!trm_model_task(model, &task, NULL) && !strstr(list, trm_task_title(&task, title, sizeof title)))
     (void)snprintf(list + used, 400 - used, "%s%s%s", used ? ", " : "", trm_task_title(&task, title, sizeof title),
                    trm_task_has_frame(&task) ? " and smaller" : "");
   trm_model_close(&model);

@@ -102,7 +102,7 @@ run 0 "$TRM" explain "$name" --json
 json 'v["where"] == "<script>alert(1)<!--.txt:1"'
 
 # -- refused --
-refuse 2 'no model|none of the' "$TRM" explain 12345 -o new.html
+refuse 2 'no installed model solves puzzles of 5 cells; there are: |no model is installed' "$TRM" explain 12345 -o new.html
 refuse 3 'absent.txt: cannot open' "$TRM" explain absent.txt -o new.html
 refuse 3 'row 1' "$TRM" explain 55${easy#53} -o new.html
 refuse 2 'did you mean --puzzle' "$TRM" explain $easy --puzzel 2
