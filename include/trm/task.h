@@ -154,8 +154,8 @@ trm_wanted trm_wanted_default(void); /* 200,000 tries */
 
 /* Random puzzle `number` of a seed: a question and an answer [width*height] that keeps its rules. A Sudoku has one
  * solution, and unless max_clues is set no clue of it can go; a maze is one of the published kind, walls at random and
- * the answer the path that its rule marks. wanted NULL: any. TRM_E_INPUT when no try was as wanted, TRM_E_USAGE for what no puzzle can be, TRM_E_UNSUPPORTED for a kind whose puzzles trm cannot
- * make, or not to wishes. */
+ * the answer the path that its rule marks. wanted NULL: any. TRM_E_INPUT when no try was as wanted, TRM_E_USAGE for
+ * what no puzzle can be, TRM_E_UNSUPPORTED for a kind whose puzzles trm cannot make, or not to wishes. */
 trm_status trm_generate(const trm_task *task, uint64_t seed, uint64_t number, const trm_wanted *wanted,
                         int32_t *question, int32_t *answer, trm_error *err);
 

@@ -18,6 +18,7 @@
 #include <trm/trm.h>
 
 #include "base/text/numbers.h"
+#include "base/text/room.h"
 
 /* Of each row a letter for what it is, and three words, each with a NUL behind it: of, name, type. ...: a type, which
  * may have commas. */
@@ -61,22 +62,10 @@ static const struct abi_numbers {
 #include "base/abi_table.h"
 };
 
-/* Text that grows as far as there is room, and counts on. */
-typedef struct abi_text {
-  char *text;
-  size_t size, used;
-} abi_text;
-
-static void abi_put(abi_text *t, const char *text) {
-  size_t length = strlen(text), room = t->used < t->size ? t->size - t->used - 1 : 0;
-  if (room) memcpy(t->text + t->used, text, length < room ? length : room);
-  t->used += length;
-}
-
-static void abi_put_number(abi_text *t, int64_t value) {
+static void abi_put_number(trm__room *t, int64_t value) {
   char text[32];
   (void)trm__print(text, sizeof text, ", %lld", (long long)value);
-  abi_put(t, text);
+  trm__room_put(t, text);
 }
 
 static const char *abi_kind(char letter) {
@@ -99,34 +88,34 @@ static const char *abi_kind(char letter) {
 }
 
 /* One row; returns where the next one's words begin. Names and types have no characters that JSON escapes. */
-static const char *abi_put_row(abi_text *t, const char *words, const struct abi_numbers *numbers) {
+static const char *abi_put_row(trm__room *t, const char *words, const struct abi_numbers *numbers) {
   const int is_type = *words == 't';
-  abi_put(t, "[\"");
-  abi_put(t, abi_kind(*words++));
+  trm__room_put(t, "[\"");
+  trm__room_put(t, abi_kind(*words++));
   for (int i = 0; i < 3; i++, words += strlen(words) + 1) {
-    abi_put(t, "\", \"");
-    abi_put(t, i < 2 || !is_type ? words : numbers->value ? "signed" : "unsigned");
+    trm__room_put(t, "\", \"");
+    trm__room_put(t, i < 2 || !is_type ? words : numbers->value ? "signed" : "unsigned");
   }
-  abi_put(t, "\"");
+  trm__room_put(t, "\"");
   abi_put_number(t, is_type ? 0 : numbers->value);
   abi_put_number(t, numbers->size);
-  abi_put(t, "]");
+  trm__room_put(t, "]");
   return words;
 }
 
 int trm_abi_json(char *text, size_t size) {
-  abi_text t = {text, size, 0};
-  abi_put(&t, "{\"version\": \"");
-  abi_put(&t, trm_version());
-  abi_put(&t, "\", \"pointer\"");
-  abi_put(&t, sizeof(void *) == 8 ? ": 8" : ": 4");
-  abi_put(&t, ", \"rows\": [\n");
+  trm__room t = {text, size, 0};
+  trm__room_put(&t, "{\"version\": \"");
+  trm__room_put(&t, trm_version());
+  trm__room_put(&t, "\", \"pointer\"");
+  trm__room_put(&t, sizeof(void *) == 8 ? ": 8" : ": 4");
+  trm__room_put(&t, ", \"rows\": [\n");
   const char *words = abi_words;
   for (size_t i = 0; i < sizeof abi_numbers / sizeof *abi_numbers; i++) {
-    if (i) abi_put(&t, ",\n");
+    if (i) trm__room_put(&t, ",\n");
     words = abi_put_row(&t, words, &abi_numbers[i]);
   }
-  abi_put(&t, "\n]}\n");
+  trm__room_put(&t, "\n]}\n");
   if (size) text[t.used < size ? t.used : size - 1] = 0;
   return (int)t.used;
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/text/numbers.h"
+#include "base/text/room.h"
 
 /* Whose event it is: every event of the engine begins with these. */
 #define EVENT_INFERENCE                                                                                                \
@@ -97,20 +98,8 @@ const trm_event_value *trm_event_get(const trm_event *event, const char *field) 
 
 /* -- JSON ---------------------------------------------------------------------------------------------------------- */
 
-/* Text that grows as far as there is room, and counts on. */
-typedef struct event_text {
-  char *text;
-  size_t size, used;
-} event_text;
-
-static void event_put(event_text *t, const char *text) {
-  size_t length = strlen(text), room = t->used < t->size ? t->size - t->used - 1 : 0;
-  if (room) memcpy(t->text + t->used, text, length < room ? length : room);
-  t->used += length;
-}
-
 /* RFC 3339 in UTC. The fraction is rounded once: .123 may be a little less as a double. */
-static void event_put_time(event_text *t, double time) {
+static void event_put_time(trm__room *t, double time) {
   long long ms = llround(time * 1e3);
   time_t seconds = (time_t)(ms / 1000);
   struct tm utc = {0};
@@ -118,59 +107,59 @@ static void event_put_time(event_text *t, double time) {
   gmtime_r(&seconds, &utc);
   (void)trm__print(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900, utc.tm_mon + 1,
                    utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(ms % 1000));
-  event_put(t, text);
+  trm__room_put(t, text);
 }
 
 /* Words are ASCII without quotes: nothing has to be escaped. */
-static void event_put_value(event_text *t, const trm_event_field *field, const trm_event_value *value) {
+static void event_put_value(trm__room *t, const trm_event_field *field, const trm_event_value *value) {
   char text[64];
   switch (field->type) {
   case TRM_EVENT_INT:
     (void)trm__print(text, sizeof text, "%lld", (long long)value->integer);
-    event_put(t, text);
+    trm__room_put(t, text);
     return;
   case TRM_EVENT_BOOL:
-    event_put(t, value->integer ? "true" : "false");
+    trm__room_put(t, value->integer ? "true" : "false");
     return;
   case TRM_EVENT_REAL:
     (void)trm__real_text(value->real, text, sizeof text);
-    event_put(t, isfinite(value->real) ? text : "null");
+    trm__room_put(t, isfinite(value->real) ? text : "null");
     return;
   case TRM_EVENT_WORD:
-    event_put(t, "\"");
-    event_put(t, value->word);
-    event_put(t, "\"");
+    trm__room_put(t, "\"");
+    trm__room_put(t, value->word);
+    trm__room_put(t, "\"");
     return;
   }
 }
 
-static void event_put_fields(event_text *t, const trm_event *event, trm_event_role role) {
+static void event_put_fields(trm__room *t, const trm_event *event, trm_event_role role) {
   const char *between = "";
   for (size_t i = 0; i < event->type->fields; i++) {
     const trm_event_field *field = &event->type->field[i];
     if (field->role != role) continue;
-    event_put(t, between);
-    event_put(t, "\"");
-    event_put(t, field->name);
-    event_put(t, field->unit ? "_" : "");
-    event_put(t, field->unit ? field->unit : "");
-    event_put(t, "\":");
+    trm__room_put(t, between);
+    trm__room_put(t, "\"");
+    trm__room_put(t, field->name);
+    trm__room_put(t, field->unit ? "_" : "");
+    trm__room_put(t, field->unit ? field->unit : "");
+    trm__room_put(t, "\":");
     event_put_value(t, field, &event->value[i]);
     between = ",";
   }
 }
 
 int trm_event_json(const trm_event *event, char *text, size_t size) {
-  event_text t = {.text = text, .size = size};
-  event_put(&t, "{\"ts\":\"");
+  trm__room t = {.text = text, .size = size};
+  trm__room_put(&t, "{\"ts\":\"");
   event_put_time(&t, event->time);
-  event_put(&t, "\",\"event\":\"");
-  event_put(&t, event->type->name);
-  event_put(&t, "\",\"measurements\":{");
+  trm__room_put(&t, "\",\"event\":\"");
+  trm__room_put(&t, event->type->name);
+  trm__room_put(&t, "\",\"measurements\":{");
   event_put_fields(&t, event, TRM_EVENT_MEASUREMENT);
-  event_put(&t, "},\"metadata\":{");
+  trm__room_put(&t, "},\"metadata\":{");
   event_put_fields(&t, event, TRM_EVENT_METADATA);
-  event_put(&t, "}}");
+  trm__room_put(&t, "}}");
   if (size) text[t.used < size ? t.used : size - 1] = 0;
   return (int)t.used;
 }
