@@ -137,13 +137,15 @@ open("many.csv", "w").write(head + "".join(rows) * 20000)
 open("many.txt", "w").write("".join(row.split(",")[0] + "\n" for row in rows) * 20000)
 PY
 cat >interrupt.py <<'PY'
-import signal, subprocess, sys, time
+import glob, os, signal, subprocess, sys, time
 child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
 def catches():
     with open(f"/proc/{child.pid}/status") as status:
         return int([line for line in status if line.startswith("SigCgt")][0].split()[1], 16) >> signal.SIGINT - 1 & 1
 while child.poll() is None and not catches(): time.sleep(0.01)
-time.sleep(0.3)
+def tells(): return any(os.path.getsize(name) for name in glob.glob(f"*{sys.argv[-1]}*") + glob.glob(f".*{sys.argv[-1]}*"))
+until = time.monotonic() + 60 # puzzles are at work, however long it took to read them
+while child.poll() is None and not tells() and time.monotonic() < until: time.sleep(0.01)
 child.send_signal(signal.SIGINT)
 sys.exit(child.wait())
 PY
