@@ -15,7 +15,6 @@
 #define LEAST_PUZZLES 32  /* the smallest job that tries sizes */
 #define UNMEASURED_SIZE 8 /* for smaller jobs */
 #define STEPS_TO_FILL 4   /* a size is tried when the job's puzzles fill so many steps of it */
-#define LONGEST_STEP 2.0  /* seconds: a longer step would save less than waiting for it costs */
 
 /* Larger sizes are given up when one costs this many times the best before it. */
 #define HOPELESS 1.8 /* after its first sample */
@@ -57,7 +56,7 @@ int trm__batch_next(const trm__batch_costs *costs, int largest) {
   if (last->batch > largest || cost_each(last) > HOPELESS * best) return 0;
   if (last->samples < cost_samples(costs, last)) return last->batch;
   if (last->batch > largest / 2 || costs->count == TRM__BATCH_COSTS || cost_each(last) > WORSE * best) return 0;
-  return 2 * last->seconds <= LONGEST_STEP ? 2 * last->batch : 0;
+  return 2 * last->seconds <= TRM__BATCH_LONGEST_STEP ? 2 * last->batch : 0;
 }
 
 void trm__batch_record(trm__batch_costs *costs, int batch, double seconds) {

@@ -4,6 +4,7 @@
 #ifndef TRM_INFER_BATCH_H
 #define TRM_INFER_BATCH_H
 
+#define TRM__BATCH_LONGEST_STEP 2.0 /* seconds: a longer step would save less than waiting for it costs */
 #define TRM__BATCH_COSTS 16
 
 /* The least time that a step of `batch` puzzles was seen to take. */

@@ -3,6 +3,7 @@
 #include "unit/infer/support.h"
 
 #include "data/dataset.h"
+#include "infer/batch.h"
 #include "support/device_backend.h"
 
 #define N 23
@@ -106,7 +107,8 @@ static void attention(void **state) {
   check_kind(0, 0, 1);
 }
 
-/* 2,048 puzzles at the default batch: sizes far beyond those of the CPU are tried. */
+/* 2,048 puzzles at the default batch: sizes far beyond those of the CPU are tried, unless a step is slow by then, as
+ * under a sanitizer. */
 static void many_at_once(void **state) {
   (void)state;
   enum { MANY = 2048 };
@@ -127,7 +129,9 @@ static void many_at_once(void **state) {
   CHECK_OK(trm_solve(solver, MANY, many, names, answers, NULL, NULL, NULL, &err), err);
   trm_solve_stats run = trm_solver_last_stats(solver);
   assert_int_equal(run.origin, TRM_BATCH_MEASURED);
-  assert_true(run.costs > 0 && run.cost[run.costs - 1].batch > 32);
+  assert_true(run.costs > 0);
+  trm_solve_cost last = run.cost[run.costs - 1];
+  assert_true(last.batch > 32 || 2 * last.seconds > TRM__BATCH_LONGEST_STEP);
   trm_solver_close(&solver);
   trm__backend_close(&f.runtime->backend);
   f.runtime->backend = inner;
