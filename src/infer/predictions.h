@@ -1,0 +1,26 @@
+/* What became of each puzzle of an evaluation, kept while it runs. The rows are kept by the number of their example, so
+ * that neither batch nor threads, which decide who leaves first, are seen in what comes out. */
+#ifndef TRM_INFER_PREDICTIONS_H
+#define TRM_INFER_PREDICTIONS_H
+
+#include <trm/solve.h>
+
+struct trm_predictions {
+  const trm_dataset *dataset; /* borrowed */
+  trm_task task;
+  int64_t room; /* examples that are evaluated */
+  size_t S;
+  int32_t *answers;           /* [room][S] */
+  trm_solution *solutions;    /* [room] */
+  int64_t *example;           /* [count]; while it is filled, 1 at [i] where example i is finished */
+  int64_t count;              /* 0 until trm__predictions_end */
+  int32_t *question, *labels; /* [S], room for the one that is looked at */
+};
+
+trm_status trm__predictions_open(trm_predictions **out, const trm_dataset *dataset, const trm_task *task,
+                                 int64_t examples, trm_error *err);
+/* Example `leave->puzzle` is finished. */
+void trm__predictions_keep(trm_predictions *predictions, const trm_leave *leave);
+void trm__predictions_end(trm_predictions *predictions); /* no more will be kept */
+
+#endif
