@@ -353,8 +353,9 @@ trm_status trm_queue_solve(trm_queue *queue, trm_solver *solver, trm_error *err)
 
 /* The next cell of a puzzle that a person works on: first what logic alone gives (trm_task_hint). Where that ends, the
  * network takes a few supervision steps, and its most certain empty cell is taken, unless the exact solver finds it
- * wrong within a bound; then the next one. solver NULL: only logic; its model must be of the task's cells and tokens.
- * TRM_E_INPUT when the question contradicts itself or has no or, where one is wanted, several solutions. */
+ * wrong within a bound; then the next one. solver NULL: only logic; its model must be of the task's cells and tokens,
+ * or of a larger grid that it fits (trm_task_fits). TRM_E_INPUT when the question contradicts itself or has no or,
+ * where one is wanted, several solutions. */
 trm_status trm_hint(trm_solver *solver, const trm_task *task, const int32_t *question, trm_hint_result *hint,
                     trm_error *err);
 
