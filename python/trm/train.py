@@ -130,7 +130,8 @@ def evaluate(model: "Solver | Model | Path", data: "Dataset | Path", *, split: s
             solver.close()
 
 
-def plot(runs: List[Path], out: Path) -> None:
-    """Draws the curves of runs as an SVG picture."""
+def plot(runs: List[Path], out: Path, smooth: float = value["TRM_PLOT_SMOOTH"]) -> None:
+    """Draws the curves of runs as an SVG picture. smooth: what is measured on single updates is drawn as the mean over so many
+    percent of the width, above the faint curve as it was; 0: as it was."""
     names = [text_of(run, "runs") for run in runs]
-    call(lib.trm_plot, (ctypes.c_char_p * max(len(names), 1))(*names), len(names), text_of(out, "out"))
+    call(lib.trm_plot, (ctypes.c_char_p * max(len(names), 1))(*names), len(names), float(smooth), text_of(out, "out"))
