@@ -116,14 +116,13 @@ static void evaluate_open_metrics(const trm_task *task, trm_eval_result *result)
 /* -- of a search: the answer is in hand, and so are the labels ----------------------------------------------------- */
 
 static trm__example_stats evaluate_compare(const evaluation *e, const trm_leave *leave) {
+  int64_t scored, wrong;
   trm__example_stats stats = {.q_halt = (double)leave->solution->q};
   trm_dataset_example(e->dataset, leave->puzzle, NULL, e->labels, NULL, NULL);
-  for (size_t i = 0; i < e->S; i++) {
-    if (e->labels[i] < 0) continue;
-    stats.labelled++;
-    stats.right += leave->answer[i] == e->labels[i];
-  }
-  stats.exact = stats.right == stats.labelled;
+  trm__labels_compare(e->labels, leave->answer, e->S, &scored, &wrong);
+  stats.labelled = (int32_t)scored;
+  stats.right = (int32_t)(scored - wrong);
+  stats.exact = wrong == 0;
   return stats;
 }
 

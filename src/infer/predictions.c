@@ -8,6 +8,14 @@
 #include "base/mem.h"
 #include "base/status.h"
 
+void trm__labels_compare(const int32_t *labels, const int32_t *answer, size_t S, int64_t *scored, int64_t *wrong) {
+  *scored = *wrong = 0;
+  for (size_t i = 0; i < S; i++) {
+    *scored += labels[i] >= 0;
+    *wrong += labels[i] >= 0 && labels[i] != answer[i];
+  }
+}
+
 /* -- while the evaluation runs ------------------------------------------------------------------------------------- */
 
 trm_status trm__predictions_open(trm_predictions **out, const trm_dataset *dataset, const trm_task *task,
@@ -67,10 +75,7 @@ trm_prediction trm_predictions_at(trm_predictions *p, int64_t index) {
                       .rating = (double)NAN,
                       .solution = p->solutions[example]};
   trm_dataset_example(p->dataset, example, p->question, p->labels, NULL, &r.rating);
-  for (size_t i = 0; i < p->S; i++) {
-    r.cells += p->labels[i] >= 0;
-    r.wrong += p->labels[i] >= 0 && p->labels[i] != r.answer[i];
-  }
+  trm__labels_compare(p->labels, r.answer, p->S, &r.cells, &r.wrong);
   r.exact = r.wrong == 0;
   r.verdict = trm_task_judge(&p->task, r.question, r.answer);
   return r;

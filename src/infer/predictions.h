@@ -17,6 +17,9 @@ struct trm_predictions {
   int32_t *question, *labels; /* [S], room for the one that is looked at */
 };
 
+/* Where labels [S] score a cell, and of these where the answer is another: how many. */
+void trm__labels_compare(const int32_t *labels, const int32_t *answer, size_t S, int64_t *scored, int64_t *wrong);
+
 trm_status trm__predictions_open(trm_predictions **out, const trm_dataset *dataset, const trm_task *task,
                                  int64_t examples, trm_error *err);
 /* Example `leave->puzzle` is finished. */
