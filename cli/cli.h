@@ -209,6 +209,8 @@ const char *cli_environment(const char *name);
 /* Whether a file may be written at path; told before the work, and for a file that exists only with force.
  * CLI_CONTINUE or an exit code. */
 int cli_may_write(const cli_command *command, const char *path, int force);
+/* The same for a file that option names and that must not be standard output, which has the results. */
+int cli_may_write_beside(const cli_command *command, const char *option, const char *path, int force);
 int cli_is_stdout(const char *path);      /* 1: what is written there goes to standard output */
 void cli_print_written(const char *path); /* its name as a line, unless it went to standard output itself */
 

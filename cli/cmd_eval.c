@@ -5,14 +5,15 @@
 
 #include "cli/data.h"
 #include "cli/events.h"
+#include "cli/predictions.h"
 #include "cli/puzzles.h"
 #include "cli/solver_options.h"
 #include "cli/threshold.h"
 #include "cli/ui/values.h"
 
 static struct {
-  char split[64], device[CLI_DEVICE], events[CLI_EVENTS];
-  int64_t limit, threads;
+  char split[64], device[CLI_DEVICE], events[CLI_EVENTS], predictions[1024];
+  int64_t limit, threads, worst;
   int json, quiet, verbose, force, choose_threshold, write;
 } opt;
 static trm_solver_config eval_config;
@@ -23,6 +24,20 @@ static const trm_option eval_options[] = {
     CLI_LIMIT_OPTION,
     CLI_JSON_OPTION(.help = "print one JSON object; accuracies are fractions of 1"),
     CLI_VERBOSE_OPTION,
+    {.name = "predictions",
+     .type = TRM_OPT_STRING,
+     FIELD(predictions),
+     .size = sizeof opt.predictions,
+     .metavar = "FILE",
+     .help = "write what became of each puzzle to FILE, as CSV where it ends in .csv, else as JSON Lines"},
+    {.name = "worst",
+     .type = TRM_OPT_INT,
+     FIELD(worst),
+     .default_text = "0",
+     .min = 0,
+     .max = 1e6,
+     .metavar = "N",
+     .help = "show N wrong answers beside the right ones, those first of which the model was surest"},
     {.name = "choose_threshold",
      .type = TRM_OPT_BOOL,
      FIELD(choose_threshold),
@@ -33,7 +48,10 @@ static const trm_option eval_options[] = {
      .help = "with --choose-threshold: put it into the model's file, whose id changes with it"},
     CLI_QUIET_OPTION,
     CLI_EVENTS_OPTION,
-    CLI_EVENTS_FORCE_OPTION,
+    {.name = "force",
+     .type = TRM_OPT_BOOL,
+     FIELD(force),
+     .help = "replace the FILE of --predictions or --events where it exists"},
     CLI_DEVICE_OPTION,
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
@@ -222,8 +240,8 @@ static json_t *eval_search_json(const trm_eval_result *r) {
                    cli_real(r->steps_p90), "steps_right_mean", cli_real(r->steps_right_mean));
 }
 
-static void eval_print_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info,
-                            const trm_solver_values *values, const char *model, const char *data, const char *dtype) {
+static json_t *eval_json(const trm_eval_result *r, int interrupted, const trm_dataset_info *info,
+                         const trm_solver_values *values, const char *model, const char *data, const char *dtype) {
   json_t *o = json_pack(
       "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:[o,o], s:o, s:o, s:I, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o, "
       "s:o, s:b, s:s, s:o}",
@@ -239,7 +257,7 @@ static void eval_print_json(const trm_eval_result *r, int interrupted, const trm
       interrupted, "dtype", dtype, "values", cli_values_json(values));
   if (o && r->level) json_object_set_new(o, "search", eval_search_json(r));
   if (o) json_object_set_new(o, "metrics", eval_metrics_json(r));
-  cli_json_print(o, 0);
+  return o;
 }
 
 /* What the dataset's puzzles are, to choose an installed model by. */
@@ -253,30 +271,55 @@ static int eval_find_kind(const cli_command *self, const char *data, trm_puzzle_
   return CLI_CONTINUE;
 }
 
-/* Measures, and reports for people or programs. */
-static int eval_measure(const cli_command *self, trm_solver *solver, const trm_dataset *dataset, const char *path,
-                        const char *data) {
-  trm_error error = {0};
-  trm_eval_result result;
+static trm_status eval_solve(trm_solver *solver, const trm_dataset *dataset, trm_eval_result *result,
+                             trm_predictions **each, trm_error *error) {
   cli_progress progress = cli_progress_open(opt.quiet);
   cli_catch_signals();
-  trm_status status = trm_evaluate(solver, dataset, opt.limit, &result, cli_progress_fraction, &progress, &error);
+  trm_status status = trm_evaluate_each(opt.predictions[0] || opt.worst ? each : NULL, solver, dataset, opt.limit,
+                                        result, cli_progress_fraction, &progress, error);
   cli_progress_clear(&progress);
-  if (status && status != TRM_E_STOPPED) {
-    if (!strcmp(error.where, "dataset")) (void)snprintf(error.where, sizeof error.where, "%s", data);
-    return cli_error(self, &error);
-  }
-  trm_dataset_info info = trm_dataset_describe(dataset);
+  return status;
+}
+
+/* For people or programs. */
+static void eval_report(const trm_eval_result *r, int interrupted, trm_predictions *each, const trm_dataset *dataset,
+                        const trm_solver *solver, const char *path, const char *data) {
   char dtype[16] = "";
   size_t count;
+  trm_dataset_info info = trm_dataset_describe(dataset);
   const trm_option *table = trm_model_options(&count);
   (void)trm_options_get(table, count, trm_solver_model_config(solver), "forward_dtype", dtype, sizeof dtype);
   trm_solver_values values = trm_solver_get_values(solver);
   eval_budget = trm_solver_get_search(solver);
-  if (opt.json) eval_print_json(&result, status == TRM_E_STOPPED, &info, &values, path, data, dtype);
-  else eval_print(&result, &info, &values, path, data, dtype);
+  if (opt.json) {
+    json_t *o = eval_json(r, interrupted, &info, &values, path, data, dtype);
+    if (o && opt.worst) json_object_set_new(o, "worst", cli_worst_json(each, opt.worst));
+    cli_json_print(o, 0);
+    return;
+  }
+  eval_print(r, &info, &values, path, data, dtype);
+  if (opt.predictions[0] && !interrupted) printf("predictions in %s\n", opt.predictions);
+  if (opt.worst) cli_worst_print(each, &info.task, opt.worst);
+}
+
+static int eval_measure(const cli_command *self, trm_solver *solver, const trm_dataset *dataset, const char *path,
+                        const char *data) {
+  trm_error error = {0}, unwritten = {0};
+  trm_eval_result result;
+  trm_predictions *each = NULL;
+  trm_status status = eval_solve(solver, dataset, &result, &each, &error);
+  if (status && status != TRM_E_STOPPED) {
+    if (!strcmp(error.where, "dataset")) (void)snprintf(error.where, sizeof error.where, "%s", data);
+    return cli_error(self, &error);
+  }
+  eval_report(&result, status == TRM_E_STOPPED, each, dataset, solver, path, data);
+  int code = cli_exit_code(status);
   if (status) cli_warn(self, "%s; the result is about those", error.message);
-  return cli_exit_code(status);
+  if (status && opt.predictions[0]) cli_warn(self, "--predictions: %s is not written", opt.predictions);
+  else if (opt.predictions[0] && trm_predictions_write(each, opt.predictions, &unwritten))
+    code = cli_error(self, &unwritten);
+  trm_predictions_close(&each);
+  return code;
 }
 
 /* model_path "": an installed model. */
@@ -292,6 +335,7 @@ static int eval_model(const cli_command *self, const cli_arguments *a, const cha
   trm_puzzle_kind kind = {0};
   (void)snprintf(path, sizeof path, "%s", model_path);
   int code = cli_events_check(self, opt.events, opt.force);
+  if (code == CLI_CONTINUE) code = cli_predictions_check(self, opt.predictions, opt.force);
   if (code == CLI_CONTINUE && !path[0]) code = eval_find_kind(self, data, &kind);
   if (code == CLI_CONTINUE) code = cli_model_open(self, path, &kind, &model);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
@@ -328,6 +372,11 @@ static int eval_check_options(const cli_command *self) {
                      halts);
   if (opt.choose_threshold && (eval_config.search || eval_config.votes > 1 || eval_config.rollouts > 1))
     return cli_usage(self, "--search: has no effect beside --choose-threshold, for which there is one trajectory");
+  if (opt.choose_threshold && (opt.predictions[0] || opt.worst))
+    return cli_usage(self, "--%s: has no effect beside --choose-threshold, which measures nothing",
+                     opt.predictions[0] ? "predictions" : "worst");
+  if (opt.predictions[0] && !strcmp(opt.predictions, opt.events))
+    return cli_usage(self, "--predictions: %s is the file of --events; name two files", opt.predictions);
   if (opt.choose_threshold && opt.verbose)
     return cli_usage(self, "--verbose: has no effect beside --choose-threshold, which shows the values anyway");
   return CLI_CONTINUE;
@@ -371,6 +420,12 @@ const cli_command cli_eval = {
         "With --search N every puzzle is searched for as trm solve does, in N network steps at most; reported are the "
         "answers that are claimed to be right and are, those that are not, and the others (\"don't know\"), with the "
         "level and the steps of all chains. --votes and --rollouts are reported likewise.\n\n"
+        "--predictions FILE writes a line a puzzle: its number, question, right and given answer, whether they are the "
+        "same (\"exact\"), wrong cells, steps, q, confidence, and apart from that what the task's rules say of the "
+        "answer. The file is the same with any number of threads and is written whole or not at all: an interrupted "
+        "evaluation writes none. --worst N shows the answers that are not the right ones side by side with them, first "
+        "those that break rules or that no rules judge, of these first those with the largest q, then those with most "
+        "wrong cells; answers that keep all rules, such as another path through a maze, come last.\n\n"
         "Step limit, halting threshold, T and n are the model's own: an option wins, then the model's file, then the "
         "default (16 steps, 0, T 3, n 6). --verbose and --json tell which were in force.\n\n"
         "With --choose-threshold the puzzles, at most the first 4,096, take all their steps, and of the thresholds 0, "
@@ -390,10 +445,11 @@ const cli_command cli_eval = {
         "run's time over what all its steps cost in full rounds: 1.00 wastes nothing." CLI_EVENTS_NOTE,
     .examples = "trm eval runs/4x4 data/4x4\n"
                 "trm eval runs/9x9/best.safetensors hard.csv --halt --json\n"
+                "trm eval runs/9x9 hard.csv --worst 5 --predictions hard.jsonl\n"
                 "trm eval model.safetensors valid.csv --choose-threshold --write\n",
     .exits = "0\tevaluated, or a threshold chosen\n1\tinterrupted; the result is about the puzzles finished until "
              "then. With --choose-threshold: nothing was chosen, as it was interrupted or as no answer is right\n",
-    .usual = "split limit max_steps halt json device",
+    .usual = "split limit max_steps halt predictions worst json device",
     .tables = eval_tables,
     .run = eval_run,
 };

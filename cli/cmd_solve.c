@@ -82,6 +82,7 @@ typedef struct session {
   cli_animation animation;        /* of that puzzle */
   cli_trace trace;                /* with --explain, when one puzzle is at work at a time */
   size_t solved, total, cut, bad; /* printed: solved, with an answer, of these interrupted; bad ones */
+  size_t compared, exact;         /* of the answers those that the data has too; of these the same */
   int64_t steps;
   int fewest;           /* clues of the unsolved puzzle with the fewest; 0: none, or its kind has none */
   trm_task_cell *cells; /* [S], room to work in */
@@ -107,6 +108,8 @@ static void solve_count(session *s, const cli_solved *r) {
   s->steps += r->solution.steps;
   s->total++;
   s->cut += r->solution.cancelled != 0;
+  s->compared += r->right != NULL;
+  s->exact += !cli_solved_differs(r, s->S);
   if (cli_solved_verdict(r) != CLI_WRONG || r->solution.cancelled) return;
   int clues = trm_task_draw(&s->task, r->question, r->question, s->cells).clues;
   if (clues && (!s->fewest || clues < s->fewest)) s->fewest = clues;
@@ -115,6 +118,7 @@ static void solve_count(session *s, const cli_solved *r) {
 static void solve_print_answer(session *s, const entry *e, size_t number) {
   cli_solved r = {.question = solve_question(s, number),
                   .answer = s->answers + number % s->window * s->S,
+                  .right = e->puzzle.right,
                   .where = e->puzzle.where,
                   .number = number,
                   .solution = e->solution,
@@ -238,6 +242,7 @@ static void solve_print_summary(const session *s) {
   (void)snprintf(steps, sizeof steps, "%.1f", (double)s->steps / (double)(s->total ? s->total : 1));
   if (s->bad) (void)snprintf(bad, sizeof bad, "; %zu could not be read", s->bad);
   printf("\nsolved %zu of %zu puzzles, %s steps on average%s\n", s->solved, s->total, steps, bad);
+  if (s->compared) printf("the same answer as the data has: %zu of %zu\n", s->exact, s->compared);
   if (!opt.explain) puts("%: confidence, " CLI_CONFIDENCE);
   if (!trm_task_rules(&s->task)) puts("not checked, as no rules are known: solved means that the network says right");
 }
@@ -358,9 +363,8 @@ const cli_command cli_solve = {
         "each "
         "solves a random symmetric image, with a few cells that the network has guessed, until one is right (\"solved "
         "by "
-        "chain 7 in 93 steps\") or --search has no step left (\"don't know\"). The budget follows from the model's "
-        "cost, not "
-        "from the clock; --search 0 is the one trajectory. docs/solve.md has levels, votes and rollouts.\n\n"
+        "chain 7 in 93 steps\") or --search has no step left (\"don't know\"). --search 0 is the one "
+        "trajectory. docs/solve.md has levels, votes and rollouts.\n\n"
         "A puzzle is given as an argument, in a file or on standard input: one line (blanks as . 0 _ * x or -), "
         "several "
         "puzzles one a line, rows on lines with or without a drawn frame, or a list of Python or JSON; empty lines, "
@@ -369,7 +373,7 @@ const cli_command cli_solve = {
         "puzzle itself.\n\n"
         "Puzzles are solved while they arrive, many together, and printed in their order, each as soon as it and all "
         "before it have their answers: a program that writes a puzzle to a pipe gets its answer without closing the "
-        "pipe. Memory does not grow with their number. A puzzle that cannot be read, or whose clues contradict each "
+        "pipe. A puzzle that cannot be read, or whose clues contradict each "
         "other, is reported with its line - on standard error, or with --json as an object with \"error\" - and the "
         "others are solved; with --strict nothing behind it is read. One puzzle alone is shown as a grid, several with "
         "a line each.\n\n"
@@ -393,8 +397,12 @@ const cli_command cli_solve = {
         "works, \"level\" what rules decided, and \"chain\", \"chain_steps\" and \"chains\" whose answer it is, its "
         "steps, "
         "and how many chains were begun.\n\n"
-        "Step limit, halting threshold, T and n are the model's own: an option wins, then the model's file, then the "
-        "default (16 steps, 0, T 3, n 6). --verbose tells which are in force, on standard error.\n\n"
+        "Answers that a table has beside its questions are compared with afterwards, and what differs is said beside "
+        "the "
+        "rules' verdict (JSON: \"right_answer\", \"exact\", \"wrong_cells\"); the exit code goes by the verdict.\n\n"
+        "Step limit, halting threshold, T and n are the model's own unless options say otherwise; --verbose tells "
+        "those in "
+        "force, on standard error.\n\n"
         "SIGINT and SIGTERM end the work after the step at hand: what is finished is printed, puzzles at work with the "
         "answer they have, marked as interrupted, and those not yet begun not at all. A second signal ends at "
         "once." CLI_EVENTS_NOTE,

@@ -76,7 +76,7 @@ static const char *train_fitting_preset(const trm_dataset_info *data) {
   return fitting;
 }
 
-/* Without --preset: the recipe that fits the data, and for unknown tasks a small one without augmentation. */
+/* Without --preset: the recipe that fits the data, and for all other grids the one that fits any. */
 static int train_choose_preset(const cli_command *self, const char *path) {
   trm_dataset *dataset = NULL;
   trm_error error = {0};
@@ -87,12 +87,10 @@ static int train_choose_preset(const cli_command *self, const char *path) {
   cli_data_say(self, path, info.notes);
   const char *name = train_fitting_preset(&info);
   if (trm_dataset_is_text_file(path)) cli_note_shape(&info.task, 0);
-  if (trm_preset_apply(name ? name : "sudoku-6x6", &train_model, &train_config, &error)) return cli_error(self, &error);
-  if (!name) train_config.augment = 0;
-  (void)snprintf(opt.preset, sizeof opt.preset, "%s", name ? name : "");
-  if (!opt.quiet)
-    cli_note_ahead("%s: preset %s%s", trm_task_title(&info.task, text, sizeof text), name ? name : "sudoku-6x6",
-                   name ? "" : " without augmentation");
+  if (!name) name = "grid-small";
+  if (trm_preset_apply(name, &train_model, &train_config, &error)) return cli_error(self, &error);
+  (void)snprintf(opt.preset, sizeof opt.preset, "%s", name);
+  if (!opt.quiet) cli_note_ahead("%s: preset %s", trm_task_title(&info.task, text, sizeof text), name);
   return CLI_CONTINUE;
 }
 

@@ -4,20 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int cli_events_check(const cli_command *command, const char *path, int force) {
-  char *target = NULL;
-  int descriptor = -1;
-  trm_error error = {0};
-  if (!path[0]) return CLI_CONTINUE;
-  int standard_output = !strcmp(path, "-");
-  if (!standard_output && trm__path_follow(&target, &descriptor, path, &error)) return cli_error(command, &error);
-  trm__free(target);
-  if (standard_output || descriptor == STDOUT_FILENO)
-    return cli_usage(command,
-                     "--events: %s is standard output, which has the results; name a file or another descriptor", path);
-  return cli_may_write(command, path, force);
+  return path[0] ? cli_may_write_beside(command, "--events", path, force) : CLI_CONTINUE;
 }
 
 static void events_note(cli_events *e, trm_status status, const trm_error *error) {

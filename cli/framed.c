@@ -40,9 +40,8 @@ void cli_framed_close(cli_framed *f) {
 
 trm_step cli_framed_step(cli_framed *f, const trm_step *step) {
   trm_step own = *step;
-  size_t width = (size_t)f->task.width;
   trm_task_unframe(&f->task, &f->grid, step->answer, f->answer);
-  for (size_t i = 0; i < f->S; i++) f->confidence[i] = step->confidence[i / width * (size_t)f->grid.width + i % width];
+  trm_task_unframe_real(&f->task, &f->grid, step->confidence, f->confidence);
   own.answer = f->answer;
   own.confidence = f->confidence;
   return own;

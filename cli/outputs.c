@@ -30,6 +30,18 @@ int cli_may_write(const cli_command *command, const char *path, int force) {
   return kind == TRM__PATH_SPECIAL ? CLI_CONTINUE : outputs_check_folder(command, path);
 }
 
+int cli_may_write_beside(const cli_command *command, const char *option, const char *path, int force) {
+  char *target = NULL;
+  int descriptor = -1, standard_output = !strcmp(path, "-");
+  trm_error error = {0};
+  if (!standard_output && trm__path_follow(&target, &descriptor, path, &error)) return cli_error(command, &error);
+  trm__free(target);
+  if (standard_output || descriptor == STDOUT_FILENO)
+    return cli_usage(command, "%s: %s is standard output, which has the results; name a file or another descriptor",
+                     option, path);
+  return cli_may_write(command, path, force);
+}
+
 int cli_is_stdout(const char *path) {
   struct stat named, output;
   return stat(path, &named) == 0 && fstat(STDOUT_FILENO, &output) == 0 && named.st_dev == output.st_dev &&

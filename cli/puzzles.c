@@ -69,6 +69,7 @@ void cli_puzzles_close(cli_puzzles *puzzles) {
 void cli_puzzle_free(cli_puzzle *puzzle) {
   free(puzzle->where);
   free(puzzle->error);
+  free(puzzle->right);
   *puzzle = (cli_puzzle){0};
 }
 
@@ -348,6 +349,14 @@ static cli_puzzles_answer records_bad(cli_puzzles *p, const char *where, const t
   return puzzles_bad(p, puzzle, where, message);
 }
 
+/* The answer in the record of `size` bytes that the input begins with, or NULL. */
+static int32_t *records_answer(cli_puzzles *p, const trm__records *before, size_t size, const trm_task *task) {
+  int32_t *right = cli_alloc((size_t)task->width * (size_t)task->height, sizeof *right);
+  if (!trm__record_answer(before, cli_input_text(&p->input), size, p->line, task, right, NULL)) return right;
+  free(right);
+  return NULL;
+}
+
 static cli_puzzles_answer puzzles_next_record(cli_puzzles *p, const trm_task *task, int wait, int32_t *tokens,
                                               cli_puzzle *puzzle) {
   for (;;) {
@@ -358,8 +367,10 @@ static cli_puzzles_answer puzzles_next_record(cli_puzzles *p, const trm_task *ta
     if (found != CLI_INPUT_LINE) return puzzles_without(found);
     if (puzzles_is_cut(p, size)) return puzzles_too_long(p, size, puzzle);
     (void)snprintf(where, sizeof where, "%s:%llu", p->where, (unsigned long long)p->line);
+    const trm__records before = p->records;
     trm_status status =
         trm__record_read(&p->records, cli_input_text(&p->input), size, p->line, task, tokens, &cells, &used, &error);
+    if (!status && cells) puzzle->right = records_answer(p, &before, used, task);
     records_drop(p, used, size);
     if (!status && !cells) continue; /* the header, or a blank line */
     if (!status) return puzzles_good(p, task, tokens, where, puzzle);

@@ -36,8 +36,9 @@ typedef struct cli_puzzles {
 
 /* One puzzle of the input, or what is wrong with it. */
 typedef struct cli_puzzle {
-  char *where; /* "puzzles.txt:3"; when it is bad with the column, where that is known */
-  char *error; /* NULL: it is good */
+  char *where;    /* "puzzles.txt:3"; when it is bad with the column, where that is known */
+  char *error;    /* NULL: it is good */
+  int32_t *right; /* [S] the answer that stands beside it, to compare with; NULL: none can be read */
 } cli_puzzle;
 
 typedef enum { CLI_PUZZLES_ONE, CLI_PUZZLES_NONE, CLI_PUZZLES_END } cli_puzzles_answer;

@@ -34,6 +34,7 @@ static size_t read_one(trm__records *records, const char *text, size_t size, uin
     status = trm__record_read(&copy, text, size, line, task, tokens, &counted, &again, &err);
     if (again != used || (!status && counted != cells)) abort();
     if (!status) check_tokens(tokens, task);
+    if (!status && !trm__record_answer(&before, text, used, line, task, tokens, &err)) check_tokens(tokens, task);
   }
   trm__records copy = before;
   char *alone = trm__calloc(used, 1); /* a copy of exactly this record, so that reading past it is noticed */

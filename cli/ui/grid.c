@@ -69,12 +69,23 @@ static void grid_paint(cli_grid *grid, const painter *paint) {
   }
 }
 
+/* Wrong is what differs, whatever the rules say of it. */
+static void grid_compare(const painter *paint, trm_task_drawing *drawing) {
+  drawing->wrong = 0;
+  for (int i = 0; i < drawing->width * drawing->height; i++) {
+    int32_t right = paint->style->right[i];
+    paint->cells[i].wrong = right >= 0 && right != paint->tokens[i];
+    drawing->wrong += paint->cells[i].wrong;
+  }
+}
+
 int cli_grid_open(cli_grid *grid, const trm_task *task, const int32_t *tokens, const cli_grid_style *style) {
   painter paint = {.tokens = tokens, .style = style};
   memset(grid, 0, sizeof *grid);
   if (task->height > LINES || task->width > 4096) return 0;
   paint.cells = cli_alloc((size_t)task->width * (size_t)task->height, sizeof *paint.cells);
   paint.drawing = trm_task_draw(task, style->question, tokens, paint.cells);
+  if (style->right) grid_compare(&paint, &paint.drawing);
   int bands = paint.drawing.box_height ? (task->height - 1) / paint.drawing.box_height : 0;
   int marks = !style->color && (style->previous || (style->wrong && paint.drawing.wrong));
   if (marks) paint.drawing.cell_width = 2;

@@ -10,14 +10,15 @@
 typedef struct cli_grid {
   char *line[80]; /* with colours; all have the same visible width */
   int lines, width;
-  int wrong; /* cells that break a rule or change a clue */
+  int wrong; /* cells that are */
 } cli_grid;
 
 typedef struct cli_grid_style {
   const int32_t *question; /* its clues are bold where there is colour; NULL: none */
   const int32_t *previous; /* cells that differ from it are marked; NULL: none */
-  int wrong;               /* 1: cells that break a rule or change a clue are marked */
-  int color;               /* 0: a changed cell has a '*' before it, a wrong one a '!' */
+  const int32_t *right; /* cells that differ from it are the wrong ones, where it is 0 or more; NULL: the rules say */
+  int wrong;            /* 1: wrong cells are marked: by the rules those that break one or change a clue */
+  int color;            /* 0: a changed cell has a '*' before it, a wrong one a '!' */
 } cli_grid_style;
 
 /* Grids of up to 80 lines; 0 when the task's is larger. */

@@ -13,6 +13,13 @@ cli_verdict cli_solved_verdict(const cli_solved *r) {
   return r->judged.keeps_rules && r->judged.keeps_clues ? CLI_CORRECT : CLI_WRONG;
 }
 
+int64_t cli_solved_differs(const cli_solved *r, size_t S) {
+  int64_t differs = 0;
+  if (!r->right) return -1;
+  for (size_t i = 0; i < S; i++) differs += r->right[i] > 0 && r->right[i] != r->answer[i]; /* padding is not scored */
+  return differs;
+}
+
 /* A search that ended without a right answer: what is shown is the surest of its chains' answers. */
 static int solved_is_unknown(const cli_solved *r) {
   return cli_solved_verdict(r) == CLI_WRONG && r->solution.chains > 1;
@@ -133,6 +140,13 @@ static void solved_print_network(const cli_show *s, const cli_solved *r) {
            cli_percent((double)r->solution.least, a));
 }
 
+/* Beside the verdict of the rules, which may allow several answers. */
+static void solved_print_compared(const cli_show *s, const cli_solved *r) {
+  int64_t differs = cli_solved_differs(r, s->S);
+  if (!differs) puts("the data has the same answer");
+  else printf("the data has another answer: %lld cell%s\n", (long long)differs, differs == 1 ? " differs" : "s differ");
+}
+
 static void solved_print_alone(const cli_show *s, const cli_solved *r) {
   int shown = solved_has_answer(r);
   solved_print_verdict(s, r);
@@ -145,6 +159,7 @@ static void solved_print_alone(const cli_show *s, const cli_solved *r) {
   if (s->animated) cli_explain_summary(s->task, r->question, s->trace);
   if (shown || s->trace || s->verbose) solved_print_network(s, r);
   else puts("the model's answer is not shown; --explain shows it");
+  if ((shown || s->trace) && r->right) solved_print_compared(s, r);
 }
 
 /* -- a line a puzzle ----------------------------------------------------------------------------------------------- */
@@ -175,6 +190,11 @@ static void solved_print_line(const cli_show *s, const cli_solved *r) {
   int indent = 12 + (int)strlen(before), columns = cli_columns(stdout);
   if (!cli_is_terminal(stdout) || indent + (int)strlen(text) < columns) fputs(text, stdout);
   else solved_print_pieces(s, text, indent, columns - indent);
+  if (solved_has_answer(r) && r->right) {
+    int64_t differs = cli_solved_differs(r, s->S);
+    if (differs) printf("  data: %lld cell%s", (long long)differs, differs == 1 ? " differs" : "s differ");
+    else fputs("  data: the same", stdout);
+  }
   fputc('\n', stdout);
   free(text);
 }

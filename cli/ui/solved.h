@@ -13,6 +13,7 @@
 /* One puzzle with what became of it. */
 typedef struct cli_solved {
   const int32_t *question, *answer;
+  const int32_t *right; /* [S] the answer that the data has, whatever the rules say of it; NULL: none */
   const char *where;
   size_t number;
   trm_solution solution;
@@ -34,6 +35,9 @@ cli_verdict cli_solved_verdict(const cli_solved *solved);
 /* The same as a sentence: "wrong: 3 cells conflict in row 4". Returns text. */
 #define CLI_SENTENCE 300
 const char *cli_solved_sentence(const trm_task *task, const cli_solved *solved, char text[CLI_SENTENCE]);
+
+/* Cells of the answer that are not as the data has them; -1: it has none. */
+int64_t cli_solved_differs(const cli_solved *solved, size_t S);
 
 /* How all of them are shown. */
 typedef struct cli_show {

@@ -93,6 +93,12 @@ void cli_solved_print_json(const cli_show *s, const cli_solved *r) {
   if (o) cli_solved_add_verdict(o, r);
   json_object_update(o, work);
   json_decref(work);
+  if (r->right && o) {
+    int64_t differs = cli_solved_differs(r, s->S);
+    json_object_set_new(o, "right_answer", solved_cells_json(s, r->right));
+    json_object_set_new(o, "exact", json_boolean(!differs));
+    json_object_set_new(o, "wrong_cells", json_integer(differs));
+  }
   if (s->trace && o) {
     json_object_set_new(o, "trace", solved_trace_json(s, r));
     json_object_set_new(o, "cell_confidence", solved_confidence_json(s));

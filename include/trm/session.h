@@ -19,6 +19,10 @@ typedef struct trm_session trm_session;
  * is borrowed. tokens [S]; TRM_E_INPUT when the puzzle does not fit the model. */
 trm_status trm_session_open(trm_session **out, trm_solver *solver, const int32_t *tokens, int32_t identifier,
                             trm_error *err);
+/* The same of a puzzle that may be smaller than the model's grid (trm_task_fits), in which it is framed: tokens are the
+ * cells of its task, and so are all that the session takes and tells, but for its states. */
+trm_status trm_session_open_task(trm_session **out, trm_solver *solver, const trm_task *task, const int32_t *tokens,
+                                 int32_t identifier, trm_error *err);
 void trm_session_close(trm_session **session); /* accepts NULL; clears the pointer */
 
 /* Takes up to `steps` supervision steps (1 or more), whatever the solver's step limit is; with halting it ends after
@@ -49,6 +53,7 @@ typedef struct trm_session_info {
   int64_t kept;            /* entries of the history: of steps steps - kept + 1 to steps */
   const int32_t *question; /* [S] of the next step; valid until the session's next call */
   int32_t identifier;
+  const trm_task *task; /* of the puzzle: S is its cells; valid as long as the session */
 } trm_session_info;
 trm_session_info trm_session_describe(const trm_session *session);
 /* step: one that is kept. TRM_E_USAGE for another. */

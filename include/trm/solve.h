@@ -353,8 +353,9 @@ trm_status trm_queue_solve(trm_queue *queue, trm_solver *solver, trm_error *err)
 
 /* The next cell of a puzzle that a person works on: first what logic alone gives (trm_task_hint). Where that ends, the
  * network takes a few supervision steps, and its most certain empty cell is taken, unless the exact solver finds it
- * wrong within a bound; then the next one. solver NULL: only logic; its model must be of the task's cells and tokens.
- * TRM_E_INPUT when the question contradicts itself or has no or, where one is wanted, several solutions. */
+ * wrong within a bound; then the next one. solver NULL: only logic; its model must be of the task's cells and tokens,
+ * or of a larger grid that it fits (trm_task_fits). TRM_E_INPUT when the question contradicts itself or has no or,
+ * where one is wanted, several solutions. */
 trm_status trm_hint(trm_solver *solver, const trm_task *task, const int32_t *question, trm_hint_result *hint,
                     trm_error *err);
 
@@ -419,7 +420,7 @@ typedef struct trm_eval_result {
   int level;                                       /* trm_search_level; USUAL: no search */
   int64_t claimed_right, claimed_wrong, dont_know; /* right: as labelled, or by the rules of a kind with many answers */
   double steps_median, steps_p90, steps_right_mean; /* of all chains of a puzzle; the mean over those claimed right */
-  int metrics; /* 0 for most kinds */
+  int metrics;                                      /* 0 for most kinds */
   trm_eval_metric metric[TRM_EVAL_METRICS];
 } trm_eval_result;
 
@@ -428,6 +429,42 @@ typedef struct trm_eval_result {
  * finished; cancelled ones are not counted. */
 trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t limit, trm_eval_result *result,
                         trm_progress_fn progress, void *context, trm_error *err);
+
+/* -- what became of each puzzle of an evaluation ------------------------------------------------------------------- */
+
+/* Of the puzzles that were finished, in the order of the dataset, which is borrowed. One call at a time. */
+typedef struct trm_predictions trm_predictions;
+typedef struct trm_prediction {
+  int64_t example;         /* its number in the dataset: 0, 1, 2, ... */
+  const int32_t *question; /* [S]; this and the others are valid until the next call */
+  const int32_t *labels;   /* [S] the right answer as the dataset has it; -100 where not scored */
+  const int32_t *answer;   /* [S] the model's */
+  int64_t cells, wrong;    /* scored; of these, where answer and label differ */
+  int exact;               /* 1: none does */
+  double rating;           /* NaN: none */
+  trm_solution solution;
+  trm_task_verdict verdict; /* of the task's own rules, which may allow other answers than the dataset's */
+} trm_prediction;
+
+/* trm_evaluate that keeps what became of each puzzle: 4 S bytes and a trm_solution. *out, which the caller closes, is
+ * written where *result is, on TRM_E_STOPPED too. out NULL: as trm_evaluate. */
+trm_status trm_evaluate_each(trm_predictions **out, trm_solver *solver, const trm_dataset *dataset, int64_t limit,
+                             trm_eval_result *result, trm_progress_fn progress, void *context, trm_error *err);
+void trm_predictions_close(trm_predictions **predictions); /* accepts NULL; clears the pointer */
+int64_t trm_predictions_count(const trm_predictions *predictions);
+/* index: 0 to trm_predictions_count - 1. */
+trm_prediction trm_predictions_at(trm_predictions *predictions, int64_t index);
+/* The indices [at most most] of those that are not exact, worst first: wrong answers before answers that keep rules and
+ * clues and are others than the dataset's; of each the larger q, of which the model was surer; then more wrong cells;
+ * then as they stand in the dataset. *count: how many. TRM_E_MEMORY. */
+trm_status trm_predictions_worst(trm_predictions *predictions, int64_t most, int64_t *indices, int64_t *count,
+                                 trm_error *err);
+/* One line a puzzle, JSON or, where the file's name ends in .csv, CSV with a header: docs/files.md has the fields. The
+ * file is written whole or not at all. TRM_E_USAGE for the name of another format. */
+trm_status trm_predictions_write(trm_predictions *predictions, const char *path, trm_error *err);
+trm_status trm_predictions_check_path(const char *path, trm_error *err); /* that TRM_E_USAGE, told before the work */
+/* A line of that file as JSON without its end. Returns its length as snprintf does; 0 without memory. */
+size_t trm_predictions_json(trm_predictions *predictions, int64_t index, char *text, size_t size);
 
 /* Chooses a halting threshold for the model as it is solved here, on the first examples of the dataset (limit 0: all;
  * never more than some thousand), which must be neither of training nor of a test: trm_halting_choice says how. The

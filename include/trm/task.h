@@ -132,6 +132,8 @@ int trm_task_has_frame(const trm_task *task);
 /* tokens [width*height of task] put into framed [width*height of larger], and answers taken out of it. */
 void trm_task_frame(const trm_task *task, const trm_task *larger, const int32_t *tokens, int32_t *framed);
 void trm_task_unframe(const trm_task *task, const trm_task *larger, const int32_t *framed, int32_t *tokens);
+/* The same of numbers that stand beside the tokens, such as confidences. */
+void trm_task_unframe_real(const trm_task *task, const trm_task *larger, const float *framed, float *cells);
 
 /* -- making puzzles ------------------------------------------------------------------------------------------------ */
 

@@ -116,9 +116,11 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,
                             trm_train_fn fn, void *context, trm_train_result *result, trm_error *err);
 
-/* Draws a run's metrics.jsonl as an SVG picture: loss, accuracies, steps to halt, learning rate. out as for
- * trm_model_quantize. */
-trm_status trm_plot(const char *const *runs, size_t count, const char *out, trm_error *err);
+/* Draws the metrics.jsonl of runs as an SVG picture: loss, accuracies, steps to halt, learning rate. smooth: what is
+ * measured on single updates is drawn as the mean over so much of the picture's width, 0 to 50 percent (TRM_PLOT_SMOOTH
+ * is usual), and as it was in faint; 0: as it was. out as for trm_model_quantize. */
+#define TRM_PLOT_SMOOTH 3
+trm_status trm_plot(const char *const *runs, size_t count, double smooth, const char *out, trm_error *err);
 
 #ifdef __cplusplus
 }

@@ -17,6 +17,7 @@ from .data import Dataset, Example, check_dataset, import_dataset, load_dataset,
 from .errors import (ArgumentTypeError, BusyError, ClosedError, DivergedError, FileError, InputError, InternalError,
                      LibraryError, OutOfMemory, Stopped, TrmError, UnsupportedError, UsageError)
 from .model import Model, model_folders, state_dict, to_torch
+from .predictions import Prediction, Predictions
 from .record import Record
 from .session import Session
 from .solver import Hint, Solution, Solver, Step, hint_of as _hint_of

@@ -9,30 +9,31 @@ from ._handle import Handle
 from ._library import call, integer, lib, struct, text_of
 from .model import Path
 from .solver import Solver, Step
-from .task import Form, Puzzle, Verdict
+from .task import Form, Puzzle, Task, Verdict
 
 
 class Session(Handle):
-    """solver: open for as long as the session; puzzle, identifier: as for `Solver.solve`. Rows and columns count from 1."""
+    """solver: open for as long as the session; puzzle, identifier: as for `Solver.solve`, so that a maze may be smaller than the
+    model's grid. Rows and columns count from 1."""
 
     _what = "session"
 
     def __init__(self, solver: Solver, puzzle: Puzzle, *, identifier: int = 0):
-        engine, tokens, form = _solver(solver)._read_own(puzzle)
+        engine, task, tokens, form = _solver(solver)._read(puzzle)
         pointer = ctypes.c_void_p()
         identifier = integer(identifier, "identifier", 0, 2**31 - 1)
         with engine._turn:
-            call(lib.trm_session_open, ctypes.byref(pointer), engine._handle, tokens.ctypes.data, identifier)
+            call(lib.trm_session_open_task, ctypes.byref(pointer), engine._handle, task._ref, tokens.ctypes.data, identifier)
         self._begin(engine, pointer, form)
 
     def _begin(self, engine, pointer, form):
         self._engine, self._form = engine, form
-        self.task = engine.task
         self._opened(pointer, lib.trm_session_close, engine._turn, engine)
+        self.task = Task(self._info().task.contents)
 
     @classmethod
     def load(cls, solver: Solver, path: Path, *, cells: int = 81) -> "Session":
-        """A saved session. cells: of its puzzle, for a solver without a named model."""
+        """A saved session. cells: of its model's grid, for a solver without a named model."""
         engine, pointer = _solver(solver)._engine(integer(cells, "cells", 1, 2**20)), ctypes.c_void_p()
         session = cls.__new__(cls)
         with engine._turn:

@@ -147,10 +147,13 @@ def framed(task: Task, grid: Task, tokens: np.ndarray) -> np.ndarray:
 
 
 def unframed(task: Task, grid: Task, cells: np.ndarray) -> np.ndarray:
-    """What belongs to the puzzle of cells [grid]: it lies in the upper left corner."""
+    """What belongs to the puzzle of cells [grid], int32 or float32."""
     if task.cells == grid.cells:
         return cells
-    return np.ascontiguousarray(cells.reshape(grid.height, grid.width)[:task.height, :task.width]).reshape(-1)
+    own = np.empty(task.cells, cells.dtype)
+    take = lib.trm_task_unframe if cells.dtype == np.int32 else lib.trm_task_unframe_real
+    take(task._ref, grid._ref, address(cells), address(own))
+    return own
 
 
 def hint_of(engine, task: Task, question: np.ndarray) -> Hint:
@@ -276,14 +279,6 @@ class Solver:
             task = own if lib.trm_task_fits(own._ref, task._ref) else task
         return (engine, task, *task.read(puzzle, what))
 
-    def _read_own(self, puzzle):
-        """The same for what works on the model's own grid alone."""
-        engine, task, tokens, form = self._read(puzzle)
-        if task.cells != engine.task.cells:
-            raise errors.InputError("puzzle", f"is of {task.title}, expected {engine.task.title}: sessions and steps take no "
-                                              "smaller ones; solve() does")
-        return engine, tokens, form
-
     # -- solving -----------------------------------------------------------------------------------------------------------
 
     def solve(self, puzzle: Puzzle, *, identifier: int = 0,
@@ -357,9 +352,9 @@ class Solver:
 
     def hint(self, puzzle: Puzzle) -> Hint:
         """The next cell of a puzzle that a person works on: by logic, else by the network, checked where that can be."""
-        engine, tokens, _ = self._read_own(puzzle)
+        engine, task, tokens, _ = self._read(puzzle)
         with engine._turn:
-            return hint_of(engine, engine.task, tokens)
+            return hint_of(engine, task, tokens)
 
     def close(self) -> None:
         """Frees all. Waits while another thread computes."""

@@ -7,6 +7,7 @@ from ._handle import Runtime, opened_runtime
 from ._library import Callback, call, integer, lib, set_options, struct, text_of, value, _Error, failure, _option_text
 from .data import Dataset, Progress, progress_of
 from .model import Model, Path
+from .predictions import Predictions
 from .record import Record
 from .solver import PLAIN, Solver
 
@@ -99,34 +100,38 @@ def _kind_of(task):
 
 
 def evaluate(model: "Solver | Model | Path", data: "Dataset | Path", *, split: str = "test", limit: int = 0,
-             progress: Progress = None, **options: Any) -> Record:
+             progress: Progress = None, predictions: bool = False, **options: Any) -> Record:
     """Solves every puzzle of a dataset and counts: exact_accuracy and token_accuracy (fractions), interval_low and
     interval_high (Wilson, 95 %), mean_steps, the halting head's precision and recall, ...; limit 0: all puzzles. progress: told
-    how far it is; False ends it. options: of the Solver that is opened for a model, which takes all steps, as `trm eval` does,
+    how far it is; False ends it. predictions=True: the result's `predictions` have what became of each puzzle. options: of the Solver that is opened for a model, which takes all steps, as `trm eval` does,
     unless halt=True."""
     if isinstance(model, Solver) and options:
         raise errors.UsageError(next(iter(options)), "the solver is open already; give options to trm.Solver")
     solver = model if isinstance(model, Solver) else Solver(model, **{"halt": False, **_plain(), **options})
-    dataset = data if isinstance(data, Dataset) else None
+    dataset, kept = data if isinstance(data, Dataset) else None, {}
     try:
         dataset = dataset or Dataset(data, split)
         engine, result, told = solver._engine(_kind_of(dataset.task)), struct["trm_eval_result"](), progress_of(progress)
-        error = _Error()
+        error, pointer = _Error(), ctypes.c_void_p()
         with engine._turn:
-            status = lib.trm_evaluate(engine._handle, dataset._handle, integer(limit, "limit", 0, 2**62),
-                                      ctypes.byref(result), told.c, None, ctypes.byref(error))
+            status = lib.trm_evaluate_each(ctypes.byref(pointer) if predictions else None, engine._handle, dataset._handle,
+                                           integer(limit, "limit", 0, 2**62), ctypes.byref(result), told.c, None,
+                                           ctypes.byref(error))
+        if pointer:
+            kept["predictions"] = Predictions(pointer, dataset, engine.task)
         told.reraise()
         if status and status != _STOPPED:
             raise failure(error)
-        return Record(result, stopped=status == _STOPPED)
+        return Record(result, stopped=status == _STOPPED, **kept)
     finally:
-        if dataset is not None and dataset is not data:
-            dataset.close()
+        if dataset is not None and dataset is not data and not kept:
+            dataset.close()  # else the predictions keep it
         if solver is not model:
             solver.close()
 
 
-def plot(runs: List[Path], out: Path) -> None:
-    """Draws the curves of runs as an SVG picture."""
+def plot(runs: List[Path], out: Path, smooth: float = value["TRM_PLOT_SMOOTH"]) -> None:
+    """Draws the curves of runs as an SVG picture. smooth: what is measured on single updates is drawn as the mean over so many
+    percent of the width, above the faint curve as it was; 0: as it was."""
     names = [text_of(run, "runs") for run in runs]
-    call(lib.trm_plot, (ctypes.c_char_p * max(len(names), 1))(*names), len(names), text_of(out, "out"))
+    call(lib.trm_plot, (ctypes.c_char_p * max(len(names), 1))(*names), len(names), float(smooth), text_of(out, "out"))

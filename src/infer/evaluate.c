@@ -10,6 +10,7 @@
 #include "data/dataset.h"
 #include "infer/engine.h"
 #include "infer/evaluate.h"
+#include "infer/predictions.h"
 #include "infer/request.h"
 #include "infer/search/search.h"
 #include "model/score.h"
@@ -61,7 +62,8 @@ typedef struct evaluation {
   trm_eval_result *result;
   trm_task task;
   size_t S;
-  int32_t *question; /* [S], room to work in */
+  int32_t *question;     /* [S], room to work in */
+  trm_predictions *keep; /* what became of each puzzle; NULL: not wanted */
   /* of a solver that searches */
   int judged;      /* 1: rules claim answers */
   int32_t *labels; /* [S] */
@@ -97,7 +99,9 @@ static void evaluate_score(void *context, int64_t number, const trm_solution *so
 static void evaluate_leave(void *context, const trm_leave *leave) {
   evaluation *e = context;
   uint8_t has[TRM_EVAL_METRICS] = {0};
-  if (!e->result->metrics || !leave->answer || leave->solution->cancelled) return;
+  if (!leave->answer || leave->solution->cancelled) return;
+  if (e->keep) trm__predictions_keep(e->keep, leave);
+  if (!e->result->metrics) return;
   trm_dataset_example(e->dataset, leave->puzzle, e->question, NULL, NULL, NULL);
   trm__task_grade(&e->task, e->question, leave->answer, has);
   for (int k = 0; k < e->result->metrics; k++) e->result->metric[k].puzzles += has[k];
@@ -112,14 +116,13 @@ static void evaluate_open_metrics(const trm_task *task, trm_eval_result *result)
 /* -- of a search: the answer is in hand, and so are the labels ----------------------------------------------------- */
 
 static trm__example_stats evaluate_compare(const evaluation *e, const trm_leave *leave) {
+  int64_t scored, wrong;
   trm__example_stats stats = {.q_halt = (double)leave->solution->q};
   trm_dataset_example(e->dataset, leave->puzzle, NULL, e->labels, NULL, NULL);
-  for (size_t i = 0; i < e->S; i++) {
-    if (e->labels[i] < 0) continue;
-    stats.labelled++;
-    stats.right += leave->answer[i] == e->labels[i];
-  }
-  stats.exact = stats.right == stats.labelled;
+  trm__labels_compare(e->labels, leave->answer, e->S, &scored, &wrong);
+  stats.labelled = (int32_t)scored;
+  stats.right = (int32_t)(scored - wrong);
+  stats.exact = wrong == 0;
   return stats;
 }
 
@@ -198,52 +201,67 @@ static trm_status evaluate_check_examples(const trm_solver *solver, const trm_da
   return TRM_OK;
 }
 
-trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t limit, trm_eval_result *result,
-                        trm_progress_fn progress, void *context, trm_error *err) {
-  trm_dataset_info info = trm_dataset_describe(dataset);
-  int64_t n = limit > 0 && limit < info.examples ? limit : info.examples;
-  trm_eval_result r = {0};
-  evaluation e = {.dataset = dataset,
-                  .puzzles = n,
-                  .threshold = solver->config.halt_threshold,
-                  .result = &r,
-                  .S = (size_t)solver->model.seq_len};
-  trm_status status = trm__evaluate_check_fit(solver, dataset, err);
-  if (!status) status = evaluate_check_examples(solver, dataset, n, err);
-  if (!status) status = trm_solver_task(solver, &e.task, err);
+static void evaluate_close(evaluation *e) {
+  trm__free(e->loss);
+  trm__free(e->question);
+  trm__free(e->labels);
+  trm__free(e->steps);
+  trm_predictions_close(&e->keep);
+}
+
+static trm_status evaluate_open(evaluation *e, trm_solver *solver, int keep, trm_error *err) {
+  int64_t n = e->puzzles;
+  trm_status status = trm__evaluate_check_fit(solver, e->dataset, err);
+  if (!status) status = evaluate_check_examples(solver, e->dataset, n, err);
+  if (!status) status = trm_solver_task(solver, &e->task, err);
   if (status) return status;
-  e.loss = trm__calloc((size_t)n, sizeof *e.loss);
-  e.question = trm__calloc(e.S, sizeof *e.question);
-  if (!e.loss || !e.question) {
-    trm__free(e.loss);
-    trm__free(e.question);
-    return trm__fail_memory(err, "evaluation", (size_t)n * sizeof *e.loss);
-  }
-  if (info.has_ratings) evaluate_open_bands(&r);
-  evaluate_open_metrics(&e.task, &r);
-  trm__job job = {.source = {.puzzles = n, .context = &e, .next = evaluate_next, .leave = evaluate_leave},
+  e->loss = trm__calloc((size_t)n, sizeof *e->loss);
+  e->question = trm__calloc(e->S, sizeof *e->question);
+  if (!e->loss || !e->question) return trm__fail_memory(err, "evaluation", (size_t)n * sizeof *e->loss);
+  if (keep) status = trm__predictions_open(&e->keep, e->dataset, &e->task, n, err);
+  if (!status && solver->search) status = evaluate_open_search(e, solver, err);
+  if (trm_dataset_describe(e->dataset).has_ratings) evaluate_open_bands(e->result);
+  evaluate_open_metrics(&e->task, e->result);
+  return status;
+}
+
+static trm_status evaluate_run(evaluation *e, trm_solver *solver, trm_progress_fn progress, void *context,
+                               trm_error *err) {
+  trm__job job = {.source = {.puzzles = e->puzzles, .context = e, .next = evaluate_next, .leave = evaluate_leave},
                   .labels = evaluate_labels,
                   .score = evaluate_score,
                   .progress = progress,
                   .progress_context = context};
-  if (solver->search) {
-    job.labels = NULL, job.score = NULL;
-    job.source.leave = evaluate_leave_search;
-    status = evaluate_open_search(&e, solver, err);
-    if (!status) status = trm__search_run(solver->search, &job, err);
-  } else {
-    status = trm__engine_run(solver, &job, err);
-  }
+  if (!solver->search) return trm__engine_run(solver, &job, err);
+  job.labels = NULL, job.score = NULL;
+  job.source.leave = evaluate_leave_search;
+  return trm__search_run(solver->search, &job, err);
+}
+
+trm_status trm_evaluate_each(trm_predictions **out, trm_solver *solver, const trm_dataset *dataset, int64_t limit,
+                             trm_eval_result *result, trm_progress_fn progress, void *context, trm_error *err) {
+  int64_t examples = trm_dataset_describe(dataset).examples;
+  trm_eval_result r = {0};
+  evaluation e = {.dataset = dataset,
+                  .puzzles = limit > 0 && limit < examples ? limit : examples,
+                  .threshold = solver->config.halt_threshold,
+                  .result = &r,
+                  .S = (size_t)solver->model.seq_len};
+  trm_status status = evaluate_open(&e, solver, out != NULL, err);
+  if (!status) status = evaluate_run(&e, solver, progress, context, err);
   if (!status || status == TRM_E_STOPPED) {
-    evaluate_summarize(&e, n, &r);
+    evaluate_summarize(&e, e.puzzles, &r);
     if (solver->search) evaluate_summarize_search(&e, &r);
     r.stats = trm_solver_last_stats(solver);
     r.seconds = r.stats.seconds;
     *result = r;
+    if (out) trm__predictions_end(e.keep), *out = e.keep, e.keep = NULL;
   }
-  trm__free(e.loss);
-  trm__free(e.question);
-  trm__free(e.labels);
-  trm__free(e.steps);
+  evaluate_close(&e);
   return status;
+}
+
+trm_status trm_evaluate(trm_solver *solver, const trm_dataset *dataset, int64_t limit, trm_eval_result *result,
+                        trm_progress_fn progress, void *context, trm_error *err) {
+  return trm_evaluate_each(NULL, solver, dataset, limit, result, progress, context, err);
 }

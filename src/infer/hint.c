@@ -21,6 +21,7 @@ enum {
 
 /* One call of the engine: one puzzle, of which the last step counts. */
 typedef struct hint_call {
+  const trm_task *task, *grid; /* of the puzzle, and of the model, which may be larger */
   const int32_t *question;
   size_t S;
   int given;
@@ -33,7 +34,7 @@ static trm_source_answer hint_next(void *context, int64_t number, int wait, trm_
   hint_call *call = context;
   (void)number, (void)wait;
   if (call->given++) return TRM_SOURCE_END;
-  memcpy(puzzle->tokens, call->question, call->S * sizeof *puzzle->tokens);
+  trm_task_frame(call->task, call->grid, call->question, puzzle->tokens);
   puzzle->max_steps = HINT_STEPS;
   puzzle->search = TRM_SEARCH_OFF;
   return TRM_SOURCE_PUZZLE;
@@ -41,8 +42,8 @@ static trm_source_answer hint_next(void *context, int64_t number, int wait, trm_
 
 static int hint_on_step(void *context, const trm_step *step) {
   hint_call *call = context;
-  memcpy(call->answer, step->answer, call->S * sizeof *call->answer);
-  memcpy(call->confidence, step->confidence, call->S * sizeof *call->confidence);
+  trm_task_unframe(call->task, call->grid, step->answer, call->answer);
+  trm_task_unframe_real(call->task, call->grid, step->confidence, call->confidence);
   return TRM_STEP_ON;
 }
 
@@ -108,13 +109,19 @@ static trm_status hint_ask_network(trm_solver *solver, const trm_task *task, con
                                    trm_hint_result *hint, trm_error *err) {
   size_t S = (size_t)task->width * (size_t)task->height;
   trm_source source = trm_source_default();
-  if ((size_t)solver->model.seq_len != S || solver->model.vocab_size != task->vocab_size)
+  int same = (size_t)solver->model.seq_len == S && solver->model.vocab_size == task->vocab_size;
+  if (!same && !trm_task_fits(task, &solver->task))
     return trm__fail(err, TRM_E_INPUT, solver->path,
                      "the model is for %lld cells of %lld tokens, expected %zu cells of %d tokens",
                      (long long)solver->model.seq_len, (long long)solver->model.vocab_size, S, task->vocab_size);
   int32_t *tokens = trm__calloc(2 * S, sizeof *tokens);
   float *confidence = trm__calloc(S, sizeof *confidence);
-  hint_call call = {.question = question, .S = S, .answer = tokens, .confidence = confidence};
+  hint_call call = {.task = task,
+                    .grid = same ? task : &solver->task,
+                    .question = question,
+                    .S = S,
+                    .answer = tokens,
+                    .confidence = confidence};
   trm_status status = TRM_OK;
   if (!tokens || !confidence) {
     status = trm__fail_memory(err, "hint", S * (2 * sizeof *tokens + sizeof *confidence));

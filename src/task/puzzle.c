@@ -186,6 +186,11 @@ void trm_task_unframe(const trm_task *task, const trm_task *larger, const int32_
     memcpy(tokens + r * task->width, framed + r * larger->width, sizeof *tokens * (size_t)task->width);
 }
 
+void trm_task_unframe_real(const trm_task *task, const trm_task *larger, const float *framed, float *cells) {
+  for (int r = 0; r < task->height; r++)
+    memcpy(cells + r * task->width, framed + r * larger->width, sizeof *cells * (size_t)task->width);
+}
+
 /* -- making puzzles ------------------------------------------------------------------------------------------------ */
 
 trm_wanted trm_wanted_default(void) {

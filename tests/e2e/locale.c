@@ -107,7 +107,7 @@ static void work_files(void) {
   trm_model_conversion what = trm_model_conversion_default();
   what.weights = TRM_WEIGHTS_BFLOAT16;
   what.card = "{\"accuracy\": 0.875, \"list\": [1.5, -2e-3]}";
-  CHECK_OK(trm_plot(runs, 1, "curves.svg", &err), err);
+  CHECK_OK(trm_plot(runs, 1, TRM_PLOT_SMOOTH, "curves.svg", &err), err);
   CHECK_OK(trm_model_open(&model, "run/last.safetensors", &err), err);
   assert_true(trm_model_get_config(model)->damping == 0.125);
   CHECK_OK(trm_model_convert(model, "bf16.safetensors", &what, &err), err);

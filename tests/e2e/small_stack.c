@@ -194,7 +194,7 @@ static trm_status job_files(const char *isa, trm_error *err) {
   if (!status) status = trm_model_convert(model, "bf16.safetensors", &what, err);
   if (!status) status = trm_model_quantize(model, "int8.safetensors", err);
   trm_model_close(&model);
-  return status ? status : trm_plot(runs, 2, "curves.svg", err);
+  return status ? status : trm_plot(runs, 2, TRM_PLOT_SMOOTH, "curves.svg", err);
 }
 
 /* -- the test --------------------------------------------------------------------------------------------------------

@@ -127,6 +127,44 @@ class Program(unittest.TestCase):
         self.assertTrue(told and told[-1] <= 1)
         self.assertTrue(trm.evaluate(MODEL, data, progress=lambda fraction, what: False).stopped)
 
+    def test_same_predictions(self):
+        made = puzzles(20, seed=3, min_clues=24, max_clues=26)
+        with open("hard.csv", "w") as file:
+            file.writelines(["question,answer,rating\n"] + [f"{p.question},{p.answer},7\n" for p in made])
+        found = trm.evaluate(MODEL, "hard.csv", predictions=True)
+        each = found.predictions
+        worst = json.loads(program("eval", MODEL, "hard.csv", "--predictions", "theirs.jsonl", "--worst", 3, "--json"))["worst"]
+        program("eval", MODEL, "hard.csv", "--predictions", "theirs.csv")
+        with open("theirs.jsonl") as file:
+            theirs = json_lines(file.read())
+        self.assertEqual(len(each), 20)
+        self.assertTrue(0 < found.exact < 20, "else nothing is compared")
+        self.assertEqual([set(p._asdict()) for p in each], [set(line) for line in theirs])
+        for prediction, line in zip(each, theirs):
+            for name, value in prediction._asdict().items():
+                self.assertAlmostEqual(value, line[name], places=5) if type(value) is float else \
+                    self.assertEqual(value, line[name], name)
+        self.assertEqual([p.example for p in each.worst(3)], [line["example"] for line in worst])
+        self.assertEqual(each.worst(0), [])
+        self.assertEqual(each[-1], each[19])
+        self.assertEqual(each.answers.shape, (20, 81))
+        for name in ("jsonl", "csv"):
+            each.save("ours." + name)
+            with open("ours." + name, "rb") as ours, open("theirs." + name, "rb") as file:
+                self.assertEqual(ours.read(), file.read())
+        for bad, kind in ((lambda: each[20], IndexError), (lambda: each["a"], trm.ArgumentTypeError),
+                          (lambda: each.worst(-1), trm.UsageError), (lambda: each.save("p.txt"), trm.UsageError)):
+            self.assertRaises(kind, bad)
+        stopped = trm.evaluate(MODEL, "hard.csv", predictions=True, progress=lambda fraction, what: False)
+        self.assertEqual((stopped.stopped, len(stopped.predictions)), (True, stopped.puzzles))
+        data = trm.load_dataset("hard.csv")
+        kept = trm.evaluate(MODEL, data, predictions=True).predictions
+        data.close()
+        self.assertRaises(trm.ClosedError, lambda: kept[0])
+        each.close()
+        self.assertRaises(trm.ClosedError, lambda: each[0])
+        self.assertFalse(hasattr(trm.evaluate(MODEL, "hard.csv", limit=1), "predictions"))
+
 
 class Sessions(unittest.TestCase):
     def test_session(self):

@@ -86,8 +86,31 @@ class Mazes(unittest.TestCase):
             self.assertEqual((len(found.answer), len(found.answer[0]), found.task.width), (5, 5, 5))
             self.assertTrue(found.checked and all(s == ((25,), (25,)) for s in seen))
             self.assertEqual(solver.solve_batch(["\n".join(small), small])[1].tokens.tolist(), found.tokens.tolist())
-            with self.assertRaisesRegex(trm.InputError, "smaller ones"):
-                next(solver.steps(small))
+            # Steps, sessions and hints are of the maze's own cells too, also when a session comes back from a file.
+            stepped = list(solver.steps(small))
+            self.assertEqual([s.tokens.shape for s in stepped], [(25,)] * 2)
+            self.assertEqual(stepped[-1].answer, found.answer)
+            with trm.Session(solver, small) as session:
+                session.pin(2, 4, "#")
+                self.assertEqual(session.question.reshape(5, 5)[1, 3], session.task.alphabet.index("#") + 1)
+                self.assertEqual(session.step(), 1)
+                self.assertEqual((len(session.last.answer), session.last.confidence.shape), (5, (25,)))
+                self.assertEqual(session.last.question.tolist(), session.question.tolist())
+                self.assertRaises(trm.UsageError, session.pin, 6, 1, "#")
+                session.save("small.session")
+                with trm.Session.load(solver, "small.session") as again:
+                    self.assertEqual((again.task, again.steps), (session.task, 1))
+                    self.assertEqual(again.question.tolist(), session.question.tolist())
+                    self.assertEqual([again.step(), session.step()], [1, 1])
+                    self.assertEqual(again.last.tokens.tolist(), session.last.tokens.tolist())
+                    self.assertEqual(again.last.confidence.tolist(), session.last.confidence.tolist())
+                    again.clear(2, 4)
+                    self.assertEqual(again.question[8], session.task.alphabet.index(" ") + 1)
+            hint = solver.hint(small)
+            self.assertIn(hint.by, ("network", "none"))
+            self.assertTrue(hint.row is None or (1 <= hint.row <= 5 and 1 <= hint.column <= 5))
+            with self.assertRaises(trm.InputError):
+                next(solver.steps("\n".join(["#########"] + ["#S     G#"] + ["#       #"] * 6 + ["#########"])))
         self.assertTrue(trm.check(small, ["#####", "#Soo#", "# #o#", "#  G#", "#####"]))
 
 

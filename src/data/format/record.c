@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/status.h"
 #include "data/format/json_items.h"
 #include "data/format/jsonl.h"
 #include "data/format/rows_open.h"
@@ -31,19 +32,41 @@ int trm__record_whole(const trm__records *records, const char *text, size_t size
   return quotes % 2 == 0;
 }
 
+/* Appends the row of the record at data. wanted: cells of a question; 0: not known. */
+static trm_status record_row(trm__records *records, trm__rows *rows, const char *data, size_t size, uint64_t line,
+                             size_t wanted, size_t *used, trm_error *err) {
+  *rows = (trm__rows){.path = records->path, .names = records->names, .questions_only = rows->questions_only};
+  if (records->json) return trm__jsonl_record(rows, data, size, line, &records->in_array, used, err);
+  return trm__csv_record(rows, &records->columns, data, size, line, wanted, used, err);
+}
+
 trm_status trm__record_read(trm__records *records, const char *data, size_t size, uint64_t line, const trm_task *task,
                             int32_t *tokens, size_t *cells, size_t *used, trm_error *err) {
-  trm__rows rows = {.path = records->path, .names = records->names, .questions_only = 1};
+  trm__rows rows = {.questions_only = 1};
   size_t wanted = task ? (size_t)task->width * (size_t)task->height : 0;
-  trm_status status;
   *cells = 0;
   *used = 0;
-  if (records->json) status = trm__jsonl_record(&rows, data, size, line, &records->in_array, used, err);
-  else status = trm__csv_record(&rows, &records->columns, data, size, line, wanted, used, err);
+  trm_status status = record_row(records, &rows, data, size, line, wanted, used, err);
   if (!status && rows.count > 0) {
     *cells = rows.length;
     if (task) status = trm__rows_question(&rows, task, tokens, err);
   }
+  trm__rows_free(&rows);
+  return status;
+}
+
+trm_status trm__record_answer(const trm__records *records, const char *data, size_t size, uint64_t line,
+                              const trm_task *task, int32_t *tokens, trm_error *err) {
+  trm__records copy = *records;
+  trm__rows rows = {.questions_only = 0};
+  size_t used = 0;
+  /* Where a header told the question alone, no other field is the answer. */
+  if (!copy.json && copy.columns.known && copy.columns.answer < 0)
+    return trm__fail(err, TRM_E_INPUT, copy.path, "has no column of answers");
+  trm_status status =
+      record_row(&copy, &rows, data, size, line, (size_t)task->width * (size_t)task->height, &used, err);
+  if (!status && !rows.count) status = trm__fail(err, TRM_E_INPUT, copy.path, "no puzzle in this record");
+  if (!status) status = trm__rows_answer(&rows, task, tokens, err);
   trm__rows_free(&rows);
   return status;
 }

@@ -1,6 +1,6 @@
 /* The puzzles of a table one by one, as they arrive: what trm__rows_open does with a whole file, for a reader that has
- * only a part of it, and for which a bad record is that record's loss alone. Only questions are read: whoever solves
- * has no answers. */
+ * only a part of it, and for which a bad record is that record's loss alone. Only questions must be there: an answer
+ * beside one is read where it can be, to compare with. */
 #ifndef TRM_DATA_FORMAT_RECORD_H
 #define TRM_DATA_FORMAT_RECORD_H
 
@@ -28,5 +28,10 @@ int trm__record_whole(const trm__records *records, const char *text, size_t size
  * the record; 0 when its end cannot be told, as where a quote is not closed within size. */
 trm_status trm__record_read(trm__records *records, const char *data, size_t size, uint64_t line, const trm_task *task,
                             int32_t *tokens, size_t *cells, size_t *used, trm_error *err);
+
+/* The answer that stands in the same record, as tokens [S] of the task; records: as they were before its question was
+ * read. TRM_E_INPUT when there is none or it cannot be read. */
+trm_status trm__record_answer(const trm__records *records, const char *data, size_t size, uint64_t line,
+                              const trm_task *task, int32_t *tokens, trm_error *err);
 
 #endif

@@ -162,6 +162,14 @@ trm_status trm__rows_question(trm__rows *rows, const trm_task *task, int32_t *to
   return status;
 }
 
+trm_status trm__rows_answer(trm__rows *rows, const trm_task *task, int32_t *tokens, trm_error *err) {
+  trm_status status = rows_check_task(rows, task, err);
+  if (!status) status = trm__rows_infer_notation(rows, task, err);
+  if (!status) status = rows_encode(rows, task, 1, err);
+  for (size_t i = 0; i < rows->length && !status; i++) tokens[i] = rows->answers[i];
+  return status;
+}
+
 trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
   trm_task task = {0};
   trm_dataset *dataset = NULL;

@@ -65,6 +65,8 @@ void trm__rows_note_ratings(trm__rows *rows);
 void trm__rows_note(trm__rows *rows, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The tokens [S] of the first row's question. */
 trm_status trm__rows_question(trm__rows *rows, const trm_task *task, int32_t *tokens, trm_error *err);
+/* The tokens [S] of the first row's answer, in whichever notation that question and answer fit. */
+trm_status trm__rows_answer(trm__rows *rows, const trm_task *task, int32_t *tokens, trm_error *err);
 /* The dataset of all rows. */
 trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_hint *hint, trm_error *err);
 void trm__rows_free(trm__rows *rows);

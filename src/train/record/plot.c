@@ -75,20 +75,31 @@ static trm_status plot_read_run(trm__plot_run *run, const char *folder, trm_erro
   return status;
 }
 
-static const char *path_base_name(const char *path) {
-  const char *slash = strrchr(path, '/');
-  return slash && slash[1] ? slash + 1 : path;
+/* Bytes at the beginning of every path up to a slash, which say nothing of one run: of "runs/a/best" and "runs/b/best"
+ * those of "runs/". Of a path alone all but its last part. */
+static size_t paths_shared(const char *const *paths, size_t count) {
+  size_t shared = 0, length = strcspn(paths[0], "");
+  while (length && paths[0][length - 1] == '/') length--; /* closing slashes end no folder */
+  for (size_t at = 0; at < length; at++) {
+    for (size_t i = 1; i < count; i++)
+      if (paths[i][at] != paths[0][at]) return shared;
+    if (paths[0][at] == '/') shared = at + 1;
+  }
+  return shared;
 }
 
-trm_status trm_plot(const char *const *runs, size_t count, const char *out, trm_error *err) {
+trm_status trm_plot(const char *const *runs, size_t count, double smooth, const char *out, trm_error *err) {
   if (count == 0) return trm__fail(err, TRM_E_USAGE, "plot", "at least one run directory must be named");
+  if (!(smooth >= 0 && smooth <= 50))
+    return trm__fail(err, TRM_E_USAGE, "smooth", "found %g, expected 0 to 50 percent", smooth);
+  size_t shared = paths_shared(runs, count);
   trm__plot_run *list = trm__calloc(count, sizeof *list);
   trm_status status = list ? TRM_OK : trm__fail_memory(err, out, count * sizeof *list);
   for (size_t i = 0; i < count && !status; i++) {
-    list[i].name = path_base_name(runs[i]);
+    list[i].name = runs[i][shared] ? runs[i] + shared : runs[i];
     status = plot_read_run(&list[i], runs[i], err);
   }
-  if (!status) status = trm__plot_write(out, list, count, err);
+  if (!status) status = trm__plot_write(out, list, count, smooth, err);
   for (size_t i = 0; list && i < count; i++) {
     trm__free(list[i].step);
     for (int k = 0; k < TRM__PLOT_KEYS; k++) trm__free(list[i].value[k]);

@@ -1,4 +1,4 @@
-/* The picture of runs, in two halves: plot.c reads metrics.jsonl into series, plot_svg.c draws them. */
+/* The picture of runs: plot.c reads metrics.jsonl into series, plot_smooth.c takes means, plot_svg.c draws. */
 #ifndef TRM_TRAIN_RECORD_PLOT_H
 #define TRM_TRAIN_RECORD_PLOT_H
 
@@ -24,7 +24,12 @@ typedef struct trm__plot_run {
   double *value[TRM__PLOT_KEYS];
 } trm__plot_run;
 
-/* Writes the picture: loss, accuracies, steps to halt and learning rate over updates, every run in its own colour. */
-trm_status trm__plot_write(const char *path, const trm__plot_run *runs, size_t count, trm_error *err);
+/* smooth [n]: of each finite value the mean of those at most `reach` updates away, of fewer at the ends, so that a mean
+ * is never of one side alone; NaN elsewhere. step rises. */
+void trm__plot_smooth(const double *step, const double *value, size_t n, double reach, double *smooth);
+
+/* Writes the picture: loss, accuracies, steps to halt and learning rate over updates, every run in its own colour.
+ * smooth: percent of the width. */
+trm_status trm__plot_write(const char *path, const trm__plot_run *runs, size_t count, double smooth, trm_error *err);
 
 #endif

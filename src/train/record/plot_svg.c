@@ -1,10 +1,12 @@
-/* Drawing runs as SVG: four panels of the same size, each with its own scale. Lines of more points than pixels are
- * drawn as the means of equal stretches. */
+/* Drawing runs as SVG: four panels of the same size, each with its own scale. What is measured on single updates is
+ * drawn twice: as it was, in faint, and its mean over it. Of more points than pixels a faint line has the least and the
+ * most of equal stretches, any other their mean. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/os/file.h"
 #include "base/status.h"
 #include "base/text/numbers.h"
@@ -13,8 +15,11 @@
 #define WIDTH 1080
 #define PANEL_WIDTH 440
 #define PANEL_HEIGHT 230
-#define STRETCHES 300 /* points of a line at most */
-#define TICKS 6       /* of an axis at most */
+#define STRETCHES 300    /* points of a line at most */
+#define TICKS 6          /* of an axis at most */
+#define KIND_WIDTH 120   /* of what a kind of line means */
+#define NAME_LETTERS 110 /* of a run's name at most */
+#define LETTER_WIDTH 7   /* pixels, about */
 
 /* Colours that people with colour blindness can tell apart (Okabe and Ito). */
 static const char *const plot_colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333"};
@@ -24,6 +29,7 @@ typedef struct series {
   enum trm__plot_key key;
   const char *name, *dash; /* dash: SVG's stroke-dasharray, "" for a whole line */
   int marks;               /* 1: a dot at each point */
+  int noisy;               /* 1: of single updates, so that a mean says more */
 } series;
 
 typedef struct graph {
@@ -34,15 +40,15 @@ typedef struct graph {
 } graph;
 
 static const graph plot_panels[] = {
-    {"Loss", {{TRM__PLOT_LOSS, "loss", "", 0}}, 1, 0},
+    {"Loss", {{TRM__PLOT_LOSS, "loss", "", 0, 1}}, 1, 0},
     {"Accuracy",
-     {{TRM__PLOT_EXACT, "exact, training", "", 0},
-      {TRM__PLOT_TOKEN, "tokens, training", "2 3", 0},
-      {TRM__PLOT_VALID, "exact, validation", "7 3", 1}},
+     {{TRM__PLOT_EXACT, "exact, training", "", 0, 1},
+      {TRM__PLOT_TOKEN, "tokens, training", "2 3", 0, 1},
+      {TRM__PLOT_VALID, "exact, validation", "7 3", 1, 0}},
      3,
      1},
-    {"Supervision steps to halt", {{TRM__PLOT_STEPS, "steps", "", 0}}, 1, 0},
-    {"Learning rate", {{TRM__PLOT_LR, "lr", "", 0}}, 1, 0},
+    {"Supervision steps to halt", {{TRM__PLOT_STEPS, "steps", "", 0, 1}}, 1, 0},
+    {"Learning rate", {{TRM__PLOT_LR, "lr", "", 0, 0}}, 1, 0},
 };
 #define PANELS (sizeof plot_panels / sizeof *plot_panels)
 
@@ -60,6 +66,9 @@ typedef struct picture {
   size_t count;
   double left, top; /* of the current panel */
   axis x, y;
+  double reach;      /* updates to either side that a mean is of; 0: none is drawn */
+  double *smooth;    /* room for one */
+  int width, legend; /* letters of the longest name; names in a row of the legend */
 } picture;
 
 static void svg_put(picture *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -75,7 +84,7 @@ static void svg_put(picture *p, const char *format, ...) {
 }
 
 static void svg_put_text(picture *p, const char *text) {
-  for (int left = 100; *text && left > 0; text++, left--) {
+  for (; *text; text++) {
     if (*text == '&') svg_put(p, "&amp;");
     else if (*text == '<') svg_put(p, "&lt;");
     else if (*text == '>') svg_put(p, "&gt;");
@@ -165,45 +174,73 @@ static void svg_draw_axes(picture *p, const graph *panel) {
 
 /* -- lines --------------------------------------------------------------------------------------------------------- */
 
-/* The next point of a line: the mean of the finite values of a stretch. Returns 0 when a stretch has none. */
-static int series_mean(const trm__plot_run *run, const double *value, size_t from, size_t to, double *x, double *y) {
-  size_t n = 0;
-  *x = *y = 0;
+/* A stretch of a line: means and bounds of its finite values. */
+typedef struct stretch {
+  size_t values;
+  double x, y, least, most;
+} stretch;
+
+static stretch series_stretch(const trm__plot_run *run, const double *value, size_t from, size_t to) {
+  stretch s = {.least = INFINITY, .most = -INFINITY};
   for (size_t i = from; i < to; i++) {
     if (!isfinite(value[i])) continue;
-    *x += run->step[i];
-    *y += value[i];
-    n++;
+    s.x += run->step[i];
+    s.y += value[i];
+    s.least = fmin(s.least, value[i]);
+    s.most = fmax(s.most, value[i]);
+    s.values++;
   }
-  if (n) *x /= (double)n, *y /= (double)n;
-  return n > 0;
+  if (s.values) s.x /= (double)s.values, s.y /= (double)s.values;
+  return s;
+}
+
+static void svg_put_point(picture *p, double x, double y, size_t *drawn) {
+  if (p->y.log && y <= 0) return;
+  svg_put(p, "%c%.1f %.1f", (*drawn)++ ? 'L' : 'M', svg_x(p, x), svg_y(p, y));
+}
+
+/* faint: a line that another is drawn over. */
+static void svg_draw_line(picture *p, const trm__plot_run *run, const double *value, const series *s,
+                          const char *stroke, int faint) {
+  size_t stretches = run->n < STRETCHES ? run->n : STRETCHES, drawn = 0;
+  svg_put(p, "<path class=\"%s\" stroke=\"%s\" stroke-dasharray=\"%s\" d=\"", faint ? "line faint" : "line", stroke,
+          s->dash[0] && !faint ? s->dash : "none");
+  for (size_t i = 0; i < stretches; i++) {
+    stretch t = series_stretch(run, value, i * run->n / stretches, (i + 1) * run->n / stretches);
+    if (t.values) svg_put_point(p, t.x, faint ? t.least : t.y, &drawn);
+    if (t.values && faint && t.most > t.least) svg_put_point(p, t.x, t.most, &drawn);
+  }
+  svg_put(p, "\"/>\n");
+  for (size_t i = 0; i < stretches && !faint && (s->marks || drawn == 1); i++) {
+    stretch t = series_stretch(run, value, i * run->n / stretches, (i + 1) * run->n / stretches);
+    if (t.values)
+      svg_put(p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", svg_x(p, t.x), svg_y(p, t.y), stroke);
+  }
 }
 
 static void svg_draw_series(picture *p, const trm__plot_run *run, const series *s, const char *stroke) {
   const double *value = run->value[s->key];
-  size_t stretches = run->n < STRETCHES ? run->n : STRETCHES, drawn = 0;
-  double x, y;
-  svg_put(p, "<path class=\"line\" stroke=\"%s\" stroke-dasharray=\"%s\" d=\"", stroke, s->dash[0] ? s->dash : "none");
-  for (size_t i = 0; i < stretches; i++) {
-    if (!series_mean(run, value, i * run->n / stretches, (i + 1) * run->n / stretches, &x, &y)) continue;
-    if (p->y.log && y <= 0) continue;
-    svg_put(p, "%c%.1f %.1f", drawn++ ? 'L' : 'M', svg_x(p, x), svg_y(p, y));
+  if (s->noisy && p->reach > 0) {
+    trm__plot_smooth(run->step, value, run->n, p->reach, p->smooth);
+    value = p->smooth;
   }
-  svg_put(p, "\"/>\n");
-  for (size_t i = 0; i < stretches && (s->marks || drawn == 1); i++)
-    if (series_mean(run, value, i * run->n / stretches, (i + 1) * run->n / stretches, &x, &y))
-      svg_put(p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", svg_x(p, x), svg_y(p, y), stroke);
+  svg_draw_line(p, run, value, s, stroke, 0);
+}
+
+/* All faint lines are below all others. */
+static void svg_draw_faint(picture *p, const trm__plot_run *run, const series *s, const char *stroke) {
+  if (s->noisy && p->reach > 0) svg_draw_line(p, run, run->value[s->key], s, stroke, 1);
 }
 
 /* What the kinds of lines mean, at the panel's upper right, when there is more than one kind. */
 static void svg_draw_kinds(picture *p, const graph *panel) {
-  double right = p->left + PANEL_WIDTH, x = right - 3 * 120;
-  for (int i = 0; i < panel->count && panel->count > 1; i++, x += 120) {
+  double right = p->left + PANEL_WIDTH, x = right - 3 * KIND_WIDTH;
+  for (int i = 0; i < panel->count && panel->count > 1; i++, x += KIND_WIDTH) {
     const series *s = &panel->series[i];
-    svg_put(p, "<path class=\"line\" stroke=\"#555\" stroke-dasharray=\"%s\" d=\"M%.1f %.1fh24\"/>",
+    svg_put(p, "<path class=\"line\" stroke=\"#555\" stroke-dasharray=\"%s\" d=\"M%.1f %.1fh19\"/>",
             s->dash[0] ? s->dash : "none", x, p->top - 16);
-    if (s->marks) svg_put(p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"#555\"/>", x + 12, p->top - 16);
-    svg_put(p, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x + 29, p->top - 12, s->name);
+    if (s->marks) svg_put(p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"#555\"/>", x + 9.5, p->top - 16);
+    svg_put(p, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x + 24, p->top - 12, s->name);
   }
 }
 
@@ -212,18 +249,37 @@ static void svg_draw_panel(picture *p, const graph *panel) {
   svg_draw_axes(p, panel);
   svg_draw_kinds(p, panel);
   for (size_t r = 0; r < p->count; r++)
+    for (int s = 0; s < panel->count; s++) svg_draw_faint(p, &p->runs[r], &panel->series[s], plot_colours[r % COLOURS]);
+  for (size_t r = 0; r < p->count; r++)
     for (int s = 0; s < panel->count; s++)
       svg_draw_series(p, &p->runs[r], &panel->series[s], plot_colours[r % COLOURS]);
 }
 
 /* -- the whole ----------------------------------------------------------------------------------------------------- */
 
+/* The end of a name that is too long: paths differ there. */
+static const char *legend_name(const trm__plot_run *run) {
+  size_t length = strlen(run->name);
+  return length > NAME_LETTERS ? run->name + length - NAME_LETTERS : run->name;
+}
+
+/* As many names a row as the longest of them allows. */
+static void legend_measure(picture *p) {
+  size_t most = 1;
+  for (size_t r = 0; r < p->count; r++) most = most < strlen(p->runs[r].name) ? strlen(p->runs[r].name) : most;
+  p->width = most > NAME_LETTERS ? NAME_LETTERS + 1 : (int)most;
+  p->legend = (WIDTH - 2 * 70 + 20) / (LETTER_WIDTH * p->width + 60);
+  if (p->legend < 1) p->legend = 1;
+}
+
 static void svg_draw_legend(picture *p) {
   for (size_t r = 0; r < p->count; r++) {
-    double x = 70 + 240 * (double)(r % 4), y = 30 + 20 * (double)(r / 4);
+    double x = 70 + (LETTER_WIDTH * p->width + 60) * (double)(r % (size_t)p->legend);
+    double y = 30 + 20 * (double)(r / (size_t)p->legend);
     svg_put(p, "<path class=\"line\" stroke=\"%s\" d=\"M%.1f %.1fh26\"/><text x=\"%.1f\" y=\"%.1f\">",
             plot_colours[r % COLOURS], x, y - 4, x + 34, y);
-    svg_put_text(p, p->runs[r].name);
+    if (legend_name(&p->runs[r]) != p->runs[r].name) svg_put(p, "&#8230;");
+    svg_put_text(p, legend_name(&p->runs[r]));
     svg_put(p, "</text>\n");
   }
 }
@@ -235,13 +291,15 @@ static double svg_last_step(const picture *p) {
 }
 
 static void svg_draw(picture *p) {
-  double head = 40 + 20 * (double)((p->count + 3) / 4), row = PANEL_HEIGHT + 95;
+  legend_measure(p);
+  double head = 40 + 20 * (double)((p->count + (size_t)p->legend - 1) / (size_t)p->legend), row = PANEL_HEIGHT + 95;
   double height = head + row * (double)((PANELS + 1) / 2) + 5;
   svg_put(p, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\">\n", WIDTH,
           height, WIDTH, height);
   svg_put(p, "<style>text{font:13px Helvetica,Arial,sans-serif;fill:#222}.title{font-size:14px;font-weight:bold}"
              ".tick{font-size:11px;fill:#555}.grid{stroke:#e4e4e4}.axis{stroke:#888;fill:none}"
-             ".line{fill:none;stroke-width:1.7;stroke-linejoin:round}</style>\n");
+             ".line{fill:none;stroke-width:1.7;stroke-linejoin:round}"
+             ".faint{stroke-width:1;opacity:.25}</style>\n");
   svg_put(p, "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
   svg_draw_legend(p);
   p->x = axis_linear(0, svg_last_step(p));
@@ -253,12 +311,19 @@ static void svg_draw(picture *p) {
   svg_put(p, "</svg>\n");
 }
 
-trm_status trm__plot_write(const char *path, const trm__plot_run *runs, size_t count, trm_error *err) {
+trm_status trm__plot_write(const char *path, const trm__plot_run *runs, size_t count, double smooth, trm_error *err) {
   picture p = {.runs = runs, .count = count, .err = err};
+  size_t most = 1;
+  for (size_t r = 0; r < count; r++) most = most < runs[r].n ? runs[r].n : most;
+  p.smooth = trm__calloc(most, sizeof *p.smooth);
+  if (!p.smooth) return trm__fail_memory(err, path, most * sizeof *p.smooth);
+  p.reach = smooth / 200 * svg_last_step(&p);
   p.status = trm__writer_open(&p.writer, path, err);
-  if (p.status) return p.status;
-  svg_draw(&p);
-  if (!p.status) return trm__writer_commit(&p.writer, err);
-  trm__writer_abort(&p.writer);
+  if (!p.status) {
+    svg_draw(&p);
+    if (!p.status) p.status = trm__writer_commit(&p.writer, err);
+    else trm__writer_abort(&p.writer);
+  }
+  trm__free(p.smooth);
   return p.status;
 }

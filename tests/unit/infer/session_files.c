@@ -220,7 +220,8 @@ static void a_wrong_number_is_noticed_behind_a_right_checksum(void **state) {
     const char *text;
   } changes[] = {
       {0, 1, 'X', "not a session of trm"},
-      {8, 4, 2, "a format that this version does not know"},
+      {8, 4, 3, "a format that this version does not know"},
+      {8, 4, 2, "a puzzle of a size that the model does not solve"}, /* its shape is then of the question's tokens */
       {24, 4, 0, "more cells"},
       {24, 4, UINT32_MAX, "more cells"},
       {24, 4, CELLS + 1, "a session of 17 cells"},

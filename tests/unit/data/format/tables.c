@@ -351,6 +351,50 @@ static void test_stream(void **state) {
   assert_string_equal(out, text);
 }
 
+/* The answer beside a question, read as the question is; without one, or with a bad one, there is none. */
+static void test_stream_answers(void **state) {
+  (void)state;
+  trm_task task = trm_task_sudoku(4);
+  static const struct {
+    const char *text;
+    int line, found;
+  } cases[] = {
+      {"question,answer\n" Q "," A "\n", 2, 1},
+      {"rating;solution;quiz\n7;" A ";" Q "\n", 2, 1},
+      {Q "," A "\n", 1, 1},
+      {"sep=;\n" Q ";" A "\n", 2, 1},
+      {"{\"quiz\": \"" Q "\", \"solution\": \"" A "\"}\n", 1, 1},
+      {"[{\"question\": \"" Q "\", \"answer\": \"" A "\"}]\n", 1, 1},
+      {"question\n" Q "\n", 2, 0},
+      {"id,question\n1," Q "\n", 2, 0},
+      {"question,answer\n" Q ",broken\n", 2, 0},
+      {"question,answer\n" Q ",5" A "\n", 2, 0},
+      {"question,answer\n" Q ",9999999999999999\n", 2, 0},
+      {"question,answer\n" Q "\n", 2, 0},
+      {"{\"question\": \"" Q "\", \"answer\": 7}\n", 1, 0},
+      {"{\"question\": \"" Q "\"}\n", 1, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    trm__records records;
+    size_t size = strlen(cases[i].text), at = 0, cells = 0, used;
+    int32_t question[16], tokens[16];
+    char text[17];
+    trm_error err = {0};
+    assert_int_equal(trm__records_open(&records, "t", cases[i].text, size, 16), 1);
+    for (int line = 1; line <= cases[i].line; line++, at += used) {
+      trm__records before = records;
+      CHECK_OK(trm__record_read(&records, cases[i].text + at, size - at, (uint64_t)line, &task, question, &cells, &used,
+                                &err),
+               err);
+      if (line < cases[i].line) continue;
+      trm_status status = trm__record_answer(&before, cases[i].text + at, used, (uint64_t)line, &task, tokens, &err);
+      if (status != (cases[i].found ? TRM_OK : TRM_E_INPUT)) fail_msg("case %zu: %d, %s", i, (int)status, err.message);
+      if (!status) CHECK_OK(trm_task_render(&task, tokens, text, sizeof text, &err), err);
+      if (!status) assert_string_equal(text, A);
+    }
+  }
+}
+
 /* Puzzles as people write them are no tables. */
 static void test_no_table(void **state) {
   (void)state;
@@ -378,10 +422,12 @@ static void test_no_table(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_dialects),      cmocka_unit_test(test_json_tables), cmocka_unit_test(test_columns),
-      cmocka_unit_test(test_never_another), cmocka_unit_test(test_ratings),     cmocka_unit_test(test_notes),
-      cmocka_unit_test(test_mazes),         cmocka_unit_test(test_arc),         cmocka_unit_test(test_stream),
-      cmocka_unit_test(test_no_table),
+      cmocka_unit_test(test_dialects),       cmocka_unit_test(test_json_tables),
+      cmocka_unit_test(test_columns),        cmocka_unit_test(test_never_another),
+      cmocka_unit_test(test_ratings),        cmocka_unit_test(test_notes),
+      cmocka_unit_test(test_mazes),          cmocka_unit_test(test_arc),
+      cmocka_unit_test(test_stream),         cmocka_unit_test(test_no_table),
+      cmocka_unit_test(test_stream_answers),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

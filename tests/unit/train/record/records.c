@@ -4,6 +4,7 @@
 
 #include "base/text/json.h"
 #include "train/record/metrics.h"
+#include "train/record/plot.h"
 
 /* -- an independent reader of event files -------------------------------------------------------------------------- */
 
@@ -299,7 +300,7 @@ static void test_plot(void **state) {
   }
   snprintf(out, sizeof out, "%.60s/out.svg", dir);
   const char *runs[] = {folder[0], folder[1]};
-  CHECK_OK(trm_plot(runs, 2, out, &err), err);
+  CHECK_OK(trm_plot(runs, 2, TRM_PLOT_SMOOTH, out, &err), err);
   char *svg = NULL;
   size_t size;
   CHECK_OK(trm__file_read(out, 1 << 24, &svg, &size, &err), err);
@@ -315,31 +316,99 @@ static void test_plot(void **state) {
   check_remove(dir);
 }
 
+/* Means of what lies at most so far away, on both sides alike: against the definition, point by point. */
+static void test_smooth(void **state) {
+  (void)state;
+  enum { N = 400 };
+  double step[N], value[N], smooth[N];
+  static const double reaches[] = {0, 0.5, 1, 7.25, 60, 1e9};
+  for (int i = 0; i < N; i++) {
+    step[i] = i ? step[i - 1] + (i * 7919 % 13) : 1; /* of unequal distances, some 0 */
+    value[i] = i % 17 == 3 || i < 2 ? (double)NAN : sin(i) + i * 0.01;
+  }
+  value[50] = INFINITY;
+  for (size_t r = 0; r < sizeof reaches / sizeof *reaches; r++) {
+    trm__plot_smooth(step, value, N, reaches[r], smooth);
+    for (int i = 0; i < N; i++) {
+      double sum = 0, window = fmin(reaches[r], fmin(step[i] - step[2], step[N - 1] - step[i]));
+      int count = 0;
+      for (int k = 0; k < N; k++)
+        if (isfinite(value[k]) && fabs(step[k] - step[i]) <= window) sum += value[k], count++;
+      if (!isfinite(value[i])) assert_true(isnan(smooth[i]));
+      else if (!(fabs(smooth[i] - sum / count) < 1e-9)) fail_msg("reach %g, point %d: %g", reaches[r], i, smooth[i]);
+    }
+  }
+  /* A line stays a line, up to its ends. */
+  for (int i = 0; i < N; i++) step[i] = i, value[i] = 3 - 0.5 * i;
+  trm__plot_smooth(step, value, N, 25, smooth);
+  for (int i = 0; i < N; i++) assert_true(fabs(smooth[i] - value[i]) < 1e-9);
+  /* Steps that fall, which no run writes, and nothing at all are no reason to crash. */
+  for (int i = 0; i < N; i++) step[i] = i * 37 % N;
+  trm__plot_smooth(step, value, N, 25, smooth);
+  for (int i = 0; i < N; i++) assert_true(isfinite(smooth[i]));
+  for (int i = 0; i < N; i++) value[i] = (double)NAN;
+  trm__plot_smooth(step, value, N, 25, smooth);
+  for (int i = 0; i < N; i++) assert_true(isnan(smooth[i]));
+  trm__plot_smooth(step, value, 0, 25, smooth);
+}
+
+/* Faint curves are there with smoothing alone, and runs are named by what their paths do not share. */
+static void test_plot_names(void **state) {
+  (void)state;
+  char dir[64], folder[2][100], out[100];
+  trm_error err = {0};
+  check_temp_dir(dir);
+  snprintf(out, sizeof out, "%.60s/out.svg", dir);
+  for (int i = 0; i < 2; i++) {
+    snprintf(folder[i], sizeof folder[i], "%.60s/%s/best", dir, i ? "long-run" : "a");
+    CHECK_OK(trm__dir_make(folder[i], &err), err);
+    char path[120];
+    snprintf(path, sizeof path, "%.100s/metrics.jsonl", folder[i]);
+    write_text(path, "{\"step\": 1, \"loss\": 2}\n{\"step\": 2, \"loss\": 1}\n{\"step\": 3, \"loss\": 1.5}\n");
+  }
+  const char *runs[] = {folder[0], folder[1]};
+  for (int smooth = 0; smooth <= 50; smooth += 25) {
+    char *svg = NULL;
+    size_t size;
+    CHECK_OK(trm_plot(runs, 2, smooth, out, &err), err);
+    CHECK_OK(trm__file_read(out, 1 << 20, &svg, &size, &err), err);
+    assert_int_equal(strstr(svg, "class=\"line faint\"") != NULL, smooth > 0);
+    assert_non_null(strstr(svg, ">a/best<"));
+    assert_non_null(strstr(svg, ">long-run/best<"));
+    trm__free(svg);
+  }
+  CHECK_FAILS(trm_plot(runs, 2, -1, out, &err), TRM_E_USAGE, err, "0 to 50 percent");
+  CHECK_FAILS(trm_plot(runs, 2, 51, out, &err), TRM_E_USAGE, err, "0 to 50 percent");
+  CHECK_FAILS(trm_plot(runs, 2, (double)NAN, out, &err), TRM_E_USAGE, err, "0 to 50 percent");
+  check_remove(dir);
+}
+
 static void test_plot_refuses(void **state) {
   (void)state;
   char dir[64], path[100];
   trm_error err;
   check_temp_dir(dir);
   const char *runs[] = {dir};
-  CHECK_FAILS(trm_plot(runs, 0, "x.svg", &err), TRM_E_USAGE, err, NULL);
-  CHECK_FAILS(trm_plot(runs, 1, "x.svg", &err), TRM_E_IO, err, "metrics.jsonl");
+  CHECK_FAILS(trm_plot(runs, 0, TRM_PLOT_SMOOTH, "x.svg", &err), TRM_E_USAGE, err, NULL);
+  CHECK_FAILS(trm_plot(runs, 1, TRM_PLOT_SMOOTH, "x.svg", &err), TRM_E_IO, err, "metrics.jsonl");
   snprintf(path, sizeof path, "%.60s/metrics.jsonl", dir);
   write_text(path, "");
-  CHECK_FAILS(trm_plot(runs, 1, "x.svg", &err), TRM_E_INPUT, err, "no updates");
+  CHECK_FAILS(trm_plot(runs, 1, TRM_PLOT_SMOOTH, "x.svg", &err), TRM_E_INPUT, err, "no updates");
   write_text(path, "{\"step\": 1, \"loss\": 2}\n{\"step\": \"x\"}\n");
-  CHECK_FAILS(trm_plot(runs, 1, "x.svg", &err), TRM_E_INPUT, err, "metrics.jsonl:2");
+  CHECK_FAILS(trm_plot(runs, 1, TRM_PLOT_SMOOTH, "x.svg", &err), TRM_E_INPUT, err, "metrics.jsonl:2");
   write_text(path, "{\"step\": 1, \"loss\": 2}\nrubbish\n");
-  CHECK_FAILS(trm_plot(runs, 1, "x.svg", &err), TRM_E_INPUT, err, "metrics.jsonl:2");
+  CHECK_FAILS(trm_plot(runs, 1, TRM_PLOT_SMOOTH, "x.svg", &err), TRM_E_INPUT, err, "metrics.jsonl:2");
   write_text(path, "{\"step\": 1, \"loss\": 2}\n{\"step\": 2, \"lo");
-  CHECK_FAILS(trm_plot(runs, 1, "nowhere/x.svg", &err), TRM_E_IO, err, "nowhere");
-  CHECK_OK(trm_plot(runs, 1, path, &err), err); /* even over its own input */
+  CHECK_FAILS(trm_plot(runs, 1, TRM_PLOT_SMOOTH, "nowhere/x.svg", &err), TRM_E_IO, err, "nowhere");
+  CHECK_OK(trm_plot(runs, 1, TRM_PLOT_SMOOTH, path, &err), err); /* even over its own input */
   check_remove(dir);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_crc),      cmocka_unit_test(test_events), cmocka_unit_test(test_cut_events),
-      cmocka_unit_test(test_recorder), cmocka_unit_test(test_plot),   cmocka_unit_test(test_plot_refuses),
+      cmocka_unit_test(test_crc),      cmocka_unit_test(test_events),     cmocka_unit_test(test_cut_events),
+      cmocka_unit_test(test_recorder), cmocka_unit_test(test_plot),       cmocka_unit_test(test_plot_refuses),
+      cmocka_unit_test(test_smooth),   cmocka_unit_test(test_plot_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
