@@ -130,6 +130,7 @@ complete -c trm -n '__fish_seen_subcommand_from train; and not __fish_seen_subco
 complete -c trm -n '__fish_seen_subcommand_from train; and not __fish_seen_subcommand_from data sudoku' -l halt-exploration-prob -x -d 'how often training makes an example wait for a random step before it may halt'
 complete -c trm -n '__fish_seen_subcommand_from train; and not __fish_seen_subcommand_from data sudoku' -l forward-dtype -x -a 'float32 bfloat16 int8' -d 'type of the forward pass'
 complete -c trm -n '__fish_seen_subcommand_from train; and not __fish_seen_subcommand_from data sudoku' -l help -d 'what it does and its options (--help=all, all of them)'
+complete -c trm -n '__fish_seen_subcommand_from eval; and not __fish_seen_subcommand_from data sudoku' -l model -r -F -d 'model file or run directory, as MODEL'
 complete -c trm -n '__fish_seen_subcommand_from eval; and not __fish_seen_subcommand_from data sudoku' -l split -r -F -d 'part of a dataset directory to use: test or train'
 complete -c trm -n '__fish_seen_subcommand_from eval; and not __fish_seen_subcommand_from data sudoku' -l limit -x -d 'only the first N puzzles'
 complete -c trm -n '__fish_seen_subcommand_from eval; and not __fish_seen_subcommand_from data sudoku' -l json -d 'print one JSON object'

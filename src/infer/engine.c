@@ -1,7 +1,7 @@
 /* The rounds of the engine: its state and what always holds of it stand in infer/engine.h, the loop that asks for them
- * in infer/run.c. A round computes exactly the puzzles at work: when one leaves and nobody waits, the last active slot moves into its place. No sum in the network
- * crosses examples, so a puzzle's result does not depend on its slot, its neighbours or the width, and the width may
- * change at any time (infer/width.h). */
+ * in infer/run.c. A round computes exactly the puzzles at work: when one leaves and nobody waits, the last active slot
+ * moves into its place. No sum in the network crosses examples, so a puzzle's result does not depend on its slot, its
+ * neighbours or the width, and the width may change at any time (infer/width.h). */
 #include "infer/engine.h"
 
 #include <math.h>

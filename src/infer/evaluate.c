@@ -57,7 +57,7 @@ typedef struct evaluation {
   trm__score metrics;
   double *loss; /* [puzzles], 0 until finished; added up in the order of the puzzles, so that the sum does not depend on
                    the batch */
-  double threshold;         /* of the model whose answer is scored */
+  double threshold; /* of the model whose answer is scored */
   trm_eval_result *result;
   trm_task task;
   size_t S;

@@ -310,7 +310,12 @@ trm_solver_values trm_solver_get_values(const trm_solver *solver) {
 }
 
 int64_t trm_solver_get_search(const trm_solver *solver) {
-  return solver->search ? trm__search_plan(solver->search)->budget : 0;
+  int64_t steps;
+  const trm__plan *plan = solver->search ? trm__search_plan(solver->search) : NULL;
+  if (!plan || !plan->votes) return plan ? plan->budget : 0;
+  steps = plan->share * solver->config.max_steps;
+  for (int i = 0; i < solver->voters; i++) steps += plan->share * solver->voter[i]->config.max_steps;
+  return steps;
 }
 
 int trm_solver_get_level(const trm_solver *solver) {

@@ -70,8 +70,8 @@ trm_status trm_solver_open_voters(trm_solver **out, trm_runtime *runtime, const 
   trm_solver *s = NULL;
   trm_status status = trm__solver_config_read(&whole, config, err);
   if (!status && (count < 1 || count > TRM_VOTERS_MOST))
-    status = trm__fail(err, TRM_E_USAGE, "model", "found %lld models, expected 1 to %d", (long long)count,
-                       TRM_VOTERS_MOST);
+    status =
+        trm__fail(err, TRM_E_USAGE, "model", "found %lld models, expected 1 to %d", (long long)count, TRM_VOTERS_MOST);
   for (int64_t i = 1; i < count && !status; i++) status = voters_check_fit(models[i], models[0], err);
   if (!status) status = trm__solver_open(&s, runtime, models[0], &whole, (int)count, err);
   if (status) return status;
