@@ -24,13 +24,15 @@ static int arguments_refuse(const cli_command *command, const cli_arguments *a, 
 
 static int arguments_option(const cli_command *command, int argc, char **argv, int *index, cli_arguments *a) {
   trm_error error = {0};
+  const int at = *index;
   for (size_t t = 0; t < a->tables; t++) {
     const cli_table *table = &a->table[t];
     const trm_option *option;
     if (trm__options_parse(table->items, table->count, table->config, argc, argv, index, &option, &error))
       return cli_error(command, &error);
     if (!option) continue;
-    a->given[a->givens++] = (cli_given){option, table};
+    const char *equals = strchr(argv[at], '=');
+    a->given[a->givens++] = (cli_given){option, table, *index > at + 1 ? argv[at + 1] : equals ? equals + 1 : NULL};
     return CLI_CONTINUE;
   }
   return arguments_refuse(command, a, argv[*index]);
@@ -78,6 +80,13 @@ int cli_is_given(const cli_arguments *a, const char *name) {
   for (size_t i = 0; i < a->givens; i++)
     if (!strcmp(a->given[i].option->name, name)) return 1;
   return 0;
+}
+
+size_t cli_texts(const cli_arguments *a, const char *name, const char **texts) {
+  size_t count = 0;
+  for (size_t i = 0; i < a->givens; i++)
+    if (a->given[i].text && !strcmp(a->given[i].option->name, name)) texts[count++] = a->given[i].text;
+  return count;
 }
 
 void cli_arguments_free(cli_arguments *a) {

@@ -95,6 +95,7 @@ extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data
 typedef struct cli_given {
   const trm_option *option;
   const cli_table *table;
+  const char *text; /* its value as it was typed; NULL: a flag */
 } cli_given;
 
 /* What parsing found; lists have room for all arguments. */
@@ -109,6 +110,8 @@ typedef struct cli_arguments {
 
 void cli_defaults(const cli_command *command);
 int cli_is_given(const cli_arguments *arguments, const char *name); /* the option of this name, either way */
+/* All values that the option of this name was given, for one that may be repeated; texts has room for `givens`. */
+size_t cli_texts(const cli_arguments *arguments, const char *name, const char **texts);
 /* Sets the options of the command's tables. -h and --help print the help. Returns CLI_CONTINUE or an exit code. */
 int cli_parse(const cli_command *command, int argc, char **argv, cli_arguments *arguments);
 void cli_arguments_free(cli_arguments *arguments);

@@ -10,17 +10,26 @@
 #include "cli/solver_options.h"
 #include "cli/threshold.h"
 #include "cli/ui/values.h"
+#include "cli/voters.h"
 
 static struct {
-  char split[64], device[CLI_DEVICE], events[CLI_EVENTS], predictions[1024];
+  char model[1100], split[64], device[CLI_DEVICE], events[CLI_EVENTS], predictions[1024];
   int64_t limit, threads, worst;
   int json, quiet, verbose, force, choose_threshold, write;
 } opt;
 static trm_solver_config eval_config;
 static int64_t eval_budget; /* steps of a search, in force */
+static cli_voters eval_voters;
 
 static const trm_option eval_options[] = {
-    CLI_SPLIT_OPTION(.group = "Evaluate"),
+    {.name = "model",
+     .type = TRM_OPT_STRING,
+     FIELD(model),
+     .size = sizeof opt.model,
+     .metavar = "FILE",
+     .group = "Evaluate",
+     .help = "model file or run directory, as MODEL; beside it or given again: models that vote"},
+    CLI_SPLIT_OPTION(),
     CLI_LIMIT_OPTION,
     CLI_JSON_OPTION(.help = "print one JSON object; accuracies are fractions of 1"),
     CLI_VERBOSE_OPTION,
@@ -150,21 +159,32 @@ static void eval_print_metric(const trm_eval_result *r, const trm_eval_metric *m
   printf(", 95 %% interval %.1f to %.1f %%\n", 100 * m->interval_low, 100 * m->interval_high);
 }
 
-static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, const trm_solver_values *values,
+/* Of each model. */
+static void eval_print_values(const trm_solver *solver) {
+  char line[CLI_VALUES];
+  for (size_t i = 0; i < eval_voters.count; i++) {
+    const trm_solver_values values = trm_solver_get_values(trm_solver_voter(solver, (int64_t)i));
+    printf("%-9s %s\n", i ? "" : "values", cli_values_text(&values, line));
+  }
+}
+
+static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, const trm_solver *solver,
                        const char *model, const char *data, const char *dtype) {
-  char a[32], b[32], c[64], d[96], line[CLI_VALUES];
+  char a[32], b[32], c[64], d[96];
   printf("model     %s, computed in %s\n", model, dtype);
+  for (size_t i = 1; i < eval_voters.count; i++) printf("%-9s %s\n", i > 1 ? "" : "voters", eval_voters.path[i]);
   printf("data      %s: %s puzzles, %s\n", data, cli_thousands(r->puzzles, a),
          trm_task_title(&info->task, d, sizeof d));
   int rules = eval_config.rules_halt && trm_task_rules(&info->task), halts = rules || eval_config.halt;
-  if (r->level) printf("steps     of a chain, at most %lld\n", (long long)values->max_steps.value);
+  const trm_solver_values values = trm_solver_get_values(solver);
+  if (r->level) printf("steps     of a chain, at most %lld\n", (long long)values.max_steps.value);
   else
     printf("steps     %s%s%lld%s\n", halts ? "halting" : "",
            rules   ? " by rules, at most "
            : halts ? ", at most "
                    : "",
-           (long long)values->max_steps.value, halts ? "" : ", without halting");
-  if (opt.verbose) printf("values    %s\n", cli_values_text(values, line));
+           (long long)values.max_steps.value, halts ? "" : ", without halting");
+  if (opt.verbose) eval_print_values(solver);
   printf("\n");
   printf("exact     %-8s %s of %s puzzles", cli_percent(r->exact_accuracy, c), cli_thousands(r->exact, a),
          cli_thousands(r->puzzles, b));
@@ -256,6 +276,7 @@ static json_t *eval_json(const trm_eval_result *r, int interrupted, const trm_da
       cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine", eval_engine_json(&r->stats), "interrupted",
       interrupted, "dtype", dtype, "values", cli_values_json(values));
   if (o && r->level) json_object_set_new(o, "search", eval_search_json(r));
+  if (o && eval_voters.count > 1) json_object_set_new(o, "voters", cli_voters_json(&eval_voters));
   if (o) json_object_set_new(o, "metrics", eval_metrics_json(r));
   return o;
 }
@@ -297,7 +318,7 @@ static void eval_report(const trm_eval_result *r, int interrupted, trm_predictio
     cli_json_print(o, 0);
     return;
   }
-  eval_print(r, &info, &values, path, data, dtype);
+  eval_print(r, &info, solver, path, data, dtype);
   if (opt.predictions[0] && !interrupted) printf("predictions in %s\n", opt.predictions);
   if (opt.worst) cli_worst_print(each, &info.task, opt.worst);
 }
@@ -322,8 +343,8 @@ static int eval_measure(const cli_command *self, trm_solver *solver, const trm_d
   return code;
 }
 
-/* model_path "": an installed model. */
-static int eval_model(const cli_command *self, const cli_arguments *a, const char *model_path, const char *data) {
+/* Without a named model an installed one is measured. */
+static int eval_models(const cli_command *self, const cli_arguments *a, const char *data) {
   trm_model *model = NULL;
   trm_runtime *runtime = NULL;
   trm_solver *solver = NULL;
@@ -333,21 +354,23 @@ static int eval_model(const cli_command *self, const cli_arguments *a, const cha
   char path[1100];
   cli_events events = {0};
   trm_puzzle_kind kind = {0};
-  (void)snprintf(path, sizeof path, "%s", model_path);
+  (void)snprintf(path, sizeof path, "%s", eval_voters.count ? eval_voters.path[0] : "");
   int code = cli_events_check(self, opt.events, opt.force);
   if (code == CLI_CONTINUE) code = cli_predictions_check(self, opt.predictions, opt.force);
   if (code == CLI_CONTINUE && !path[0]) code = eval_find_kind(self, data, &kind);
   if (code == CLI_CONTINUE) code = cli_model_open(self, path, &kind, &model);
+  if (code == CLI_CONTINUE) code = cli_voters_open(self, &eval_voters, model, path, 0);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
   if (code != CLI_CONTINUE) goto done;
   const cli_threshold how = {path, data, opt.limit, opt.write, opt.json, opt.quiet};
-  if (trm_solver_open(&solver, runtime, model, &eval_config, &error) || trm_solver_task(solver, &task, &error) ||
-      trm_dataset_open(&dataset, data, opt.split, &task, &error))
+  if (trm_solver_open_voters(&solver, runtime, eval_voters.model, (int64_t)eval_voters.count, &eval_config, &error) ||
+      trm_solver_task(solver, &task, &error) || trm_dataset_open(&dataset, data, opt.split, &task, &error))
     code = cli_error(self, &error);
   else code = cli_events_open(&events, self, opt.events, NULL, NULL);
   if (code != CLI_CONTINUE) goto done;
   cli_data_say(self, data, trm_dataset_describe(dataset).notes);
   cli_solver_say_idle(self, a, &eval_config, &task);
+  cli_solver_say_level(self, a, &eval_config, solver);
   if (opt.choose_threshold) code = cli_threshold_choose(self, &how, model, solver, dataset);
   else code = eval_measure(self, solver, dataset, path, data);
 done:
@@ -355,6 +378,7 @@ done:
   trm_dataset_close(&dataset);
   trm_solver_close(&solver);
   trm_runtime_close(&runtime);
+  cli_voters_close(&eval_voters);
   trm_model_close(&model);
   return code;
 }
@@ -377,6 +401,8 @@ static int eval_check_options(const cli_command *self) {
                      opt.predictions[0] ? "predictions" : "worst");
   if (opt.predictions[0] && !strcmp(opt.predictions, opt.events))
     return cli_usage(self, "--predictions: %s is the file of --events; name two files", opt.predictions);
+  if (opt.choose_threshold && eval_voters.count > 1)
+    return cli_usage(self, "--model: given beside another, but --choose-threshold is about one model");
   if (opt.choose_threshold && opt.verbose)
     return cli_usage(self, "--verbose: has no effect beside --choose-threshold, which shows the values anyway");
   return CLI_CONTINUE;
@@ -395,31 +421,34 @@ static int eval_run(const cli_command *self, int argc, char **argv) {
   eval_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) cli_voters_begin(&eval_voters, &a, a.positionals == 2 ? a.positional[0] : NULL);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 2, "a model and a dataset");
   if (code == CLI_CONTINUE) code = eval_check_order(self, &a);
   if (code == CLI_CONTINUE) code = cli_solver_check(self, &a, &eval_config);
   if (code == CLI_CONTINUE) code = eval_check_options(self);
-  int named = a.positionals == 2;
-  if (code == CLI_CONTINUE) code = eval_model(self, &a, named ? a.positional[0] : "", a.positional[named]);
+  if (code == CLI_CONTINUE) code = eval_models(self, &a, a.positional[a.positionals - 1]);
+  cli_voters_close(&eval_voters);
   cli_arguments_free(&a);
   return code;
 }
 
 const cli_command cli_eval = {
     .name = "eval",
-    .synopsis = "[MODEL] DATA [options]",
+    .synopsis = "[MODEL] DATA [--model FILE]... [options]",
     .summary = "measure a model on puzzles it has not seen",
     .description =
         "Solves every puzzle of DATA, a dataset directory or a CSV or JSON Lines file with answers, and reports how "
         "many are exactly right (with Wilson's 95 % interval), how many cells are, and both by band of rating where "
         "the data has ratings. All steps are taken unless --halt or --rules-halt is given, as accuracies are reported "
-        "in the field. "
+        "in the field; at level B the halting head ends a search in any case. "
         "Without MODEL an installed one is used that fits the puzzles.\n\n"
         "The halting head is judged separately for right and for wrong answers: precision is how often its word is "
         "true, recall how many of the right (or wrong) answers it called so.\n\n"
         "With --search N every puzzle is searched for as trm solve does, in N network steps at most; reported are the "
         "answers that are claimed to be right and are, those that are not, and the others (\"don't know\"), with the "
-        "level and the steps of all chains. --votes and --rollouts are reported likewise.\n\n"
+        "level and the steps of all chains. --votes and --rollouts are reported likewise, and so are several models, "
+        "which "
+        "vote on each puzzle: MODEL and those that --model names.\n\n"
         "--predictions FILE writes a line a puzzle: its number, question, right and given answer, whether they are the "
         "same (\"exact\"), wrong cells, steps, q, confidence, and apart from that what the task's rules say of the "
         "answer. The file is the same with any number of threads and is written whole or not at all: an interrupted "

@@ -8,6 +8,7 @@
 #include "cli/solver_options.h"
 #include "cli/solving.h"
 #include "cli/ui/reasoning.h"
+#include "cli/voters.h"
 
 #define PAGE "explain.html" /* the page's name unless one is given */
 
@@ -19,7 +20,7 @@ static struct {
 static trm_solver_config explain_config;
 
 static const trm_option explain_options[] = {
-    CLI_MODEL_OPTION(.group = "Explain"),
+    CLI_MODEL_OPTION("", .group = "Explain"),
     CLI_OUT_OPTION(.help = "page to write (also -o FILE), - for standard output; default: " PAGE
                            ", with --json standard output"),
     {.name = "force", .type = TRM_OPT_BOOL, FIELD(force), .help = "replace a file that exists"},
@@ -203,6 +204,7 @@ static int explain_run(const cli_command *self, int argc, char **argv) {
   explain_config = trm_solver_config_default();
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_voters_refuse(self, &a);
   if (code == CLI_CONTINUE) code = cli_solving_settle(self, &a, &explain_config);
   if (code == CLI_CONTINUE) code = explain_arguments(self, &a);
   cli_arguments_free(&a);

@@ -8,6 +8,7 @@
 #include "cli/solving.h"
 #include "cli/ui/animation.h"
 #include "cli/ui/values.h"
+#include "cli/voters.h"
 
 /* Puzzles that are read but not yet printed: as many as fit in WINDOW_MEMORY, in these bounds. That bounds memory
  * however many there are, and is enough to keep the engine's slots full while the first of them takes its steps. */
@@ -24,7 +25,9 @@ enum { EXPLAIN_NO, EXPLAIN_CHANGES, EXPLAIN_ALL }; /* values of opt.explain */
 static trm_solver_config solve_config;
 
 static const trm_option solve_options[] = {
-    CLI_MODEL_OPTION(.group = "Solve"),
+    CLI_MODEL_OPTION(
+        "; given again: models of the same puzzles, which vote in place of a search (--json: \"answered_by\")",
+        .group = "Solve"),
     {.name = "explain",
      .type = TRM_OPT_ENUM,
      FIELD(explain),
@@ -65,10 +68,10 @@ typedef struct entry {
 typedef struct session {
   const cli_command *command;
   trm_solver *solver;
-  trm_solver_values values; /* in force */
-  cli_solving with;         /* the model */
-  trm_task task;            /* of the puzzles */
-  size_t S;                 /* their cells */
+  cli_solving with; /* the model */
+  cli_voters voters;
+  trm_task task; /* of the puzzles */
+  size_t S;      /* their cells */
   cli_puzzles puzzles;
   int ended; /* nothing is left to read */
   size_t window;
@@ -123,10 +126,12 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                   .number = number,
                   .solution = e->solution,
                   .solutions = e->solutions,
-                  .level = trm_solver_get_level(s->solver)};
+                  .level = trm_solver_get_level(s->solver),
+                  .model = cli_voters_winner(&s->voters, &e->solution)};
   if (!r.solution.steps) return;
   r.judged = trm_task_judge(&s->task, r.question, r.answer);
-  r.solved = cli_is_solved(&r, &s->values);
+  const trm_solver_values values = trm_solver_get_values(trm_solver_voter(s->solver, r.solution.voter));
+  r.solved = cli_is_solved(&r, &values);
   solve_count(s, &r);
   const cli_show show = {.task = &s->task,
                          .S = s->S,
@@ -135,7 +140,7 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                          .animated = cli_animation_end(&s->animation),
                          .verbose = opt.verbose,
                          .recursion = s->with.recursion,
-                         .halt_threshold = s->values.halt_threshold.value,
+                         .halt_threshold = values.halt_threshold.value,
                          .model = s->with.installed};
   if (opt.json) cli_solved_print_json(&show, &r);
   else cli_solved_print(&show, &r, s->alone);
@@ -272,13 +277,17 @@ static int solve_begin(session *s) {
   return s->good > 0 || !s->ended;
 }
 
-static int solve_open_solver(session *s, trm_runtime *runtime, const trm_model *model) {
+static int solve_open_solver(session *s, const cli_arguments *a, trm_runtime *runtime) {
   trm_error error = {0};
   solve_config.puzzles = opt.explain ? 1 : s->ended ? s->good : 0;
-  char line[CLI_VALUES];
-  if (trm_solver_open(&s->solver, runtime, model, &solve_config, &error)) return cli_error(s->command, &error);
-  s->values = trm_solver_get_values(s->solver);
-  if (opt.verbose) cli_note("values: %s", cli_values_text(&s->values, line));
+  if (trm_solver_open_voters(&s->solver, runtime, s->voters.model, (int64_t)s->voters.count, &solve_config, &error))
+    return cli_error(s->command, &error);
+  cli_solver_say_level(s->command, a, &solve_config, s->solver);
+  for (size_t i = 0; i < s->voters.count && opt.verbose; i++) {
+    char line[CLI_VALUES];
+    const trm_solver_values values = trm_solver_get_values(trm_solver_voter(s->solver, (int64_t)i));
+    cli_note("values%s%s: %s", i ? " of " : "", i ? s->voters.path[i] : "", cli_values_text(&values, line));
+  }
   return CLI_CONTINUE;
 }
 
@@ -304,12 +313,16 @@ static void solve_close(session *s) {
   free(s->answers);
   free(s->cells);
   trm_solver_close(&s->solver);
+  cli_voters_close(&s->voters);
   cli_puzzles_close(&s->puzzles);
 }
 
-/* The model, and the task that puzzles are read by. */
-static int solve_open_model(session *s) {
+/* The models, and the task that puzzles are read by. */
+static int solve_open_models(session *s, const cli_arguments *a) {
+  cli_voters_begin(&s->voters, a, NULL);
+  if (s->voters.count) (void)snprintf(opt.model, sizeof opt.model, "%s", s->voters.path[0]);
   int code = cli_solving_open(s->command, &s->with, opt.model, &s->puzzles, opt.identifier);
+  if (code == CLI_CONTINUE) code = cli_voters_open(s->command, &s->voters, s->with.model, opt.model, opt.identifier);
   s->task = s->with.task;
   s->S = s->with.S;
   return code;
@@ -321,10 +334,10 @@ static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   trm_runtime *runtime = NULL;
   int code = cli_events_check(self, opt.events, opt.force);
   if (code == CLI_CONTINUE) code = cli_puzzles_open(self, a->positional, a->positionals, &s.puzzles);
-  if (code == CLI_CONTINUE) code = solve_open_model(&s);
+  if (code == CLI_CONTINUE) code = solve_open_models(&s, a);
   if (code == CLI_CONTINUE) cli_solver_say_idle(self, a, &solve_config, &s.task);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
-  if (code == CLI_CONTINUE && solve_begin(&s)) code = solve_open_solver(&s, runtime, s.with.model);
+  if (code == CLI_CONTINUE && solve_begin(&s)) code = solve_open_solver(&s, a, runtime);
   if (code == CLI_CONTINUE) code = cli_events_open(&s.events, self, opt.events, solve_number, &s);
   if (code == CLI_CONTINUE && s.solver) code = solve_all(&s);
   else if (code == CLI_CONTINUE) solve_print_ready(&s);
@@ -352,7 +365,7 @@ static int solve_run(const cli_command *self, int argc, char **argv) {
 
 const cli_command cli_solve = {
     .name = "solve",
-    .synopsis = "[--model FILE] [PUZZLE | FILE | -]... [options]",
+    .synopsis = "[--model FILE]... [PUZZLE | FILE | -]... [options]",
     .summary = "solve puzzles; --explain shows every step",
     .description =
         "Solves each puzzle with a trained model, one supervision step after the other, until the answer is right or "

@@ -5,6 +5,7 @@
 
 #include "cli/puzzles.h"
 #include "cli/ui/grid.h"
+#include "cli/voters.h"
 
 #define CELLS 256
 #define BOUND 1000000    /* guesses that counting a puzzle's solutions may take */
@@ -131,6 +132,7 @@ static int sudoku_start(const cli_command *self, int argc, char **argv, sudoku_f
   sudoku_run run = {.command = self};
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_voters_refuse(self, &a);
   if (code == CLI_CONTINUE) code = cli_puzzles_open(self, a.positional, a.positionals, &run.puzzles);
   if (code == CLI_CONTINUE) {
     run.named = a.positionals > 1;

@@ -26,6 +26,14 @@ void cli_solver_say_idle(const cli_command *command, const cli_arguments *argume
              trm_task_title(task, title, sizeof title));
 }
 
+void cli_solver_say_level(const cli_command *command, const cli_arguments *arguments, const trm_solver_config *config,
+                          const trm_solver *solver) {
+  int several = config->votes > 1 || config->rollouts > 1 || trm_solver_voter(solver, 1) != NULL;
+  int head = trm_solver_get_level(solver) == TRM_LEVEL_B && (!several || config->vote_by == TRM_VOTE_FIRST);
+  if (head && !config->halt && cli_is_given(arguments, "halt"))
+    cli_warn(command, "--no-halt: has no effect, as the halting head decides at level B");
+}
+
 int cli_solver_check(const cli_command *command, const cli_arguments *arguments, const trm_solver_config *config) {
   static const char *const of_candidates[] = {"merge", "latent_spread"}, *const words[] = {"merge", "latent-spread"};
   for (int i = 0; i < 2 && config->parallel_latents == 1; i++)

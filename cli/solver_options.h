@@ -21,4 +21,8 @@ int cli_solver_check(const cli_command *command, const cli_arguments *arguments,
 void cli_solver_say_idle(const cli_command *command, const cli_arguments *arguments, const trm_solver_config *config,
                          const trm_task *task);
 
+/* For an open solver: the same of what a search at its level does not heed. */
+void cli_solver_say_level(const cli_command *command, const cli_arguments *arguments, const trm_solver_config *config,
+                          const trm_solver *solver);
+
 #endif

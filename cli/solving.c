@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/solver_options.h"
+#include "cli/voters.h"
 
 #define UNIQUE_BOUND 20000 /* guesses that counting a puzzle's solutions may take */
 
@@ -25,17 +26,6 @@ int cli_solving_settle(const cli_command *self, const cli_arguments *a, trm_solv
 
 /* -- the model ----------------------------------------------------------------------------------------------------- */
 
-static int solving_check_identifier(const cli_command *self, const char *path, int64_t identifier,
-                                    const trm_model *model) {
-  const trm_model_config *m = trm_model_get_config(model);
-  if (!identifier) return CLI_CONTINUE;
-  if (!m->puzzle_emb_ndim)
-    return cli_usage(self, "--identifier: %s has no puzzle embedding, expected no identifier or 0", path);
-  if (identifier < m->num_puzzle_identifiers) return CLI_CONTINUE;
-  return cli_usage(self, "--identifier: found %lld, %s knows 0 to %lld", (long long)identifier, path,
-                   (long long)m->num_puzzle_identifiers - 1);
-}
-
 /* An installed model. When there is none for a puzzle that is wrong, it is that which is said. */
 static int solving_find_model(const cli_command *self, char path[1100], cli_puzzles *puzzles, trm_puzzle_kind *kind,
                               trm_model **model) {
@@ -54,9 +44,9 @@ int cli_solving_open(const cli_command *self, cli_solving *s, char path[1100], c
   trm_task grid;
   trm_puzzle_kind kind = {0};
   int named = path[0] != 0;
-  int code = named ? cli_model_open(self, path, NULL, &s->model)
-                   : solving_find_model(self, path, puzzles, &kind, &s->model);
-  if (code == CLI_CONTINUE) code = solving_check_identifier(self, path, identifier, s->model);
+  int code =
+      named ? cli_model_open(self, path, NULL, &s->model) : solving_find_model(self, path, puzzles, &kind, &s->model);
+  if (code == CLI_CONTINUE) code = cli_model_check_identifier(self, path, identifier, s->model);
   if (code != CLI_CONTINUE) return code;
   if (trm_model_task(s->model, &grid, &error)) return cli_error(self, &error);
   if (named && (code = cli_puzzles_check(puzzles, &grid)) != CLI_CONTINUE) return code;

@@ -7,11 +7,11 @@
 #include "cli/puzzles.h"
 #include "cli/ui/solved.h"
 
-/* Entries of a command's table, for the fields model and identifier of its `opt`. */
-#define CLI_MODEL_OPTION(...)                                                                                          \
+/* Entries of a command's table, for the fields model and identifier of its `opt`. more: what it adds to the help. */
+#define CLI_MODEL_OPTION(more, ...)                                                                                    \
   {                                                                                                                    \
     .name = "model", .type = TRM_OPT_STRING, FIELD(model), .size = sizeof opt.model, .metavar = "FILE",                \
-    .help = "model file or run directory; default: an installed one that fits", __VA_ARGS__                            \
+    .help = "model file or run directory; default: an installed one that fits" more, __VA_ARGS__                       \
   }
 #define CLI_IDENTIFIER_OPTION                                                                                          \
   {                                                                                                                    \
@@ -28,8 +28,8 @@ int cli_solving_settle(const cli_command *command, const cli_arguments *argument
 /* The model that puzzles are solved with. */
 typedef struct cli_solving {
   trm_model *model;
-  trm_task task;         /* by which the puzzles are read; the model's own is framed.grid */
-  size_t S;              /* cells of a puzzle */
+  trm_task task; /* by which the puzzles are read; the model's own is framed.grid */
+  size_t S;      /* cells of a puzzle */
   cli_framed framed;
   const char *recursion; /* how the model works; lives as long as it */
   json_t *installed;     /* the path of an installed model that was taken; NULL: the user named it */
@@ -45,7 +45,7 @@ void cli_solving_close(cli_solving *solving);
 trm_task_solutions cli_solutions(const trm_task *task, const int32_t *question);
 int cli_is_hopeless(const trm_task_solutions *solutions); /* 1: no answer is the right one, so none is searched for */
 /* A puzzle is solved when its rules and clues say so and it has no other solution; where trm knows no rules, when the
- * halting head says so. */
+ * halting head says so. values: of the model whose answer it is. */
 int cli_is_solved(const cli_solved *solved, const trm_solver_values *values);
 
 #endif

@@ -68,8 +68,9 @@ static const char *solved_rest(const trm_task *task, const cli_solved *r, char t
   text[0] = 0;
   switch (cli_solved_verdict(r)) {
   case CLI_CORRECT:
-    if (r->solution.chain > 1)
-      (void)snprintf(by, sizeof by, ", solved by chain %d in %d steps%s", r->solution.chain, r->solution.steps,
+    if (r->solution.chain > 1 || r->model)
+      (void)snprintf(by, sizeof by, ", solved by chain %d%s%.80s in %d steps%s", r->solution.chain,
+                     r->model ? " of " : "", r->model ? r->model : "", r->solution.steps,
                      r->level == TRM_LEVEL_E ? " (hybrid: rules filled in what followed from guesses)" : "");
     (void)trm_task_remark(task, r->question, r->answer, remark, sizeof remark);
     (void)snprintf(text, CLI_SENTENCE, " %s%s%s", remark[0] ? remark : "all rules hold", by,
@@ -86,8 +87,8 @@ static const char *solved_rest(const trm_task *task, const cli_solved *r, char t
   case CLI_SEVERAL_SOLUTIONS:
     return " the clues leave more than one answer";
   case CLI_UNCHECKED:
-    (void)snprintf(text, CLI_SENTENCE, " no rules known; the network takes its answer for %s",
-                   r->solved ? "right" : "wrong");
+    (void)snprintf(text, CLI_SENTENCE, " no rules known; %.80s takes its answer for %s",
+                   r->model ? r->model : "the network", r->solved ? "right" : "wrong");
     break;
   }
   return text;

@@ -21,6 +21,7 @@ typedef struct cli_solved {
   trm_task_solutions solutions; /* counted within a bound, without looking at the answer */
   int solved;                   /* 1: as the exit code has it */
   int level;                    /* trm_search_level of the search in force; A: none */
+  const char *model;            /* of several that vote, the one whose answer it is; NULL: there is but one */
 } cli_solved;
 
 /* What can be said of an answer. Whether there is the one right answer is asked before whether it was found. */

@@ -80,6 +80,7 @@ void cli_solved_add_verdict(json_t *o, const cli_solved *r) {
   json_object_set_new(o, "chain_steps", json_integer(r->solution.chain_steps));
   json_object_set_new(o, "chains", json_integer(r->solution.chains));
   json_object_set_new(o, "answer_step", json_integer(r->solution.answer_step));
+  if (r->model) json_object_set_new(o, "answered_by", cli_path(r->model));
 }
 
 void cli_solved_print_json(const cli_show *s, const cli_solved *r) {

@@ -86,7 +86,7 @@ typedef enum trm_keep {
 typedef enum trm_search_level {
   TRM_LEVEL_USUAL, /* C where rules are known, else B */
   TRM_LEVEL_A,     /* one trajectory as it is */
-  TRM_LEVEL_B,     /* the first answer that the halting head says is right; it may be wrong */
+  TRM_LEVEL_B,     /* the first answer that the halting head says is right, also without `halt`; it may be wrong */
   TRM_LEVEL_C,     /* answers are checked by the rules: the network decides all else */
   TRM_LEVEL_D,     /* and guesses are, one by one */
   TRM_LEVEL_E      /* and rules fill in what follows from a guess: a hybrid, not the network alone */
@@ -129,6 +129,16 @@ typedef struct trm_solver trm_solver;
 /* runtime is borrowed; the model's weights are copied, so it may be closed. */
 trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
                            const trm_solver_config *config, trm_error *err);
+/* The same with several models of the same puzzles, which vote: each gets as many chains of a puzzle as `votes` and
+ * `rollouts` say, the first one's come first, and all have the values and options that the models have alone. A right
+ * answer, or where rules are not asked `vote_by`, decides between them. There is no search then. TRM_E_INPUT, with the
+ * file and what was found and expected, when they do not fit one another. */
+#define TRM_VOTERS_MOST 64
+trm_status trm_solver_open_voters(trm_solver **out, trm_runtime *runtime, const trm_model *const *models, int64_t count,
+                                  const trm_solver_config *config, trm_error *err);
+/* The solver of one of the models that vote, to be asked what it is and not to solve with; 0: the solver itself, NULL:
+ * there are not so many. It lives as long as the solver. */
+const trm_solver *trm_solver_voter(const trm_solver *solver, int64_t index);
 void trm_solver_close(trm_solver **solver);                                /* accepts NULL; clears the pointer */
 const trm_model_config *trm_solver_model_config(const trm_solver *solver); /* as it computes: n and T in force */
 trm_solver_values trm_solver_get_values(const trm_solver *solver);
@@ -201,6 +211,7 @@ typedef struct trm_solution {
   int chain_steps;  /* that chain took */
   int chains;       /* that were begun */
   int answer_step;  /* the step whose answer it is: steps, or an earlier one with TRM_KEEP_BEST */
+  int voter;        /* whose answer it is of several models that vote; 0: the first */
 } trm_solution;
 
 /* inputs [n][S] tokens, identifiers [n] or NULL (zeros) -> answers [n][S], solutions [n] (NULL: skip). Results do not

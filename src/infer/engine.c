@@ -1,7 +1,7 @@
-/* The loop of the engine: its state and what always holds of it stand in infer/engine.h. A round computes exactly the
- * puzzles at work: when one leaves and nobody waits, the last active slot moves into its place. No sum in the network
- * crosses examples, so a puzzle's result does not depend on its slot, its neighbours or the width, and the width may
- * change at any time (infer/width.h). */
+/* The rounds of the engine: its state and what always holds of it stand in infer/engine.h, the loop that asks for them
+ * in infer/run.c. A round computes exactly the puzzles at work: when one leaves and nobody waits, the last active slot
+ * moves into its place. No sum in the network crosses examples, so a puzzle's result does not depend on its slot, its
+ * neighbours or the width, and the width may change at any time (infer/width.h). */
 #include "infer/engine.h"
 
 #include <math.h>
@@ -153,9 +153,7 @@ static int engine_choose_mover(const trm__engine *e, int i) {
   return best;
 }
 
-/* Gives the places of puzzles that left to parked ones, then to new ones, and closes the gaps that remain. When nobody
- * is at work any more, it waits for the source. */
-static void engine_fill(trm__engine *e) {
+void trm__engine_fill(trm__engine *e, int wait) {
   trm_solver *s = e->solver;
   e->asked = 0;
   memset(s->fresh, 0, (size_t)s->slots);
@@ -168,10 +166,7 @@ static void engine_fill(trm__engine *e) {
       if (mover < --e->active) engine_move(e, mover, e->active);
     }
   }
-  while (e->active < e->width && engine_enter_next(e, e->active, 0)) e->active++;
-  if (e->active > 0 || e->ended) return;
-  e->asked = 0;
-  while (e->active < e->width && engine_enter_next(e, e->active, e->active == 0)) e->active++;
+  while (e->active < e->width && engine_enter_next(e, e->active, wait && e->active == 0)) e->active++;
 }
 
 /* -- one round: a step for each of the first slots ----------------------------------------------------------------- */
@@ -447,16 +442,7 @@ static int engine_report(trm__engine *e) {
   return stop || (s->cancel && atomic_load(&s->cancel->all));
 }
 
-/* -- the call ------------------------------------------------------------------------------------------------------ */
-
-/* What a call that a callback or a mark may have ended before its source did returns. */
-static trm_status engine_verdict(const trm__engine *e, int64_t puzzles, int64_t finished, trm_error *err) {
-  if (puzzles < 0 && e->ended && finished == e->next) return TRM_OK;
-  if (puzzles < 0) return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld puzzles", (long long)finished);
-  if (finished == puzzles) return TRM_OK;
-  return trm__fail(err, TRM_E_STOPPED, NULL, "stopped after %lld of %lld puzzles", (long long)finished,
-                   (long long)puzzles);
-}
+/* -- what a call does with it -------------------------------------------------------------------------------------- */
 
 /* In builds with tests: after each round, whatever runs. */
 static trm_status engine_verify(const trm__engine *e, trm_error *err) {
@@ -469,32 +455,28 @@ static trm_status engine_verify(const trm__engine *e, trm_error *err) {
   return TRM_OK;
 }
 
-trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err) {
+void trm__engine_begin(trm_solver *solver, const trm__job *job, int64_t call) {
   const trm__dims *d = &solver->params.dims;
-  const trm__loss loss = {.kind = solver->loss, .halt_weight = 0.5, .grad_scale = 1};
   trm__engine *e = &solver->engine;
-  *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V, .call = trm__event_call()};
+  *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V, .call = call};
   e->state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
-  trm_status status = TRM_OK;
-  double start = trm__clock();
   trm__width_begin(e);
-  int stop = solver->cancel && atomic_load(&solver->cancel->all);
-  if (!stop) engine_fill(e);
-  while (!stop && e->active > 0) {
-    double before = trm__clock();
-    if ((status = engine_advance(e, &loss, err))) break;
-    trm__width_measure(e, e->seconds = trm__clock() - before);
-    stop = engine_report(e);
-    if ((status = engine_verify(e, err))) break;
-    if (!stop) engine_fill(e);
-  }
-  int64_t finished = e->left;
-  if (status) engine_abandon(e);
-  for (int i = 0; i < e->active && stop; i++)
-    if (solver->slot[i].puzzle >= 0) engine_leave(e, i, TRM__STOPPED);
+}
+
+trm_status trm__engine_round(trm__engine *e, int *stop, trm_error *err) {
+  const trm__loss loss = {.kind = e->solver->loss, .halt_weight = 0.5, .grad_scale = 1};
+  double before = trm__clock();
+  trm_status status = engine_advance(e, &loss, err);
+  if (status) return status;
+  trm__width_measure(e, e->seconds = trm__clock() - before);
+  *stop |= engine_report(e);
+  return engine_verify(e, err);
+}
+
+void trm__engine_end(trm__engine *e, int failed) {
+  if (failed) engine_abandon(e);
+  for (int i = 0; i < e->active; i++)
+    if (e->solver->slot[i].puzzle >= 0) engine_leave(e, i, TRM__STOPPED);
   trm__width_conclude(e);
-  solver->stats.seconds = trm__clock() - start;
-  if (!status) status = engine_verdict(e, job->source.puzzles, finished, err);
   e->job = NULL;
-  return status;
 }

@@ -109,6 +109,8 @@ struct trm_solver {
   trm__params params;
   trm__network *network;
   struct trm__search *search;     /* NULL: puzzles are one trajectory (infer/search/search.h) */
+  trm_solver **voter;             /* [voters]: of the models that vote beside it, its own; they have no search */
+  int voters;
   trm_task task;                  /* whose rules halt */
   int has_rules;                  /* 1: it has some */
   trm_hopeless hopeless;          /* the model's; none unless they are asked for */
@@ -158,6 +160,16 @@ struct trm_solver {
   double *moved_host;                  /* copy of moved; NULL as it */
 };
 
+/* The caller's configuration, checked, with the defaults of what it lacks. */
+trm_status trm__solver_config_read(trm_solver_config *whole, const trm_solver_config *config, trm_error *err);
+/* As trm_solver_open with a whole configuration, for a solver beside which voters - 1 others will vote. */
+trm_status trm__solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
+                            const trm_solver_config *config, int voters, trm_error *err);
+/* 0: the solver itself. */
+static inline trm_solver *trm__solver_voter(trm_solver *solver, int voter) {
+  return voter ? solver->voter[voter - 1] : solver;
+}
+
 /* 1: rules are asked of slot i's answers, as it heeds them or the best is kept. */
 static inline int trm__engine_asks(const trm_solver *s, const trm__slot *slot) {
   return slot->rules || (s->has_rules && s->config.keep == TRM_KEEP_BEST);
@@ -166,6 +178,20 @@ static inline int trm__engine_asks(const trm_solver *s, const trm__slot *slot) {
 /* Runs the job to its end, or until step, progress or the solver's cancel marks stop it (TRM_E_STOPPED). What does not
  * fit is refused. Fills solver->stats. */
 trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *err);
+
+/* The same with several engines, each with a job of its own, which take their rounds in turn: those of a search over
+ * models that vote. A source is asked to wait only when no engine holds a puzzle, and when one call stops, all do. The
+ * verdict is that of the first job. */
+trm_status trm__engine_run_together(trm_solver *const *solvers, const trm__job *jobs, int count, trm_error *err);
+
+/* The parts of that. begin: nothing has entered; call: its number in events. fill: gives the places of puzzles that left
+ * to parked ones, then to new ones, and closes the gaps that remain; wait: as a source is asked when nobody is at work.
+ * round: a step of the puzzles at work, of which there is one or more; *stop is set when the call is to end. end: all
+ * leave that are still there, after a failure of the device without an answer. */
+void trm__engine_begin(trm_solver *solver, const trm__job *job, int64_t call);
+void trm__engine_fill(trm__engine *engine, int wait);
+trm_status trm__engine_round(trm__engine *engine, int *stop, trm_error *err);
+void trm__engine_end(trm__engine *engine, int failed);
 
 /* The first of the conditions 1 to 5 that does not hold, or NULL: from a step or progress callback, or right after a
  * round was reported, when builds with tests ask it. */

@@ -58,12 +58,13 @@ typedef struct evaluation {
   trm__score metrics;
   double *loss; /* [puzzles], 0 until finished; added up in the order of the puzzles, so that the sum does not depend on
                    the batch */
-  double threshold;
+  double threshold; /* of the model whose answer is scored */
   trm_eval_result *result;
   trm_task task;
   size_t S;
   int32_t *question;     /* [S], room to work in */
   trm_predictions *keep; /* what became of each puzzle; NULL: not wanted */
+  const trm_solver *solver;
   /* of a solver that searches */
   int judged;      /* 1: rules claim answers */
   int32_t *labels; /* [S] */
@@ -131,6 +132,7 @@ static void evaluate_leave_search(void *context, const trm_leave *leave) {
   const trm_solution *s = leave->solution;
   if (s->cancelled || !leave->answer) return;
   evaluate_leave(context, leave);
+  e->threshold = trm_solver_voter(e->solver, s->voter)->config.halt_threshold;
   trm__example_stats stats = evaluate_compare(e, leave);
   evaluate_score(e, leave->puzzle, s, &stats);
   int claimed = e->judged ? s->correct : (double)s->q > e->threshold;
@@ -209,10 +211,21 @@ static void evaluate_close(evaluation *e) {
   trm_predictions_close(&e->keep);
 }
 
+/* For all models that vote. */
+static trm_status evaluate_check_voters(const trm_solver *solver, const trm_dataset *dataset, int64_t n,
+                                        trm_error *err) {
+  trm_status status = TRM_OK;
+  const trm_solver *one;
+  for (int64_t i = 0; !status && (one = trm_solver_voter(solver, i)); i++) {
+    status = trm__evaluate_check_fit(one, dataset, err);
+    if (!status) status = evaluate_check_examples(one, dataset, n, err);
+  }
+  return status;
+}
+
 static trm_status evaluate_open(evaluation *e, trm_solver *solver, int keep, trm_error *err) {
   int64_t n = e->puzzles;
-  trm_status status = trm__evaluate_check_fit(solver, e->dataset, err);
-  if (!status) status = evaluate_check_examples(solver, e->dataset, n, err);
+  trm_status status = evaluate_check_voters(solver, e->dataset, n, err);
   if (!status) status = trm_solver_task(solver, &e->task, err);
   if (status) return status;
   e->loss = trm__calloc((size_t)n, sizeof *e->loss);
@@ -243,6 +256,7 @@ trm_status trm_evaluate_each(trm_predictions **out, trm_solver *solver, const tr
   int64_t examples = trm_dataset_describe(dataset).examples;
   trm_eval_result r = {0};
   evaluation e = {.dataset = dataset,
+                  .solver = solver,
                   .puzzles = limit > 0 && limit < examples ? limit : examples,
                   .threshold = solver->config.halt_threshold,
                   .result = &r,

@@ -58,7 +58,7 @@ static int solver_slots_in_memory(const trm_solver *s) {
 
 static int solver_choose_slots(const trm_solver *s, const trm__plan *plan) {
   int slots = s->config.batch ? (int)s->config.batch : solver_slots_in_memory(s);
-  int64_t most = s->config.puzzles * (plan->on ? trm__plan_most(plan) : 1);
+  int64_t most = s->config.puzzles * (!plan->on ? 1 : plan->votes ? plan->share : trm__plan_most(plan));
   return most && most < slots ? (int)most : slots;
 }
 
@@ -161,14 +161,14 @@ static trm_status solver_open_network(trm_solver *s, const trm_model *model, trm
 }
 
 /* What the options of a search come to. Without any, a task that cannot be read is no obstacle. */
-static trm_status solver_plan(trm_solver *s, trm__plan *plan, trm_error *err) {
+static trm_status solver_plan(trm_solver *s, int voters, trm__plan *plan, trm_error *err) {
   const trm_solver_config *c = &s->config;
   trm_task task;
-  int wanted = c->search || c->level || c->votes != 1 || c->rollouts != 1 || c->noise_control;
+  int wanted = c->search || c->level || c->votes != 1 || c->rollouts != 1 || c->noise_control || voters > 1;
   trm_status status = trm_solver_task(s, &task, wanted ? err : NULL);
   if (status && !wanted) task = (trm_task){.vocab_size = 2};
   else if (status) return status;
-  return trm__plan_make(plan, c, &task, c->max_steps, trm_model_config_cost(&s->model).step, err);
+  return trm__plan_make(plan, c, &task, c->max_steps, trm_model_config_cost(&s->model).step, voters, err);
 }
 
 /* The task, whose rules may halt. A file that names none that can be is refused only where rules are wanted. */
@@ -208,16 +208,18 @@ static void solver_put_values(trm_solver *s, const trm_solver_values *values) {
   s->model.L_cycles = values->L_cycles.value;
 }
 
-trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
-                           const trm_solver_config *config, trm_error *err) {
+trm_status trm__solver_config_read(trm_solver_config *whole, const trm_solver_config *config, trm_error *err) {
   static const trm__config_form form = TRM__CONFIG_FORM(trm_solver_config, puzzles);
-  trm_solver_config whole = trm_solver_config_default();
+  *whole = trm_solver_config_default();
+  return trm__config_read(whole, config, &form, err);
+}
+
+trm_status trm__solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
+                            const trm_solver_config *config, int voters, trm_error *err) {
   trm_solver *s = NULL;
-  trm_status status = trm__config_read(&whole, config, &form, err);
-  config = &whole;
   trm_solver_values values;
   trm__plan plan = {0};
-  if (!status) status = solver_check_config(config, err);
+  trm_status status = solver_check_config(config, err);
   if (!status) status = trm_model_values(model, config, &values, err);
   if (status) return status;
   s = trm__calloc(1, sizeof *s);
@@ -240,7 +242,7 @@ trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_mod
   }
   if ((status = solver_read_checksum(s, model, err))) goto done;
   if ((status = solver_put_rules(s, err))) goto done;
-  if ((status = solver_plan(s, &plan, err))) goto done;
+  if ((status = solver_plan(s, voters, &plan, err))) goto done;
   if ((status = solver_put_hopeless(s, model, err))) goto done;
   if ((status = trm__params_open(&s->params, &s->model, err))) goto done;
   s->slots = solver_choose_slots(s, &plan);
@@ -253,9 +255,18 @@ done:
   return status;
 }
 
+trm_status trm_solver_open(trm_solver **out, trm_runtime *runtime, const trm_model *model,
+                           const trm_solver_config *config, trm_error *err) {
+  trm_solver_config whole;
+  trm_status status = trm__solver_config_read(&whole, config, err);
+  return status ? status : trm__solver_open(out, runtime, model, &whole, 1, err);
+}
+
 void trm_solver_close(trm_solver **solver) {
   trm_solver *s = solver ? *solver : NULL;
   if (!s) return;
+  for (int i = 0; i < s->voters; i++) trm_solver_close(&s->voter[i]);
+  trm__free(s->voter);
   trm__search_close(&s->search);
   trm__network_close(&s->network);
   void *device_buffers[] = {s->start,  s->y,     s->z,           s->rows,        s->tokens,      s->labels,
@@ -299,7 +310,12 @@ trm_solver_values trm_solver_get_values(const trm_solver *solver) {
 }
 
 int64_t trm_solver_get_search(const trm_solver *solver) {
-  return solver->search ? trm__search_plan(solver->search)->budget : 0;
+  int64_t steps;
+  const trm__plan *plan = solver->search ? trm__search_plan(solver->search) : NULL;
+  if (!plan || !plan->votes) return plan ? plan->budget : 0;
+  steps = plan->share * solver->config.max_steps;
+  for (int i = 0; i < solver->voters; i++) steps += plan->share * solver->voter[i]->config.max_steps;
+  return steps;
 }
 
 int trm_solver_get_level(const trm_solver *solver) {

@@ -38,6 +38,21 @@ run 0 "$TRM" solve five.txt --color=never
 grep -q $'\033' out && fail "colours, though none were wanted"
 says '^#####$'
 
+# -- the preset for larger ones: in 50 updates the loss falls, and what it gives solves 15x15 and smaller --
+run 0 "$TRM" data make --task maze --size 15 --min-side 5 --min-path 8 --train 400 --test 10 --seed 45 --out larger --quiet
+run 0 "$TRM" train larger --preset maze-15 --batch 8 --steps 50 --log-every 1 --lr-warmup-steps 5 --run fifteen --quiet
+python3 - <<'PY' || fail "the loss did not fall"
+import json
+loss = [line["loss"] for line in map(json.loads, open("fifteen/metrics.jsonl")) if "loss" in line]
+assert len(loss) == 50 and sum(loss[40:]) < 0.5 * sum(loss[:10]), loss
+PY
+run 0 "$TRM" info fifteen --json
+json 'v["task"]["kind"] == "maze" and v["config"]["seq_len"] == 225 and v["config"]["mlp_t"]'
+run '[01]' "$TRM" solve --model fifteen five.txt --json
+json 'v["task"] == "maze" and len(v["answer"]) == 25'
+run 0 "$TRM" eval fifteen larger --json --quiet
+json 'v["puzzles"] == 10 and "optimal" in v["metrics"]'
+
 # -- bad mazes: one line, with the place --
 bad() { # PATTERN SED-EXPRESSION
   sed "$2" nine.txt >bad.txt

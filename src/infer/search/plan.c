@@ -9,7 +9,7 @@
 
 enum { SIDE = 8, STEPS = 3, GUESSES = 4 }; /* of a wave, of a chain, of a question, that did best: docs/accuracy.md */
 
-static trm_status plan_check_ranges(const trm_solver_config *c, trm_error *err) {
+static trm_status plan_check_ranges(const trm_solver_config *c, int voters, trm_error *err) {
   const struct {
     const char *name;
     int64_t value, least, most;
@@ -25,9 +25,13 @@ static trm_status plan_check_ranges(const trm_solver_config *c, trm_error *err) 
     if (counts[i].value < counts[i].least || counts[i].value > counts[i].most)
       return trm__fail(err, TRM_E_USAGE, counts[i].name, "found %lld, expected %lld to %lld",
                        (long long)counts[i].value, (long long)counts[i].least, (long long)counts[i].most);
-  if (c->votes * c->rollouts > TRM_CHAINS_MOST) /* both are small */
-    return trm__fail(err, TRM_E_USAGE, "votes", "found %lld of %lld rollouts each, expected %d chains at most",
-                     (long long)c->votes, (long long)c->rollouts, TRM_CHAINS_MOST);
+  if (c->votes * c->rollouts * voters > TRM_CHAINS_MOST) /* all are small */
+    return trm__fail(err, TRM_E_USAGE, "votes", "found %lld of %lld rollouts each%s, expected %d chains at most",
+                     (long long)c->votes, (long long)c->rollouts, voters > 1 ? " by several models" : "",
+                     TRM_CHAINS_MOST);
+  if (voters > 1 && c->level == TRM_LEVEL_A)
+    return trm__fail(err, TRM_E_USAGE, "level", "found A, one trajectory, beside %d models, which vote; leave it out",
+                     voters);
   if (!(c->noise >= 0 && c->noise <= 100))
     return trm__fail(err, TRM_E_USAGE, "noise", "found %g, expected 0 to 100", c->noise);
   return TRM_OK;
@@ -60,12 +64,11 @@ static trm_status plan_check_task(const trm__plan *p, const trm_solver_config *c
   return TRM_OK;
 }
 
-static trm_status plan_check_budget(const trm_solver_config *c, int64_t max_steps, trm_error *err) {
-  if (c->search > 0 && c->votes * c->rollouts > 1)
-    return trm__fail(
-        err, TRM_E_USAGE, "search",
-        "found %lld beside votes or rollouts, which say themselves how many chains there are; leave one out",
-        (long long)c->search);
+static trm_status plan_check_budget(const trm_solver_config *c, int64_t max_steps, int voters, trm_error *err) {
+  if (c->search > 0 && c->votes * c->rollouts * voters > 1)
+    return trm__fail(err, TRM_E_USAGE, "search",
+                     "found %lld beside %s, which say themselves how many chains there are; leave one out",
+                     (long long)c->search, voters > 1 ? "models that vote" : "votes or rollouts");
   if (c->search > 0 && c->search < max_steps)
     return trm__fail(err, TRM_E_USAGE, "search",
                      "found %lld, expected the step limit, %lld, or more, or 0 for no search", (long long)c->search,
@@ -91,19 +94,22 @@ static int64_t plan_limit(const trm_solver_config *c, int guesses, int64_t max_s
 /* All chains of votes and rollouts are one wave. */
 static void plan_vote(trm__plan *p, const trm_solver_config *c, int64_t max_steps) {
   p->votes = 1;
-  p->first = (int)(c->votes * c->rollouts);
+  p->share = (int)(c->votes * c->rollouts);
+  p->first = p->share * p->voters;
   p->repeats = (int)c->rollouts;
   p->limit = max_steps;
   p->budget = p->first * max_steps;
 }
 
 trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *c, const trm_task *task, int64_t max_steps,
-                          double step_work, trm_error *err) {
+                          double step_work, int voters, trm_error *err) {
   int rules = trm_task_rules(task) != NULL, random = c->noise > 0 || c->start_noise > 0 || c->latent_noise > 0;
   int guesses = !trm__task_blank(task) ? 0 : c->guesses < 0 ? GUESSES : (int)c->guesses;
   trm__plan p = {.limit = plan_limit(c, guesses, max_steps),
                  .side = c->chains ? (int)c->chains : SIDE,
                  .first = 1,
+                 .voters = voters,
+                 .share = 1,
                  .repeats = 1,
                  .by = c->vote_by,
                  .level = c->level ? c->level
@@ -113,14 +119,14 @@ trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *c, const trm
                  .framed = trm__symmetry_known(task),
                  .noise = c->noise,
                  .control = c->noise_control};
-  trm_status status = plan_check_ranges(c, err);
+  trm_status status = plan_check_ranges(c, voters, err);
   if (!status) status = plan_check_task(&p, c, task, random, err);
-  if (!status) status = plan_check_budget(c, max_steps, err);
+  if (!status) status = plan_check_budget(c, max_steps, voters, err);
   if (status) return status;
   p.judged = p.level >= TRM_LEVEL_C;
   p.budget = c->search > 0 ? c->search : 0;
   if (c->search == TRM_SEARCH_USUAL && p.framed && rules) p.budget = plan_usual_budget(max_steps, p.limit, step_work);
-  if (c->votes * c->rollouts > 1) plan_vote(&p, c, max_steps);
+  if (c->votes * c->rollouts * voters > 1) plan_vote(&p, c, max_steps);
   p.on = p.budget > 0 && p.level > TRM_LEVEL_A;
   *plan = p;
   return TRM_OK;

@@ -10,6 +10,8 @@ typedef struct trm__plan {
   int64_t limit;  /* steps of a chain after the first */
   int side;       /* chains of a wave after the first */
   int first;      /* chains of the first wave: 1, or all votes */
+  int voters;     /* models that vote; 1: there is but one */
+  int share;      /* votes of each */
   int repeats;    /* chains of one frame, which differ by noise */
   int votes;      /* 1: the chains of the first wave vote, and there is no other wave */
   int by;         /* trm_vote */
@@ -21,9 +23,9 @@ typedef struct trm__plan {
   int control;    /* 1: answers are drawn from noise, and no network runs */
 } trm__plan;
 
-/* step_work: operations of a network step. TRM_E_USAGE with the field of what cannot be. */
+/* step_work: operations of a network step; voters: models. TRM_E_USAGE with the field of what cannot be. */
 trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *config, const trm_task *task, int64_t max_steps,
-                          double step_work, trm_error *err);
+                          double step_work, int voters, trm_error *err);
 /* The widest wave of the plan. */
 int trm__plan_most(const trm__plan *plan);
 

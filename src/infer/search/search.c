@@ -5,138 +5,35 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/status.h"
 #include "infer/request.h"
 #include "infer/search/control.h"
-#include "infer/search/proposer.h"
-#include "infer/search/vote.h"
-#include "infer/search/wave.h"
-
-typedef struct search_entry search_entry;
-
-/* What the engine hands back with a chain. */
-typedef struct search_chain {
-  search_entry *entry;
-  int index; /* in its wave */
-} search_chain;
-
-struct search_entry {
-  trm__search *search;
-  int64_t number;    /* of the puzzle in the call; negative: free */
-  trm_puzzle puzzle; /* as the source gave it, its tokens in question */
-  uint64_t name;     /* of its random numbers */
-  int working;       /* chains in the engine */
-  int cancelled, expired;
-  int64_t taker;      /* the chain whose answer is in answer; 0: none yet */
-  trm_solution taken; /* that chain's */
-  trm__wave wave;
-  search_chain *chain;        /* [most] */
-  trm__ballot *ballot;        /* [most]; NULL without votes, as the next two */
-  trm_solution *ballot_of;    /* [most] */
-  int32_t *answers[2];        /* [most][S]: last answers of the chains of this wave, and of the one before */
-  int guides;                 /* how many those of the wave before are */
-  int32_t *question, *answer; /* [S] */
-};
-
-struct trm__search {
-  trm_solver *solver;
-  trm__plan plan;
-  trm_task task;
-  const trm__proposer *proposer;
-  size_t S;
-  int most, room;      /* chains of the widest wave; entries */
-  search_entry *entry; /* [room] */
-  int32_t *answer;     /* [S], of the chain that is told of */
-  float *confidence;
-  trm_task_cell *marks; /* [S]; NULL below level D */
-  /* of the call at work */
-  const trm__job *job; /* the caller's */
-  const trm_cancel *cancel;
-  int64_t next, left; /* puzzles that the source gave; that left */
-  int64_t finished;   /* of these, before the call was stopped */
-  int64_t solved;     /* of these, that took a step */
-  int entries, ended;
-  int stop;           /* the call is to end */
-  const char *broken; /* the invariant that does not hold */
-};
-
-/* -- memory -------------------------------------------------------------------------------------------------------- */
-
-static int search_open_entry(trm__search *s, search_entry *e) {
-  size_t most = (size_t)s->most;
-  e->search = s;
-  e->number = -1;
-  e->wave.chain = trm__calloc(most, sizeof *e->wave.chain);
-  e->chain = trm__calloc(most, sizeof *e->chain);
-  e->question = trm__calloc(s->S, sizeof *e->question);
-  e->answer = trm__calloc(s->S, sizeof *e->answer);
-  if (!e->wave.chain || !e->chain || !e->question || !e->answer) return 0;
-  for (int i = 0; i < s->most; i++) e->chain[i] = (search_chain){e, i};
-  for (int i = 0; i < 2; i++) {
-    e->answers[i] = trm__calloc(most * s->S, sizeof *e->answers[i]);
-    if (!e->answers[i]) return 0;
-  }
-  if (!s->plan.votes) return 1;
-  e->ballot = trm__calloc(most, sizeof *e->ballot);
-  e->ballot_of = trm__calloc(most, sizeof *e->ballot_of);
-  return e->ballot && e->ballot_of;
-}
-
-trm_status trm__search_open(trm__search **out, trm_solver *solver, const trm__plan *plan, trm_error *err) {
-  trm__search *s = plan->on ? trm__calloc(1, sizeof *s) : NULL;
-  if (!plan->on) return TRM_OK;
-  if (!s) return trm__fail_memory(err, "search", sizeof *s);
-  s->solver = solver;
-  s->plan = *plan;
-  s->proposer = &trm__proposer_frames;
-  s->S = (size_t)solver->model.seq_len;
-  s->most = trm__plan_most(plan);
-  trm_status status = trm_solver_task(solver, &s->task, err);
-  s->entry = trm__calloc((size_t)solver->slots, sizeof *s->entry);
-  s->answer = trm__calloc(s->S, sizeof *s->answer);
-  s->confidence = trm__calloc(s->S, sizeof *s->confidence);
-  if (plan->level >= TRM_LEVEL_D) s->marks = trm__calloc(s->S, sizeof *s->marks);
-  int failed = (plan->level >= TRM_LEVEL_D && !s->marks) || !s->entry || !s->answer || !s->confidence;
-  for (; !failed && s->room < solver->slots; s->room++) failed = !search_open_entry(s, &s->entry[s->room]);
-  if (!status && failed)
-    status = trm__fail_memory(err, "search", (size_t)solver->slots * (size_t)s->most * s->S * sizeof *s->answer);
-  if (status) trm__search_close(&s);
-  else *out = s;
-  return status;
-}
-
-void trm__search_close(trm__search **search) {
-  trm__search *s = search ? *search : NULL;
-  if (!s) return;
-  for (int i = 0; s->entry && i < s->solver->slots; i++) {
-    search_entry *e = &s->entry[i];
-    void *owned[] = {e->wave.chain, e->chain,      e->ballot,   e->ballot_of,
-                     e->answers[0], e->answers[1], e->question, e->answer};
-    for (size_t k = 0; k < sizeof owned / sizeof *owned; k++) trm__free(owned[k]);
-  }
-  trm__free(s->entry);
-  trm__free(s->answer);
-  trm__free(s->confidence);
-  trm__free(s->marks);
-  trm__free(s);
-  *search = NULL;
-}
-
-const trm__plan *trm__search_plan(const trm__search *search) {
-  return &search->plan;
-}
+#include "infer/search/entry.h"
 
 /* -- a puzzle comes ------------------------------------------------------------------------------------------------ */
 
-static int64_t search_budget(const trm__search *s, const trm_puzzle *p, int64_t limit) {
-  if (p->search == TRM_SEARCH_OFF || (s->plan.judged && p->rules == TRM_RULES_IGNORE)) return limit;
-  int64_t budget = p->search > 0 && !s->plan.votes ? p->search : s->plan.budget;
-  return budget < limit * s->plan.first ? limit * s->plan.first : budget;
+/* One trajectory is all that it wants. */
+static int search_is_alone(const trm__search *s, const trm_puzzle *p) {
+  return p->search == TRM_SEARCH_OFF || (s->plan.judged && p->rules == TRM_RULES_IGNORE);
 }
 
-static void search_enter(trm__search *s, search_entry *e, int64_t number, const trm_puzzle *puzzle) {
-  int64_t limit = puzzle->max_steps ? puzzle->max_steps : s->solver->config.max_steps;
+/* Of a chain of the first wave. */
+static int64_t search_limit(const trm__search *s, const trm_puzzle *p, int voter) {
+  return p->max_steps ? p->max_steps : trm__solver_voter(s->solver, voter)->config.max_steps;
+}
+
+/* The first wave, and what all may take. Of votes that is what their chains may. */
+static void search_begin(trm__search *s, trm__search_entry *e) {
+  const trm_puzzle *p = &e->puzzle;
+  int alone = search_is_alone(s, p), count = alone ? 1 : s->plan.first;
+  int64_t limit = search_limit(s, p, 0), most = 0;
+  for (int i = 0; i < count; i++) most += search_limit(s, p, trm__search_voter(s, i));
+  int64_t budget = alone || s->plan.votes ? most : p->search > 0 ? p->search : s->plan.budget;
+  trm__wave_first(&e->wave, budget < most ? most : budget, count, limit);
+  for (int i = 0; i < count; i++) trm__wave_grant(&e->wave, i, search_limit(s, p, trm__search_voter(s, i)));
+}
+
+static void search_enter(trm__search *s, trm__search_entry *e, int64_t number, const trm_puzzle *puzzle) {
   e->number = number;
   e->puzzle = *puzzle;
   if (puzzle->tokens != e->question) memcpy(e->question, puzzle->tokens, s->S * sizeof *e->question);
@@ -148,28 +45,41 @@ static void search_enter(trm__search *s, search_entry *e, int64_t number, const 
   e->guides = 0;
   e->taken = (trm_solution){.cancelled = 1};
   if (s->plan.votes) memset(e->ballot, 0, (size_t)s->most * sizeof *e->ballot);
-  trm__wave_first(&e->wave, search_budget(s, puzzle, limit), puzzle->search == TRM_SEARCH_OFF ? 1 : s->plan.first,
-                  limit);
+  search_begin(s, e);
   s->entries++;
 }
 
-/* The halting head says right, and is heeded. */
-static int search_says_right(const trm__search *s, const search_entry *e, float q) {
-  const trm_solver_config *c = &s->solver->config;
-  double threshold = c->halt ? c->halt_threshold : (double)INFINITY;
-  return (double)q > (isnan(e->puzzle.halt_threshold) ? threshold : e->puzzle.halt_threshold);
+/* Where rules are not asked, the halting head ends a search, and votes of which the first counts. That is so without
+ * `halt` too, which is about single trajectories. */
+static int search_heeds_head(const trm__search *s, const trm_puzzle *p) {
+  return !s->plan.judged && (!s->plan.votes || s->plan.by == TRM_VOTE_FIRST) && !search_is_alone(s, p);
 }
 
-static search_entry *search_free_entry(trm__search *s) {
+/* Over which logit the halting head of a chain is heeded. */
+static double search_threshold(const trm__search *s, const trm_puzzle *p, int voter) {
+  return isnan(p->halt_threshold) ? trm__solver_voter(s->solver, voter)->config.halt_threshold : p->halt_threshold;
+}
+
+/* Whether all models that vote can take it. */
+static trm_status search_check_fit(const trm__search *s, int64_t number, const trm_puzzle *puzzle, trm_error *err) {
+  trm_puzzle of_others = *puzzle;
+  of_others.state = NULL; /* is the first model's */
+  trm_status status = trm__request_check(s->solver, number, puzzle, err);
+  for (int i = 1; i < s->plan.voters && !status; i++)
+    status = trm__request_check(trm__solver_voter(s->solver, i), number, &of_others, err);
+  return status;
+}
+
+static trm__search_entry *search_free_entry(trm__search *s) {
   for (int i = 0; i < s->room; i++)
     if (s->entry[i].number < 0) return &s->entry[i];
   return NULL;
 }
 
 /* The source's next puzzle that fits gets an entry, which is returned. NULL: none now, or no more. */
-static search_entry *search_ask(trm__search *s, int wait) {
+static trm__search_entry *search_ask(trm__search *s, int wait) {
   const trm_source *source = &s->job->source;
-  search_entry *e = search_free_entry(s);
+  trm__search_entry *e = search_free_entry(s);
   while (e && !s->ended) {
     trm_puzzle puzzle = trm_puzzle_default();
     puzzle.tokens = e->question;
@@ -179,7 +89,7 @@ static search_entry *search_ask(trm__search *s, int wait) {
     int64_t number = s->next++;
     trm_error error = {0};
     const trm_solution refused = {.cancelled = 1, .refused = 1};
-    if (!trm__request_check(s->solver, number, &puzzle, &error)) {
+    if (!search_check_fit(s, number, &puzzle, &error)) {
       search_enter(s, e, number, &puzzle);
       return e;
     }
@@ -192,14 +102,20 @@ static search_entry *search_ask(trm__search *s, int wait) {
 
 /* -- a step -------------------------------------------------------------------------------------------------------- */
 
-static trm__proposal search_proposal(const trm__search *s, const search_entry *e, int index) {
+/* The number of a chain among all of the puzzle. */
+static int64_t search_number(const trm__search_entry *e, int index) {
+  return e->wave.begun + index + 1;
+}
+
+/* Each model's chains propose what they would if it were the only one. */
+static trm__proposal search_proposal(const trm__search *s, const trm__search_entry *e, int index) {
   return (trm__proposal){.plan = &s->plan,
                          .task = &s->task,
                          .question = e->question,
                          .cells = s->S,
                          .seed = (uint64_t)s->solver->config.seed,
                          .name = e->name,
-                         .chain = e->wave.begun + index + 1,
+                         .chain = search_number(e, index) - trm__search_voter(s, index) * s->plan.share,
                          .guide = e->answers[1],
                          .guides = e->guides,
                          .room = s->answer,
@@ -208,13 +124,14 @@ static trm__proposal search_proposal(const trm__search *s, const search_entry *e
 
 /* Whether the step's answer ends the search: rules say that it is right, or, where they are not asked, the halting head
  * says so. */
-static int search_is_right(const trm__search *s, const search_entry *e, const trm_step *step) {
+static int search_is_right(const trm__search *s, const trm__search_entry *e, int index, const trm_step *step) {
   if (s->plan.judged) return step->checked && step->correct;
-  return search_says_right(s, e, step->q) && (!s->plan.votes || s->plan.by == TRM_VOTE_FIRST);
+  return search_heeds_head(s, &e->puzzle) &&
+         (double)step->q > search_threshold(s, &e->puzzle, trm__search_voter(s, index));
 }
 
 /* Shows the callback of the call and the puzzle's own what a chain's step gave. */
-static int search_tell(trm__search *s, const search_entry *e, const trm_step *inner, int64_t chain) {
+static int search_tell(trm__search *s, const trm__search_entry *e, const trm_step *inner, int64_t chain) {
   const trm_puzzle *p = &e->puzzle;
   trm_step step = *inner;
   step.puzzle = e->number;
@@ -229,14 +146,14 @@ static int search_tell(trm__search *s, const search_entry *e, const trm_step *in
 
 /* The watcher of every chain. */
 static int search_watch(void *context, const trm_step *step) {
-  search_chain *chain = context;
-  search_entry *e = chain->entry;
+  trm__search_chain *chain = context;
+  trm__search_entry *e = chain->entry;
   trm__search *s = e->search;
   trm__proposal proposal = search_proposal(s, e, chain->index);
-  trm__wave_step(&e->wave, chain->index, step->step, search_is_right(s, e, step));
+  trm__wave_step(&e->wave, chain->index, step->step, search_is_right(s, e, chain->index, step));
   if (s->stop || (!s->job->step && !e->puzzle.watch)) return TRM_STEP_ON;
   s->proposer->read(&proposal, step->answer, step->confidence, s->answer, s->confidence);
-  int answer = search_tell(s, e, step, proposal.chain);
+  int answer = search_tell(s, e, step, search_number(e, chain->index));
   if (answer == TRM_STEP_CANCEL) e->cancelled = 1;
   else if (answer != TRM_STEP_ON) s->stop = 1; /* after the round; until then nobody leaves for it */
   return answer == TRM_STEP_CANCEL ? TRM_STEP_CANCEL : TRM_STEP_ON;
@@ -258,9 +175,9 @@ static int search_on_round(void *context, double fraction, const char *what) {
 }
 
 static int search_cancelled(void *context, int64_t number, void *tag) {
-  const trm__search *s = context;
-  const search_chain *chain = tag;
-  search_entry *e = chain->entry;
+  const trm__search *s = ((const trm__search_group *)context)->search;
+  const trm__search_chain *chain = tag;
+  trm__search_entry *e = chain->entry;
   const trm_source *source = &s->job->source;
   (void)number;
   if (s->cancel && e->number < s->cancel->puzzles && atomic_load(&s->cancel->puzzle[e->number])) e->cancelled = 1;
@@ -270,16 +187,12 @@ static int search_cancelled(void *context, int64_t number, void *tag) {
 
 /* -- chains go into the engine ------------------------------------------------------------------------------------- */
 
-static int search_waiting(const search_entry *e) {
-  return e->number < 0 || e->cancelled || e->expired ? -1 : trm__wave_waiting(&e->wave);
-}
-
-/* Of the entries with a chain that waits the one with the highest priority, of these the oldest. */
-static search_entry *search_choose(trm__search *s) {
-  search_entry *best = NULL;
+/* Of the entries with a chain of that voter that waits the one with the highest priority, of these the oldest. */
+static trm__search_entry *search_choose(trm__search *s, int voter) {
+  trm__search_entry *best = NULL;
   for (int i = 0; i < s->room; i++) {
-    search_entry *e = &s->entry[i];
-    if (search_waiting(e) < 0) continue;
+    trm__search_entry *e = &s->entry[i];
+    if (trm__search_waiting(e, voter) < 0) continue;
     if (!best || e->puzzle.priority > best->puzzle.priority ||
         (e->puzzle.priority == best->puzzle.priority && e->number < best->number))
       best = e;
@@ -287,13 +200,9 @@ static search_entry *search_choose(trm__search *s) {
   return best;
 }
 
-static trm_source_answer search_next(void *context, int64_t number, int wait, trm_puzzle *puzzle) {
-  trm__search *s = context;
-  (void)number;
-  search_entry *e = search_choose(s);
-  if (!e) e = search_ask(s, wait && s->entries == 0);
-  if (!e) return s->ended && s->entries == 0 ? TRM_SOURCE_END : TRM_SOURCE_NONE;
-  int index = search_waiting(e);
+/* What a chain's puzzle has otherwise than the one that is searched. */
+static void search_fill(const trm__search *s, trm__search_entry *e, int index, trm_puzzle *puzzle) {
+  int voter = trm__search_voter(s, index);
   int32_t *room = puzzle->tokens;
   trm__proposal proposal = search_proposal(s, e, index);
   *puzzle = e->puzzle;
@@ -303,16 +212,30 @@ static trm_source_answer search_next(void *context, int64_t number, int wait, tr
   puzzle->watch = search_watch;
   puzzle->watch_context = &e->chain[index];
   puzzle->tag = &e->chain[index];
-  if (s->plan.judged && puzzle->rules == TRM_RULES_SOLVER && puzzle->search != TRM_SEARCH_OFF)
-    puzzle->rules = TRM_RULES_HALT;
+  if (voter) puzzle->state = NULL;
+  if (puzzle->rules == TRM_RULES_SOLVER && !search_is_alone(s, puzzle))
+    puzzle->rules = s->plan.judged ? TRM_RULES_HALT : TRM_RULES_IGNORE;
+  if (search_heeds_head(s, &e->puzzle)) puzzle->halt_threshold = search_threshold(s, &e->puzzle, voter);
   s->proposer->begin(&proposal, puzzle);
+}
+
+/* Puzzles come when the first model has room for one, which has a chain of each. */
+static trm_source_answer search_next(void *context, int64_t number, int wait, trm_puzzle *puzzle) {
+  const trm__search_group *group = context;
+  trm__search *s = group->search;
+  (void)number;
+  trm__search_entry *e = search_choose(s, group->voter);
+  if (!e && !group->voter) e = search_ask(s, wait && s->entries == 0);
+  if (!e) return s->ended && s->entries == 0 ? TRM_SOURCE_END : TRM_SOURCE_NONE;
+  int index = trm__search_waiting(e, group->voter);
+  search_fill(s, e, index, puzzle);
   trm__wave_enter(&e->wave, index);
   e->working++;
   return TRM_SOURCE_PUZZLE;
 }
 
 static int64_t search_event_number(void *context, void *tag) {
-  const search_chain *chain = tag;
+  const trm__search_chain *chain = tag;
   (void)context;
   return chain->entry->number;
 }
@@ -321,15 +244,15 @@ static int64_t search_event_number(void *context, void *tag) {
 
 /* Of the chains that have ended the winner's answer is taken, else the one with the larger q, of equal ones the
  * earlier: an order that does not depend on when they end. */
-static int search_is_better(const search_entry *e, int index, const trm_solution *solution) {
-  int64_t chain = e->wave.begun + index + 1, winner = e->wave.winner < 0 ? 0 : e->wave.begun + e->wave.winner + 1;
+static int search_is_better(const trm__search_entry *e, int index, const trm_solution *solution) {
+  int64_t chain = search_number(e, index), winner = e->wave.winner < 0 ? 0 : search_number(e, e->wave.winner);
   if (!e->taker || winner == chain) return 1;
   if (winner == e->taker) return 0;
   if (!(solution->q <= e->taken.q)) return e->taken.q == e->taken.q || solution->q == solution->q;
   return solution->q == e->taken.q && chain < e->taker;
 }
 
-static void search_take(trm__search *s, search_entry *e, int index, const trm_leave *leave) {
+static void search_take(trm__search *s, trm__search_entry *e, int index, const trm_leave *leave) {
   trm__proposal proposal = search_proposal(s, e, index);
   int32_t *answer = e->answers[0] + (size_t)index * s->S;
   s->proposer->read(&proposal, leave->answer, NULL, answer, NULL);
@@ -339,12 +262,12 @@ static void search_take(trm__search *s, search_entry *e, int index, const trm_le
   }
   if (!search_is_better(e, index, leave->solution)) return;
   memcpy(e->answer, answer, s->S * sizeof *answer);
-  e->taker = proposal.chain;
+  e->taker = search_number(e, index);
   e->taken = *leave->solution;
 }
 
 /* Without a right answer among the votes they are counted. */
-static void search_count_votes(const trm__search *s, search_entry *e) {
+static void search_count_votes(const trm__search *s, trm__search_entry *e) {
   if (!s->plan.votes || e->wave.winner >= 0) return;
   int index = trm__vote(e->ballot, e->wave.count, s->S, s->plan.by);
   if (index < 0) return;
@@ -354,12 +277,13 @@ static void search_count_votes(const trm__search *s, search_entry *e) {
 }
 
 /* The puzzle leaves. place: of the plain trajectory, when its chain is leaving at this moment, else NULL. */
-static void search_decide(trm__search *s, search_entry *e, const trm_place *place) {
+static void search_decide(trm__search *s, trm__search_entry *e, const trm_place *place) {
   const trm_source *source = &s->job->source;
   search_count_votes(s, e);
   trm_solution solution = e->taken;
   solution.steps = (int)trm__wave_total(&e->wave);
   solution.chain = (int)e->taker;
+  solution.voter = e->taker ? trm__search_voter(s, (int)(e->taker - e->wave.begun) - 1) : 0;
   solution.chains = (int)(e->wave.begun + e->wave.count);
   solution.chain_steps = e->taken.steps;
   solution.cancelled = e->cancelled || e->expired;
@@ -376,7 +300,7 @@ static void search_decide(trm__search *s, search_entry *e, const trm_place *plac
 }
 
 /* The answers of the wave that has ended are what later chains guess from. */
-static void search_keep_guides(search_entry *e) {
+static void search_keep_guides(trm__search_entry *e) {
   int32_t *before = e->answers[1];
   e->answers[1] = e->answers[0];
   e->answers[0] = before;
@@ -384,16 +308,16 @@ static void search_keep_guides(search_entry *e) {
 }
 
 /* No chain of its wave is at work: another wave, or the end. */
-static void search_go_on(trm__search *s, search_entry *e, const trm_place *place) {
+static void search_go_on(trm__search *s, trm__search_entry *e, const trm_place *place) {
   int over = e->cancelled || e->expired || e->wave.winner >= 0 || s->plan.votes;
   if (!over) search_keep_guides(e);
   if (over || !trm__wave_next(&e->wave, s->plan.side, s->plan.limit)) search_decide(s, e, place);
 }
 
 static void search_leave(void *context, const trm_leave *leave) {
-  trm__search *s = context;
-  const search_chain *chain = leave->tag;
-  search_entry *e = chain->entry;
+  trm__search *s = ((const trm__search_group *)context)->search;
+  const trm__search_chain *chain = leave->tag;
+  trm__search_entry *e = chain->entry;
   const trm_solution *solution = leave->solution;
   int working = e->wave.chain[chain->index].state == TRM__CHAIN_WORKS, wanted = trm__wave_wants(&e->wave, chain->index);
   if (solution->expired) e->expired = 1;
@@ -411,7 +335,7 @@ static void search_leave(void *context, const trm_leave *leave) {
 /* Puzzles whose chains all waited when the call was stopped. */
 static void search_sweep(trm__search *s) {
   for (int i = 0; i < s->room; i++) {
-    search_entry *e = &s->entry[i];
+    trm__search_entry *e = &s->entry[i];
     if (e->number < 0) continue;
     e->cancelled = 1;
     search_decide(s, e, NULL);
@@ -428,51 +352,54 @@ static trm_status search_verdict(const trm__search *s, trm_status status, trm_er
                    (long long)puzzles);
 }
 
+/* The engines, and the job of each. */
+static void search_gather(trm__search *s) {
+  for (int i = 0; i < s->plan.voters; i++) {
+    trm__job *inner = &s->jobs[i];
+    s->engines[i] = trm__solver_voter(s->solver, i);
+    *inner = (trm__job){.source = trm_source_default(),
+                        .progress = search_on_round,
+                        .progress_context = s,
+                        .event_number = search_event_number};
+    inner->source.context = &s->group[i];
+    inner->source.next = search_next;
+    inner->source.cancelled = search_cancelled;
+    inner->source.leave = search_leave;
+  }
+}
+
+/* What all models did. Rounds of different models have no common measure. */
+static void search_add_stats(trm__search *s) {
+  trm_solve_stats *all = &s->solver->stats;
+  all->puzzles = s->solved;
+  for (int i = 1; i < s->plan.voters; i++) {
+    const trm_solve_stats *one = &s->engines[i]->stats;
+    all->steps += one->steps;
+    all->computed += one->computed;
+    all->rounds += one->rounds;
+    all->full = 0;
+    all->predicted = all->measured = 0;
+  }
+}
+
 trm_status trm__search_run(trm__search *s, const trm__job *job, trm_error *err) {
   trm_solver *solver = s->solver;
-  trm__job inner = {.source = trm_source_default(),
-                    .progress = search_on_round,
-                    .progress_context = s,
-                    .event_number = search_event_number};
-  inner.source.context = s;
-  inner.source.next = search_next;
-  inner.source.cancelled = search_cancelled;
-  inner.source.leave = search_leave;
   s->job = job;
   s->cancel = solver->cancel;
   s->next = s->left = s->solved = s->finished = 0;
-  s->entries = s->ended = s->stop = 0;
+  s->entries = s->ended = 0;
   s->broken = NULL;
   s->stop = s->cancel && atomic_load(&s->cancel->all);
   solver->cancel = NULL; /* its marks are of puzzles, and the engine would take them for chains' */
+  search_gather(s);
   trm_status status = TRM_OK;
-  if (!s->stop) status = s->plan.control ? trm__control_run(solver, &inner, err) : trm__engine_run(solver, &inner, err);
+  if (!s->stop && s->plan.control) status = trm__control_run(solver, &s->jobs[0], err);
+  else if (!s->stop) status = trm__engine_run_together(s->engines, s->jobs, s->plan.voters, err);
   solver->cancel = s->cancel;
-  solver->stats.puzzles = s->solved;
+  search_add_stats(s);
   if (!s->stop) s->finished = s->left;
   search_sweep(s);
   status = search_verdict(s, status, err);
   s->job = NULL;
   return status;
-}
-
-/* -- for tests ----------------------------------------------------------------------------------------------------- */
-
-const char *trm__search_check(const trm__search *s) {
-  int entries = 0;
-  for (int i = 0; i < s->room; i++) {
-    const search_entry *e = &s->entry[i];
-    int working = 0;
-    if (e->number < 0) continue;
-    entries++;
-    if (e->number >= s->next) return "5: an entry of a puzzle that has not come";
-    for (int k = 0; k < e->wave.count; k++) working += e->wave.chain[k].state == TRM__CHAIN_WORKS;
-    if (e->working < working || e->working > e->wave.count) return "3: chains in the engine are not those at work";
-    if (!e->working && search_waiting(e) < 0) return "1: an entry without a chain is not decided";
-    const char *broken = trm__wave_check(&e->wave);
-    if (broken) return broken;
-  }
-  if (entries != s->entries || s->left + entries != s->next)
-    return "5: puzzles that left and entries are not those that came";
-  return NULL;
 }

@@ -13,6 +13,10 @@ void trm__wave_first(trm__wave *w, int64_t budget, int count, int64_t limit) {
   wave_begin(w, count, limit);
 }
 
+void trm__wave_grant(trm__wave *w, int i, int64_t limit) {
+  w->chain[i].limit = limit;
+}
+
 int trm__wave_next(trm__wave *w, int count, int64_t limit) {
   int64_t spent = trm__wave_total(w), left = w->budget - spent;
   if (left < 1) return 0;
@@ -33,8 +37,8 @@ int trm__wave_wants(const trm__wave *w, int i) {
   return w->winner < 0 || wave_is_before(w->chain[i].steps + 1, i, w->chain[w->winner].found, w->winner);
 }
 
-int trm__wave_waiting(const trm__wave *w) {
-  for (int i = 0; i < w->count; i++)
+int trm__wave_waiting(const trm__wave *w, int first, int end) {
+  for (int i = first; i < end && i < w->count; i++)
     if (w->chain[i].state == TRM__CHAIN_WAITS && trm__wave_wants(w, i)) return i;
   return -1;
 }
@@ -60,17 +64,18 @@ void trm__wave_end(trm__wave *w, int i) {
 int trm__wave_is_over(const trm__wave *w) {
   for (int i = 0; i < w->count; i++)
     if (w->chain[i].state == TRM__CHAIN_WORKS) return 0;
-  return trm__wave_waiting(w) < 0;
+  return trm__wave_waiting(w, 0, w->count) < 0;
 }
 
 void trm__wave_drop(trm__wave *w, int i) {
   w->chain[i].state = TRM__CHAIN_DROPPED;
 }
 
-/* Of a dropped chain, and of one that waited in vain: those of the winner. */
+/* Of a dropped chain, and of one that waited in vain: those of the winner, or all that it had. */
 int64_t trm__wave_steps(const trm__wave *w, int i) {
   const trm__chain *chain = &w->chain[i];
   int64_t end = w->winner < 0 ? chain->limit : w->chain[w->winner].found;
+  if (end > chain->limit) end = chain->limit;
   int whole = chain->state == TRM__CHAIN_ENDED || chain->state == TRM__CHAIN_WORKS || w->winner < 0;
   return whole && chain->steps < end ? chain->steps : end;
 }

@@ -44,11 +44,13 @@ typedef struct trm__wave {
 
 /* The first wave: count chains of so many steps. budget: at least the steps of one. */
 void trm__wave_first(trm__wave *wave, int64_t budget, int count, int64_t limit);
+/* Another limit for chain i of the first wave, which has not entered; within the budget. */
+void trm__wave_grant(trm__wave *wave, int i, int64_t limit);
 /* Another wave, of at most count chains of so many steps, cut so that the budget holds. 0: there is no step left. */
 int trm__wave_next(trm__wave *wave, int count, int64_t limit);
 
-/* The first chain that waits and is wanted; -1: none. */
-int trm__wave_waiting(const trm__wave *wave);
+/* The first chain from `first` to before `end`, or the wave's, that waits and is wanted; -1: none. */
+int trm__wave_waiting(const trm__wave *wave, int first, int end);
 /* Whether chain i, which has not ended, may still be the winner or change its number of steps. */
 int trm__wave_wants(const trm__wave *wave, int i);
 void trm__wave_enter(trm__wave *wave, int i);

@@ -51,14 +51,14 @@ static inline void test_fill(trm__weight_set *set, const trm__params *params, ui
 }
 
 /* Writes a model file. task: JSON text or NULL. */
-static inline void test_model_write_loss(const char *path, const trm_model_config *config, const char *task,
-                                         trm_loss_type loss) {
+static inline void test_model_write_seed(const char *path, const trm_model_config *config, const char *task,
+                                         trm_loss_type loss, uint64_t seed) {
   trm_error err = {0};
   trm__params params = {0};
   trm__weight_set set = {0};
   CHECK_OK(trm__params_open(&params, config, &err), err);
   CHECK_OK(trm__weight_set_open(&set, &params, &err), err);
-  test_fill(&set, &params, 7);
+  test_fill(&set, &params, seed);
   trm__model_write what = {.config = config,
                            .params = &params,
                            .weights = &set,
@@ -69,6 +69,11 @@ static inline void test_model_write_loss(const char *path, const trm_model_confi
   CHECK_OK(trm__model_save(path, &what, NULL, &err), err);
   trm__weight_set_close(&set);
   trm__params_close(&params);
+}
+
+static inline void test_model_write_loss(const char *path, const trm_model_config *config, const char *task,
+                                         trm_loss_type loss) {
+  test_model_write_seed(path, config, task, loss, 7);
 }
 
 static inline void test_model_write(const char *path, const trm_model_config *config, const char *task) {

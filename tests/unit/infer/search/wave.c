@@ -53,7 +53,7 @@ static void advance(trm__wave *w, const fate *fates, int i) {
 static void play(trm__wave *w, const fate *fates, int slots, trm__rng *rng, uint64_t seed) {
   int working = 0;
   while (!trm__wave_is_over(w)) {
-    int waiting = trm__wave_waiting(w);
+    int waiting = trm__wave_waiting(w, 0, w->count);
     if (waiting >= 0 && working < slots && (working == 0 || trm__rng_below(rng, 2))) {
       trm__wave_enter(w, waiting);
       working++;
