@@ -3,11 +3,7 @@
 
 #include <sys/un.h>
 
-#include "proc/channel.h"
 #include "proc/notify.h"
-
-#define SELF "/proc/self/exe", "--role"
-#define BUILD "test"
 
 /* -- roles -- */
 
@@ -47,12 +43,6 @@ static int role_forks(int argc, char **argv) {
   return role_beat(argc, argv);
 }
 
-static void on_hup(int number) {
-  (void)number;
-  static const char text[] = "hub got a hangup\n";
-  if (write(STDOUT_FILENO, text, sizeof text - 1) < 0) _exit(99);
-}
-
 /* What a child may have: three standard descriptors, its line, a channel or not, what it was given. */
 static int role_looks(int argc, char **argv) {
   (void)argc, (void)argv;
@@ -69,84 +59,6 @@ static int role_looks(int argc, char **argv) {
   return role_silent(argc, argv);
 }
 
-/* An engine answers each frame with the same. */
-static int role_engine(int argc, char **argv) {
-  trm_error err = {0};
-  trm__channel *channel = NULL;
-  trm__channel_config config = trm__channel_config_default("hub", BUILD);
-  (void)argc, (void)argv;
-  if (trm__role_open(&err) || trm__channel_open(&channel, TRM__ROLE_CHANNEL, &config, &err)) return 91;
-  trm__role_ready();
-  for (;;) {
-    trm__frame frame;
-    int got = 1;
-    struct pollfd p = {.fd = TRM__ROLE_CHANNEL, .events = (short)trm__channel_wants(channel)};
-    poll(p.events ? &p : NULL, p.events ? 1 : 0, 20);
-    while (!trm__channel_read(channel, &frame, &got, &err) && got) trm__channel_send(channel, &frame, &err);
-    trm__channel_flush(channel, &err);
-    trm__role_beat();
-  }
-}
-
-enum { LINKS = 64 };
-static struct hub_link {
-  trm__channel *channel;
-  uint64_t id;
-} hub_link[LINKS];
-
-static void hub_hear_root(void) {
-  trm__role_message m;
-  trm_error err = {0};
-  int got;
-  while ((got = trm__role_next(&m)) > 0) {
-    if (m.refused) {
-      say_line("hub is refused %d", m.node);
-      continue;
-    }
-    int k = 0;
-    while (hub_link[k].channel) k++;
-    trm__channel_config config = trm__channel_config_default("engine", BUILD);
-    trm__frame frame = {.type = TRM__FRAME_FREE, .request = m.id};
-    if (trm__channel_open(&hub_link[k].channel, m.channel, &config, &err)) _exit(92);
-    if (trm__channel_send(hub_link[k].channel, &frame, &err)) _exit(93);
-    hub_link[k].id = m.id;
-  }
-  if (got < 0) _exit(94);
-}
-
-static void hub_hear_engine(struct hub_link *link) {
-  trm__frame frame;
-  trm_error err = {0};
-  int got = 0;
-  trm_status status = trm__channel_read(link->channel, &frame, &got, &err);
-  if (got && frame.request == link->id)
-    say_line("hub talks to serial=%ld start=%ld", (long)(link->id >> 32), (long)(link->id & 0xffffffff));
-  if (!status) return;
-  say_line("hub lost serial=%ld: %s", (long)(link->id >> 32), trm_status_name(status));
-  trm__channel_close(&link->channel);
-}
-
-/* hub [add NODE | retire]...: asks for these at its start, retire for each child it is linked to first */
-static int role_hub(int argc, char **argv) {
-  trm_error err = {0};
-  signal(SIGHUP, on_hup);
-  if (trm__role_open(&err)) return 90;
-  trm__role_ready();
-  for (int i = 1; i + 1 < argc && !strcmp(argv[i], "add"); i += 2) trm__role_add((int)strtol(argv[i + 1], NULL, 10));
-  int retire = argc > 1 && !strcmp(argv[argc - 1], "retire");
-  for (;;) {
-    sleep_ms(10);
-    trm__role_beat();
-    hub_hear_root();
-    for (int k = 0; k < LINKS; k++)
-      if (hub_link[k].channel) hub_hear_engine(&hub_link[k]);
-    if (!retire || !hub_link[0].channel || !trm__channel_met(hub_link[0].channel)) continue;
-    trm__role_retire(hub_link[0].id);
-    trm__role_retire(hub_link[0].id); /* once more is no harm */
-    retire = 0;
-  }
-}
-
 /* Says on its line what no line has. */
 static int role_rude(int argc, char **argv) {
   static const unsigned char much[64] = {1};
@@ -156,45 +68,17 @@ static int role_rude(int argc, char **argv) {
   for (;;) pause();
 }
 
-static const test_role roles[] = {{"beat", role_beat},   {"silent", role_silent},     {"end", role_end},
-                                  {"forks", role_forks}, {"stubborn", role_stubborn}, {"looks", role_looks},
-                                  {"hub", role_hub},     {"engine", role_engine},     {"rude", role_rude}};
+static const test_role roles[] = {{"beat", role_beat},        {"silent", role_silent}, {"end", role_end},
+                                  {"forks", role_forks},      {"looks", role_looks},   {"rude", role_rude},
+                                  {"stubborn", role_stubborn}};
 
 /* -- trees -- */
-
-#define ARGV(...)                                                                                                      \
-  (const char *const[]) {                                                                                              \
-    __VA_ARGS__, NULL                                                                                                  \
-  }
-#define TREE(...)                                                                                                      \
-  {                                                                                                                    \
-    .node = (const trm__node[]){__VA_ARGS__}, .nodes = sizeof((const trm__node[]){__VA_ARGS__}) / sizeof(trm__node),   \
-    .hub = -1                                                                                                          \
-  }
-
-static const trm__child_rule lively = {TRM__PERMANENT, 20000, 10000, 1500};
-static const trm__child_rule quiet = {TRM__PERMANENT, 20000, 10000, 0};
-
-static trm__node group(const char *name, int above, trm__strategy strategy, int restarts) {
-  return (trm__node){.name = name,
-                     .group = above,
-                     .supervisor = {.strategy = strategy,
-                                    .restarts = restarts,
-                                    .period_ms = 60000,
-                                    .backoff_ms = 20,
-                                    .backoff_most_ms = 100,
-                                    .seed = 3}};
-}
-
-static trm__node role(const char *name, int above, trm__child_rule rule, const char *const *argv) {
-  return (trm__node){.name = name, .group = above, .rule = rule, .argv = argv};
-}
 
 static void test_order(void **state) {
   (void)state;
   trm__root_config config =
-      TREE(group("top", -1, TRM__REST_FOR_ONE, 3), role("first", 0, lively, ARGV(SELF, "beat", "100")),
-           role("second", 0, lively, ARGV(SELF, "beat", "100")), role("third", 0, lively, ARGV(SELF, "beat")));
+      TREE(group("top", -1, TRM__REST_FOR_ONE, 3), role("first", 0, LIVELY, ARGV(SELF, "beat", "100")),
+           role("second", 0, LIVELY, ARGV(SELF, "beat", "100")), role("third", 0, LIVELY, ARGV(SELF, "beat")));
   tree_begin(config);
   tree_await("first is started", NULL);
   tree_await("first is ready", NULL);
@@ -212,8 +96,8 @@ static void test_order(void **state) {
 /* Killed, hung, and not hung: who is silent is replaced, nobody else, and not because of the root's own silence. */
 static void test_killed_and_hung(void **state) {
   (void)state;
-  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ONE, 5), role("a", 0, lively, ARGV(SELF, "beat")),
-                                 role("b", 0, lively, ARGV(SELF, "beat")));
+  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ONE, 5), role("a", 0, LIVELY, ARGV(SELF, "beat")),
+                                 role("b", 0, LIVELY, ARGV(SELF, "beat")));
   tree_begin(config);
   pid_t a = (pid_t)tree_await("a is started", "process ");
   pid_t b = (pid_t)tree_await("b is started", "process ");
@@ -236,8 +120,8 @@ static void test_killed_and_hung(void **state) {
 static void test_gives_up(void **state) {
   (void)state;
   for (int n = 0; n <= 3; n += 3) {
-    trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, n), role("good", 0, lively, ARGV(SELF, "beat")),
-                                   role("bad", 0, quiet, ARGV(SELF, "end", "4", "1")));
+    trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, n), role("good", 0, LIVELY, ARGV(SELF, "beat")),
+                                   role("bad", 0, QUIET, ARGV(SELF, "end", "4", "1")));
     tree_begin(config);
     tree_end(TRM__EXIT_FAULT);
     assert_int_equal(tree_count("bad is started"), n + 1);
@@ -250,13 +134,13 @@ static void test_hopeless(void **state) {
   (void)state;
   trm__root_config config =
       TREE(group("top", -1, TRM__ONE_FOR_ALL, 5), group("inner", 0, TRM__ONE_FOR_ONE, 5),
-           role("bad", 1, quiet, ARGV(SELF, "end", "3")), role("good", 0, lively, ARGV(SELF, "beat")));
+           role("bad", 1, QUIET, ARGV(SELF, "end", "3")), role("good", 0, LIVELY, ARGV(SELF, "beat")));
   tree_begin(config);
   tree_end(TRM__EXIT_INPUT);
   assert_int_equal(tree_count("is started"), 1);
   assert_int_equal(tree_count("inner: given up, because bad cannot run as it was started"), 1);
   trm__root_config later =
-      TREE(group("top", -1, TRM__ONE_FOR_ALL, 1), role("bad", 0, quiet, ARGV(SELF, "end", "3", "1")));
+      TREE(group("top", -1, TRM__ONE_FOR_ALL, 1), role("bad", 0, QUIET, ARGV(SELF, "end", "3", "1")));
   tree_begin(later);
   tree_end(TRM__EXIT_FAULT);
   assert_int_equal(tree_count("is started"), 2);
@@ -267,7 +151,7 @@ static void test_groups(void **state) {
   (void)state;
   trm__root_config config =
       TREE(group("top", -1, TRM__ONE_FOR_ALL, 1), group("inner", 0, TRM__ONE_FOR_ONE, 2),
-           role("bad", 1, quiet, ARGV(SELF, "end", "0", "1")), role("good", 0, lively, ARGV(SELF, "beat")));
+           role("bad", 1, QUIET, ARGV(SELF, "end", "0", "1")), role("good", 0, LIVELY, ARGV(SELF, "beat")));
   tree_begin(config);
   tree_end(TRM__EXIT_FAULT);
   assert_int_equal(tree_count("bad is started"), 6);
@@ -278,7 +162,7 @@ static void test_groups(void **state) {
 static void test_no_program(void **state) {
   (void)state;
   trm__root_config config =
-      TREE(group("top", -1, TRM__ONE_FOR_ALL, 2), role("absent", 0, quiet, ARGV("/nowhere/at/all")));
+      TREE(group("top", -1, TRM__ONE_FOR_ALL, 2), role("absent", 0, QUIET, ARGV("/nowhere/at/all")));
   tree_begin(config);
   tree_end(TRM__EXIT_FAULT);
   assert_int_equal(tree_count("its program could not be run"), 3);
@@ -334,8 +218,8 @@ static void test_nobody_left(void **state) {
 /* The children die with the root, and the processes of a child with that child. */
 static void test_root_killed(void **state) {
   (void)state;
-  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, 1), role("a", 0, lively, ARGV(SELF, "stubborn")),
-                                 role("b", 0, lively, ARGV(SELF, "beat")));
+  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, 1), role("a", 0, LIVELY, ARGV(SELF, "stubborn")),
+                                 role("b", 0, LIVELY, ARGV(SELF, "beat")));
   tree_begin(config);
   tree_await("b is ready", NULL);
   kill(root_pid, SIGKILL);
@@ -344,7 +228,7 @@ static void test_root_killed(void **state) {
 
 static void test_process_group(void **state) {
   (void)state;
-  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, 3), role("a", 0, lively, ARGV(SELF, "forks")));
+  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, 3), role("a", 0, LIVELY, ARGV(SELF, "forks")));
   tree_begin(config);
   pid_t a = (pid_t)tree_await("a is started", "process ");
   pid_t left = (pid_t)tree_await("grandchild=", "grandchild=");
@@ -370,7 +254,7 @@ static void test_descriptors(void **state) {
   int pipes[2], stray = open("/dev/null", O_RDONLY); /* without close-on-exec */
   assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
   assert_int_equal(write(pipes[1], "xy", 2), 2);
-  trm__node top = group("top", -1, TRM__ONE_FOR_ONE, 0), plain = role("plain", 0, quiet, ARGV(SELF, "looks")),
+  trm__node top = group("top", -1, TRM__ONE_FOR_ONE, 0), plain = role("plain", 0, QUIET, ARGV(SELF, "looks")),
             linked = plain;
   plain.given = linked.given = pipes;
   plain.given_count = 1;
@@ -388,74 +272,13 @@ static void test_descriptors(void **state) {
   close(stray);
 }
 
-/* The hub talks to engines, to their successors, and to those that it asks for. */
-static void test_links(void **state) {
-  (void)state;
-  trm__node engine = role("engine", 1, lively, ARGV(SELF, "engine"));
-  engine.linked = 1;
-  trm__root_config config =
-      TREE(group("top", -1, TRM__ONE_FOR_ALL, 5), group("engines", 0, TRM__ONE_FOR_ONE, 5), engine, engine,
-           role("hub", 0, lively, ARGV(SELF, "hub", "add", "2", "add", "4", "add", "0", "add", "99")));
-  config.hub = 4;
-  tree_begin(config);
-  pid_t first = (pid_t)tree_await("engine is started", "process ");
-  tree_await("hub is refused 4", NULL); /* the hub itself */
-  tree_await("hub is refused 0", NULL); /* a group */
-  tree_await("hub is refused 99", NULL);
-  while (tree_count("hub talks to") < 3) assert_true(tree_listen(50));
-  kill(first, SIGKILL);
-  tree_await("hub lost", NULL);
-  while (tree_count("hub talks to") < 4) assert_true(tree_listen(50));
-  assert_int_equal(tree_count("start=2"), 1);
-  kill(root_pid, SIGHUP);
-  tree_await("hub got a hangup", NULL);
-  tree_stop(TRM__EXIT_OK);
-  assert_int_equal(tree_count("engine is started"), 4);
-}
-
-/* A hub that is started again finds other engines: the group above starts all anew, and those that were added are gone.
- */
-static void test_hub_killed(void **state) {
-  (void)state;
-  trm__node engine = role("engine", 1, lively, ARGV(SELF, "engine"));
-  engine.linked = 1;
-  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, 5), group("engines", 0, TRM__ONE_FOR_ONE, 0),
-                                 engine, role("hub", 0, lively, ARGV(SELF, "hub", "add", "2")));
-  config.hub = 3;
-  tree_begin(config);
-  pid_t hub = (pid_t)tree_await("hub is started", "process ");
-  while (tree_count("hub talks to") < 2) assert_true(tree_listen(50));
-  kill(hub, SIGKILL);
-  while (tree_count("hub talks to") < 4) assert_true(tree_listen(50));
-  tree_stop(TRM__EXIT_OK);
-  assert_int_equal(tree_count("hub is started"), 2);
-  assert_int_equal(tree_count("engine is started"), 4);
-  assert_int_equal(tree_count("given up"), 0);
-}
-
-static void test_retired(void **state) {
-  (void)state;
-  trm__node engine = role("engine", 1, lively, ARGV(SELF, "engine"));
-  engine.linked = 1;
-  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, 5), group("engines", 0, TRM__ONE_FOR_ONE, 0),
-                                 engine, role("hub", 0, lively, ARGV(SELF, "hub", "add", "2", "retire")));
-  config.hub = 3;
-  tree_begin(config);
-  tree_await("engine is told to end: it is retired", NULL);
-  tree_await("hub lost serial=", NULL);
-  sleep_ms(200);
-  tree_stop(TRM__EXIT_OK);
-  assert_int_equal(tree_count("it is retired"), 1);
-  assert_int_equal(tree_count("engine is started"), 2);
-}
-
 static void test_rude(void **state) {
   (void)state;
-  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, 0), role("rude", 0, quiet, ARGV(SELF, "rude")));
+  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, 0), role("rude", 0, QUIET, ARGV(SELF, "rude")));
   tree_begin(config);
   tree_end(TRM__EXIT_FAULT);
   assert_int_equal(tree_count("rude is killed: it said what its line does not have, type 0"), 1);
-  trm__root_config other = TREE(group("top", -1, TRM__ONE_FOR_ALL, 0), role("rude", 0, quiet, ARGV(SELF, "rude", "1")));
+  trm__root_config other = TREE(group("top", -1, TRM__ONE_FOR_ALL, 0), role("rude", 0, QUIET, ARGV(SELF, "rude", "1")));
   tree_begin(other); /* only the hub may ADD */
   tree_end(TRM__EXIT_FAULT);
   assert_int_equal(tree_count("does not have, type 4"), 1);
@@ -493,7 +316,7 @@ static void test_systemd(void **state) {
     char path[64];
     int s = notify_listen(names[i], path);
     trm__root_config config =
-        TREE(group("top", -1, TRM__ONE_FOR_ALL, 1), role("a", 0, lively, ARGV(SELF, "beat", "50")));
+        TREE(group("top", -1, TRM__ONE_FOR_ALL, 1), role("a", 0, LIVELY, ARGV(SELF, "beat", "50")));
     config.notify_socket = path;
     config.watchdog_ms = 30;
     tree_begin(config);
@@ -552,7 +375,7 @@ static trm_status open_root(void *context, trm_error *err) {
 static void test_usage(void **state) {
   (void)state;
   trm_error err = {0};
-  trm__node top = group("top", -1, TRM__ONE_FOR_ALL, 1), a = role("a", 0, quiet, ARGV("x"));
+  trm__node top = group("top", -1, TRM__ONE_FOR_ALL, 1), a = role("a", 0, QUIET, ARGV("x"));
   trm__node early = a, nameless = a, many = a, program = a, tie = group("tie", 0, TRM__ONE_FOR_ALL, 1),
             often = group("often", -1, TRM__ONE_FOR_ALL, 65);
   early.group = 2;
@@ -590,7 +413,7 @@ static void test_usage(void **state) {
 }
 
 static int open_each(void *context) {
-  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, 1), role("a", 0, quiet, ARGV("x")));
+  trm__root_config config = TREE(group("top", -1, TRM__ONE_FOR_ALL, 1), role("a", 0, QUIET, ARGV("x")));
   (void)context;
   for (size_t n = 1; n < 10; n++) {
     trm_error err = {0};
@@ -622,11 +445,9 @@ int main(int argc, char **argv) {
       cmocka_unit_test(test_not_ready),     cmocka_unit_test(test_stubborn),
       cmocka_unit_test(test_second_signal), cmocka_unit_test(test_nobody_left),
       cmocka_unit_test(test_root_killed),   cmocka_unit_test(test_process_group),
-      cmocka_unit_test(test_descriptors),   cmocka_unit_test(test_links),
-      cmocka_unit_test(test_hub_killed),    cmocka_unit_test(test_retired),
-      cmocka_unit_test(test_rude),          cmocka_unit_test(test_systemd),
-      cmocka_unit_test(test_notify_names),  cmocka_unit_test(test_usage),
-      cmocka_unit_test(test_allocations),
+      cmocka_unit_test(test_descriptors),   cmocka_unit_test(test_rude),
+      cmocka_unit_test(test_systemd),       cmocka_unit_test(test_notify_names),
+      cmocka_unit_test(test_usage),         cmocka_unit_test(test_allocations),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,6 @@
 #include "base/rng.h"
 #include "proc/channel.h"
 
-#define SELF "/proc/self/exe", "--role"
 #define ENGINES 4
 #define FIRST_SERIAL 2 /* of the engines, behind their group */
 

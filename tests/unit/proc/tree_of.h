@@ -14,6 +14,7 @@
 #include "proc/spawn.h"
 
 #define PATIENCE_MS 20000
+#define SELF "/proc/self/exe", "--role"
 
 typedef struct test_role {
   const char *name;
@@ -143,6 +144,36 @@ static inline void tree_end(int expected) {
 static inline void tree_stop(int expected) {
   kill(root_pid, SIGTERM);
   tree_end(expected);
+}
+
+/* -- trees -- */
+
+#define ARGV(...)                                                                                                      \
+  (const char *const[]) {                                                                                              \
+    __VA_ARGS__, NULL                                                                                                  \
+  }
+#define TREE(...)                                                                                                      \
+  {                                                                                                                    \
+    .node = (const trm__node[]){__VA_ARGS__}, .nodes = sizeof((const trm__node[]){__VA_ARGS__}) / sizeof(trm__node),   \
+    .hub = -1                                                                                                          \
+  }
+
+#define LIVELY ((trm__child_rule){TRM__PERMANENT, 20000, 10000, 1500})
+#define QUIET ((trm__child_rule){TRM__PERMANENT, 20000, 10000, 0})
+
+static inline trm__node group(const char *name, int above, trm__strategy strategy, int restarts) {
+  return (trm__node){.name = name,
+                     .group = above,
+                     .supervisor = {.strategy = strategy,
+                                    .restarts = restarts,
+                                    .period_ms = 60000,
+                                    .backoff_ms = 20,
+                                    .backoff_most_ms = 100,
+                                    .seed = 3}};
+}
+
+static inline trm__node role(const char *name, int above, trm__child_rule rule, const char *const *argv) {
+  return (trm__node){.name = name, .group = above, .rule = rule, .argv = argv};
 }
 
 #endif
