@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/util.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -62,29 +61,39 @@ static trm_status listen_bind(int *fd, const char *address, const struct sockadd
   return trm__fail_errno(err, address, "cannot listen there");
 }
 
+/* The address of a host (length bytes, without brackets) in digits. */
+static int listen_host(struct sockaddr_storage *name, socklen_t *size, int family, const char *host, size_t length,
+                       uint16_t port) {
+  char digits[INET6_ADDRSTRLEN] = "";
+  struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+  struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+  if (length >= sizeof digits) return 0;
+  memcpy(digits, host, length);
+  *size = family == AF_INET ? sizeof in : sizeof in6;
+  if (inet_pton(family, digits, family == AF_INET ? (void *)&in.sin_addr : (void *)&in6.sin6_addr) != 1) return 0;
+  memcpy(name, family == AF_INET ? (void *)&in : (void *)&in6, *size);
+  return 1;
+}
+
+static int listen_parse(struct sockaddr_storage *name, socklen_t *size, const char *address) {
+  const char *colon = strrchr(address, ':');
+  int64_t port;
+  if (!colon || colon[1 + strspn(colon + 1, "0123456789")] || trm__int_read(colon + 1, &port) || port > 65535) return 0;
+  size_t length = (size_t)(colon - address);
+  if (length == 9 && !memcmp(address, "localhost", 9))
+    return listen_host(name, size, AF_INET, "127.0.0.1", 9, (uint16_t)port);
+  if (length > 2 && address[0] == '[' && colon[-1] == ']')
+    return listen_host(name, size, AF_INET6, address + 1, length - 2, (uint16_t)port);
+  return listen_host(name, size, AF_INET, address, length, (uint16_t)port);
+}
+
 static trm_status listen_tcp(trm__listen *out, const char *address, trm_error *err) {
-  static const char local[] = "localhost:";
   struct sockaddr_storage name = {0};
-  int size = sizeof name;
-  char text[TRM__ADDRESS];
-  const char *port = strrchr(address, ':');
-  int is_local = !strncmp(address, local, sizeof local - 1);
-  trm__print(text, sizeof text, "%s%s", is_local ? "127.0.0.1:" : "", is_local ? address + sizeof local - 1 : address);
-  if (!port || port[1 + strspn(port + 1, "0123456789")] || !port[1] || strlen(address) >= sizeof text ||
-      evutil_parse_sockaddr_port(text, (struct sockaddr *)&name, &size)) {
-    /* libevent takes port 0 for none */
-    size_t length = strlen(text);
-    if (!port || strcmp(port, ":0") != 0 || length < 2) goto bad;
-    text[length - 1] = '1';
-    size = sizeof name;
-    if (evutil_parse_sockaddr_port(text, (struct sockaddr *)&name, &size)) goto bad;
-    if (name.ss_family == AF_INET) ((struct sockaddr_in *)(void *)&name)->sin_port = 0;
-    else ((struct sockaddr_in6 *)(void *)&name)->sin6_port = 0;
-  }
-  return listen_bind(&out->fd, address, (struct sockaddr *)&name, (socklen_t)size, NULL, 0, err);
-bad:
-  return trm__fail(err, TRM_E_USAGE, address,
-                   "not an address: write 127.0.0.1:8080, [::1]:8080, localhost:8080 or unix:/path");
+  socklen_t size;
+  if (!listen_parse(&name, &size, address))
+    return trm__fail(err, TRM_E_USAGE, address,
+                     "not an address: write 127.0.0.1:8080, [::1]:8080, localhost:8080 or unix:/path");
+  return listen_bind(&out->fd, address, (struct sockaddr *)&name, size, NULL, 0, err);
 }
 
 /* A file that nobody listens at goes; TRM_E_BUSY when somebody does, TRM_E_INPUT when it is no socket. */
@@ -114,7 +123,10 @@ static trm_status listen_unix(trm__listen *out, const char *address, int mode, t
   if (!out->path) return trm__fail_memory(err, address, strlen(path));
   status = listen_bind(&out->fd, address, (const struct sockaddr *)&name, sizeof name, path, mode, err);
   if (status) trm__free(out->path);
-  else out->inode = stat(path, &info) ? 0 : info.st_ino;
+  else if (!stat(path, &info)) {
+    out->inode = info.st_ino;
+    out->made = info.st_ctim;
+  }
   return status;
 }
 
@@ -151,7 +163,9 @@ trm_status trm__listen_take(trm__listen *out, int fd, trm_error *err) {
 void trm__listen_close(trm__listen *socket) {
   struct stat info;
   if (socket->fd >= 0) close(socket->fd);
-  if (socket->path && !lstat(socket->path, &info) && info.st_ino == socket->inode) (void)unlink(socket->path);
+  if (socket->path && !lstat(socket->path, &info) && info.st_ino == socket->inode &&
+      info.st_ctim.tv_sec == socket->made.tv_sec && info.st_ctim.tv_nsec == socket->made.tv_nsec)
+    (void)unlink(socket->path);
   trm__free(socket->path);
   *socket = (trm__listen){.fd = -1};
 }

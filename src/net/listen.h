@@ -7,6 +7,7 @@
 #ifndef TRM_NET_LISTEN_H
 #define TRM_NET_LISTEN_H
 
+#include <time.h>
 #include <trm/error.h>
 
 #define TRM__ADDRESS 128
@@ -15,7 +16,8 @@ typedef struct trm__listen {
   int fd;
   char address[TRM__ADDRESS]; /* as above, with the port that it got */
   char *path;                 /* of a Unix socket that was made here, else NULL */
-  unsigned long inode;        /* of that file: another in its place is not removed */
+  unsigned long inode;        /* of that file, and since when: another in its place is not removed */
+  struct timespec made;
 } trm__listen;
 
 /* TRM_E_BUSY: somebody listens there. unix_mode: of the file. */
