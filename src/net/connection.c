@@ -38,6 +38,7 @@ static void conn_tell_access(trm__connection *c, trm__outcome outcome, const cha
 static void conn_exchange_over(trm__connection *c, trm__outcome outcome, const char *reason) {
   conn_tell_access(c, outcome, reason);
   trm__free(c->exchange.whole);
+  c->core->stats.body_bytes -= c->exchange.whole_room;
   c->core->stats.active -= c->active != 0;
   memset(&c->exchange, 0, sizeof c->exchange);
   c->exchange.connection = c;
@@ -96,9 +97,13 @@ void trm__connection_reap(trm__net_core *core) {
 
 void trm__connection_refuse(trm__connection *c, int status, const char *reason) {
   int cut = c->active && c->exchange.started;
+  c->closing = 1;
+  if (c->active && c->exchange.answered) { /* the rest of a body that nobody wants: the answer still goes out */
+    conn_exchange_over(c, TRM__ANSWERED, NULL);
+    return;
+  }
   conn_tell_gone(c);
   trm__problem problem = {.status = status, .detail = reason};
-  c->closing = 1;
   c->core->stats.refused++;
   if (!cut && trm__send_problem(c, &problem, NULL, 0, NULL)) cut = 1;
   conn_exchange_over(c, TRM__REFUSED, reason);
@@ -139,7 +144,8 @@ static int conn_may_read(trm__connection *c) {
   if (c->active && !c->dead && x->refuse && !x->answered) {
     int status = x->refuse;
     trm__connection_refuse(c, status,
-                           status == 413 ? "the body is larger than this request may have" : "out of memory");
+                           status == 413 ? "the body is larger than this request may have"
+                                         : "the server has no room for the body at the moment");
   }
   if (c->active && !c->dead && x->aborted) trm__connection_drop(c);
   if (c->active && !c->dead && x->answered && (x->received || !c->keep)) {

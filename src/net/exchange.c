@@ -61,28 +61,31 @@ void trm__exchange_resume(trm__exchange *x) {
   exchange_wait_for_body(x);
 }
 
+/* Room for size bytes more and a NUL, out of what all exchanges share. */
+static int exchange_grow(trm__exchange *x, size_t size) {
+  trm__net_core *core = x->connection->core;
+  size_t room = x->whole_room ? x->whole_room : 1024, most = core->config.max_bodies;
+  while (room <= x->whole_size + size) room *= 2;
+  if (room == x->whole_room) return 1;
+  if (core->stats.body_bytes > most || room - x->whole_room > most - core->stats.body_bytes) return 0;
+  char *whole = trm__realloc(x->whole, room, 1);
+  if (!whole) return 0;
+  core->stats.body_bytes += room - x->whole_room;
+  x->whole = whole;
+  x->whole_room = room;
+  return 1;
+}
+
 static void exchange_collect(trm__exchange *x, const char *data, size_t size, void *context) {
   (void)context;
+  if (x->refuse) return;
   if (!size) {
     x->whole_done(x, x->whole ? x->whole : "", x->whole_size, x->whole_context);
     return;
   }
+  if (size > x->whole_limit - x->whole_size) x->refuse = 413;
+  else if (!exchange_grow(x, size)) x->refuse = 503;
   if (x->refuse) return;
-  if (size > x->whole_limit - x->whole_size) {
-    x->refuse = 413;
-    return;
-  }
-  if (x->whole_size + size >= x->whole_room) {
-    size_t room = x->whole_room ? x->whole_room : 1024;
-    while (room <= x->whole_size + size) room *= 2;
-    char *whole = trm__realloc(x->whole, room, 1);
-    if (!whole) {
-      x->refuse = 503;
-      return;
-    }
-    x->whole = whole;
-    x->whole_room = room;
-  }
   memcpy(x->whole + x->whole_size, data, size);
   x->whole_size += size;
   x->whole[x->whole_size] = '\0';

@@ -96,6 +96,11 @@ void trm__router_close(trm__router **router) {
   *router = NULL;
 }
 
+/* What names no thing but a place beside it. */
+static int router_is_dots(const char *segment) {
+  return !strcmp(segment, ".") || !strcmp(segment, "..");
+}
+
 /* Cuts and decodes; TRM__ROUTE_FOUND when it is well formed. */
 static trm__route_found router_cut(const char *path, trm__match *match) {
   char *out = match->text;
@@ -106,7 +111,7 @@ static trm__route_found router_cut(const char *path, trm__match *match) {
     if (match->count == TRM__ROUTE_SEGMENTS) return TRM__ROUTE_NO_PATH;
     if (!trm__uri_decode(path + 1, length, 0, out, (size_t)(match->text + sizeof match->text - out)))
       return TRM__ROUTE_BAD;
-    if (!strcmp(out, ".") || !strcmp(out, "..")) return TRM__ROUTE_BAD;
+    if (router_is_dots(out)) return TRM__ROUTE_BAD;
     match->segments[match->count++] = out;
     out += strlen(out) + 1;
     path += 1 + length;
@@ -125,12 +130,16 @@ static int router_fits(const router_line *line, const trm__match *match) {
   return 1;
 }
 
-/* What the names stand for ends where the text behind them begins. */
-static void router_strip(const router_line *line, trm__match *match) {
+/* What the names stand for ends where the text behind them begins; 0 when one is dots alone then. */
+static int router_strip(const router_line *line, trm__match *match) {
+  int good = 1;
   for (size_t i = 0; i < line->count; i++) {
     char *segment = match->text + (match->segments[i] - match->text);
-    if (line->segments[i].name) segment[strlen(segment) - line->segments[i].text_length] = '\0';
+    if (!line->segments[i].name) continue;
+    segment[strlen(segment) - line->segments[i].text_length] = '\0';
+    good &= !router_is_dots(segment);
   }
+  return good;
 }
 
 trm__route_found trm__router_find(const trm__router *router, trm__method method, const char *path, trm__match *match) {
@@ -151,7 +160,10 @@ trm__route_found trm__router_find(const trm__router *router, trm__method method,
     match->route = route;
     line = &router->lines[i];
   }
-  if (line) router_strip(line, match);
+  if (line && !router_strip(line, match)) {
+    match->route = NULL;
+    return TRM__ROUTE_BAD;
+  }
   return match->route ? TRM__ROUTE_FOUND : match->allow ? TRM__ROUTE_NO_METHOD : TRM__ROUTE_NO_PATH;
 }
 

@@ -39,6 +39,7 @@ trm__server_config trm__server_config_default(void) {
   return (trm__server_config){.limits = trm__http1_limits_default(),
                               .max_connections = 1024,
                               .max_pending = 1 << 20,
+                              .max_bodies = 256 << 20,
                               .head_s = 10,
                               .body_s = 20,
                               .write_s = 20,

@@ -58,6 +58,7 @@ typedef struct trm__server_config {
   trm__http1_limits limits;
   size_t max_connections;
   size_t max_pending; /* bytes of a streamed answer that wait for the client */
+  size_t max_bodies;  /* bytes of whole bodies that are kept at one time, all exchanges together; over it: 503 */
   double head_s, body_s, write_s, idle_s;
   double min_rate; /* bytes a second */
   int unix_mode;   /* of a Unix socket's file */
@@ -83,6 +84,7 @@ typedef struct trm__server_stats {
   uint64_t accepted, turned_away; /* connections; of these over the limit */
   uint64_t requests, refused;     /* heads read; requests that the server itself refused */
   uint64_t bytes_in, bytes_out;   /* all of them */
+  size_t body_bytes;              /* of whole bodies, now */
   size_t connections, active;     /* now; those with an exchange */
 } trm__server_stats;
 trm__server_stats trm__server_statistics(const trm__server *server);

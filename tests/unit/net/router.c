@@ -62,6 +62,7 @@ static void test_find(void **state) {
   static const char *const bad[] = {"/v1/../jobs", "/v1/%2e%2E/jobs", "/.", "/v1/jobs/.", "/%zz", "/%00",
                                     "/%ff",        "/%0d%0a"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) expect(router, TRM__GET, bad[i], TRM__ROUTE_BAD, NULL, NULL);
+  expect(router, TRM__POST, "/v1/jobs/%2e.:cancel", TRM__ROUTE_BAD, NULL, NULL); /* the name would be ".." */
   char longest[2000] = "/v1/jobs/";
   memset(longest + 9, 'a', 1014);
   expect(router, TRM__GET, longest, 0, "job", longest + 9);
