@@ -191,7 +191,7 @@ trm__token_found trm__token_check(const trm__tokens *tokens, const trm__request 
   trm__sha256_add(&sha, token, length);
   trm__sha256_end(&sha, hash);
   for (size_t i = 0; i < tokens->count; i++) at |= (i + 1) & (0 - (size_t)token_same(hash, tokens->entries[i].hash));
-  if (!at || at > tokens->count) return TRM__TOKEN_UNKNOWN;
+  if (!at) return TRM__TOKEN_UNKNOWN; /* one at most: no two have the same hash */
   *bearer = (trm__bearer){tokens->entries[at - 1].name, tokens->entries[at - 1].scopes};
   return TRM__TOKEN_GOOD;
 }

@@ -63,6 +63,8 @@ static const struct {
     CASE(400, CHUNKED "5;a=\"\r\n\"\r\nhello\r\n0\r\n\r\n"),
     CASE(400, CHUNKED "5;\r\nhello\r\n0\r\n\r\n"),
     CASE(400, CHUNKED "5\rX\nhello\r\n0\r\n\r\n"),
+    CASE(400, CHUNKED "5\rXhello\r\n0\r\n\r\n"),
+    CASE(400, CHUNKED "5\r\nhelloX\n0\r\n\r\n"),
     CASE(400, CHUNKED "10000000000000005\r\nhello\r\n0\r\n\r\n"),
     CASE(400, CHUNKED "0\r\nContent-Length: 30\r\n\r\n"),
     CASE(400, CHUNKED "0\r\nTransfer-Encoding: chunked\r\n\r\n"),

@@ -149,14 +149,15 @@ static inline void client_say(world *w, int fd, const char *text) {
   client_say_bytes(w, fd, text, strlen(text));
 }
 
-/* Hears until the server closes (1), or `until` is in what was heard (0); fails after seconds. */
+/* Hears until the server closes (1) or resets (2), or `until` is in what was heard (0); fails after seconds. */
 static inline int client_hear(world *w, int fd, char *heard, size_t size, const char *until) {
   size_t n = 0;
   heard[0] = '\0';
   for (double end = trm__clock() + 10; trm__clock() < end;) {
     world_turn(w);
     ssize_t got = recv(fd, heard + n, size - 1 - n, 0);
-    if (got == 0 || (got < 0 && errno == ECONNRESET)) return 1;
+    if (got == 0) return 1;
+    if (got < 0 && errno == ECONNRESET) return 2;
     if (got > 0) n += (size_t)got;
     else usleep(200);
     heard[n] = '\0';
