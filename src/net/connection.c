@@ -98,10 +98,6 @@ void trm__connection_reap(trm__net_core *core) {
 void trm__connection_refuse(trm__connection *c, int status, const char *reason) {
   int cut = c->active && c->exchange.started;
   c->closing = 1;
-  if (c->active && c->exchange.answered) { /* the rest of a body that nobody wants: the answer still goes out */
-    conn_exchange_over(c, TRM__ANSWERED, NULL);
-    return;
-  }
   conn_tell_gone(c);
   trm__problem problem = {.status = status, .detail = reason};
   c->core->stats.refused++;

@@ -147,7 +147,6 @@ trm_status trm__exchange_write(trm__exchange *x, const void *data, size_t size, 
     return trm__fail(err, TRM_E_BUSY, "answer", "%zu bytes wait for the client, at most %zu may", waits + size, most);
   }
   trm__send_data(c, data, size);
-  x->full |= evbuffer_get_length(c->out) > most / 2;
   trm__connection_kick(c);
   return TRM_OK;
 }

@@ -40,7 +40,7 @@ void trm__exchange_tag(trm__exchange *exchange, void *tag);               /* wha
 typedef struct trm__exchange_watch {
   void (*gone)(trm__exchange *exchange, void *context);
   void (*finished)(trm__exchange *exchange, void *context); /* the peer sends no more */
-  void (*drained)(trm__exchange *exchange, void *context);  /* a streamed answer's queue is short again */
+  void (*drained)(trm__exchange *exchange, void *context);  /* after TRM_E_BUSY: the queue is short again */
   void *context;
 } trm__exchange_watch;
 void trm__exchange_watch_set(trm__exchange *exchange, const trm__exchange_watch *watch); /* NULL members: not told */
