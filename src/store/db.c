@@ -135,7 +135,7 @@ trm_status trm__db_number(trm__db *db, const char *sql, int64_t *out, trm_error 
 /* -- transactions -------------------------------------------------------------------------------------------------- */
 
 trm_status trm__db_begin(trm__db *db, trm_error *err) {
-#ifdef TRM_PLANT_101 /* every statement is a transaction of its own */
+#ifdef TRM_PLANT_201 /* every statement is a transaction of its own */
   (void)db;
   (void)err;
   return TRM_OK;
@@ -220,7 +220,7 @@ static trm_status db_configure(trm__db *db, trm_error *err) {
 }
 
 static trm_status db_set_wal(trm__db *db, trm_error *err) {
-#ifdef TRM_PLANT_102 /* commits are not synced */
+#ifdef TRM_PLANT_202 /* commits are not synced */
   static const char full[] = "PRAGMA synchronous=OFF";
 #else
   static const char full[] = "PRAGMA synchronous=FULL";

@@ -118,7 +118,7 @@ static trm_status journal_attempt(trm__journal *j, trm__journal_op **group, size
   trm__journal_work work = journal_work(j);
   trm_status status = trm__db_begin(&j->db, err);
   for (size_t i = 0; !status && i < count; i++) status = group[i]->run(group[i], &work, err);
-#ifdef TRM_PLANT_106 /* acknowledged before the commit */
+#ifdef TRM_PLANT_206 /* acknowledged before the commit */
   if (!status) {
     journal_hand_over(j, group, count);
     if (journal_commit(j, err)) trm__db_rollback(&j->db);
@@ -126,7 +126,7 @@ static trm_status journal_attempt(trm__journal *j, trm__journal_op **group, size
   }
 #endif
   if (!status) status = journal_commit(j, err);
-#ifdef TRM_PLANT_107 /* a commit that failed is acknowledged */
+#ifdef TRM_PLANT_207 /* a commit that failed is acknowledged */
   if (status && !sqlite3_get_autocommit(j->db.sqlite)) {
     trm__db_rollback(&j->db);
     return TRM_OK;
@@ -134,7 +134,7 @@ static trm_status journal_attempt(trm__journal *j, trm__journal_op **group, size
 #endif
   if (!status) return TRM_OK;
   trm__db_rollback(&j->db);
-#ifndef TRM_PLANT_108 /* counts are not restored */
+#ifndef TRM_PLANT_208 /* counts are not restored */
   memcpy(j->jobs, before, sizeof before);
 #endif
   return status;
@@ -145,7 +145,7 @@ static void journal_run_group(trm__journal *j, trm__journal_op **group, size_t c
   trm_error err = {0};
   trm_status status = journal_attempt(j, group, count, &err);
   int apart = status && count > 1 && !j->db.broken;
-#ifdef TRM_PLANT_106
+#ifdef TRM_PLANT_206
   if (!status) return;
   apart = 0;
 #endif

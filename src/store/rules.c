@@ -11,7 +11,7 @@ static int rule_is_open(const trm__job *job) {
 }
 
 static int rule_is_expired(const trm__job *job, int64_t now_ms) {
-#ifdef TRM_PLANT_109 /* what has expired is seen until it is removed */
+#ifdef TRM_PLANT_209 /* what has expired is seen until it is removed */
   (void)now_ms;
   return 0;
 #endif
@@ -78,7 +78,7 @@ static trm_status rule_find_key(const trm__job_request *request, trm__journal_wo
   }
   if (strcmp(hash, request->hash) != 0) *outcome = TRM__JOBS_CONFLICT;
   else *outcome = rule_is_open(found->job[0]) ? TRM__JOBS_IN_PROGRESS : TRM__JOBS_FOUND;
-#ifdef TRM_PLANT_110 /* a key's body is not compared */
+#ifdef TRM_PLANT_210 /* a key's body is not compared */
   if (*outcome == TRM__JOBS_CONFLICT) *outcome = rule_is_open(found->job[0]) ? TRM__JOBS_IN_PROGRESS : TRM__JOBS_FOUND;
 #endif
   return TRM_OK;
@@ -102,7 +102,7 @@ static trm_status rule_submit(const trm__job_request *request, trm__journal_work
 
 /* What waited too long fails, before anything is begun: so nothing begins after its deadline. */
 static trm_status rule_end_overdue(trm__journal_work *work, trm__job_list *found, trm_error *err) {
-#ifdef TRM_PLANT_111 /* deadlines are not looked at */
+#ifdef TRM_PLANT_211 /* deadlines are not looked at */
   return TRM_OK;
 #endif
   trm_status status = trm__table_overdue(work->db, work->now_ms, found, err);
@@ -141,7 +141,7 @@ static trm_status rule_find(const trm__job_request *request, trm__journal_work *
 
 /* An engine was lost with this job: it waits for another, unless it has cost as many as a job may. */
 static trm_status rule_crashed(trm__journal_work *work, trm__job *job, trm_error *err) {
-#ifndef TRM_PLANT_112 /* kills are not counted */
+#ifndef TRM_PLANT_212 /* kills are not counted */
   job->kills++;
 #endif
   if (job->kills < work->config->kills) return rule_move(work, job, TRM__JOB_SUBMITTED, err);
@@ -166,7 +166,7 @@ static trm_status rule_attempt(const trm__job_request *request, trm__journal_wor
   if (status || *outcome != TRM__JOBS_FOUND) return status;
   trm__job *job = found->job[0];
   int runs = job->state == TRM__JOB_RUNNING && job->attempts == request->attempt;
-#ifdef TRM_PLANT_113 /* an engine that was given up may still answer */
+#ifdef TRM_PLANT_213 /* an engine that was given up may still answer */
   runs = job->state == TRM__JOB_RUNNING;
 #endif
   *outcome = runs ? TRM__JOBS_CHANGED : TRM__JOBS_STALE;
@@ -215,7 +215,7 @@ trm_status trm__rules_apply(const trm__job_request *request, trm__journal_work *
 
 trm_status trm__rules_remove_expired(trm__journal_work *work, int64_t limit, int64_t *removed, trm_error *err) {
   int64_t now_ms = work->now_ms;
-#ifdef TRM_PLANT_114 /* results are removed too early */
+#ifdef TRM_PLANT_214 /* results are removed too early */
   now_ms += work->config->keep_ms / 2;
 #endif
   trm__job_list expired = {0};

@@ -85,7 +85,7 @@ static trm_status schema_run(trm__db *db, const trm__schema *schema, int from, t
                    TRM__DB_APPLICATION);
   trm_status status = TRM_OK;
   for (int i = from; !status && i < schema->count; i++) status = trm__db_execute(db, schema->migrations[i], err);
-#ifdef TRM_PLANT_103 /* the version is set after the migrations' transaction */
+#ifdef TRM_PLANT_203 /* the version is set after the migrations' transaction */
   if (!status) status = trm__db_commit(db, err);
 #endif
   return status ? status : trm__db_execute(db, version, err);

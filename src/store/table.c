@@ -158,7 +158,7 @@ static trm_status table_find(trm__db *db, const char *sql, int64_t first, int64_
 }
 
 trm_status trm__table_waiting(trm__db *db, int64_t limit, trm__job_list *list, trm_error *err) {
-#ifdef TRM_PLANT_104 /* priorities do not count */
+#ifdef TRM_PLANT_204 /* priorities do not count */
   static const char sql[] = WHOLE "WHERE state = 1 ORDER BY id LIMIT ?1";
 #else
   static const char sql[] = WHOLE "WHERE state = 1 ORDER BY priority DESC, id LIMIT ?1";
@@ -261,7 +261,7 @@ trm_status trm__table_remove(trm__db *db, const char *id, trm_error *err) {
 
 trm_status trm__table_recover(trm__db *db, int64_t *recovered, trm_error *err) {
   trm_status status = trm__db_number(db, "SELECT count(*) FROM jobs WHERE state = 2", recovered, err);
-#ifdef TRM_PLANT_105 /* what ran when the process died runs for ever */
+#ifdef TRM_PLANT_205 /* what ran when the process died runs for ever */
   return status;
 #endif
   if (status || *recovered == 0) return status;

@@ -119,7 +119,7 @@ static inline void journal_ask_group(trm__journal *journal, const model_op *ops,
 
 typedef struct journal_seen {
   model_job job[MODEL_JOBS];
-  int count;
+  int count, arrived; /* arrived: answers */
 } journal_seen;
 
 static inline void journal_see_page(void *context, const trm__jobs_answer *answer) {
@@ -129,28 +129,33 @@ static inline void journal_see_page(void *context, const trm__jobs_answer *answe
     if (seen->count == MODEL_JOBS) fail_msg("more than %d jobs", MODEL_JOBS);
     model_read(&seen->job[seen->count++], answer->job[i]);
   }
-  seen->job[MODEL_JOBS - 1].has_result = 1; /* arrived */
+  seen->arrived++;
+}
+
+/* Answers come in the order of the questions. */
+static inline void journal_see_job(void *context, const trm__jobs_answer *answer) {
+  journal_seen *seen = context;
+  if (answer->status || answer->count != 1) fail_msg("a job that was listed cannot be read");
+  model_job job;
+  model_read(&job, answer->job[0]);
+  if (strcmp(job.id, seen->job[seen->arrived].id)) fail_msg("another job than was asked for");
+  seen->job[seen->arrived++] = job;
 }
 
 static inline void journal_see(trm__journal *journal, journal_seen *seen) {
   trm_error err = {0};
   *seen = (journal_seen){0};
-  trm__jobs_filter filter = {.limit = 7};
-  for (int before = -1; seen->count > before;) {
+  trm__jobs_filter filter = {.limit = 19};
+  for (int before = -1, pages = 1; seen->count > before; pages++) {
     before = seen->count;
     filter.after = before ? seen->job[before - 1].id : NULL;
-    seen->job[MODEL_JOBS - 1].has_result = 0;
     CHECK_OK(trm__jobs_list(journal, &filter, journal_see_page, seen, &err), err);
-    journal_await(journal, &seen->job[MODEL_JOBS - 1].has_result);
+    while (seen->arrived < pages) journal_deliver_some(journal);
   }
-  for (int i = 0; i < seen->count; i++) {
-    model_op get = {.kind = TRM__REQUEST_GET};
-    model_answer a;
-    memcpy(get.id, seen->job[i].id, sizeof get.id);
-    journal_ask(journal, &get, &a);
-    if (a.status || a.count != 1) fail_msg("a job that was listed cannot be read: %s", a.error.message);
-    seen->job[i] = a.job[0];
-  }
+  seen->arrived = 0;
+  for (int i = 0; i < seen->count; i++)
+    CHECK_OK(trm__jobs_get(journal, seen->job[i].id, journal_see_job, seen, &err), err);
+  while (seen->arrived < seen->count) journal_deliver_some(journal);
 }
 
 /* NULL when the journal shows exactly the model. */
