@@ -125,12 +125,13 @@ static trm_status journal_attempt(trm__journal *j, trm__journal_op **group, size
     return TRM_OK;
   }
 #endif
-  if (!status) status = journal_commit(j, err);
 #ifdef TRM_PLANT_207 /* a commit that failed is acknowledged */
-  if (status && !sqlite3_get_autocommit(j->db.sqlite)) {
+  if (!status && journal_commit(j, err)) {
     trm__db_rollback(&j->db);
     return TRM_OK;
   }
+#else
+  if (!status) status = journal_commit(j, err);
 #endif
   if (!status) return TRM_OK;
   trm__db_rollback(&j->db);
