@@ -55,4 +55,8 @@ typedef struct trm__job {
   size_t result_size;
 } trm__job;
 
+/* "submitted", "running", "done", "failed", "cancelled"; never NULL. And back: 0 for any other text. */
+const char *trm__job_state_name(trm__job_state state);
+trm__job_state trm__job_state_find(const char *name);
+
 #endif

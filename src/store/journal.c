@@ -311,6 +311,9 @@ static trm_status journal_recover(trm__journal *j, trm_error *err) {
   if (!status) status = trm__table_recover(&j->db, &j->stats.recovered, err);
   if (!status) status = trm__table_count(&j->db, j->jobs, &j->uuids, err);
   if (!status) status = trm__db_commit(&j->db, err);
+  if (!status && j->stats.recovered)
+    trm__log_write(&j->config.log, TRM_LOG_INFO, "%s: %lld jobs that ran when the last process ended wait again",
+                   j->db.path, (long long)j->stats.recovered);
   return status ? status : trm__db_checkpoint(&j->db, 0, err);
 }
 
