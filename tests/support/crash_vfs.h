@@ -80,6 +80,7 @@ static inline void crash_resize(crash_bytes *b, size_t size) {
 }
 
 static inline void crash_put(crash_bytes *b, size_t offset, const unsigned char *bytes, size_t size) {
+  if (!size) return;
   if (offset + size > b->size) crash_resize(b, offset + size);
   memcpy(b->at + offset, bytes, size);
 }
