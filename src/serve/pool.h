@@ -12,8 +12,8 @@
  * came first. An engine gets only as many items as it says it can hold, so that what waits, waits here.
  * Deadlines. An item that waits past its deadline ends expired, without an answer; at work, with the answer it has.
  * Death. What an engine had is given to another, before everything that waits. An item that was at work in two engines
- * that died is poison: it ends with TRM_E_INTERNAL and `poison`. Which of an engine's items killed it is not known; so
- * an item that was at work in one that died is alone in the next, and no neighbour makes it poison.
+ * that died (`deaths`) is poison: it ends with TRM_E_INTERNAL and `poison`. Which of an engine's items killed it is not
+ * known; so an item that was at work in one that died is alone in the next, and no neighbour makes it poison.
  *
  * Handlers are called from the loop, never from within a function of this file but trm__serve_pool_close, and may call
  * all the others. Every item that was accepted gets `done` once, and nothing after it. Threads: the loop's alone. */
@@ -32,6 +32,7 @@ typedef struct trm__serve_pool_config {
   trm__work_config engine; /* that each engine is told */
   int64_t waiting_most;    /* items that wait, at most: 1024 */
   int64_t client_most;     /* of one client, waiting or at work; 0: no bound of its own */
+  int deaths;              /* of engines at whose work an item was, until it is poison: 2 */
   /* NULL, or an engine became ready or was lost: readiness, models or numbers have changed. err: NULL, or why an engine
    * was lost or has not all models. */
   void (*changed)(void *context, uint64_t engine, const trm_error *err);

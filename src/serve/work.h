@@ -1,21 +1,21 @@
 /* What the gateway and its engines say to each other: the frames of their channel (proc/frame.h), written and read here
  * alone. Both sides are of one build, so that the form may change with any build; all the same a reader takes nothing
- * on trust: sizes, types, ranges and tokens are checked, and an unknown key is an error.
+ * on trust: sizes, types, ranges and tokens are checked, and an unknown or missing key is an error.
  *
  *     type      from     request   data
- *     CONFIG    gateway  -         JSON {device, threads, batch, models: [{name, path}]}
+ *     CONFIG    gateway  -         JSON {device, threads, batch, ..., models: [{name, path}]}
  *     READY     engine   -         JSON {window, device, isa, threads, models: [{name, ...} or {name, where, error}]}
  *     UNREADY   engine   -         the same, when none of the models could be loaded
- *     BEAT      engine   -         nothing: the engine has items, and they move
- *     WORK      gateway  item      u32 bytes of the JSON, JSON, int32 tokens [cells], bytes of a state
+ *     ITEM      gateway  item      JSON, int32 tokens [cells], bytes of a state
  *     CANCEL    gateway  item      nothing
- *     BEGUN     engine   item      nothing: it is at work from now on
- *     STEP      engine   item      u32, JSON, int32 answer [cells], float32 confidence [cells]
- *     DONE      engine   item      u32, JSON, int32 question and answer [cells] each or nothing, float32 confidence
- *                                  [cells] or nothing, bytes of a state or nothing
+ *     STEP      engine   item      JSON, int32 answer [cells], float32 confidence [cells]
+ *     DONE      engine   item      JSON, int32 question, int32 answer, float32 confidence [cells], bytes of a state: of
+ *                                  each all or nothing, as the JSON says
  *     BACK      engine   item      nothing: it is not done and will not be here; give it to another
  *
- * Numbers are little-endian. Of each WORK comes exactly one DONE or BACK, or the channel ends. */
+ * JSON that has arrays behind it is preceded by its length as u32 and filled up with spaces, so that the arrays begin
+ * at a multiple of four bytes. Numbers are in the order of the machine, as both sides are on it. Of each ITEM comes
+ * exactly one DONE or BACK, or the channel ends. */
 #ifndef TRM_SERVE_WORK_H
 #define TRM_SERVE_WORK_H
 
@@ -29,10 +29,8 @@ enum trm__work_frame {
   TRM__WORK_CONFIG = TRM__FRAME_FREE,
   TRM__WORK_READY,
   TRM__WORK_UNREADY,
-  TRM__WORK_BEAT,
   TRM__WORK_ITEM,
   TRM__WORK_CANCEL,
-  TRM__WORK_BEGUN,
   TRM__WORK_STEP,
   TRM__WORK_DONE,
   TRM__WORK_BACK
@@ -53,7 +51,10 @@ typedef struct trm__work_model_file {
 typedef struct trm__work_config {
   char device[16]; /* "cpu", "cuda:1" */
   int threads;     /* 0: all cores */
-  int64_t batch;   /* puzzles at once; 0: measured */
+  int batch;       /* puzzles at once; 0: 8, on a card 256 */
+  int window;      /* items that the engine takes at once; 0: twice the batch */
+  int solvers;     /* of a model beside its usual one, for items with options that need their own; 0: 3 */
+  int stall_s;     /* an item at work that makes no step for so long is stuck, and with it the engine; 0: 60 */
   int models;
   trm__work_model_file model[TRM__WORK_MODELS];
 } trm__work_config;
@@ -94,28 +95,22 @@ typedef enum trm__work_kind {
 /* trm__work_default() sets what stands here; who submits changes what it knows better. Pointers are borrowed during the
  * call that takes the item. */
 typedef struct trm__work {
-  trm__work_kind kind;
+  int kind;                   /* trm__work_kind */
   char model[TRM__WORK_NAME]; /* its name or its id */
   double deadline;            /* on trm_clock(); 0: none */
-  int priority;               /* 0; -100 to 100, higher first */
+  int priority;               /* 0; TRM__WORK_PRIORITY at most, higher first */
 
-  /* SOLVE; the puzzle's own values where they are given, else the model's */
-  int64_t max_steps;     /* 0. Steps that the state has taken are counted */
-  int64_t L_cycles;      /* n; 0 */
-  int64_t H_cycles;      /* T; 0 */
-  double halt_threshold; /* NaN; infinity: it does not halt */
-  int rules;             /* trm_rules; TRM_RULES_SOLVER: where rules are known they end it */
-  int64_t search;        /* TRM_SEARCH_USUAL, TRM_SEARCH_OFF, or steps of all chains */
-  int level;             /* trm_search_level */
-  int64_t votes;         /* 1 */
-  int vote_by;           /* trm_vote */
-  int64_t seed;          /* 0; of noise and frames */
-  uint64_t number;       /* 0: the puzzle's number in its list, by which its random numbers are named */
-  int32_t identifier;    /* 0 */
-  int explain;           /* 1: its steps are told */
-  int wants_state;       /* 1: the state after the last step of the plain trajectory */
+  /* SOLVE. What `trm solve` does by default: rules end a puzzle where they are known, and search is usual; who turns
+   * rules_halt off wants search 0 unless told otherwise, and an infinite threshold is halt 0. Not heeded: batch,
+   * puzzles, dtype. Step limit, T, n, threshold, rules, search and start_noise are free; each other set of options is
+   * a solver of its own, which the engine opens and keeps while it has room. */
+  trm_solver_config solver;
+  uint64_t number;    /* 0: the puzzle's number in its list, by which its random numbers are named; below 2^46 */
+  int32_t identifier; /* 0 */
+  int explain;        /* 1: its steps are told */
+  int wants_state;    /* 1: the state after the last step of the plain trajectory */
 
-  /* GENERATE: as trm_generate has them; seed and number stand above */
+  /* GENERATE, as trm_generate has it; beside solver.seed and number */
   trm_wanted wanted; /* progress NULL */
 
   const int32_t *tokens; /* [cells]; none for GENERATE */
@@ -124,7 +119,10 @@ typedef struct trm__work {
   size_t state_size;
 } trm__work;
 
+#define TRM__WORK_PRIORITY 100
 trm__work trm__work_default(void);
+/* The options of a solver that an item may carry, with the defaults that they have here: for requests and schemas. */
+const trm_option *trm__work_options(size_t *count);
 
 /* One supervision step of an item with explain; pointers are valid during the callback. */
 typedef struct trm__work_step {
@@ -140,12 +138,13 @@ typedef struct trm__work_step {
 typedef struct trm__work_done {
   trm_status status; /* TRM_OK: what follows is set. TRM_E_INPUT, ...: it was refused, and error says why */
   trm_error error;
-  trm__work_kind kind;
+  int kind;                 /* trm__work_kind */
   double seconds;           /* in the engine, from its first step (or the call) on */
   trm_solution solution;    /* SOLVE; cancelled or expired with 0 steps: there is no answer */
   int64_t search;           /* SOLVE: budget in force */
   int level;                /* SOLVE: trm_search_level in force */
   trm_solver_values values; /* SOLVE: in force */
+  int solutions;            /* SOLVE: of the question, as trm_task_unique counts them within a bound */
   trm_hint_result hint;     /* HINT */
   size_t cells;
   const int32_t *question; /* [cells] GENERATE; else NULL */
@@ -154,5 +153,28 @@ typedef struct trm__work_done {
   const void *state;       /* where it was wanted and a step was taken; else NULL */
   size_t state_size;
 } trm__work_done;
+
+/* -- the frames ---------------------------------------------------------------------------------------------------- */
+
+/* The data of a frame; freed with trm__free. */
+typedef struct trm__work_bytes {
+  void *data;
+  uint32_t size;
+} trm__work_bytes;
+
+trm_status trm__work_config_pack(const trm__work_config *config, trm__work_bytes *out, trm_error *err);
+trm_status trm__work_ready_pack(const trm__work_ready *ready, trm__work_bytes *out, trm_error *err);
+trm_status trm__work_item_pack(const trm__work *work, trm__work_bytes *out, trm_error *err);
+trm_status trm__work_step_pack(const trm__work_step *step, trm__work_bytes *out, trm_error *err);
+trm_status trm__work_done_pack(const trm__work_done *done, trm__work_bytes *out, trm_error *err);
+
+/* TRM_E_INPUT for data that is not of this form. data stands at a multiple of four bytes; what is read points into it.
+ */
+trm_status trm__work_config_read(trm__work_config *config, const void *data, uint32_t size, trm_error *err);
+trm_status trm__work_ready_read(trm__work_ready *ready, const void *data, uint32_t size, trm_error *err);
+void trm__work_ready_free(trm__work_ready *ready); /* the models; accepts zeros */
+trm_status trm__work_item_read(trm__work *work, const void *data, uint32_t size, trm_error *err);
+trm_status trm__work_step_read(trm__work_step *step, const void *data, uint32_t size, trm_error *err);
+trm_status trm__work_done_read(trm__work_done *done, const void *data, uint32_t size, trm_error *err);
 
 #endif
