@@ -16,7 +16,7 @@
  * known; so an item that was at work in one that died is alone in the next, and no neighbour makes it poison.
  *
  * Handlers are called from the loop, never from within a function of this file but trm__serve_pool_close, and may call
- * all the others. Every item that was accepted gets `done` once, and nothing after it. Threads: the loop's alone. */
+ * all but that one. Every item that was accepted gets `done` once, and nothing after it. Threads: the loop's alone. */
 #ifndef TRM_SERVE_POOL_H
 #define TRM_SERVE_POOL_H
 
@@ -32,6 +32,7 @@ typedef struct trm__serve_pool_config {
   trm__work_config engine; /* that each engine is told */
   int64_t waiting_most;    /* items that wait, at most: 1024 */
   int64_t client_most;     /* of one client, waiting or at work; 0: no bound of its own */
+  size_t bytes_most;       /* of all items, states included: 256 MiB */
   int deaths;              /* of engines at whose work an item was, until it is poison: 2 */
   /* NULL, or an engine became ready or was lost: readiness, models or numbers have changed. err: NULL, or why an engine
    * was lost or has not all models. */
