@@ -253,7 +253,7 @@ static trm_status pool_on_done(pool_engine *engine, const trm__frame *frame, trm
   const pool_item *own = item->data;
   trm_status status = trm__work_done_read(&end.done, frame->data, frame->size, err);
   if (status) return status;
-  if (end.done.cells != own->cells || end.done.kind != own->kind)
+  if ((!end.done.status && end.done.cells != own->cells) || end.done.kind != own->kind)
     return trm__fail(err, TRM_E_INPUT, "engine", "an answer of %zu cells, expected %zu", end.done.cells, own->cells);
   const trm_solution *s = &end.done.solution;
   pool->steps += (uint64_t)s->steps;
@@ -262,7 +262,10 @@ static trm_status pool_on_done(pool_engine *engine, const trm__frame *frame, trm
   return TRM_OK;
 }
 
+/* Of item 0: it has none to hand back, and wants no more. */
 static trm_status pool_on_back(pool_engine *engine, const trm__frame *frame, trm_error *err) {
+  if (!frame->request) trm__dispatch_retire(engine->pool->dispatch, engine->up);
+  if (!frame->request) return TRM_OK;
   return trm__dispatch_back(engine->pool->dispatch, engine->up, frame->request) ? TRM_OK : pool_unknown(frame, err);
 }
 

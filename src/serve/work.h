@@ -11,7 +11,8 @@
  *     STEP      engine   item      JSON, int32 answer [cells], float32 confidence [cells]
  *     DONE      engine   item      JSON, int32 question, int32 answer, float32 confidence [cells], bytes of a state: of
  *                                  each all or nothing, as the JSON says
- *     BACK      engine   item      nothing: it is not done and will not be here; give it to another
+ *     BACK      engine   item      nothing: it is not done and will not be here; give it to another. Item 0: no item,
+ *                                  but from now on none is wanted, and the channel is to be closed after the last DONE
  *
  * JSON that has arrays behind it is preceded by its length as u32 and filled up with spaces, so that the arrays begin
  * at a multiple of four bytes. Numbers are in the order of the machine, as both sides are on it. Of each ITEM comes
