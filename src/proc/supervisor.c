@@ -158,7 +158,7 @@ static void supervisor_failed(trm__supervisor *s, int place, trm__end end, int w
   if (c->rule.restart == TRM__TRANSIENT && end == TRM__END_NORMAL) return;
 #endif
   if (end == TRM__END_HOPELESS && was_starting) {
-    supervisor_give_up(s, place, end);
+    supervisor_give_up(s, place, TRM__END_HOPELESS);
     return;
   }
   int too_many = supervisor_note(s);
@@ -166,7 +166,7 @@ static void supervisor_failed(trm__supervisor *s, int place, trm__end end, int w
   if (was_starting) too_many = 0;
 #endif
   if (too_many) {
-    supervisor_give_up(s, place, end);
+    supervisor_give_up(s, place, TRM__END_FAILED);
     return;
   }
   if (c->up_since != TRM__NEVER && s->now - c->up_since >= s->config.period_ms) c->streak = 0;

@@ -115,7 +115,7 @@ typedef struct trm__supervisor {
   uint64_t restarts;                    /* since init, for records */
   int killing;                          /* 1: no shutdown times any more */
   int gave_up;                          /* the place for whose end it gave up; -1: it did not */
-  trm__end gave_up_end;                 /* and how that child had ended */
+  trm__end gave_up_end;                 /* HOPELESS: for its word; FAILED: for too many restarts */
   int64_t now;                          /* of the last call; time does not go back */
 } trm__supervisor;
 
