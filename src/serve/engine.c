@@ -4,6 +4,7 @@
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ static trm_status engine_configure(trm__serve_engine *e, const trm__frame *frame
   trm_status status = trm__work_config_read(&e->config, frame->data, frame->size, err);
   if (status) return status;
   e->configured = 1;
+  if (e->device) (void)snprintf(e->config.device, sizeof e->config.device, "%s", e->device);
   return trm__engine_load(e, err);
 }
 
@@ -196,6 +198,7 @@ int trm__serve_engine_run(const trm__serve_engine_options *options) {
     return code;
   }
   e->supervised = options->supervised;
+  e->device = options->device;
   if (!trm__engine_outbox_open(&e->outbox, NULL)) {
     if (e->supervised) trm__role_ready();
     code = engine_loop(e, signals);

@@ -21,6 +21,7 @@
 typedef struct trm__serve_engine_options {
   int channel;          /* a stream socket to the gateway, which is taken */
   const char *build_id; /* as of the gateway */
+  const char *device;   /* that it computes on, whatever the gateway says; NULL: as that says */
   int supervised;       /* 1: a child of the root process, which is told that it is ready and alive (proc/role.h) */
 } trm__serve_engine_options;
 

@@ -1,5 +1,6 @@
 /* Items in the engine: from a frame to a puzzle of a queue, from its end to a frame. See engine.h. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"

@@ -101,6 +101,7 @@ typedef struct trm__engine_outbox {
 struct trm__serve_engine {
   trm__channel *channel; /* NULL: it has ended */
   int supervised;
+  const char *device; /* NULL: the configuration's */
   int configured, draining;
   double ended; /* when the channel did */
   trm__work_config config;
