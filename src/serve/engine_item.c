@@ -83,7 +83,8 @@ int trm__engine_item_watch(void *context, const trm_step *step) {
   (void)item_keep(item, TRM__ANSWER_LAST, step, cells);
   const trm__engine_answer *surest = &item->kept[TRM__ANSWER_SUREST];
   if (step->checked && step->correct) (void)item_keep(item, TRM__ANSWER_RIGHT, step, cells);
-  else if (!surest->known || step->q > surest->q) (void)item_keep(item, TRM__ANSWER_SUREST, step, cells);
+  else if (step->halted && (!surest->known || step->q > surest->q))
+    (void)item_keep(item, TRM__ANSWER_SUREST, step, cells);
   if (item->work.wants_state && step->halted && step->chain == 1 && step->place) {
     trm_state_close(&item->after);
     (void)trm_state_take(step->place, &item->after, NULL);
@@ -233,6 +234,9 @@ static trm_status item_prepare(trm__engine_item *item, trm_error *err) {
     if (w->tokens[i] < 0 || w->tokens[i] >= tokens)
       return trm__fail(err, TRM_E_INPUT, "tokens", "token %d in cell %zu, expected 0 to %lld", w->tokens[i], i,
                        (long long)tokens - 1);
+  if (w->identifier >= m->identifiers)
+    return trm__fail(err, TRM_E_INPUT, "identifier", "found %d, expected 0 to %lld", w->identifier,
+                     (long long)m->identifiers - 1);
   if (w->kind != TRM__WORK_SOLVE) return TRM_OK;
   if (w->state) return trm_state_from_bytes(&item->state, w->state, w->state_size, err);
   item->solutions = trm_task_unique(&m->task, w->tokens, UNIQUE_BOUND);
