@@ -233,7 +233,8 @@ static void settle(const char *after) {
              (long long)now, i, k, real[k][i] ? real[k][i] : '-', model[k][i] ? model[k][i] : '-');
   const char *broken = trm__supervisor_check(&s);
   EXPECT(!broken, "after %s: %s\n", after, broken);
-  EXPECT((s.gave_up < 0 ? 0 : 1 + (s.gave_up_end == TRM__END_HOPELESS)) == m.surrendered, "after %s: whether it gave up\n", after);
+  EXPECT((s.gave_up < 0 ? 0 : 1 + (s.gave_up_end == TRM__END_HOPELESS)) == m.surrendered,
+         "after %s: whether it gave up\n", after);
   EXPECT((s.phase == TRM__PHASE_ENDED) == m.over, "after %s: whether it ended\n", after);
   int64_t due = trm__supervisor_due(&s);
   EXPECT(due > now, "after %s: due at %lld, it is %lld\n", after, (long long)due, (long long)now);
