@@ -17,7 +17,7 @@ while read -r n test what; do
   case " ${PLANTED:-$n} " in *" $n "*) ;; *) continue ;; esac
   file=$(grep -rlw "TRM_PLANT_$n" "$source/src") || { echo "$n: nothing in src has it"; exit 1; }
   "${CC:-cc}" "${flags[@]}" "-DTRM_PLANT_$n" -c "$file" -o "$work/planted.o"
-  "${CC:-cc}" "${flags[@]}" "$source/tests/$test" "$work/planted.o" "$build"/libtrm_{proc,base}.a \
+  "${CC:-cc}" "${flags[@]}" "$source/tests/$test" "$work/planted.o" "$build"/libtrm_{serve,proc,base}.a \
     $(pkg-config --libs cmocka libevent_core jansson) -pthread -lm -o "$work/test"
   tried=$((tried + 1))
   if timeout 120 "$work/test" >"$work/log" 2>&1 </dev/null; then
