@@ -126,7 +126,7 @@ static void pool_give(trm__serve_pool *pool, const trm__dispatch_order *order) {
   pool_engine *engine = pool_find_engine(pool, order->engine->number);
   const trm__frame frame = {
       .type = TRM__WORK_ITEM, .request = order->item->id, .data = own->frame.data, .size = own->frame.size, .fd = -1};
-  if (trm__wire_send(engine->wire, &frame, NULL) == TRM_OK) return;
+  if (!trm__wire_send(engine->wire, &frame, NULL)) return;
   trm__dispatch_pause(pool->dispatch, order->engine, 1);
   trm__dispatch_unsent(pool->dispatch, order->item);
 }

@@ -142,7 +142,7 @@ trm_status trm__work_ready_pack(const trm__work_ready *r, trm__work_bytes *out, 
   return trm__work_json_pack(work_with_models(it, models), "READY", out, err);
 }
 
-static trm_status model_check(const trm__work_model *m, trm_error *err) {
+static trm_status ready_check_model(const trm__work_model *m, trm_error *err) {
   if (!m->loaded) return TRM_OK;
   const trm_task *t = &m->task;
   if (m->cells < 1 || m->cells > TRM__WORK_CELLS || t->width < 1 || t->height < 1 ||
@@ -168,7 +168,7 @@ trm_status trm__work_ready_read(trm__work_ready *ready, const void *data, uint32
   for (int i = 0; !status && i < r.models; i++) {
     status = trm__fields_from_json(model_fields, COUNT(model_fields), &r.model[i], json_array_get(models, (size_t)i),
                                    "READY", err);
-    if (!status) status = model_check(&r.model[i], err);
+    if (!status) status = ready_check_model(&r.model[i], err);
   }
   json_decref(json);
   if (status) trm__work_ready_free(&r);
