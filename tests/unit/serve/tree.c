@@ -47,7 +47,7 @@ static void hub_on_turn(evutil_socket_t fd, short what, void *context) {
   hub *h = context;
   (void)fd, (void)what;
   trm__role_beat();
-  if (!h->told && trm__serve_pool_ready(h->b.pool)) {
+  if (!h->told && bench_up(&h->b) == 2 && trm__serve_pool_ready(h->b.pool)) {
     h->told = 1;
     for (int i = 0; i < ITEMS; i++) {
       const trm__work work = work_of(i);
