@@ -140,7 +140,8 @@ void trm__engine_items_place(trm__serve_engine *engine); /* those that wait for 
 trm__engine_item *trm__engine_item_find(const trm__serve_engine *engine, uint64_t request);
 void trm__engine_item_free(trm__engine_item *item);
 
-/* On the thread that has it. */
+/* -- engine_end.c: the thread that has an item, or the main thread where none has it ------------------------------- */
+
 void trm__engine_item_begin(trm__engine_item *item);
 int trm__engine_item_watch(void *context, const trm_step *step);    /* context: the item */
 void trm__engine_item_leave(void *context, const trm_leave *leave); /* context: the unit */

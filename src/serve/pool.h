@@ -90,8 +90,8 @@ typedef struct trm__serve_pool_stats {
   int64_t waiting, working;                          /* items now */
   uint64_t accepted, busy;                           /* since the start: items; refused because too many waited */
   uint64_t done, failed, cancelled, expired, poison; /* ends of the accepted, each counted once */
-  uint64_t lost, again; /* engines that were up and ended; items given to another engine */
-  uint64_t steps;       /* supervision steps of all that is done */
+  uint64_t lost, again;                              /* engines that were up and ended; items given to another engine */
+  uint64_t steps;                                    /* supervision steps of all that is done */
 } trm__serve_pool_stats;
 trm__serve_pool_stats trm__serve_pool_get_stats(const trm__serve_pool *pool);
 
