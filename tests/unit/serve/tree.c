@@ -14,7 +14,7 @@ enum { ITEMS = 60 };
 typedef struct hub {
   bench b;
   const char *path; /* where it says how it stands */
-  int told;
+  int told, stuck;  /* stuck: the first puzzle's first step takes minutes */
 } hub;
 
 static void hub_say(const hub *h, const char *what) {
@@ -28,7 +28,8 @@ static void hub_say(const hub *h, const char *what) {
   }
   snprintf(temporary, sizeof temporary, "%s.new", h->path);
   FILE *out = fopen(temporary, "w");
-  fprintf(out, "%s ended %d right %d again %d lost %d", what, once, right, (int)s.again, (int)s.lost);
+  fprintf(out, "%s ended %d right %d poison %d again %d lost %d", what, once, right, results[0].end.poison,
+          (int)s.again, (int)s.lost);
   fclose(out);
   rename(temporary, h->path);
 }
@@ -50,7 +51,8 @@ static void hub_on_turn(evutil_socket_t fd, short what, void *context) {
   if (!h->told && bench_up(&h->b) == 2 && trm__serve_pool_ready(h->b.pool)) {
     h->told = 1;
     for (int i = 0; i < ITEMS; i++) {
-      const trm__work work = work_of(i);
+      trm__work work = work_of(i);
+      if (h->stuck && i == 0) work.solver.L_cycles = work.solver.H_cycles = 1024;
       submit(&h->b, &work, 1, &results[i]);
     }
   }
@@ -63,14 +65,16 @@ static void hub_on_term(evutil_socket_t fd, short what, void *context) {
   event_base_loopbreak(((hub *)context)->b.base);
 }
 
-static int run_gateway(const char *path) {
+static int run_gateway(const char *path, int stuck) {
   static hub h;
   const struct timeval turn = {0, 50000};
-  const trm__work_config models = bench_models(SUDOKU, MAZE);
+  trm__work_config models = bench_models(SUDOKU, MAZE);
   if (trm__role_open(NULL)) return TRM__EXIT_USAGE;
   (void)make_puzzles(NULL);
-  bench_open(&h.b, &models, 1000, 1000);
+  models.stall_s = stuck;
+  bench_open(&h.b, &models, stuck ? 2 : 1000, 1000);
   h.path = path;
+  h.stuck = stuck;
   struct event *line = event_new(h.b.base, TRM__ROLE_LINE, EV_READ | EV_PERSIST, hub_on_line, &h);
   struct event *tick = event_new(h.b.base, -1, EV_PERSIST, hub_on_turn, &h);
   struct event *term = evsignal_new(h.b.base, SIGTERM, hub_on_term, &h);
@@ -94,17 +98,17 @@ static int run_engine(void) {
 
 /* -- the test ------------------------------------------------------------------------------------------------------ */
 
-static pid_t start_root(const char *path) {
+static pid_t start_root(const char *path, const char *mode) {
   pid_t pid = fork();
   if (pid) return pid;
   alarm(200);
-  const char *arguments[] = {path, NULL};
+  const char *arguments[] = {path, mode, NULL};
   trm__tree_config config = trm__tree_config_default();
   config.engines = 2;
   config.gateway = arguments;
   config.restarts = 60;
   config.heartbeat_ms = 4000;
-  config.gateway_ms = config.engine_ms = 5000;
+  config.gateway_ms = config.engine_ms = mode ? 1000 : 5000;
   int code = 99;
   if (trm__tree_run(&config, &code, NULL)) _exit(98);
   _exit(code);
@@ -152,7 +156,7 @@ static void engines_that_die_or_stop_are_replaced(void **state) {
   int fd = mkstemp(path), status;
   assert_true(fd >= 0);
   close(fd);
-  pid_t root = start_root(path);
+  pid_t root = start_root(path, NULL);
   if (!wait_for(path, "begun", text, sizeof text)) fail_msg("nothing is solved: %s", text);
   pid_t killed = find_engine(root, 0), stopped = find_engine(root, 1);
   if (!killed || !stopped) print_message("NOTE: engines cannot be found here, none is killed\n");
@@ -168,6 +172,23 @@ static void engines_that_die_or_stop_are_replaced(void **state) {
   if (killed && stopped) assert_non_null(strstr(text, "lost 2"));
   assert_true(WIFEXITED(status));
   assert_int_equal(WEXITSTATUS(status), TRM__EXIT_OK);
+}
+
+/* An engine that does not get on is no sign of life, however well its main thread does. */
+static void a_puzzle_that_never_steps_is_poison(void **state) {
+  (void)state;
+  char path[] = "/tmp/trm_tree_XXXXXX", text[256] = "";
+  int fd = mkstemp(path), status;
+  assert_true(fd >= 0);
+  close(fd);
+  pid_t root = start_root(path, "stuck");
+  int done = wait_for(path, "all", text, sizeof text);
+  print_message("%s\n", text);
+  assert_int_equal(kill(root, SIGTERM), 0);
+  assert_int_equal(waitpid(root, &status, 0), root);
+  unlink(path);
+  assert_true(done);
+  assert_non_null(strstr(text, "all ended 60 right 59 poison 1"));
 }
 
 static void impossible_trees_are_refused(void **state) {
@@ -187,10 +208,11 @@ static void impossible_trees_are_refused(void **state) {
 
 int main(int argc, char **argv) {
   if (argc > 2 && strcmp(argv[1], "--role") == 0)
-    return strcmp(argv[2], "engine") == 0 ? run_engine() : run_gateway(argv[3]);
+    return strcmp(argv[2], "engine") == 0 ? run_engine() : run_gateway(argv[3], argc > 4);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(impossible_trees_are_refused),
       cmocka_unit_test(engines_that_die_or_stop_are_replaced),
+      cmocka_unit_test(a_puzzle_that_never_steps_is_poison),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
