@@ -1,9 +1,8 @@
 /* The processes behind the rows of a tree: started, and sent signals. */
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "base/status.h"
 #include "proc/channel.h"
 #include "proc/line.h"
 #include "proc/spawn.h"
@@ -31,6 +30,7 @@ void trm__process_start(trm__root *root, int group, int place) {
   if (!status) {
     trm__spawn spawn = {node->argv, line[1], channel[1], node->given, node->given_count};
     pid = trm__spawn_child(&spawn);
+    if (pid < 0) trm__fail_errno(&err, NULL, "no new process");
   }
   process_close(&line[1]);
   process_close(&channel[1]);
@@ -43,8 +43,7 @@ void trm__process_start(trm__root *root, int group, int place) {
                    row->starts);
     return;
   }
-  trm__log_write(&root->config.log, TRM_LOG_ERROR, "%s cannot be started: %s", node->name,
-                 status ? err.message : strerrordesc_np(errno));
+  trm__log_write(&root->config.log, TRM_LOG_ERROR, "%s cannot be started: %s", node->name, err.message);
   process_close(&line[0]);
   process_close(&channel[0]);
   trm__supervisor_exited(&root->group[group].supervisor, place, TRM__END_FAILED, root->now);

@@ -61,7 +61,8 @@ static int root_group_of(const trm__root *root, int node) {
 
 static trm_status root_add_group(trm__root *root, int n, trm_error *err) {
   trm__group *g = &root->group[root->groups++];
-  *g = (trm__group){.node = n, .above = -1};
+  g->node = n;
+  g->above = -1;
   for (int p = 0; p < TRM__PLACES; p++) g->row[p] = (trm__row){.node = -1, .group = -1, .line = -1, .link = -1};
   return trm__supervisor_init(&g->supervisor, &root->config.node[n].supervisor, err);
 }

@@ -25,6 +25,9 @@
  * ended, or when nobody was left to run; TRM__EXIT_STOPPED when a second signal killed somebody; TRM__EXIT_FAULT when
  * it gave up, but a child's own TRM__EXIT_USAGE or _INPUT when it gave up for that.
  *
+ * Children inherit the environment and the standard descriptors, and lead process groups of their own, so that Ctrl-C
+ * reaches the root alone.
+ *
  * Threads: the thread that opens it runs it, and the process should have no other (the children die with the thread
  * that started them). One root a process. */
 #ifndef TRM_PROC_ROOT_H

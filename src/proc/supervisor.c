@@ -24,6 +24,19 @@ static void supervisor_set_now(trm__supervisor *s, int64_t now) {
 
 /* -- configuration -- */
 
+trm__supervisor_config trm__supervisor_config_default(trm__strategy strategy, uint64_t seed) {
+  return (trm__supervisor_config){.strategy = strategy,
+                                  .restarts = 5,
+                                  .period_ms = 60000,
+                                  .backoff_ms = 200,
+                                  .backoff_most_ms = 10000,
+                                  .seed = seed};
+}
+
+trm__child_rule trm__child_rule_default(void) {
+  return (trm__child_rule){.restart = TRM__PERMANENT, .start_ms = 30000, .shutdown_ms = 10000};
+}
+
 static trm_status supervisor_check_span(int64_t span, int64_t least, int never, const char *name, trm_error *err) {
   if ((span >= least && span <= MOST_MS) || (never && span == TRM__NEVER)) return TRM_OK;
   return trm__fail(err, TRM_E_USAGE, name, "is %lld ms, expected %lld to %lld", (long long)span, (long long)least,

@@ -129,6 +129,10 @@ typedef struct trm__order {
   const char *why; /* for records: "no heartbeat", "not ready in time", "shutdown time is over", ... */
 } trm__order;
 
+/* 5 restarts in a minute, 0.2 to 10 s apart; permanent, ready within 30 s, 10 s to end, no heartbeat. */
+trm__supervisor_config trm__supervisor_config_default(trm__strategy strategy, uint64_t seed);
+trm__child_rule trm__child_rule_default(void);
+
 /* TRM_E_USAGE where a number is out of its range; where names the field. */
 trm_status trm__supervisor_init(trm__supervisor *s, const trm__supervisor_config *config, trm_error *err);
 

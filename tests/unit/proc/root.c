@@ -172,8 +172,8 @@ static const test_role roles[] = {{"beat", role_beat},   {"silent", role_silent}
     .hub = -1                                                                                                          \
   }
 
-static const trm__child_rule lively = {TRM__PERMANENT, 5000, 2000, 500};
-static const trm__child_rule quiet = {TRM__PERMANENT, 5000, 2000, 0};
+static const trm__child_rule lively = {TRM__PERMANENT, 20000, 10000, 1500};
+static const trm__child_rule quiet = {TRM__PERMANENT, 20000, 10000, 0};
 
 static trm__node group(const char *name, int above, trm__strategy strategy, int restarts) {
   return (trm__node){.name = name,
@@ -225,7 +225,7 @@ static void test_killed_and_hung(void **state) {
   tree_await("b is killed: its heartbeat stopped", NULL);
   tree_await("b is ready", NULL);
   kill(root_pid, SIGSTOP);
-  sleep_ms(1200);
+  sleep_ms(2000); /* longer than a heartbeat, and with room for a beat now and then on a busy machine */
   kill(root_pid, SIGCONT);
   sleep_ms(200);
   tree_stop(TRM__EXIT_OK);
@@ -296,7 +296,7 @@ static void test_not_ready(void **state) {
 
 static void test_stubborn(void **state) {
   (void)state;
-  static const trm__child_rule shortly = {TRM__PERMANENT, 5000, 200, 500};
+  static const trm__child_rule shortly = {TRM__PERMANENT, 20000, 200, 1500};
   trm__root_config config =
       TREE(group("top", -1, TRM__ONE_FOR_ALL, 1), role("rock", 0, shortly, ARGV(SELF, "stubborn")));
   tree_begin(config);
