@@ -17,7 +17,8 @@ enum trm__rng_purpose {
   TRM__RNG_SPLIT,    /* train/test split */
   TRM__RNG_TEST,
   TRM__RNG_PUZZLE, /* trm_generate; index: the puzzle's number */
-  TRM__RNG_SEARCH  /* frames and guesses of a search; index: a chain's name */
+  TRM__RNG_SEARCH, /* frames and guesses of a search; index: a chain's name */
+  TRM__RNG_BACKOFF /* how long a restart waits; index: its number */
 };
 
 typedef struct trm__rng {

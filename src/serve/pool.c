@@ -1,0 +1,476 @@
+/* The engines' sockets on the gateway's loop, and the items between them and who submitted them. Which item goes where
+ * is decided in serve/dispatch.c; this file carries that out. An engine's way:
+ *
+ *     attached --READY--> up --detach or BACK--> retired --hands empty--> closed
+ *
+ * with its channel's end from any of these to lost. Before READY, and after UNREADY, it is unknown to the dispatcher.
+ */
+#include "serve/pool.h"
+
+#include <event2/event.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/status.h"
+#include "proc/wire.h"
+#include "serve/dispatch.h"
+
+typedef struct pool_engine {
+  trm__serve_pool *pool;
+  uint64_t number;
+  trm__wire *wire;
+  trm__dispatch_engine *up; /* NULL: it is not ready for work */
+  int told;                 /* 1: READY or UNREADY has come */
+  int complete;             /* 1: it has every model */
+  struct pool_engine *next;
+} pool_engine;
+
+/* What the dispatcher keeps for us with an item. */
+typedef struct pool_item {
+  trm__serve_pool_handlers handlers;
+  void *context;
+  size_t cells; /* of the model */
+  int kind;
+  trm__work_bytes frame;
+} pool_item;
+
+struct trm__serve_pool {
+  trm__serve_pool_config config;
+  char *build_id;
+  trm__dispatch *dispatch;
+  struct event *pump, *timer;
+  pool_engine *engines;
+  int models;
+  trm__work_model *model; /* [config.engine.models], of which `models` are known: none or all */
+  uint64_t steps;
+};
+
+trm__serve_pool_config trm__serve_pool_config_default(void) {
+  return (trm__serve_pool_config){.waiting_most = 1024, .bytes_most = (size_t)256 << 20, .deaths = 2};
+}
+
+/* -- carrying orders out ------------------------------------------------------------------------------------------- */
+
+static void pool_wake(trm__serve_pool *pool) {
+  event_active(pool->pump, EV_TIMEOUT, 0);
+}
+
+static pool_engine *pool_find_engine(trm__serve_pool *pool, uint64_t number) {
+  for (pool_engine *e = pool->engines; e; e = e->next)
+    if (e->number == number) return e;
+  return NULL;
+}
+
+static void pool_free_engine(pool_engine *engine) {
+  pool_engine **at = &engine->pool->engines;
+  while (*at != engine) at = &(*at)->next;
+  *at = engine->next;
+  trm__wire_close(&engine->wire);
+  trm__free(engine);
+}
+
+static void pool_changed(trm__serve_pool *pool, uint64_t engine, const trm_error *err) {
+  if (pool->config.changed) pool->config.changed(pool->config.context, engine, err);
+}
+
+static void pool_forget(trm__serve_pool *pool, trm__dispatch_item *item) {
+  pool_item *own = item->data;
+  trm__dispatch_forget(pool->dispatch, item);
+  trm__free(own->frame.data);
+  trm__free(own);
+}
+
+/* Tells who submitted the item, which has ended, and forgets it. */
+static void pool_tell(trm__serve_pool *pool, trm__dispatch_item *item, trm__serve_pool_end *end) {
+  const pool_item *own = item->data;
+  double now = trm__clock();
+  end->engines = item->engines;
+  end->queued = (item->given > 0 ? item->given : now) - item->accepted;
+  end->worked = item->given > 0 ? now - item->given : 0;
+  own->handlers.done(own->context, item->id, end);
+  pool_forget(pool, item);
+}
+
+static void pool_end(trm__serve_pool *pool, trm__dispatch_item *item) {
+  const pool_item *own = item->data;
+  trm__serve_pool_end end = {.done = {.kind = own->kind, .cells = own->cells}};
+  trm__work_done *done = &end.done;
+  done->solution.cancelled = 1;
+  switch (item->why) {
+  case TRM__DISPATCH_CANCELLED:
+    break;
+  case TRM__DISPATCH_EXPIRED:
+    done->solution.expired = 1;
+    break;
+  case TRM__DISPATCH_POISON:
+    end.poison = 1;
+    done->status = trm__fail(&done->error, TRM_E_INTERNAL, "engine",
+                             "this puzzle was at work in %d engines that died; it is not tried again", item->deaths);
+    break;
+  case TRM__DISPATCH_UNSUPPORTED:
+    done->status = trm__fail(&done->error, TRM_E_UNSUPPORTED, "model", "no engine has this model any more");
+    break;
+  case TRM__DISPATCH_STOPPED:
+    done->status = trm__fail(&done->error, TRM_E_STOPPED, "server", "it ended before the puzzle was solved");
+    break;
+  }
+  pool_tell(pool, item, &end);
+}
+
+/* What cannot be sent stays: a full channel says when it has room, a broken one that it has ended. */
+static void pool_give(trm__serve_pool *pool, const trm__dispatch_order *order) {
+  const pool_item *own = order->item->data;
+  pool_engine *engine = pool_find_engine(pool, order->engine->number);
+  const trm__frame frame = {
+      .type = TRM__WORK_ITEM, .request = order->item->id, .data = own->frame.data, .size = own->frame.size, .fd = -1};
+  if (!trm__wire_send(engine->wire, &frame, NULL)) return;
+  trm__dispatch_pause(pool->dispatch, order->engine, 1);
+  trm__dispatch_unsent(pool->dispatch, order->item);
+}
+
+static void pool_carry_out(trm__serve_pool *pool, const trm__dispatch_order *order) {
+  pool_engine *engine = order->engine ? pool_find_engine(pool, order->engine->number) : NULL;
+  uint64_t number = engine ? engine->number : 0;
+  switch (order->kind) {
+  case TRM__DISPATCH_GIVE:
+    pool_give(pool, order);
+    break;
+  case TRM__DISPATCH_CANCEL: /* one that cannot be told ends as it would have */
+    (void)trm__wire_send(engine->wire, &(trm__frame){.type = TRM__WORK_CANCEL, .request = order->item->id, .fd = -1},
+                         NULL);
+    break;
+  case TRM__DISPATCH_END:
+    pool_end(pool, order->item);
+    break;
+  case TRM__DISPATCH_CLOSE:
+    trm__dispatch_lost(pool->dispatch, &engine->up, 0);
+    pool_free_engine(engine);
+    pool_changed(pool, number, NULL);
+    break;
+  }
+}
+
+static void pool_run_orders(trm__serve_pool *pool) {
+  trm__dispatch_order order;
+  while (trm__dispatch_next(pool->dispatch, trm__clock(), &order)) pool_carry_out(pool, &order);
+}
+
+static void pool_on_pump(evutil_socket_t socket, short what, void *context) {
+  trm__serve_pool *pool = context;
+  (void)socket, (void)what;
+  pool_run_orders(pool);
+  double due = trm__dispatch_due(pool->dispatch), wait = due - trm__clock();
+  if (!isfinite(due)) {
+    (void)event_del(pool->timer);
+    return;
+  }
+  if (!(wait > 0.001)) wait = 0.001;
+  if (wait > 3600) wait = 3600;
+  const struct timeval span = {(time_t)wait, (suseconds_t)((wait - floor(wait)) * 1e6)};
+  (void)event_add(pool->timer, &span);
+}
+
+/* -- what engines say ---------------------------------------------------------------------------------------------- */
+
+static void pool_lose(pool_engine *engine, const trm_error *err) {
+  trm__serve_pool *pool = engine->pool;
+  uint64_t number = engine->number;
+  if (engine->up) trm__dispatch_lost(pool->dispatch, &engine->up, 1);
+  pool_free_engine(engine);
+  pool_changed(pool, number, err);
+  pool_wake(pool);
+}
+
+/* What a model is known as: an engine that could not load it does not make others' knowledge worse. */
+static void pool_learn_models(trm__serve_pool *pool, const trm__work_ready *ready) {
+  for (int i = 0; i < ready->models; i++)
+    if (ready->model[i].loaded || !pool->models || !pool->model[i].loaded) pool->model[i] = ready->model[i];
+  pool->models = ready->models;
+}
+
+/* The mask of what it has; negative: it speaks of other models than those that it was told. */
+static int64_t pool_models_of(const trm__serve_pool *pool, const trm__work_ready *ready) {
+  int64_t mask = 0;
+  if (ready->models != pool->config.engine.models) return -1;
+  for (int i = 0; i < ready->models; i++) {
+    if (strcmp(ready->model[i].name, pool->config.engine.model[i].name) != 0) return -1;
+    if (ready->model[i].loaded) mask |= INT64_C(1) << i;
+  }
+  return mask;
+}
+
+static trm_status pool_on_ready(pool_engine *engine, const trm__frame *frame, trm_error *err) {
+  trm__serve_pool *pool = engine->pool;
+  trm__work_ready ready = {0};
+  if (engine->told) return trm__fail(err, TRM_E_INPUT, "engine", "it said twice what it has loaded");
+  trm_status status = trm__work_ready_read(&ready, frame->data, frame->size, err);
+  if (status) return status;
+  int64_t mask = pool_models_of(pool, &ready);
+  if (mask < 0) {
+    trm__work_ready_free(&ready);
+    return trm__fail(err, TRM_E_INPUT, "engine", "it speaks of other models than it was told");
+  }
+  if (mask && frame->type == TRM__WORK_READY)
+    status = trm__dispatch_up(pool->dispatch, engine->number, ready.window, (uint32_t)mask, &engine->up, err);
+  engine->told = 1;
+  engine->complete = mask == (INT64_C(1) << ready.models) - 1;
+  trm_error missing = {.code = TRM_OK};
+  for (int i = 0; i < ready.models && !missing.code; i++)
+    if (!ready.model[i].loaded)
+      (void)trm__fail(&missing, TRM_E_INPUT, ready.model[i].where, "%s", ready.model[i].error);
+  if (!status) pool_learn_models(pool, &ready);
+  trm__work_ready_free(&ready);
+  if (!status) pool_changed(pool, engine->number, missing.code ? &missing : NULL);
+  return status;
+}
+
+static trm_status pool_unknown(const trm__frame *frame, trm_error *err) {
+  return trm__fail(err, TRM_E_INPUT, "engine", "it speaks of item %llu, which it does not have",
+                   (unsigned long long)frame->request);
+}
+
+static trm_status pool_on_step(pool_engine *engine, const trm__frame *frame, trm_error *err) {
+  trm__work_step step;
+  trm__dispatch_item *item = trm__dispatch_find(engine->pool->dispatch, engine->up, frame->request);
+  if (!item) return pool_unknown(frame, err);
+  const pool_item *own = item->data;
+  trm_status status = trm__work_step_read(&step, frame->data, frame->size, err);
+  if (status) return status;
+  if (step.cells != own->cells)
+    return trm__fail(err, TRM_E_INPUT, "engine", "a step of %zu cells, expected %zu", step.cells, own->cells);
+  if (own->handlers.step && !item->cancelled) own->handlers.step(own->context, item->id, &step);
+  return TRM_OK;
+}
+
+static trm_status pool_on_done(pool_engine *engine, const trm__frame *frame, trm_error *err) {
+  trm__serve_pool *pool = engine->pool;
+  trm__serve_pool_end end = {0};
+  trm__dispatch_item *item = trm__dispatch_find(pool->dispatch, engine->up, frame->request);
+  if (!item) return pool_unknown(frame, err);
+  const pool_item *own = item->data;
+  trm_status status = trm__work_done_read(&end.done, frame->data, frame->size, err);
+  if (status) return status;
+  if ((!end.done.status && end.done.cells != own->cells) || end.done.kind != own->kind)
+    return trm__fail(err, TRM_E_INPUT, "engine", "an answer of %zu cells, expected %zu", end.done.cells, own->cells);
+  const trm_solution *s = &end.done.solution;
+  pool->steps += (uint64_t)s->steps;
+  (void)trm__dispatch_done(pool->dispatch, engine->up, item->id, end.done.status != TRM_OK, s->cancelled, s->expired);
+  pool_tell(pool, item, &end);
+  return TRM_OK;
+}
+
+/* Of item 0: it has none to hand back, and wants no more. */
+static trm_status pool_on_back(pool_engine *engine, const trm__frame *frame, trm_error *err) {
+  if (!frame->request) trm__dispatch_retire(engine->pool->dispatch, engine->up);
+  if (!frame->request) return TRM_OK;
+  return trm__dispatch_back(engine->pool->dispatch, engine->up, frame->request) ? TRM_OK : pool_unknown(frame, err);
+}
+
+/* An engine that says what it must not is not to be trusted with anything: its channel is closed, and the root process
+ * will find that it ends. */
+static void pool_on_frame(void *context, const trm__frame *frame) {
+  pool_engine *engine = context;
+  trm__serve_pool *pool = engine->pool;
+  trm_error error = {.code = TRM_OK};
+  trm_status status;
+  if (frame->type == TRM__WORK_READY || frame->type == TRM__WORK_UNREADY) status = pool_on_ready(engine, frame, &error);
+  else if (engine->up && frame->type == TRM__WORK_STEP) status = pool_on_step(engine, frame, &error);
+  else if (engine->up && frame->type == TRM__WORK_DONE) status = pool_on_done(engine, frame, &error);
+  else if (engine->up && frame->type == TRM__WORK_BACK) status = pool_on_back(engine, frame, &error);
+  else status = trm__fail(&error, TRM_E_INPUT, "engine", "a frame of type %d, which it must not send", frame->type);
+  if (status) pool_lose(engine, &error);
+  pool_wake(pool);
+}
+
+static void pool_on_room(void *context) {
+  pool_engine *engine = context;
+  if (engine->up) trm__dispatch_pause(engine->pool->dispatch, engine->up, 0);
+  pool_wake(engine->pool);
+}
+
+static void pool_on_ended(void *context, trm_status status, const trm_error *err) {
+  (void)status;
+  pool_lose(context, err);
+}
+
+/* -- engines come and go ------------------------------------------------------------------------------------------- */
+
+static trm_status pool_send_config(trm__serve_pool *pool, pool_engine *engine, trm_error *err) {
+  trm__work_bytes bytes = {0};
+  trm_status status = trm__work_config_pack(&pool->config.engine, &bytes, err);
+  if (status) return status;
+  const trm__frame frame = {.type = TRM__WORK_CONFIG, .data = bytes.data, .size = bytes.size, .fd = -1};
+  status = trm__wire_send(engine->wire, &frame, err);
+  trm__free(bytes.data);
+  return status;
+}
+
+trm_status trm__serve_pool_attach(trm__serve_pool *pool, uint64_t number, int socket, trm_error *err) {
+  static const trm__wire_handlers handlers = {pool_on_frame, pool_on_room, pool_on_ended};
+  char name[32];
+  (void)snprintf(name, sizeof name, "engine %llu", (unsigned long long)number);
+  const trm__channel_config channel = trm__channel_config_default(name, pool->build_id);
+  trm__wire *wire = NULL;
+  pool_engine *engine = trm__calloc(1, sizeof *engine);
+  trm_status status = trm__wire_open(&wire, pool->config.base, socket, &channel, &handlers, engine, err);
+  if (!engine && !status) {
+    trm__wire_close(&wire);
+    status = trm__fail_memory(err, name, sizeof *engine);
+  }
+  if (status) {
+    trm__free(engine);
+    return status;
+  }
+  *engine = (pool_engine){.pool = pool, .number = number, .wire = wire, .next = pool->engines};
+  pool->engines = engine;
+  status = pool_send_config(pool, engine, err);
+  if (status) pool_free_engine(engine);
+  return status;
+}
+
+void trm__serve_pool_detach(trm__serve_pool *pool, uint64_t number) {
+  pool_engine *engine = pool_find_engine(pool, number);
+  if (!engine) return;
+  if (engine->up) trm__dispatch_retire(pool->dispatch, engine->up);
+  else pool_free_engine(engine);
+  pool_wake(pool);
+}
+
+int trm__serve_pool_ready(const trm__serve_pool *pool) {
+  for (const pool_engine *e = pool->engines; e; e = e->next)
+    if (e->up && e->complete && !e->up->retired) return 1;
+  return 0;
+}
+
+const trm__work_model *trm__serve_pool_models(const trm__serve_pool *pool, int *count) {
+  *count = pool->models;
+  return pool->model;
+}
+
+const trm__work_model *trm__serve_pool_model(const trm__serve_pool *pool, const char *name) {
+  for (int i = 0; i < pool->models; i++)
+    if (strcmp(pool->model[i].name, name) == 0) return &pool->model[i];
+  for (int i = 0; i < pool->models; i++)
+    if (pool->model[i].id[0] && strcmp(pool->model[i].id, name) == 0) return &pool->model[i];
+  return NULL;
+}
+
+/* -- items --------------------------------------------------------------------------------------------------------- */
+
+static trm_status pool_check_work(const trm__serve_pool *pool, const trm__work *work, const trm__work_model **model,
+                                  trm_error *err) {
+  const trm__work_model *m = trm__serve_pool_model(pool, work->model);
+  if (!pool->models) return trm__fail(err, TRM_E_UNSUPPORTED, "model", "no engine has loaded a model yet");
+  if (!m) return trm__fail(err, TRM_E_INPUT, "model", "\"%s\" is none of the models that are served", work->model);
+  if (!m->loaded)
+    return trm__fail(err, TRM_E_UNSUPPORTED, "model", "\"%s\" is not loaded: %.400s: %.400s", work->model, m->where,
+                     m->error);
+  if (work->kind != TRM__WORK_GENERATE && work->cells != (size_t)m->cells)
+    return trm__fail(err, TRM_E_INPUT, "tokens", "found %zu cells, the model \"%s\" has %lld", work->cells, m->name,
+                     (long long)m->cells);
+  *model = m;
+  return TRM_OK;
+}
+
+trm_status trm__serve_pool_submit(trm__serve_pool *pool, const trm__work *work, const char *client,
+                                  const trm__serve_pool_handlers *handlers, void *context, uint64_t *item,
+                                  trm_error *err) {
+  const trm__work_model *model = NULL;
+  trm_status status = pool_check_work(pool, work, &model, err);
+  if (status) return status;
+  trm__work told = *work;
+  pool_item *own = trm__calloc(1, sizeof *own);
+  trm__dispatch_item *accepted = NULL;
+  if (!own) return trm__fail_memory(err, "pool", sizeof *own);
+  *own = (pool_item){*handlers, context, (size_t)model->cells, work->kind, {0}};
+  memcpy(told.model, model->name, sizeof told.model);
+  told.explain = handlers->step != NULL;
+  status = trm__work_item_pack(&told, &own->frame, err);
+  if (!status)
+    status = trm__dispatch_submit(pool->dispatch,
+                                  &(trm__dispatch_item){.data = own,
+                                                        .bytes = own->frame.size + sizeof *own,
+                                                        .model = (int)(model - pool->model),
+                                                        .priority = work->priority,
+                                                        .deadline = work->deadline},
+                                  client, trm__clock(), &accepted, err);
+  if (status) {
+    trm__free(own->frame.data);
+    trm__free(own);
+    return status;
+  }
+  *item = accepted->id;
+  pool_wake(pool);
+  return TRM_OK;
+}
+
+void trm__serve_pool_cancel(trm__serve_pool *pool, uint64_t item) {
+  trm__dispatch_cancel(pool->dispatch, item);
+  pool_wake(pool);
+}
+
+trm__serve_pool_stats trm__serve_pool_get_stats(const trm__serve_pool *pool) {
+  const trm__dispatch_stats s = trm__dispatch_get_stats(pool->dispatch);
+  trm__serve_pool_stats stats = {.up = s.engines,
+                                 .window = s.window,
+                                 .waiting = s.waiting,
+                                 .working = s.working,
+                                 .accepted = s.accepted,
+                                 .busy = s.busy,
+                                 .done = s.done,
+                                 .failed = s.failed,
+                                 .cancelled = s.cancelled,
+                                 .expired = s.expired,
+                                 .poison = s.poison,
+                                 .lost = s.lost,
+                                 .again = s.again,
+                                 .steps = pool->steps};
+  for (const pool_engine *e = pool->engines; e; e = e->next) stats.engines++;
+  return stats;
+}
+
+/* -- opening and closing ------------------------------------------------------------------------------------------- */
+
+static void pool_free(trm__serve_pool *pool) {
+  while (pool->engines) pool_free_engine(pool->engines);
+  trm__dispatch_close(&pool->dispatch);
+  if (pool->pump) event_free(pool->pump);
+  if (pool->timer) event_free(pool->timer);
+  trm__free(pool->build_id);
+  trm__free(pool->model);
+  trm__free(pool);
+}
+
+trm_status trm__serve_pool_open(trm__serve_pool **out, const trm__serve_pool_config *config, trm_error *err) {
+  const trm__dispatch_limits limits = {config->waiting_most, config->client_most, config->bytes_most, config->deaths};
+  if (config->engine.models < 1 || config->engine.models > TRM__WORK_MODELS)
+    return trm__fail(err, TRM_E_USAGE, "models", "found %d, expected 1 to %d", config->engine.models, TRM__WORK_MODELS);
+  trm__serve_pool *pool = trm__calloc(1, sizeof *pool);
+  if (!pool) return trm__fail_memory(err, "pool", sizeof *pool);
+  pool->config = *config;
+  pool->build_id = trm__strdup(config->build_id);
+  pool->model = trm__calloc((size_t)config->engine.models, sizeof *pool->model);
+  pool->pump = event_new(config->base, -1, 0, pool_on_pump, pool);
+  pool->timer = event_new(config->base, -1, 0, pool_on_pump, pool);
+  trm_status status = trm__dispatch_open(&pool->dispatch, &limits, err);
+  if (!status && (!pool->build_id || !pool->model || !pool->pump || !pool->timer))
+    status = trm__fail_memory(err, "pool", sizeof *pool);
+  if (status) {
+    pool_free(pool);
+    return status;
+  }
+  *out = pool;
+  return TRM_OK;
+}
+
+void trm__serve_pool_close(trm__serve_pool **out) {
+  trm__serve_pool *pool = *out;
+  if (!pool) return;
+  trm__dispatch_stop(pool->dispatch);
+  pool_run_orders(pool);
+  pool_free(pool);
+  *out = NULL;
+}

@@ -1,0 +1,98 @@
+/* The gateway's side of the engines: items of work go in, their steps and ends come out. Engines come and go; an item
+ * does not feel it.
+ *
+ *     trm__serve_pool_open(&pool, &config, &err);
+ *     trm__serve_pool_attach(pool, engine, socket, &err);                 once the root process has linked an engine
+ *     trm__serve_pool_submit(pool, &work, client, &handlers, context, &id, &err);
+ *     ... step, step, done ...
+ *     trm__serve_pool_close(&pool);
+ *
+ * Fairness. Clients that have something waiting take turns, one item each, however much each has brought. Of one
+ * client's items those of higher priority go first, of equal priority those with the earlier deadline, then those that
+ * came first. An engine gets only as many items as it says it can hold, so that what waits, waits here.
+ * Deadlines. An item that waits past its deadline ends expired, without an answer; at work, with the answer it has.
+ * Death. What an engine had is given to another, before everything that waits. An item that was at work in two engines
+ * that died (`deaths`) is poison: it ends with TRM_E_INTERNAL and `poison`. Which of an engine's items killed it is not
+ * known; so an item that was at work in one that died is alone in the next, and no neighbour makes it poison.
+ *
+ * Handlers are called from the loop, never from within a function of this file but trm__serve_pool_close, and may call
+ * all but that one. Every item that was accepted gets `done` once, and nothing after it. Threads: the loop's alone. */
+#ifndef TRM_SERVE_POOL_H
+#define TRM_SERVE_POOL_H
+
+#include "serve/work.h"
+
+struct event_base;
+
+typedef struct trm__serve_pool trm__serve_pool;
+
+typedef struct trm__serve_pool_config {
+  struct event_base *base; /* borrowed */
+  const char *build_id;    /* as of the engines (proc/channel.h) */
+  trm__work_config engine; /* that each engine is told */
+  int64_t waiting_most;    /* items that wait, at most: 1024 */
+  int64_t client_most;     /* of one client, waiting or at work; 0: no bound of its own */
+  size_t bytes_most;       /* of all items, states included: 256 MiB */
+  int deaths;              /* of engines at whose work an item was, until it is poison: 2 */
+  /* NULL, or an engine became ready or was lost: readiness, models or numbers have changed. err: NULL, or why an engine
+   * was lost or has not all models. */
+  void (*changed)(void *context, uint64_t engine, const trm_error *err);
+  void *context;
+} trm__serve_pool_config;
+
+trm__serve_pool_config trm__serve_pool_config_default(void);
+
+/* Texts and configuration are copied. */
+trm_status trm__serve_pool_open(trm__serve_pool **out, const trm__serve_pool_config *config, trm_error *err);
+/* Accepts NULL inside. Items that are not done end with TRM_E_STOPPED, from here. */
+void trm__serve_pool_close(trm__serve_pool **pool);
+
+/* An engine at the other end of this socket, which is taken, also on failure; engine: the caller's number for it, which
+ * no other attached one has. */
+trm_status trm__serve_pool_attach(trm__serve_pool *pool, uint64_t engine, int socket, trm_error *err);
+/* It gets no more work; its channel is closed when its last item has ended. Unknown numbers are ignored. */
+void trm__serve_pool_detach(trm__serve_pool *pool, uint64_t engine);
+
+/* 1: an engine is up and has every model of the configuration. */
+int trm__serve_pool_ready(const trm__serve_pool *pool);
+/* The models as the engine that came last had them, in the order of the configuration; before any came, none. Valid
+ * until `changed` is called the next time. */
+const trm__work_model *trm__serve_pool_models(const trm__serve_pool *pool, int *count);
+/* By name or id; NULL: no engine has had it. */
+const trm__work_model *trm__serve_pool_model(const trm__serve_pool *pool, const char *name);
+
+typedef struct trm__serve_pool_end {
+  trm__work_done done;
+  int poison;            /* 1: at work in two engines that died */
+  int engines;           /* that it was given to */
+  double queued, worked; /* seconds: until an engine got it the first time; from then on */
+} trm__serve_pool_end;
+
+typedef struct trm__serve_pool_handlers {
+  void (*step)(void *context, uint64_t item,
+               const trm__work_step *step); /* NULL: steps are not asked for. After an
+         engine's death they begin anew: the same ones, and a reader drops what it knows */
+  void (*done)(void *context, uint64_t item, const trm__serve_pool_end *end);
+} trm__serve_pool_handlers;
+
+/* Copies all. client: who it is for, for fairness; NULL is a client like any other. TRM_E_BUSY: too many wait, and
+ * nothing was accepted; TRM_E_UNSUPPORTED: no engine has this model loaded, or has had it; TRM_E_INPUT: it does not fit
+ * the model. *item: 1, 2, ... */
+trm_status trm__serve_pool_submit(trm__serve_pool *pool, const trm__work *work, const char *client,
+                                  const trm__serve_pool_handlers *handlers, void *context, uint64_t *item,
+                                  trm_error *err);
+/* It ends soon, with the answer it has or with none: done comes as for any other. Unknown numbers are ignored. */
+void trm__serve_pool_cancel(trm__serve_pool *pool, uint64_t item);
+
+typedef struct trm__serve_pool_stats {
+  int engines, up;                                   /* attached; of these ready for work */
+  int64_t window;                                    /* items that those hold together */
+  int64_t waiting, working;                          /* items now */
+  uint64_t accepted, busy;                           /* since the start: items; refused because too many waited */
+  uint64_t done, failed, cancelled, expired, poison; /* ends of the accepted, each counted once */
+  uint64_t lost, again;                              /* engines that were up and ended; items given to another engine */
+  uint64_t steps;                                    /* supervision steps of all that is done */
+} trm__serve_pool_stats;
+trm__serve_pool_stats trm__serve_pool_get_stats(const trm__serve_pool *pool);
+
+#endif
