@@ -4,8 +4,14 @@
 #include <string.h>
 #include <trm/trm.h>
 
+#include "base/status.h"
+#include "base/text/options.h"
+#include "proc/notify.h"
 #include "proc/role.h"
 #include "serve/engine.h"
+#include "serve/gateway.h"
+#include "serve/model_files.h"
+#include "serve/tree.h"
 
 /* trm-server --role engine [--device NAME] [--channel FD]. With a channel it is on its own, without a root process: for
  * tests, and for programs that want an engine and no server. */
@@ -25,9 +31,86 @@ static int main_engine(int argc, char **argv) {
   return trm__serve_engine_run(&options);
 }
 
+/* -- root and gateway ---------------------------------------------------------------------------------------------- */
+
+/* What trm serve was given: options of serve/config.h, "--config FILE", and "--folders DIR:DIR", where models are. */
+typedef struct main_arguments {
+  trm__serve_config config;
+  const char *file, *folders;
+} main_arguments;
+
+static const char *main_environment(const char *name) {
+  return getenv(name);
+}
+
+/* trm serve has looked at the same words before, so mistakes are rare here; the file may have changed since. */
+static trm_status main_configure(main_arguments *a, int argc, char **argv, trm_error *err) {
+  size_t count;
+  const trm_option *table = trm__serve_options(&count), *option;
+  trm__serve_config scratch = trm__serve_config_default();
+  *a = (main_arguments){.config = scratch, .file = "", .folders = ""};
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < argc;) {
+      const char **own = strcmp(argv[i], "--config") == 0    ? &a->file
+                         : strcmp(argv[i], "--folders") == 0 ? &a->folders
+                                                             : NULL;
+      if (own && i + 1 < argc) {
+        *own = argv[i + 1];
+        i += 2;
+        continue;
+      }
+      trm_status status = trm__options_parse(table, count, pass ? &a->config : &scratch, argc, argv, &i, &option, err);
+      if (!status && !option) status = trm__fail(err, TRM_E_USAGE, argv[i], "is no option of the server");
+      if (status) return status;
+    }
+    trm_status status = pass ? TRM_OK : trm__serve_config_read(&a->config, a->file, main_environment, err);
+    if (status) return status;
+  }
+  return trm__serve_config_check(&a->config, main_environment, err);
+}
+
+static int main_fail(const trm_error *err) {
+  (void)fprintf(stderr, "trm serve: %s%s%s\n", err->where, *err->where ? ": " : "", err->message);
+  return err->code == TRM_E_USAGE ? TRM__EXIT_USAGE : TRM__EXIT_INPUT;
+}
+
+static int main_gateway(int argc, char **argv) {
+  static main_arguments a;
+  static trm__work_config models;
+  trm_error err = {0};
+  trm_status status = main_configure(&a, argc, argv, &err);
+  if (!status) status = trm__model_files(&models, &a.config, a.folders, &err);
+  return status ? main_fail(&err) : trm__gateway_run(&a.config, &models, trm_version());
+}
+
+static int main_root(int argc, char **argv) {
+  static main_arguments a;
+  trm_error err = {0};
+  int code = TRM__EXIT_FAULT;
+  trm_status status = main_configure(&a, argc, argv, &err);
+  if (status) return main_fail(&err);
+  const trm__serve_config *c = &a.config;
+  trm__records records = trm__records_open(c->log, c->log_level, "root");
+  trm__tree_config tree = trm__tree_config_default();
+  tree.engines = c->pool_size ? (int)c->pool_size : 1;
+  tree.gateway = (const char *const *)argv;
+  tree.strategy = (trm__strategy)c->strategy;
+  tree.restarts = (int)c->restarts;
+  tree.period_ms = (int64_t)(c->period_s * 1000);
+  tree.heartbeat_ms = (int64_t)(c->heartbeat_s * 1000);
+  tree.gateway_ms = (int64_t)((c->drain_delay_s + c->drain_s + 5) * 1000);
+  tree.notify_socket = getenv("NOTIFY_SOCKET");
+  tree.watchdog_ms = trm__notify_watchdog_ms(getenv("WATCHDOG_USEC"), getenv("WATCHDOG_PID"));
+  tree.log = trm__records_log(&records);
+  status = trm__tree_run(&tree, &code, &err);
+  return status ? main_fail(&err) : code;
+}
+
 int main(int argc, char **argv) {
-  if (argc >= 3 && strcmp(argv[1], "--role") == 0 && strcmp(argv[2], "engine") == 0)
-    return main_engine(argc - 3, argv + 3);
-  (void)fprintf(stderr, "trm-server: expected --role engine; trm serve starts it\n");
+  const char *role = argc >= 3 && strcmp(argv[1], "--role") == 0 ? argv[2] : NULL;
+  if (role && strcmp(role, "engine") == 0) return main_engine(argc - 3, argv + 3);
+  if (role && strcmp(role, "gateway") == 0) return main_gateway(argc - 3, argv + 3);
+  if (!role) return main_root(argc - 1, argv + 1);
+  (void)fprintf(stderr, "trm-server: --role %s: expected engine or gateway\n", role);
   return TRM__EXIT_USAGE;
 }

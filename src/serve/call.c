@@ -1,0 +1,220 @@
+#include "serve/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text/json.h"
+#include "net/media.h"
+#include "net/sse.h"
+
+#define HEARTBEAT_S 15.0
+
+/* An answer that has not been sent at once waits in memory; a stream whose client lets so many events pile up is cut.
+ */
+
+typedef struct call_reading {
+  trm__call *call;
+  trm__call_handler handle;
+} call_reading;
+
+static void call_free(trm__call *call) {
+  json_decref(call->body);
+  trm__free(call);
+}
+
+static void call_on_gone(trm__exchange *exchange, void *context) {
+  trm__call *call = context;
+  (void)exchange;
+  call->exchange = NULL;
+  if (call->gone) call->gone(call, call->own);
+  call_free(call);
+}
+
+/* -- who ----------------------------------------------------------------------------------------------------------- */
+
+static void call_challenge(trm__call *call, trm__problem_kind kind, const char *challenge, const char *detail) {
+  trm__field field = {"WWW-Authenticate", challenge};
+  const trm__problem_row *row = trm__problem_of(kind);
+  trm__problem problem = {.status = row->status, .title = row->title, .detail = detail};
+  char type[64];
+  snprintf(type, sizeof type, "urn:trm:problem:%s", row->name);
+  problem.type = type;
+  (void)trm__exchange_problem(call->exchange, &problem, &field, 1, NULL);
+  call_free(call);
+}
+
+/* 1: the client may. */
+static int call_admit(trm__call *call, unsigned scope) {
+  const trm__request *request = trm__exchange_request(call->exchange);
+  const char *peer = trm__exchange_peer(call->exchange), *port = strrchr(peer, ':');
+  snprintf(call->client, sizeof call->client, "%.*s", port ? (int)(port - peer) : (int)strlen(peer), peer);
+  call->scopes = ~0u;
+  if (!call->gateway->tokens || !scope) return 1;
+  trm__bearer bearer = {0};
+  trm__token_found found = trm__token_check(call->gateway->tokens, request, &bearer);
+  if (found != TRM__TOKEN_GOOD) {
+    call_challenge(call, TRM__PROBLEM_UNAUTHORIZED, trm__token_challenge(found),
+                   found == TRM__TOKEN_ABSENT ? "send the field Authorization: Bearer TOKEN"
+                                              : "the token is not one of this server's");
+    return 0;
+  }
+  if (!(bearer.scopes & scope)) {
+    call_challenge(call, TRM__PROBLEM_FORBIDDEN, trm__token_challenge(found),
+                   "the token's scopes do not include what this needs");
+    return 0;
+  }
+  snprintf(call->client, sizeof call->client, "token %.100s", bearer.name);
+  call->scopes = bearer.scopes;
+  return 1;
+}
+
+static void call_trace(trm__call *call) {
+  const char *parent = trm__request_field(trm__exchange_request(call->exchange), "traceparent", NULL);
+  int known = trm__trace_parse(&call->trace, parent) ? trm__trace_span(&call->trace) : trm__trace_begin(&call->trace);
+  if (known) trm__trace_format(&call->trace, call->traceparent);
+}
+
+/* -- what ---------------------------------------------------------------------------------------------------------- */
+
+static void call_on_body(trm__exchange *exchange, const char *data, size_t size, void *context) {
+  call_reading reading = *(call_reading *)context;
+  trm__call *call = reading.call;
+  trm_error err = {0};
+  (void)exchange;
+  trm__free(context);
+  call->own = NULL;
+  call->gone = NULL;
+  trm_status status = trm__json_parse(&call->body, data, size, "the body", &err);
+  if (!status) reading.handle(call);
+  else
+    trm__call_problem(call, status == TRM_E_MEMORY ? TRM__PROBLEM_INTERNAL : TRM__PROBLEM_MALFORMED, NULL, err.message);
+}
+
+static void call_reading_gone(trm__call *call, void *own) {
+  (void)call;
+  trm__free(own);
+}
+
+static int call_is_json(const trm__request *request) {
+  char type[TRM__MEDIA_TYPE];
+  const char *value = trm__request_field(request, "content-type", NULL);
+  if (!value || !trm__media_type(value, type)) return 0;
+  size_t length = strlen(type);
+  return strcmp(type, "application/json") == 0 || (length > 5 && strcmp(type + length - 5, "+json") == 0);
+}
+
+static void call_read(trm__call *call, trm__call_handler handle) {
+  if (!call_is_json(trm__exchange_request(call->exchange))) {
+    trm__call_problem(call, TRM__PROBLEM_MEDIA_TYPE, NULL, "send JSON, with Content-Type: application/json");
+    return;
+  }
+  call_reading *reading = trm__calloc(1, sizeof *reading);
+  if (!reading) {
+    trm__call_problem(call, TRM__PROBLEM_INTERNAL, NULL, "out of memory");
+    return;
+  }
+  *reading = (call_reading){call, handle};
+  call->own = reading;
+  call->gone = call_reading_gone;
+  trm__exchange_read_whole(call->exchange, (size_t)call->gateway->config.body_bytes, call_on_body, reading);
+}
+
+void trm__call_begin(trm__gateway *gateway, trm__exchange *exchange, const trm__call_rule *rule) {
+  trm__call *call = trm__calloc(1, sizeof *call);
+  if (!call) {
+    trm__problem_send(exchange, TRM__PROBLEM_INTERNAL, NULL, "out of memory");
+    return;
+  }
+  call->gateway = gateway;
+  call->exchange = exchange;
+  call_trace(call);
+  trm__exchange_watch watch = {.gone = call_on_gone, .context = call};
+  trm__exchange_watch_set(exchange, &watch);
+  if (!call_admit(call, rule->scope)) return;
+  if (rule->has_body) call_read(call, rule->handle);
+  else rule->handle(call);
+}
+
+/* -- answers ------------------------------------------------------------------------------------------------------- */
+
+static void call_send(trm__call *call, int status, const char *type, const char *location, const char *text,
+                      size_t size) {
+  trm__field fields[3];
+  size_t count = 0;
+  if (location) fields[count++] = (trm__field){"Location", location};
+  if (*call->traceparent) fields[count++] = (trm__field){"Traceparent", call->traceparent};
+  fields[count++] = (trm__field){"Cache-Control", "no-store"};
+  trm__response response = {.status = status, .type = type, .fields = fields, .field_count = count};
+  (void)trm__exchange_answer(call->exchange, &response, text, size, NULL);
+  call_free(call);
+}
+
+void trm__call_text(trm__call *call, int status, const char *type, const char *text, size_t size) {
+  call_send(call, status, type, NULL, text, size);
+}
+
+void trm__call_answer_at(trm__call *call, int status, const char *location, json_t *body) {
+  char *text = body ? trm__json_text(body, JSON_COMPACT) : NULL;
+  json_decref(body);
+  if (!text) {
+    trm__call_problem(call, TRM__PROBLEM_INTERNAL, NULL, "out of memory");
+    return;
+  }
+  call_send(call, status, "application/json", location, text, strlen(text));
+  free(text);
+}
+
+void trm__call_answer(trm__call *call, int status, json_t *body) {
+  trm__call_answer_at(call, status, NULL, body);
+}
+
+void trm__call_problem(trm__call *call, trm__problem_kind kind, const char *pointer, const char *detail) {
+  trm__problem_send(call->exchange, kind, pointer, detail);
+  call_free(call);
+}
+
+void trm__call_fault(trm__call *call, const trm__ask_fault *fault) {
+  trm__call_problem(call, TRM__PROBLEM_INVALID, fault->pointer, fault->detail);
+}
+
+void trm__call_status(trm__call *call, trm_status status, const trm__ask_fault *fault) {
+  if (status == TRM_E_INPUT || status == TRM_E_USAGE) trm__call_fault(call, fault);
+  else if (status == TRM_E_BUSY)
+    trm__call_problem(call, TRM__PROBLEM_BUSY, NULL, "too many puzzles wait; nothing of this was accepted: try again");
+  else if (status == TRM_E_UNSUPPORTED)
+    trm__call_problem(call, TRM__PROBLEM_MODEL_NOT_LOADED, NULL, "the model is not loaded");
+  else trm__call_problem(call, TRM__PROBLEM_INTERNAL, NULL, trm_status_name(status));
+}
+
+/* -- streams ------------------------------------------------------------------------------------------------------- */
+
+void trm__call_stream(trm__call *call) {
+  trm__field fields[3] = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}, {"Traceparent", NULL}};
+  size_t count = 2;
+  if (*call->traceparent) fields[count++].value = call->traceparent;
+  trm__response response = {.status = 200, .type = TRM__SSE_TYPE, .fields = fields, .field_count = count};
+  if (!trm__exchange_start(call->exchange, &response, NULL))
+    trm__exchange_heartbeat(call->exchange, HEARTBEAT_S, TRM__SSE_COMMENT);
+}
+
+void trm__call_event(trm__call *call, int64_t id, const char *event, const json_t *data) {
+  char name[32];
+  snprintf(name, sizeof name, "%lld", (long long)id);
+  char *text = trm__json_text(data, JSON_COMPACT);
+  struct evbuffer *buffer = evbuffer_new();
+  trm__sse_event e = {.id = name, .event = event, .data = text, .size = text ? strlen(text) : 0};
+  trm_status status = text && buffer ? trm__sse_format(buffer, &e, NULL) : TRM_E_MEMORY;
+  size_t size = buffer ? evbuffer_get_length(buffer) : 0;
+  const void *bytes = status ? NULL : evbuffer_pullup(buffer, -1);
+  if (!status && (!bytes || trm__exchange_write(call->exchange, bytes, size, NULL))) status = TRM_E_BUSY;
+  if (buffer) evbuffer_free(buffer);
+  free(text);
+  (void)status; /* an event that a slow client has no room for is left out; its id shows the gap */
+}
+
+void trm__call_end(trm__call *call) {
+  trm__exchange_end(call->exchange);
+  call_free(call);
+}

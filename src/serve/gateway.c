@@ -1,0 +1,266 @@
+#include "serve/gateway.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "net/dispatch.h"
+#include "proc/role.h"
+#include "serve/live.h"
+#include "serve/routes.h"
+#include "serve/session.h"
+
+#define TICK_S 1 /* of the heartbeat and of what is looked after now and then */
+
+trm__run_place trm__gateway_place(trm__gateway *g) {
+  return (trm__run_place){g->base, g->pool, &g->config, &g->telemetry};
+}
+
+trm__problem_kind trm__gateway_refusal(const trm__gateway *g, const char **detail) {
+  if (g->phase >= TRM__DRAINING) {
+    *detail = "the server is ending";
+    return TRM__PROBLEM_DRAINING;
+  }
+  *detail = "no engine has its models yet; GET /v1/models says why";
+  return g->started ? TRM__PROBLEM_NONE : TRM__PROBLEM_MODEL_NOT_LOADED;
+}
+
+static void gateway_end(trm__gateway *g) {
+  if (g->phase == TRM__ENDED) return;
+  g->phase = TRM__ENDED;
+  (void)event_base_loopbreak(g->base);
+}
+
+static void gateway_fail(trm__gateway *g, const char *what) {
+  trm__records_write(&g->records, TRM_LOG_ERROR, NULL, "%s", what);
+  g->failed = 1;
+  gateway_end(g);
+}
+
+void trm__gateway_idle(trm__gateway *g) {
+  if (g->phase == TRM__DRAINING && g->waiting == 0 && trm__live_count(g->live) == 0) trm__server_drain(g->server, 0);
+}
+
+/* -- what comes from outside --------------------------------------------------------------------------------------- */
+
+static void gateway_on_journal(evutil_socket_t fd, short what, void *context) {
+  trm__gateway *g = context;
+  trm__journal_stats stats;
+  (void)fd, (void)what;
+  trm__journal_deliver(g->journal);
+  trm__journal_get_stats(g->journal, &stats);
+  if (stats.broken) gateway_fail(g, "the journal is broken; a new process goes on from what is on disk");
+}
+
+static void gateway_on_changed(void *context, uint64_t engine, const trm_error *why) {
+  trm__gateway *g = context;
+  int ready = trm__serve_pool_ready(g->pool);
+  if (why)
+    trm__records_write(&g->records, TRM_LOG_WARN, NULL, "engine %llu: %s%s%s", (unsigned long long)(engine >> 32),
+                       why->where, *why->where ? ": " : "", why->message);
+  if (g->phase <= TRM__SERVING) {
+    if (ready && g->phase == TRM__STARTING)
+      trm__records_write(&g->records, TRM_LOG_INFO, NULL, "ready after %.2f s", trm__clock() - g->began);
+    g->phase = ready ? TRM__SERVING : TRM__STARTING;
+  }
+  if (ready) g->started = 1;
+  trm__live_take(g->live);
+}
+
+static void gateway_on_line(evutil_socket_t fd, short what, void *context) {
+  trm__gateway *g = context;
+  trm__role_message message;
+  trm_error err = {0};
+  int got;
+  (void)fd, (void)what;
+  while ((got = trm__role_next(&message)) > 0) {
+    if (message.refused || message.channel < 0) continue;
+    if (trm__serve_pool_attach(g->pool, message.id, message.channel, &err))
+      trm__records_write(&g->records, TRM_LOG_ERROR, NULL, "an engine cannot be attached: %s", err.message);
+  }
+  if (got < 0) gateway_fail(g, "the root process is gone");
+}
+
+static void gateway_on_tick(evutil_socket_t fd, short what, void *context) {
+  trm__gateway *g = context;
+  (void)fd, (void)what;
+  trm__role_beat();
+  trm__sessions_expire(g->sessions, trm_clock());
+  trm__live_take(g->live);
+}
+
+/* -- ending -------------------------------------------------------------------------------------------------------- */
+
+static void gateway_after(trm__gateway *g, double seconds) {
+  struct timeval at = {(time_t)seconds, (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6)};
+  (void)evtimer_add(g->on_drain, &at);
+}
+
+static void gateway_on_drained(void *context) {
+  gateway_end(context); /* no connection is left */
+}
+
+/* The delay is over, and later the time that running work had. */
+static void gateway_on_drain(evutil_socket_t fd, short what, void *context) {
+  trm__gateway *g = context;
+  (void)fd, (void)what;
+  if (g->phase == TRM__LEAVING) {
+    g->phase = TRM__DRAINING;
+    gateway_after(g, g->config.drain_s);
+    trm__server_drain(g->server, 1);
+    trm__gateway_idle(g);
+    return;
+  }
+  trm__records_write(&g->records, TRM_LOG_WARN, NULL,
+                     "the time to drain is over: %zu requests and %zu jobs are cut off", g->waiting,
+                     trm__live_count(g->live));
+  trm__live_return(g->live);
+  gateway_end(g);
+}
+
+static void gateway_on_term(evutil_socket_t fd, short what, void *context) {
+  trm__gateway *g = context;
+  (void)fd, (void)what;
+  if (g->phase >= TRM__LEAVING) {
+    gateway_end(g);
+    return;
+  }
+  trm__records_write(&g->records, TRM_LOG_INFO, NULL, "ending: %zu requests, %zu jobs", g->waiting,
+                     trm__live_count(g->live));
+  g->phase = TRM__LEAVING;
+  gateway_after(g, g->config.drain_delay_s);
+}
+
+/* -- beginning ----------------------------------------------------------------------------------------------------- */
+
+static void gateway_on_access(const trm__access *access, void *context) {
+  trm__gateway *g = context;
+  trm__telemetry_request(&g->telemetry, access);
+  trm__records_about about = {
+      .route = access->route, .client = access->peer, .status = access->status, .seconds = access->seconds};
+  int quiet = access->status < 400 && access->outcome == TRM__ANSWERED;
+  trm__records_write(&g->records, quiet ? TRM_LOG_DEBUG : TRM_LOG_INFO, &about, "%s %s%s%s",
+                     access->request ? trm__method_name(access->request->method) : "-",
+                     access->route ? access->route : "-", access->reason ? ": " : "",
+                     access->reason ? access->reason : "");
+}
+
+static trm_status gateway_open_server(trm__gateway *g, trm_error *err) {
+  const trm__serve_config *c = &g->config;
+  trm__server_config config = trm__server_config_default();
+  config.handle = trm__dispatch;
+  config.context = g->router;
+  config.access = gateway_on_access;
+  config.access_context = g;
+  config.drained = gateway_on_drained;
+  config.drained_context = g;
+  config.limits.body = (uint64_t)c->body_bytes;
+  config.max_connections = (size_t)c->connections;
+  config.head_s = c->header_s;
+  config.body_s = c->body_s;
+  config.write_s = c->write_s;
+  config.idle_s = c->idle_s;
+  trm_status status = trm__server_open(&g->server, g->base, &config, err);
+  for (const char *at = c->listen; !status && *at; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
+    char address[256];
+    snprintf(address, sizeof address, "%.*s", (int)strcspn(at, ","), at);
+    status = trm__server_listen(g->server, address, err);
+  }
+  for (size_t i = 0; !status && trm__server_address(g->server, i); i++)
+    trm__records_write(&g->records, TRM_LOG_INFO, NULL, "listening on %s", trm__server_address(g->server, i));
+  return status;
+}
+
+static trm_status gateway_open_journal(trm__gateway *g, trm_error *err) {
+  trm__journal_config config = trm__journal_config_default();
+  config.folder = g->config.data_dir;
+  config.open_limit = g->config.jobs_limit;
+  config.keep_ms = (int64_t)(g->config.keep_s * 1000);
+  config.body_limit = g->config.body_bytes + 1024;
+  config.log = trm__records_log(&g->records);
+  return trm__journal_open(&g->journal, &config, err);
+}
+
+static trm_status gateway_open_pool(trm__gateway *g, const trm__work_config *models, const char *build_id,
+                                    trm_error *err) {
+  static trm__serve_pool_config config; /* large, and a process has one */
+  config = trm__serve_pool_config_default();
+  config.base = g->base;
+  config.build_id = build_id;
+  config.engine = *models;
+  config.waiting_most = g->config.queue_limit;
+  config.client_most = g->config.client_limit;
+  config.changed = gateway_on_changed;
+  config.context = g;
+  return trm__serve_pool_open(&g->pool, &config, err);
+}
+
+static trm_status gateway_open_events(trm__gateway *g, trm_error *err) {
+  struct timeval tick = {TICK_S, 0};
+  g->on_journal = event_new(g->base, trm__journal_fd(g->journal), EV_READ | EV_PERSIST, gateway_on_journal, g);
+  g->on_line = event_new(g->base, TRM__ROLE_LINE, EV_READ | EV_PERSIST, gateway_on_line, g);
+  g->on_tick = event_new(g->base, -1, EV_PERSIST, gateway_on_tick, g);
+  g->on_drain = evtimer_new(g->base, gateway_on_drain, g);
+  g->on_term = evsignal_new(g->base, SIGTERM, gateway_on_term, g);
+  g->on_int = evsignal_new(g->base, SIGINT, gateway_on_term, g);
+  struct event *const all[] = {g->on_journal, g->on_line, g->on_tick, g->on_term, g->on_int};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (!all[i] || !g->on_drain || event_add(all[i], all[i] == g->on_tick ? &tick : NULL) != 0)
+      return trm__fail(err, TRM_E_MEMORY, "gateway", "the event loop takes no more events");
+  return TRM_OK;
+}
+
+static trm_status gateway_open(trm__gateway *g, const trm__work_config *models, const char *build_id, trm_error *err) {
+  g->base = event_base_new();
+  if (!g->base) return trm__fail(err, TRM_E_MEMORY, "gateway", "there is no event loop");
+  trm_status status = trm__telemetry_open(&g->telemetry, g->config.statsd, err);
+  if (!status && *g->config.token_file) status = trm__tokens_open(&g->tokens, g->config.token_file, err);
+  if (!status) status = gateway_open_journal(g, err);
+  if (!status) status = gateway_open_pool(g, models, build_id, err);
+  if (!status) status = trm__live_open(&g->live, g, err);
+  if (!status) status = trm__sessions_open(&g->sessions, g, err);
+  if (!status) status = trm__routes_open(&g->router, g, err);
+  if (!status) status = gateway_open_server(g, err);
+  return status ? status : gateway_open_events(g, err);
+}
+
+/* Calls are told that they are gone before what they point to goes; the journal tells of the last ends before the jobs
+ * that wait for them go. */
+static void gateway_close(trm__gateway *g) {
+  struct event *const all[] = {g->on_journal, g->on_line, g->on_tick, g->on_term, g->on_int, g->on_drain};
+  if (g->live) trm__live_return(g->live);
+  trm__journal_close(&g->journal);
+  trm__server_close(&g->server);
+  trm__serve_pool_close(&g->pool);
+  trm__live_close(&g->live);
+  trm__sessions_close(&g->sessions);
+  trm__router_close(&g->router);
+  trm__tokens_close(&g->tokens);
+  trm__telemetry_close(&g->telemetry);
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (all[i]) event_free(all[i]);
+  if (g->base) event_base_free(g->base);
+}
+
+int trm__gateway_run(const trm__serve_config *config, const trm__work_config *models, const char *build_id) {
+  static trm__gateway g; /* large, and a process has one */
+  memset(&g, 0, sizeof g);
+  g.began = trm__clock();
+  g.config = *config;
+  trm_error err = {0};
+  g.records = trm__records_open(config->log, config->log_level, "gateway");
+  signal(SIGPIPE, SIG_IGN);
+  trm_status status = trm__role_open(&err);
+  if (!status) status = gateway_open(&g, models, build_id, &err);
+  if (!status) {
+    trm__role_ready();
+    (void)event_base_dispatch(g.base);
+  } else trm__records_write(&g.records, TRM_LOG_ERROR, NULL, "%s: %s", err.where, err.message);
+  int hopeless = status == TRM_E_USAGE || status == TRM_E_INPUT || status == TRM_E_BUSY;
+  gateway_close(&g);
+  if (status) return hopeless ? TRM__EXIT_USAGE : TRM__EXIT_FAULT;
+  return g.failed ? TRM__EXIT_FAULT : TRM__EXIT_OK;
+}

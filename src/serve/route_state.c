@@ -1,0 +1,56 @@
+/* What the server says of itself: models, health, metrics, and its own description. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "serve/answer.h"
+#include "serve/routes.h"
+#include "serve/session.h"
+
+void trm__route_models(trm__call *call) {
+  int count;
+  const trm__work_model *models = trm__serve_pool_models(call->gateway->pool, &count);
+  json_t *list = json_array();
+  for (int i = 0; list && i < count; i++) (void)json_array_append_new(list, trm__answer_model(&models[i]));
+  trm__call_answer(call, 200, json_pack("{s:o}", "models", list));
+}
+
+void trm__route_openapi(trm__call *call) {
+  trm__call_answer(call, 200, trm__openapi());
+}
+
+static void health(trm__call *call, int good, const char *detail) {
+  if (good) trm__call_text(call, 200, "text/plain; charset=utf-8", "ok\n", 3);
+  else trm__call_problem(call, TRM__PROBLEM_MODEL_NOT_LOADED, NULL, detail);
+}
+
+void trm__route_livez(trm__call *call) {
+  health(call, 1, NULL);
+}
+
+void trm__route_readyz(trm__call *call) {
+  const trm__gateway *g = call->gateway;
+  if (g->phase > TRM__SERVING) trm__call_problem(call, TRM__PROBLEM_DRAINING, NULL, "the server is ending");
+  else health(call, g->phase == TRM__SERVING, "no engine has all its models; GET /v1/models says why");
+}
+
+void trm__route_startupz(trm__call *call) {
+  health(call, call->gateway->started, "no engine has had all its models yet");
+}
+
+void trm__route_metrics(trm__call *call) {
+  char *text = NULL;
+  size_t size = 0;
+  trm_error err = {0};
+  const trm__gateway *g = call->gateway;
+  trm__telemetry_now now = {.pool = trm__serve_pool_get_stats(g->pool),
+                            .server = trm__server_statistics(g->server),
+                            .ready = g->phase == TRM__SERVING,
+                            .draining = g->phase > TRM__SERVING,
+                            .sessions = trm__sessions_count(g->sessions)};
+  trm__journal_get_stats(g->journal, &now.journal);
+  trm_status status = trm__telemetry_text(&g->telemetry, &now, &text, &size, &err);
+  if (status) trm__call_problem(call, TRM__PROBLEM_INTERNAL, NULL, err.message);
+  else trm__call_text(call, 200, TRM__METRICS_TYPE, text, size);
+  trm__free(text);
+}

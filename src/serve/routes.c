@@ -1,0 +1,312 @@
+#include "serve/routes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/status.h"
+#include "base/text/options.h"
+#include "net/dispatch.h"
+
+/* -- schemas of bodies --------------------------------------------------------------------------------------------- */
+
+static json_t *schema_puzzle(void) {
+  return json_pack("{s:s, s:[{s:s}, {s:s}, {s:s, s:[s], s:{s:{s:s, s:{s:s}}}}]}", "description",
+                   "text in any usual notation, rows, or tokens", "oneOf", "type", "string", "type", "array", "type",
+                   "object", "required", "tokens", "properties", "tokens", "type", "array", "items", "type", "integer");
+}
+
+/* Adds the options of a table to an object's schema. */
+static void schema_add(json_t *schema, const trm_option *table, size_t count) {
+  json_t *options = trm__options_schema(table, count);
+  (void)json_object_update(json_object_get(schema, "properties"), json_object_get(options, "properties"));
+  json_decref(options);
+}
+
+static json_t *schema_object(void) {
+  return json_pack("{s:s, s:b, s:{}}", "type", "object", "additionalProperties", 0, "properties");
+}
+
+static void schema_property(json_t *schema, const char *name, json_t *property) {
+  (void)json_object_set_new(json_object_get(schema, "properties"), name, property);
+}
+
+static json_t *schema_one(void) {
+  size_t count;
+  json_t *schema = schema_object();
+  const trm_option *table = trm__ask_item_options(&count);
+  schema_property(schema, "puzzle", schema_puzzle());
+  schema_add(schema, table, count);
+  table = trm__work_options(&count);
+  schema_add(schema, table, count);
+  return schema;
+}
+
+static json_t *schema_solve(void) {
+  size_t count;
+  json_t *schema = schema_one(), *item = schema_one();
+  const trm_option *table = trm__ask_request_options(&count);
+  schema_add(schema, table, count);
+  schema_property(item, "id", json_pack("{s:s}", "type", "string"));
+  (void)json_object_set_new(item, "required", json_pack("[s]", "puzzle"));
+  schema_property(schema, "puzzles",
+                  json_pack("{s:s, s:i, s:{s:[{s:s}, {s:s}, o]}}", "type", "array", "minItems", 1, "items", "anyOf",
+                            "type", "string", "type", "array", item));
+  (void)json_object_set_new(schema, "oneOf",
+                            json_pack("[{s:[s]}, {s:[s]}]", "required", "puzzle", "required", "puzzles"));
+  return schema;
+}
+
+static json_t *schema_check(void) {
+  json_t *schema = schema_one();
+  schema_property(schema, "answer", schema_puzzle());
+  (void)json_object_set_new(schema, "required", json_pack("[s]", "puzzle"));
+  return schema;
+}
+
+static json_t *schema_needs_puzzle(void) {
+  json_t *schema = schema_one();
+  (void)json_object_set_new(schema, "required", json_pack("[s]", "puzzle"));
+  return schema;
+}
+
+static json_t *schema_generate(void) {
+  size_t count;
+  json_t *schema = schema_object();
+  const trm_option *table = trm__generate_options(&count);
+  schema_add(schema, table, count);
+  return schema;
+}
+
+static json_t *schema_number(int most) {
+  return json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 0, "maximum", most);
+}
+
+static json_t *schema_steps(void) {
+  json_t *schema = schema_object();
+  schema_property(schema, "steps", schema_number(64));
+  return schema;
+}
+
+static json_t *schema_cell(void) {
+  json_t *schema = schema_object();
+  schema_property(schema, "cell", schema_number(65535));
+  (void)json_object_set_new(schema, "required", json_pack("[s]", "cell"));
+  return schema;
+}
+
+static json_t *schema_pin(void) {
+  json_t *schema = schema_cell();
+  schema_property(schema, "value", json_pack("{s:s, s:i, s:i}", "type", "string", "minLength", 1, "maxLength", 1));
+  schema_property(schema, "token", schema_number(65535));
+  return schema;
+}
+
+/* -- the table ----------------------------------------------------------------------------------------------------- */
+
+#define SOLVE TRM__SCOPE_SOLVE
+#define ADMIN TRM__SCOPE_ADMIN
+
+static const trm__served_route routes_table[] = {
+    {TRM__POST,
+     "/v1/solve",
+     {SOLVE, 1, trm__route_solve},
+     "solve",
+     "Solve a puzzle or a list: wait, follow the steps (Accept: text/event-stream), or make it a job (async)",
+     schema_solve,
+     "200|202"},
+    {TRM__POST,
+     "/v1/check",
+     {SOLVE, 1, trm__route_check},
+     "check",
+     "Judge an answer, or a question alone, by the puzzle's own rules",
+     schema_check,
+     "200"},
+    {TRM__POST, "/v1/hint", {SOLVE, 1, trm__route_hint}, "hint", "The next cell, and why", schema_needs_puzzle, "200"},
+    {TRM__POST,
+     "/v1/generate",
+     {SOLVE, 1, trm__route_generate},
+     "generate",
+     "A new puzzle with its answer",
+     schema_generate,
+     "200"},
+    {TRM__GET,
+     "/v1/jobs",
+     {SOLVE, 0, trm__route_jobs},
+     "listJobs",
+     "Jobs, oldest first (state, after, limit)",
+     NULL,
+     "200"},
+    {TRM__GET,
+     "/v1/jobs/{id}",
+     {SOLVE, 0, trm__route_job},
+     "getJob",
+     "A job, with its result once it has one",
+     NULL,
+     "200"},
+    {TRM__GET,
+     "/v1/jobs/{id}/events",
+     {SOLVE, 0, trm__route_job_events},
+     "followJob",
+     "Its steps and its end as server-sent events, from Last-Event-ID on",
+     NULL,
+     "200"},
+    {TRM__POST,
+     "/v1/jobs/{id}/cancel",
+     {SOLVE, 0, trm__route_job_cancel},
+     "cancelJob",
+     "End a job before its time",
+     NULL,
+     "200"},
+    {TRM__POST,
+     "/v1/sessions",
+     {SOLVE, 1, trm__route_sessions_new},
+     "newSession",
+     "Begin to advance a puzzle step by step",
+     schema_needs_puzzle,
+     "201"},
+    {TRM__GET, "/v1/sessions", {SOLVE, 0, trm__route_sessions}, "listSessions", "Your sessions", NULL, "200"},
+    {TRM__GET,
+     "/v1/sessions/{id}",
+     {SOLVE, 0, trm__route_session},
+     "getSession",
+     "A session and its steps",
+     NULL,
+     "200"},
+    {TRM__POST,
+     "/v1/sessions/{id}/step",
+     {SOLVE, 1, trm__route_session_step},
+     "stepSession",
+     "Take supervision steps",
+     schema_steps,
+     "200"},
+    {TRM__POST,
+     "/v1/sessions/{id}/pin",
+     {SOLVE, 1, trm__route_session_pin},
+     "pinCell",
+     "From the next step on a cell has this value as its clue",
+     schema_pin,
+     "200"},
+    {TRM__POST,
+     "/v1/sessions/{id}/clear",
+     {SOLVE, 1, trm__route_session_clear},
+     "clearCell",
+     "A cell is again as the session began",
+     schema_cell,
+     "200"},
+    {TRM__POST,
+     "/v1/sessions/{id}/back",
+     {SOLVE, 1, trm__route_session_back},
+     "backSession",
+     "Take steps back",
+     schema_steps,
+     "200"},
+    {TRM__DELETE,
+     "/v1/sessions/{id}",
+     {SOLVE, 0, trm__route_session_delete},
+     "endSession",
+     "End a session",
+     NULL,
+     "204"},
+    {TRM__GET, "/v1/models", {SOLVE, 0, trm__route_models}, "listModels", "The models and their values", NULL, "200"},
+    {TRM__GET, "/v1/openapi.json", {0, 0, trm__route_openapi}, "openapi", "This description", NULL, "200"},
+    {TRM__GET, "/livez", {0, 0, trm__route_livez}, "livez", "The process turns its loop", NULL, "200"},
+    {TRM__GET, "/readyz", {0, 0, trm__route_readyz}, "readyz", "A puzzle would be taken now", NULL, "200"},
+    {TRM__GET, "/startupz", {0, 0, trm__route_startupz}, "startupz", "All models have been loaded once", NULL, "200"},
+    {TRM__GET,
+     "/metrics",
+     {ADMIN, 0, trm__route_metrics},
+     "metrics",
+     "Counters in Prometheus' text format",
+     NULL,
+     "200"},
+};
+enum { ROUTES = sizeof routes_table / sizeof *routes_table };
+
+const trm__served_route *trm__routes(size_t *count) {
+  *count = ROUTES;
+  return routes_table;
+}
+
+/* -- the router ---------------------------------------------------------------------------------------------------- */
+
+/* What a route's context is. */
+typedef struct route_context {
+  trm__gateway *gateway;
+  const trm__call_rule *rule;
+} route_context;
+
+static void route_handle(trm__exchange *exchange, void *context) {
+  const route_context *c = context;
+  trm__call_begin(c->gateway, exchange, c->rule);
+}
+
+trm_status trm__routes_open(trm__router **out, trm__gateway *gateway, trm_error *err) {
+  static route_context contexts[ROUTES]; /* a process has one gateway */
+  static trm__route routes[ROUTES];
+  for (size_t i = 0; i < ROUTES; i++) {
+    contexts[i] = (route_context){gateway, &routes_table[i].rule};
+    routes[i] = (trm__route){routes_table[i].method, routes_table[i].pattern, route_handle, &contexts[i]};
+  }
+  return trm__router_open(out, routes, ROUTES, err);
+}
+
+/* -- OpenAPI ------------------------------------------------------------------------------------------------------- */
+
+static json_t *openapi_parameters(const char *pattern) {
+  json_t *list = json_array();
+  if (list && strstr(pattern, "{id}"))
+    (void)json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", "id", "in", "path", "required", 1,
+                                                "schema", "type", "string"));
+  return list;
+}
+
+static json_t *openapi_answers(const trm__served_route *r) {
+  static const char *const problem = "application/problem+json";
+  json_t *answers = json_object();
+  for (const char *at = r->answers; answers && *at; at += at[3] == '|' ? 4 : 3) {
+    char status[4] = {at[0], at[1], at[2], 0};
+    (void)json_object_set_new(answers, status, json_pack("{s:s}", "description", r->summary));
+  }
+  if (answers)
+    (void)json_object_set_new(answers, "default",
+                              json_pack("{s:s, s:{s:{s:{s:s}}}}", "description", "what is wrong, and how to mend it",
+                                        "content", problem, "schema", "$ref", "#/components/schemas/Problem"));
+  return answers;
+}
+
+static json_t *openapi_operation(const trm__served_route *r) {
+  json_t *o = json_pack("{s:s, s:s, s:o, s:o}", "operationId", r->name, "summary", r->summary, "parameters",
+                        openapi_parameters(r->pattern), "responses", openapi_answers(r));
+  if (o && r->body)
+    (void)json_object_set_new(
+        o, "requestBody",
+        json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content", "application/json", "schema", r->body()));
+  if (o && !r->rule.scope) (void)json_object_set_new(o, "security", json_array());
+  return o;
+}
+
+static json_t *openapi_problem(void) {
+  return json_pack("{s:s, s:[s, s], s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}}", "type", "object", "required",
+                   "title", "status", "properties", "type", "type", "string", "title", "type", "string", "status",
+                   "type", "integer", "detail", "type", "string", "errors", "type", "array");
+}
+
+json_t *trm__openapi(void) {
+  static const char *const words[TRM__METHODS] = {
+      [TRM__GET] = "get", [TRM__POST] = "post", [TRM__DELETE] = "delete", [TRM__PUT] = "put"};
+  json_t *paths = json_object();
+  for (size_t i = 0; paths && i < ROUTES; i++) {
+    json_t *path = json_object_get(paths, routes_table[i].pattern);
+    if (!path) {
+      path = json_object();
+      (void)json_object_set_new(paths, routes_table[i].pattern, path);
+    }
+    (void)json_object_set_new(path, words[routes_table[i].method], openapi_operation(&routes_table[i]));
+  }
+  return json_pack("{s:s, s:{s:s, s:s, s:s}, s:[{s:[]}, {}], s:o, s:{s:{s:{s:s, s:s}}, s:{s:o}}}", "openapi", "3.1.0",
+                   "info", "title", "trm", "version", trm_version(), "description",
+                   "Puzzles solved by Tiny Recursion Models; answers are checked by the puzzle's own rules", "security",
+                   "bearer", "paths", paths, "components", "securitySchemes", "bearer", "type", "http", "scheme",
+                   "bearer", "schemas", "Problem", openapi_problem());
+}
