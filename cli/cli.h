@@ -41,7 +41,7 @@ struct cli_command {
 /* cmd_*.c; their table is in commands.h. */
 extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_data_show, cli_data_export,
     cli_data_augment, cli_train, cli_eval, cli_solve, cli_explain, cli_sudoku_new, cli_sudoku_check, cli_sudoku_hint,
-    cli_sudoku_rate, cli_info, cli_quantize, cli_convert, cli_runs_command, cli_plot, cli_doctor;
+    cli_sudoku_rate, cli_info, cli_quantize, cli_convert, cli_runs_command, cli_plot, cli_serve, cli_doctor;
 
 /* -- options that several commands have ---------------------------------------------------------------------------- */
 
@@ -206,6 +206,8 @@ typedef struct cli_variable {
 const cli_variable *cli_variables(size_t *count); /* all that the program obeys; static */
 /* The value of one of them; NULL when it is not set, or empty. */
 const char *cli_environment(const char *name);
+/* The same of a variable that stands for an option, TRM_POOL_SIZE for --pool-size; they are in no table. */
+const char *cli_environment_option(const char *name);
 
 /* -- files to write (outputs.c) ------------------------------------------------------------------------------------ */
 

@@ -19,6 +19,10 @@ static const cli_variable environment[] = {
     {"TERM", "dumb or not set: no colours, and no line that is written over"},
     {"TMPDIR", "where quantize measures a copy that goes to a pipe or device; default: /tmp"},
     {"PATH", "where doctor looks for programs"},
+    {"HOME", "of trm serve, where neither XDG_CONFIG_HOME nor XDG_STATE_HOME is set: .config and .local/state in it"},
+    {"XDG_CONFIG_HOME", "where trm serve looks for trm/trm.json"},
+    {"XDG_STATE_HOME", "where trm serve keeps trm/, its journal"},
+    {"STATE_DIRECTORY", "the same, set by systemd; it goes before XDG_STATE_HOME"},
     {"CUDACXX", "the CUDA compiler, nvcc, which doctor shows first"},
 };
 
@@ -34,4 +38,9 @@ const char *cli_environment(const char *name) {
     return value && *value ? value : NULL;
   }
   abort(); /* a name that is not in the table is a defect */
+}
+
+const char *cli_environment_option(const char *name) {
+  const char *value = getenv(name);
+  return value && *value ? value : NULL;
 }

@@ -77,6 +77,18 @@ int cli_model_find(char path[1100], const trm_puzzle_kind *kind, trm_model **mod
   return !models_search(folders, count, path, kind, model, NULL);
 }
 
+char *cli_model_folders(void) {
+  char room[FOLDERS][PATH + 32];
+  const char *folders[FOLDERS];
+  size_t count = models_folders(room, folders), first = cli_environment("TRM_MODELS") != NULL;
+  char *text = cli_alloc(FOLDERS, PATH + 33);
+  for (size_t i = first; i < count; i++) {
+    if (i > first) strcat(text, ":");
+    strcat(text, folders[i]);
+  }
+  return text;
+}
+
 /* Adds "maze 16x16 and smaller" to a list [400], unless a folder before has such a model. */
 static void models_list_file(void *context, const char *file) {
   char *list = context, title[64];

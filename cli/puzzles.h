@@ -64,6 +64,8 @@ void cli_puzzles_kind(cli_puzzles *puzzles, trm_puzzle_kind *kind, char problem[
 
 /* An installed model for such puzzles: 1 when there is one, whose name path receives. */
 int cli_model_find(char path[1100], const trm_puzzle_kind *kind, trm_model **model);
+/* The folders of models that come with the program, behind colons; freed with free. */
+char *cli_model_folders(void);
 /* The model at path, or with "" an installed one for such puzzles (models.c says where it is looked for); kind NULL:
  * for 9x9 Sudoku. path receives its name. */
 int cli_model_open(const cli_command *command, char path[1100], const trm_puzzle_kind *kind, trm_model **model);

@@ -6,6 +6,9 @@ include(CMakePackageConfigHelpers)
 if(TARGET trm)
   install(TARGETS trm RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+if(TARGET trm-server)
+  install(TARGETS trm-server RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/trm)
+endif()
 install(TARGETS trm_shared trm_static EXPORT trmTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 # --strip takes symbols from programs and shared libraries; the archive's debug information goes by hand.

@@ -1,0 +1,141 @@
+/* trm serve: starts the server, which is a program of its own, trm-server, so that nothing else needs its libraries. It
+ * is looked for beside this program, where a build folder has it, and in libexec/trm beside the installed bin. What is
+ * wrong with the configuration is told here, before anything is started. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/puzzles.h"
+#include "serve/config.h"
+
+static struct {
+  char config[TRM__SERVE_PATH];
+  int print_config;
+} opt;
+static trm__serve_config served;
+
+static const trm_option serve_options[] = {
+    {.name = "config",
+     .type = TRM_OPT_STRING,
+     FIELD(config),
+     .size = sizeof opt.config,
+     .metavar = "FILE",
+     .group = "Configuration",
+     .help = "read this file; default: $XDG_CONFIG_HOME/trm/trm.json, else /etc/trm/trm.json, where one exists"},
+    {.name = "print_config",
+     .type = TRM_OPT_BOOL,
+     FIELD(print_config),
+     .help = "print what is in force as JSON, and start nothing"},
+};
+
+static size_t serve_tables(cli_table t[CLI_TABLES]) {
+  size_t count;
+  const trm_option *table = trm__serve_options(&count);
+  t[0] = (cli_table){serve_options, sizeof serve_options / sizeof *serve_options, &opt};
+  t[1] = (cli_table){table, count, &served};
+  return 2;
+}
+
+/* Each option of the server is a variable too; the others are in the program's table. */
+static const char *serve_environment(const char *name) {
+  size_t count;
+  char variable[64];
+  const trm_option *table = trm__serve_options(&count);
+  for (size_t i = 0; i < count; i++) {
+    trm__serve_variable(table[i].name, variable, sizeof variable);
+    if (!strcmp(variable, name)) return cli_environment_option(name);
+  }
+  return cli_environment(name);
+}
+
+/* File and environment below what the command line gave. */
+static trm_status serve_configure(const cli_arguments *a, trm_error *err) {
+  char text[TRM__SERVE_PATH + 16];
+  size_t count;
+  const trm_option *table = trm__serve_options(&count);
+  trm__serve_config whole = trm__serve_config_default();
+  trm_status status = trm__serve_config_read(&whole, opt.config, serve_environment, err);
+  for (size_t i = 0; i < a->givens && !status; i++) {
+    if (a->given[i].table->config != &served) continue;
+    const char *name = a->given[i].option->name;
+    (void)trm_options_get(table, count, &served, name, text, sizeof text);
+    status = trm_options_set(table, count, &whole, name, text, err);
+  }
+  if (!status) status = trm__serve_config_check(&whole, serve_environment, err);
+  if (!status) served = whole;
+  return status;
+}
+
+static void serve_print_config(void) {
+  size_t count;
+  const trm_option *table = trm__serve_options(&count);
+  cli_json_print(trm__options_to_json(table, count, &served), 0);
+}
+
+/* Becomes the server: "trm-server OPTIONS --folders FOLDERS". Returns only when that fails. */
+static int serve_exec(const cli_command *self, int argc, char **argv) {
+  static const char *const places[] = {"%s/trm-server", "%s/../libexec/trm/trm-server"};
+  char program[PATH_MAX], file[PATH_MAX + 64];
+  char **arguments = cli_alloc((size_t)argc + 4, sizeof *arguments);
+  char *folders = cli_model_folders();
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  program[length > 0 ? length : 0] = 0;
+  if (strrchr(program, '/')) *strrchr(program, '/') = 0;
+  arguments[0] = (char *)(uintptr_t) "trm-server";
+  for (int i = 0; i < argc; i++) arguments[1 + i] = argv[i];
+  arguments[1 + argc] = (char *)(uintptr_t) "--folders";
+  arguments[2 + argc] = folders;
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    (void)snprintf(file, sizeof file, places[i], program);
+#pragma GCC diagnostic pop
+    (void)execv(file, arguments);
+    if (errno != ENOENT && errno != ENOTDIR) break;
+  }
+  int missing = errno == ENOENT || errno == ENOTDIR;
+  free(arguments);
+  free(folders);
+  if (missing)
+    return cli_usage(self,
+                     "this build has no server: trm-server is neither in %s nor in ../libexec/trm; build trm "
+                     "where libevent and SQLite are installed (tools/setup --server)",
+                     program);
+  return cli_bad_input(self, "%s cannot be started: %s", file, strerror(errno));
+}
+
+static int serve_run(const cli_command *self, int argc, char **argv) {
+  cli_arguments a;
+  trm_error err = {0};
+  cli_defaults(self);
+  int code = cli_parse(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 0, 0, "");
+  if (code == CLI_CONTINUE && serve_configure(&a, &err)) code = cli_error(self, &err);
+  cli_arguments_free(&a);
+  if (code != CLI_CONTINUE) return code;
+  if (!opt.print_config) return serve_exec(self, argc, argv);
+  serve_print_config();
+  return CLI_OK;
+}
+
+const cli_command cli_serve = {
+    .name = "serve",
+    .synopsis = "[options]",
+    .summary = "serve models over HTTP: solving, hints, sessions, jobs that survive",
+    .description =
+        "Starts a server on 127.0.0.1:8080 with all installed models: JSON over HTTP, steps as server-sent events, "
+        "jobs that are on disk before they are accepted. Engines are processes of their own: one that fails is "
+        "replaced, and what it was solving is given to another.\n\n"
+        "Every option is also a key of the configuration file and a variable: --pool-size is pool_size and "
+        "TRM_POOL_SIZE. Options go before variables, and these before the file.\n\n"
+        "SIGTERM ends the server: /readyz answers 503 at once, running work is finished within --drain-s, jobs that "
+        "are not done go on at the next start. A second SIGTERM ends it at once.",
+    .examples = "trm serve\ntrm serve --listen 127.0.0.1:9000 --model-path model.safetensors\n"
+                "trm serve --print-config\n"
+                "curl -d '{\"puzzle\": \"...\"}' -H 'Content-Type: application/json' 127.0.0.1:8080/v1/solve\n",
+    .usual = "config print_config listen token_file model_path pool_size threads data_dir",
+    .tables = serve_tables,
+    .run = serve_run,
+};
