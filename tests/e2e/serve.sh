@@ -1,0 +1,8 @@
+#!/bin/bash
+# The server as its clients see it: serve.py says what is asked. Skipped (77) in a build without the server.
+source "$(dirname "$0")/support.bash"
+[ -x "$(dirname "$TRM")/trm-server" ] || { echo "this build has no server"; exit 77; }
+"$TRM" data make --size 9 --train 1 --test 60 --no-minimal --min-clues 30 --max-clues 40 --seed 5 --out nine --quiet || exit 1
+"$TRM" data export nine --split test --out nine.csv || exit 1
+export PYTHONPATH=$TRM_SOURCE_DIR/tests/support
+python3 "$TRM_SOURCE_DIR/tests/e2e/serve.py" || exit 1
