@@ -46,11 +46,12 @@ bench: setup ## measure speed: QUICK=1 in minutes; JSON=file keeps the numbers; 
 		$(if $(ONLY),--only '$(ONLY)') $(if $(ORIGINAL),--original '$(abspath $(ORIGINAL))') \
 		$(if $(PRESETS),--presets '$(PRESETS)') $(if $(DEVICE),--device '$(DEVICE)' --compile layers)
 
-install: all ## program, library, headers, man pages, pkg-config and CMake files; STRIP=0 keeps symbols
+install: all ## program, library, headers, man pages, examples, pkg-config and CMake files; STRIP=0 keeps symbols
 	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)' $(if $(filter 0,$(STRIP)),,--strip)
 
-deb: all ## a Debian package in BUILD
-	@cd $(BUILD) && cpack
+deb: ## Debian packages of program, library, headers and the Python package, in BUILD/deb
+	@tools/setup --deb
+	@tools/make_deb $(BUILD) $(JOBS)
 
 asan: ## unit, kernel and emulated CUDA tests under AddressSanitizer
 	@$(call checked,-DTRM_SANITIZE=address)

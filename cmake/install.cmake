@@ -1,5 +1,6 @@
-# What `make install` puts where: program, libraries, headers, man pages, completions, trained models, and the two files by which other builds find
-# the library (pkg-config and CMake). Both compute the prefix from their own place, so the tree can be moved.
+# What `make install` puts where: program, libraries, headers, man pages, completions, licence, README and
+# examples, trained models, and the two files by which other builds find the library (pkg-config and CMake). Both compute the
+# prefix from their own place, so the tree can be moved. Debian packages are made of the same (packaging/debian).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -26,7 +27,9 @@ endif()
 if(man3)
   install(FILES ${man3} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)
 endif()
-
+install(FILES ${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_SOURCE_DIR}/CHANGELOG.md
+  DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/examples DESTINATION ${CMAKE_INSTALL_DOCDIR} PATTERN "__pycache__" EXCLUDE)
 
 # Where each shell looks for completions by itself.
 set(completions ${CMAKE_SOURCE_DIR}/packaging/completions)
@@ -58,15 +61,3 @@ endif()
 file(RELATIVE_PATH pc_to_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/trm.pc.in ${CMAKE_BINARY_DIR}/trm.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/trm.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-
-# `make deb`: one Debian package with program, library and headers.
-set(CPACK_GENERATOR DEB)
-set(CPACK_PACKAGE_NAME trm)
-set(CPACK_PACKAGE_CONTACT "the trm authors <trm@localhost>")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Tiny Recursion Models: train, evaluate and solve")
-set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-set(CPACK_STRIP_FILES ON)
-set(CPACK_DEBIAN_PACKAGE_SECTION science)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-include(CPack)

@@ -114,8 +114,10 @@ def _kind(of):
 def model_folders() -> List[str]:
     """Where models are looked for, in this order."""
     named = os.environ.get("TRM_MODELS")
-    beside = os.path.join(os.path.dirname(os.path.realpath(lib.path)), "..", "share", "trm", "models")
-    places = [os.path.join(_HERE, "_models"), beside, os.path.join(_HERE, "..", "..", "models"),
+    beside = []
+    if os.sep in lib.path:  # a bare name was found by the loader, and not in the folder at work
+        beside.append(os.path.join(os.path.dirname(os.path.realpath(lib.path)), "..", "share", "trm", "models"))
+    places = [os.path.join(_HERE, "_models"), *beside, os.path.join(_HERE, "..", "..", "models"),
               os.path.join(sys.prefix, "share", "trm", "models"), "/usr/local/share/trm/models", "/usr/share/trm/models"]
     found = [named] if named else []
     found += [os.path.normpath(place) for place in places if os.path.isdir(place)]

@@ -64,6 +64,9 @@ for model in "$TRM_SOURCE_DIR"/models/*.safetensors "$TRM_SOURCE_DIR"/models/*.j
   [ -e "$model" ] || continue
   [ -e "$prefix/share/trm/models/$(basename "$model")" ] || fail "$(basename "$model") is not installed"
 done
+for file in "$TRM_SOURCE_DIR"/{LICENSE,README.md,CHANGELOG.md,examples/*.*}; do
+  cmp -s "$file" "$prefix/share/doc/trm/${file#"$TRM_SOURCE_DIR"/}" || fail "$file is not installed"
+done
 "$prefix/bin/trm" --version | grep -q '[0-9]' || fail "the installed program does not run"
 
 cat >"$work/use.c" <<'C'
@@ -91,6 +94,19 @@ export PKG_CONFIG_PATH=$libdir/pkgconfig
 # shellcheck disable=SC2046 # words are meant
 cc -std=c17 -o "$work/shared" "$work/use.c" $(pkg-config --cflags --libs trm) || fail "pkg-config"
 LD_LIBRARY_PATH=$libdir "$work/shared" || fail "program of pkg-config"
+# Where the loader does not look, a program names the folder, or goes with the library wherever that goes; trm needs neither.
+mkdir -p "$work/apart/bin"
+# shellcheck disable=SC2046
+cc -std=c17 -o "$work/named" "$work/use.c" $(pkg-config --cflags --libs trm) "-Wl,-rpath,$(pkg-config --variable=libdir trm)"
+env -u LD_LIBRARY_PATH "$work/named" || fail "a program that names the library's folder"
+# shellcheck disable=SC2046
+cc -std=c17 -o "$work/apart/bin/use" "$work/use.c" $(pkg-config --cflags --libs trm) "-Wl,-rpath,\$ORIGIN/../lib"
+cp -r "$libdir" "$work/apart/lib"
+mv "$work/apart" "$work/moved-again"
+env -u LD_LIBRARY_PATH "$work/moved-again/bin/use" || fail "a program that was moved together with the library"
+! readelf -d "$prefix/bin/trm" | grep -qE 'libtrm|R(UN)?PATH' || fail "the program wants a library of a certain place"
+puzzle=53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79
+env -i "$prefix/bin/trm" solve $puzzle --json | grep -q '"correct":true' || fail "the installed program does not solve with its models"
 # shellcheck disable=SC2046
 cc -std=c17 -o "$work/static" "$work/use.c" $(pkg-config --cflags trm) "$libdir/libtrm.a" \
   $(pkg-config --static --libs-only-other trm) $(pkg-config --static --libs-only-l trm | sed 's/-ltrm//') || fail "static library"
