@@ -48,8 +48,8 @@ typedef struct trm_solver_config {
   int64_t search;      /* network steps that all chains of a puzzle may take; 0: one trajectory; TRM_SEARCH_USUAL */
   int level;           /* trm_search_level */
   int64_t chains;      /* of a wave, side by side; 0: 8 */
-  int64_t chain_steps; /* of a chain after the first, at most; 0: 3 with guesses, else max_steps */
-  int64_t guesses;     /* cells that a chain of a search takes for clues from an earlier answer; -1: 4 */
+  int64_t chain_steps; /* of a chain after the first, at most; 0: 4 with guesses, else max_steps */
+  int64_t guesses;     /* cells that a chain of a search takes for clues from an earlier answer; -1: 3 */
   int64_t votes;       /* frames that vote, in place of a search; 1: none */
   int vote_by;         /* trm_vote */
   int64_t rollouts;    /* chains of each frame, which differ by noise; 1: none */

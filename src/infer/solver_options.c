@@ -164,7 +164,7 @@ static const trm_option solver_options[] = {
      .default_text = "0",
      .min = 0,
      .max = TRM__VALUES_STEPS,
-     .help = "steps of a chain after the first, at most; 0: 3 with guesses, else the step limit"},
+     .help = "steps of a chain after the first, at most; 0: 4 with guesses, else the step limit"},
     {.name = "guesses",
      .type = TRM_OPT_INT,
      .offset = offsetof(trm_solver_config, guesses),
@@ -173,7 +173,7 @@ static const trm_option solver_options[] = {
      .max = TRM_CHAINS_MOST,
      .help =
          "open cells that a chain of a search takes for clues, with the network's own symbols of an earlier answer; "
-         "-1: 4"},
+         "-1: 3"},
     {.name = "votes",
      .type = TRM_OPT_INT,
      .offset = offsetof(trm_solver_config, votes),
