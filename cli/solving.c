@@ -54,8 +54,8 @@ int cli_solving_open(const cli_command *self, cli_solving *s, char path[1100], c
   trm_task grid;
   trm_puzzle_kind kind = {0};
   int named = path[0] != 0;
-  int code = named ? cli_model_open(self, path, NULL, &s->model)
-                   : solving_find_model(self, path, puzzles, &kind, &s->model);
+  int code =
+      named ? cli_model_open(self, path, NULL, &s->model) : solving_find_model(self, path, puzzles, &kind, &s->model);
   if (code == CLI_CONTINUE) code = solving_check_identifier(self, path, identifier, s->model);
   if (code != CLI_CONTINUE) return code;
   if (trm_model_task(s->model, &grid, &error)) return cli_error(self, &error);
