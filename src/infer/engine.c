@@ -473,6 +473,7 @@ trm_status trm__engine_run(trm_solver *solver, const trm__job *job, trm_error *e
   const trm__dims *d = &solver->params.dims;
   const trm__loss loss = {.kind = solver->loss, .halt_weight = 0.5, .grad_scale = 1};
   trm__engine *e = &solver->engine;
+  if (!solver->network) return trm__fail(err, TRM_E_UNSUPPORTED, solver->path, TRM__NO_STEPS);
   *e = (trm__engine){.solver = solver, .job = job, .S = (size_t)d->S, .V = (size_t)d->V, .call = trm__event_call()};
   e->state = (size_t)d->L * (size_t)d->D * solver->backend->act_bytes(solver->backend, d);
   trm_status status = TRM_OK;

@@ -175,7 +175,8 @@ static trm__lattice_heads loop_heads(const trm__lattice *net, int loop, const tr
                               .solution = batch->solution,
                               .open = batch->open,
                               .loss = batch->loss,
-                              .stats = batch->stats};
+                              .stats = batch->stats,
+                              .digit_loss = batch->digit_loss};
   heads.loss.keep_scale /= loops;
   heads.loss.digit_scale /= loops;
   heads.loss.conflict_scale /= loops;
@@ -220,6 +221,7 @@ void trm__lattice_train(trm__lattice *net, const trm__lattice_batch *batch, trm_
   trm__backend *be = net->be;
   trm__weights_view view = trm__params_view(net->params, grads);
   for (int k = 0; k < batch->b; k++) batch->stats[k] = (trm__example_stats){0};
+  for (int k = 0; k < batch->b && batch->digit_loss; k++) batch->digit_loss[k] = 0;
   be->lattice->embed(be, net->weights, batch->b, batch->sets, net->h0);
   for (int loop = 0; loop < net->plan.loops; loop++) loop_forward(net, loop, batch);
   for (int k = 0; k < batch->b; k++) batch->stats[k].q_halt = -(double)batch->conflict[k];

@@ -38,6 +38,7 @@ typedef struct trm__lattice_batch {
   const uint8_t *open;            /* [b][S]: 1 where the digit is asked */
   trm__lattice_loss loss;         /* scales of one loop; the mean over the loops is taken here */
   trm__example_stats *stats;      /* [b]: lm_loss: keep and digit; halt_loss: conflict; q_halt: -conflict at the end */
+  double *digit_loss;             /* [b]: the digit's part of lm_loss; NULL: not wanted */
   trm__real *logits, *conflict;   /* of the last loop, as above */
 } trm__lattice_batch;
 /* Gradients are added to grads, shaped by params. */

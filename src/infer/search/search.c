@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
+#include "infer/lattice/deducer.h"
 #include "infer/request.h"
 #include "infer/search/control.h"
 #include "infer/search/proposer.h"
@@ -89,7 +90,7 @@ trm_status trm__search_open(trm__search **out, trm_solver *solver, const trm__pl
   if (!s) return trm__fail_memory(err, "search", sizeof *s);
   s->solver = solver;
   s->plan = *plan;
-  s->proposer = &trm__proposer_frames;
+  s->proposer = solver->deducer ? &trm__proposer_names : &trm__proposer_frames;
   s->S = (size_t)solver->model.seq_len;
   s->most = trm__plan_most(plan);
   trm_status status = trm_solver_task(solver, &s->task, err);
@@ -136,7 +137,11 @@ static int64_t search_budget(const trm__search *s, const trm_puzzle *p, int64_t 
 }
 
 static void search_enter(trm__search *s, search_entry *e, int64_t number, const trm_puzzle *puzzle) {
-  int64_t limit = puzzle->max_steps ? puzzle->max_steps : s->solver->config.max_steps;
+  int alone =
+      puzzle->search == TRM_SEARCH_OFF || (s->plan.judged && !s->plan.votes && puzzle->rules == TRM_RULES_IGNORE);
+  int first = alone ? 1 : s->plan.first;
+  int64_t limit = puzzle->max_steps ? puzzle->max_steps : s->plan.start;
+  if (s->solver->deducer && puzzle->search >= first) limit = puzzle->search / first; /* its chains share it evenly */
   e->number = number;
   e->puzzle = *puzzle;
   if (puzzle->tokens != e->question) memcpy(e->question, puzzle->tokens, s->S * sizeof *e->question);
@@ -148,8 +153,7 @@ static void search_enter(trm__search *s, search_entry *e, int64_t number, const 
   e->guides = 0;
   e->taken = (trm_solution){.cancelled = 1};
   if (s->plan.votes) memset(e->ballot, 0, (size_t)s->most * sizeof *e->ballot);
-  trm__wave_first(&e->wave, search_budget(s, puzzle, limit), puzzle->search == TRM_SEARCH_OFF ? 1 : s->plan.first,
-                  limit);
+  trm__wave_first(&e->wave, search_budget(s, puzzle, limit), first, limit);
   s->entries++;
 }
 
@@ -428,6 +432,12 @@ static trm_status search_verdict(const trm__search *s, trm_status status, trm_er
                    (long long)puzzles);
 }
 
+/* By what solves chains: the lattice recursion's own, noise, or the network's steps. */
+static trm_status search_compute(trm__search *s, const trm__job *chains, trm_error *err) {
+  if (s->solver->deducer) return trm__deducer_run(s->solver->deducer, chains, err);
+  return s->plan.control ? trm__control_run(s->solver, chains, err) : trm__engine_run(s->solver, chains, err);
+}
+
 trm_status trm__search_run(trm__search *s, const trm__job *job, trm_error *err) {
   trm_solver *solver = s->solver;
   trm__job inner = {.source = trm_source_default(),
@@ -446,7 +456,7 @@ trm_status trm__search_run(trm__search *s, const trm__job *job, trm_error *err) 
   s->stop = s->cancel && atomic_load(&s->cancel->all);
   solver->cancel = NULL; /* its marks are of puzzles, and the engine would take them for chains' */
   trm_status status = TRM_OK;
-  if (!s->stop) status = s->plan.control ? trm__control_run(solver, &inner, err) : trm__engine_run(solver, &inner, err);
+  if (!s->stop) status = search_compute(s, &inner, err);
   solver->cancel = s->cancel;
   solver->stats.puzzles = s->solved;
   if (!s->stop) s->finished = s->left;
