@@ -118,6 +118,7 @@ typedef struct trm__lattice_heads {
   const uint8_t *open;             /* [b][S]: 1 where the digit is asked */
   trm__lattice_loss loss;
   trm__example_stats *stats; /* [b]: parts are added to lm_loss (keep and digit) and halt_loss (conflict) */
+  double *digit_loss;        /* [b]: the digit's part of lm_loss, added to; NULL: not wanted */
 } trm__lattice_heads;
 
 typedef struct trm__backend trm__backend;

@@ -424,7 +424,7 @@ ABI_FIELD(trm_train_config, patience, int64_t (*)) ABI_FIELD(trm_train_config, s
 ABI_FIELD(trm_train_config, save_every, int64_t (*)) ABI_FIELD(trm_train_config, keep, int64_t (*))
 ABI_FIELD(trm_train_config, log_every, int64_t (*)) ABI_FIELD(trm_train_config, max_loss, double (*))
 ABI_FIELD(trm_train_config, choose_threshold, int (*)) ABI_FIELD(trm_train_config, reserved, int (*))
-ABI_CALL(trm_train_options, const trm_option * (*)(size_t *count))
+ABI_FIELD(trm_train_config, digit_weight, double (*)) ABI_CALL(trm_train_options, const trm_option * (*)(size_t *count))
 ABI_CALL(trm_train_config_default, trm_train_config (*)(void)) ABI_CALL(trm_presets, size_t (*)(void))
 ABI_STRUCT(trm_preset_info) ABI_FIELD(trm_preset_info, name, const char *(*))
 ABI_FIELD(trm_preset_info, help, const char *(*)) ABI_CALL(trm_preset, trm_preset_info (*)(size_t index))

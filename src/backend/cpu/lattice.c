@@ -252,7 +252,7 @@ static void lattice_loss_example(const lattice_job *job, int k) {
   const trm__lattice_loss *loss = &heads->loss;
   int C = s->values, conflicted = 0;
   trm__real *x = heads->logits + (size_t)k * lattice_logits(job);
-  double lm = 0, scale = loss->grad_scale, d;
+  double lm = 0, digits = 0, scale = loss->grad_scale, d;
   for (int i = 0; i < s->S; i++, x += 2 * C) {
     size_t at = (size_t)k * (size_t)s->S + (size_t)i;
     int32_t target = heads->sets[at] & heads->solution[at];
@@ -263,12 +263,13 @@ static void lattice_loss_example(const lattice_job *job, int k) {
       x[c] = (trm__real)(scale * weight * d);
     }
     if (heads->open[at] && target)
-      lm += loss->digit_scale * lattice_ce(x + C, C, lattice_value(target), scale * loss->digit_scale, x + C);
+      digits += loss->digit_scale * lattice_ce(x + C, C, lattice_value(target), scale * loss->digit_scale, x + C);
     else memset(x + C, 0, (size_t)C * sizeof *x);
   }
   double halt = lattice_bce((double)heads->conflict[k], conflicted, &d);
   heads->conflict[k] = (trm__real)(scale * loss->conflict_weight * loss->conflict_scale * d);
-  heads->stats[k].lm_loss += lm;
+  heads->stats[k].lm_loss += lm + digits;
+  if (heads->digit_loss) heads->digit_loss[k] += digits;
   heads->stats[k].halt_loss += loss->conflict_scale * halt;
 }
 
