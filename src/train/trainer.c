@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/status.h"
+#include "train/lattice/check.h"
 
 /* -- opening ------------------------------------------------------------------------------------------------------- */
 
@@ -78,7 +79,7 @@ trm__bytes trm__trainer_bytes(const trm__params *params, const trm_train_config 
                  (config_is_noisy(config) ? local * sizeof(uint64_t) : 0) +
                  trm__optimizer_bytes(backend, params, config);
   if (!backend->on_host) bytes.host += offered + log;
-  if (d->values) bytes.host += trm__states_bytes(d, (int)local);
+  if (d->values) bytes.host += trm__states_bytes(d, (int)local) + trm__lattice_validate_bytes(d, micro_batch);
   return bytes;
 }
 
