@@ -448,7 +448,6 @@ static int engine_report(trm__engine *e) {
 }
 
 /* -- the call ------------------------------------------------------------------------------------------------------ */
-
 /* What a call that a callback or a mark may have ended before its source did returns. */
 static trm_status engine_verdict(const trm__engine *e, int64_t puzzles, int64_t finished, trm_error *err) {
   if (puzzles < 0 && e->ended && finished == e->next) return TRM_OK;

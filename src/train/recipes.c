@@ -82,7 +82,7 @@ static const struct {
     {.name = "sudoku-lattice",
      .help = "Sudoku 9x9 by the lattice recursion: candidate sets, 4 loops, 1,000 hard puzzles are enough",
      .values = LATTICE "seq_len=81 vocab_size=11 hidden_size=128 L_layers=4 num_heads=4 batch=512 micro_batch=32 "
-                       "steps=2000 lr_warmup_steps=200 eval_limit=64"},
+                       "steps=2000 lr_warmup_steps=200"},
     {.name = "sudoku-lattice-6x6",
      .help = "minimal Sudoku 6x6 by the lattice recursion: minutes on two cores",
      .values =

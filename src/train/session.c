@@ -9,6 +9,7 @@
 #include "base/os/file.h"
 #include "base/status.h"
 #include "data/dataset.h"
+#include "infer/search/plan.h"
 
 #define LOADER_AHEAD 3 /* batches built while a device works */
 
@@ -181,7 +182,7 @@ static trm_status session_check_lattice(const trm__session *s, trm_error *err) {
   if (s->config.model.recursion != TRM_RECURSION_LATTICE) return TRM_OK;
   for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
     if (unused[i].given) return trm__fail(err, TRM_E_USAGE, unused[i].option, "is not for the lattice recursion");
-  if (s->config.task.kind != TRM_TASK_SUDOKU)
+  if (!trm__lattice_fits(&s->config.task))
     return trm__fail(err, TRM_E_INPUT, c->data, "is no Sudoku, and the lattice recursion is for nothing else");
   if (s->comm->size > 1)
     return trm__fail(err, TRM_E_UNSUPPORTED, "recursion", "is lattice, which trains in one process, found %d ranks",

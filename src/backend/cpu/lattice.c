@@ -16,15 +16,15 @@ typedef struct lattice_job {
 } lattice_job;
 
 /* An example's numbers in h, in t, and in the logits. */
-static size_t lattice_cells(const lattice_job *job) {
+static size_t lattice_size_h(const lattice_job *job) {
   return (size_t)job->w->dims.S * (size_t)job->w->dims.D;
 }
 
-static size_t lattice_states(const lattice_job *job) {
+static size_t lattice_size_t(const lattice_job *job) {
   return (size_t)job->w->dims.L * (size_t)job->w->dims.D;
 }
 
-static size_t lattice_logits(const lattice_job *job) {
+static size_t lattice_size_logits(const lattice_job *job) {
   return (size_t)job->w->dims.S * 2 * (size_t)job->w->dims.values;
 }
 
@@ -70,7 +70,7 @@ static void lattice_embed_task(void *context, int task, int worker) {
   const trm__dims *s = &job->w->dims;
   const trm__lattice_view *w = &job->w->lattice;
   size_t D = (size_t)s->D;
-  trm__real *h = job->sum + (size_t)task * lattice_cells(job);
+  trm__real *h = job->sum + (size_t)task * lattice_size_h(job);
   const int32_t *sets = job->sets + (size_t)task * (size_t)s->S;
   for (int i = 0; i < s->S; i++, h += D) {
     memcpy(h, w->sets_bias, D * sizeof *h);
@@ -111,9 +111,9 @@ static void lattice_enter_task(void *context, int task, int worker) {
   const lattice_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__lattice_view *w = &job->w->lattice;
-  size_t D = (size_t)s->D, at = (size_t)task * lattice_cells(job);
+  size_t D = (size_t)s->D, at = (size_t)task * lattice_size_h(job);
   const trm__real *h = job->h + at, *h0 = job->h0 + at;
-  trm__real *sum = job->sum + at, *t = job->t + (size_t)task * lattice_states(job);
+  trm__real *sum = job->sum + at, *t = job->t + (size_t)task * lattice_size_t(job);
   memcpy(t, w->token, D * sizeof *t);
   for (int i = 0; i < s->S; i++, h += D, h0 += D, sum += D) {
     const trm__real *row = w->row + (size_t)(i / s->width) * D, *column = w->column + (size_t)(i % s->width) * D;
@@ -145,9 +145,9 @@ static void lattice_enter_columns(void *context, int task, int worker) {
   size_t D = (size_t)s->D, c0 = (size_t)task * TRM__GRAD_COLS;
   int count = trm__min_int(TRM__GRAD_COLS, s->D - (int)c0);
   for (int k = 0; k < job->b; k++) {
-    const trm__real *dt = job->dt + (size_t)k * lattice_states(job) + c0;
-    trm__real *d = job->d + (size_t)k * lattice_cells(job) + c0;
-    trm__real *dh0 = job->sum + (size_t)k * lattice_cells(job) + c0;
+    const trm__real *dt = job->dt + (size_t)k * lattice_size_t(job) + c0;
+    trm__real *d = job->d + (size_t)k * lattice_size_h(job) + c0;
+    trm__real *dh0 = job->sum + (size_t)k * lattice_size_h(job) + c0;
     trm__add_scaled(grads->token + c0, dt, 1, count);
     for (int i = 0; i < s->S; i++, d += D, dh0 += D) {
       dt += D;
@@ -176,8 +176,8 @@ static void lattice_leave_task(void *context, int task, int worker) {
   (void)worker;
   const lattice_job *job = context;
   const trm__dims *s = &job->w->dims;
-  size_t n = lattice_cells(job), at = (size_t)task * n;
-  const trm__real *sum = job->h + at, *t = job->t + (size_t)task * lattice_states(job) + s->D;
+  size_t n = lattice_size_h(job), at = (size_t)task * n;
+  const trm__real *sum = job->h + at, *t = job->t + (size_t)task * lattice_size_t(job) + s->D;
   trm__real *h = job->sum + at;
   for (size_t i = 0; i < n; i++) h[i] = sum[i] + t[i];
   job->w->kernels.rms_rows(h, job->inv + (size_t)task * (size_t)s->S, h, s->S, s->D, s->eps, 0);
@@ -199,10 +199,10 @@ static void lattice_leave_backward_task(void *context, int task, int worker) {
   (void)worker;
   const lattice_job *job = context;
   const trm__dims *s = &job->w->dims;
-  size_t n = lattice_cells(job), at = (size_t)task * n;
+  size_t n = lattice_size_h(job), at = (size_t)task * n;
   trm__real *d = job->d + at;
   job->w->kernels.rms_rows_backward(d, d, job->h + at, job->inv + (size_t)task * (size_t)s->S, s->S, s->D);
-  memcpy(job->dt + (size_t)task * lattice_states(job) + s->D, d, n * sizeof *d);
+  memcpy(job->dt + (size_t)task * lattice_size_t(job) + s->D, d, n * sizeof *d);
 }
 
 static void lattice_leave_backward(trm__backend *be, trm__weights *w, int b, const trm__act *h, const trm__real *inv,
@@ -251,7 +251,7 @@ static void lattice_loss_example(const lattice_job *job, int k) {
   const trm__lattice_heads *heads = job->heads;
   const trm__lattice_loss *loss = &heads->loss;
   int C = s->values, conflicted = 0;
-  trm__real *x = heads->logits + (size_t)k * lattice_logits(job);
+  trm__real *x = heads->logits + (size_t)k * lattice_size_logits(job);
   double lm = 0, digits = 0, scale = loss->grad_scale, d;
   for (int i = 0; i < s->S; i++, x += 2 * C) {
     size_t at = (size_t)k * (size_t)s->S + (size_t)i;
@@ -277,14 +277,14 @@ static void lattice_heads_task(void *context, int task, int worker) {
   const lattice_job *job = context;
   const trm__dims *s = &job->w->dims;
   const trm__lattice_heads *heads = job->heads;
-  size_t n = lattice_logits(job), at = (size_t)task * n;
+  size_t n = lattice_size_logits(job), at = (size_t)task * n;
   int C = s->values;
   trm__real *x = heads->logits + at;
-  trm__gemm g = trm__cpu_product_f32(&job->w->kernels, s->S, 2 * C, s->D, job->h + (size_t)task * lattice_cells(job),
+  trm__gemm g = trm__cpu_product_f32(&job->w->kernels, s->S, 2 * C, s->D, job->h + (size_t)task * lattice_size_h(job),
                                      s->D, job->w->lm_head.forward, x, 2 * C);
   trm__cpu_multiply(job->be, job->w->kernels.product[TRM_FLOAT32], &g, worker);
   for (int i = 0; i < s->S; i++) trm__add_scaled(x + (size_t)i * 2 * (size_t)C, job->w->lattice.head_bias, 1, 2 * C);
-  const trm__real *token = job->t + (size_t)task * lattice_states(job);
+  const trm__real *token = job->t + (size_t)task * lattice_size_t(job);
   double sum = (double)job->w->lattice.conflict_bias[0];
   for (int j = 0; j < s->D; j++) sum += (double)job->w->lattice.conflict[j] * (double)token[j];
   heads->conflict[task] = (trm__real)sum;
@@ -312,10 +312,10 @@ static void lattice_heads_state_task(void *context, int task, int worker) {
   const trm__dims *s = &job->w->dims;
   const trm__lattice_heads *heads = job->heads;
   int n = 2 * s->values;
-  trm__real *dt = job->dt + (size_t)task * lattice_states(job);
+  trm__real *dt = job->dt + (size_t)task * lattice_size_t(job);
   trm__gemm g =
-      trm__cpu_product_f32(&job->w->kernels, s->S, s->D, n, heads->logits + (size_t)task * lattice_logits(job), n,
-                           job->w->lm_head.backward, job->d + (size_t)task * lattice_cells(job), s->D);
+      trm__cpu_product_f32(&job->w->kernels, s->S, s->D, n, heads->logits + (size_t)task * lattice_size_logits(job), n,
+                           job->w->lm_head.backward, job->d + (size_t)task * lattice_size_h(job), s->D);
   g.epilogue = TRM__EPI_ADD;
   trm__cpu_multiply(job->be, job->w->kernels.product[TRM_FLOAT32], &g, worker);
   for (int j = 0; j < s->D; j++) dt[j] = heads->conflict[task] * job->w->lattice.conflict[j];
@@ -329,11 +329,11 @@ static void lattice_heads_columns(void *context, int task, int worker) {
   size_t D = (size_t)s->D, n = 2 * (size_t)s->values, c0 = (size_t)task * TRM__GRAD_COLS;
   int count = trm__min_int(TRM__GRAD_COLS, s->D - (int)c0);
   for (int k = 0; k < job->b; k++) {
-    const trm__real *h = job->h + (size_t)k * lattice_cells(job) + c0;
-    const trm__real *d = job->heads->logits + (size_t)k * lattice_logits(job);
+    const trm__real *h = job->h + (size_t)k * lattice_size_h(job) + c0;
+    const trm__real *d = job->heads->logits + (size_t)k * lattice_size_logits(job);
     for (int i = 0; i < s->S; i++, d += n, h += D)
       for (size_t c = 0; c < n; c++) trm__add_scaled(grads->head + c * D + c0, h, d[c], count);
-    trm__add_scaled(grads->conflict + c0, job->t + (size_t)k * lattice_states(job) + c0, job->heads->conflict[k],
+    trm__add_scaled(grads->conflict + c0, job->t + (size_t)k * lattice_size_t(job) + c0, job->heads->conflict[k],
                     count);
   }
 }

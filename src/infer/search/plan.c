@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "infer/values.h"
+#include "model/sets.h"
 #include "task/kind.h"
 #include "task/puzzle.h"
 #include "task/symmetry.h"
@@ -127,6 +128,10 @@ trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *c, const trm
   return TRM_OK;
 }
 
+int trm__lattice_fits(const trm_task *task) {
+  return trm__task_blank(task) == TRM__SETS_TOKEN - 1 && trm__kind_of(task)->deduce && trm__symmetry_known(task);
+}
+
 /* Options that mean nothing to a lattice model. */
 static trm_status plan_check_lattice(const trm_solver_config *c, const trm_task *task, trm_error *err) {
   const struct {
@@ -148,7 +153,7 @@ static trm_status plan_check_lattice(const trm_solver_config *c, const trm_task 
   for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
     if (unused[i].given)
       return trm__fail(err, TRM_E_USAGE, unused[i].name, "is not for a lattice model, which has passes and no latent");
-  if (task->kind == TRM_TASK_SUDOKU) return TRM_OK;
+  if (trm__lattice_fits(task)) return TRM_OK;
   return trm__fail(err, TRM_E_INPUT, "task", "a lattice model solves Sudoku, and its file names another task");
 }
 

@@ -25,6 +25,9 @@ typedef struct trm__plan {
 /* step_work: operations of a network step. TRM_E_USAGE with the field of what cannot be. */
 trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *config, const trm_task *task, int64_t max_steps,
                           double step_work, trm_error *err);
+/* Whether the lattice recursion is for such a task: its cells hold one of some values or a blank, partial answers can
+ * be checked, and symmetries are known. */
+int trm__lattice_fits(const trm_task *task);
 /* The same for a lattice model, whose steps are passes: chains side by side from the first wave on, each until the
  * budget is spent. */
 trm_status trm__plan_make_lattice(trm__plan *plan, const trm_solver_config *config, const trm_task *task,

@@ -3,6 +3,8 @@
  */
 #include "unit/infer/support.h"
 
+#include <trm/session.h>
+
 enum { PUZZLES = 9 };
 
 static const char task[] = "{\"kind\":\"sudoku\",\"width\":4,\"height\":4,"
@@ -231,6 +233,11 @@ static void others_are_refused(void **state) {
   REFUSED(c.chains = -1, "chains");
   CHECK_FAILS(trm_model_quantize(f.model, check_path(f.dir, "int8.safetensors"), &err), TRM_E_UNSUPPORTED, err,
               "lattice");
+  trm_solver_config c = searching(64, 0, 0);
+  trm_session *session = NULL;
+  CHECK_OK(trm_solver_open(&solver, f.runtime, f.model, &c, &err), err);
+  CHECK_FAILS(trm_session_open(&session, solver, f.questions, 0, &err), TRM_E_UNSUPPORTED, err, "lattice");
+  trm_solver_close(&solver);
   lattice_close(&f);
 }
 
