@@ -37,7 +37,8 @@ static void params_add_uniform(trm__params *p, trm__param_kind kind, int rows, i
  * by the rule of X. Glorot for a square matrix times 1/sqrt(2). */
 static void params_add_linear(trm__params *p, int layer, const char *name, int outputs, int inputs) {
   char full[64];
-  double one = 1 / sqrt((double)inputs), qkv = outputs == 3 * inputs && strncmp(name, "self", 4) == 0;
+  double one = 1 / sqrt((double)inputs);
+  int qkv = outputs == 3 * inputs && strncmp(name, "self", 4) == 0;
   snprintf(full, sizeof full, "L_level.layers.%d.%s.weight", layer, name);
   if (!p->dims.values) params_add(p, TRM__PARAM_MATRIX, outputs, inputs, one, full);
   else params_add_uniform(p, TRM__PARAM_MATRIX, outputs, inputs, qkv ? sqrt(1.5) * one : one, full);
