@@ -320,13 +320,16 @@ const cli_command cli_data_make = {
     .synopsis = "--out DIR [options]",
     .summary = "make Sudoku puzzles (4x4, 6x6, 9x9, 16x16) or mazes to train on",
     .description =
-        "Makes Sudoku puzzles with exactly one solution, with a wanted range of clues or guesses of the exact solver, or "
+        "Makes Sudoku puzzles with exactly one solution, with a wanted range of clues or guesses of the exact solver, "
+        "or "
         "mazes, and writes a dataset directory with a training and a test split. No test puzzle is equivalent to a "
         "training puzzle under the symmetries of its kind. The same seed makes the same puzzles.\n\n"
         "Mazes are of the published kind: each cell is a wall with a probability between 30 and 50 %, which each maze "
-        "draws for itself, start and goal are free cells with a path of at least --min-path moves between them, and the "
+        "draws for itself, start and goal are free cells with a path of at least --min-path moves between them, and "
+        "the "
         "answer is the shortest path that a breadth-first search in the published order finds. With --min-side and "
-        "--max-side smaller mazes stand in the grid's upper left corner with walls beside them; their paths are as much "
+        "--max-side smaller mazes stand in the grid's upper left corner with walls beside them; their paths are as "
+        "much "
         "shorter as they are smaller than --max-side. Ratings of mazes are moves, those of Sudoku guesses.",
     .examples = "trm data make --size 6 --train 10000 --test 1000 --out data/6x6\n"
                 "trm data make --size 9 --train 1000 --test 99 --min-guesses 9 --out data/9x9\n"

@@ -246,8 +246,11 @@ static void info_print(const trm_model *model, const char *path) {
   printf("network     %lld %s layer%s, width %lld, %lld + %lld positions\n", (long long)c->L_layers,
          c->mlp_t ? "mixer" : "attention", c->L_layers == 1 ? "" : "s", (long long)c->hidden_size,
          (long long)trm_model_config_prefix(c), (long long)c->seq_len);
-  printf("recursion   T = %lld recursions of n = %lld latent cycles, in training at most %lld steps\n",
-         (long long)c->H_cycles, (long long)c->L_cycles, (long long)c->halt_max_steps);
+  if (c->recursion == TRM_RECURSION_LATTICE)
+    printf("recursion   lattice: candidate sets in %lld loops a pass, in training\n", (long long)c->L_cycles);
+  else
+    printf("recursion   T = %lld recursions of n = %lld latent cycles, in training at most %lld steps\n",
+           (long long)c->H_cycles, (long long)c->L_cycles, (long long)c->halt_max_steps);
   trm_solver_values values = info_values(model);
   printf("values      %s\n", cli_values_text(&values, line));
   info_print_hopeless(model);

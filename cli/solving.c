@@ -54,8 +54,7 @@ int cli_solving_open(const cli_command *self, cli_solving *s, char path[1100], c
   if (code != CLI_CONTINUE) return code;
   s->task = s->framed.task;
   s->S = s->framed.S;
-  const char *recursion = trm_model_get_metadata(s->model, "trm.config.recursion");
-  s->recursion = recursion ? recursion : "trm";
+  s->recursion = trm_model_get_config(s->model)->recursion == TRM_RECURSION_LATTICE ? "lattice" : "trm";
   if (!named) s->installed = cli_path(path);
   if (!named && isatty(STDERR_FILENO)) cli_note("model %s", path);
   return CLI_CONTINUE;

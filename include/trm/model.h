@@ -15,6 +15,8 @@ extern "C" {
 typedef enum trm_pos_encodings { TRM_POS_NONE, TRM_POS_ROPE, TRM_POS_LEARNED } trm_pos_encodings;
 typedef enum trm_dtype { TRM_FLOAT32, TRM_BFLOAT16, TRM_INT8 } trm_dtype;
 typedef enum trm_activation { TRM_ACT_SILU, TRM_ACT_RMS_GATE } trm_activation;
+/* LATTICE: the network improves candidate sets of cells (docs/spec.md, Lattice); Sudoku alone. */
+typedef enum trm_recursion { TRM_RECURSION_TRM, TRM_RECURSION_LATTICE } trm_recursion;
 
 /* Keys are the original's. Ranges and help are in the table of trm_model_options(). */
 typedef struct trm_model_config {
@@ -28,7 +30,7 @@ typedef struct trm_model_config {
   int64_t num_heads;              /* H */
   int64_t L_layers;               /* layers of the one network */
   int64_t H_cycles;               /* T, recursion cycles */
-  int64_t L_cycles;               /* n, latent cycles */
+  int64_t L_cycles;               /* n, latent cycles; of the lattice recursion its loops */
   double damping;                 /* of the latent: z = damping z + (1 - damping) f(z, y + e) */
   double expansion;
   int activation;    /* trm_activation, of both MLPs */
@@ -39,6 +41,9 @@ typedef struct trm_model_config {
   int64_t halt_max_steps; /* N_sup */
   double halt_exploration_prob;
   int forward_dtype; /* trm_dtype */
+  int reserved;      /* 0 */
+  int recursion;     /* trm_recursion */
+  int reserved_too;  /* 0 */
 } trm_model_config;
 
 /* The declaration table of trm_model_config; static. */

@@ -56,6 +56,7 @@ typedef struct trm_train_config {
   double max_loss;           /* a loss over this, or NaN, stops the run as diverged */
   int choose_threshold;      /* 1: with validation data, the models at the end of the run get their halting threshold */
   int reserved;              /* 0 */
+  double digit_weight;       /* of the digits' loss, with the lattice recursion */
 } trm_train_config;
 const trm_option *trm_train_options(size_t *count);
 trm_train_config trm_train_config_default(void);

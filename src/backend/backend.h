@@ -26,6 +26,7 @@
 typedef unsigned char trm__act;
 
 #define TRM__MAX_LAYERS 64
+#define TRM__LATTICE_VALUES 16 /* of a cell at most: a candidate set is a mask */
 
 /* What trm_activation means for [g; u] = W_gate_up v. SILU: silu(g) * u. RMS_GATE ("Speed is Confidence", arXiv
  * 2601.19085): sigmoid(g) * rms(g * u), the norm over the inner width: silu(g) * u * r with r = 1/sqrt(mean((g u)^2) +
@@ -40,8 +41,11 @@ typedef struct trm__dims {
   trm_pos_encodings positions;
   trm_activation activation;
   double eps, rope_theta;
-  int bf16; /* forward type bfloat16 */
-  int int8; /* the layers' products in int8, everything else in fp32; solving only */
+  int bf16;        /* forward type bfloat16 */
+  int int8;        /* the layers' products in int8, everything else in fp32; solving only */
+  int prenorm;     /* attention and channel MLP: out = in + f(rms(in)) in place of rms(in + f(in)) */
+  int values;      /* C, values that a cell may have: the lattice recursion; 0: the ordinary one */
+  int rows, width; /* of the grid; with the lattice recursion rows * width = S */
 } trm__dims;
 
 /* Pointers into one flat array: the weights, or their gradients, or any array of that shape. Row-major, [out][in].
@@ -52,7 +56,16 @@ typedef struct trm__layer_view {
   trm__real *mlp_in;  /* gate_up [2*I(D)][D] */
   trm__real *mlp_out; /* down [D][I(D)] */
 } trm__layer_view;
+/* Of the lattice recursion, in place of the first five below. */
+typedef struct trm__lattice_view {
+  trm__real *sets, *sets_bias;         /* [C][D], [D]: a set's embedding is the sum of its values' rows and the bias */
+  trm__real *row, *column;             /* [rows][D], [width][D] */
+  trm__real *token;                    /* [D]: the conflict token */
+  trm__real *head, *head_bias;         /* [2 C][D], [2 C]: keep, then digit */
+  trm__real *conflict, *conflict_bias; /* [D], [1] */
+} trm__lattice_view;
 typedef struct trm__weights_view {
+  trm__lattice_view lattice;
   trm__real *embed;     /* [V][D] */
   trm__real *embed_pos; /* [L][D], learned positions only */
   trm__real *lm_head;   /* [V][D] */
@@ -87,12 +100,59 @@ typedef struct trm__heads {
   const trm__weights_view *grads; /* added to */
 } trm__heads;
 
+/* The lattice recursion's heads after a loop (docs/spec.md, Lattice): logits from h and the conflict token, and with
+ * sets the loss and its gradients in the logits' places. */
+typedef struct trm__lattice_loss {
+  double keep_true, keep_false;                   /* weights of the keep loss where the target is 1, and 0 */
+  double keep_scale, digit_scale, conflict_scale; /* of each term: its weight / what it is a mean over, in stats */
+  double conflict_weight;                         /* of the conflict loss in the gradients */
+  double grad_scale;                              /* of all gradients */
+} trm__lattice_loss;
+typedef struct trm__lattice_heads {
+  const trm__act *h;               /* [b][S][D] */
+  const trm__act *t;               /* [b][L][D]: the conflict token is at position 0 */
+  trm__real *logits;               /* [b][S][2 C]: keep, then digit; with sets their gradients */
+  trm__real *conflict;             /* [b], likewise */
+  trm__real *last, *last_conflict; /* where the logits stay before the loss; NULL: nowhere */
+  const int32_t *sets, *solution;  /* [b][S] masks: the states, and of each cell its value, 0: none; NULL: no loss */
+  const uint8_t *open;             /* [b][S]: 1 where the digit is asked */
+  trm__lattice_loss loss;
+  trm__example_stats *stats; /* [b]: parts are added to lm_loss (keep and digit) and halt_loss (conflict) */
+  double *digit_loss;        /* [b]: the digit's part of lm_loss, added to; NULL: not wanted */
+} trm__lattice_heads;
+
+typedef struct trm__backend trm__backend;
+
+/* Operations of the lattice recursion, beside the blocks. States of cells h are [b][S][D], those of a loop t [b][L][D]
+ * with the conflict token at position 0. */
+typedef struct trm__lattice_ops {
+  /* h0 = the embeddings of sets [b][S] (bit v: value v may be there); and back: grads are added to */
+  void (*embed)(trm__backend *be, trm__weights *w, int b, const int32_t *sets, trm__act *h0);
+  void (*embed_backward)(trm__backend *be, trm__weights *w, int b, const int32_t *sets, const trm__act *dh0,
+                         const trm__weights_view *grads);
+  /* sum = h + h0 (h NULL: h0 + h0), t = [token, sum + row + column] */
+  void (*enter)(trm__backend *be, trm__weights *w, int b, const trm__act *h, const trm__act *h0, trm__act *sum,
+                trm__act *t);
+  /* dt [b][L][D]: d (of sum) += its cells, and dh0 += d, of the first loop twice; grads are added to */
+  void (*enter_backward)(trm__backend *be, trm__weights *w, int b, int first, const trm__act *dt, trm__act *d,
+                         trm__act *dh0, const trm__weights_view *grads);
+  /* h = rms(sum + cells of t); inv [b][S] */
+  void (*leave)(trm__backend *be, trm__weights *w, int b, const trm__act *sum, const trm__act *t, trm__act *h,
+                trm__real *inv);
+  /* d: from the gradient of h to that of sum, which is that of t's cells too: dt's cells are overwritten */
+  void (*leave_backward)(trm__backend *be, trm__weights *w, int b, const trm__act *h, const trm__real *inv, trm__act *d,
+                         trm__act *dt);
+  void (*heads)(trm__backend *be, trm__weights *w, int b, const trm__lattice_heads *heads);
+  /* From gradients in logits and conflict: d (of h) is added to, dt's token is overwritten, grads are added to. */
+  void (*heads_backward)(trm__backend *be, trm__weights *w, int b, const trm__lattice_heads *heads, trm__act *d,
+                         trm__act *dt, const trm__weights_view *grads);
+} trm__lattice_ops;
+
 /* A recorded sequence of operations; the backend's. */
 typedef struct trm__recording trm__recording;
 
 typedef enum trm__copy_kind { TRM__COPY_TO_DEVICE, TRM__COPY_TO_HOST, TRM__COPY_ON_DEVICE } trm__copy_kind;
 
-typedef struct trm__backend trm__backend;
 struct trm_device_info;
 
 struct trm__backend {
@@ -165,6 +225,8 @@ struct trm__backend {
 
   /* -- heads --------------------------------------------------------------------------------------------------- */
   void (*heads)(trm__backend *be, trm__weights *w, int b, const trm__heads *h);
+
+  const trm__lattice_ops *lattice; /* NULL: the backend has no lattice recursion */
 
   /* -- carry -------------------------------------------------------------------------------------------------- */
   /* Slots with halted[i] != 0 get y0, z0 [D] at every position. */

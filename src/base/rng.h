@@ -18,6 +18,7 @@ enum trm__rng_purpose {
   TRM__RNG_TEST,
   TRM__RNG_PUZZLE, /* trm_generate; index: the puzzle's number */
   TRM__RNG_SEARCH, /* frames and guesses of a search; index: a chain's name */
+  TRM__RNG_POOL,   /* the lattice recursion's pool; index: 2 * (update * batch + slot), + 1 after the step */
   TRM__RNG_BACKOFF /* how long a restart waits; index: its number */
 };
 

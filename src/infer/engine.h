@@ -16,6 +16,8 @@
 #include "infer/halt.h"
 #include "model/network.h"
 
+#define TRM__NO_STEPS "is a lattice model, which has no supervision steps, and these are needed here"
+
 /* What a slot holds between steps. */
 typedef struct trm__slot {
   int64_t puzzle; /* its number in the call; negative: it has left */
@@ -107,7 +109,8 @@ struct trm_solver {
   trm_model_config model; /* n and T are those in force */
   trm_loss_type loss;     /* the model's: of confidences and of the loss */
   trm__params params;
-  trm__network *network;
+  trm__network *network;          /* NULL of a lattice model, which has the next one */
+  struct trm__deducer *deducer;   /* infer/lattice/deducer.h */
   struct trm__search *search;     /* NULL: puzzles are one trajectory (infer/search/search.h) */
   trm_solver **voter;             /* [voters]: of the models that vote beside it, its own; they have no search */
   int voters;

@@ -39,6 +39,8 @@ static trm_status run_verdict(const trm__engine *e, int64_t puzzles, int64_t fin
 
 trm_status trm__engine_run_together(trm_solver *const *solvers, const trm__job *jobs, int count, trm_error *err) {
   trm_status status = TRM_OK;
+  for (int i = 0; i < count; i++)
+    if (!solvers[i]->network) return trm__fail(err, TRM_E_UNSUPPORTED, solvers[i]->path, TRM__NO_STEPS);
   double start = trm__clock();
   int64_t call = trm__event_call();
   int stop = 0;

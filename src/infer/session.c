@@ -94,6 +94,7 @@ const trm_state *trm_session_state(const trm_session *s) {
 /* tokens [S], framed already. */
 static trm_status session_open(trm_session **out, trm_solver *solver, const trm_task *task, const int32_t *tokens,
                                int32_t identifier, trm_error *err) {
+  if (!solver->network) return trm__fail(err, TRM_E_UNSUPPORTED, solver->path, TRM__NO_STEPS);
   trm_status status = trm__request_check_tokens(solver, 0, tokens, identifier, err);
   if (status) return status;
   size_t S = (size_t)solver->model.seq_len;

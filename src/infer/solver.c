@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "infer/engine.h"
+#include "infer/lattice/deducer.h"
 #include "infer/request.h"
 #include "infer/search/search.h"
 #include "infer/values.h"
@@ -57,7 +58,8 @@ static int solver_slots_in_memory(const trm_solver *s) {
 }
 
 static int solver_choose_slots(const trm_solver *s, const trm__plan *plan) {
-  int slots = s->config.batch ? (int)s->config.batch : solver_slots_in_memory(s);
+  int usual = s->model.recursion == TRM_RECURSION_LATTICE ? TRM__DEDUCER_SLOTS : solver_slots_in_memory(s);
+  int slots = s->config.batch ? (int)s->config.batch : usual;
   int64_t most = s->config.puzzles * (!plan->on ? 1 : plan->votes ? plan->share : trm__plan_most(plan));
   return most && most < slots ? (int)most : slots;
 }
@@ -160,14 +162,29 @@ static trm_status solver_open_network(trm_solver *s, const trm_model *model, trm
   return status;
 }
 
+/* What takes supervision steps, or passes. */
+static trm_status solver_open_steps(trm_solver *s, const trm_model *model, trm_error *err) {
+  trm_status status = solver_open_buffers(s, err);
+  return status ? status : solver_open_network(s, model, err);
+}
+
+static trm_status solver_open_lattice(trm_solver *s, const trm_model *model, const trm__plan *plan, trm_error *err) {
+  int failed = 0;
+  s->token_host = solver_alloc_host((size_t)s->params.dims.S, sizeof *s->token_host, &failed);
+  if (failed) return trm__fail_memory(err, s->path, (size_t)s->params.dims.S * sizeof *s->token_host);
+  return trm__deducer_open(&s->deducer, s, model, plan, err);
+}
+
 /* What the options of a search come to. Without any, a task that cannot be read is no obstacle. */
 static trm_status solver_plan(trm_solver *s, int voters, trm__plan *plan, trm_error *err) {
   const trm_solver_config *c = &s->config;
   trm_task task;
-  int wanted = c->search || c->level || c->votes != 1 || c->rollouts != 1 || c->noise_control || voters > 1;
+  int wanted = s->model.recursion == TRM_RECURSION_LATTICE || c->search || c->level || c->votes != 1 ||
+               c->rollouts != 1 || c->noise_control || voters > 1;
   trm_status status = trm_solver_task(s, &task, wanted ? err : NULL);
   if (status && !wanted) task = (trm_task){.vocab_size = 2};
   else if (status) return status;
+  if (s->model.recursion == TRM_RECURSION_LATTICE) return trm__plan_make_lattice(plan, c, &task, c->max_steps, err);
   return trm__plan_make(plan, c, &task, c->max_steps, trm_model_config_cost(&s->model).step, voters, err);
 }
 
@@ -246,9 +263,8 @@ trm_status trm__solver_open(trm_solver **out, trm_runtime *runtime, const trm_mo
   if ((status = solver_put_hopeless(s, model, err))) goto done;
   if ((status = trm__params_open(&s->params, &s->model, err))) goto done;
   s->slots = solver_choose_slots(s, &plan);
-  if ((status = solver_open_buffers(s, err))) goto done;
-  if ((status = trm__search_open(&s->search, s, &plan, err))) goto done;
-  status = solver_open_network(s, model, err);
+  status = s->params.dims.values ? solver_open_lattice(s, model, &plan, err) : solver_open_steps(s, model, err);
+  if (!status) status = trm__search_open(&s->search, s, &plan, err);
 done:
   if (status) trm_solver_close(&s);
   else *out = s;
@@ -269,6 +285,7 @@ void trm_solver_close(trm_solver **solver) {
   trm__free(s->voter);
   trm__search_close(&s->search);
   trm__network_close(&s->network);
+  trm__deducer_close(&s->deducer);
   void *device_buffers[] = {s->start,  s->y,     s->z,           s->rows,        s->tokens,      s->labels,
                             s->logits, s->q,     s->starts,      s->scores,      s->noise_index, s->was_y,
                             s->was_z,  s->moved, s->candidate_y, s->candidate_z, s->candidate_q};

@@ -70,6 +70,7 @@ trm_status trm_choose_threshold(trm_solver *solver, const trm_dataset *dataset, 
   int64_t puzzles = trm_dataset_describe(dataset).examples;
   if (limit > 0 && limit < puzzles) puzzles = limit;
   const trm_solver_config *c = &solver->config;
+  if (!solver->network) return trm__fail(err, TRM_E_UNSUPPORTED, solver->path, TRM__NO_STEPS);
   const char *halts = c->halt ? "halt" : c->rules_halt ? "rules_halt" : c->stop_hopeless ? "stop_hopeless" : NULL;
   if (halts) return trm__fail(err, TRM_E_USAGE, halts, "1, expected 0: puzzles must take all their steps");
   if (c->fixed_point > 0)

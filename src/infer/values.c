@@ -5,6 +5,7 @@
 
 #include "base/config.h"
 #include "base/status.h"
+#include "infer/lattice/passes.h"
 #include "model/halting.h"
 
 #define DEFAULT_THRESHOLD 0.0 /* the founding document's, and what training halts at */
@@ -57,9 +58,11 @@ trm_status trm_model_values(const trm_model *model, const trm_solver_config *opt
   static const trm__config_form form = TRM__CONFIG_FORM(trm_solver_config, puzzles);
   const trm_model_config *m = trm_model_get_config(model);
   trm_solver_config whole = {.halt_threshold = NAN}; /* no value is given */
-  const trm__model_says says = {.max_steps = trm_model_get_max_steps(model),
+  int lattice = m->recursion == TRM_RECURSION_LATTICE, deeper = lattice ? TRM__PASSES_LOOPS : 0;
+  int64_t max_steps = trm_model_get_max_steps(model);
+  const trm__model_says says = {.max_steps = lattice && !max_steps ? 1 : max_steps, /* a pass */
                                 .H_cycles = m->H_cycles,
-                                .L_cycles = m->L_cycles,
+                                .L_cycles = m->L_cycles > deeper ? m->L_cycles : deeper,
                                 .halt_threshold = trm_model_get_halt_threshold(model)};
   trm_status status = options ? trm__config_read(&whole, options, &form, err) : TRM_OK;
   return status ? status : trm__values_resolve(values, &whole, &says, err);

@@ -72,6 +72,9 @@ trm_status trm_solver_open_voters(trm_solver **out, trm_runtime *runtime, const 
   if (!status && (count < 1 || count > TRM_VOTERS_MOST))
     status =
         trm__fail(err, TRM_E_USAGE, "model", "found %lld models, expected 1 to %d", (long long)count, TRM_VOTERS_MOST);
+  for (int64_t i = 0; i < count && count > 1 && !status; i++)
+    if (trm_model_get_config(models[i])->recursion == TRM_RECURSION_LATTICE)
+      status = trm__fail(err, TRM_E_UNSUPPORTED, voters_path(models[i]), "is a lattice model, and these do not vote");
   for (int64_t i = 1; i < count && !status; i++) status = voters_check_fit(models[i], models[0], err);
   if (!status) status = trm__solver_open(&s, runtime, models[0], &whole, (int)count, err);
   if (status) return status;

@@ -42,7 +42,7 @@ typedef struct trm__update_rule {
   int64_t ema_from; /* the average is a copy of the weights up to this update */
   double clip;      /* largest gradient norm; 0: none */
   double halt_weight, max_loss, q_halt_floor;
-  int64_t max_steps;       /* N_sup */
+  int64_t max_steps;       /* N_sup; 0: steps and halted of the slots are not update_end's */
   double exploration_prob; /* that a slot must go on for at least m steps */
   uint64_t seed;
   int batch, first; /* global batch; this rank's first slot */

@@ -159,6 +159,12 @@ static const trm_option table[] = {
      .default_text = "float32",
      .choices = "float32|bfloat16|int8",
      .help = "type of the forward pass; int8: the layers' products alone, and only to solve"},
+    {.name = "recursion",
+     .type = TRM_OPT_ENUM,
+     .offset = FIELD(recursion),
+     .default_text = "trm",
+     .choices = "trm|lattice",
+     .help = "what is improved: trm answers, lattice the candidate sets of a Sudoku's cells"},
 };
 
 const trm_option *trm_model_options(size_t *count) {
@@ -217,6 +223,7 @@ static trm_status config_check_range(const trm_option *o, const trm_model_config
 int64_t trm_model_config_prefix(const trm_model_config *config) {
   trm_model_config room;
   const trm_model_config *c = config_whole(config, &room, NULL);
+  if (c && c->recursion == TRM_RECURSION_LATTICE) return 1; /* the conflict token */
   if (!c || c->puzzle_emb_ndim == 0) return 0;
   if (c->puzzle_emb_len > 0) return c->puzzle_emb_len;
   return (c->puzzle_emb_ndim + c->hidden_size - 1) / c->hidden_size;
@@ -228,10 +235,42 @@ int64_t trm_model_config_positions(const trm_model_config *config) {
   return c ? trm_model_config_prefix(c) + c->seq_len : 0;
 }
 
-/* round(expansion * width * 2/3), half to even as Python does, raised to a multiple of 256; 0 when it rounds to 0. */
-static int64_t inner_width(double expansion, int64_t width) {
-  int64_t wanted = (int64_t)nearbyint(expansion * (double)width * 2 / 3);
-  return (wanted + 255) / 256 * 256;
+/* round(expansion * width * 2/3), half to even as Python does, raised to a multiple of 256, of the lattice recursion of
+ * 8; 0 when it rounds to 0. */
+static int64_t inner_width(const trm_model_config *c, int64_t width) {
+  int64_t wanted = (int64_t)nearbyint(c->expansion * (double)width * 2 / 3);
+  int64_t of = c->recursion == TRM_RECURSION_LATTICE ? 8 : 256;
+  return (wanted + of - 1) / of * of;
+}
+
+/* Rows of the square grid; 0: it is none. */
+static int64_t config_side(const trm_model_config *c) {
+  int64_t side = (int64_t)sqrt((double)c->seq_len);
+  return side * side == c->seq_len ? side : 0;
+}
+
+/* What the lattice recursion has no place for. Its tokens are a Sudoku's: padding, blank, a value for each row. */
+static trm_status config_check_lattice(const trm_model_config *c, trm_error *err) {
+  const struct {
+    const char *name;
+    int64_t value, wanted;
+    const char *text;
+  } fixed[] = {{"mlp_t", c->mlp_t, 0, "0"},
+               {"pos_encodings", c->pos_encodings, TRM_POS_NONE, "none: it has tables of rows and columns"},
+               {"puzzle_emb_ndim", c->puzzle_emb_ndim, 0, "0"},
+               {"puzzle_emb_len", c->puzzle_emb_len, 0, "0"},
+               {"H_cycles", c->H_cycles, 1, "1: L_cycles are its loops"},
+               {"damping", c->damping != 0, 0, "0"},
+               {"forward_dtype", c->forward_dtype, TRM_FLOAT32, "float32"}};
+  if (c->recursion != TRM_RECURSION_LATTICE) return TRM_OK;
+  for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+    if (fixed[i].value != fixed[i].wanted)
+      return trm__fail(err, TRM_E_INPUT, fixed[i].name, "must be %s, as recursion is lattice", fixed[i].text);
+  int64_t side = config_side(c);
+  if (side && side <= TRM__LATTICE_VALUES && c->vocab_size == side + 2) return TRM_OK;
+  return trm__fail(err, TRM_E_INPUT, "recursion",
+                   "is lattice, which is for a Sudoku of at most %d values; found %lld cells with %lld tokens",
+                   TRM__LATTICE_VALUES, (long long)c->seq_len, (long long)c->vocab_size);
 }
 
 static trm_status config_check_prefix(const trm_model_config *c, trm_error *err) {
@@ -277,8 +316,8 @@ static trm_status config_check_product(const char *field, const char *what, int6
 }
 
 static trm_status config_check_sizes(const trm_model_config *c, trm_error *err) {
-  int64_t D = c->hidden_size, L = trm_model_config_positions(c), inner = inner_width(c->expansion, D);
-  int64_t mix = c->mlp_t ? inner_width(c->expansion, L) : 0;
+  int64_t D = c->hidden_size, L = trm_model_config_positions(c), inner = inner_width(c, D);
+  int64_t mix = c->mlp_t ? inner_width(c, L) : 0;
   trm_status status = TRM_OK;
   if (inner == 0)
     return trm__fail(err, TRM_E_INPUT, "expansion", "is %g: the MLP of width %lld would have no inner numbers",
@@ -315,7 +354,8 @@ trm_status trm_model_config_check(const trm_model_config *config, trm_error *err
     trm_status status = config_check_range(&table[i], config, err);
     if (status) return status;
   }
-  trm_status status = config_check_prefix(config, err);
+  trm_status status = config_check_lattice(config, err);
+  if (!status) status = config_check_prefix(config, err);
   if (!status) status = config_check_heads(config, err);
   if (!status) status = config_check_sizes(config, err);
   return status;
@@ -341,8 +381,8 @@ trm__dims trm__dims_from_config(const trm_model_config *c) {
   d.heads = d.mixer ? 0 : (int)c->num_heads;
   d.head_dim = d.mixer ? 0 : d.D / d.heads;
   d.layers = (int)c->L_layers;
-  d.inner_d = (int)inner_width(c->expansion, d.D);
-  d.inner_l = d.mixer ? (int)inner_width(c->expansion, d.L) : 0;
+  d.inner_d = (int)inner_width(c, d.D);
+  d.inner_l = d.mixer ? (int)inner_width(c, d.L) : 0;
   d.emb_ndim = (int)c->puzzle_emb_ndim;
   d.positions = positions_of(c);
   d.activation = (trm_activation)c->activation;
@@ -350,6 +390,9 @@ trm__dims trm__dims_from_config(const trm_model_config *c) {
   d.rope_theta = c->rope_theta;
   d.bf16 = c->forward_dtype == TRM_BFLOAT16;
   d.int8 = c->forward_dtype == TRM_INT8;
+  if (c->recursion != TRM_RECURSION_LATTICE) return d;
+  d.prenorm = 1;
+  d.rows = d.width = d.values = (int)config_side(c);
   return d;
 }
 
@@ -361,7 +404,8 @@ int64_t trm_model_config_parameters(const trm_model_config *config) {
   int64_t D = d.D, L = d.L;
   int64_t mix = d.mixer ? 3 * (int64_t)d.inner_l * L : 4 * D * D;
   int64_t mlp = 3 * (int64_t)d.inner_d * D;
-  int64_t positions = d.positions == TRM_POS_LEARNED ? L * D : 0;
+  int64_t positions = d.positions == TRM_POS_LEARNED ? L * D : 0, C = d.values;
+  if (C) return d.layers * (mix + mlp) + (3 * C + d.rows + d.width + 3) * D + 2 * C + 1;
   return d.layers * (mix + mlp) + 2 * (int64_t)d.V * D + positions + 2 * D + 2;
 }
 
@@ -373,9 +417,10 @@ trm_model_cost trm_model_config_cost(const trm_model_config *config) {
   double D = d.D, L = d.L, n = (double)config->L_cycles, T = (double)config->H_cycles;
   double mlp = 2 * L * 3 * D * d.inner_d;
   double mix = d.mixer ? 2 * D * 3 * L * d.inner_l : 2 * L * 4 * D * D + 4 * L * L * D;
-  double head = 2 * L * D * d.V + 4 * D;
+  double head = 2 * L * D * d.V + 4 * D, loops = n * (2 * d.S * D * 2 * d.values + 2 * D);
   trm_model_cost cost;
   cost.call = d.layers * (mlp + mix);
+  if (d.values) return (trm_model_cost){cost.call, n * cost.call + loops, 3 * (n * cost.call + loops)};
   cost.step = T * (n + 1) * cost.call + head;
   cost.training_step = cost.step + 2 * ((n + 1) * cost.call + head);
   return cost;

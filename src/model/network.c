@@ -125,6 +125,8 @@ trm_status trm__network_open(trm__network **out, const trm_model_config *config,
                              trm__backend *backend, const trm__network_plan *plan, trm_error *err) {
   trm_status status = trm_model_config_check(config, err);
   if (status) return status;
+  if (config->recursion != TRM_RECURSION_TRM)
+    return trm__fail(err, TRM_E_UNSUPPORTED, "recursion", "is lattice, which has no supervision steps");
   int64_t positions = trm_model_config_positions(config);
   if (plan->max_batch < 1 || plan->max_batch > INT_MAX / positions)
     return trm__fail(err, TRM_E_INPUT, "batch", "is %d, expected 1 to %d for %lld positions an example",

@@ -28,11 +28,20 @@ static trm__param *params_add(trm__params *p, trm__param_kind kind, int rows, in
   return item;
 }
 
-/* A weight of a layer, [outputs][inputs]. */
+static void params_add_uniform(trm__params *p, trm__param_kind kind, int rows, int cols, double bound,
+                               const char *name) {
+  params_add(p, kind, rows, cols, 0, name)->init_bound = bound;
+}
+
+/* A weight of a layer, [outputs][inputs]. Of the lattice recursion it begins as its authors' does: uniform, and W_qkv
+ * by the rule of X. Glorot for a square matrix times 1/sqrt(2). */
 static void params_add_linear(trm__params *p, int layer, const char *name, int outputs, int inputs) {
   char full[64];
+  double one = 1 / sqrt((double)inputs);
+  int qkv = outputs == 3 * inputs && strncmp(name, "self", 4) == 0;
   snprintf(full, sizeof full, "L_level.layers.%d.%s.weight", layer, name);
-  params_add(p, TRM__PARAM_MATRIX, outputs, inputs, 1 / sqrt((double)inputs), full);
+  if (!p->dims.values) params_add(p, TRM__PARAM_MATRIX, outputs, inputs, one, full);
+  else params_add_uniform(p, TRM__PARAM_MATRIX, outputs, inputs, qkv ? sqrt(1.5) * one : one, full);
 }
 
 static void params_add_layer(trm__params *p, int layer) {
@@ -48,28 +57,48 @@ static void params_add_layer(trm__params *p, int layer) {
   params_add_linear(p, layer, "mlp.down_proj", d->D, d->inner_d);
 }
 
+/* What stands around the layers of the lattice recursion. Deviations and bounds: docs/spec.md, Initial values. */
+static void params_add_lattice(trm__params *p) {
+  int D = p->dims.D, C = p->dims.values;
+  double of_sets = 1 / sqrt((double)C), of_state = 1 / sqrt((double)D);
+  params_add_uniform(p, TRM__PARAM_OTHER, C, D, of_sets, "embed_sets.embedding_weight");
+  params_add_uniform(p, TRM__PARAM_OTHER, D, 0, of_sets, "embed_sets.bias");
+  params_add(p, TRM__PARAM_OTHER, p->dims.rows, D, 1, "embed_rows.embedding_weight");
+  params_add(p, TRM__PARAM_OTHER, p->dims.width, D, 1, "embed_columns.embedding_weight");
+  params_add(p, TRM__PARAM_OTHER, D, 0, 0.02, "conflict_token");
+  params_add_uniform(p, TRM__PARAM_OTHER, 2 * C, D, of_state, "set_head.weight");
+  params_add_uniform(p, TRM__PARAM_OTHER, 2 * C, 0, of_state, "set_head.bias");
+  params_add_uniform(p, TRM__PARAM_OTHER, 1, D, of_state, "conflict_head.weight");
+  params_add_uniform(p, TRM__PARAM_OTHER, 1, 0, of_state, "conflict_head.bias");
+}
+
+static void params_add_ends(trm__params *p, const trm_model_config *config) {
+  int D = p->dims.D;
+  double row = 1 / sqrt((double)D);
+  params_add(p, TRM__PARAM_START, D, 0, 1, "H_init");
+  params_add(p, TRM__PARAM_START, D, 0, 1, "L_init")->offset = (size_t)D;
+  params_add(p, TRM__PARAM_OTHER, p->dims.V, D, row, "embed_tokens.embedding_weight");
+  params_add(p, TRM__PARAM_OTHER, p->dims.V, D, row, "lm_head.weight");
+  params_add(p, TRM__PARAM_OTHER, 2, D, 0, "q_head.weight");
+  params_add(p, TRM__PARAM_OTHER, 2, 0, 0, "q_head.bias")->init_value = -5;
+  if (p->dims.emb_ndim > 0)
+    params_add(p, TRM__PARAM_PUZZLE, (int)config->num_puzzle_identifiers, p->dims.emb_ndim, 0, "puzzle_emb.weights");
+  if (p->dims.positions == TRM_POS_LEARNED)
+    params_add(p, TRM__PARAM_OTHER, p->dims.L, D, row, "embed_pos.embedding_weight");
+}
+
 trm_status trm__params_open(trm__params *params, const trm_model_config *config, trm_error *err) {
   trm_status status = trm_model_config_check(config, err);
   if (status) return status;
   trm__params p;
   memset(&p, 0, sizeof p);
   p.dims = trm__dims_from_config(config);
-  size_t most = 8 + 4 * (size_t)p.dims.layers;
+  size_t most = 9 + 4 * (size_t)p.dims.layers;
   p.item = trm__calloc(most, sizeof *p.item);
   if (!p.item) return trm__fail_memory(err, "parameter table", most * sizeof *p.item);
 
-  int D = p.dims.D;
-  double row = 1 / sqrt((double)D);
-  params_add(&p, TRM__PARAM_START, D, 0, 1, "H_init");
-  params_add(&p, TRM__PARAM_START, D, 0, 1, "L_init")->offset = (size_t)D;
-  params_add(&p, TRM__PARAM_OTHER, p.dims.V, D, row, "embed_tokens.embedding_weight");
-  params_add(&p, TRM__PARAM_OTHER, p.dims.V, D, row, "lm_head.weight");
-  params_add(&p, TRM__PARAM_OTHER, 2, D, 0, "q_head.weight");
-  params_add(&p, TRM__PARAM_OTHER, 2, 0, 0, "q_head.bias")->init_value = -5;
-  if (p.dims.emb_ndim > 0)
-    params_add(&p, TRM__PARAM_PUZZLE, (int)config->num_puzzle_identifiers, p.dims.emb_ndim, 0, "puzzle_emb.weights");
-  if (p.dims.positions == TRM_POS_LEARNED)
-    params_add(&p, TRM__PARAM_OTHER, p.dims.L, D, row, "embed_pos.embedding_weight");
+  if (p.dims.values) params_add_lattice(&p);
+  else params_add_ends(&p, config);
   for (int i = 0; i < p.dims.layers; i++) params_add_layer(&p, i);
   *params = p;
   return TRM_OK;
@@ -89,6 +118,23 @@ const trm__param *trm__params_find(const trm__params *params, const char *name) 
 trm__weights_view trm__params_view(const trm__params *params, trm__real *flat) {
   trm__weights_view view;
   memset(&view, 0, sizeof view);
+  const struct {
+    const char *name;
+    trm__real **at;
+  } places[] = {{"embed_tokens.embedding_weight", &view.embed},
+                {"embed_pos.embedding_weight", &view.embed_pos},
+                {"lm_head.weight", &view.lm_head},
+                {"q_head.weight", &view.q_weight},
+                {"q_head.bias", &view.q_bias},
+                {"embed_sets.embedding_weight", &view.lattice.sets},
+                {"embed_sets.bias", &view.lattice.sets_bias},
+                {"embed_rows.embedding_weight", &view.lattice.row},
+                {"embed_columns.embedding_weight", &view.lattice.column},
+                {"conflict_token", &view.lattice.token},
+                {"set_head.weight", &view.lattice.head},
+                {"set_head.bias", &view.lattice.head_bias},
+                {"conflict_head.weight", &view.lattice.conflict},
+                {"conflict_head.bias", &view.lattice.conflict_bias}};
   int matrix = 0; /* a layer's four matrices follow one another, in the order of trm__layer_view */
   for (int i = 0; i < params->count; i++) {
     const trm__param *item = &params->item[i];
@@ -98,12 +144,8 @@ trm__weights_view trm__params_view(const trm__params *params, trm__real *flat) {
       trm__real **place[4] = {&layer->mix_in, &layer->mix_out, &layer->mlp_in, &layer->mlp_out};
       *place[matrix++ % 4] = at;
     } else if (item->kind == TRM__PARAM_OTHER) {
-      const char *name = item->name;
-      if (strcmp(name, "inner.embed_tokens.embedding_weight") == 0) view.embed = at;
-      if (strcmp(name, "inner.embed_pos.embedding_weight") == 0) view.embed_pos = at;
-      if (strcmp(name, "inner.lm_head.weight") == 0) view.lm_head = at;
-      if (strcmp(name, "inner.q_head.weight") == 0) view.q_weight = at;
-      if (strcmp(name, "inner.q_head.bias") == 0) view.q_bias = at;
+      for (size_t k = 0; k < sizeof places / sizeof *places; k++)
+        if (strcmp(item->name + strlen("inner."), places[k].name) == 0) *places[k].at = at;
     }
   }
   return view;
@@ -144,6 +186,8 @@ void trm__weight_set_init(trm__weight_set *set, const trm__params *params, uint6
     size_t elements = (size_t)item->rows * (size_t)item->cols;
     trm__rng rng = trm__rng_make(seed, TRM__RNG_INIT, (uint64_t)i);
     for (size_t k = 0; k < elements; k++)
-      to[k] = (trm__real)(item->init_std > 0 ? trm__rng_trunc_normal(&rng, item->init_std) : item->init_value);
+      to[k] = (trm__real)(item->init_std > 0     ? trm__rng_trunc_normal(&rng, item->init_std)
+                          : item->init_bound > 0 ? item->init_bound * (2 * trm__rng_unit(&rng) - 1)
+                                                 : item->init_value);
   }
 }

@@ -10,7 +10,7 @@
 
 typedef enum trm__param_kind {
   TRM__PARAM_MATRIX, /* 2-D weight of a layer: what Muon takes */
-  TRM__PARAM_OTHER,  /* embeddings, heads, bias */
+  TRM__PARAM_OTHER,  /* embeddings, heads, biases */
   TRM__PARAM_START,  /* y0 (H_init), z0 (L_init): fixed, [D] each */
   TRM__PARAM_PUZZLE  /* puzzle_emb.weights [identifiers][ndim] */
 } trm__param_kind;
@@ -21,8 +21,9 @@ typedef struct trm__param {
   int rows, cols; /* rank 1: rows = n, cols = 1 and rank = 1 */
   int rank;
   size_t offset;     /* elements; MATRIX and OTHER: into the flat array; START: y0 at 0, z0 at D; PUZZLE: 0 */
-  double init_std;   /* deviation of the truncated normal; 0: zeros */
-  double init_value; /* constant when init_std is 0 */
+  double init_std;   /* deviation of the truncated normal; 0: not drawn from one */
+  double init_bound; /* uniform in -init_bound..init_bound; 0: not so either */
+  double init_value; /* constant when neither is given */
 } trm__param;
 
 typedef struct trm__params {

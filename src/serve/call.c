@@ -7,12 +7,7 @@
 #include "base/mem.h"
 #include "base/text/json.h"
 #include "net/media.h"
-#include "net/sse.h"
-
-#define HEARTBEAT_S 15.0
-
-/* An answer that has not been sent at once waits in memory; a stream whose client lets so many events pile up is cut.
- */
+#include "net/stream.h"
 
 typedef struct call_reading {
   trm__call *call;
@@ -191,27 +186,18 @@ void trm__call_status(trm__call *call, trm_status status, const trm__ask_fault *
 /* -- streams ------------------------------------------------------------------------------------------------------- */
 
 void trm__call_stream(trm__call *call) {
-  trm__field fields[3] = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}, {"Traceparent", NULL}};
-  size_t count = 2;
-  if (*call->traceparent) fields[count++].value = call->traceparent;
-  trm__response response = {.status = 200, .type = TRM__SSE_TYPE, .fields = fields, .field_count = count};
-  if (!trm__exchange_start(call->exchange, &response, NULL))
-    trm__exchange_heartbeat(call->exchange, HEARTBEAT_S, TRM__SSE_COMMENT);
+  trm__field field = {"Traceparent", call->traceparent};
+  (void)trm__stream_start(call->exchange, &field, *call->traceparent != 0, NULL);
 }
 
+/* An event that a slow client has no room for is left out; its id shows the gap. */
 void trm__call_event(trm__call *call, int64_t id, const char *event, const json_t *data) {
   char name[32];
   snprintf(name, sizeof name, "%lld", (long long)id);
   char *text = trm__json_text(data, JSON_COMPACT);
-  struct evbuffer *buffer = evbuffer_new();
   trm__sse_event e = {.id = name, .event = event, .data = text, .size = text ? strlen(text) : 0};
-  trm_status status = text && buffer ? trm__sse_format(buffer, &e, NULL) : TRM_E_MEMORY;
-  size_t size = buffer ? evbuffer_get_length(buffer) : 0;
-  const void *bytes = status ? NULL : evbuffer_pullup(buffer, -1);
-  if (!status && (!bytes || trm__exchange_write(call->exchange, bytes, size, NULL))) status = TRM_E_BUSY;
-  if (buffer) evbuffer_free(buffer);
+  if (text) (void)trm__stream_send(call->exchange, &e, NULL);
   free(text);
-  (void)status; /* an event that a slow client has no room for is left out; its id shows the gap */
 }
 
 void trm__call_end(trm__call *call) {

@@ -8,25 +8,13 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "net/dispatch.h"
+#include "net/listen.h"
 #include "proc/role.h"
 #include "serve/live.h"
 #include "serve/routes.h"
 #include "serve/session.h"
 
 #define TICK_S 1 /* of the heartbeat and of what is looked after now and then */
-
-trm__run_place trm__gateway_place(trm__gateway *g) {
-  return (trm__run_place){g->base, g->pool, &g->config, &g->telemetry};
-}
-
-trm__problem_kind trm__gateway_refusal(const trm__gateway *g, const char **detail) {
-  if (g->phase >= TRM__DRAINING) {
-    *detail = "the server is ending";
-    return TRM__PROBLEM_DRAINING;
-  }
-  *detail = "no engine has its models yet; GET /v1/models says why";
-  return g->started ? TRM__PROBLEM_NONE : TRM__PROBLEM_MODEL_NOT_LOADED;
-}
 
 static void gateway_end(trm__gateway *g) {
   if (g->phase == TRM__ENDED) return;
@@ -40,7 +28,10 @@ static void gateway_fail(trm__gateway *g, const char *what) {
   gateway_end(g);
 }
 
-void trm__gateway_idle(trm__gateway *g) {
+/* Work has ended: a drain may be over. */
+static void gateway_on_idle(evutil_socket_t fd, short what, void *context) {
+  trm__gateway *g = context;
+  (void)fd, (void)what;
   if (g->phase == TRM__DRAINING && g->waiting == 0 && trm__live_count(g->live) == 0) trm__server_drain(g->server, 0);
 }
 
@@ -167,7 +158,10 @@ static trm_status gateway_open_server(trm__gateway *g, trm_error *err) {
   for (const char *at = c->listen; !status && *at; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
     char address[256];
     snprintf(address, sizeof address, "%.*s", (int)strcspn(at, ","), at);
-    status = trm__server_listen(g->server, address, err);
+    if (!g->tokens && !c->open && !trm__listen_is_local(address))
+      status =
+          trm__fail(err, TRM_E_USAGE, "listen", "others reach %s, and neither token_file nor open is set", address);
+    else status = trm__server_listen(g->server, address, err);
   }
   for (size_t i = 0; !status && trm__server_address(g->server, i); i++)
     trm__records_write(&g->records, TRM_LOG_INFO, NULL, "listening on %s", trm__server_address(g->server, i));
@@ -204,11 +198,12 @@ static trm_status gateway_open_events(trm__gateway *g, trm_error *err) {
   g->on_line = event_new(g->base, TRM__ROLE_LINE, EV_READ | EV_PERSIST, gateway_on_line, g);
   g->on_tick = event_new(g->base, -1, EV_PERSIST, gateway_on_tick, g);
   g->on_drain = evtimer_new(g->base, gateway_on_drain, g);
+  g->on_idle = event_new(g->base, -1, 0, gateway_on_idle, g);
   g->on_term = evsignal_new(g->base, SIGTERM, gateway_on_term, g);
   g->on_int = evsignal_new(g->base, SIGINT, gateway_on_term, g);
   struct event *const all[] = {g->on_journal, g->on_line, g->on_tick, g->on_term, g->on_int};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-    if (!all[i] || !g->on_drain || event_add(all[i], all[i] == g->on_tick ? &tick : NULL) != 0)
+    if (!all[i] || !g->on_drain || !g->on_idle || event_add(all[i], all[i] == g->on_tick ? &tick : NULL) != 0)
       return trm__fail(err, TRM_E_MEMORY, "gateway", "the event loop takes no more events");
   return TRM_OK;
 }
@@ -223,6 +218,7 @@ static trm_status gateway_open(trm__gateway *g, const trm__work_config *models, 
   if (!status) status = trm__live_open(&g->live, g, err);
   if (!status) status = trm__sessions_open(&g->sessions, g, err);
   if (!status) status = trm__routes_open(&g->router, g, err);
+  if (!status && !(g->openapi = trm__openapi())) status = trm__fail_memory(err, "the description", 1);
   if (!status) status = gateway_open_server(g, err);
   return status ? status : gateway_open_events(g, err);
 }
@@ -230,7 +226,7 @@ static trm_status gateway_open(trm__gateway *g, const trm__work_config *models, 
 /* Calls are told that they are gone before what they point to goes; the journal tells of the last ends before the jobs
  * that wait for them go. */
 static void gateway_close(trm__gateway *g) {
-  struct event *const all[] = {g->on_journal, g->on_line, g->on_tick, g->on_term, g->on_int, g->on_drain};
+  struct event *const all[] = {g->on_journal, g->on_line, g->on_tick, g->on_term, g->on_int, g->on_drain, g->on_idle};
   if (g->live) trm__live_return(g->live);
   trm__journal_close(&g->journal);
   trm__server_close(&g->server);
@@ -240,6 +236,7 @@ static void gateway_close(trm__gateway *g) {
   trm__router_close(&g->router);
   trm__tokens_close(&g->tokens);
   trm__telemetry_close(&g->telemetry);
+  json_decref(g->openapi);
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     if (all[i]) event_free(all[i]);
   if (g->base) event_base_free(g->base);

@@ -39,6 +39,8 @@ typedef struct trm__gateway {
   double began;
   /* waiting solves, which hold the end of a drain back */
   size_t waiting;
+  json_t *openapi;       /* what GET /v1/openapi.json answers */
+  struct event *on_idle; /* that trm__gateway_idle makes active */
   /* private to gateway.c */
   struct event *on_journal, *on_line, *on_tick, *on_term, *on_int, *on_drain;
   int failed; /* 1: the loop ended for a fault */

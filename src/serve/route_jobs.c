@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "base/text/json.h"
@@ -10,38 +9,8 @@
 #include "serve/live.h"
 #include "serve/routes.h"
 
-static const char *const route_job_words[TRM__JOB_STATES] = {[TRM__JOB_SUBMITTED] = "submitted",
-                                                       [TRM__JOB_RUNNING] = "running",
-                                                       [TRM__JOB_DONE] = "done",
-                                                       [TRM__JOB_FAILED] = "failed",
-                                                       [TRM__JOB_CANCELLED] = "cancelled"};
-
-/* RFC 3339 with milliseconds; null for a time that has not come. */
-static json_t *job_time(int64_t ms) {
-  char whole[32], text[48];
-  struct tm tm;
-  time_t seconds = (time_t)(ms / 1000);
-  if (ms <= 0) return json_null();
-  gmtime_r(&seconds, &tm);
-  strftime(whole, sizeof whole, "%Y-%m-%dT%H:%M:%S", &tm);
-  snprintf(text, sizeof text, "%s.%03dZ", whole, (int)(ms % 1000));
-  return json_string(text);
-}
-
 static int job_is_over(trm__job_state state) {
   return state != TRM__JOB_SUBMITTED && state != TRM__JOB_RUNNING;
-}
-
-json_t *trm__live_json(const trm__job *job) {
-  json_t *result = NULL;
-  if (job->result) (void)trm__json_parse(&result, job->result, job->result_size, "result", NULL);
-  json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s*}", "id", job->id, "kind", job->kind, "state",
-                        route_job_words[job->state], "attempts", (json_int_t)job->attempts, "created_at",
-                        job_time(job->created_ms), "started_at", job_time(job->started_ms), "ended_at",
-                        job_time(job->ended_ms), "expires_at", job_time(job->expires_ms), "reason", job->reason);
-  if (o && result) (void)json_object_set(o, job->state == TRM__JOB_DONE ? "result" : "problem", result);
-  json_decref(result);
-  return o;
 }
 
 /* -- asking the journal -------------------------------------------------------------------------------------------- */
@@ -194,8 +163,7 @@ static int list_filter(trm__jobs_filter *filter, const char *query, char after[T
   char text[TRM__UUID_TEXT];
   *filter = (trm__jobs_filter){.limit = 100};
   trm__query_found found = trm__query_get(query, "state", text, sizeof text);
-  for (int s = 0; found == TRM__QUERY_ONE && s < TRM__JOB_STATES; s++)
-    if (route_job_words[s] && strcmp(route_job_words[s], text) == 0) filter->state = (trm__job_state)s;
+  if (found == TRM__QUERY_ONE) filter->state = trm__job_state_find(text);
   *detail = "state: expected submitted, running, done, failed or cancelled";
   if (found == TRM__QUERY_BAD || (found == TRM__QUERY_ONE && !filter->state)) return 0;
   found = trm__query_get(query, "after", after, TRM__UUID_TEXT);

@@ -16,7 +16,7 @@ void trm__route_models(trm__call *call) {
 }
 
 void trm__route_openapi(trm__call *call) {
-  trm__call_answer(call, 200, trm__openapi());
+  trm__call_answer(call, 200, json_incref(call->gateway->openapi));
 }
 
 static void health(trm__call *call, int good, const char *detail) {

@@ -132,15 +132,10 @@ static void telemetry_pool(trm__metrics *m, const trm__telemetry_now *now) {
 }
 
 static void telemetry_journal(trm__metrics *m, const trm__journal_stats *j) {
-  static const char *const words[TRM__JOB_STATES] = {[TRM__JOB_SUBMITTED] = "submitted",
-                                                     [TRM__JOB_RUNNING] = "running",
-                                                     [TRM__JOB_DONE] = "done",
-                                                     [TRM__JOB_FAILED] = "failed",
-                                                     [TRM__JOB_CANCELLED] = "cancelled"};
   trm__metrics_family(m, TRM__METRIC_GAUGE, "trm_jobs", "Jobs in the journal by state.");
-  for (int s = 0; s < TRM__JOB_STATES; s++) {
-    trm__label label = {"state", words[s]};
-    if (words[s]) trm__metrics_sample(m, &label, 1, (double)j->jobs[s]);
+  for (int s = TRM__JOB_SUBMITTED; s < TRM__JOB_STATES; s++) {
+    trm__label label = {"state", trm__job_state_name((trm__job_state)s)};
+    trm__metrics_sample(m, &label, 1, (double)j->jobs[s]);
   }
   telemetry_one(m, TRM__METRIC_COUNTER, "trm_journal_commits_total", "Commits of the journal.", (double)j->groups);
   telemetry_one(m, TRM__METRIC_COUNTER, "trm_journal_commit_seconds_total", "What they took.", j->commit_seconds);

@@ -80,19 +80,26 @@ static trm_status config_check(const trm__work_config *c, trm_error *err) {
   return TRM_OK;
 }
 
+static trm_status config_fill(trm__work_config *c, const json_t *json, trm_error *err) {
+  const json_t *it, *models;
+  trm_status status = work_parts(json, &it, &models, &c->models, "CONFIG", err);
+  if (!status) status = trm__fields_from_json(config_fields, COUNT(config_fields), c, it, "CONFIG", err);
+  if (!status) status = config_check(c, err);
+  for (int i = 0; !status && i < c->models; i++)
+    status = trm__fields_from_json(file_fields, COUNT(file_fields), &c->model[i], json_array_get(models, (size_t)i),
+                                   "CONFIG", err);
+  return status;
+}
+
 trm_status trm__work_config_read(trm__work_config *config, const void *data, uint32_t size, trm_error *err) {
   json_t *json = NULL;
-  const json_t *it, *models;
-  trm__work_config c = {0};
   trm_status status = trm__work_json_read(&json, data, size, "CONFIG", err);
-  if (!status) status = work_parts(json, &it, &models, &c.models, "CONFIG", err);
-  if (!status) status = trm__fields_from_json(config_fields, COUNT(config_fields), &c, it, "CONFIG", err);
-  if (!status) status = config_check(&c, err);
-  for (int i = 0; !status && i < c.models; i++)
-    status = trm__fields_from_json(file_fields, COUNT(file_fields), &c.model[i], json_array_get(models, (size_t)i),
-                                   "CONFIG", err);
+  if (status) return status;
+  trm__work_config *c = trm__calloc(1, sizeof *c); /* too large for the stack */
+  status = c ? config_fill(c, json, err) : trm__fail_memory(err, "CONFIG", sizeof *c);
   json_decref(json);
-  if (!status) *config = c;
+  if (!status) *config = *c;
+  trm__free(c);
   return status;
 }
 

@@ -122,7 +122,8 @@ typedef struct trm__work {
 
 #define TRM__WORK_PRIORITY 100
 trm__work trm__work_default(void);
-/* The options of a solver that an item may carry, with the defaults that they have here: for requests and schemas. */
+/* The options of a solver that a request may give an item, with the defaults and bounds that they have here: for
+ * requests and schemas. Who submits by itself is bound by trm_solver_options alone. */
 const trm_option *trm__work_options(size_t *count);
 
 /* One supervision step of an item with explain; pointers are valid during the callback. */

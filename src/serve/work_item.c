@@ -14,7 +14,14 @@
 
 /* -- options ------------------------------------------------------------------------------------------------------- */
 
-static trm_option item_options[OPTIONS_MOST];
+/* What may be asked of a server that others use too: a step, between two of which nothing can be cancelled, takes at
+ * most some hundred times as long as usual, and a solver at most some times the memory. */
+static const struct {
+  const char *name;
+  double most;
+} item_bounds[] = {{"H_cycles", 64}, {"L_cycles", 64}, {"parallel_latents", 8}, {"chains", 64}};
+
+static trm_option item_options[OPTIONS_MOST], item_asked[OPTIONS_MOST]; /* all; as requests may have them */
 static size_t item_options_count;
 static pthread_once_t item_options_once = PTHREAD_ONCE_INIT;
 
@@ -31,17 +38,25 @@ static void options_make(void) {
   const trm_option *all = trm_solver_options(&count);
   for (size_t i = 0; i < count && item_options_count < OPTIONS_MOST; i++) {
     if (option_is_left_out(all[i].name)) continue;
-    trm_option *option = &item_options[item_options_count++];
-    *option = all[i];
-    if (strcmp(option->name, "rules_halt") == 0) option->default_text = "true";
-    if (strcmp(option->name, "search") == 0) option->default_text = "-1";
+    trm_option option = all[i];
+    if (strcmp(option.name, "rules_halt") == 0) option.default_text = "true";
+    if (strcmp(option.name, "search") == 0) option.default_text = "-1";
+    item_options[item_options_count] = option;
+    for (size_t k = 0; k < COUNT(item_bounds); k++)
+      if (strcmp(option.name, item_bounds[k].name) == 0) option.max = item_bounds[k].most;
+    item_asked[item_options_count++] = option;
   }
 }
 
-const trm_option *trm__work_options(size_t *count) {
+static const trm_option *item_table(size_t *count) {
   (void)pthread_once(&item_options_once, options_make);
   *count = item_options_count;
   return item_options;
+}
+
+const trm_option *trm__work_options(size_t *count) {
+  (void)item_table(count);
+  return item_asked;
 }
 
 trm__work trm__work_default(void) {
@@ -90,13 +105,19 @@ static trm_status item_check(const trm__work *w, const item_sizes *sizes, trm_er
 
 trm_status trm__work_item_pack(const trm__work *w, trm__work_bytes *out, trm_error *err) {
   size_t count;
-  const trm_option *options = trm__work_options(&count);
+  const trm_option *options = item_table(&count);
   const item_sizes sizes = {(int64_t)w->cells, w->state ? (int64_t)w->state_size : 0};
   trm_status status = item_check(w, &sizes, err);
   if (status) return status;
+  trm_solver_config read = w->solver;
+  json_t *solver = trm__options_to_json(options, count, &w->solver);
+  if (solver && (status = trm__options_from_json(options, count, &read, solver, 0, "options", err))) {
+    json_decref(solver); /* the engine would not take it */
+    return status;
+  }
   json_t *json = json_object();
   int failed = json_object_set_new(json, "it", trm__fields_to_json(item_fields, COUNT(item_fields), w));
-  failed |= json_object_set_new(json, "solver", trm__options_to_json(options, count, &w->solver));
+  failed |= json_object_set_new(json, "solver", solver);
   failed |= json_object_set_new(json, "wanted", trm__fields_to_json(wanted_fields, COUNT(wanted_fields), &w->wanted));
   failed |= json_object_set_new(json, "sizes", trm__fields_to_json(size_fields, COUNT(size_fields), &sizes));
   if (failed) json_decref(json), json = NULL;
@@ -106,7 +127,7 @@ trm_status trm__work_item_pack(const trm__work *w, trm__work_bytes *out, trm_err
 
 static trm_status item_read_json(trm__work *w, item_sizes *sizes, const json_t *json, trm_error *err) {
   size_t count;
-  const trm_option *options = trm__work_options(&count);
+  const trm_option *options = item_table(&count);
   if (json_object_size(json) != 4) return trm__fail(err, TRM_E_INPUT, "ITEM", "expected an object of four parts");
   trm_status status =
       trm__fields_from_json(item_fields, COUNT(item_fields), w, json_object_get(json, "it"), "ITEM", err);

@@ -38,6 +38,15 @@ void trm__symmetry_undo(const trm__symmetry *s, const int32_t *image, int32_t *t
   }
 }
 
+void trm__symmetry_apply_sets(const trm__symmetry *s, int first, const int32_t *sets, int32_t *image) {
+  for (int i = 0; i < s->cells; i++) {
+    int32_t set = sets[s->from[i]], named = 0;
+    for (int v = 0; set >> v; v++)
+      if (set >> v & 1) named |= (int32_t)1 << (s->name[first + v] - first);
+    image[i] = named;
+  }
+}
+
 /* -- augmentation -------------------------------------------------------------------------------------------------- */
 
 int trm__augment_known(const trm_task *task) {

@@ -30,5 +30,7 @@ void trm__symmetry_identity(const trm_task *task, trm__symmetry *symmetry);
 /* tokens and image [cells] may not overlap. */
 void trm__symmetry_apply(const trm__symmetry *symmetry, const int32_t *tokens, int32_t *image);
 void trm__symmetry_undo(const trm__symmetry *symmetry, const int32_t *image, int32_t *tokens);
+/* The same for candidate sets [cells] in which bit v stands for token first + v. */
+void trm__symmetry_apply_sets(const trm__symmetry *symmetry, int first, const int32_t *sets, int32_t *image);
 
 #endif

@@ -8,9 +8,8 @@
 #define UNLIMITED UINT64_MAX
 
 trm__bytes trm__plan_predict(const trm__plan_job *job, int micro_batch) {
-  trm__network_plan plan = trm__trainer_network(job->train, micro_batch);
   trm__bytes bytes = trm__trainer_bytes(job->params, job->train, job->backend, job->comm, micro_batch);
-  bytes.device += trm__network_bytes(job->model, job->backend, &plan);
+  bytes.device += trm__trainer_network_bytes(job->model, job->train, job->backend, micro_batch);
   bytes.host += job->already;
   if (!job->backend->on_host) return bytes;
   return (trm__bytes){.host = bytes.device + bytes.host};

@@ -9,6 +9,7 @@
 #include "base/os/file.h"
 #include "base/status.h"
 #include "data/dataset.h"
+#include "infer/search/plan.h"
 
 #define LOADER_AHEAD 3 /* batches built while a device works */
 
@@ -166,6 +167,29 @@ static trm_status session_plan_memory(trm__session *s, trm_error *err) {
   return status;
 }
 
+/* What the lattice recursion has no use for. */
+static trm_status session_check_lattice(const trm__session *s, trm_error *err) {
+  const trm_train_config *c = &s->config.train;
+  const struct {
+    const char *option;
+    int given;
+  } unused[] = {{"--latents", c->latents > 1},
+                {"--cycles-schedule", c->cycles_schedule[0]},
+                {"--start-noise", c->start_noise != 0},
+                {"--latent-noise", c->latent_noise != 0},
+                {"--label-smoothing", c->label_smoothing != 0},
+                {"--step-decay", c->step_decay != 1}};
+  if (s->config.model.recursion != TRM_RECURSION_LATTICE) return TRM_OK;
+  for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
+    if (unused[i].given) return trm__fail(err, TRM_E_USAGE, unused[i].option, "is not for the lattice recursion");
+  if (!trm__lattice_fits(&s->config.task))
+    return trm__fail(err, TRM_E_INPUT, c->data, "is no Sudoku, and the lattice recursion is for nothing else");
+  if (s->comm->size > 1)
+    return trm__fail(err, TRM_E_UNSUPPORTED, "recursion", "is lattice, which trains in one process, found %d ranks",
+                     s->comm->size);
+  return TRM_OK;
+}
+
 trm_status trm__session_open(trm__session *s, trm_error *err) {
   trm_status status = session_open_data(s, err);
   if (!status) status = session_count_updates(s, err);
@@ -175,6 +199,7 @@ trm_status trm__session_open(trm__session *s, trm_error *err) {
   s->config.model.vocab_size = info.vocab_size;
   s->config.model.num_puzzle_identifiers = info.identifiers;
   status = trm_model_config_check(&s->config.model, err);
+  if (!status) status = session_check_lattice(s, err);
   if (!status) status = session_plan_memory(s, err);
   if (status) return status;
   snprintf(s->config.isa, sizeof s->config.isa, "%s", trm_runtime_describe(s->runtime).isa); /* as the plan has it */
@@ -182,6 +207,7 @@ trm_status trm__session_open(trm__session *s, trm_error *err) {
                                  .comm = s->comm,
                                  .model = &s->config.model,
                                  .train = &s->config.train,
+                                 .task = &s->config.task,
                                  .updates = s->config.schedule,
                                  .micro_batch = (int)s->config.micro_batch};
   status = trm__trainer_open(&s->trainer, &trainer, err);

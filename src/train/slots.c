@@ -12,6 +12,7 @@ static size_t slots_state_bytes(const trm__backend *backend, const trm__dims *di
 
 size_t trm__train_slots_bytes(const trm__backend *backend, const trm__dims *dims, int count, int latents) {
   size_t row = (2 * (size_t)dims->S + 2) * sizeof(int32_t) + sizeof(uint8_t);
+  if (dims->values) return (size_t)count * (row + (size_t)dims->S * sizeof(int32_t));
   return (size_t)count * ((size_t)(1 + latents) * slots_state_bytes(backend, dims) + row);
 }
 
@@ -30,15 +31,20 @@ trm_status trm__train_slots_open(trm__train_slots *slots, trm__backend *backend,
   size_t n = (size_t)count, rows = n * (size_t)dims->S * sizeof(int32_t);
   *slots = (trm__train_slots){.backend = backend, .slot_bytes = slots_state_bytes(backend, dims), .latents = latents};
   slots->slots = (trm__slots){.count = count, .seq_len = dims->S};
-  slots->y = backend->alloc(backend, n * slots->slot_bytes);
-  slots->z = backend->alloc(backend, (size_t)latents * n * slots->slot_bytes);
+  if (dims->values) {
+    slots->sets = backend->alloc(backend, rows);
+  } else {
+    slots->y = backend->alloc(backend, n * slots->slot_bytes);
+    slots->z = backend->alloc(backend, (size_t)latents * n * slots->slot_bytes);
+  }
   trm__slots *s = &slots->slots;
   s->inputs = backend->alloc(backend, rows);
   s->labels = backend->alloc(backend, rows);
   s->ids = backend->alloc(backend, n * sizeof(int32_t));
   s->steps = backend->alloc(backend, n * sizeof(int32_t));
   s->halted = backend->alloc(backend, n);
-  if (!slots->y || !slots->z || !s->inputs || !s->labels || !s->ids || !s->steps || !s->halted) {
+  int has_state = dims->values ? slots->sets != NULL : slots->y && slots->z;
+  if (!has_state || !s->inputs || !s->labels || !s->ids || !s->steps || !s->halted) {
     trm__train_slots_close(slots);
     return trm__backend_no_memory(backend, err, "slots", trm__train_slots_bytes(backend, dims, count, latents));
   }
@@ -49,7 +55,7 @@ trm_status trm__train_slots_open(trm__train_slots *slots, trm__backend *backend,
 void trm__train_slots_close(trm__train_slots *slots) {
   trm__backend *be = slots->backend;
   const trm__slots *s = &slots->slots;
-  void *device[] = {slots->y, slots->z, s->inputs, s->labels, s->ids, s->steps, s->halted};
+  void *device[] = {slots->y, slots->z, slots->sets, s->inputs, s->labels, s->ids, s->steps, s->halted};
   for (size_t i = 0; be && i < sizeof device / sizeof *device; i++)
     if (device[i]) be->free(be, device[i]);
   *slots = (trm__train_slots){0};

@@ -12,7 +12,8 @@ typedef struct trm__train_slots {
   int latents;           /* K, 1 without winner takes all */
   trm__act *y;           /* device [slots.count][L][D] */
   trm__act *z;           /* device [K][slots.count][L][D] */
-  trm__slots slots;      /* examples, steps and who halted: arrays on the device */
+  int32_t *sets;    /* host [slots.count][S]: with the lattice recursion, in place of y and z (train/lattice/pool.h) */
+  trm__slots slots; /* examples, steps and who halted: arrays on the device */
 } trm__train_slots;
 
 /* All slots start halted. */

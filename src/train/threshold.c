@@ -76,6 +76,7 @@ trm_status trm__train_thresholds(trm__session *s, int64_t step, trm_train_fn fn,
   trm_status status = TRM_OK;
   int64_t best_step = s->history.best_step;
   if (!s->valid || !s->config.train.choose_threshold) return TRM_OK;
+  if (s->config.model.recursion == TRM_RECURSION_LATTICE) return TRM_OK; /* it has no halting head */
   trm__log_write(&s->log, TRM_LOG_INFO, "choosing the halting threshold on the validation data");
   trm__session_end_updates(s);
   if (best_step) status = threshold_of(&job, "best.safetensors", &best, 0, err);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/status.h"
+#include "train/lattice/check.h"
 
 /* -- opening ------------------------------------------------------------------------------------------------------- */
 
@@ -78,6 +79,7 @@ trm__bytes trm__trainer_bytes(const trm__params *params, const trm_train_config 
                  (config_is_noisy(config) ? local * sizeof(uint64_t) : 0) +
                  trm__optimizer_bytes(backend, params, config);
   if (!backend->on_host) bytes.host += offered + log;
+  if (d->values) bytes.host += trm__states_bytes(d, (int)local) + trm__lattice_validate_bytes(d, micro_batch);
   return bytes;
 }
 
@@ -193,10 +195,37 @@ static trm_status trainer_open_buffers(trm__trainer *t, trm_error *err) {
   return status;
 }
 
-trm__network_plan trm__trainer_network(const trm_train_config *config, int micro_batch) {
+static trm__network_plan trainer_plan(const trm_train_config *config, int micro_batch) {
   int latents = config_latents(config);
   return (trm__network_plan){
       .max_batch = micro_batch, .training = 1, .recompute = config->recompute, .latents = latents > 1 ? latents : 0};
+}
+
+static trm__lattice_plan trainer_plan_lattice(const trm_model_config *model, const trm_train_config *config,
+                                              int micro_batch) {
+  return (trm__lattice_plan){.max_batch = micro_batch, .loops = (int)model->L_cycles, .recompute = config->recompute};
+}
+
+size_t trm__trainer_network_bytes(const trm_model_config *model, const trm_train_config *config, trm__backend *backend,
+                                  int micro_batch) {
+  trm__network_plan plan = trainer_plan(config, micro_batch);
+  trm__lattice_plan lattice = trainer_plan_lattice(model, config, micro_batch);
+  return model->recursion == TRM_RECURSION_LATTICE ? trm__lattice_bytes(model, backend, &lattice)
+                                                   : trm__network_bytes(model, backend, &plan);
+}
+
+/* The network, which borrows the trainer's params. */
+static trm_status trainer_open_network(trm__trainer *t, const trm_task *task, trm_error *err) {
+  trm__network_plan plan = trainer_plan(&t->config, t->micro_batch);
+  trm__lattice_plan lattice = trainer_plan_lattice(&t->model, &t->config, t->micro_batch);
+  if (!t->params.dims.values) return trm__network_open(&t->net, &t->model, &t->params, t->backend, &plan, err);
+  trm_status status = trm__lattice_open(&t->lattice, &t->model, &t->params, t->backend, &lattice, err);
+  if (status) return status;
+  status = trm__states_open(&t->states, &t->params.dims, task, &t->carry.slots, t->carry.sets, err);
+  t->states.seed = (uint64_t)t->config.seed;
+  t->states.digit_weight = t->config.digit_weight;
+  t->states.conflict_weight = t->config.halt_weight;
+  return status;
 }
 
 trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *config, trm_error *err) {
@@ -216,12 +245,11 @@ trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *c
   trm_status status = trm__cycles_parse(&t.cycles, t.config.cycles_schedule, &t.model, err);
   if (!status) status = trm__params_open(&t.params, &t.model, err);
   if (status) return status;
-  trm__network_plan plan = trm__trainer_network(&t.config, t.micro_batch);
   status = trainer_open_buffers(&t, err);
   if (!status) status = trm__optimizer_open(&t.optimizer, t.backend, &t.params, &t.config, err);
   /* params is borrowed by the network, so it must lie where the caller keeps it. */
   *trainer = t;
-  if (!status) status = trm__network_open(&trainer->net, &trainer->model, &trainer->params, t.backend, &plan, err);
+  if (!status) status = trainer_open_network(trainer, config->task, err);
   if (!status) trm__trainer_prepare(trainer);
   else trm__trainer_close(trainer);
   return status;
@@ -238,6 +266,8 @@ void trm__trainer_close(trm__trainer *trainer) {
   trm__backend *be = t->backend;
   if (t->recording) be->recording_close(be, &t->recording);
   trm__network_close(&t->net);
+  trm__lattice_close(&t->lattice);
+  trm__states_close(&t->states);
   trm__optimizer_close(&t->optimizer);
   if (t->ids != t->carry.slots.ids) be->free(be, t->ids);
   trm__train_slots_close(&t->carry);
@@ -271,7 +301,8 @@ void trm__trainer_close(trm__trainer *trainer) {
 }
 
 void trm__trainer_prepare(trm__trainer *trainer) {
-  trm__network_prepare(trainer->net, trainer->weights);
+  if (trainer->lattice) trm__lattice_prepare(trainer->lattice, trainer->weights);
+  else trm__network_prepare(trainer->net, trainer->weights);
 }
 
 trm_status trm__trainer_merge_score(trm__trainer *trainer, trm__score *score, trm_error *err) {

@@ -11,6 +11,7 @@
 #include "model/network.h"
 #include "model/score.h"
 #include "train/cycles.h"
+#include "train/lattice/pool.h"
 #include "train/optimizer.h"
 #include "train/slots.h"
 
@@ -41,7 +42,9 @@ typedef struct trm__trainer {
   int first;        /* this rank's first slot of the global batch */
   trm__cycles cycles;
   trm__params params;
-  trm__network *net;
+  trm__network *net; /* NULL with the lattice recursion, which has the next two */
+  trm__lattice *lattice;
+  trm__states states;       /* what this rank's slots are to it */
   trm__real *weights, *ema; /* device [params.trained] */
   trm__real *grads;         /* device [1][params.trained]; with several ranks one such array a slice */
   trm__real *start;         /* device [1 + K][D]: y0, z0, the other latents' starts */
@@ -75,6 +78,7 @@ typedef struct trm__trainer_config {
   trm__comm *comm;
   const trm_model_config *model; /* with the data's shapes */
   const trm_train_config *train;
+  const trm_task *task; /* of the lattice recursion; others need none */
   int64_t updates;
   int micro_batch;
 } trm__trainer_config;
@@ -92,8 +96,9 @@ typedef struct trm__bytes {
 trm__bytes trm__trainer_bytes(const trm__params *params, const trm_train_config *config, trm__backend *backend,
                               const trm__comm *comm, int micro_batch);
 
-/* The network's plan for slices of micro_batch examples. */
-trm__network_plan trm__trainer_network(const trm_train_config *config, int micro_batch);
+/* What the network allocates for slices of micro_batch examples. */
+size_t trm__trainer_network_bytes(const trm_model_config *model, const trm_train_config *config, trm__backend *backend,
+                                  int micro_batch);
 
 /* Prepares the weights for the network: after each change of them. */
 void trm__trainer_prepare(trm__trainer *trainer);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "train/lattice/learn.h"
 
 trm_loss_type trm__update_loss_kind(const trm__trainer *trainer) {
   return (trm_loss_type)trainer->config.loss;
@@ -20,7 +21,7 @@ static trm__update_rule update_rule(const trm__trainer *t) {
                             .halt_weight = c->halt_weight,
                             .max_loss = c->max_loss,
                             .q_halt_floor = TRM__Q_HALT_FLOOR,
-                            .max_steps = t->model.halt_max_steps,
+                            .max_steps = t->lattice ? 0 : t->model.halt_max_steps,
                             .exploration_prob = t->model.halt_exploration_prob,
                             .seed = (uint64_t)c->seed,
                             .batch = (int)c->batch,
@@ -101,9 +102,21 @@ static void update_step_weights(trm__trainer *t, const trm__update_rule *rule) {
   trm__trainer_prepare(t);
 }
 
+/* The same with the lattice recursion: the pool's entries take the place of supervision steps. */
+static trm_status update_sequence_lattice(trm__trainer *t, const trm__update_rule *rule) {
+  trm__backend *be = t->backend;
+  be->update_begin(be, t->state, rule, NULL, 0);
+  trm__lattice_learn(t);
+  update_step_weights(t, rule);
+  trm__lattice_advance(t);
+  be->update_end(be, t->state, rule, t->stats, &t->carry.slots, &t->log);
+  return TRM_OK;
+}
+
 static trm_status update_sequence(trm__trainer *t, const trm__update_rule *rule, trm_error *err) {
   trm__backend *be = t->backend;
   const trm__slots *slots = &t->carry.slots;
+  if (t->lattice) return update_sequence_lattice(t, rule);
   trm__network_noise noise = update_noise(t, t->config.start_noise, 0, 0);
   be->update_begin(be, t->state, rule, t->noise_index, slots->count);
   trm__train_slots_refill(&t->carry, t->net, slots->count, t->micro_batch, t->start, &noise);
@@ -158,7 +171,7 @@ trm_status trm__update_enqueue(trm__trainer *trainer, trm_error *err) {
     return trm__fail(err, TRM_E_USAGE, "training", "%d updates are in the queue and must be collected first",
                      t->queued);
   trm__phase phase = trm__cycles_at(&t->cycles, t->step + t->queued + 1, t->updates);
-  trm__network_set_cycles(t->net, phase.n, phase.T);
+  if (t->net) trm__network_set_cycles(t->net, phase.n, phase.T);
   update_upload_offer(t);
   trm_status status = recorded ? update_record(t, &rule, err) : update_sequence(t, &rule, err);
   if (status) return status;
@@ -224,7 +237,8 @@ trm__done trm__update_done(const trm__trainer *trainer, int i) {
                                 .halt_loss = s->halt_loss,
                                 .q_halt = s->q_halt,
                                 .grad_norm = s->grad_norm,
-                                .lr = t->config.lr * s->factor},
+                                .lr = t->config.lr * s->factor,
+                                .pool = t->lattice ? &t->states.counts : NULL},
                      .slots = t->seen.count,
                      .stats = t->seen.stats + row,
                      .steps = t->seen.steps + row,

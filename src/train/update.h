@@ -26,6 +26,7 @@ typedef struct trm__update {
   double q_halt;                   /* mean logit */
   double grad_norm;                /* before clipping */
   double lr;                       /* of the main optimizer */
+  const trm__pool_counts *pool;    /* of the lattice recursion, until the next enqueue; else NULL */
 } trm__update;
 
 /* The mean logit under which the halting head counts as lost: the published training sometimes drifts to minus

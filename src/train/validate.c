@@ -3,6 +3,7 @@
  * will be: with its own n and T, without noise. Ranks share the slices and merge their counts. */
 #include "train/validate.h"
 
+#include "train/lattice/check.h"
 #include "train/update.h"
 
 /* Examples first .. first + b - 1 into the validation slots, by way of the rows for candidates, which are free between
@@ -44,6 +45,7 @@ static trm_status validate_slice(trm__trainer *t, int b, trm__score *score, trm_
 trm_status trm__validate(trm__trainer *trainer, const trm_dataset *data, int64_t limit, trm__score *score,
                          trm_error *err) {
   trm_status status = TRM_OK;
+  if (trainer->lattice) return trm__lattice_validate(trainer, data, limit, score, err);
   int64_t examples = trm_dataset_describe(data).examples;
   if (limit > 0 && limit < examples) examples = limit;
   const trm__comm *comm = trainer->comm;

@@ -1,4 +1,5 @@
-/* Attention: out = rms(in + W_o attention(rope(W_qkv in))). The projections go over strips, attention itself over
+/* Attention: out = rms(in + W_o attention(rope(W_qkv in))), with dims.prenorm out = in + W_o attention(rope(W_qkv
+ * rms(in))). The projections go over strips, attention itself over
  * heads of examples; the batch goes through in chunks of examples, so that scratch does not grow with it. */
 #include "backend/cpu/cpu.h"
 
@@ -62,11 +63,26 @@ static size_t attention_words_size(const trm__weights *w) {
   return trm__cpu_left_size(w->product, trm__cpu_strip_rows(w->product), (w->training ? 3 : 1) * w->dims.D);
 }
 
-/* Row r.begin of x [rows][k] and those after it as left operand. */
-static trm__left attention_left(const attention_job *job, int worker, const trm__real *x, trm__range r, int k) {
+/* x [count][k] as left operand. */
+static trm__left attention_left(const attention_job *job, int worker, const trm__real *x, int count, int k) {
   trm__arena scratch = trm__cpu_worker(job->w, worker);
   trm__real *words = trm__cpu_take(&scratch, attention_words_size(job->w));
-  return trm__cpu_left(job->w->product, words, x + (size_t)r.begin * (size_t)k, k, r.count, k);
+  return trm__cpu_left(job->w->product, words, x, k, count, k);
+}
+
+/* rms(in) of rows r, where the norm comes first, behind the left operand in the task's scratch; in otherwise. With
+ * second the rows of its gradient are there too. */
+static const trm__real *attention_input(const attention_job *job, int worker, trm__range r, trm__real **second) {
+  const trm__dims *s = &job->w->dims;
+  const trm__real *in = job->in + (size_t)r.begin * (size_t)s->D;
+  if (!s->prenorm) return in;
+  size_t strip = (size_t)trm__cpu_strip_rows(job->w->product) * (size_t)s->D;
+  trm__arena scratch = trm__cpu_worker(job->w, worker);
+  (void)trm__cpu_take(&scratch, attention_words_size(job->w));
+  trm__real *x = trm__cpu_take(&scratch, strip);
+  if (second) *second = trm__cpu_take(&scratch, strip);
+  job->w->kernels.rms_rows(x, job->inv ? job->inv + r.begin : NULL, in, r.count, s->D, s->eps, s->bf16);
+  return x;
 }
 
 void trm__cpu_attention_scratch(const trm__weights *w, size_t *shared, size_t *worker) {
@@ -77,7 +93,11 @@ void trm__cpu_attention_scratch(const trm__weights *w, size_t *shared, size_t *w
   attention_plan_forward(&measure, dims, rows, &job);
   if (w->training) attention_plan_backward(&measure, w, rows, &job);
   trm__cpu_grow(shared, measure.used);
-  trm__cpu_grow(worker, attention_words_size(w) * sizeof(trm__real));
+  measure = (trm__arena){0};
+  trm__cpu_take(&measure, attention_words_size(w));
+  for (int i = 0; i < 2 && dims->prenorm; i++)
+    trm__cpu_take(&measure, (size_t)trm__cpu_strip_rows(w->product) * (size_t)dims->D);
+  trm__cpu_grow(worker, measure.used);
   trm__cpu_grow(worker, w->kernels.attention_scratch(dims->L, dims->head_dim) * sizeof(trm__real));
 }
 
@@ -103,7 +123,8 @@ static void attention_qkv_task(void *context, int task, int worker) {
   const trm__product *product = job->w->product;
   trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
-  trm__gemm g = trm__cpu_product(product, r.count, 3 * s->D, s->D, attention_left(job, worker, job->in, r, s->D),
+  const trm__real *in = attention_input(job, worker, r, NULL);
+  trm__gemm g = trm__cpu_product(product, r.count, 3 * s->D, s->D, attention_left(job, worker, in, r.count, s->D),
                                  job->layer->mix_in.forward, job->qkv + 3 * at, 3 * s->D);
   g.round = s->bf16;
   trm__cpu_multiply(job->be, product, &g, worker);
@@ -155,13 +176,15 @@ static void attention_out_task(void *context, int task, int worker) {
   const trm__product *product = job->w->product;
   trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
-  trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, attention_left(job, worker, job->att, r, s->D),
-                                 job->layer->mix_out.forward, job->out + at, s->D);
+  trm__gemm g =
+      trm__cpu_product(product, r.count, s->D, s->D, attention_left(job, worker, job->att + at, r.count, s->D),
+                       job->layer->mix_out.forward, job->out + at, s->D);
   g.epilogue = TRM__EPI_RESIDUAL;
   g.round = s->bf16;
   g.residual = job->in + at;
   g.residual_rs = s->D;
   trm__cpu_multiply(job->be, product, &g, worker);
+  if (s->prenorm) return;
   job->w->kernels.rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
                            s->bf16);
 }
@@ -206,8 +229,8 @@ static void attention_out_backward_task(void *context, int task, int worker) {
   trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   trm__real *d = job->d + at;
-  kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
-  trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, attention_left(job, worker, job->d, r, s->D),
+  if (!s->prenorm) kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
+  trm__gemm g = trm__cpu_product(product, r.count, s->D, s->D, attention_left(job, worker, d, r.count, s->D),
                                  job->layer->mix_out.backward, job->datt + at, s->D);
   trm__cpu_multiply(job->be, product, &g, worker);
   trm__cpu_spread(product, job->dpre_spread, job->rows, r.begin, trm__cpu_outer_width(product), d, s->D, r.count, s->D);
@@ -225,7 +248,7 @@ static void attention_head_backward_task(void *context, int task, int worker) {
   kernels->rope(a.dk, a.ld, job->w->cosines, job->w->sines, s->L, 1, s->head_dim, 1, 0);
 }
 
-/* Through W_qkv; d holds the residual's part already. */
+/* Through W_qkv and a norm before it; d holds the residual's part already. */
 static void attention_qkv_backward_task(void *context, int task, int worker) {
   const attention_job *job = context;
   const trm__dims *s = &job->w->dims;
@@ -233,13 +256,18 @@ static void attention_qkv_backward_task(void *context, int task, int worker) {
   trm__range r = trm__cpu_row_range(product, job->rows, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D;
   const trm__real *dqkv = job->dqkv + 3 * at;
-  trm__gemm g = trm__cpu_product(product, r.count, s->D, 3 * s->D, attention_left(job, worker, job->dqkv, r, 3 * s->D),
-                                 job->layer->mix_in.backward, job->d + at, s->D);
-  g.epilogue = TRM__EPI_ADD;
+  trm__real *d = job->d + at, *din = d;
+  const trm__real *in = attention_input(job, worker, r, &din);
+  trm__gemm g = trm__cpu_product(product, r.count, s->D, 3 * s->D, attention_left(job, worker, dqkv, r.count, 3 * s->D),
+                                 job->layer->mix_in.backward, din, s->D);
+  if (!s->prenorm) g.epilogue = TRM__EPI_ADD;
   trm__cpu_multiply(job->be, product, &g, worker);
   trm__cpu_spread(product, job->dqkv_spread, job->rows, r.begin, trm__cpu_outer_width(product), dqkv, 3 * s->D, r.count,
                   3 * s->D);
-  trm__cpu_spread(product, job->in_spread, job->rows, r.begin, product->nr, job->in + at, s->D, r.count, s->D);
+  trm__cpu_spread(product, job->in_spread, job->rows, r.begin, product->nr, in, s->D, r.count, s->D);
+  if (!s->prenorm) return;
+  job->w->kernels.rms_rows_backward(din, din, in, job->inv + r.begin, r.count, s->D);
+  trm__add_scaled(d, din, 1, r.count * s->D);
 }
 
 void trm__cpu_attention_backward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in,

@@ -59,7 +59,8 @@ struct trm__weights {
   trm__real *embed_pos;        /* [L][D] or NULL */
   trm__real *q_weight;         /* [2][D] */
   trm__real *q_bias;           /* [2] */
-  trm__matrix lm_head;         /* channel product, V outputs */
+  trm__lattice_view lattice;   /* but for head, which is lm_head */
+  trm__matrix lm_head;         /* channel product, V outputs; of the lattice recursion 2 C */
   trm__real *cosines;          /* [L][head_dim/2], RoPE only */
   trm__real *sines;
   trm__cpu_layer layer[TRM__MAX_LAYERS];
@@ -223,6 +224,11 @@ void trm__cpu_mlp_forward(trm__backend *be, trm__weights *w, int layer, int b, c
                           void *saved, int recompute);
 void trm__cpu_mlp_backward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, const trm__act *out,
                            void *saved, int recompute, trm__act *d, const trm__weights_view *grads);
+
+extern const trm__lattice_ops trm__cpu_lattice;
+/* The places of w->lattice, in the arena; and its numbers from the master's, into places that were planned. */
+void trm__cpu_lattice_plan(trm__arena *arena, const trm__dims *dims, trm__lattice_view *view);
+void trm__cpu_lattice_fill(const trm__dims *dims, const trm__lattice_view *to, const trm__lattice_view *from);
 
 void trm__cpu_heads(trm__backend *be, trm__weights *w, int b, const trm__heads *h);
 void trm__cpu_loss(trm__backend *be, trm__weights *w, int b, const trm__heads *h); /* the part after logits and q */

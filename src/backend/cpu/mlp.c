@@ -1,6 +1,7 @@
-/* The channel MLP: out = rms(in + W_down(silu(g) * u)), [g; u] = W_gate_up in, over rows [b*L][D]. A task takes a strip
- * of rows through the whole block, forward and backward. With the rms-gated activation each row of the second product
- * is multiplied by its r, which needs g and u: they stay in the task's scratch where they are not kept. */
+/* The channel MLP: out = rms(in + W_down(silu(g) * u)), [g; u] = W_gate_up in, over rows [b*L][D]; with dims.prenorm
+ * out = in + W_down(silu(g) * u), [g; u] = W_gate_up rms(in). A task takes a strip of rows through the whole block,
+ * forward and backward. With the rms-gated activation each row of the second product is multiplied by its r, which
+ * needs g and u: they stay in the task's scratch where they are not kept. */
 #include "backend/cpu/cpu.h"
 
 typedef struct mlp_job {
@@ -60,6 +61,15 @@ static size_t mlp_words_size(const trm__weights *w) {
   return trm__cpu_left_size(w->product, trm__cpu_strip_rows(w->product), widest);
 }
 
+/* rms(in) of the strip, in the task's scratch, where the norm comes first; in otherwise. */
+static const trm__real *mlp_input(const mlp_job *job, trm__arena *scratch, trm__range r, const trm__real *in) {
+  const trm__dims *s = &job->w->dims;
+  if (!s->prenorm) return in;
+  trm__real *x = trm__cpu_take(scratch, (size_t)trm__cpu_strip_rows(job->w->product) * (size_t)s->D);
+  job->w->kernels.rms_rows(x, job->inv ? job->inv + r.begin : NULL, in, r.count, s->D, s->eps, s->bf16);
+  return x;
+}
+
 /* -- forward ---------------------------------------------------------------------------------------------------- */
 
 static void mlp_forward_task(void *context, int task, int worker) {
@@ -75,7 +85,7 @@ static void mlp_forward_task(void *context, int task, int worker) {
   trm__real *gu = job->gu ? job->gu + (size_t)r.begin * 2 * inner : NULL, *scale = NULL;
   if (mlp_rms_gated(job->w)) scale = trm__cpu_take(&scratch, strip);
   if (scale && !gu) gu = trm__cpu_take(&scratch, strip * 2 * inner);
-  mlp_gate_up(job, words, job->in + at, r.count, gu, act, worker);
+  mlp_gate_up(job, words, mlp_input(job, &scratch, r, job->in + at), r.count, gu, act, worker);
   if (scale) job->w->kernels.rms_gate_rows(scale, gu, r.count, s->inner_d, s->eps);
   trm__left left = trm__cpu_left(product, words, act, s->inner_d, r.count, s->inner_d);
   trm__gemm g =
@@ -86,6 +96,7 @@ static void mlp_forward_task(void *context, int task, int worker) {
   g.residual_rs = s->D;
   g.row_scale = scale;
   trm__cpu_multiply(job->be, product, &g, worker);
+  if (s->prenorm) return;
   job->w->kernels.rms_rows(job->out + at, job->inv ? job->inv + r.begin : NULL, job->out + at, r.count, s->D, s->eps,
                            s->bf16);
 }
@@ -122,6 +133,8 @@ void trm__cpu_mlp_scratch(const trm__weights *w, size_t *shared, size_t *worker)
   trm__cpu_take(&measure, strip * inner);
   if (mlp_rms_gated(w)) trm__cpu_take(&measure, strip);
   if (w->training || mlp_rms_gated(w)) trm__cpu_take(&measure, strip * 2 * inner);
+  for (int i = 0; i < 2 && w->dims.prenorm; i++)
+    trm__cpu_take(&measure, strip * (size_t)w->dims.D); /* rms(in), its d */
   trm__cpu_grow(worker, measure.used);
   if (!w->training) return;
   mlp_job job;
@@ -139,17 +152,17 @@ static void mlp_backward_task(void *context, int task, int worker) {
   int inner = s->inner_d, width = trm__cpu_outer_width(product), k = job->rows;
   trm__range r = trm__cpu_row_range(product, k, job->tasks, task);
   size_t at = (size_t)r.begin * (size_t)s->D, strip = (size_t)trm__cpu_strip_rows(product);
-  const trm__real *in = job->in + at;
-  trm__real *d = job->d + at;
+  trm__real *d = job->d + at, *din = d;
   trm__arena scratch = trm__cpu_worker(job->w, worker);
   trm__real *words = trm__cpu_take(&scratch, mlp_words_size(job->w));
   trm__real *act = trm__cpu_take(&scratch, strip * (size_t)inner); /* also da */
   trm__real *dgu = trm__cpu_take(&scratch, strip * 2 * (size_t)inner);
-  const trm__real *gu = dgu;
+  const trm__real *gu = dgu, *in = mlp_input(job, &scratch, r, job->in + at);
+  if (s->prenorm) din = trm__cpu_take(&scratch, strip * (size_t)s->D);
   if (job->gu) gu = job->gu + (size_t)r.begin * 2 * (size_t)inner;
   else mlp_gate_up(job, words, in, r.count, dgu, act, worker);
 
-  kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
+  if (!s->prenorm) kernels->rms_rows_backward(d, d, job->y + at, job->inv + r.begin, r.count, s->D);
   trm__left left = trm__cpu_left(product, words, d, s->D, r.count, s->D);
   trm__gemm g = trm__cpu_product(product, r.count, inner, s->D, left, job->layer->mlp_out.backward, act, inner);
   trm__cpu_multiply(job->be, product, &g, worker);
@@ -160,9 +173,12 @@ static void mlp_backward_task(void *context, int task, int worker) {
   trm__cpu_spread(product, job->dgu_spread, k, r.begin, width, dgu, 2 * inner, r.count, 2 * inner);
   trm__cpu_spread(product, job->in_spread, k, r.begin, product->nr, in, s->D, r.count, s->D);
   left = trm__cpu_left(product, words, dgu, 2 * inner, r.count, 2 * inner);
-  g = trm__cpu_product(product, r.count, s->D, 2 * inner, left, job->layer->mlp_in.backward, d, s->D);
-  g.epilogue = TRM__EPI_ADD;
+  g = trm__cpu_product(product, r.count, s->D, 2 * inner, left, job->layer->mlp_in.backward, din, s->D);
+  if (!s->prenorm) g.epilogue = TRM__EPI_ADD;
   trm__cpu_multiply(job->be, product, &g, worker);
+  if (!s->prenorm) return;
+  kernels->rms_rows_backward(din, din, in, job->inv + r.begin, r.count, s->D);
+  trm__add_scaled(d, din, 1, r.count * s->D);
 }
 
 void trm__cpu_mlp_backward(trm__backend *be, trm__weights *w, int layer, int b, const trm__act *in, const trm__act *out,

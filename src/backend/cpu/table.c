@@ -119,6 +119,7 @@ trm_status trm__backend_cpu(trm__backend **out, const trm__isa_choice *choice, t
                                 .mlp_forward = trm__cpu_mlp_forward,
                                 .mlp_backward = trm__cpu_mlp_backward,
                                 .heads = trm__cpu_heads,
+                                .lattice = &trm__cpu_lattice,
                                 .refill = trm__cpu_refill,
                                 .noise = trm__cpu_noise,
                                 .distance = trm__cpu_distance,

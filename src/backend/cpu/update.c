@@ -108,7 +108,7 @@ void trm__cpu_update_end(trm__backend *be, const trm__update_state *state, const
   (void)be;
   int sound = state->diverged == TRM__SOUND;
   size_t count = (size_t)log->count, at = (size_t)((state->t + !sound) % log->entries);
-  if (sound) update_halt(rule, state->t, stats, slots);
+  if (sound && rule->max_steps > 0) update_halt(rule, state->t, stats, slots);
   log->state[at] = *state;
   memcpy(log->stats + at * count, stats, count * sizeof *stats);
   memcpy(log->steps + at * count, slots->steps, count * sizeof *slots->steps);

@@ -47,14 +47,20 @@ static void weights_plan_scratch(const trm__backend *be, trm__weights *w) {
   w->worker = trm__arena_take(&w->arena, w->worker_bytes, (size_t)trm__pool_threads(be->pool));
 }
 
-static void weights_plan(const trm__backend *be, trm__weights *w) {
-  const trm__dims *s = &w->dims;
-  trm__arena *arena = &w->arena;
+static void weights_plan_ends(trm__arena *arena, const trm__dims *s, trm__weights *w) {
   w->embed = trm__cpu_take(arena, (size_t)s->V * (size_t)s->D);
   if (s->positions == TRM_POS_LEARNED) w->embed_pos = trm__cpu_take(arena, (size_t)s->L * (size_t)s->D);
   w->q_weight = trm__cpu_take(arena, 2 * (size_t)s->D);
   w->q_bias = trm__cpu_take(arena, 2);
-  weights_plan_channel(arena, w->kernels.product[TRM_FLOAT32], &w->lm_head, s->V, s->D, 0, w->training);
+}
+
+static void weights_plan(const trm__backend *be, trm__weights *w) {
+  const trm__dims *s = &w->dims;
+  trm__arena *arena = &w->arena;
+  int outputs = s->values ? 2 * s->values : s->V;
+  if (s->values) trm__cpu_lattice_plan(arena, s, &w->lattice);
+  else weights_plan_ends(arena, s, w);
+  weights_plan_channel(arena, w->kernels.product[TRM_FLOAT32], &w->lm_head, outputs, s->D, 0, w->training);
   if (!s->mixer && s->positions == TRM_POS_ROPE) {
     size_t angles = (size_t)s->L * (size_t)(s->head_dim / 2);
     w->cosines = trm__cpu_take(arena, angles);
@@ -156,6 +162,11 @@ static void weights_fill_mixer(const trm__weights *w, trm__matrix *matrix, const
 
 static void weights_fill_ends(trm__weights *w, const trm__weights_view *master) {
   const trm__dims *s = &w->dims;
+  if (s->values) {
+    trm__cpu_lattice_fill(s, &w->lattice, &master->lattice);
+    weights_fill_channel(w, w->kernels.product[TRM_FLOAT32], &w->lm_head, master->lattice.head);
+    return;
+  }
   weights_fill_plain(w, w->embed, master->embed, (size_t)s->V * (size_t)s->D);
   if (w->embed_pos) weights_fill_plain(w, w->embed_pos, master->embed_pos, (size_t)s->L * (size_t)s->D);
   weights_fill_plain(w, w->q_weight, master->q_weight, 2 * (size_t)s->D);

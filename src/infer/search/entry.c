@@ -40,7 +40,7 @@ trm_status trm__search_open(trm__search **out, trm_solver *solver, const trm__pl
   if (!s) return trm__fail_memory(err, "search", sizeof *s);
   s->solver = solver;
   s->plan = *plan;
-  s->proposer = &trm__proposer_frames;
+  s->proposer = solver->deducer ? &trm__proposer_names : &trm__proposer_frames;
   s->S = (size_t)solver->model.seq_len;
   s->most = trm__plan_most(plan);
   trm_status status = trm_solver_task(solver, &s->task, err);

@@ -10,8 +10,7 @@
 #include "infer/search/proposer.h"
 #include "task/hash.h"
 
-/* The name of random numbers of this puzzle: those of a frame, or of a chain's noise. */
-static uint64_t frames_name(const trm__proposal *p, int64_t of) {
+uint64_t trm__proposal_name(const trm__proposal *p, int64_t of) {
   uint64_t hash = trm__hash_token(TRM__HASH_START, (int32_t)(p->name & UINT32_MAX));
   hash = trm__hash_token(hash, (int32_t)(p->name >> 32));
   return trm__hash_finish(trm__hash_token(hash, (int32_t)of));
@@ -22,20 +21,20 @@ static uint64_t frames_name(const trm__proposal *p, int64_t of) {
 static int frames_draw(const trm__proposal *p, trm__symmetry *symmetry) {
   int64_t frame = (p->chain - 1) / p->plan->repeats;
   if (!p->plan->framed || frame == 0) return 0;
-  trm__rng rng = trm__rng_make(p->seed, TRM__RNG_SEARCH, frames_name(p, frame));
+  trm__rng rng = trm__rng_make(p->seed, TRM__RNG_SEARCH, trm__proposal_name(p, frame));
   trm__symmetry_draw(p->task, &rng, symmetry);
   return 1;
 }
 
 static void frames_begin(const trm__proposal *p, trm_puzzle *puzzle) {
   trm__symmetry symmetry;
-  trm__rng rng = trm__rng_make(p->seed, TRM__RNG_SEARCH, frames_name(p, -p->chain));
+  trm__rng rng = trm__rng_make(p->seed, TRM__RNG_SEARCH, trm__proposal_name(p, -p->chain));
   trm__guess(p, &rng, p->room);
   if (frames_draw(p, &symmetry)) trm__symmetry_apply(&symmetry, p->room, puzzle->tokens);
   else memcpy(puzzle->tokens, p->room, p->cells * sizeof *puzzle->tokens);
   if (p->chain == 1) return;
   puzzle->state = NULL;
-  puzzle->noise_name = frames_name(p, -p->chain) & ((UINT64_C(1) << TRM__NOISE_NAME_BITS) - 1);
+  puzzle->noise_name = trm__proposal_name(p, -p->chain) & ((UINT64_C(1) << TRM__NOISE_NAME_BITS) - 1);
   if (p->plan->noise > 0) puzzle->start_noise = p->plan->noise;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "infer/values.h"
+#include "model/sets.h"
 #include "task/kind.h"
 #include "task/puzzle.h"
 #include "task/symmetry.h"
@@ -105,7 +106,8 @@ trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *c, const trm
                           double step_work, int voters, trm_error *err) {
   int rules = trm_task_rules(task) != NULL, random = c->noise > 0 || c->start_noise > 0 || c->latent_noise > 0;
   int guesses = !trm__task_blank(task) ? 0 : c->guesses < 0 ? GUESSES : (int)c->guesses;
-  trm__plan p = {.limit = plan_limit(c, guesses, max_steps),
+  trm__plan p = {.start = max_steps,
+                 .limit = plan_limit(c, guesses, max_steps),
                  .side = c->chains ? (int)c->chains : SIDE,
                  .first = 1,
                  .voters = voters,
@@ -128,6 +130,62 @@ trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *c, const trm
   if (c->search == TRM_SEARCH_USUAL && p.framed && rules) p.budget = plan_usual_budget(max_steps, p.limit, step_work);
   if (c->votes * c->rollouts * voters > 1) plan_vote(&p, c, max_steps);
   p.on = p.budget > 0 && p.level > TRM_LEVEL_A;
+  *plan = p;
+  return TRM_OK;
+}
+
+int trm__lattice_fits(const trm_task *task) {
+  return trm__task_blank(task) == TRM__SETS_TOKEN - 1 && trm__kind_of(task)->deduce && trm__symmetry_known(task);
+}
+
+/* Options that mean nothing to a lattice model. */
+static trm_status plan_check_lattice(const trm_solver_config *c, const trm_task *task, trm_error *err) {
+  const struct {
+    const char *name;
+    int given;
+  } unused[] = {{"votes", c->votes > 1},
+                {"rollouts", c->rollouts > 1},
+                {"guesses", c->guesses >= 0},
+                {"noise", c->noise > 0},
+                {"start_noise", c->start_noise > 0},
+                {"latent_noise", c->latent_noise > 0},
+                {"damping", c->damping >= 0},
+                {"fixed_point", c->fixed_point > 0},
+                {"keep", c->keep != TRM_KEEP_LAST},
+                {"stop_hopeless", c->stop_hopeless},
+                {"parallel_latents", c->parallel_latents > 1},
+                {"H_cycles", c->H_cycles > 1},
+                {"dtype", c->dtype != TRM_SOLVE_MODEL && c->dtype != TRM_SOLVE_FLOAT32}};
+  for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
+    if (unused[i].given)
+      return trm__fail(err, TRM_E_USAGE, unused[i].name, "is not for a lattice model, which has passes and no latent");
+  if (trm__lattice_fits(task)) return TRM_OK;
+  return trm__fail(err, TRM_E_INPUT, "task", "a lattice model solves Sudoku, and its file names another task");
+}
+
+trm_status trm__plan_make_lattice(trm__plan *plan, const trm_solver_config *c, const trm_task *task, int64_t max_steps,
+                                  trm_error *err) {
+  int level = c->level ? c->level : TRM_LEVEL_C, alone = !c->search || level == TRM_LEVEL_A;
+  trm__plan p = {.on = 1,
+                 .voters = 1,
+                 .share = 1,
+                 .repeats = 1,
+                 .by = c->vote_by,
+                 .level = level,
+                 .judged = level >= TRM_LEVEL_C,
+                 .framed = 1,
+                 .control = c->noise_control};
+  trm_status status = plan_check_ranges(c, 1, err);
+  if (!status) status = plan_check_lattice(c, task, err);
+  if (!status) status = plan_check_budget(c, max_steps, 1, err);
+  if (status) return status;
+  p.budget = alone ? max_steps : c->search > 0 ? c->search : TRM_SEARCH_MOST;
+  p.side = alone ? 1 : c->chains ? (int)c->chains : SIDE;
+  if (p.side > p.budget) p.side = (int)p.budget;
+  p.limit = c->chain_steps && !alone ? c->chain_steps : p.budget / p.side;
+  if (p.limit * p.side > p.budget) p.limit = p.budget / p.side;
+  p.first = p.side;
+  p.start = p.limit;
   *plan = p;
   return TRM_OK;
 }

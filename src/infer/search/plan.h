@@ -7,7 +7,8 @@
 typedef struct trm__plan {
   int on;         /* 0: a puzzle is one trajectory, and there is no search */
   int64_t budget; /* counted steps of a puzzle's chains */
-  int64_t limit;  /* steps of a chain after the first */
+  int64_t start;  /* steps of a chain of the first wave */
+  int64_t limit;  /* of a chain after it */
   int side;       /* chains of a wave after the first */
   int first;      /* chains of the first wave: 1, or all votes */
   int voters;     /* models that vote; 1: there is but one */
@@ -26,6 +27,13 @@ typedef struct trm__plan {
 /* step_work: operations of a network step; voters: models. TRM_E_USAGE with the field of what cannot be. */
 trm_status trm__plan_make(trm__plan *plan, const trm_solver_config *config, const trm_task *task, int64_t max_steps,
                           double step_work, int voters, trm_error *err);
+/* Whether the lattice recursion is for such a task: its cells hold one of some values or a blank, partial answers can
+ * be checked, and symmetries are known. */
+int trm__lattice_fits(const trm_task *task);
+/* The same for a lattice model, whose steps are passes: chains side by side from the first wave on, each until the
+ * budget is spent. */
+trm_status trm__plan_make_lattice(trm__plan *plan, const trm_solver_config *config, const trm_task *task,
+                                  int64_t max_steps, trm_error *err);
 /* The widest wave of the plan. */
 int trm__plan_most(const trm__plan *plan);
 

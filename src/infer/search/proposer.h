@@ -34,5 +34,10 @@ typedef struct trm__proposer {
 } trm__proposer;
 
 extern const trm__proposer trm__proposer_frames;
+/* Of the lattice recursion, whose passes draw frames of their own (infer/lattice/passes.h): chains differ by name. */
+extern const trm__proposer trm__proposer_names;
+
+/* The name of random numbers of this puzzle: those of a frame, or, negative, of a chain. */
+uint64_t trm__proposal_name(const trm__proposal *proposal, int64_t of);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "infer/lattice/deducer.h"
 #include "infer/request.h"
 #include "infer/search/control.h"
 #include "infer/search/entry.h"
@@ -17,20 +18,22 @@ static int search_is_alone(const trm__search *s, const trm_puzzle *p) {
   return p->search == TRM_SEARCH_OFF || (s->plan.judged && p->rules == TRM_RULES_IGNORE);
 }
 
-/* Of a chain of the first wave. */
-static int64_t search_limit(const trm__search *s, const trm_puzzle *p, int voter) {
-  return p->max_steps ? p->max_steps : trm__solver_voter(s->solver, voter)->config.max_steps;
+/* Of a chain of the first wave, of `count`. A lattice model's chains share what its puzzle may take evenly. */
+static int64_t search_limit(const trm__search *s, const trm_puzzle *p, int voter, int count) {
+  if (s->solver->deducer && p->search >= count) return p->search / count;
+  if (p->max_steps) return p->max_steps;
+  return s->solver->deducer ? s->plan.start : trm__solver_voter(s->solver, voter)->config.max_steps;
 }
 
 /* The first wave, and what all may take. Of votes that is what their chains may. */
 static void search_begin(trm__search *s, trm__search_entry *e) {
   const trm_puzzle *p = &e->puzzle;
   int alone = search_is_alone(s, p), count = alone ? 1 : s->plan.first;
-  int64_t limit = search_limit(s, p, 0), most = 0;
-  for (int i = 0; i < count; i++) most += search_limit(s, p, trm__search_voter(s, i));
+  int64_t limit = search_limit(s, p, 0, count), most = 0;
+  for (int i = 0; i < count; i++) most += search_limit(s, p, trm__search_voter(s, i), count);
   int64_t budget = alone || s->plan.votes ? most : p->search > 0 ? p->search : s->plan.budget;
   trm__wave_first(&e->wave, budget < most ? most : budget, count, limit);
-  for (int i = 0; i < count; i++) trm__wave_grant(&e->wave, i, search_limit(s, p, trm__search_voter(s, i)));
+  for (int i = 0; i < count; i++) trm__wave_grant(&e->wave, i, search_limit(s, p, trm__search_voter(s, i), count));
 }
 
 static void search_enter(trm__search *s, trm__search_entry *e, int64_t number, const trm_puzzle *puzzle) {
@@ -382,6 +385,13 @@ static void search_add_stats(trm__search *s) {
   }
 }
 
+/* By what solves chains: the lattice recursion's own, noise, or the networks' steps. */
+static trm_status search_compute(trm__search *s, trm_error *err) {
+  if (s->solver->deducer) return trm__deducer_run(s->solver->deducer, &s->jobs[0], err);
+  if (s->plan.control) return trm__control_run(s->solver, &s->jobs[0], err);
+  return trm__engine_run_together(s->engines, s->jobs, s->plan.voters, err);
+}
+
 trm_status trm__search_run(trm__search *s, const trm__job *job, trm_error *err) {
   trm_solver *solver = s->solver;
   s->job = job;
@@ -393,8 +403,7 @@ trm_status trm__search_run(trm__search *s, const trm__job *job, trm_error *err) 
   solver->cancel = NULL; /* its marks are of puzzles, and the engine would take them for chains' */
   search_gather(s);
   trm_status status = TRM_OK;
-  if (!s->stop && s->plan.control) status = trm__control_run(solver, &s->jobs[0], err);
-  else if (!s->stop) status = trm__engine_run_together(s->engines, s->jobs, s->plan.voters, err);
+  if (!s->stop) status = search_compute(s, err);
   solver->cancel = s->cancel;
   search_add_stats(s);
   if (!s->stop) s->finished = s->left;

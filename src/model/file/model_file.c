@@ -344,6 +344,8 @@ char *trm__model_config_text(const trm_model_config *config) {
   size_t count;
   const trm_option *table = trm_model_options(&count);
   json_t *object = trm__options_to_json(table, count, config);
+  if (config->recursion == TRM_RECURSION_TRM)
+    (void)json_object_del(object, "recursion"); /* so its files stay as they were */
   char *text = object ? trm__json_text(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
   json_decref(object);
   return text;

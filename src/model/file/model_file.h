@@ -19,8 +19,8 @@
  * Of trm.config those keys are required that format 1 began with:
  *   seq_len vocab_size num_puzzle_identifiers puzzle_emb_ndim puzzle_emb_len hidden_size num_heads L_layers H_cycles
  *   L_cycles expansion mlp_t pos_encodings rms_norm_eps rope_theta halt_max_steps halt_exploration_prob forward_dtype
- * A key that came later (damping, activation) may be absent, and then has its default, which for this reason is what
- * files without it mean and never changes. An unknown key is refused: it would change what is computed.
+ * A key that came later (damping, activation, recursion) may be absent, and then has its default, which for this reason
+ * is what files without it mean and never changes. An unknown key is refused: it would change what is computed.
  *
  * Tensors: those of the parameter table (model/params.h) under the original's names, written as F32 or BF16, read as
  * F16 and F64 too. What else other tools put into a file, and which such files are taken, is in model/file/foreign.h.

@@ -66,6 +66,8 @@ static trm_status set_metadata(trm__rewrite *rewrite, trm_error *err) {
 }
 
 trm_status trm_model_quantize(const trm_model *model, const char *path, trm_error *err) {
+  if (model->config.recursion == TRM_RECURSION_LATTICE)
+    return trm__fail(err, TRM_E_UNSUPPORTED, model->path, "is a lattice model, which is solved in float32 alone");
   if (model->quantized)
     return trm__fail(err, TRM_E_USAGE, model->path, "has int8 weights already; quantize the model it was made from");
   const trm__params *params = &model->params;

@@ -39,6 +39,20 @@ static void line_put_number(line *l, const char *key, double value) {
   else line_put(l, ", \"%s\": null", key);
 }
 
+static double metrics_share(int64_t part, int64_t whole) {
+  return whole ? (double)part / (double)whole : (double)NAN;
+}
+
+static void metrics_format_pool(line *l, const trm__pool_counts *c) {
+  line_put_number(l, "keep_loss", c->keep_loss);
+  line_put_number(l, "digit_loss", c->digit_loss);
+  line_put_number(l, "unsound", metrics_share(c->unsound, c->dropped));
+  line_put_number(l, "conflict_precision", metrics_share(c->flagged_right, c->flagged));
+  line_put_number(l, "conflict_recall", metrics_share(c->flagged_right, c->conflicted));
+  line_put(l, ", \"solved\": %" PRId64 ", \"solved_right\": %" PRId64 ", \"refuted\": %" PRId64 ", \"aged\": %" PRId64,
+           c->solved, c->solved_right, c->refuted, c->aged);
+}
+
 static void metrics_format(line *l, const trm__record *r) {
   line_put(l, "{\"step\": %" PRId64, r->step);
   line_put_number(l, "loss", r->update.loss);
@@ -50,6 +64,7 @@ static void metrics_format(line *l, const trm__record *r) {
   line_put_number(l, "mean_steps", trm__score_mean_steps(&r->recent));
   line_put_number(l, "lr", r->update.lr);
   line_put_number(l, "grad_norm", r->update.grad_norm);
+  if (r->update.pool) metrics_format_pool(l, r->update.pool);
   if (r->evaluated) {
     line_put_number(l, "valid_exact", r->valid_exact);
     line_put_number(l, "valid_token", r->valid_token);

@@ -2,8 +2,11 @@
  *
  * Keys of a line, in this order: step; loss, lm_loss, halt_loss (means over the batch of this update); q_halt (mean
  * logit); exact_accuracy, token_accuracy, mean_steps (over the examples that halted in the last 32 updates; null before
- * the first); lr; grad_norm (before clipping); after an evaluation valid_exact, valid_token, best_exact; and last, as
- * they differ from run to run, seconds (since the run began) and examples_per_second.
+ * the first); lr; grad_norm (before clipping); with the lattice recursion keep_loss, digit_loss (the parts of lm_loss),
+ * unsound (right values among those dropped from sound states), conflict_precision, conflict_recall (of the conflict
+ * head), solved, solved_right, refuted, aged (entries that left the pool); after an evaluation valid_exact,
+ * valid_token, best_exact; and last, as they differ from run to run, seconds (since the run began) and
+ * examples_per_second.
  *
  * Behind the last update there is a line for each model whose halting threshold was chosen: step; model (its file);
  * halt_threshold (null: none was); halt_puzzles that were looked at; halt_curve, a list of [threshold, exact accuracy,

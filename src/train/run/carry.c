@@ -108,12 +108,19 @@ static trm_status image_collect_slots(trm__carry_image *image, trm_error *err) {
   return status;
 }
 
+/* The lattice recursion has one rank on a host, and sets in place of states. */
+static trm_status image_open_lattice(trm__carry_image *image, trm_error *err) {
+  trm_status status = carry_borrow_slots(image->trainer, &image->borrowed, err);
+  return status ? status : image_collect_slots(image, err);
+}
+
 trm_status trm__carry_image_open(trm__carry_image *image, trm__trainer *trainer, trm_error *err) {
   trm__trainer *t = trainer;
   const trm__train_slots *c = &t->carry;
   const void *whole;
   size_t starts, row = carry_row(t) * sizeof(trm__real);
   *image = (trm__carry_image){.trainer = t};
+  if (c->sets) return image_open_lattice(image, err);
   const trm__real *device = carry_starts(t, &starts), *y = image_read(image, c->y, 1, err);
   const trm__real *z = y ? image_read(image, c->z, c->latents, err) : NULL;
   if (!z) return TRM_E_MEMORY;
@@ -165,6 +172,10 @@ trm_status trm__carry_write(const trm__carry_image *image, const char *path, uin
                              source_bytes("steps", TRM__ST_I32, slots->steps, n, 0),
                              source_bytes("halted", TRM__ST_U8, slots->halted, n, 0),
                              source_reals("starts", image->starts, (int64_t)starts, 0, 0)};
+  if (t->carry.sets) {
+    source[1] = source_bytes("sets", TRM__ST_I32, t->carry.sets, n, s);
+    return trm__st_write(path, NULL, source + 1, sizeof source / sizeof *source - 2, crc, err);
+  }
   return trm__st_write(path, NULL, source, sizeof source / sizeof *source - !starts, crc, err);
 }
 
@@ -222,11 +233,13 @@ static trm_status carry_read_states(const carry_file *f, const char *name, int l
 
 /* Tokens index rows and identifiers index the puzzle table, so they are checked like any input. */
 static trm_status carry_check_slots(const trm__trainer *t, const trm__slots *c, const char *path, trm_error *err) {
+  int64_t oldest = t->carry.sets ? TRM__POOL_AGE + 1 : t->model.halt_max_steps;
   for (int i = 0; i < c->count; i++) {
-    int bad = c->halted[i] > 1 || c->steps[i] < 0 || c->steps[i] > t->model.halt_max_steps || c->ids[i] < 0 ||
+    int bad = c->halted[i] > 1 || c->steps[i] < 0 || c->steps[i] > oldest || c->ids[i] < 0 ||
               c->ids[i] >= (t->model.num_puzzle_identifiers > 0 ? t->model.num_puzzle_identifiers : INT32_MAX);
     for (int j = 0; j < c->seq_len; j++) {
       size_t at = (size_t)i * (size_t)c->seq_len + (size_t)j;
+      bad |= t->carry.sets && t->carry.sets[at] >> t->params.dims.values != 0;
       bad |= c->inputs[at] < 0 || c->inputs[at] >= t->params.dims.V || c->labels[at] >= t->params.dims.V;
     }
     if (bad) return trm__fail(err, TRM_E_INPUT, path, "slot %d holds values out of range", t->first + i);
@@ -269,8 +282,12 @@ trm_status trm__carry_load(trm__trainer *trainer, const char *path, trm_error *e
   carry_file f = {.path = path, .trainer = trainer};
   trm_status status = trm__st_open(&f.st, path, err);
   if (status) return status;
-  status = carry_read_states(&f, "y", 1, c->y, err);
-  if (!status) status = carry_read_states(&f, "z", c->latents, c->z, err);
+  if (c->sets) {
+    status = carry_read(&f, "sets", TRM__ST_I32, (size_t)c->slots.seq_len, c->sets, err);
+  } else {
+    status = carry_read_states(&f, "y", 1, c->y, err);
+    if (!status) status = carry_read_states(&f, "z", c->latents, c->z, err);
+  }
   if (!status) status = carry_read_starts(&f, err);
   if (!status) status = carry_read_slots(&f, err);
   trm__st_close(&f.st);

@@ -6,22 +6,26 @@ typedef struct shape {
   int mixer, S, P, D, heads, V, b;
   trm_pos_encodings positions;
   trm_activation activation;
+  int prenorm;
 } shape;
 
 static const shape shapes[] = {
-    {1, 3, 0, 5, 0, 4, 1, TRM_POS_NONE, TRM_ACT_SILU},
-    {1, 9, 2, 70, 0, 11, 3, TRM_POS_LEARNED, TRM_ACT_SILU},
-    {1, 81, 16, 131, 0, 11, 2, TRM_POS_NONE, TRM_ACT_SILU},
-    {1, 1, 0, 1, 0, 2, 2, TRM_POS_NONE, TRM_ACT_SILU},
-    {0, 7, 1, 12, 2, 5, 1, TRM_POS_ROPE, TRM_ACT_SILU},
-    {0, 13, 3, 66, 3, 33, 4, TRM_POS_LEARNED, TRM_ACT_SILU},
-    {0, 50, 1, 40, 5, 17, 19, TRM_POS_ROPE, TRM_ACT_SILU},
-    {0, 1, 0, 2, 1, 2, 1, TRM_POS_NONE, TRM_ACT_SILU},
-    {1, 10, 1, 17, 0, 6, 90, TRM_POS_LEARNED, TRM_ACT_SILU},
-    {1, 3, 0, 5, 0, 4, 1, TRM_POS_NONE, TRM_ACT_RMS_GATE},
-    {1, 81, 16, 131, 0, 11, 2, TRM_POS_NONE, TRM_ACT_RMS_GATE},
-    {0, 50, 1, 40, 5, 17, 19, TRM_POS_ROPE, TRM_ACT_RMS_GATE},
-    {1, 10, 1, 17, 0, 6, 90, TRM_POS_NONE, TRM_ACT_RMS_GATE},
+    {1, 3, 0, 5, 0, 4, 1, TRM_POS_NONE, TRM_ACT_SILU, 0},
+    {1, 9, 2, 70, 0, 11, 3, TRM_POS_LEARNED, TRM_ACT_SILU, 0},
+    {1, 81, 16, 131, 0, 11, 2, TRM_POS_NONE, TRM_ACT_SILU, 0},
+    {1, 1, 0, 1, 0, 2, 2, TRM_POS_NONE, TRM_ACT_SILU, 0},
+    {0, 7, 1, 12, 2, 5, 1, TRM_POS_ROPE, TRM_ACT_SILU, 0},
+    {0, 13, 3, 66, 3, 33, 4, TRM_POS_LEARNED, TRM_ACT_SILU, 0},
+    {0, 50, 1, 40, 5, 17, 19, TRM_POS_ROPE, TRM_ACT_SILU, 0},
+    {0, 1, 0, 2, 1, 2, 1, TRM_POS_NONE, TRM_ACT_SILU, 0},
+    {1, 10, 1, 17, 0, 6, 90, TRM_POS_LEARNED, TRM_ACT_SILU, 0},
+    {1, 3, 0, 5, 0, 4, 1, TRM_POS_NONE, TRM_ACT_RMS_GATE, 0},
+    {1, 81, 16, 131, 0, 11, 2, TRM_POS_NONE, TRM_ACT_RMS_GATE, 0},
+    {0, 50, 1, 40, 5, 17, 19, TRM_POS_ROPE, TRM_ACT_RMS_GATE, 0},
+    {1, 10, 1, 17, 0, 6, 90, TRM_POS_NONE, TRM_ACT_RMS_GATE, 0},
+    {0, 7, 1, 12, 2, 5, 1, TRM_POS_NONE, TRM_ACT_SILU, 1},
+    {0, 50, 1, 40, 5, 17, 19, TRM_POS_ROPE, TRM_ACT_SILU, 1},
+    {0, 81, 1, 132, 4, 11, 11, TRM_POS_NONE, TRM_ACT_RMS_GATE, 1},
 };
 
 static void each_case(void (*test)(bench *t, const shape *c)) {
@@ -30,6 +34,7 @@ static void each_case(void (*test)(bench *t, const shape *c)) {
       const shape *c = &shapes[k];
       trm__dims dims = make_dims(c->mixer, c->S, c->P, c->D, c->heads, c->V, c->positions);
       dims.activation = c->activation;
+      dims.prenorm = c->prenorm;
       bench t;
       open_backend(&t, isa_at(i), 2);
       open_weights(&t, &dims, 0, c->b);

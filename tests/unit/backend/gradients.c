@@ -7,6 +7,7 @@ typedef struct shape {
   int mixer, S, P, D, heads, b;
   trm_pos_encodings positions;
   trm_activation activation;
+  int prenorm;
 } shape;
 
 typedef void (*plain_fn)(const trm__dims *s, const plain_layer *l, int b, double *h);
@@ -27,6 +28,7 @@ static double tolerance(void) {
 static void open_block(block *k, const char *isa, const shape *c, int is_mix) {
   trm__dims dims = make_dims(c->mixer, c->S, c->P, c->D, c->heads, 5, c->positions);
   dims.activation = c->activation;
+  dims.prenorm = c->prenorm;
   open_backend(&k->t, isa, 2);
   open_weights(&k->t, &dims, 1, c->b);
   k->b = c->b;
@@ -108,9 +110,10 @@ static void check_every_derivative(block *k) {
 static void small_shapes(void **state) {
   (void)state;
   static const shape shapes[] = {
-      {1, 4, 1, 6, 0, 2, TRM_POS_NONE, TRM_ACT_SILU},     {0, 4, 1, 8, 2, 2, TRM_POS_ROPE, TRM_ACT_SILU},
-      {0, 3, 0, 6, 1, 1, TRM_POS_NONE, TRM_ACT_SILU},     {1, 2, 1, 5, 0, 3, TRM_POS_NONE, TRM_ACT_SILU},
-      {1, 4, 1, 6, 0, 2, TRM_POS_NONE, TRM_ACT_RMS_GATE}, {0, 3, 0, 6, 1, 3, TRM_POS_NONE, TRM_ACT_RMS_GATE}};
+      {1, 4, 1, 6, 0, 2, TRM_POS_NONE, TRM_ACT_SILU, 0},     {0, 4, 1, 8, 2, 2, TRM_POS_ROPE, TRM_ACT_SILU, 0},
+      {0, 3, 0, 6, 1, 1, TRM_POS_NONE, TRM_ACT_SILU, 0},     {1, 2, 1, 5, 0, 3, TRM_POS_NONE, TRM_ACT_SILU, 0},
+      {1, 4, 1, 6, 0, 2, TRM_POS_NONE, TRM_ACT_RMS_GATE, 0}, {0, 3, 0, 6, 1, 3, TRM_POS_NONE, TRM_ACT_RMS_GATE, 0},
+      {0, 4, 1, 8, 2, 2, TRM_POS_NONE, TRM_ACT_SILU, 1},     {0, 3, 0, 6, 1, 3, TRM_POS_ROPE, TRM_ACT_RMS_GATE, 1}};
   for (int i = 0; isa_at(i); i++) {
     for (size_t j = 0; j < 2 * sizeof shapes / sizeof *shapes; j++) {
       block k;
@@ -158,9 +161,10 @@ static void check_along_directions(block *k) {
 }
 
 static const shape large_shapes[] = {
-    {1, 13, 2, 70, 0, 57, TRM_POS_NONE, TRM_ACT_SILU},     {0, 21, 1, 66, 3, 37, TRM_POS_ROPE, TRM_ACT_SILU},
-    {1, 81, 16, 130, 0, 9, TRM_POS_NONE, TRM_ACT_SILU},    {0, 97, 3, 40, 5, 2, TRM_POS_ROPE, TRM_ACT_SILU},
-    {1, 13, 2, 70, 0, 57, TRM_POS_NONE, TRM_ACT_RMS_GATE}, {0, 21, 1, 66, 3, 37, TRM_POS_ROPE, TRM_ACT_RMS_GATE}};
+    {1, 13, 2, 70, 0, 57, TRM_POS_NONE, TRM_ACT_SILU, 0},     {0, 21, 1, 66, 3, 37, TRM_POS_ROPE, TRM_ACT_SILU, 0},
+    {1, 81, 16, 130, 0, 9, TRM_POS_NONE, TRM_ACT_SILU, 0},    {0, 97, 3, 40, 5, 2, TRM_POS_ROPE, TRM_ACT_SILU, 0},
+    {1, 13, 2, 70, 0, 57, TRM_POS_NONE, TRM_ACT_RMS_GATE, 0}, {0, 21, 1, 66, 3, 37, TRM_POS_ROPE, TRM_ACT_RMS_GATE, 0},
+    {0, 21, 1, 66, 3, 37, TRM_POS_NONE, TRM_ACT_SILU, 1},     {0, 97, 1, 40, 5, 2, TRM_POS_NONE, TRM_ACT_RMS_GATE, 1}};
 
 static void large_shapes_match(void **state) {
   (void)state;

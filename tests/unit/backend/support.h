@@ -155,11 +155,20 @@ UNUSED static void times(const double *W, int rows, int cols, const double *v, i
   }
 }
 
-/* v = rms(v + swiglu(v)) for a vector of width numbers with a stride; RMS_GATE: sigmoid(g) rms(g u) for silu(g) u. */
+/* out = rms(v), a vector of n numbers. */
+UNUSED static void plain_rms(const double *v, int n, double eps, double *out) {
+  double squares = 0;
+  for (int i = 0; i < n; i++) squares += v[i] * v[i];
+  for (int i = 0; i < n; i++) out[i] = v[i] / sqrt(squares / n + eps);
+}
+
+/* v = rms(v + swiglu(v)) for a vector of width numbers with a stride; RMS_GATE: sigmoid(g) rms(g u) for silu(g) u.
+ * prenorm: v + swiglu(rms(v)), without a stride. */
 UNUSED static void plain_swiglu(const double *gate_up, const double *down, int inner, double *v, int width, int step,
                                 const trm__dims *s) {
-  double gu[2048], act[1024], add[1024], squares = 0, inner_squares = 0, eps = s->eps;
-  times(gate_up, 2 * inner, width, v, step, gu, 1);
+  double gu[2048], act[1024], add[1024], normed[1024], squares = 0, inner_squares = 0, eps = s->eps;
+  if (s->prenorm) plain_rms(v, width, eps, normed);
+  times(gate_up, 2 * inner, width, s->prenorm ? normed : v, step, gu, 1);
   for (int i = 0; i < inner; i++) {
     double p = gu[i] * gu[inner + i];
     act[i] = p / (1 + exp(-gu[i]));
@@ -171,7 +180,7 @@ UNUSED static void plain_swiglu(const double *gate_up, const double *down, int i
     v[i * step] += add[i];
     squares += v[i * step] * v[i * step];
   }
-  for (int i = 0; i < width; i++) v[i * step] /= sqrt(squares / width + eps);
+  for (int i = 0; i < width && !s->prenorm; i++) v[i * step] /= sqrt(squares / width + eps);
 }
 
 UNUSED static void plain_mlp(const trm__dims *s, const plain_layer *l, int b, double *h) {
@@ -213,8 +222,10 @@ UNUSED static void plain_head(const trm__dims *s, const double *qkv, int head, d
 UNUSED static void plain_attention(const trm__dims *s, const plain_layer *l, double *h) {
   int D = s->D;
   double *qkv = doubles((size_t)s->L * 3 * (size_t)D), *att = doubles((size_t)s->L * (size_t)D), add[1024];
+  double normed[1024];
   for (int i = 0; i < s->L; i++) {
-    times(l->mix_in, 3 * D, D, h + i * D, 1, qkv + i * 3 * D, 1);
+    if (s->prenorm) plain_rms(h + i * D, D, s->eps, normed);
+    times(l->mix_in, 3 * D, D, s->prenorm ? normed : h + i * D, 1, qkv + i * 3 * D, 1);
     for (int k = 0; s->positions == TRM_POS_ROPE && k < 2 * s->heads; k++)
       plain_rope(s, qkv + i * 3 * D + k * s->head_dim, i);
   }
@@ -226,7 +237,7 @@ UNUSED static void plain_attention(const trm__dims *s, const plain_layer *l, dou
       h[i * D + j] += add[j];
       squares += h[i * D + j] * h[i * D + j];
     }
-    for (int j = 0; j < D; j++) h[i * D + j] /= sqrt(squares / D + s->eps);
+    for (int j = 0; j < D && !s->prenorm; j++) h[i * D + j] /= sqrt(squares / D + s->eps);
   }
   trm__free(qkv);
   trm__free(att);

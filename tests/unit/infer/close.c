@@ -32,6 +32,7 @@ static void test_close_accepts_null(void **state) {
   CLOSE(trm_state);
   CLOSE(trm_queue);
   CLOSE(trm_session);
+  CLOSE(trm_predictions);
 }
 
 static int is_closed(const char *declaration) {

@@ -95,6 +95,25 @@ static void items_out_of_range_are_not_packed(void **state) {
   CHECK_FAILS(trm__work_item_pack(&work, &bytes, &err), TRM_E_INPUT, err, "range");
 }
 
+/* What an engine would not read is not sent, and requests are bounded where a step's time and memory depend on them. */
+static void options_are_checked_where_they_come_in(void **state) {
+  (void)state;
+  size_t count;
+  trm__work_bytes bytes;
+  trm_error err = {0};
+  trm__work work = some_work();
+  const trm_option *options = trm__work_options(&count);
+  work.solver.votes = 0;
+  CHECK_FAILS(trm__work_item_pack(&work, &bytes, &err), TRM_E_INPUT, err, "votes");
+  work = some_work();
+  work.solver.level = 77;
+  assert_int_not_equal(trm__work_item_pack(&work, &bytes, &err), TRM_OK);
+  CHECK_FAILS(trm_options_set(options, count, &work.solver, "L_cycles", "65", &err), TRM_E_USAGE, err, "65");
+  CHECK_FAILS(trm_options_set(options, count, &work.solver, "batch", "65", &err), TRM_E_USAGE, err, "batch");
+  assert_int_equal(trm_options_set(options, count, &work.solver, "n_supervision", "7", &err), TRM_OK);
+  assert_int_equal(work.solver.max_steps, 7);
+}
+
 /* Every prefix, and every byte of the JSON changed. */
 static void damaged_items_are_refused_or_are_items(void **state) {
   (void)state;
@@ -214,9 +233,13 @@ static void packing_survives_without_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(an_item_is_read_as_it_was_packed),       cmocka_unit_test(items_out_of_range_are_not_packed),
-      cmocka_unit_test(damaged_items_are_refused_or_are_items), cmocka_unit_test(an_end_is_read_as_it_was_packed),
-      cmocka_unit_test(steps_configurations_and_models_too),    cmocka_unit_test(packing_survives_without_memory),
+      cmocka_unit_test(an_item_is_read_as_it_was_packed),
+      cmocka_unit_test(items_out_of_range_are_not_packed),
+      cmocka_unit_test(options_are_checked_where_they_come_in),
+      cmocka_unit_test(damaged_items_are_refused_or_are_items),
+      cmocka_unit_test(an_end_is_read_as_it_was_packed),
+      cmocka_unit_test(steps_configurations_and_models_too),
+      cmocka_unit_test(packing_survives_without_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
