@@ -92,6 +92,7 @@ typedef struct session {
   cli_trace trace;                /* with --explain, when one puzzle is at work at a time */
   size_t solved, total, cut, bad; /* printed: solved, with an answer, of these interrupted; bad ones */
   size_t compared, exact;         /* of the answers those that the data has too; of these the same */
+  size_t lost;                    /* begun by a server that was not waited for */
   int64_t steps;
   int fewest;           /* clues of the unsolved puzzle with the fewest; 0: none, or its kind has none */
   trm_task_cell *cells; /* [S], room to work in */
@@ -134,6 +135,7 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                   .solutions = e->solutions,
                   .level = s->remote ? s->level : trm_solver_get_level(s->solver),
                   .model = s->remote ? NULL : cli_voters_winner(&s->voters, &e->solution)};
+  s->lost += s->remote && !r.solution.steps;
   if (!r.solution.steps) return;
   r.judged = trm_task_judge(&s->task, r.question, r.answer);
   const trm_solver_values values =
@@ -261,8 +263,8 @@ static void solve_print_summary(const session *s) {
 
 static int solve_end(session *s) {
   if (s->total + s->bad > 1 && s->total && !opt.json) solve_print_summary(s);
-  if (cli_interrupted() && (s->cut || !s->ended || s->entered < s->read))
-    cli_warn(s->command, "interrupted: %zu puzzles finished, %zu begun", s->total - s->cut, s->cut);
+  if (cli_interrupted() && (s->cut || s->lost || !s->ended || s->entered < s->read))
+    cli_warn(s->command, "interrupted: %zu puzzles finished, %zu begun", s->total - s->cut, s->cut + s->lost);
   if (s->bad) return CLI_INPUT;
   return s->ended && s->solved == s->read ? CLI_OK : CLI_UNSOLVED;
 }
@@ -441,12 +443,6 @@ const cli_command cli_solve = {
         "Step limit, halting threshold, T and n are the model's own unless options say otherwise; --verbose tells "
         "those in "
         "force, on standard error.\n\n"
-        "With --server a server of trm solves the puzzles (trm serve), which are read and judged here: what is printed "
-        "is "
-        "the same, but that \"model\" is a name. Options about this machine (--device, --threads, --batch, --dtype, "
-        "--events) are refused beside it. What the server puts off is asked again when it says, up to eight times; a "
-        "server that cannot be reached, wants another token or ends is an error, behind the answers that were there. "
-        "There is no TLS.\n\n"
         "SIGINT and SIGTERM end the work after the step at hand: what is finished is printed, puzzles at work with the "
         "answer they have, marked as interrupted, and those not yet begun not at all. A second signal ends at "
         "once." CLI_EVENTS_NOTE,

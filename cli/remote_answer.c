@@ -6,34 +6,34 @@
 
 /* -- fields -------------------------------------------------------------------------------------------------------- */
 
-static int field_int(const json_t *object, const char *key, int64_t least, int64_t most, int64_t *out) {
+static int remote_int(const json_t *object, const char *key, int64_t least, int64_t most, int64_t *out) {
   const json_t *value = json_object_get(object, key);
   if (!json_is_integer(value) || json_integer_value(value) < least || json_integer_value(value) > most) return 0;
   *out = json_integer_value(value);
   return 1;
 }
 
-static int field_count(const json_t *object, const char *key, int *out) {
+static int remote_count(const json_t *object, const char *key, int *out) {
   int64_t value;
-  if (!field_int(object, key, 0, INT32_MAX, &value)) return 0;
+  if (!remote_int(object, key, 0, INT32_MAX, &value)) return 0;
   *out = (int)value;
   return 1;
 }
 
-static int field_flag(const json_t *object, const char *key, int *out) {
+static int remote_flag(const json_t *object, const char *key, int *out) {
   const json_t *value = json_object_get(object, key);
   *out = json_is_true(value);
   return json_is_boolean(value);
 }
 
 /* A number, or null for one that is none. */
-static int value_real(const json_t *value, float *out) {
+static int remote_number(const json_t *value, float *out) {
   *out = json_is_number(value) ? (float)json_number_value(value) : NAN;
   return json_is_number(value) || json_is_null(value);
 }
 
-static int field_real(const json_t *object, const char *key, float *out) {
-  return value_real(json_object_get(object, key), out);
+static int remote_real(const json_t *object, const char *key, float *out) {
+  return remote_number(json_object_get(object, key), out);
 }
 
 static size_t task_cells(const trm_task *task) {
@@ -100,9 +100,9 @@ int cli_remote_task(const json_t *model, trm_task *task) {
   const char *alphabet = json_string_value(symbols);
   *task = (trm_task){0};
   if (!task_kind(json_string_value(json_object_get(model, "task")), &task->kind)) return 0;
-  if (!field_count(grid, "width", &task->width) || !field_count(grid, "height", &task->height) ||
-      !field_count(grid, "box_width", &task->box_width) || !field_count(grid, "box_height", &task->box_height) ||
-      !field_count(grid, "vocab_size", &task->vocab_size) || !alphabet)
+  if (!remote_count(grid, "width", &task->width) || !remote_count(grid, "height", &task->height) ||
+      !remote_count(grid, "box_width", &task->box_width) || !remote_count(grid, "box_height", &task->box_height) ||
+      !remote_count(grid, "vocab_size", &task->vocab_size) || !alphabet)
     return 0;
   size_t symbol_count = json_string_length(symbols);
   if (symbol_count != strlen(alphabet) || symbol_count >= sizeof task->alphabet) return 0;
@@ -161,12 +161,12 @@ int cli_remote_solution(const json_t *o, const trm_task *task, int32_t *answer, 
   if (!letter || letter[0] < 'A' || letter[0] > 'E' || letter[1]) return 0;
   *level = TRM_LEVEL_A + (letter[0] - 'A');
   if (*has_answer && !cells_read(cells, task, answer)) return 0;
-  return field_count(o, "steps", &s->steps) && field_flag(o, "interrupted", &s->cancelled) &&
-         field_flag(o, "expired", &s->expired) && solution_halt(json_object_get(o, "halted_by"), &s->halted) &&
-         field_real(o, "q", &s->q) && field_real(o, "confidence", &s->confidence) &&
-         field_real(o, "least_confidence", &s->least) && field_count(o, "chain", &s->chain) &&
-         field_count(o, "chain_steps", &s->chain_steps) && field_count(o, "chains", &s->chains) &&
-         field_count(o, "answer_step", &s->answer_step) && (*has_answer || s->steps == 0);
+  return remote_count(o, "steps", &s->steps) && remote_flag(o, "interrupted", &s->cancelled) &&
+         remote_flag(o, "expired", &s->expired) && solution_halt(json_object_get(o, "halted_by"), &s->halted) &&
+         remote_real(o, "q", &s->q) && remote_real(o, "confidence", &s->confidence) &&
+         remote_real(o, "least_confidence", &s->least) && remote_count(o, "chain", &s->chain) &&
+         remote_count(o, "chain_steps", &s->chain_steps) && remote_count(o, "chains", &s->chains) &&
+         remote_count(o, "answer_step", &s->answer_step) && (*has_answer || s->steps == 0);
 }
 
 int cli_remote_step(const json_t *o, const trm_task *task, int32_t *answer, float *confidence, trm_step *step) {
@@ -174,10 +174,10 @@ int cli_remote_step(const json_t *o, const trm_task *task, int32_t *answer, floa
   *step = (trm_step){.answer = answer, .confidence = confidence, .change = NAN};
   if (!cells_read(json_object_get(o, "answer"), task, answer) || json_array_size(cells) != task_cells(task)) return 0;
   for (size_t i = 0; i < task_cells(task); i++)
-    if (!value_real(json_array_get(cells, i), &confidence[i])) return 0;
-  return field_count(o, "step", &step->step) && field_count(o, "chain", &step->chain) && field_real(o, "q", &step->q) &&
-         field_flag(o, "halted", &step->halted) && field_flag(o, "checked", &step->checked) &&
-         field_flag(o, "correct", &step->correct);
+    if (!remote_number(json_array_get(cells, i), &confidence[i])) return 0;
+  return remote_count(o, "step", &step->step) && remote_count(o, "chain", &step->chain) &&
+         remote_real(o, "q", &step->q) && remote_flag(o, "halted", &step->halted) &&
+         remote_flag(o, "checked", &step->checked) && remote_flag(o, "correct", &step->correct);
 }
 
 void cli_remote_problem(const char *body, size_t size, char text[700]) {
