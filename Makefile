@@ -46,6 +46,9 @@ bench: setup ## measure speed: QUICK=1 in minutes; JSON=file keeps the numbers; 
 		$(if $(ONLY),--only '$(ONLY)') $(if $(ORIGINAL),--original '$(abspath $(ORIGINAL))') \
 		$(if $(PRESETS),--presets '$(PRESETS)') $(if $(DEVICE),--device '$(DEVICE)' --compile layers)
 
+bench-serve: all ## measure what serving costs beside what is served: MINUTES=15 watches memory for longer
+	@TRM='$(abspath $(BUILD))/trm' MINUTES='$(or $(MINUTES),1)' python3 bench/serve.py
+
 install: all ## program, library, headers, man pages, examples, pkg-config and CMake files; STRIP=0 keeps symbols
 	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)' $(if $(filter 0,$(STRIP)),,--strip)
 
@@ -85,4 +88,4 @@ clean: ## remove all builds
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
 
-.PHONY: all setup demo tests test golden bench install deb asan ubsan tsan valgrind arm64 gpu-pack fuzz clang format-check clean help
+.PHONY: all setup demo tests test golden bench bench-serve install deb asan ubsan tsan valgrind arm64 gpu-pack fuzz clang format-check clean help

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/events.h"
+#include "cli/remote.h"
 #include "cli/solver_options.h"
 #include "cli/solving.h"
 #include "cli/ui/animation.h"
@@ -17,7 +18,7 @@
 #define WINDOW_MOST ((size_t)4096)
 
 static struct {
-  char model[1100], device[CLI_DEVICE], events[CLI_EVENTS];
+  char model[1100], device[CLI_DEVICE], events[CLI_EVENTS], server[600], token_file[1100];
   int explain, color, json, verbose, strict, force;
   int64_t identifier, threads;
 } opt;
@@ -47,6 +48,7 @@ static const trm_option solve_options[] = {
     CLI_EVENTS_FORCE_OPTION,
     CLI_DEVICE_OPTION,
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
+    CLI_SERVER_OPTIONS,
 };
 
 static size_t solve_tables(cli_table t[CLI_TABLES]) {
@@ -68,12 +70,16 @@ typedef struct entry {
 typedef struct session {
   const cli_command *command;
   trm_solver *solver;
-  cli_solving with; /* the model */
+  cli_remote *remote;       /* in its place, with --server */
+  int level;                /* a remote's trm_search_level in force */
+  trm_solver_values values; /* a remote's in force */
+  cli_solving with;         /* the model */
   cli_voters voters;
   trm_task task; /* of the puzzles */
   size_t S;      /* their cells */
   cli_puzzles puzzles;
   int ended; /* nothing is left to read */
+  int begun; /* 1: there is something to solve */
   size_t window;
   entry *entry;              /* [window] */
   int32_t *tokens, *answers; /* [window][S] */
@@ -86,6 +92,7 @@ typedef struct session {
   cli_trace trace;                /* with --explain, when one puzzle is at work at a time */
   size_t solved, total, cut, bad; /* printed: solved, with an answer, of these interrupted; bad ones */
   size_t compared, exact;         /* of the answers those that the data has too; of these the same */
+  size_t lost;                    /* begun by a server that was not waited for */
   int64_t steps;
   int fewest;           /* clues of the unsolved puzzle with the fewest; 0: none, or its kind has none */
   trm_task_cell *cells; /* [S], room to work in */
@@ -126,11 +133,13 @@ static void solve_print_answer(session *s, const entry *e, size_t number) {
                   .number = number,
                   .solution = e->solution,
                   .solutions = e->solutions,
-                  .level = trm_solver_get_level(s->solver),
-                  .model = cli_voters_winner(&s->voters, &e->solution)};
+                  .level = s->remote ? s->level : trm_solver_get_level(s->solver),
+                  .model = s->remote ? NULL : cli_voters_winner(&s->voters, &e->solution)};
+  s->lost += s->remote && !r.solution.steps;
   if (!r.solution.steps) return;
   r.judged = trm_task_judge(&s->task, r.question, r.answer);
-  const trm_solver_values values = trm_solver_get_values(trm_solver_voter(s->solver, r.solution.voter));
+  const trm_solver_values values =
+      s->remote ? s->values : trm_solver_get_values(trm_solver_voter(s->solver, r.solution.voter));
   r.solved = cli_is_solved(&r, &values);
   solve_count(s, &r);
   const cli_show show = {.task = &s->task,
@@ -254,8 +263,8 @@ static void solve_print_summary(const session *s) {
 
 static int solve_end(session *s) {
   if (s->total + s->bad > 1 && s->total && !opt.json) solve_print_summary(s);
-  if (cli_interrupted() && (s->cut || !s->ended || s->entered < s->read))
-    cli_warn(s->command, "interrupted: %zu puzzles finished, %zu begun", s->total - s->cut, s->cut);
+  if (cli_interrupted() && (s->cut || s->lost || !s->ended || s->entered < s->read))
+    cli_warn(s->command, "interrupted: %zu puzzles finished, %zu begun", s->total - s->cut, s->cut + s->lost);
   if (s->bad) return CLI_INPUT;
   return s->ended && s->solved == s->read ? CLI_OK : CLI_UNSOLVED;
 }
@@ -280,6 +289,12 @@ static int solve_begin(session *s) {
 static int solve_open_solver(session *s, const cli_arguments *a, trm_runtime *runtime) {
   trm_error error = {0};
   solve_config.puzzles = opt.explain ? 1 : s->ended ? s->good : 0;
+  if (s->remote) {
+    char line[CLI_VALUES];
+    s->values = cli_remote_values(s->remote);
+    if (opt.verbose) cli_note("values: %s", cli_values_text(&s->values, line));
+    return CLI_CONTINUE;
+  }
   if (trm_solver_open_voters(&s->solver, runtime, s->voters.model, (int64_t)s->voters.count, &solve_config, &error))
     return cli_error(s->command, &error);
   cli_solver_say_level(s->command, a, &solve_config, s->solver);
@@ -298,7 +313,8 @@ static int solve_all(session *s) {
   source.context = s;
   source.next = solve_next;
   source.leave = solve_leave;
-  trm_status status = trm_solve_source(s->solver, &source, solve_on_step, s, &error);
+  trm_status status = s->remote ? cli_remote_solve(s->remote, &source, opt.explain, solve_on_step, s, &s->level, &error)
+                                : trm_solve_source(s->solver, &source, solve_on_step, s, &error);
   solve_print_ready(s);
   return status && status != TRM_E_STOPPED ? cli_error(s->command, &error) : CLI_CONTINUE;
 }
@@ -313,16 +329,23 @@ static void solve_close(session *s) {
   free(s->answers);
   free(s->cells);
   trm_solver_close(&s->solver);
+  cli_remote_close(&s->remote);
   cli_voters_close(&s->voters);
   cli_puzzles_close(&s->puzzles);
 }
 
 /* The models, and the task that puzzles are read by. */
 static int solve_open_models(session *s, const cli_arguments *a) {
+  int code;
   cli_voters_begin(&s->voters, a, NULL);
+  if (s->remote && s->voters.count > 1) return cli_usage(s->command, "--model: several do not vote with --server");
   if (s->voters.count) (void)snprintf(opt.model, sizeof opt.model, "%s", s->voters.path[0]);
-  int code = cli_solving_open(s->command, &s->with, opt.model, &s->puzzles, opt.identifier);
-  if (code == CLI_CONTINUE) code = cli_voters_open(s->command, &s->voters, s->with.model, opt.model, opt.identifier);
+  if (s->remote) {
+    code = cli_remote_choose(s->remote, &s->with, opt.model, &s->puzzles, opt.identifier);
+  } else {
+    code = cli_solving_open(s->command, &s->with, opt.model, &s->puzzles, opt.identifier);
+    if (code == CLI_CONTINUE) code = cli_voters_open(s->command, &s->voters, s->with.model, opt.model, opt.identifier);
+  }
   s->task = s->with.task;
   s->S = s->with.S;
   return code;
@@ -334,16 +357,20 @@ static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   trm_runtime *runtime = NULL;
   int code = cli_events_check(self, opt.events, opt.force);
   if (code == CLI_CONTINUE) code = cli_puzzles_open(self, a->positional, a->positionals, &s.puzzles);
+  if (code == CLI_CONTINUE && opt.server[0])
+    code = cli_remote_open(self, &s.remote, opt.server, opt.token_file, a, &solve_config);
+  else if (code == CLI_CONTINUE && opt.token_file[0]) code = cli_usage(self, "--token-file: is for --server alone");
   if (code == CLI_CONTINUE) code = solve_open_models(&s, a);
   if (code == CLI_CONTINUE) cli_solver_say_idle(self, a, &solve_config, &s.task);
-  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
-  if (code == CLI_CONTINUE && solve_begin(&s)) code = solve_open_solver(&s, a, runtime);
+  if (code == CLI_CONTINUE && !s.remote) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
+  if (code == CLI_CONTINUE) s.begun = solve_begin(&s);
+  if (code == CLI_CONTINUE && s.begun) code = solve_open_solver(&s, a, runtime);
   if (code == CLI_CONTINUE) code = cli_events_open(&s.events, self, opt.events, solve_number, &s);
-  if (code == CLI_CONTINUE && s.solver) code = solve_all(&s);
+  if (code == CLI_CONTINUE && s.begun) code = solve_all(&s);
   else if (code == CLI_CONTINUE) solve_print_ready(&s);
   if (code == CLI_CONTINUE) {
     code = solve_end(&s);
-    if (!opt.json) cli_model_hint(s.with.model, opt.model, s.fewest);
+    if (!opt.json && s.with.model) cli_model_hint(s.with.model, opt.model, s.fewest);
   }
   code = cli_events_close(&s.events, code);
   solve_close(&s);
@@ -421,11 +448,14 @@ const cli_command cli_solve = {
         "once." CLI_EVENTS_NOTE,
     .examples = "trm solve --model runs/4x4 4.322314...33.4.\n"
                 "trm solve --model runs/9x9 puzzles.txt --json\n"
-                "trm solve --model runs/9x9/best.safetensors --explain < puzzle.txt\n",
-    .exits = "0\tevery puzzle is solved\n1\tat least one puzzle is not solved, as its answer is wrong or as it has no "
-             "solution or several, or interrupted by a signal\n"
-             "3\tbad input: at least one puzzle cannot be read, while the others are solved; or a file, model or run "
-             "directory cannot be used as it is, or the operating system refuses to read or write it\n",
+                "trm solve --model runs/9x9/best.safetensors --explain < puzzle.txt\n"
+                "trm solve --server http://127.0.0.1:8080 puzzles.txt\n",
+    .exits =
+        "0\tevery puzzle is solved\n1\tat least one puzzle is not solved, as its answer is wrong or as it has no "
+        "solution or several, or interrupted by a signal\n"
+        "3\tbad input: at least one puzzle cannot be read, while the others are solved; or a file, model or run "
+        "directory cannot be used as it is, or the operating system refuses to read or write it; or the server cannot "
+        "be used\n",
     .usual = "model explain max_steps search json device",
     .tables = solve_tables,
     .run = solve_run,

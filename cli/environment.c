@@ -11,6 +11,7 @@ static const cli_variable environment[] = {
     {"TRM_ISA", "the kernels: auto (the best of all that the machine has), ref (plain C), or instruction sets that trm "
                 "doctor lists, "
                 "joined by +, such as avx512vnni; each brings what it needs"},
+    {"TRM_TOKEN", "what trm solve --server shows the server, where --token-file does not say"},
     {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},
     {"LC_ALL", "with LC_CTYPE and LANG: whether the terminal shows UTF-8, so that two rows of a large maze fit a line"},
     {"LC_CTYPE", "see LC_ALL"},

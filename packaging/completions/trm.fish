@@ -186,6 +186,8 @@ complete -c trm -n '__fish_seen_subcommand_from solve; and not __fish_seen_subco
 complete -c trm -n '__fish_seen_subcommand_from solve; and not __fish_seen_subcommand_from data sudoku' -l force -d 'replace the FILE of --events where it exists'
 complete -c trm -n '__fish_seen_subcommand_from solve; and not __fish_seen_subcommand_from data sudoku' -l device -r -F -d 'what computes: cpu, cuda or cuda:N (the card\'s number)'
 complete -c trm -n '__fish_seen_subcommand_from solve; and not __fish_seen_subcommand_from data sudoku' -l threads -x -d 'computing threads'
+complete -c trm -n '__fish_seen_subcommand_from solve; and not __fish_seen_subcommand_from data sudoku' -l server -r -F -d 'let this server solve them, http://HOST:PORT or unix:PATH (trm serve)'
+complete -c trm -n '__fish_seen_subcommand_from solve; and not __fish_seen_subcommand_from data sudoku' -l token-file -r -F -d 'of --server: a file that holds the token to show it'
 complete -c trm -n '__fish_seen_subcommand_from solve; and not __fish_seen_subcommand_from data sudoku' -l max-steps -x -d 'supervision steps at most'
 complete -c trm -n '__fish_seen_subcommand_from solve; and not __fish_seen_subcommand_from data sudoku' -l no-halt -d 'stop as soon as the answer is right, as known rules say or else the halting head'
 complete -c trm -n '__fish_seen_subcommand_from solve; and not __fish_seen_subcommand_from data sudoku' -l no-rules-halt -d 'where rules are known, stop as soon as the answer keeps them, and not before, whatever the halting head says'

@@ -134,6 +134,17 @@ json_t *trm__answer_step_json(const trm__ask_puzzle *puzzle, const trm__work_ste
 
 /* -- models -------------------------------------------------------------------------------------------------------- */
 
+/* How its puzzles are written: as the alphabet says, token t is symbol t - 1 and token 0 is padding. */
+static json_t *answer_grid(const trm_task *task) {
+  return json_pack("{s:i, s:i, s:i, s:i, s:i, s:s}", "width", task->width, "height", task->height, "box_width",
+                   task->box_width, "box_height", task->box_height, "vocab_size", task->vocab_size, "alphabet",
+                   task->alphabet);
+}
+
+static const char *answer_origin(int origin) {
+  return origin == TRM_VALUE_MODEL ? "model" : "default";
+}
+
 json_t *trm__answer_model(const trm__work_model *m) {
   char title[64];
   if (!m->loaded)
@@ -141,12 +152,20 @@ json_t *trm__answer_model(const trm__work_model *m) {
                      m->error);
   json_t *config = NULL;
   (void)trm__json_parse(&config, m->config, strlen(m->config), m->name, NULL);
-  return json_pack("{s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:{s:I, s:I, s:I, s:o, s:I}, s:o}", "name",
-                   m->name, "loaded", 1, "version", m->id, "fingerprint", m->checksum, "variant", m->variant,
-                   "recursion", m->recursion, "task", trm_task_name(&m->task), "title",
-                   trm_task_title(&m->task, title, sizeof title), "cells", (json_int_t)m->cells, "parameters",
-                   (json_int_t)m->parameters, "values", "max_steps", (json_int_t)m->values.max_steps.value,
-                   "recursion_cycles", (json_int_t)m->values.H_cycles.value, "latent_cycles",
-                   (json_int_t)m->values.L_cycles.value, "halt_threshold", answer_real(m->values.halt_threshold.value),
-                   "search", (json_int_t)m->search, "model_config", config ? config : json_null());
+  json_t *o =
+      json_pack("{s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:{s:I, s:I, s:I, s:o, s:I}, s:o}", "name",
+                m->name, "loaded", 1, "version", m->id, "fingerprint", m->checksum, "variant", m->variant, "recursion",
+                m->recursion, "task", trm_task_name(&m->task), "title", trm_task_title(&m->task, title, sizeof title),
+                "cells", (json_int_t)m->cells, "parameters", (json_int_t)m->parameters, "grid", answer_grid(&m->task),
+                "values", "max_steps", (json_int_t)m->values.max_steps.value, "recursion_cycles",
+                (json_int_t)m->values.H_cycles.value, "latent_cycles", (json_int_t)m->values.L_cycles.value,
+                "halt_threshold", answer_real(m->values.halt_threshold.value), "search", (json_int_t)m->search,
+                "model_config", config ? config : json_null());
+  json_t *from =
+      json_pack("{s:s, s:s, s:s, s:s}", "max_steps", answer_origin(m->values.max_steps.origin), "recursion_cycles",
+                answer_origin(m->values.H_cycles.origin), "latent_cycles", answer_origin(m->values.L_cycles.origin),
+                "halt_threshold", answer_origin(m->values.halt_threshold.origin));
+  (void)json_object_set_new(o, "values_from", from);
+  (void)json_object_set_new(o, "identifiers", json_integer((json_int_t)m->identifiers));
+  return o;
 }

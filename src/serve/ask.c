@@ -21,6 +21,8 @@ static const trm_option ask_item_table[] = {
      "row of the model's puzzle embedding", NULL},
     {"priority", TRM_OPT_INT, AT(priority), 0, "0", -100, 100, NULL, NULL, NULL,
      "of one client's puzzles higher ones go first", NULL},
+    {"number", TRM_OPT_INT, AT(number), 0, "-1", -1, 7e13, NULL, NULL, NULL,
+     "names its random numbers, so that the same number gives the same answer; -1: its place in the list", NULL},
     {"timeout_s", TRM_OPT_REAL, AT(timeout_s), 0, "server", 0.001, 1e6, NULL, NULL, NULL,
      "seconds until it ends with the answer that it has; default: the server's solve_s", NULL},
     {"explain", TRM_OPT_BOOL, AT(explain), 0, "false", 0, 0, NULL, NULL, NULL,

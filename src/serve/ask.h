@@ -22,6 +22,7 @@ typedef struct trm__ask_options {
   trm_solver_config solver;   /* as an item of work carries it: trm__work_options */
   char model[TRM__WORK_NAME]; /* "": the one that fits */
   int64_t identifier, priority;
+  int64_t number; /* by which its random numbers are named; -1: its place in the list */
   double timeout_s; /* NaN: the server's */
   int explain;      /* 1: the answer holds every step */
 } trm__ask_options;
@@ -85,5 +86,7 @@ trm__work trm__ask_work(const trm__ask_item *item, const trm__ask_puzzle *puzzle
 /* The loaded model of such puzzles that goes first: sudoku-extreme, else the one with the fewest weights, one of the
  * same size before one with a larger grid. NULL: none. */
 const trm__work_model *trm__ask_model(const trm__work_model *models, int count, const trm_task *task);
+/* 1: a goes before b, where both can solve a puzzle. */
+int trm__ask_model_is_before(const trm__work_model *a, const trm__work_model *b);
 
 #endif

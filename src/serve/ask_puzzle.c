@@ -22,8 +22,7 @@ static trm_status puzzle_fail_error(trm__ask_fault *fault, trm_status status, co
 
 /* -- models -------------------------------------------------------------------------------------------------------- */
 
-/* 1: a goes before b, both of which can solve such puzzles. */
-static int model_is_before(const trm__work_model *a, const trm__work_model *b) {
+int trm__ask_model_is_before(const trm__work_model *a, const trm__work_model *b) {
   if (a->cells != b->cells) return a->cells < b->cells;
   int best_a = strcmp(a->name, "sudoku-extreme") == 0, best_b = strcmp(b->name, "sudoku-extreme") == 0;
   return best_a != best_b ? best_a : a->parameters < b->parameters;
@@ -34,7 +33,7 @@ const trm__work_model *trm__ask_model(const trm__work_model *models, int count, 
   for (int i = 0; i < count; i++) {
     const trm__work_model *m = &models[i];
     if (!m->loaded || !trm_task_fits(task, &m->task)) continue;
-    if (!best || model_is_before(m, best)) best = m;
+    if (!best || trm__ask_model_is_before(m, best)) best = m;
   }
   return best;
 }
@@ -46,7 +45,7 @@ static const trm__work_model *model_of_cells(const trm__work_model *models, int 
     const trm__work_model *m = &models[i];
     if (!m->loaded || (size_t)m->cells != cells) continue;
     if (best && !trm_task_fits(&best->task, &m->task)) *several = 1;
-    if (!best || model_is_before(m, best)) best = m;
+    if (!best || trm__ask_model_is_before(m, best)) best = m;
   }
   return best;
 }

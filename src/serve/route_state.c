@@ -7,11 +7,22 @@
 #include "serve/routes.h"
 #include "serve/session.h"
 
+static int models_order(const void *a, const void *b) {
+  const trm__work_model *x = *(const trm__work_model *const *)a, *y = *(const trm__work_model *const *)b;
+  if (x->loaded != y->loaded) return y->loaded - x->loaded;
+  if (x->loaded && trm__ask_model_is_before(x, y)) return -1;
+  if (x->loaded && trm__ask_model_is_before(y, x)) return 1;
+  return x < y ? -1 : x > y;
+}
+
+/* In the order in which they are tried: of those that fit a puzzle the first solves it. */
 void trm__route_models(trm__call *call) {
   int count;
-  const trm__work_model *models = trm__serve_pool_models(call->gateway->pool, &count);
+  const trm__work_model *models = trm__serve_pool_models(call->gateway->pool, &count), *order[TRM__WORK_MODELS];
   json_t *list = json_array();
-  for (int i = 0; list && i < count; i++) (void)json_array_append_new(list, trm__answer_model(&models[i]));
+  for (int i = 0; i < count; i++) order[i] = &models[i];
+  qsort(order, (size_t)count, sizeof(*order), models_order);
+  for (int i = 0; list && i < count; i++) (void)json_array_append_new(list, trm__answer_model(order[i]));
   trm__call_answer(call, 200, json_pack("{s:o}", "models", list));
 }
 

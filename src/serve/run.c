@@ -172,7 +172,7 @@ static trm_status run_begin(trm__run *run, run_item *item) {
     return status;
   }
   trm__work work = trm__ask_work(asked, &item->puzzle, run->place.config, trm_clock());
-  work.number = item->index;
+  work.number = asked->options.number < 0 ? item->index : (uint64_t)asked->options.number;
   work.explain = run->watch.step || asked->options.explain;
   if (asked->options.explain) item->trace = json_array();
   status = trm__serve_pool_submit(run->place.pool, &work, run->client, work.explain ? &handlers : &quiet, item,

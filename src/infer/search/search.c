@@ -13,7 +13,7 @@
 
 /* -- a puzzle comes ------------------------------------------------------------------------------------------------ */
 
-/* One trajectory is all that it wants. */
+/* One trajectory is all that it wants, however few steps that takes. */
 static int search_is_alone(const trm__search *s, const trm_puzzle *p) {
   return p->search == TRM_SEARCH_OFF || (s->plan.judged && p->rules == TRM_RULES_IGNORE);
 }
@@ -312,7 +312,7 @@ static void search_keep_guides(trm__search_entry *e) {
 
 /* No chain of its wave is at work: another wave, or the end. */
 static void search_go_on(trm__search *s, trm__search_entry *e, const trm_place *place) {
-  int over = e->cancelled || e->expired || e->wave.winner >= 0 || s->plan.votes;
+  int over = e->cancelled || e->expired || e->wave.winner >= 0 || s->plan.votes || search_is_alone(s, &e->puzzle);
   if (!over) search_keep_guides(e);
   if (over || !trm__wave_next(&e->wave, s->plan.side, s->plan.limit)) search_decide(s, e, place);
 }

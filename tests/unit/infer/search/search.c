@@ -198,6 +198,7 @@ typedef struct feed {
   int given, left;
   int64_t budget; /* of every second puzzle; 0: the solver's */
   double deadline;
+  int early; /* 1: every second puzzle leaves after its first step, whatever rules say */
 } feed;
 
 static double ticks;
@@ -213,6 +214,7 @@ static trm_source_answer feed_next(void *context, int64_t number, int wait, trm_
   memcpy(puzzle->tokens, inputs + number * CELLS, CELLS * sizeof *puzzle->tokens);
   puzzle->identifier = identifiers[number];
   if (number % 2) puzzle->search = f->budget;
+  if (number % 2 && f->early) puzzle->rules = TRM_RULES_IGNORE, puzzle->halt_threshold = -INFINITY;
   if (number == 4) puzzle->deadline = f->deadline;
   if (number == 6) puzzle->identifier = f->deadline != 0 ? -1 : puzzle->identifier; /* refused */
   f->given++;
@@ -245,6 +247,11 @@ static void each_puzzle_has_its_wishes(void **state) {
   CHECK_OK(trm_solve_source(solver, &source, NULL, NULL, &err), err);
   assert_int_equal(f.left, N);
   for (int i = 0; i < N; i++) assert_same(&f.out, i % 2 ? &plain : &first, i);
+  memset(&f, 0, sizeof f);
+  f.budget = TRM_SEARCH_OFF;
+  f.early = 1;
+  CHECK_OK(trm_solve_source(solver, &source, NULL, NULL, &err), err);
+  for (int i = 1; i < N; i += 2) assert_true(f.out.solutions[i].steps == 1 && f.out.solutions[i].chains == 1);
   memset(&f, 0, sizeof f);
   f.budget = STEPS + 2;
   f.deadline = 3;
