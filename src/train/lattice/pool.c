@@ -43,7 +43,8 @@ trm_status trm__states_open(trm__states *states, const trm__dims *d, const trm_t
 }
 
 void trm__states_close(trm__states *states) {
-  void *owned[] = {states->solution, states->open, states->conflicted, states->logits, states->conflict, states->part};
+  void *owned[] = {states->solution, states->open,       states->conflicted, states->logits,
+                   states->conflict, states->digit_loss, states->part};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) trm__free(owned[i]);
   *states = (trm__states){0};
 }
