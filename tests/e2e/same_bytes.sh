@@ -8,7 +8,8 @@
 # and shape; of a record or result the keys that same_bytes.py lists.
 source "$(dirname "$0")/support.bash"
 here=$TRM_SOURCE_DIR/tests/e2e
-export TRM_ISA=ref TRM_MODELS=$TRM_SOURCE_DIR/models
+export TRM_ISA=ref
+shipped=$TRM_SOURCE_DIR/models/sudoku-9x9.safetensors
 write_puzzles
 
 # digests THREADS: the whole sequence in a folder of its own; one line a result.
@@ -25,9 +26,9 @@ digests() {
     --damping 0.2 --quiet
   run 0 "$TRM" eval mixer/best.safetensors d6 --json --quiet
   cp out eval.json
-  run 0 "$TRM" solve --explain --json 53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79
+  run 0 "$TRM" solve --model "$shipped" --explain --json 53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79
   cp out shipped.json
-  run 1 "$TRM" solve --explain --json --search 0 --max-steps 3 1....7.9..3..2...8..96..5....53..9...1..8...26....4...3......1..4......7..7...3..
+  run 1 "$TRM" solve --model "$shipped" --explain --json --search 0 --max-steps 3 1....7.9..3..2...8..96..5....53..9...1..8...26....4...3......1..4......7..7...3..
   cp out extreme.json
   run 0 "$TRM" quantize attention/last.safetensors -o int8.safetensors --quiet
   python3 "$here/same_bytes.py" d6 mixer attention eval.json shipped.json extreme.json int8.safetensors >../digests.$1 ||
