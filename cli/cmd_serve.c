@@ -123,7 +123,7 @@ static int serve_run(const cli_command *self, int argc, char **argv) {
 const cli_command cli_serve = {
     .name = "serve",
     .synopsis = "[options]",
-    .summary = "serve models over HTTP: solving, hints, sessions, jobs that survive",
+    .summary = "serve models over HTTP, with jobs that survive",
     .description =
         "Starts a server on 127.0.0.1:8080 with all installed models: JSON over HTTP, steps as server-sent events, "
         "jobs that are on disk before they are accepted. Engines are processes of their own: one that fails is "
@@ -134,7 +134,7 @@ const cli_command cli_serve = {
         "are not done go on at the next start. A second SIGTERM ends it at once.",
     .examples = "trm serve\ntrm serve --listen 127.0.0.1:9000 --model-path model.safetensors\n"
                 "trm serve --print-config\n"
-                "curl -d '{\"puzzle\": \"...\"}' -H 'Content-Type: application/json' 127.0.0.1:8080/v1/solve\n",
+                "trm solve --server http://127.0.0.1:8080 puzzles.txt\n",
     .usual = "config print_config listen token_file model_path pool_size threads data_dir",
     .tables = serve_tables,
     .run = serve_run,

@@ -19,7 +19,7 @@ void cli_print_overview(FILE *file) {
         "  trm train data/6x6 --run runs/6x6\n"
         "  trm eval runs/6x6 data/6x6\n"
         "  trm solve --model runs/6x6 --explain PUZZLE\n"
-        "\nTRM_THREADS=N sets the threads, TRM_ISA=ref|avx2|... chooses the kernels.\n",
+        "TRM_THREADS=N sets the threads, TRM_ISA=ref|avx2|... chooses the kernels.\n",
         file);
 }
 

@@ -45,7 +45,7 @@ completes() {
 touch puzzle.txt
 completes 'data doctor' trm d
 completes 'solve' trm so
-completes 'solve sudoku' trm s
+completes 'serve solve sudoku' trm s
 completes 'check hint new rate' trm sudoku ''
 completes 'augment check export import info make show' trm data ''
 completes 'make' trm data m

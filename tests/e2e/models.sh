@@ -161,8 +161,8 @@ refuse 2 '81 cells' prefix/bin/trm eval nine.csv
 # -- the model that ships: its card says what it is, it solves a newspaper's puzzle, and most of 200 new ones --
 if [ -n "${TRM_SOURCE_DIR:-}" ]; then
   run 0 "$TRM" info --json
-  json "v['sha256'] == '$(sha "$TRM_SOURCE_DIR/models/sudoku-9x9.safetensors")'"
-  json 'v["model"].endswith("models/sudoku-9x9.safetensors") or v["model"].endswith("models/sudoku-extreme.safetensors")'
+  json "v['sha256'] == '$(sha "$TRM_SOURCE_DIR/models/sudoku-extreme.safetensors")'"
+  json 'v["model"].endswith("models/sudoku-extreme.safetensors")'
   json 'all(v["card"][k] for k in ("data", "recipe", "steps", "minutes", "accuracy"))'
   run 0 "$TRM" solve 53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79 --json
   json 'v["answer"] == "534678912672195348198342567859761423426853791713924856961537284287419635345286179"'

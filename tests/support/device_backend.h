@@ -222,7 +222,11 @@ static void device_recording_close(trm__backend *be, trm__recording **recording)
 /* -- weights ------------------------------------------------------------------------------------------------------ */
 
 static trm__weights_view device_view(trm__backend *be, const trm__weights_view *v) {
-  trm__weights_view to = {AT(v->embed), AT(v->embed_pos), AT(v->lm_head), AT(v->q_weight), AT(v->q_bias), {{0}}};
+  trm__weights_view to = {.embed = AT(v->embed),
+                          .embed_pos = AT(v->embed_pos),
+                          .lm_head = AT(v->lm_head),
+                          .q_weight = AT(v->q_weight),
+                          .q_bias = AT(v->q_bias)};
   for (int i = 0; i < TRM__MAX_LAYERS; i++) {
     const trm__layer_view *l = &v->layer[i];
     to.layer[i] = (trm__layer_view){AT(l->mix_in), AT(l->mix_out), AT(l->mlp_in), AT(l->mlp_out)};
