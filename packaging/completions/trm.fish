@@ -320,6 +320,8 @@ complete -c trm -n '__fish_seen_subcommand_from plot; and not __fish_seen_subcom
 complete -c trm -n '__fish_seen_subcommand_from plot; and not __fish_seen_subcommand_from data sudoku' -l help -d 'what it does and its options (--help=all, all of them)'
 complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l config -r -F -d 'read this file'
 complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l print-config -d 'print what is in force as JSON, and start nothing'
+complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l backup -r -F -d 'ask the server that runs with this configuration for a copy of its journal'
+complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l force -d 'replace that FILE'
 complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l listen -r -F -d 'HOST:PORT, [IPV6]:PORT or unix:PATH, several behind commas'
 complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l open -d 'let everybody who reaches an address use it, without a token'
 complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l token-file -r -F -d 'who may use the server: a line a token, NAME SHA256 SCOPES'

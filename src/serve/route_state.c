@@ -1,4 +1,5 @@
 /* What the server says of itself: models, health, metrics, and its own description. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,4 +65,45 @@ void trm__route_metrics(trm__call *call) {
   if (status) trm__call_problem(call, TRM__PROBLEM_INTERNAL, NULL, err.message);
   else trm__call_text(call, 200, TRM__METRICS_TYPE, text, size);
   trm__free(text);
+}
+
+/* -- a copy of the journal ----------------------------------------------------------------------------------------- */
+
+typedef struct backup_asking {
+  trm__call *call; /* NULL: its client is gone */
+  char path[TRM__SERVE_PATH + 16];
+} backup_asking;
+
+static void backup_on_gone(trm__call *call, void *own) {
+  (void)call;
+  ((backup_asking *)own)->call = NULL; /* the copy is made all the same */
+}
+
+static void backup_on_done(void *context, trm_status status, const trm_error *error) {
+  backup_asking *a = context;
+  trm__call *call = a->call;
+  if (call) call->gone = NULL, call->own = NULL;
+  if (call && status) trm__call_problem(call, TRM__PROBLEM_STORAGE, NULL, error->message);
+  else if (call) trm__call_answer(call, 200, json_pack("{s:s}", "file", a->path));
+  trm__free(a);
+}
+
+/* The server chooses the name, so that no client makes it write anywhere else. */
+void trm__route_backup(trm__call *call) {
+  trm_error err = {0};
+  backup_asking *a = trm__calloc(1, sizeof *a);
+  trm_status status = a ? TRM_OK : TRM_E_MEMORY;
+  if (a) {
+    a->call = call;
+    snprintf(a->path, sizeof a->path, "%s/backup.db", call->gateway->config.data_dir);
+    status = trm__journal_backup(call->gateway->journal, a->path, backup_on_done, a, &err);
+  }
+  if (!status) {
+    call->own = a;
+    call->gone = backup_on_gone;
+    return;
+  }
+  trm__free(a);
+  trm__call_problem(call, status == TRM_E_BUSY ? TRM__PROBLEM_CONFLICT : TRM__PROBLEM_STORAGE, NULL,
+                    *err.message ? err.message : "out of memory");
 }

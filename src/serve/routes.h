@@ -45,5 +45,6 @@ void trm__route_livez(trm__call *call);
 void trm__route_readyz(trm__call *call);
 void trm__route_startupz(trm__call *call);
 void trm__route_metrics(trm__call *call);
+void trm__route_backup(trm__call *call);
 
 #endif

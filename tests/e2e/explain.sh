@@ -20,7 +20,7 @@ json 'v["answer"] == v["steps"][-1]["answer"] and v["steps"][-1]["correct"]'
 json 'all(min(s["confidence"]) == s["least_confidence"] for s in v["steps"])'
 json 'v["halted_by"] == "rules" and v["halt_threshold"] is None'
 json 'all(0 < s["change"] < 100 for s in v["steps"])'
-json 'v["model"].endswith("models/sudoku-9x9.safetensors")'
+json 'v["model"].endswith("models/sudoku-extreme.safetensors")'
 mv out object
 python3 - <<'PY' || fail "the page does not hold the object that --json prints"
 page, line = open("explain.html").read(), open("object").read().rstrip("\n")

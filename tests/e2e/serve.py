@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -380,6 +381,30 @@ def drain():
         expect(s.stop(), 0)
 
 
+def backup():
+    """A copy made while jobs run is whole, and a server goes on from it."""
+    with Server() as s:
+        done = s.post("/v1/solve", {"puzzle": QUESTION, "async": True}).json["id"]
+        s.job(done)
+        for _ in range(5):
+            s.post("/v1/solve", {"puzzle": QUESTION, "async": True, **SLOW, "max_steps": 300})
+        words = [TRM, "serve", "--backup", "copy.db", "--listen", f"127.0.0.1:{s.port}", "--data-dir", s.state]
+        subprocess.run(words, check=True, stdout=subprocess.PIPE, timeout=60)
+        expect(subprocess.run(words, stderr=subprocess.PIPE, check=False).returncode, 2, "a file that exists")
+        subprocess.run([*words, "--force"], check=True, stdout=subprocess.PIPE, timeout=60)
+        expect(os.path.exists(os.path.join(s.state, "backup.db")), False, "nothing is left behind")
+        with sqlite3.connect("copy.db") as db:
+            expect(db.execute("pragma integrity_check").fetchone(), ("ok",))
+        expect(s.stop(), 0)
+    os.makedirs("restored")
+    shutil.copy("copy.db", "restored/journal.db")
+    with Server(state="restored") as s:
+        expect(s.get(f"/v1/jobs/{done}").json["state"], "done")
+        expect(len(s.get("/v1/jobs").json["jobs"]), 6)
+    run = subprocess.run([*words, "--force"], stderr=subprocess.PIPE, check=False)
+    assert run.returncode != 0 and b"127.0.0.1" in run.stderr, run.stderr
+
+
 def configuration():
     with open("trm.json", "w", encoding="utf-8") as f:
         json.dump({"pool_size": 2, "queue_limit": 7}, f)
@@ -410,7 +435,7 @@ def configuration():
 SHARED = [same_answers_as_the_command, puzzles_in_every_form, one_bad_puzzle_fails_alone, steps_are_told, jobs,
           events_from_the_last_one_on, cancelled_jobs, idempotency, sessions, checks_hints_new_puzzles, bad_bodies,
           bad_requests, metrics_are_prometheus, described_as_it_is, trace_context, time_is_kept]
-OWN = [tokens, a_model_that_cannot_be_loaded, too_much_is_refused_before_it_is_accepted, drain, configuration]
+OWN = [tokens, a_model_that_cannot_be_loaded, too_much_is_refused_before_it_is_accepted, drain, backup, configuration]
 
 
 def main():

@@ -159,7 +159,7 @@ grep -q '^hint: one has 23 clues; one trajectory solves 71.9 % of those with 23 
 grep -q '^model ' err && fail "the model is named although nobody looks"
 run 1 "$TRM" solve --max-steps 3 --search 0 $hard --json
 [ ! -s err ] || fail "a hint for a program: $(cat err)"
-json 'v["model"].endswith("models/sudoku-9x9.safetensors")'
+json 'v["model"].endswith("models/sudoku-extreme.safetensors")'
 run 1 "$TRM" solve --model run --max-steps 1 $good
 grep -q hint err && fail "a hint without a card"
 python3 - "$TRM" $hard >out <<'PY' || fail "on a terminal"
@@ -173,5 +173,5 @@ except OSError: pass
 os.waitpid(child, 0)
 print(text.decode())
 PY
-[ "$(grep -c '^model .*sudoku-9x9.safetensors' out)" = 1 ] || fail "a terminal is not told the model"
+[ "$(grep -c '^model .*sudoku-extreme.safetensors' out)" = 1 ] || fail "a terminal is not told the model"
 done_testing
