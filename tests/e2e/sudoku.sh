@@ -122,7 +122,7 @@ refuse 2 'expected 4, 6, 9 or 16' "$TRM" sudoku new --size 5
 grep -qE 'stopped after [0-9]+ puzzles' err || fail "SIGINT: the search does not say that it was stopped"
 
 # -- README's table and the model's card --
-run 0 "$TRM" info "$TRM_MODELS/sudoku-9x9.safetensors" --json
+run 0 "$TRM" info "$TRM_MODELS/sudoku-extreme.safetensors" --json
 python3 - "$TRM_SOURCE_DIR/README.md" <<'PYTHON' || fail "README.md: the table of what the model solves is not its card's"
 import json, re, sys
 card, readme = json.load(open("out"))["card"], open(sys.argv[1], encoding="utf-8").read()
