@@ -123,8 +123,9 @@ static void eval_print_search(const trm_eval_result *r) {
          eval_config.noise_control ? "; NOISE CONTROL, no network" : "");
   printf("%-12s %s right, %s wrong", "answers", cli_thousands(r->claimed_right, a), cli_thousands(r->claimed_wrong, b));
   printf(", %s \"don't know\"\n", cli_thousands(r->dont_know, c));
-  printf("%-12s median %g, 90 %% within %g, %.1f on average where right\n", "steps", r->steps_median, r->steps_p90,
-         r->steps_right_mean);
+  printf("%-12s median %g, 90 %% within %g", "steps", r->steps_median, r->steps_p90);
+  if (r->claimed_right) printf(", %.1f on average where right", r->steps_right_mean);
+  printf("\n");
 }
 
 static const char *eval_origin(int origin) {

@@ -192,6 +192,11 @@ assert all(l["correct"] or l["steps"] == 16 for l in rules) and 0 < sum(l["corre
 assert all(l["halted_by"] == "head" and l["steps"] == 1 for l in head)
 assert all(l["halted_by"] is None and not l["halted"] and l["steps"] == 16 for l in every)
 PY
+# Where nothing is right there is no mean of steps until it was.
+(echo question,answer && sed -n '$s/.*/&,534678912672195348198342567859761423426853791713924856961537284287419635345286179/p' hard.txt) >one.csv
+run 0 "$TRM" eval "$shipped" one.csv --search 20 --noise-control --quiet
+says '^answers +0 right, 0 wrong, 1 '
+grep -qi nan out && fail "a mean of nothing is printed"
 # Search: by default what one trajectory gets wrong is searched for, with the same answers and counts whatever the batch.
 run '[01]' "$TRM" solve --model "$shipped" hard.txt --json --search 300 --batch 1 --threads 1
 cp out search.json
