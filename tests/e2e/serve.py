@@ -383,7 +383,7 @@ def drain():
 
 def backup():
     """A copy made while jobs run is whole, and a server goes on from it."""
-    with Server() as s:
+    with Server("--drain-s", "2") as s:
         done = s.post("/v1/solve", {"puzzle": QUESTION, "async": True}).json["id"]
         s.job(done)
         for _ in range(5):
