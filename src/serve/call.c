@@ -30,13 +30,7 @@ static void call_on_gone(trm__exchange *exchange, void *context) {
 /* -- who ----------------------------------------------------------------------------------------------------------- */
 
 static void call_challenge(trm__call *call, trm__problem_kind kind, const char *challenge, const char *detail) {
-  trm__field field = {"WWW-Authenticate", challenge};
-  const trm__problem_row *row = trm__problem_of(kind);
-  trm__problem problem = {.status = row->status, .title = row->title, .detail = detail};
-  char type[64];
-  snprintf(type, sizeof type, "urn:trm:problem:%s", row->name);
-  problem.type = type;
-  (void)trm__exchange_problem(call->exchange, &problem, &field, 1, NULL);
+  trm__problem_send(call->exchange, kind, NULL, detail, challenge);
   call_free(call);
 }
 
@@ -119,7 +113,7 @@ static void call_read(trm__call *call, trm__call_handler handle) {
 void trm__call_begin(trm__gateway *gateway, trm__exchange *exchange, const trm__call_rule *rule) {
   trm__call *call = trm__calloc(1, sizeof *call);
   if (!call) {
-    trm__problem_send(exchange, TRM__PROBLEM_INTERNAL, NULL, "out of memory");
+    trm__problem_send(exchange, TRM__PROBLEM_INTERNAL, NULL, "out of memory", NULL);
     return;
   }
   call->gateway = gateway;
@@ -166,7 +160,7 @@ void trm__call_answer(trm__call *call, int status, json_t *body) {
 }
 
 void trm__call_problem(trm__call *call, trm__problem_kind kind, const char *pointer, const char *detail) {
-  trm__problem_send(call->exchange, kind, pointer, detail);
+  trm__problem_send(call->exchange, kind, pointer, detail, NULL);
   call_free(call);
 }
 

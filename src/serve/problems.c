@@ -31,7 +31,8 @@ static void problem_type(const trm__problem_row *row, char *type, size_t size) {
   snprintf(type, size, "urn:trm:problem:%s", row->name);
 }
 
-void trm__problem_send(trm__exchange *exchange, trm__problem_kind kind, const char *pointer, const char *detail) {
+void trm__problem_send(trm__exchange *exchange, trm__problem_kind kind, const char *pointer, const char *detail,
+                       const char *challenge) {
   char type[64];
   const trm__problem_row *row = trm__problem_of(kind);
   problem_type(row, type, sizeof type);
@@ -43,7 +44,8 @@ void trm__problem_send(trm__exchange *exchange, trm__problem_kind kind, const ch
                           .errors = &error,
                           .error_count = pointer != NULL,
                           .retry_after_s = 1};
-  (void)trm__exchange_problem(exchange, &problem, NULL, 0, NULL);
+  const trm__field field = {"WWW-Authenticate", challenge};
+  (void)trm__exchange_problem(exchange, &problem, &field, challenge != NULL, NULL);
 }
 
 json_t *trm__problem_json(trm__problem_kind kind, const char *pointer, const char *detail) {

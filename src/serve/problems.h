@@ -34,8 +34,10 @@ typedef struct trm__problem_row {
 } trm__problem_row;
 const trm__problem_row *trm__problem_of(trm__problem_kind kind);
 
-/* Ends the exchange. pointer NULL: it is about no field of the body. */
-void trm__problem_send(trm__exchange *exchange, trm__problem_kind kind, const char *pointer, const char *detail);
+/* Ends the exchange. pointer NULL: it is about no field of the body. challenge: of 401 and 403, WWW-Authenticate's
+ * value, else NULL. */
+void trm__problem_send(trm__exchange *exchange, trm__problem_kind kind, const char *pointer, const char *detail,
+                       const char *challenge);
 
 /* The same as an object, for an item of a list and for jobs; NULL without memory. */
 json_t *trm__problem_json(trm__problem_kind kind, const char *pointer, const char *detail);

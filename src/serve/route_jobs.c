@@ -27,24 +27,25 @@ static void job_asking_on_gone(trm__call *call, void *own) {
   ((job_asking *)own)->call = NULL;
 }
 
-static void job_asking_free(job_asking *a) {
-  trm__free(a);
+/* The journal has answered: 1 when the client is there and nothing failed; otherwise the call has ended. */
+static int job_asking_is_good(job_asking *a, const trm__jobs_answer *answer) {
+  if (!a->call) return 0;
+  a->call->gone = NULL;
+  a->call->own = NULL;
+  if (!answer->status) return 1;
+  trm__call_problem(a->call, TRM__PROBLEM_STORAGE, NULL, answer->error->message);
+  return 0;
 }
 
 static void job_asking_on_answer(void *context, const trm__jobs_answer *answer) {
   job_asking *a = context;
-  if (!a->call) {
-    job_asking_free(a);
-    return;
+  if (job_asking_is_good(a, answer)) {
+    const trm__job *job = answer->count ? answer->job[0] : NULL;
+    if (job && strcmp(job->owner, trm__live_owner(a->call)) == 0) a->found(a, job);
+    else
+      trm__call_problem(a->call, TRM__PROBLEM_NOT_FOUND, NULL, "there is no such job, or its time to be kept is over");
   }
-  a->call->gone = NULL;
-  a->call->own = NULL;
-  const trm__job *job = !answer->status && answer->count ? answer->job[0] : NULL;
-  if (answer->status) trm__call_problem(a->call, TRM__PROBLEM_STORAGE, NULL, answer->error->message);
-  else if (!job || strcmp(job->owner, trm__live_owner(a->call)) != 0)
-    trm__call_problem(a->call, TRM__PROBLEM_NOT_FOUND, NULL, "there is no such job, or its time to be kept is over");
-  else a->found(a, job);
-  job_asking_free(a);
+  trm__free(a);
 }
 
 static void job_ask(trm__call *call, void (*found)(job_asking *asking, const trm__job *job)) {
@@ -62,7 +63,7 @@ static void job_ask(trm__call *call, void (*found)(job_asking *asking, const trm
     call->gone = job_asking_on_gone;
     return;
   }
-  job_asking_free(a);
+  trm__free(a);
   trm__call_problem(call, status == TRM_E_BUSY ? TRM__PROBLEM_BUSY : TRM__PROBLEM_STORAGE, NULL, err.message);
 }
 
@@ -102,16 +103,13 @@ void trm__route_job_events(trm__call *call) {
 static void cancel_on_answer(void *context, const trm__jobs_answer *answer) {
   job_asking *a = context;
   if (!answer->status && answer->outcome == TRM__JOBS_CHANGED) trm__live_cancelled(a->gateway->live, a->id);
-  if (a->call) {
-    a->call->gone = NULL;
-    a->call->own = NULL;
-    if (answer->status) trm__call_problem(a->call, TRM__PROBLEM_STORAGE, NULL, answer->error->message);
-    else if (answer->outcome == TRM__JOBS_CHANGED) trm__call_answer(a->call, 200, trm__live_json(answer->job[0]));
+  if (job_asking_is_good(a, answer)) {
+    if (answer->outcome == TRM__JOBS_CHANGED) trm__call_answer(a->call, 200, trm__live_json(answer->job[0]));
     else if (answer->outcome == TRM__JOBS_STALE)
       trm__call_problem(a->call, TRM__PROBLEM_CONFLICT, NULL, "the job has ended already");
     else trm__call_problem(a->call, TRM__PROBLEM_NOT_FOUND, NULL, "there is no such job");
   }
-  job_asking_free(a);
+  trm__free(a);
 }
 
 static void job_cancel(job_asking *seen, const trm__job *job) {
@@ -140,14 +138,7 @@ void trm__route_job_cancel(trm__call *call) {
 
 static void list_on_answer(void *context, const trm__jobs_answer *answer) {
   job_asking *a = context;
-  if (!a->call) {
-    job_asking_free(a);
-    return;
-  }
-  a->call->gone = NULL;
-  a->call->own = NULL;
-  if (answer->status) trm__call_problem(a->call, TRM__PROBLEM_STORAGE, NULL, answer->error->message);
-  else {
+  if (job_asking_is_good(a, answer)) {
     json_t *list = json_array();
     for (size_t i = 0; list && i < answer->count; i++)
       (void)json_array_append_new(list, trm__live_json(answer->job[i]));
@@ -155,7 +146,7 @@ static void list_on_answer(void *context, const trm__jobs_answer *answer) {
         a->call, 200,
         json_pack("{s:o, s:s*}", "jobs", list, "next", answer->count ? answer->job[answer->count - 1]->id : NULL));
   }
-  job_asking_free(a);
+  trm__free(a);
 }
 
 /* 1: the filter is filled; otherwise what is wrong. */
