@@ -124,25 +124,24 @@ static trm_status dataset_can_replace(const char *out, trm_error *err) {
 }
 
 /* Tries to make a folder where out would come, beside it or in the nearest folder above that exists. Only trying tells:
- * permissions say nothing to root, and nothing of file systems that are read-only or full. */
+ * permissions say nothing to root, and nothing of file systems that are read-only or full. A draft is what the next try
+ * removes if this one is killed. */
 static trm_status dataset_probe(const char *out, trm_error *err) {
-  char *folder, *probe = NULL;
+  char *missing, *slash;
   int descriptor;
-  trm_status status = trm__path_follow(&folder, &descriptor, out, err);
+  trm__draft *draft;
+  trm_status status = trm__path_follow(&missing, &descriptor, out, err);
   if (status) return status;
-  do {
-    char *slash = strrchr(folder, '/');
-    if (!slash) strcpy(folder, ".");
-    else if (slash == folder) folder[1] = 0;
-    else *slash = 0;
-  } while (!trm__path_exists(folder));
-  probe = trm__format("%s/.trm-probe-%ld", folder, (long)getpid());
-  if (!probe) status = trm__fail_memory(err, out, strlen(folder) + 32);
-  if (!status && mkdir(probe, 0777) != 0 && errno != EEXIST)
-    status = trm__fail_errno(err, out, "a folder cannot be made in \"%.300s\"", folder);
-  if (!status) (void)rmdir(probe);
-  trm__free(probe);
-  trm__free(folder);
+  while ((slash = strrchr(missing, '/')) && slash > missing) {
+    *slash = 0;
+    if (trm__path_exists(missing)) {
+      *slash = '/';
+      break;
+    }
+  }
+  status = trm__draft_open(&draft, missing, err);
+  if (!status) trm__draft_abort(&draft);
+  trm__free(missing);
   return status;
 }
 
