@@ -56,6 +56,9 @@ deb: ## Debian packages of program, library, headers and the Python package, in 
 	@tools/setup --deb
 	@tools/make_deb $(BUILD) $(JOBS)
 
+release: all ## tarballs, bill of materials (SPDX), checksums in BUILD/release; tools/release --help: built twice, signed
+	@tools/release $(BUILD)
+
 asan: ## unit, kernel and emulated CUDA tests under AddressSanitizer
 	@$(call checked,-DTRM_SANITIZE=address)
 ubsan: ## the same under UndefinedBehaviorSanitizer
@@ -88,4 +91,4 @@ clean: ## remove all builds
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
 
-.PHONY: all setup demo tests test golden bench bench-serve install deb asan ubsan tsan valgrind arm64 gpu-pack fuzz clang format-check clean help
+.PHONY: all setup demo tests test golden bench bench-serve install deb release asan ubsan tsan valgrind arm64 gpu-pack fuzz clang format-check clean help
