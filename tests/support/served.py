@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -29,7 +30,9 @@ class Server:
         self.state = state or tempfile.mkdtemp(prefix="state-", dir=".")
         self.log = tempfile.NamedTemporaryFile(prefix="log-", dir=".", delete=False)
         self.options, self.wait, self.environment = options, wait, environment or {}
-        self.port = 0
+        with socket.socket() as s:  # a port that stays the same when the gateway is started again
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
 
     def __enter__(self):
         self.start()
