@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/status.h"
 #include "net/dispatch.h"
 #include "net/listen.h"
 #include "proc/role.h"
+#include "serve/call.h"
 #include "serve/live.h"
 #include "serve/routes.h"
 #include "serve/session.h"
@@ -131,14 +133,20 @@ static void gateway_on_term(evutil_socket_t fd, short what, void *context) {
 
 static void gateway_on_access(const trm__access *access, void *context) {
   trm__gateway *g = context;
+  trm__call_note *note = access->tag;
   trm__telemetry_request(&g->telemetry, access);
-  trm__records_about about = {
-      .route = access->route, .client = access->peer, .status = access->status, .seconds = access->seconds};
+  trm__records_about about = {.trace_id = note && *note->trace_id ? note->trace_id : NULL,
+                              .job_id = note && *note->job ? note->job : NULL,
+                              .route = access->route,
+                              .client = access->peer,
+                              .status = access->status,
+                              .seconds = access->seconds};
   int quiet = access->status < 400 && access->outcome == TRM__ANSWERED;
   trm__records_write(&g->records, quiet ? TRM_LOG_DEBUG : TRM_LOG_INFO, &about, "%s %s%s%s",
                      access->request ? trm__method_name(access->request->method) : "-",
                      access->route ? access->route : "-", access->reason ? ": " : "",
                      access->reason ? access->reason : "");
+  trm__free(note);
 }
 
 /* How many connections there may be: what is configured, within the descriptors that the system lets a process have. So

@@ -295,7 +295,7 @@ static void submission_accepted(live_submission *s, const trm__job *job) {
   if (job->state == TRM__JOB_RUNNING) live_begin(s->live, job, json_incref(s->body));
   else s->live->more = 1;
   if (!s->call) return;
-  snprintf(s->call->job, sizeof s->call->job, "%s", job->id);
+  if (s->call->note) snprintf(s->call->note->job, sizeof s->call->note->job, "%s", job->id);
   if (s->async) {
     snprintf(location, sizeof location, "/v1/jobs/%s", job->id);
     trm__call_answer_at(s->call, 202, location, trm__live_json(job));
