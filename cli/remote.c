@@ -169,13 +169,6 @@ static const char *remote_text(const json_t *model, const char *key) {
   return text ? text : "";
 }
 
-/* As trm_model_find has it. */
-static int remote_fits(const trm_task *task, const trm_puzzle_kind *kind) {
-  if (kind->task.width) return trm_task_fits(&kind->task, task);
-  if ((size_t)task->width * (size_t)task->height != kind->cells) return 0;
-  return kind->vocab_size ? task->vocab_size == kind->vocab_size : !trm_task_has_frame(task);
-}
-
 /* The first that is meant: of that name or version, or with NULL for such puzzles. */
 static int remote_find(cli_remote *r, const char *name, const trm_puzzle_kind *kind) {
   size_t i;
@@ -184,7 +177,7 @@ static int remote_find(cli_remote *r, const char *name, const trm_puzzle_kind *k
   json_array_foreach(r->models, i, model) {
     if (name && strcmp(remote_text(model, "name"), name) != 0 && strcmp(remote_text(model, "version"), name) != 0)
       continue;
-    if (!cli_remote_task(model, &task) || (!name && !remote_fits(&task, kind))) continue;
+    if (!cli_remote_task(model, &task) || (!name && !trm_puzzle_kind_fits(kind, &task))) continue;
     r->model = model;
     r->task = task;
     return 1;

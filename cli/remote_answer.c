@@ -141,14 +141,10 @@ trm_solver_values cli_remote_model_values(const json_t *model, const trm_solver_
 /* -- solved puzzles ------------------------------------------------------------------------------------------------ */
 
 static int solution_halt(const json_t *value, int *halted) {
-  static const char *const words[] = {[TRM_HALT_HEAD] = "head",
-                                      [TRM_HALT_RULES] = "rules",
-                                      [TRM_HALT_FIXED_POINT] = "fixed_point",
-                                      [TRM_HALT_HOPELESS] = "hopeless"};
   const char *word = json_string_value(value);
   *halted = TRM_HALT_NONE;
   for (int i = TRM_HALT_HEAD; word && i <= TRM_HALT_HOPELESS; i++)
-    if (strcmp(words[i], word) == 0) *halted = i;
+    if (strcmp(trm_halt_name((trm_halt)i), word) == 0) *halted = i;
   return json_is_null(value) || *halted != TRM_HALT_NONE;
 }
 

@@ -57,11 +57,7 @@ static const char *solved_verdict(const trm_task_verdict *v) {
 
 /* null: by nothing but its limit or a signal. */
 static json_t *solved_halt_json(int halt) {
-  static const char *const words[] = {[TRM_HALT_HEAD] = "head",
-                                      [TRM_HALT_RULES] = "rules",
-                                      [TRM_HALT_FIXED_POINT] = "fixed_point",
-                                      [TRM_HALT_HOPELESS] = "hopeless"};
-  return halt == TRM_HALT_NONE ? json_null() : json_string(words[halt]);
+  return halt == TRM_HALT_NONE ? json_null() : json_string(trm_halt_name((trm_halt)halt));
 }
 
 void cli_solved_add_verdict(json_t *o, const cli_solved *r) {

@@ -57,6 +57,10 @@ typedef struct trm_puzzle_kind {
  * and err says what is wrong with it. */
 trm_puzzle_kind trm_text_kind(const char *text, size_t length, trm_error *err);
 
+/* 1: who knows this task can read such puzzles. Where only their number of cells is known they are not of a kind with
+ * puzzles of all sizes, whose texts tell what they are. */
+int trm_puzzle_kind_fits(const trm_puzzle_kind *kind, const trm_task *task);
+
 /* -- making, importing, checking: each writes a whole directory or nothing ----------------------------------------- */
 
 /* progress: fraction in 0..1 and a short text; returning non-zero stops with TRM_E_STOPPED. */

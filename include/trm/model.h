@@ -167,6 +167,16 @@ typedef struct trm_tensor_info {
 size_t trm_model_tensors(const trm_model *model);
 trm_tensor_info trm_model_tensor(const trm_model *model, size_t index); /* index < trm_model_tensors() */
 
+/* What models for the same puzzles are ordered by. */
+typedef struct trm_model_rank {
+  const char *name; /* of its file, without folder and ending */
+  int64_t cells;    /* positions of its grid */
+  int64_t parameters;
+} trm_model_rank;
+/* 1: where nobody names a model and both fit, a is taken and not b. The one for the hardest Sudoku (sudoku-extreme)
+ * goes first, then a smaller grid, then fewer weights, then the name. */
+int trm_model_is_before(const trm_model_rank *a, const trm_model_rank *b);
+
 #ifdef __cplusplus
 }
 #endif

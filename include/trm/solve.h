@@ -118,8 +118,8 @@ typedef struct trm_solver_values {
 trm_status trm_model_values(const trm_model *model, const trm_solver_config *options, trm_solver_values *values,
                             trm_error *err);
 
-/* Opens the model for such puzzles from the first of these folders that has one: the smallest that fits, but
- * sudoku-extreme.safetensors before others. Files that are no models are passed over, and glob patterns in the folders'
+/* Opens the model for such puzzles from the first of these folders that has one that fits, there the first by
+ * trm_model_is_before. Files that are no models are passed over, and glob patterns in the folders'
  * names are followed. *files (NULL: skip) receives how many .safetensors files were seen, also with TRM_E_INPUT, when
  * none fits. */
 trm_status trm_model_find(trm_model **out, const char *const *folders, size_t count, const trm_puzzle_kind *kind,
@@ -195,6 +195,7 @@ typedef enum trm_halt {
   TRM_HALT_FIXED_POINT, /* its state hardly changes any more */
   TRM_HALT_HOPELESS     /* more steps are predicted not to help */
 } trm_halt;
+const char *trm_halt_name(trm_halt halt); /* "none", "head", "rules", "fixed_point", "hopeless"; never NULL */
 
 typedef struct trm_solution {
   int steps;        /* of all chains; 0: cancelled before the first */

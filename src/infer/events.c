@@ -41,14 +41,10 @@ void trm__event_step_complete(const trm__inference *inference, int step, double 
 
 void trm__event_early_halt(const trm__inference *inference, int steps, int64_t max_steps, double q, double threshold,
                            trm_halt why) {
-  static const char *const events_reasons[] = {[TRM_HALT_HEAD] = "head",
-                                               [TRM_HALT_RULES] = "rules",
-                                               [TRM_HALT_FIXED_POINT] = "fixed_point",
-                                               [TRM_HALT_HOPELESS] = "hopeless"};
   if (!events_are_told(inference, TRM__EVENT_EARLY_HALT) || steps >= max_steps) return;
   const trm_event_value value[] = {
       EVENTS_INFERENCE(inference), {.integer = max_steps - steps}, {.real = q}, {.integer = steps},
-      {.real = threshold},         {.word = events_reasons[why]}};
+      {.real = threshold},         {.word = trm_halt_name(why)}};
   trm__telemetry_emit(TRM__EVENT_EARLY_HALT, trm__clock(), value);
 }
 

@@ -1,34 +1,41 @@
-/* The model to take for puzzles when nobody names one: of several folders, in their order, the first that has one. In a
- * folder the smallest that fits is taken, and of equal ones the first by name; before all of them the one that was
- * trained for the hardest Sudoku, where it fits. */
+/* The model to take for puzzles when nobody names one: of several folders, in their order, the first that has one that
+ * fits; of a folder's the one that goes before the others. */
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <trm/solve.h>
 #include <unistd.h>
 
 #include "base/status.h"
+#include "model/rank.h"
 
-#define FIND_PREFERRED "sudoku-extreme.safetensors"
+#define FIND_ENDING ".safetensors"
 #define FIND_PATH 4096 /* bytes; files whose name is longer are not found */
 
-/* 1 when the model solves such puzzles. Where only their number of cells is known they are not of a kind with puzzles
- * of all sizes, whose texts tell what they are. */
-static int find_fits(const trm_model *model, const trm_puzzle_kind *kind) {
-  const trm_model_config *m = trm_model_get_config(model);
-  trm_task task;
-  if (trm_model_task(model, &task, NULL)) return 0;
-  if (kind->task.width) return trm_task_fits(&kind->task, &task);
-  if ((size_t)m->seq_len != kind->cells) return 0;
-  return kind->vocab_size ? m->vocab_size == kind->vocab_size : !trm_task_has_frame(&task);
+/* name: room for it. */
+static trm_model_rank find_rank(const trm_model *model, char name[NAME_MAX + 1]) {
+  const trm_model_config *config = trm_model_get_config(model);
+  const char *path = trm_model_get_path(model), *slash = strrchr(path, '/');
+  (void)snprintf(name, NAME_MAX + 1, "%s", slash ? slash + 1 : path);
+  char *ending = strstr(name, FIND_ENDING);
+  if (ending) *ending = 0;
+  return (trm_model_rank){name, config->seq_len, trm_model_config_parameters(config)};
 }
 
-/* Takes the model of the file in place of *model when it fits and is for smaller puzzles. */
+static int find_is_before(const trm_model *a, const trm_model *b) {
+  char name_a[NAME_MAX + 1], name_b[NAME_MAX + 1];
+  const trm_model_rank rank_a = find_rank(a, name_a), rank_b = find_rank(b, name_b);
+  return trm_model_is_before(&rank_a, &rank_b);
+}
+
+/* Takes the model of the file in place of *model when it fits and goes before it. */
 static void find_try(const char *file, const trm_puzzle_kind *kind, trm_model **model) {
   trm_model *other = NULL;
+  trm_task task;
   if (access(file, R_OK) != 0 || trm_model_open(&other, file, NULL)) return;
-  if (find_fits(other, kind) &&
-      (!*model || trm_model_get_config(other)->seq_len < trm_model_get_config(*model)->seq_len)) {
+  if (!trm_model_task(other, &task, NULL) && trm_puzzle_kind_fits(kind, &task) &&
+      (!*model || find_is_before(other, *model))) {
     trm_model *worse = *model;
     *model = other;
     other = worse;
@@ -36,13 +43,14 @@ static void find_try(const char *file, const trm_puzzle_kind *kind, trm_model **
   trm_model_close(&other);
 }
 
+/* Before which no other goes is tried first, so that the others need not be opened. */
 static void find_search(const char *folder, const trm_puzzle_kind *kind, size_t *files, trm_model **model) {
   char path[FIND_PATH];
   glob_t found;
-  if (snprintf(path, sizeof path, "%s/" FIND_PREFERRED, folder) >= FIND_PATH) return;
+  if (snprintf(path, sizeof path, "%s/" TRM__MODEL_FIRST FIND_ENDING, folder) >= FIND_PATH) return;
   find_try(path, kind, model);
   if (*model) return;
-  (void)snprintf(path, sizeof path, "%s/*.safetensors", folder);
+  (void)snprintf(path, sizeof path, "%s/*" FIND_ENDING, folder);
   memset(&found, 0, sizeof found);
   if (glob(path, 0, NULL, &found) == 0) {
     *files += found.gl_pathc;

@@ -78,11 +78,7 @@ int trm__answer_is_solved(const trm__ask_puzzle *puzzle, const trm__serve_pool_e
 /* -- a solved puzzle ----------------------------------------------------------------------------------------------- */
 
 static json_t *answer_halt(int halt) {
-  static const char *const words[] = {[TRM_HALT_HEAD] = "head",
-                                      [TRM_HALT_RULES] = "rules",
-                                      [TRM_HALT_FIXED_POINT] = "fixed_point",
-                                      [TRM_HALT_HOPELESS] = "hopeless"};
-  return halt == TRM_HALT_NONE ? json_null() : json_string(words[halt]);
+  return halt == TRM_HALT_NONE ? json_null() : json_string(trm_halt_name((trm_halt)halt));
 }
 
 static json_t *answer_work(const trm__serve_pool_end *end) {

@@ -83,10 +83,9 @@ void trm__ask_puzzle_clear(trm__ask_puzzle *puzzle);
 trm__work trm__ask_work(const trm__ask_item *item, const trm__ask_puzzle *puzzle, const trm__serve_config *config,
                         double now);
 
-/* The loaded model of such puzzles that goes first: sudoku-extreme, else the one with the fewest weights, one of the
- * same size before one with a larger grid. NULL: none. */
+/* The loaded model of such puzzles that goes first by trm_model_is_before. NULL: none. */
 const trm__work_model *trm__ask_model(const trm__work_model *models, int count, const trm_task *task);
-/* 1: a goes before b, where both can solve a puzzle. */
+/* 1: a goes before b by that. */
 int trm__ask_model_is_before(const trm__work_model *a, const trm__work_model *b);
 
 #endif

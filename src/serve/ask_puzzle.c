@@ -23,9 +23,8 @@ static trm_status puzzle_fail_error(trm__ask_fault *fault, trm_status status, co
 /* -- models -------------------------------------------------------------------------------------------------------- */
 
 int trm__ask_model_is_before(const trm__work_model *a, const trm__work_model *b) {
-  if (a->cells != b->cells) return a->cells < b->cells;
-  int best_a = strcmp(a->name, "sudoku-extreme") == 0, best_b = strcmp(b->name, "sudoku-extreme") == 0;
-  return best_a != best_b ? best_a : a->parameters < b->parameters;
+  const trm_model_rank rank_a = {a->name, a->cells, a->parameters}, rank_b = {b->name, b->cells, b->parameters};
+  return trm_model_is_before(&rank_a, &rank_b);
 }
 
 const trm__work_model *trm__ask_model(const trm__work_model *models, int count, const trm_task *task) {

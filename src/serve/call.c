@@ -63,6 +63,9 @@ static void call_trace(trm__call *call) {
   const char *parent = trm__request_field(trm__exchange_request(call->exchange), "traceparent", NULL);
   int known = trm__trace_parse(&call->trace, parent) ? trm__trace_span(&call->trace) : trm__trace_begin(&call->trace);
   if (known) trm__trace_format(&call->trace, call->traceparent);
+  call->note = trm__calloc(1, sizeof *call->note);
+  if (call->note && known) memcpy(call->note->trace_id, call->trace.trace_id, sizeof call->note->trace_id);
+  trm__exchange_tag(call->exchange, call->note);
 }
 
 /* -- what ---------------------------------------------------------------------------------------------------------- */

@@ -9,6 +9,12 @@
 
 #define TRM__CLIENT 128
 
+/* What the log says of a request when its exchange is over, which is after its call: the exchange's tag, of
+ * trm__calloc, freed by who hears of that (gateway.c). */
+typedef struct trm__call_note {
+  char trace_id[33], job[40]; /* "": none */
+} trm__call_note;
+
 typedef struct trm__call trm__call;
 struct trm__call {
   trm__gateway *gateway;
@@ -18,7 +24,7 @@ struct trm__call {
   unsigned scopes;
   trm__trace trace;
   char traceparent[TRM__TRACEPARENT];
-  char job[40];                             /* for the log; "" */
+  trm__call_note *note;                     /* NULL: there was no memory for it */
   void (*gone)(trm__call *call, void *own); /* NULL, or called when the client is gone; the call is then freed */
   void *own;                                /* the handler's */
 };

@@ -3,18 +3,22 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/status.h"
 #include "net/dispatch.h"
 #include "net/listen.h"
 #include "proc/role.h"
+#include "serve/call.h"
 #include "serve/live.h"
 #include "serve/routes.h"
 #include "serve/session.h"
 
-#define TICK_S 1 /* of the heartbeat and of what is looked after now and then */
+#define TICK_S 1             /* of the heartbeat and of what is looked after now and then */
+#define DESCRIPTORS_KEPT 256 /* for the journal, engines, listeners, and connections that are turned away */
 
 static void gateway_end(trm__gateway *g) {
   if (g->phase == TRM__ENDED) return;
@@ -129,14 +133,50 @@ static void gateway_on_term(evutil_socket_t fd, short what, void *context) {
 
 static void gateway_on_access(const trm__access *access, void *context) {
   trm__gateway *g = context;
+  trm__call_note *note = access->tag;
   trm__telemetry_request(&g->telemetry, access);
-  trm__records_about about = {
-      .route = access->route, .client = access->peer, .status = access->status, .seconds = access->seconds};
+  trm__records_about about = {.trace_id = note && *note->trace_id ? note->trace_id : NULL,
+                              .job_id = note && *note->job ? note->job : NULL,
+                              .route = access->route,
+                              .client = access->peer,
+                              .status = access->status,
+                              .seconds = access->seconds};
   int quiet = access->status < 400 && access->outcome == TRM__ANSWERED;
   trm__records_write(&g->records, quiet ? TRM_LOG_DEBUG : TRM_LOG_INFO, &about, "%s %s%s%s",
                      access->request ? trm__method_name(access->request->method) : "-",
                      access->route ? access->route : "-", access->reason ? ": " : "",
                      access->reason ? access->reason : "");
+  trm__free(note);
+}
+
+/* How many connections there may be: what is configured, within the descriptors that the system lets a process have. So
+ * that connections never take those that the journal needs. */
+static size_t gateway_connections(trm__gateway *g) {
+  struct rlimit limit;
+  size_t wanted = (size_t)g->config.connections;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  size_t all = (size_t)limit.rlim_cur, most = all > 2 * DESCRIPTORS_KEPT ? all - DESCRIPTORS_KEPT : all / 2 + 1;
+  if (wanted <= most) return wanted;
+  trm__records_write(&g->records, TRM_LOG_WARN, NULL,
+                     "connections: %zu, and not %zu, because this process may have %zu descriptors; let it have more "
+                     "(LimitNOFILE of systemd, ulimit -n) or ask for fewer",
+                     most, wanted, all);
+  return most;
+}
+
+/* Addresses that others reach need a token, whoever opened them. */
+static trm_status gateway_listen(trm__gateway *g, const char *address, int fd, trm_error *err) {
+  const trm__serve_config *c = &g->config;
+  trm_status status = fd < 0 ? TRM_OK : trm__server_listen_fd(g->server, fd, err);
+  size_t count = 0;
+  while (trm__server_address(g->server, count)) count++;
+  if (!status && fd >= 0) address = trm__server_address(g->server, count - 1);
+  if (!status && !g->tokens && !c->open && !trm__listen_is_local(address))
+    return trm__fail(err, TRM_E_USAGE, "listen", "others reach %s, and neither token_file nor open is set", address);
+  return status || fd >= 0 ? status : trm__server_listen(g->server, address, err);
 }
 
 static trm_status gateway_open_server(trm__gateway *g, trm_error *err) {
@@ -149,19 +189,18 @@ static trm_status gateway_open_server(trm__gateway *g, trm_error *err) {
   config.drained = gateway_on_drained;
   config.drained_context = g;
   config.limits.body = (uint64_t)c->body_bytes;
-  config.max_connections = (size_t)c->connections;
+  config.max_connections = gateway_connections(g);
   config.head_s = c->header_s;
   config.body_s = c->body_s;
   config.write_s = c->write_s;
   config.idle_s = c->idle_s;
   trm_status status = trm__server_open(&g->server, g->base, &config, err);
-  for (const char *at = c->listen; !status && *at; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
+  for (int i = 0; !status && i < g->sockets; i++) status = gateway_listen(g, NULL, TRM__ROLE_GIVEN + i, err);
+  for (const char *at = g->sockets ? "" : c->listen; !status && *at;
+       at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
     char address[256];
     snprintf(address, sizeof address, "%.*s", (int)strcspn(at, ","), at);
-    if (!g->tokens && !c->open && !trm__listen_is_local(address))
-      status =
-          trm__fail(err, TRM_E_USAGE, "listen", "others reach %s, and neither token_file nor open is set", address);
-    else status = trm__server_listen(g->server, address, err);
+    status = gateway_listen(g, address, -1, err);
   }
   for (size_t i = 0; !status && trm__server_address(g->server, i); i++)
     trm__records_write(&g->records, TRM_LOG_INFO, NULL, "listening on %s", trm__server_address(g->server, i));
@@ -242,11 +281,13 @@ static void gateway_close(trm__gateway *g) {
   if (g->base) event_base_free(g->base);
 }
 
-int trm__gateway_run(const trm__serve_config *config, const trm__work_config *models, const char *build_id) {
+int trm__gateway_run(const trm__serve_config *config, const trm__work_config *models, const char *build_id,
+                     int sockets) {
   static trm__gateway g; /* large, and a process has one */
   memset(&g, 0, sizeof g);
   g.began = trm__clock();
   g.config = *config;
+  g.sockets = sockets;
   trm_error err = {0};
   g.records = trm__records_open(config->log, config->log_level, "gateway");
   signal(SIGPIPE, SIG_IGN);

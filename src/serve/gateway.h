@@ -43,12 +43,15 @@ typedef struct trm__gateway {
   struct event *on_idle; /* that trm__gateway_idle makes active */
   /* private to gateway.c */
   struct event *on_journal, *on_line, *on_tick, *on_term, *on_int, *on_drain;
-  int failed; /* 1: the loop ended for a fault */
+  int failed;  /* 1: the loop ended for a fault */
+  int sockets; /* that listened before it began, and are not its own to open */
 } trm__gateway;
 
 /* What the gateway process does until it ends; the configuration is checked. Returns its exit status. models: what the
- * engines are told. build_id: theirs. */
-int trm__gateway_run(const trm__serve_config *config, const trm__work_config *models, const char *build_id);
+ * engines are told. build_id: theirs. sockets: how many that listen it was given, from TRM__ROLE_GIVEN on; with some of
+ * these the configuration's addresses are not opened. */
+int trm__gateway_run(const trm__serve_config *config, const trm__work_config *models, const char *build_id,
+                     int sockets);
 
 /* What a run needs. */
 trm__run_place trm__gateway_place(trm__gateway *gateway);

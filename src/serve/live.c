@@ -241,6 +241,13 @@ static void live_tell_failed(trm__live_jobs *live, const trm__job *job) {
   if (mine) live_drop(mine, TRM__PROBLEM_CONFLICT, "the job's time was over before it began");
 }
 
+/* Jobs may wait although none was given: those that ran at several ends of this process are begun one by one. */
+static int live_waits(const trm__live_jobs *live) {
+  trm__journal_stats stats;
+  trm__journal_get_stats(live->gateway->journal, &stats);
+  return stats.jobs[TRM__JOB_SUBMITTED] > 0;
+}
+
 static void live_on_taken(void *context, const trm__jobs_answer *answer) {
   trm__live_jobs *live = context;
   live->taking = 0;
@@ -248,7 +255,7 @@ static void live_on_taken(void *context, const trm__jobs_answer *answer) {
   for (size_t i = 0; !answer->status && i < answer->count; i++)
     if (answer->job[i]->state == TRM__JOB_RUNNING) live_begin(live, answer->job[i], NULL), begun++;
     else live_tell_failed(live, answer->job[i]);
-  live->more = begun > 0;
+  live->more = begun > 0 || live_waits(live);
   if (begun) trm__live_take(live);
 }
 
@@ -288,7 +295,7 @@ static void submission_accepted(live_submission *s, const trm__job *job) {
   if (job->state == TRM__JOB_RUNNING) live_begin(s->live, job, json_incref(s->body));
   else s->live->more = 1;
   if (!s->call) return;
-  snprintf(s->call->job, sizeof s->call->job, "%s", job->id);
+  if (s->call->note) snprintf(s->call->note->job, sizeof s->call->note->job, "%s", job->id);
   if (s->async) {
     snprintf(location, sizeof location, "/v1/jobs/%s", job->id);
     trm__call_answer_at(s->call, 202, location, trm__live_json(job));

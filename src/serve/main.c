@@ -1,4 +1,5 @@
 /* trm-server: one program, three roles. Without --role it is the root, which starts itself again for the others. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 
 #include "base/status.h"
 #include "base/text/options.h"
+#include "net/listen.h"
 #include "proc/notify.h"
 #include "proc/role.h"
 #include "serve/engine.h"
@@ -74,24 +76,43 @@ static int main_fail(const trm_error *err) {
   return err->code == TRM_E_USAGE ? TRM__EXIT_USAGE : TRM__EXIT_INPUT;
 }
 
+/* trm-server --role gateway [--sockets N] OPTIONS: see tree.c. */
 static int main_gateway(int argc, char **argv) {
   static main_arguments a;
   static trm__work_config models;
   trm_error err = {0};
-  trm_status status = main_configure(&a, argc, argv, &err);
+  int given = argc >= 2 && strcmp(argv[0], "--sockets") == 0 ? 2 : 0;
+  trm_status status = main_configure(&a, argc - given, argv + given, &err);
   if (!status) status = trm__model_files(&models, &a.config, a.folders, &err);
-  return status ? main_fail(&err) : trm__gateway_run(&a.config, &models, trm_version());
+  return status ? main_fail(&err) : trm__gateway_run(&a.config, &models, trm_version(), given ? atoi(argv[1]) : 0);
+}
+
+/* What systemd, or another that starts us so, has opened: nobody else is to find these descriptors. */
+static trm_status main_take_sockets(int sockets[TRM__TREE_SOCKETS], int *count, trm_error *err) {
+  trm_status status = trm__listen_inherited(count, getenv("LISTEN_PID"), getenv("LISTEN_FDS"), err);
+  if (!status && *count > TRM__TREE_SOCKETS)
+    status = trm__fail(err, TRM_E_INPUT, "LISTEN_FDS", "%d sockets, expected at most %d", *count, TRM__TREE_SOCKETS);
+  for (int i = 0; !status && i < *count; i++) {
+    sockets[i] = TRM__LISTEN_FIRST + i;
+    if (fcntl(sockets[i], F_SETFD, FD_CLOEXEC) < 0)
+      status = trm__fail(err, TRM_E_INPUT, "LISTEN_FDS", "says %d sockets, and descriptor %d is not open", *count,
+                         sockets[i]);
+  }
+  (void)unsetenv("LISTEN_PID"), (void)unsetenv("LISTEN_FDS"), (void)unsetenv("LISTEN_FDNAMES");
+  return status;
 }
 
 static int main_root(int argc, char **argv) {
   static main_arguments a;
   trm_error err = {0};
-  int code = TRM__EXIT_FAULT;
+  int code = TRM__EXIT_FAULT, sockets[TRM__TREE_SOCKETS];
+  trm__tree_config tree = trm__tree_config_default();
   trm_status status = main_configure(&a, argc, argv, &err);
+  if (!status) status = main_take_sockets(sockets, &tree.socket_count, &err);
   if (status) return main_fail(&err);
   const trm__serve_config *c = &a.config;
   trm__records records = trm__records_open(c->log, c->log_level, "root");
-  trm__tree_config tree = trm__tree_config_default();
+  tree.sockets = sockets;
   tree.engines = c->pool_size ? (int)c->pool_size : 1;
   tree.gateway = (const char *const *)argv;
   tree.strategy = (trm__strategy)c->strategy;

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/text/options.h"
 #include "net/dispatch.h"
+#include "net/metrics.h"
 
 /* -- schemas of bodies --------------------------------------------------------------------------------------------- */
 
@@ -260,12 +261,67 @@ trm_status trm__routes_open(trm__router **out, trm__gateway *gateway, trm_error 
 
 /* -- OpenAPI ------------------------------------------------------------------------------------------------------- */
 
-static json_t *openapi_parameters(const char *pattern) {
+/* Of routes that answer otherwise than with JSON, or heed more than path and body. */
+static const struct {
+  const char *name;
+  const char *types;  /* of good answers, behind bars */
+  const char *heeded; /* "query:limit|header:Idempotency-Key"; "": nothing */
+} openapi_more[] = {
+    {"solve", "application/json|text/event-stream", "header:Idempotency-Key"},
+    {"listJobs", "application/json", "query:state|query:after|query:limit"},
+    {"followJob", "text/event-stream", "header:Last-Event-ID"},
+    {"livez", "text/plain; charset=utf-8", ""},
+    {"readyz", "text/plain; charset=utf-8", ""},
+    {"startupz", "text/plain; charset=utf-8", ""},
+    {"metrics", TRM__METRICS_TYPE, ""},
+};
+enum { MORE = sizeof openapi_more / sizeof *openapi_more };
+
+/* Its place in the list; MORE: it answers with JSON. */
+static size_t openapi_find_more(const trm__served_route *r) {
+  size_t i = 0;
+  while (i < MORE && strcmp(openapi_more[i].name, r->name) != 0) i++;
+  return i;
+}
+
+/* Cuts the next word off a list behind bars; 0: there is none. */
+static int openapi_next(const char **list, char word[64]) {
+  size_t length = strcspn(*list, "|");
+  if (!length || length >= 64) return 0;
+  memcpy(word, *list, length);
+  word[length] = '\0';
+  *list += length + ((*list)[length] == '|');
+  return 1;
+}
+
+static json_t *openapi_parameter(const char *name, const char *place, int required) {
+  return json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", name, "in", place, "required", required, "schema", "type",
+                   "string");
+}
+
+static json_t *openapi_parameters(const trm__served_route *r) {
+  char word[64];
+  size_t more = openapi_find_more(r);
+  const char *heeded = more < MORE ? openapi_more[more].heeded : "";
   json_t *list = json_array();
-  if (list && strstr(pattern, "{id}"))
-    (void)json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:{s:s}}", "name", "id", "in", "path", "required", 1,
-                                                "schema", "type", "string"));
+  if (list && strstr(r->pattern, "{id}")) (void)json_array_append_new(list, openapi_parameter("id", "path", 1));
+  while (list && openapi_next(&heeded, word)) {
+    char *name = strchr(word, ':');
+    *name = '\0';
+    (void)json_array_append_new(list, openapi_parameter(name + 1, word, 0));
+  }
   return list;
+}
+
+static json_t *openapi_content(const trm__served_route *r) {
+  char type[64];
+  size_t more = openapi_find_more(r);
+  const char *types = more < MORE ? openapi_more[more].types : "application/json";
+  json_t *content = json_object();
+  while (content && openapi_next(&types, type))
+    (void)json_object_set_new(
+        content, type, json_pack("{s:{s:s}}", "schema", "type", strncmp(type, "text/", 5) ? "object" : "string"));
+  return content;
 }
 
 static json_t *openapi_answers(const trm__served_route *r) {
@@ -273,7 +329,9 @@ static json_t *openapi_answers(const trm__served_route *r) {
   json_t *answers = json_object();
   for (const char *at = r->answers; answers && *at; at += at[3] == '|' ? 4 : 3) {
     char status[4] = {at[0], at[1], at[2], 0};
-    (void)json_object_set_new(answers, status, json_pack("{s:s}", "description", r->summary));
+    json_t *answer = json_pack("{s:s}", "description", r->summary);
+    if (answer && strcmp(status, "204") != 0) (void)json_object_set_new(answer, "content", openapi_content(r));
+    (void)json_object_set_new(answers, status, answer);
   }
   if (answers)
     (void)json_object_set_new(answers, "default",
@@ -284,7 +342,7 @@ static json_t *openapi_answers(const trm__served_route *r) {
 
 static json_t *openapi_operation(const trm__served_route *r) {
   json_t *o = json_pack("{s:s, s:s, s:o, s:o}", "operationId", r->name, "summary", r->summary, "parameters",
-                        openapi_parameters(r->pattern), "responses", openapi_answers(r));
+                        openapi_parameters(r), "responses", openapi_answers(r));
   if (o && r->body)
     (void)json_object_set_new(
         o, "requestBody",

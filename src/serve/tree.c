@@ -19,7 +19,8 @@ typedef struct tree {
   trm__node node[NODE_FIRST + TRM__TREE_ENGINES + 1];
   char name[TRM__TREE_ENGINES][16];
   const char *engine[TRM__TREE_ENGINES][6];
-  const char *gateway[TRM__TREE_ARGUMENTS + 4];
+  const char *gateway[TRM__TREE_ARGUMENTS + 6];
+  char sockets[16]; /* how many, for the gateway */
 } tree;
 
 trm__tree_config trm__tree_config_default(void) {
@@ -66,6 +67,11 @@ static trm_status tree_add_gateway(tree *t, const trm__tree_config *c, trm_error
   t->gateway[count++] = PROGRAM;
   t->gateway[count++] = "--role";
   t->gateway[count++] = "gateway";
+  if (c->socket_count) {
+    (void)snprintf(t->sockets, sizeof t->sockets, "%d", c->socket_count);
+    t->gateway[count++] = "--sockets";
+    t->gateway[count++] = t->sockets;
+  }
   for (int i = 0; c->gateway && c->gateway[i]; i++) {
     if (i == TRM__TREE_ARGUMENTS)
       return trm__fail(err, TRM_E_USAGE, "arguments", "more than %d, expected fewer; a configuration file has room",
@@ -75,6 +81,8 @@ static trm_status tree_add_gateway(tree *t, const trm__tree_config *c, trm_error
   t->node[NODE_FIRST + c->engines] = (trm__node){.name = "gateway",
                                                  .group = NODE_TOP,
                                                  .argv = t->gateway,
+                                                 .given = c->sockets,
+                                                 .given_count = c->socket_count,
                                                  .rule = {.restart = TRM__PERMANENT,
                                                           .start_ms = START_MS,
                                                           .shutdown_ms = c->gateway_ms,

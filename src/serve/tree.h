@@ -7,7 +7,8 @@
  *
  * The gateway is started when the engines are, and stopped before them: what it drains still finds them. An engine that
  * dies is replaced alone, unless the strategy says otherwise. A gateway that dies takes the engines with it, because
- * their channels end with it; what they were solving is in the journal, or nobody waits for it any more. */
+ * their channels end with it; what they were solving is in the journal, or nobody waits for it any more. Sockets that
+ * were handed over live in the root: who connects while the gateway is started again waits, and is not refused. */
 #ifndef TRM_SERVE_TREE_H
 #define TRM_SERVE_TREE_H
 
@@ -16,11 +17,14 @@
 
 #define TRM__TREE_ENGINES 120
 #define TRM__TREE_ARGUMENTS 64
+#define TRM__TREE_SOCKETS 16
 
 typedef struct trm__tree_config {
-  int engines;                   /* 1 to TRM__TREE_ENGINES */
-  const char *const *devices;    /* [engines] NULL: all on the device that the gateway says */
-  const char *const *gateway;    /* its arguments behind "--role gateway", ended by NULL; at most TRM__TREE_ARGUMENTS */
+  int engines;                /* 1 to TRM__TREE_ENGINES */
+  const char *const *devices; /* [engines] NULL: all on the device that the gateway says */
+  const char *const *gateway; /* its arguments behind "--role gateway", ended by NULL; at most TRM__TREE_ARGUMENTS */
+  const int *sockets;         /* [socket_count] that listen already: the gateway's, and kept over its deaths */
+  int socket_count;
   trm__strategy strategy;        /* of the engines */
   int restarts;                  /* in a period, of one group; one more, and the server gives up */
   int64_t period_ms;             /* of counting them */

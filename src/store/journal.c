@@ -275,6 +275,7 @@ trm__journal_config trm__journal_config_default(void) {
                                .body_limit = 1 << 20,
                                .result_limit = 16 << 20,
                                .kills = 2,
+                               .deaths = 4,
                                .keep_ms = 24 * 3600 * 1000,
                                .upkeep_ms = 1000};
 }
@@ -284,10 +285,15 @@ static trm_status journal_check(const trm__journal_config *c, trm_error *err) {
     const char *name;
     int64_t value, least, most;
   } fields[] = {
-      {"waiting_limit", c->waiting_limit, 1, 1 << 20}, {"waiting_bytes", c->waiting_bytes, 1, INT64_MAX},
-      {"open_limit", c->open_limit, 1, 10000000},      {"body_limit", c->body_limit, 0, 512 << 20},
-      {"result_limit", c->result_limit, 0, 512 << 20}, {"kills", c->kills, 1, 1000},
-      {"keep_ms", c->keep_ms, 0, LONGEST_KEPT},        {"upkeep_ms", c->upkeep_ms, 0, 24 * 3600 * 1000},
+      {"waiting_limit", c->waiting_limit, 1, 1 << 20},
+      {"waiting_bytes", c->waiting_bytes, 1, INT64_MAX},
+      {"open_limit", c->open_limit, 1, 10000000},
+      {"body_limit", c->body_limit, 0, 512 << 20},
+      {"result_limit", c->result_limit, 0, 512 << 20},
+      {"kills", c->kills, 1, 1000},
+      {"deaths", c->deaths, 1, 1000},
+      {"keep_ms", c->keep_ms, 0, LONGEST_KEPT},
+      {"upkeep_ms", c->upkeep_ms, 0, 24 * 3600 * 1000},
   };
   if (!c->folder || !c->folder[0]) return trm__fail(err, TRM_E_USAGE, "folder", "a journal needs a folder");
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -308,12 +314,16 @@ static trm_status journal_recover(trm__journal *j, trm_error *err) {
     trm__log_write(&j->config.log, TRM_LOG_INFO, "%s: migrated from schema %d to %d; the old file is kept as %s.v%d",
                    j->db.path, from, schema->count, j->db.path, from);
   if (!status) status = trm__db_begin(&j->db, err);
-  if (!status) status = trm__table_recover(&j->db, &j->stats.recovered, err);
   if (!status) status = trm__table_count(&j->db, j->jobs, &j->uuids, err);
+  trm__journal_work work = journal_work(j);
+  if (!status) status = trm__rules_recover(&work, &j->stats.recovered, &j->stats.poisoned, err);
   if (!status) status = trm__db_commit(&j->db, err);
   if (!status && j->stats.recovered)
-    trm__log_write(&j->config.log, TRM_LOG_INFO, "%s: %lld jobs that ran when the last process ended wait again",
-                   j->db.path, (long long)j->stats.recovered);
+    trm__log_write(&j->config.log, j->stats.poisoned ? TRM_LOG_WARN : TRM_LOG_INFO,
+                   "%s: %lld jobs ran when the last process ended; they wait again, but for %lld that ran at %lld such "
+                   "ends: poison",
+                   j->db.path, (long long)j->stats.recovered, (long long)j->stats.poisoned,
+                   (long long)j->config.deaths);
   return status ? status : trm__db_checkpoint(&j->db, 0, err);
 }
 

@@ -49,6 +49,7 @@ typedef struct trm__journal_config {
   int64_t body_limit;    /* bytes of a body; 1 MiB */
   int64_t result_limit;  /* bytes of a result; 16 MiB */
   int64_t kills;         /* engines that a job may kill until it fails as poison; 2 */
+  int64_t deaths;        /* of the process while it runs, until it fails as poison; 4 */
   int64_t keep_ms;       /* how long an ended job and its key are kept; a day */
   int64_t upkeep_ms;     /* how often expired jobs are looked for; 1000. 0: after each group, and only then */
   int64_t (*now_ms)(void *context); /* wall time since 1970, asked on the journal's thread; NULL: the system's */
@@ -73,7 +74,7 @@ size_t trm__journal_deliver(trm__journal *journal); /* how many callbacks it cal
 typedef struct trm__journal_stats {
   int64_t waiting, waiting_bytes;      /* posted and not delivered */
   int64_t jobs[TRM__JOB_STATES];       /* how many there are in each state, with expired ones until they are removed */
-  int64_t recovered;                   /* that ran when the last process died */
+  int64_t recovered, poisoned;         /* that ran when the last process died; that failed for it */
   int64_t operations, groups, refused; /* so far: done, commits that they took, and not taken for being too many */
   int64_t failed;                      /* operations that were told an error */
   int64_t removed;                     /* expired jobs */

@@ -113,12 +113,22 @@ static trm_status rule_end_overdue(trm__journal_work *work, trm__job_list *found
   return status;
 }
 
+/* From so many deaths on a job is begun only while no other such job runs: so at the next death the guilty one has no
+ * company among them, and the innocent come to no more. */
+static int64_t rule_suspect(const trm__journal_work *work) {
+#ifdef TRM_PLANT_217 /* suspects are not kept apart */
+  return INT64_MAX;
+#endif
+  return (work->config->deaths + 1) / 2;
+}
+
 static trm_status rule_take(const trm__job_request *request, trm__journal_work *work, trm__jobs_outcome *outcome,
                             trm__job_list *found, trm_error *err) {
   *outcome = TRM__JOBS_CHANGED;
   trm_status status = rule_end_overdue(work, found, err);
   size_t overdue = found->count;
-  if (!status && request->limit > 0) status = trm__table_waiting(work->db, request->limit, found, err);
+  if (!status && request->limit > 0)
+    status = trm__table_waiting(work->db, request->limit, rule_suspect(work), found, err);
   for (size_t i = overdue; !status && i < found->count; i++) {
     found->job[i]->attempts++;
     found->job[i]->started_ms = work->now_ms;
@@ -180,6 +190,32 @@ static trm_status rule_cancel(const trm__job_request *request, trm__journal_work
   int open = rule_is_open(found->job[0]);
   *outcome = open ? TRM__JOBS_CHANGED : TRM__JOBS_STALE;
   return open ? rule_move(work, found->job[0], TRM__JOB_CANCELLED, err) : TRM_OK;
+}
+
+/* The process died with this job. */
+static trm_status rule_died(trm__journal_work *work, trm__job *job, trm_error *err) {
+#ifndef TRM_PLANT_216 /* ends of the process are not counted */
+  job->deaths++;
+#endif
+  if (job->deaths < work->config->deaths) return rule_move(work, job, TRM__JOB_SUBMITTED, err);
+  job->reason = TRM__JOB_POISON;
+  return rule_move(work, job, TRM__JOB_FAILED, err);
+}
+
+trm_status trm__rules_recover(trm__journal_work *work, int64_t *recovered, int64_t *poisoned, trm_error *err) {
+  trm__job_list found = {0};
+  *recovered = *poisoned = 0;
+#ifdef TRM_PLANT_205 /* what ran when the process died runs for ever */
+  return TRM_OK;
+#endif
+  trm_status status = trm__table_running(work->db, &found, err);
+  for (size_t i = 0; !status && i < found.count; i++) {
+    status = rule_died(work, found.job[i], err);
+    *poisoned += found.job[i]->state == TRM__JOB_FAILED;
+  }
+  *recovered = (int64_t)found.count;
+  trm__job_list_clear(&found);
+  return status;
 }
 
 /* -- all ----------------------------------------------------------------------------------------------------------- */

@@ -37,6 +37,10 @@ typedef struct trm__job_request {
 trm_status trm__rules_apply(const trm__job_request *request, trm__journal_work *work, trm__jobs_outcome *outcome,
                             trm__job_list *found, trm_error *err);
 
+/* At opening, where what is RUNNING ran when the last process died: how many those were, and how many of them failed
+ * for it as poison. */
+trm_status trm__rules_recover(trm__journal_work *work, int64_t *recovered, int64_t *poisoned, trm_error *err);
+
 /* Removes up to limit expired jobs. */
 trm_status trm__rules_remove_expired(trm__journal_work *work, int64_t limit, int64_t *removed, trm_error *err);
 

@@ -33,6 +33,7 @@ static const char *const journal_migrations[] = {
     "CREATE INDEX jobs_overdue ON jobs (deadline_ms) WHERE state = 1 AND deadline_ms IS NOT NULL;"
     "CREATE INDEX jobs_running ON jobs (id) WHERE state = 2;"
     "CREATE INDEX jobs_expiring ON jobs (expires_ms) WHERE expires_ms IS NOT NULL;",
+    "ALTER TABLE jobs ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;",
 };
 
 const trm__schema trm__schema_journal = {journal_migrations,

@@ -18,6 +18,7 @@ enum column {
   PRIORITY,
   ATTEMPTS,
   KILLS,
+  DEATHS,
   CREATED,
   STARTED,
   ENDED,
@@ -30,8 +31,8 @@ enum column {
 };
 
 #define HEAD                                                                                                           \
-  "SELECT id, state, kind, owner, key, priority, attempts, kills, created_ms, started_ms, ended_ms, deadline_ms, "     \
-  "expires_ms, reason, "
+  "SELECT id, state, kind, owner, key, priority, attempts, kills, deaths, created_ms, started_ms, ended_ms, "          \
+  "deadline_ms, expires_ms, reason, "
 #define HEAD_ONLY HEAD "NULL, NULL, NULL FROM jobs "
 #define WHOLE HEAD "body, result, body_sha256 FROM jobs "
 
@@ -73,6 +74,7 @@ static void row_fill(sqlite3_stmt *row, trm__job *job) {
   job->priority = sqlite3_column_int64(row, PRIORITY);
   job->attempts = sqlite3_column_int64(row, ATTEMPTS);
   job->kills = sqlite3_column_int64(row, KILLS);
+  job->deaths = sqlite3_column_int64(row, DEATHS);
   job->created_ms = sqlite3_column_int64(row, CREATED);
   job->started_ms = sqlite3_column_int64(row, STARTED);
   job->ended_ms = sqlite3_column_int64(row, ENDED);
@@ -157,13 +159,23 @@ static trm_status table_find(trm__db *db, const char *sql, int64_t first, int64_
   return rows_append(db, statement, list, err);
 }
 
-trm_status trm__table_waiting(trm__db *db, int64_t limit, trm__job_list *list, trm_error *err) {
+trm_status trm__table_running(trm__db *db, trm__job_list *list, trm_error *err) {
+  static const char sql[] = HEAD_ONLY "WHERE state = 2 ORDER BY id";
+  sqlite3_stmt *statement;
+  trm_status status = trm__db_statement(db, sql, &statement, err);
+  return status ? status : rows_append(db, statement, list, err);
+}
+
+trm_status trm__table_waiting(trm__db *db, int64_t limit, int64_t suspect, trm__job_list *list, trm_error *err) {
 #ifdef TRM_PLANT_204 /* priorities do not count */
-  static const char sql[] = WHOLE "WHERE state = 1 ORDER BY id LIMIT ?1";
+#define ORDER "ORDER BY id"
 #else
-  static const char sql[] = WHOLE "WHERE state = 1 ORDER BY priority DESC, id LIMIT ?1";
+#define ORDER "ORDER BY priority DESC, id"
 #endif
-  return table_find(db, sql, limit, 0, list, err);
+  static const char sql[] =
+      WHOLE "WHERE state = 1 AND (deaths < ?2 OR id = (SELECT id FROM jobs WHERE state = 1 AND deaths >= ?2 " ORDER
+            " LIMIT 1) AND NOT EXISTS (SELECT 1 FROM jobs WHERE state = 2 AND deaths >= ?2)) " ORDER " LIMIT ?1";
+  return table_find(db, sql, limit, suspect, list, err);
 }
 
 trm_status trm__table_overdue(trm__db *db, int64_t now_ms, trm__job_list *list, trm_error *err) {
@@ -233,7 +245,7 @@ trm_status trm__table_insert(trm__db *db, const trm__job *job, const char *hash,
 trm_status trm__table_update(trm__db *db, const trm__job *job, trm_error *err) {
   static const char sql[] =
       "UPDATE jobs SET state = ?2, attempts = ?3, kills = ?4, started_ms = ?5, ended_ms = ?6, expires_ms = ?7, "
-      "reason = ?8, result = ?9, body = CASE WHEN ?2 <= 2 THEN body END WHERE id = ?1";
+      "reason = ?8, result = ?9, deaths = ?10, body = CASE WHEN ?2 <= 2 THEN body END WHERE id = ?1";
   sqlite3_stmt *statement;
   trm_status status = trm__db_statement(db, sql, &statement, err);
   if (!status) status = table_bind_text(db, statement, 1, job->id, err);
@@ -246,6 +258,7 @@ trm_status trm__table_update(trm__db *db, const trm__job *job, trm_error *err) {
   table_bind_time(statement, 6, job->ended_ms);
   table_bind_time(statement, 7, job->expires_ms);
   table_bind_blob(statement, 9, job->result, job->result_size);
+  sqlite3_bind_int64(statement, 10, job->deaths);
   return table_run(db, statement, err);
 }
 
@@ -258,15 +271,6 @@ trm_status trm__table_remove(trm__db *db, const char *id, trm_error *err) {
 }
 
 /* -- opening ------------------------------------------------------------------------------------------------------- */
-
-trm_status trm__table_recover(trm__db *db, int64_t *recovered, trm_error *err) {
-  trm_status status = trm__db_number(db, "SELECT count(*) FROM jobs WHERE state = 2", recovered, err);
-#ifdef TRM_PLANT_205 /* what ran when the process died runs for ever */
-  return status;
-#endif
-  if (status || *recovered == 0) return status;
-  return trm__db_execute(db, "UPDATE jobs SET state = 1 WHERE state = 2", err);
-}
 
 trm_status trm__table_count(trm__db *db, int64_t count[TRM__JOB_STATES], trm__uuids *uuids, trm_error *err) {
   static const char counts[] = "SELECT state, count(*), max(id) FROM jobs GROUP BY state";

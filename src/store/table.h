@@ -21,7 +21,9 @@ trm_status trm__table_get(trm__db *db, const char *id, trm__job_part part, trm__
 /* hash: that of the body which it was submitted with. */
 trm_status trm__table_get_key(trm__db *db, const char *owner, const char *key, trm__job_list *list, char hash[65],
                               trm_error *err);
-trm_status trm__table_waiting(trm__db *db, int64_t limit, trm__job_list *list, trm_error *err);
+/* Of those with so many deaths as suspect at most one, and none while one runs. */
+trm_status trm__table_waiting(trm__db *db, int64_t limit, int64_t suspect, trm__job_list *list, trm_error *err);
+trm_status trm__table_running(trm__db *db, trm__job_list *list, trm_error *err);
 trm_status trm__table_overdue(trm__db *db, int64_t now_ms, trm__job_list *list, trm_error *err);
 trm_status trm__table_expired(trm__db *db, int64_t now_ms, int64_t limit, trm__job_list *list, trm_error *err);
 
@@ -38,8 +40,7 @@ trm_status trm__table_insert(trm__db *db, const trm__job *job, const char *hash,
 trm_status trm__table_update(trm__db *db, const trm__job *job, trm_error *err);
 trm_status trm__table_remove(trm__db *db, const char *id, trm_error *err);
 
-/* At opening: what ran waits again; how many that were, how many jobs each state has, and the last id. */
-trm_status trm__table_recover(trm__db *db, int64_t *recovered, trm_error *err);
+/* At opening: how many jobs each state has, and the last id. */
 trm_status trm__table_count(trm__db *db, int64_t count[TRM__JOB_STATES], trm__uuids *uuids, trm_error *err);
 
 #endif

@@ -14,7 +14,7 @@ enum { MODEL_JOBS = 256, MODEL_TEXT = 48, MODEL_FOUND = 64 };
 typedef struct model_job {
   char id[TRM__UUID_TEXT]; /* "": accepted, and not told */
   int state;
-  long long attempts, kills, priority, created, started, ended, deadline, expires;
+  long long attempts, kills, deaths, priority, created, started, ended, deadline, expires;
   char kind[MODEL_TEXT], owner[MODEL_TEXT], key[MODEL_TEXT], reason[MODEL_TEXT], body[MODEL_TEXT], result[MODEL_TEXT];
   char submitted[MODEL_TEXT]; /* the body that it came with */
   int has_result;
@@ -23,7 +23,7 @@ typedef struct model_job {
 typedef struct model {
   model_job job[MODEL_JOBS];
   int count;
-  long long kills, keep, open_limit;
+  long long kills, deaths, keep, open_limit;
 } model;
 
 /* One operation; the fields that its kind uses. */
@@ -54,12 +54,6 @@ static inline void model_forget_expired(model *m, long long now) {
   m->count = kept;
 }
 
-/* The process began anew. */
-static inline void model_restart(model *m) {
-  for (int i = 0; i < m->count; i++)
-    if (m->job[i].state == TRM__JOB_RUNNING) m->job[i].state = TRM__JOB_SUBMITTED;
-}
-
 static inline int model_open_jobs(const model *m) {
   int open = 0;
   for (int i = 0; i < m->count; i++) open += model_is_open(&m->job[i]);
@@ -75,6 +69,27 @@ static inline void model_end(const model *m, model_job *job, int state, const ch
   snprintf(job->reason, MODEL_TEXT, "%s", reason);
   job->has_result = result != NULL;
   snprintf(job->result, MODEL_TEXT, "%s", result ? result : "");
+}
+
+/* The process began anew. */
+static inline void model_restart(model *m, long long now) {
+  for (int i = 0; i < m->count; i++) {
+    model_job *job = &m->job[i];
+    if (job->state != TRM__JOB_RUNNING) continue;
+    job->state = TRM__JOB_SUBMITTED;
+    if (++job->deaths == m->deaths) model_end(m, job, TRM__JOB_FAILED, "poison", NULL, now);
+  }
+}
+
+/* One that has seen half as many ends as it may is begun only while no other such job runs. */
+static inline int model_is_suspect(const model *m, const model_job *job) {
+  return 2 * job->deaths >= m->deaths;
+}
+
+static inline int model_may_begin(const model *m, const model_job *job) {
+  for (int i = 0; model_is_suspect(m, job) && i < m->count; i++)
+    if (m->job[i].state == TRM__JOB_RUNNING && model_is_suspect(m, &m->job[i])) return 0;
+  return job->state == TRM__JOB_SUBMITTED;
 }
 
 static inline void model_found(model_answer *a, const model_job *job) {
@@ -125,7 +140,7 @@ static inline void model_take(model *m, const model_op *op, long long now, model
     model_job *best = NULL;
     for (int i = 0; i < m->count; i++) {
       model_job *job = &m->job[i];
-      if (job->state == TRM__JOB_SUBMITTED && (!best || job->priority > best->priority)) best = job;
+      if (model_may_begin(m, job) && (!best || job->priority > best->priority)) best = job;
     }
     if (!best) break;
     best->state = TRM__JOB_RUNNING;
@@ -190,6 +205,7 @@ static inline void model_read(model_job *to, const trm__job *job) {
   *to = (model_job){.state = (int)job->state,
                     .attempts = job->attempts,
                     .kills = job->kills,
+                    .deaths = job->deaths,
                     .priority = job->priority,
                     .created = job->created_ms,
                     .started = job->started_ms,
@@ -256,6 +272,7 @@ static inline const char *model_job_differs(const model_job *a, const model_job 
   if (a->state != b->state) return "state";
   if (a->attempts != b->attempts) return "attempts";
   if (a->kills != b->kills) return "kills";
+  if (a->deaths != b->deaths) return "deaths";
   if (a->priority != b->priority) return "priority";
   if (a->created != b->created || a->started != b->started || a->ended != b->ended) return "times";
   if (a->deadline != b->deadline || a->expires != b->expires) return "deadline or expiry";

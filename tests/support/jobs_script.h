@@ -32,6 +32,7 @@ static inline void script_begin(script *s, unsigned long long seed, const trm__j
   memset(s, 0, sizeof *s);
   s->seed = s->random = seed;
   s->sure.kills = config->kills;
+  s->sure.deaths = config->deaths;
   s->sure.keep = config->keep_ms;
   s->sure.open_limit = config->open_limit;
   atomic_store(journal_time(), 1700000000000);
@@ -133,7 +134,7 @@ static inline void script_recover(script *s, trm__journal *journal, const char *
   journal_see(journal, &seen);
   for (int i = 0; i <= s->maybe_count; i++) {
     m = i ? s->maybe[i - 1] : s->sure;
-    model_restart(&m);
+    model_restart(&m, now);
     const char *what = journal_differs(&seen, &m, now);
     if (!first) first = what;
     if (what) continue;

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "store/schema.h"
 #include "support/jobs_model.h"
 
 static inline atomic_llong *journal_time(void) {
@@ -30,6 +31,17 @@ static inline trm__journal_config journal_test_config(const char *folder, const 
   config.keep_ms = 10000;
   config.open_limit = 24;
   return config;
+}
+
+/* The journal's own migrations and two more behind them. */
+static inline trm__schema journal_schema_with(const char *first, const char *second) {
+  static const char *migrations[16];
+  int own = trm__schema_journal.count;
+  assert_true(own + 2 <= 16);
+  memcpy(migrations, trm__schema_journal.migrations, (size_t)own * sizeof *migrations);
+  migrations[own] = first;
+  migrations[own + 1] = second;
+  return (trm__schema){migrations, own + 2};
 }
 
 static inline void journal_deliver_some(trm__journal *journal) {

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -21,13 +22,17 @@ class Answer:
 
 
 class Server:
-    """with Server(...) as s: s.post("/v1/solve", {...}).json"""
+    """with Server(...) as s: s.post("/v1/solve", {...}).json
+    before: words in front of the program, which end by becoming it; descriptors: that it inherits, under their numbers."""
 
-    def __init__(self, *options, state=None, wait=True, environment=None):
+    def __init__(self, *options, state=None, wait=True, environment=None, before=(), descriptors=()):
+        self.before, self.descriptors = list(before), descriptors
         self.state = state or tempfile.mkdtemp(prefix="state-", dir=".")
         self.log = tempfile.NamedTemporaryFile(prefix="log-", dir=".", delete=False)
         self.options, self.wait, self.environment = options, wait, environment or {}
-        self.port = 0
+        with socket.socket() as s:  # a port that stays the same when the gateway is started again
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
 
     def __enter__(self):
         self.start()
@@ -41,17 +46,19 @@ class Server:
     def start(self):
         listen = f"127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
-            [TRM, "serve", "--listen", listen, "--data-dir", self.state, "--log", "json", *self.options],
-            stderr=self.log, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment})
+            [*self.before, TRM, "serve", "--listen", listen, "--data-dir", self.state, "--log", "json", *self.options],
+            stderr=self.log, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment},
+            pass_fds=self.descriptors)
         self.began = time.monotonic()
         until = self.began + 60
         while time.monotonic() < until and self.process.poll() is None:
-            found = re.findall(r'"listening on 127\.0\.0\.1:(\d+)"', self.text())
+            found = re.findall(r'"listening on [\d.]+:(\d+)"', self.text())
             if found:
                 self.port = int(found[-1])
                 if not self.wait or self.is_ready():
                     return
             time.sleep(0.02)
+        self.__exit__()
         raise AssertionError(f"the server does not start:\n{self.text()}")
 
     def is_ready(self):

@@ -46,8 +46,42 @@ static void finding(void **state) {
   CHECK_FAILS(trm_model_find(&model, NULL, 0, &six, NULL, &err), TRM_E_INPUT, err, "no folder");
 }
 
+/* A strict order: of any two different ones exactly one goes before. */
+static void order(void **state) {
+  (void)state;
+  const trm_model_rank ranks[] = {
+      {"sudoku-extreme", 900, 9000000}, {"z", 16, 9}, {"b", 81, 100}, {"c", 81, 100}, {"a", 81, 200}, {"", 256, 1}};
+  const int count = sizeof ranks / sizeof *ranks;
+  for (int i = 0; i < count; i++)
+    for (int k = 0; k < count; k++) assert_int_equal(trm_model_is_before(&ranks[i], &ranks[k]), i < k);
+}
+
+static void words_of_ends(void **state) {
+  (void)state;
+  static const char *const words[] = {"none", "head", "rules", "fixed_point", "hopeless"};
+  for (int i = TRM_HALT_NONE; i <= TRM_HALT_HOPELESS; i++) assert_string_equal(trm_halt_name((trm_halt)i), words[i]);
+  assert_string_equal(trm_halt_name((trm_halt)99), "none");
+}
+
+static void kinds_and_tasks(void **state) {
+  (void)state;
+  const trm_task sudoku = trm_task_sudoku(9), maze = trm_task_maze();
+  const trm_puzzle_kind cells = {.cells = 81}, tokens = {.cells = 81, .vocab_size = 11},
+                        other = {.cells = 81, .vocab_size = 7};
+  const trm_puzzle_kind known = {.cells = 81, .task = sudoku};
+  trm_task five = maze;
+  five.width = five.height = 5;
+  const trm_puzzle_kind small = {.cells = 25, .task = five}, large = {.cells = 900};
+  assert_true(trm_puzzle_kind_fits(&cells, &sudoku) && trm_puzzle_kind_fits(&tokens, &sudoku));
+  assert_true(trm_puzzle_kind_fits(&known, &sudoku) && trm_puzzle_kind_fits(&small, &maze));
+  assert_false(trm_puzzle_kind_fits(&large, &maze)); /* a maze's text would have told */
+  assert_false(trm_puzzle_kind_fits(&six, &sudoku) || trm_puzzle_kind_fits(&other, &sudoku));
+  assert_false(trm_puzzle_kind_fits(&known, &maze) || trm_puzzle_kind_fits(&small, &sudoku));
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(finding)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(finding), cmocka_unit_test(order),
+                                     cmocka_unit_test(words_of_ends), cmocka_unit_test(kinds_and_tasks)};
   char folder[64];
   check_temp_dir(folder);
   if (chdir(folder)) return 1;

@@ -47,36 +47,62 @@ static void a_new_file_is_of_this_version(void **state) {
 
 static void an_older_file_is_copied_and_migrated(void **state) {
   (void)state;
-  static const char *migrations[] = {NULL, "ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT 'none';",
-                                     "ALTER TABLE jobs ADD COLUMN other TEXT;"};
-  migrations[0] = trm__schema_journal.migrations[0];
-  trm__schema three = {migrations, 3};
+  trm__schema more = journal_schema_with("ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT 'none';",
+                                         "ALTER TABLE jobs ADD COLUMN other TEXT;");
+  const int own = trm__schema_journal.count;
+  char copy[32];
+  snprintf(copy, sizeof copy, "journal.db.v%d", own);
   trm__journal_config newer = config;
   trm__journal *journal = NULL;
   trm_error err = {0};
   make_one_job();
-  newer.schema = &three;
+  newer.schema = &more;
   CHECK_OK(trm__journal_open(&journal, &newer, &err), err);
   trm__journal_close(&journal);
-  assert_int_equal(ask_sql("journal.db", "PRAGMA user_version"), 3);
+  assert_int_equal(ask_sql("journal.db", "PRAGMA user_version"), own + 2);
   assert_int_equal(ask_sql("journal.db", "SELECT count(*) FROM jobs WHERE note = 'none'"), 1);
-  assert_int_equal(ask_sql("journal.db.v1", "PRAGMA user_version"), 1);
-  assert_int_equal(ask_sql("journal.db.v1", "SELECT count(*) FROM jobs"), 1);
+  assert_int_equal(ask_sql(copy, "PRAGMA user_version"), own);
+  assert_int_equal(ask_sql(copy, "SELECT count(*) FROM jobs"), 1);
+}
+
+/* A file of the first version, with a job that waits and one that ran: both go on, and the end counts against the one.
+ */
+static void a_file_of_the_first_version_goes_on(void **state) {
+  (void)state;
+  trm__journal *journal = NULL;
+  trm_error err = {0};
+  model_answer a;
+  model_op take = {.kind = TRM__REQUEST_TAKE, .limit = 10};
+  make_one_job();
+  assert_int_equal(unlink(check_path(folder, "journal.db")), 0);
+  run_sql(trm__schema_journal.migrations[0]);
+  run_sql("PRAGMA user_version = 1; PRAGMA application_id = 1414679882; INSERT INTO jobs (id, state, kind, owner, "
+          "body_sha256, body, priority, attempts, kills, created_ms, started_ms) VALUES "
+          "('01890000-0000-7000-8000-000000000001', 2, 'solve', '', 'x', x'6f6e65', 0, 1, 0, 1000, 1000), "
+          "('01890000-0000-7000-8000-000000000002', 1, 'solve', '', 'x', x'74776f', 0, 0, 0, 1000, NULL)");
+  CHECK_OK(trm__journal_open(&journal, &config, &err), err);
+  journal_ask(journal, &take, &a);
+  trm__journal_close(&journal);
+  assert_int_equal(a.count, 2);
+  assert_string_equal(a.job[0].body, "one");
+  assert_int_equal(a.job[0].attempts, 2);
+  assert_int_equal(a.job[0].deaths, 1);
+  assert_string_equal(a.job[1].body, "two");
+  assert_int_equal(a.job[1].deaths, 0);
+  assert_int_equal(ask_sql("journal.db.v1", "SELECT count(*) FROM jobs WHERE state = 2"), 1);
 }
 
 static void a_migration_that_fails_changes_nothing(void **state) {
   (void)state;
-  static const char *migrations[] = {NULL, "ALTER TABLE jobs ADD COLUMN note TEXT;", "SELECT nothing FROM nowhere;"};
-  migrations[0] = trm__schema_journal.migrations[0];
-  trm__schema three = {migrations, 3};
+  trm__schema more = journal_schema_with("ALTER TABLE jobs ADD COLUMN note TEXT;", "SELECT nothing FROM nowhere;");
   trm__journal_config newer = config;
   trm__journal *journal = NULL;
   trm_error err = {0};
   make_one_job();
-  newer.schema = &three;
+  newer.schema = &more;
   CHECK_FAILS(trm__journal_open(&journal, &newer, &err), TRM_E_INTERNAL, err, "nowhere");
   assert_null(journal);
-  assert_int_equal(ask_sql("journal.db", "PRAGMA user_version"), 1);
+  assert_int_equal(ask_sql("journal.db", "PRAGMA user_version"), trm__schema_journal.count);
   make_one_job();
   assert_int_equal(ask_sql("journal.db", "SELECT count(*) FROM jobs"), 2);
 }
@@ -102,14 +128,19 @@ static void what_is_no_journal_is_refused(void **state) {
 static void the_rules_use_indexes(void **state) {
   (void)state;
   static const char *const asked[][2] = {
-      {"EXPLAIN QUERY PLAN SELECT * FROM jobs WHERE state = 1 ORDER BY priority DESC, id LIMIT ?1", "jobs_waiting"},
+      {"EXPLAIN QUERY PLAN SELECT * FROM jobs WHERE state = 1 AND (deaths < ?2 OR id = (SELECT id FROM jobs WHERE "
+       "state "
+       "= 1 AND deaths >= ?2 ORDER BY priority DESC, id LIMIT 1) AND NOT EXISTS (SELECT 1 FROM jobs WHERE state = 2 "
+       "AND "
+       "deaths >= ?2)) ORDER BY priority DESC, id LIMIT ?1",
+       "jobs_waiting"},
       {"EXPLAIN QUERY PLAN SELECT * FROM jobs WHERE state = 1 AND deadline_ms IS NOT NULL AND deadline_ms <= ?1 ORDER "
        "BY deadline_ms, id",
        "jobs_overdue"},
       {"EXPLAIN QUERY PLAN SELECT * FROM jobs WHERE expires_ms IS NOT NULL AND expires_ms <= ?1 LIMIT ?2",
        "jobs_expiring"},
       {"EXPLAIN QUERY PLAN SELECT * FROM jobs WHERE owner = ?1 AND key = ?2", "jobs_key"},
-      {"EXPLAIN QUERY PLAN UPDATE jobs SET state = 1 WHERE state = 2", "jobs_running"}};
+      {"EXPLAIN QUERY PLAN SELECT * FROM jobs WHERE state = 2 ORDER BY id", "jobs_running"}};
   make_one_job();
   sqlite3 *db;
   assert_int_equal(sqlite3_open(check_path(folder, "journal.db"), &db), SQLITE_OK);
@@ -141,6 +172,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_new_file_is_of_this_version, begin, end),
       cmocka_unit_test_setup_teardown(an_older_file_is_copied_and_migrated, begin, end),
+      cmocka_unit_test_setup_teardown(a_file_of_the_first_version_goes_on, begin, end),
       cmocka_unit_test_setup_teardown(a_migration_that_fails_changes_nothing, begin, end),
       cmocka_unit_test_setup_teardown(what_is_no_journal_is_refused, begin, end),
       cmocka_unit_test_setup_teardown(the_rules_use_indexes, begin, end)};
