@@ -17,7 +17,8 @@ static uint32_t dispatch_models(const trm__dispatch *d) {
 
 static void dispatch_drop_unsupported(trm__dispatch *d, trm__dispatch_item *item, double unused) {
   (void)unused;
-  if (!((dispatch_models(d) | d->expected) >> item->model & 1)) trm__place_end_waiting(d, item, TRM__DISPATCH_UNSUPPORTED);
+  if (!((dispatch_models(d) | d->expected) >> item->model & 1))
+    trm__place_end_waiting(d, item, TRM__DISPATCH_UNSUPPORTED);
 }
 
 static void dispatch_settle(trm__dispatch *d, double now) {

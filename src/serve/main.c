@@ -80,7 +80,7 @@ static int main_gateway(int argc, char **argv) {
   trm_error err = {0};
   trm_status status = main_configure(&a, argc, argv, &err);
   if (!status) status = trm__model_files(&models, &a.config, a.folders, &err);
-  return status ? main_fail(&err) : trm__gateway_run(&a.config, &models, trm_version());
+  return status ? main_fail(&err) : trm__gateway_run(&a.config, &models, a.folders, trm_version());
 }
 
 static int main_root(int argc, char **argv) {

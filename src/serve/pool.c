@@ -308,6 +308,10 @@ trm_status trm__serve_pool_attach_to(trm__serve_pool *pool, uint64_t number, uin
   return status;
 }
 
+int trm__serve_pool_has(trm__serve_pool *pool, uint64_t number) {
+  return pool_find_engine(pool, number) != NULL;
+}
+
 void trm__serve_pool_detach(trm__serve_pool *pool, uint64_t number) {
   trm__pool_engine *engine = pool_find_engine(pool, number);
   if (!engine) return;
@@ -471,8 +475,7 @@ trm_status trm__serve_pool_open(trm__serve_pool **out, const trm__serve_pool_con
   pool->timer = event_new(config->base, -1, 0, pool_on_pump, pool);
   trm_status status = trm__dispatch_open(&pool->dispatch, &limits, err);
   if (!status) status = trm__pool_set_open(&pool->now, pool, &config->engine, err);
-  if (!status && (!pool->build_id || !pool->pump || !pool->timer))
-    status = trm__fail_memory(err, "pool", sizeof *pool);
+  if (!status && (!pool->build_id || !pool->pump || !pool->timer)) status = trm__fail_memory(err, "pool", sizeof *pool);
   if (status) {
     pool_free(pool);
     return status;

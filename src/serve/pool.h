@@ -50,6 +50,8 @@ void trm__serve_pool_close(trm__serve_pool **pool);
 /* An engine at the other end of this socket, which is taken, also on failure; engine: the caller's number for it, which
  * no other attached one has. */
 trm_status trm__serve_pool_attach(trm__serve_pool *pool, uint64_t engine, int socket, trm_error *err);
+/* 1: it is attached. */
+int trm__serve_pool_has(trm__serve_pool *pool, uint64_t engine);
 /* It gets no more work; its channel is closed when its last item has ended. Unknown numbers are ignored. */
 void trm__serve_pool_detach(trm__serve_pool *pool, uint64_t engine);
 
@@ -96,6 +98,7 @@ void trm__serve_pool_drop(trm__serve_pool *pool);                         /* let
 
 /* 1: engines of this generation are to run, and to be started again when they end. */
 int trm__serve_pool_needs(trm__serve_pool *pool, uint32_t generation);
+int trm__serve_pool_is_settled(const trm__serve_pool *pool);      /* 1: nothing of an earlier one is left */
 uint32_t trm__serve_pool_generation(const trm__serve_pool *pool); /* that of now */
 
 typedef struct trm__serve_pool_end {

@@ -175,6 +175,10 @@ int trm__serve_pool_needs(trm__serve_pool *pool, uint32_t generation) {
   return (trm__dispatch_waiting(pool->dispatch) & trm__pool_set_takes(pool, set)) != 0;
 }
 
+int trm__serve_pool_is_settled(const trm__serve_pool *pool) {
+  return !pool->old;
+}
+
 uint32_t trm__serve_pool_generation(const trm__serve_pool *pool) {
   return pool->now->number;
 }

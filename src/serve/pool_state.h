@@ -8,8 +8,8 @@
  *   now    all that it has
  *   next   what `now` does not have: nobody asks for that but who tries the new models (trm__serve_pool_try)
  *   old    what `now` does not have
- * An old engine is retired when nothing waits for what it is given; an old set goes when nothing waits for it and none of
- * its engines is attached; a slot is free again when no set and no living item has it. */
+ * An old engine is retired when nothing waits for what it is given; an old set goes when nothing waits for it and none
+ * of its engines is attached; a slot is free again when no set and no living item has it. */
 #ifndef TRM_SERVE_POOL_STATE_H
 #define TRM_SERVE_POOL_STATE_H
 
