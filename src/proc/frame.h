@@ -31,6 +31,7 @@ enum trm__frame_type {
   TRM__FRAME_RETIRE,
   TRM__FRAME_LINK,
   TRM__FRAME_REFUSED,
+  TRM__FRAME_RELOADED,
   TRM__FRAME_FREE = 16 /* from here on: of who uses channels */
 };
 

@@ -57,6 +57,10 @@ static int hear_message(trm__root *root, int group, int place, const trm__frame 
     if (row->node != root->config.hub) return 0;
     hear_add(root, row, message->request);
     return 1;
+  case TRM__FRAME_RELOADED:
+    if (row->node != root->config.hub) return 0;
+    root->reloading = 0;
+    return 1;
   case TRM__FRAME_RETIRE:
     if (row->node != root->config.hub) return 0;
     trm__tree_retire(root, (uint32_t)(message->request >> 32));
@@ -132,6 +136,7 @@ void trm__hear_ends(trm__root *root) {
     }
     while (waitpid(info.si_pid, &status, 0) < 0 && errno == EINTR) continue;
     if (!row) continue; /* somebody whom this process was given as the first of a container */
+    if (row->node == root->config.hub) root->reloading = 0; /* a new one reads everything */
     trm__end end = hear_judge(root, row, status);
     trm__process_drop(row);
     trm__supervisor_exited(&root->group[group].supervisor, place, end, root->now);

@@ -7,6 +7,7 @@
  *     BEAT     child  0                       its loop turns
  *     ADD      hub    number of a node        start one more like this
  *     RETIRE   hub    id                      stop that one, and do not start it again
+ *     RELOADED hub    0                       it has read again what SIGHUP told it to read
  *     LINK     root   id                      with a descriptor: the other end of that child's channel
  *     REFUSED  root   number of a node        there is no place for one more, or nothing to start like this
  *

@@ -34,6 +34,10 @@ int trm__role_retire(uint64_t id) {
   return trm__line_send(TRM__ROLE_LINE, TRM__FRAME_RETIRE, id, -1);
 }
 
+int trm__role_reloaded(void) {
+  return trm__line_send(TRM__ROLE_LINE, TRM__FRAME_RELOADED, 0, -1);
+}
+
 int trm__role_next(trm__role_message *message) {
   trm__frame frame;
   int got = trm__line_read(TRM__ROLE_LINE, &frame);

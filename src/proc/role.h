@@ -38,6 +38,7 @@ void trm__role_beat(void); /* may be lost when the root is slow: it reads others
 /* For the hub. Requests may be lost when the line is full (0): ask again later. Answers come as messages. */
 int trm__role_add(int node);
 int trm__role_retire(uint64_t id);
+int trm__role_reloaded(void); /* what SIGHUP asked for is done */
 
 typedef struct trm__role_message {
   int refused; /* 1: an ADD of `node`; 0: a link */

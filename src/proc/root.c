@@ -161,19 +161,31 @@ static void root_stop(trm__root *root, int number) {
   }
 }
 
+/* systemd compares the time with that of its own order. */
+static void root_reload(trm__root *root, const trm__row *hub) {
+  struct timespec t = {0};
+  if (root->stops) return;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  trm__notify_send(&root->notify, "RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=reloading",
+                   (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+  root->reloading = 1;
+  root->told_ready = 0;
+  trm__process_signal(hub, SIGHUP);
+}
+
 static void root_read_signals(trm__root *root) {
   struct signalfd_siginfo info;
   while (read(root->signals, &info, sizeof info) == (ssize_t)sizeof info) {
     int number = (int)info.ssi_signo;
     const trm__row *hub = trm__tree_hub(root);
-    if (number == SIGHUP && hub) trm__process_signal(hub, number);
+    if (number == SIGHUP && hub) root_reload(root, hub);
     else if (number != SIGCHLD && number != SIGHUP) root_stop(root, number);
   }
 }
 
 static void root_tell(trm__root *root) {
   const trm__supervisor *top = &root->group[0].supervisor;
-  if (!root->told_ready && trm__supervisor_is_up(top)) {
+  if (!root->told_ready && !root->reloading && !root->stops && trm__supervisor_is_up(top)) {
     root->told_ready = 1;
     trm__notify_send(&root->notify, "READY=1\nSTATUS=all children are ready");
   }

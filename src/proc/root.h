@@ -19,7 +19,9 @@
  * for a new version beside the old.
  *
  * Signals. The first SIGTERM, SIGINT or SIGQUIT stops all children in reverse order, each with its shutdown time; the
- * second kills them. SIGHUP is passed on to the hub. They are blocked in the process that opened the root, for good.
+ * second kills them. SIGHUP is passed on to the hub, and systemd is
+ * told that it reloads, until the hub says that it has (trm__role_reloaded). They are blocked in the process that
+ * opened the root, for good.
  *
  * The end. Children die with the root, whatever ends it. trm__root_run returns TRM__EXIT_OK when it was stopped and all
  * ended, or when nobody was left to run; TRM__EXIT_STOPPED when a second signal killed somebody; TRM__EXIT_FAULT when

@@ -37,7 +37,8 @@ struct trm__root {
   int signals; /* a signalfd */
   int64_t now;
   int stops;         /* signals that asked to stop */
-  int told_ready;    /* READY=1 was sent */
+  int told_ready;    /* READY=1 was sent, and no RELOADING=1 after it */
+  int reloading;     /* the hub was told to read again, and has not said that it did */
   int hopeless_exit; /* with which a child said that it has no hope */
   int64_t next_watchdog;
   int links_wait;      /* 1: the hub's line was full, and links are still to be sent */

@@ -224,7 +224,7 @@ trm__work trm__ask_work(const trm__ask_item *item, const trm__ask_puzzle *puzzle
   const trm__ask_options *o = &item->options;
   trm__work work = trm__work_default();
   work.kind = TRM__WORK_SOLVE;
-  snprintf(work.model, sizeof work.model, "%s", puzzle->by.name);
+  snprintf(work.model, sizeof work.model, "%s", *puzzle->by.id ? puzzle->by.id : puzzle->by.name);
   work.deadline = now + (isnan(o->timeout_s) ? config->solve_s : o->timeout_s);
   work.priority = (int)o->priority;
   work.solver = o->solver;

@@ -31,7 +31,7 @@ const trm__work_model *trm__ask_model(const trm__work_model *models, int count, 
   const trm__work_model *best = NULL;
   for (int i = 0; i < count; i++) {
     const trm__work_model *m = &models[i];
-    if (!m->loaded || !trm_task_fits(task, &m->task)) continue;
+    if (!m->loaded || m->beside || !trm_task_fits(task, &m->task)) continue;
     if (!best || trm__ask_model_is_before(m, best)) best = m;
   }
   return best;
@@ -42,7 +42,7 @@ static const trm__work_model *model_of_cells(const trm__work_model *models, int 
   const trm__work_model *best = NULL;
   for (int i = 0; i < count; i++) {
     const trm__work_model *m = &models[i];
-    if (!m->loaded || (size_t)m->cells != cells) continue;
+    if (!m->loaded || m->beside || (size_t)m->cells != cells) continue;
     if (best && !trm_task_fits(&best->task, &m->task)) *several = 1;
     if (!best || trm__ask_model_is_before(m, best)) best = m;
   }
@@ -55,7 +55,7 @@ static trm_status model_fail(trm__ask_fault *fault, const char *key, const char 
   char text[1200];
   int listed = 0, used = snprintf(text, sizeof text, "%s; there are: ", what);
   for (int i = 0; i < count && (size_t)used < sizeof text - TRM__WORK_NAME - 2; i++)
-    if (models[i].loaded)
+    if (models[i].loaded && !models[i].beside)
       used += snprintf(text + used, sizeof text - (size_t)used, "%s%s", listed++ ? ", " : "", models[i].name);
   if (!listed) snprintf(text + used, sizeof text - (size_t)used, "none");
   return puzzle_fail(fault, TRM_E_USAGE, key, text);
@@ -64,7 +64,8 @@ static trm_status model_fail(trm__ask_fault *fault, const char *key, const char 
 static trm_status model_find(const trm__work_model **out, const char *name, const trm__work_model *models, int count,
                              trm__ask_fault *fault) {
   for (int i = 0; i < count; i++)
-    if (models[i].loaded && (strcmp(models[i].name, name) == 0 || (*models[i].id && strcmp(models[i].id, name) == 0))) {
+    if (models[i].loaded && ((!models[i].beside && strcmp(models[i].name, name) == 0) ||
+                             (*models[i].id && strcmp(models[i].id, name) == 0))) {
       *out = &models[i];
       return TRM_OK;
     }

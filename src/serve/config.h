@@ -23,8 +23,12 @@ typedef struct trm__serve_config {
   char model_path[TRM__SERVE_PATH]; /* a model file to serve; "": those of the models folders */
   char models[TRM__SERVE_PATH];     /* a folder of models before the installed ones; "": none */
   char device[64];
-  int64_t threads;   /* computing threads of an engine; 0: all cores, shared out */
-  int64_t pool_size; /* engines; 0: one a device */
+  int64_t threads;              /* computing threads of an engine; 0: all cores, shared out */
+  int64_t pool_size;            /* engines; 0: one a device */
+  double watch_s;               /* between two looks at the models folders; 0: none */
+  char follow[TRM__SERVE_PATH]; /* a run directory, or NAME=DIR, whose best model is served; "": none */
+  char check[TRM__SERVE_PATH];  /* puzzles that a new version is judged by; "": none */
+  double check_least;           /* of these it must solve, 0 to 1 */
   char data_dir[TRM__SERVE_PATH];
   int log;          /* TRM__SERVE_LOG_... */
   int log_level;    /* trm_log_level's order: error|warning|info|debug */

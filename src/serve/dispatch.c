@@ -141,7 +141,7 @@ trm_status trm__dispatch_up(trm__dispatch *d, uint64_t number, int window, uint3
                             trm_error *err) {
   trm__dispatch_engine *e = trm__calloc(1, sizeof *e), **at = &d->engines;
   if (!e) return trm__fail_memory(err, "pool", sizeof *e);
-  *e = (trm__dispatch_engine){.number = number, .window = window, .models = models};
+  *e = (trm__dispatch_engine){.number = number, .window = window, .models = models, .takes = models};
   while (*at) at = &(*at)->next;
   *at = e;
   d->stats.engines++;
@@ -149,6 +149,34 @@ trm_status trm__dispatch_up(trm__dispatch *d, uint64_t number, int window, uint3
   d->look_at_models = 1;
   *out = e;
   return TRM_OK;
+}
+
+void trm__dispatch_narrow(trm__dispatch *d, trm__dispatch_engine *engine, uint32_t takes) {
+  engine->takes = takes & engine->models;
+  d->look_at_models = 1;
+}
+
+void trm__dispatch_expect(trm__dispatch *d, uint32_t models) {
+  d->expected = models;
+  d->look_at_models = 1;
+}
+
+static void dispatch_note_model(trm__dispatch *d, trm__dispatch_item *item, double unused) {
+  (void)unused;
+  d->waiting |= UINT32_C(1) << item->model;
+}
+
+uint32_t trm__dispatch_waiting(trm__dispatch *d) {
+  d->waiting = 0;
+  trm__place_each_waiting(d, dispatch_note_model, 0);
+  return d->waiting;
+}
+
+uint32_t trm__dispatch_living(const trm__dispatch *d) {
+  uint32_t models = 0;
+  for (size_t i = 0; i < TRM__DISPATCH_CHAINS; i++)
+    for (const trm__dispatch_item *item = d->chain[i]; item; item = item->chained) models |= UINT32_C(1) << item->model;
+  return models;
 }
 
 void trm__dispatch_pause(trm__dispatch *d, trm__dispatch_engine *engine, int paused) {

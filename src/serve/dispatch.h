@@ -10,7 +10,8 @@
  *   1. Each living item is in one place: in its client's line, in the line of those that go first, in the hands of one
  *      engine, or ended and not yet told. An item that was told is not there any more.
  *   2. waiting counts those of the lines, working those in hands, bytes the data of both.
- *   3. An engine holds at most its window, and only what it has the model for.
+ *   3. An engine holds at most its window, and only what it has the model for. It is given only what it takes, which is
+ *      all that it has unless trm__dispatch_narrow said less.
  *   4. An item that was at work in an engine that died is alone in its engine, or waits among those that go first.
  *   5. The clients whose turn comes are those with something in their line, each once; each client's count is that of
  *      its living items.
@@ -75,6 +76,7 @@ struct trm__dispatch_engine {
   uint64_t number;
   int window, working;
   uint32_t models; /* a mask */
+  uint32_t takes;  /* of these: what it is given */
   int paused;      /* it takes nothing at the moment */
   int retired;     /* it takes nothing any more; CLOSE is ordered when its hands are empty */
   int closing;     /* CLOSE was ordered */
@@ -101,6 +103,12 @@ void trm__dispatch_stop(trm__dispatch *d); /* everything ends with STOPPED, and 
 
 trm_status trm__dispatch_up(trm__dispatch *d, uint64_t number, int window, uint32_t models, trm__dispatch_engine **out,
                             trm_error *err);
+/* From now on the engine is given items of these models alone, all of which it has. */
+void trm__dispatch_narrow(trm__dispatch *d, trm__dispatch_engine *engine, uint32_t takes);
+/* Models for which an engine will come, so that who waits for them waits on, though nobody takes them at the moment. */
+void trm__dispatch_expect(trm__dispatch *d, uint32_t models);
+uint32_t trm__dispatch_waiting(trm__dispatch *d);      /* the models of items that wait */
+uint32_t trm__dispatch_living(const trm__dispatch *d); /* of all items that were not told yet */
 void trm__dispatch_pause(trm__dispatch *d, trm__dispatch_engine *engine, int paused);
 void trm__dispatch_retire(trm__dispatch *d, trm__dispatch_engine *engine);
 /* The engine is freed. died: what is in its hands was at work when it ended; otherwise it was never begun. */

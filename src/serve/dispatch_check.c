@@ -22,6 +22,7 @@ static const char *check_engine(const trm__dispatch *d, const trm__dispatch_engi
   const char *wrong = check_list(&e->hands, TRM__ITEM_WORKS, e, &count);
   if (wrong) return wrong;
   if (count != e->working) return "2: an engine's hands are not counted right";
+  if (e->takes & ~e->models) return "3: an engine takes what it has no model for";
   if (e->working > e->window) return "3: an engine holds more than its window";
   for (const trm__dispatch_item *item = e->hands.first; item; item = item->next) {
     if (!(e->models >> item->model & 1)) return "3: an engine has an item without the model for it";
@@ -57,12 +58,12 @@ static const char *check_idle(const trm__dispatch *d) {
     int suspects = 0;
     if (e->paused || e->retired || e->alone || e->working >= e->window) continue;
     for (const trm__dispatch_item *item = d->first.first; item && !suspects; item = item->next) {
-      if (!(e->models >> item->model & 1)) continue;
+      if (!(e->takes >> item->model & 1)) continue;
       if (!item->deaths || !e->working) return "9: an item could go on and does not";
       suspects = 1;
     }
     for (const trm__dispatch_client *c = d->ring_first; c && !suspects; c = c->ring_next)
-      if (e->models >> c->line.first->model & 1) return "9: an item could be at work and waits";
+      if (e->takes >> c->line.first->model & 1) return "9: an item could be at work and waits";
   }
   return NULL;
 }

@@ -11,13 +11,14 @@ static void dispatch_expire(trm__dispatch *d, trm__dispatch_item *item, double n
 
 static uint32_t dispatch_models(const trm__dispatch *d) {
   uint32_t models = 0;
-  for (const trm__dispatch_engine *e = d->engines; e; e = e->next) models |= e->models;
+  for (const trm__dispatch_engine *e = d->engines; e; e = e->next) models |= e->takes;
   return models;
 }
 
 static void dispatch_drop_unsupported(trm__dispatch *d, trm__dispatch_item *item, double unused) {
   (void)unused;
-  if (!(dispatch_models(d) >> item->model & 1)) trm__place_end_waiting(d, item, TRM__DISPATCH_UNSUPPORTED);
+  if (!((dispatch_models(d) | d->expected) >> item->model & 1))
+    trm__place_end_waiting(d, item, TRM__DISPATCH_UNSUPPORTED);
 }
 
 static void dispatch_settle(trm__dispatch *d, double now) {
@@ -30,7 +31,7 @@ static void dispatch_settle(trm__dispatch *d, double now) {
 }
 
 static int engine_has(const trm__dispatch_engine *e, const trm__dispatch_item *item) {
-  return (int)(e->models >> item->model & 1);
+  return (int)(e->takes >> item->model & 1);
 }
 
 /* What this engine gets next; NULL: nothing. Where one waits that must be alone, nothing else is given until the engine

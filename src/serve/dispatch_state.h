@@ -27,6 +27,8 @@ struct trm__dispatch {
   int64_t cancels_due; /* items whose engine is to be told */
   double soonest;      /* no deadline of a waiting item is before it */
   int look_at_models;  /* 1: engines have changed */
+  uint32_t expected;   /* models for which an engine will come */
+  uint32_t waiting;    /* what trm__dispatch_waiting is counting */
   int stopped;
   trm__dispatch_stats stats;
 };

@@ -45,7 +45,10 @@ void trm__engine_item_cancel(trm__engine_item *item) {
   else if (!item->helped) item_end_here(item);
 }
 
+/* By id before name: of one name there may be two versions. */
 static int item_model(const trm__serve_engine *e, const char *name) {
+  for (int i = 0; i < e->config.models; i++)
+    if (e->model[i].model && *name && strcmp(e->model[i].id, name) == 0) return i;
   for (int i = 0; i < e->config.models; i++)
     if (e->model[i].model && strcmp(e->config.model[i].name, name) == 0) return i;
   return -1;

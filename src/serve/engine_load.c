@@ -70,6 +70,7 @@ static trm_status load_model(trm__serve_engine *e, int number, trm__work_model *
     return status;
   }
   m->identifiers = told->identifiers;
+  memcpy(m->id, told->id, sizeof m->id);
   m->values = trm_solver_get_values(unit->solver);
   told->task = m->task;
   told->values = m->values;

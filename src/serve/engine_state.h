@@ -75,6 +75,7 @@ typedef struct trm__engine_helper {
 
 typedef struct trm__engine_model {
   trm_model *model; /* NULL: it could not be loaded */
+  char id[13];      /* "": its file has no checksum */
   trm_task task;
   trm_solver_values values;
   int64_t identifiers;

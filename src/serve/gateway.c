@@ -14,6 +14,7 @@
 #include "proc/role.h"
 #include "serve/call.h"
 #include "serve/live.h"
+#include "serve/reload.h"
 #include "serve/routes.h"
 #include "serve/session.h"
 
@@ -62,20 +63,17 @@ static void gateway_on_changed(void *context, uint64_t engine, const trm_error *
     g->phase = ready ? TRM__SERVING : TRM__STARTING;
   }
   if (ready) g->started = 1;
+  trm__reload_changed(g->reload);
   trm__live_take(g->live);
 }
 
 static void gateway_on_line(evutil_socket_t fd, short what, void *context) {
   trm__gateway *g = context;
   trm__role_message message;
-  trm_error err = {0};
   int got;
   (void)fd, (void)what;
-  while ((got = trm__role_next(&message)) > 0) {
-    if (message.refused || message.channel < 0) continue;
-    if (trm__serve_pool_attach(g->pool, message.id, message.channel, &err))
-      trm__records_write(&g->records, TRM_LOG_ERROR, NULL, "an engine cannot be attached: %s", err.message);
-  }
+  while ((got = trm__role_next(&message)) > 0) trm__reload_link(g->reload, &message);
+  trm__reload_changed(g->reload);
   if (got < 0) gateway_fail(g, "the root process is gone");
 }
 
@@ -84,7 +82,24 @@ static void gateway_on_tick(evutil_socket_t fd, short what, void *context) {
   (void)fd, (void)what;
   trm__role_beat();
   trm__sessions_expire(g->sessions, trm_clock());
+  trm__reload_tick(g->reload);
   trm__live_take(g->live);
+}
+
+/* SIGHUP: tokens and models are read again. What is wrong leaves everything as it was. */
+static void gateway_on_hup(evutil_socket_t fd, short what, void *context) {
+  trm__gateway *g = context;
+  trm__tokens *tokens = NULL;
+  trm_error err = {0};
+  (void)fd, (void)what;
+  if (g->tokens && trm__tokens_open(&tokens, g->config.token_file, &err))
+    trm__records_write(&g->records, TRM_LOG_ERROR, NULL, "tokens stay as they were: %s: %s", err.where, err.message);
+  if (tokens) {
+    trm__tokens_close(&g->tokens);
+    g->tokens = tokens;
+    trm__records_write(&g->records, TRM_LOG_INFO, NULL, "tokens are read again");
+  }
+  trm__reload_look(g->reload);
 }
 
 /* -- ending -------------------------------------------------------------------------------------------------------- */
@@ -223,7 +238,7 @@ static trm_status gateway_open_pool(trm__gateway *g, const trm__work_config *mod
   config = trm__serve_pool_config_default();
   config.base = g->base;
   config.build_id = build_id;
-  config.engine = *models;
+  config.engine = *models; /* with the versions to begin with */
   config.waiting_most = g->config.queue_limit;
   config.client_most = g->config.client_limit;
   config.changed = gateway_on_changed;
@@ -239,21 +254,26 @@ static trm_status gateway_open_events(trm__gateway *g, trm_error *err) {
   g->on_drain = evtimer_new(g->base, gateway_on_drain, g);
   g->on_idle = event_new(g->base, -1, 0, gateway_on_idle, g);
   g->on_term = evsignal_new(g->base, SIGTERM, gateway_on_term, g);
+  g->on_hup = evsignal_new(g->base, SIGHUP, gateway_on_hup, g);
   g->on_int = evsignal_new(g->base, SIGINT, gateway_on_term, g);
-  struct event *const all[] = {g->on_journal, g->on_line, g->on_tick, g->on_term, g->on_int};
+  struct event *const all[] = {g->on_journal, g->on_line, g->on_tick, g->on_term, g->on_int, g->on_hup};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     if (!all[i] || !g->on_drain || !g->on_idle || event_add(all[i], all[i] == g->on_tick ? &tick : NULL) != 0)
       return trm__fail(err, TRM_E_MEMORY, "gateway", "the event loop takes no more events");
   return TRM_OK;
 }
 
-static trm_status gateway_open(trm__gateway *g, const trm__work_config *models, const char *build_id, trm_error *err) {
+static trm_status gateway_open(trm__gateway *g, const trm__work_config *found, const char *folders,
+                               const char *build_id, trm_error *err) {
+  static trm__work_config models; /* large, as all of it */
+  models = *found;
   g->base = event_base_new();
   if (!g->base) return trm__fail(err, TRM_E_MEMORY, "gateway", "there is no event loop");
   trm_status status = trm__telemetry_open(&g->telemetry, g->config.statsd, err);
   if (!status && *g->config.token_file) status = trm__tokens_open(&g->tokens, g->config.token_file, err);
   if (!status) status = gateway_open_journal(g, err);
-  if (!status) status = gateway_open_pool(g, models, build_id, err);
+  if (!status) status = trm__reload_open(&g->reload, g, &models, folders, err);
+  if (!status) status = gateway_open_pool(g, &models, build_id, err);
   if (!status) status = trm__live_open(&g->live, g, err);
   if (!status) status = trm__sessions_open(&g->sessions, g, err);
   if (!status) status = trm__routes_open(&g->router, g, err);
@@ -265,10 +285,12 @@ static trm_status gateway_open(trm__gateway *g, const trm__work_config *models, 
 /* Calls are told that they are gone before what they point to goes; the journal tells of the last ends before the jobs
  * that wait for them go. */
 static void gateway_close(trm__gateway *g) {
-  struct event *const all[] = {g->on_journal, g->on_line, g->on_tick, g->on_term, g->on_int, g->on_drain, g->on_idle};
+  struct event *const all[] = {g->on_journal, g->on_line, g->on_tick,  g->on_term,
+                               g->on_int,     g->on_hup,  g->on_drain, g->on_idle};
   if (g->live) trm__live_return(g->live);
   trm__journal_close(&g->journal);
   trm__server_close(&g->server);
+  trm__reload_close(&g->reload);
   trm__serve_pool_close(&g->pool);
   trm__live_close(&g->live);
   trm__sessions_close(&g->sessions);
@@ -281,8 +303,8 @@ static void gateway_close(trm__gateway *g) {
   if (g->base) event_base_free(g->base);
 }
 
-int trm__gateway_run(const trm__serve_config *config, const trm__work_config *models, const char *build_id,
-                     int sockets) {
+int trm__gateway_run(const trm__serve_config *config, const trm__work_config *models, const char *folders,
+                     const char *build_id, int sockets) {
   static trm__gateway g; /* large, and a process has one */
   memset(&g, 0, sizeof g);
   g.began = trm__clock();
@@ -292,7 +314,7 @@ int trm__gateway_run(const trm__serve_config *config, const trm__work_config *mo
   g.records = trm__records_open(config->log, config->log_level, "gateway");
   signal(SIGPIPE, SIG_IGN);
   trm_status status = trm__role_open(&err);
-  if (!status) status = gateway_open(&g, models, build_id, &err);
+  if (!status) status = gateway_open(&g, models, folders, build_id, &err);
   if (!status) {
     trm__role_ready();
     (void)event_base_dispatch(g.base);

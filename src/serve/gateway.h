@@ -21,6 +21,7 @@ typedef enum trm__phase { TRM__STARTING, TRM__SERVING, TRM__LEAVING, TRM__DRAINI
 
 typedef struct trm__live_jobs trm__live_jobs;
 typedef struct trm__session_table trm__session_table;
+typedef struct trm__reload trm__reload;
 
 typedef struct trm__gateway {
   trm__serve_config config;
@@ -34,6 +35,7 @@ typedef struct trm__gateway {
   trm__tokens *tokens; /* NULL: nobody needs one */
   trm__live_jobs *live;
   trm__session_table *sessions;
+  trm__reload *reload;
   trm__phase phase;
   int started; /* 1: it has been ready once */
   double began;
@@ -42,16 +44,16 @@ typedef struct trm__gateway {
   json_t *openapi;       /* what GET /v1/openapi.json answers */
   struct event *on_idle; /* that trm__gateway_idle makes active */
   /* private to gateway.c */
-  struct event *on_journal, *on_line, *on_tick, *on_term, *on_int, *on_drain;
+  struct event *on_journal, *on_line, *on_tick, *on_term, *on_int, *on_hup, *on_drain;
   int failed;  /* 1: the loop ended for a fault */
   int sockets; /* that listened before it began, and are not its own to open */
 } trm__gateway;
 
 /* What the gateway process does until it ends; the configuration is checked. Returns its exit status. models: what the
- * engines are told. build_id: theirs. sockets: how many that listen it was given, from TRM__ROLE_GIVEN on; with some of
- * these the configuration's addresses are not opened. */
-int trm__gateway_run(const trm__serve_config *config, const trm__work_config *models, const char *build_id,
-                     int sockets);
+ * engines are told. folders: of models, beside the configuration's. build_id: the engines'. sockets: how many that listen
+ * it was given, from TRM__ROLE_GIVEN on; with some of these the configuration's addresses are not opened. */
+int trm__gateway_run(const trm__serve_config *config, const trm__work_config *models, const char *folders,
+                     const char *build_id, int sockets);
 
 /* What a run needs. */
 trm__run_place trm__gateway_place(trm__gateway *gateway);

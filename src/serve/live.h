@@ -31,6 +31,7 @@ void trm__live_cancelled(trm__live_jobs *live, const char *id);
 
 /* A job as clients read it; with its result where it has one. NULL without memory. */
 json_t *trm__live_json(const trm__job *job);
+json_t *trm__live_time(int64_t ms); /* RFC 3339 with milliseconds; null for a time that has not come */
 /* Who owns what a call submits: "" where no tokens tell clients apart. */
 const char *trm__live_owner(const trm__call *call);
 

@@ -5,8 +5,7 @@
 #include "base/text/json.h"
 #include "serve/live.h"
 
-/* RFC 3339 with milliseconds; null for a time that has not come. */
-static json_t *job_time(int64_t ms) {
+json_t *trm__live_time(int64_t ms) {
   char whole[32], text[48];
   struct tm tm;
   time_t seconds = (time_t)(ms / 1000);
@@ -20,10 +19,11 @@ static json_t *job_time(int64_t ms) {
 json_t *trm__live_json(const trm__job *job) {
   json_t *result = NULL;
   if (job->result) (void)trm__json_parse(&result, job->result, job->result_size, "result", NULL);
-  json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s*}", "id", job->id, "kind", job->kind, "state",
-                        trm__job_state_name(job->state), "attempts", (json_int_t)job->attempts, "created_at",
-                        job_time(job->created_ms), "started_at", job_time(job->started_ms), "ended_at",
-                        job_time(job->ended_ms), "expires_at", job_time(job->expires_ms), "reason", job->reason);
+  json_t *o =
+      json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:s*}", "id", job->id, "kind", job->kind, "state",
+                trm__job_state_name(job->state), "attempts", (json_int_t)job->attempts, "created_at",
+                trm__live_time(job->created_ms), "started_at", trm__live_time(job->started_ms), "ended_at",
+                trm__live_time(job->ended_ms), "expires_at", trm__live_time(job->expires_ms), "reason", job->reason);
   if (o && result) (void)json_object_set(o, job->state == TRM__JOB_DONE ? "result" : "problem", result);
   json_decref(result);
   return o;

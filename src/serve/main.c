@@ -84,7 +84,8 @@ static int main_gateway(int argc, char **argv) {
   int given = argc >= 2 && strcmp(argv[0], "--sockets") == 0 ? 2 : 0;
   trm_status status = main_configure(&a, argc - given, argv + given, &err);
   if (!status) status = trm__model_files(&models, &a.config, a.folders, &err);
-  return status ? main_fail(&err) : trm__gateway_run(&a.config, &models, trm_version(), given ? atoi(argv[1]) : 0);
+  if (status) return main_fail(&err);
+  return trm__gateway_run(&a.config, &models, a.folders, trm_version(), given ? atoi(argv[1]) : 0);
 }
 
 /* What systemd, or another that starts us so, has opened: nobody else is to find these descriptors. */

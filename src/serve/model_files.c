@@ -8,9 +8,10 @@
 
 #define SUFFIX ".safetensors"
 
+static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
+
 /* The file's name without its ending; 0 when it is no name of a model. */
 static int file_name(const char *file, char name[TRM__WORK_NAME]) {
-  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
   size_t length = strlen(file), ending = strlen(SUFFIX);
   if (length <= ending || length - ending > 64 || strcmp(file + length - ending, SUFFIX) != 0) return 0;
   snprintf(name, TRM__WORK_NAME, "%.*s", (int)(length - ending), file);
@@ -54,18 +55,47 @@ static trm_status files_of_folders(trm__work_config *models, const char *folders
   return status;
 }
 
+/* "NAME=DIR", or "DIR", whose last part is the name. */
+int trm__model_follow(const trm__serve_config *config, char name[TRM__WORK_NAME], char path[TRM__WORK_PATH]) {
+  const char *run = config->follow, *begin = run;
+  size_t length = strcspn(run, "=");
+  if (!*run) return 0;
+  if (run[length] && !memchr(run, '/', length)) run += length + 1;
+  else {
+    size_t end = strlen(run);
+    while (end > 1 && run[end - 1] == '/') end--;
+    for (begin = run + end; begin > run && begin[-1] != '/'; begin--) continue;
+    length = (size_t)(run + end - begin);
+  }
+  snprintf(path, TRM__WORK_PATH, "%s/best" SUFFIX, run);
+  if (!length || length > 64 || *begin == '.' || strspn(begin, letters) < length) return 0;
+  snprintf(name, TRM__WORK_NAME, "%.*s", (int)length, begin);
+  return 1;
+}
+
+static trm_status files_follow(trm__work_config *models, const trm__serve_config *config, trm_error *err) {
+  char name[TRM__WORK_NAME], path[TRM__WORK_PATH];
+  if (!*config->follow) return TRM_OK;
+  if (!trm__model_follow(config, name, path))
+    return trm__fail(err, TRM_E_USAGE, "follow", "\"%s\" has no name for a model; say --follow NAME=RUN",
+                     config->follow);
+  return trm__path_exists(path) ? files_add(models, name, path, err) : TRM_OK;
+}
+
 trm_status trm__model_files(trm__work_config *models, const trm__serve_config *config, const char *folders,
                             trm_error *err) {
   memset(models, 0, sizeof *models);
   snprintf(models->device, sizeof models->device, "%.15s", config->device);
   models->threads = (int)config->threads;
+  trm_status status = files_follow(models, config, err);
+  if (status) return status;
   if (*config->model_path) {
     const char *slash = strrchr(config->model_path, '/');
     char name[TRM__WORK_NAME];
     if (!file_name(slash ? slash + 1 : config->model_path, name)) snprintf(name, sizeof name, "model");
     return files_add(models, name, config->model_path, err);
   }
-  trm_status status = files_of_folders(models, config->models, err);
+  status = files_of_folders(models, config->models, err);
   if (!status) status = files_of_folders(models, folders, err);
   if (!status && !models->models)
     status =

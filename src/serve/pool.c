@@ -11,22 +11,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/status.h"
-#include "proc/wire.h"
-#include "serve/dispatch.h"
-
-typedef struct pool_engine {
-  trm__serve_pool *pool;
-  uint64_t number;
-  trm__wire *wire;
-  trm__dispatch_engine *up; /* NULL: it is not ready for work */
-  int told;                 /* 1: READY or UNREADY has come */
-  int complete;             /* 1: it has every model */
-  struct pool_engine *next;
-} pool_engine;
+#include "serve/pool_state.h"
 
 /* What the dispatcher keeps for us with an item. */
 typedef struct pool_item {
@@ -36,17 +26,6 @@ typedef struct pool_item {
   int kind;
   trm__work_bytes frame;
 } pool_item;
-
-struct trm__serve_pool {
-  trm__serve_pool_config config;
-  char *build_id;
-  trm__dispatch *dispatch;
-  struct event *pump, *timer;
-  pool_engine *engines;
-  int models;
-  trm__work_model *model; /* [config.engine.models], of which `models` are known: none or all */
-  uint64_t steps;
-};
 
 trm__serve_pool_config trm__serve_pool_config_default(void) {
   return (trm__serve_pool_config){.waiting_most = 1024, .bytes_most = (size_t)256 << 20, .deaths = 2};
@@ -58,14 +37,14 @@ static void pool_wake(trm__serve_pool *pool) {
   event_active(pool->pump, EV_TIMEOUT, 0);
 }
 
-static pool_engine *pool_find_engine(trm__serve_pool *pool, uint64_t number) {
-  for (pool_engine *e = pool->engines; e; e = e->next)
+static trm__pool_engine *pool_find_engine(trm__serve_pool *pool, uint64_t number) {
+  for (trm__pool_engine *e = pool->engines; e; e = e->next)
     if (e->number == number) return e;
   return NULL;
 }
 
-static void pool_free_engine(pool_engine *engine) {
-  pool_engine **at = &engine->pool->engines;
+static void pool_free_engine(trm__pool_engine *engine) {
+  trm__pool_engine **at = &engine->pool->engines;
   while (*at != engine) at = &(*at)->next;
   *at = engine->next;
   trm__wire_close(&engine->wire);
@@ -123,7 +102,7 @@ static void pool_end(trm__serve_pool *pool, trm__dispatch_item *item) {
 /* What cannot be sent stays: a full channel says when it has room, a broken one that it has ended. */
 static void pool_give(trm__serve_pool *pool, const trm__dispatch_order *order) {
   const pool_item *own = order->item->data;
-  pool_engine *engine = pool_find_engine(pool, order->engine->number);
+  trm__pool_engine *engine = pool_find_engine(pool, order->engine->number);
   const trm__frame frame = {
       .type = TRM__WORK_ITEM, .request = order->item->id, .data = own->frame.data, .size = own->frame.size, .fd = -1};
   if (!trm__wire_send(engine->wire, &frame, NULL)) return;
@@ -132,7 +111,7 @@ static void pool_give(trm__serve_pool *pool, const trm__dispatch_order *order) {
 }
 
 static void pool_carry_out(trm__serve_pool *pool, const trm__dispatch_order *order) {
-  pool_engine *engine = order->engine ? pool_find_engine(pool, order->engine->number) : NULL;
+  trm__pool_engine *engine = order->engine ? pool_find_engine(pool, order->engine->number) : NULL;
   uint64_t number = engine ? engine->number : 0;
   switch (order->kind) {
   case TRM__DISPATCH_GIVE:
@@ -147,7 +126,9 @@ static void pool_carry_out(trm__serve_pool *pool, const trm__dispatch_order *ord
     break;
   case TRM__DISPATCH_CLOSE:
     trm__dispatch_lost(pool->dispatch, &engine->up, 0);
+    engine->set->complete -= engine->complete;
     pool_free_engine(engine);
+    (void)trm__pool_sets_settle(pool);
     pool_changed(pool, number, NULL);
     break;
   }
@@ -155,7 +136,9 @@ static void pool_carry_out(trm__serve_pool *pool, const trm__dispatch_order *ord
 
 static void pool_run_orders(trm__serve_pool *pool) {
   trm__dispatch_order order;
-  while (trm__dispatch_next(pool->dispatch, trm__clock(), &order)) pool_carry_out(pool, &order);
+  do
+    while (trm__dispatch_next(pool->dispatch, trm__clock(), &order)) pool_carry_out(pool, &order);
+  while (pool->old && trm__pool_sets_settle(pool));
 }
 
 static void pool_on_pump(evutil_socket_t socket, short what, void *context) {
@@ -175,56 +158,40 @@ static void pool_on_pump(evutil_socket_t socket, short what, void *context) {
 
 /* -- what engines say ---------------------------------------------------------------------------------------------- */
 
-static void pool_lose(pool_engine *engine, const trm_error *err) {
+static void pool_lose(trm__pool_engine *engine, const trm_error *err) {
   trm__serve_pool *pool = engine->pool;
   uint64_t number = engine->number;
   if (engine->up) trm__dispatch_lost(pool->dispatch, &engine->up, 1);
+  if (engine->complete) engine->set->complete--;
+  if (!engine->told || engine->complete) engine->set->lost++;
+  if (err && (!engine->told || engine->complete)) engine->set->why = *err;
   pool_free_engine(engine);
+  (void)trm__pool_sets_settle(pool);
   pool_changed(pool, number, err);
   pool_wake(pool);
 }
 
-/* What a model is known as: an engine that could not load it does not make others' knowledge worse. */
-static void pool_learn_models(trm__serve_pool *pool, const trm__work_ready *ready) {
-  for (int i = 0; i < ready->models; i++)
-    if (ready->model[i].loaded || !pool->models || !pool->model[i].loaded) pool->model[i] = ready->model[i];
-  pool->models = ready->models;
-}
-
-/* The mask of what it has; negative: it speaks of other models than those that it was told. */
-static int64_t pool_models_of(const trm__serve_pool *pool, const trm__work_ready *ready) {
-  int64_t mask = 0;
-  if (ready->models != pool->config.engine.models) return -1;
-  for (int i = 0; i < ready->models; i++) {
-    if (strcmp(ready->model[i].name, pool->config.engine.model[i].name) != 0) return -1;
-    if (ready->model[i].loaded) mask |= INT64_C(1) << i;
-  }
-  return mask;
-}
-
-static trm_status pool_on_ready(pool_engine *engine, const trm__frame *frame, trm_error *err) {
+static trm_status pool_on_ready(trm__pool_engine *engine, const trm__frame *frame, trm_error *err) {
   trm__serve_pool *pool = engine->pool;
   trm__work_ready ready = {0};
   if (engine->told) return trm__fail(err, TRM_E_INPUT, "engine", "it said twice what it has loaded");
   trm_status status = trm__work_ready_read(&ready, frame->data, frame->size, err);
   if (status) return status;
-  int64_t mask = pool_models_of(pool, &ready);
-  if (mask < 0) {
-    trm__work_ready_free(&ready);
-    return trm__fail(err, TRM_E_INPUT, "engine", "it speaks of other models than it was told");
-  }
-  if (mask && frame->type == TRM__WORK_READY)
-    status = trm__dispatch_up(pool->dispatch, engine->number, ready.window, (uint32_t)mask, &engine->up, err);
-  engine->told = 1;
-  engine->complete = mask == (INT64_C(1) << ready.models) - 1;
   trm_error missing = {.code = TRM_OK};
-  for (int i = 0; i < ready.models && !missing.code; i++)
-    if (!ready.model[i].loaded)
-      (void)trm__fail(&missing, TRM_E_INPUT, ready.model[i].where, "%s", ready.model[i].error);
-  if (!status) pool_learn_models(pool, &ready);
+  int64_t mask = trm__pool_set_learn(engine->set, &ready, &missing);
+  int window = ready.window, models = ready.models;
   trm__work_ready_free(&ready);
-  if (!status) pool_changed(pool, engine->number, missing.code ? &missing : NULL);
-  return status;
+  if (mask < 0) return trm__fail(err, TRM_E_INPUT, "engine", "it speaks of other models than it was told");
+  if (mask && frame->type == TRM__WORK_READY)
+    status = trm__dispatch_up(pool->dispatch, engine->number, window, (uint32_t)mask, &engine->up, err);
+  engine->told = 1;
+  engine->complete = mask == (int64_t)engine->set->slots && models > 0;
+  if (engine->complete) engine->set->complete++;
+  else engine->set->lost++, engine->set->why = missing;
+  if (status) return status;
+  (void)trm__pool_sets_settle(pool);
+  pool_changed(pool, engine->number, missing.code ? &missing : NULL);
+  return TRM_OK;
 }
 
 static trm_status pool_unknown(const trm__frame *frame, trm_error *err) {
@@ -232,7 +199,7 @@ static trm_status pool_unknown(const trm__frame *frame, trm_error *err) {
                    (unsigned long long)frame->request);
 }
 
-static trm_status pool_on_step(pool_engine *engine, const trm__frame *frame, trm_error *err) {
+static trm_status pool_on_step(trm__pool_engine *engine, const trm__frame *frame, trm_error *err) {
   trm__work_step step;
   trm__dispatch_item *item = trm__dispatch_find(engine->pool->dispatch, engine->up, frame->request);
   if (!item) return pool_unknown(frame, err);
@@ -245,7 +212,7 @@ static trm_status pool_on_step(pool_engine *engine, const trm__frame *frame, trm
   return TRM_OK;
 }
 
-static trm_status pool_on_done(pool_engine *engine, const trm__frame *frame, trm_error *err) {
+static trm_status pool_on_done(trm__pool_engine *engine, const trm__frame *frame, trm_error *err) {
   trm__serve_pool *pool = engine->pool;
   trm__serve_pool_end end = {0};
   trm__dispatch_item *item = trm__dispatch_find(pool->dispatch, engine->up, frame->request);
@@ -263,7 +230,7 @@ static trm_status pool_on_done(pool_engine *engine, const trm__frame *frame, trm
 }
 
 /* Of item 0: it has none to hand back, and wants no more. */
-static trm_status pool_on_back(pool_engine *engine, const trm__frame *frame, trm_error *err) {
+static trm_status pool_on_back(trm__pool_engine *engine, const trm__frame *frame, trm_error *err) {
   if (!frame->request) trm__dispatch_retire(engine->pool->dispatch, engine->up);
   if (!frame->request) return TRM_OK;
   return trm__dispatch_back(engine->pool->dispatch, engine->up, frame->request) ? TRM_OK : pool_unknown(frame, err);
@@ -272,7 +239,7 @@ static trm_status pool_on_back(pool_engine *engine, const trm__frame *frame, trm
 /* An engine that says what it must not is not to be trusted with anything: its channel is closed, and the root process
  * will find that it ends. */
 static void pool_on_frame(void *context, const trm__frame *frame) {
-  pool_engine *engine = context;
+  trm__pool_engine *engine = context;
   trm__serve_pool *pool = engine->pool;
   trm_error error = {.code = TRM_OK};
   trm_status status;
@@ -286,7 +253,7 @@ static void pool_on_frame(void *context, const trm__frame *frame) {
 }
 
 static void pool_on_room(void *context) {
-  pool_engine *engine = context;
+  trm__pool_engine *engine = context;
   if (engine->up) trm__dispatch_pause(engine->pool->dispatch, engine->up, 0);
   pool_wake(engine->pool);
 }
@@ -298,9 +265,9 @@ static void pool_on_ended(void *context, trm_status status, const trm_error *err
 
 /* -- engines come and go ------------------------------------------------------------------------------------------- */
 
-static trm_status pool_send_config(trm__serve_pool *pool, pool_engine *engine, trm_error *err) {
+static trm_status pool_send_config(trm__pool_engine *engine, trm_error *err) {
   trm__work_bytes bytes = {0};
-  trm_status status = trm__work_config_pack(&pool->config.engine, &bytes, err);
+  trm_status status = trm__work_config_pack(&engine->set->config, &bytes, err);
   if (status) return status;
   const trm__frame frame = {.type = TRM__WORK_CONFIG, .data = bytes.data, .size = bytes.size, .fd = -1};
   status = trm__wire_send(engine->wire, &frame, err);
@@ -309,12 +276,22 @@ static trm_status pool_send_config(trm__serve_pool *pool, pool_engine *engine, t
 }
 
 trm_status trm__serve_pool_attach(trm__serve_pool *pool, uint64_t number, int socket, trm_error *err) {
+  return trm__serve_pool_attach_to(pool, number, pool->now->number, socket, err);
+}
+
+trm_status trm__serve_pool_attach_to(trm__serve_pool *pool, uint64_t number, uint32_t generation, int socket,
+                                     trm_error *err) {
   static const trm__wire_handlers handlers = {pool_on_frame, pool_on_room, pool_on_ended};
   char name[32];
   (void)snprintf(name, sizeof name, "engine %llu", (unsigned long long)number);
   const trm__channel_config channel = trm__channel_config_default(name, pool->build_id);
   trm__wire *wire = NULL;
-  pool_engine *engine = trm__calloc(1, sizeof *engine);
+  trm__pool_set *set = trm__pool_set_find(pool, generation);
+  if (!set) {
+    (void)close(socket);
+    return trm__fail(err, TRM_E_STOPPED, name, "nobody needs its models any more");
+  }
+  trm__pool_engine *engine = trm__calloc(1, sizeof *engine);
   trm_status status = trm__wire_open(&wire, pool->config.base, socket, &channel, &handlers, engine, err);
   if (!engine && !status) {
     trm__wire_close(&wire);
@@ -324,15 +301,19 @@ trm_status trm__serve_pool_attach(trm__serve_pool *pool, uint64_t number, int so
     trm__free(engine);
     return status;
   }
-  *engine = (pool_engine){.pool = pool, .number = number, .wire = wire, .next = pool->engines};
+  *engine = (trm__pool_engine){.pool = pool, .set = set, .number = number, .wire = wire, .next = pool->engines};
   pool->engines = engine;
-  status = pool_send_config(pool, engine, err);
+  status = pool_send_config(engine, err);
   if (status) pool_free_engine(engine);
   return status;
 }
 
+int trm__serve_pool_has(trm__serve_pool *pool, uint64_t number) {
+  return pool_find_engine(pool, number) != NULL;
+}
+
 void trm__serve_pool_detach(trm__serve_pool *pool, uint64_t number) {
-  pool_engine *engine = pool_find_engine(pool, number);
+  trm__pool_engine *engine = pool_find_engine(pool, number);
   if (!engine) return;
   if (engine->up) trm__dispatch_retire(pool->dispatch, engine->up);
   else pool_free_engine(engine);
@@ -340,30 +321,26 @@ void trm__serve_pool_detach(trm__serve_pool *pool, uint64_t number) {
 }
 
 int trm__serve_pool_ready(const trm__serve_pool *pool) {
-  for (const pool_engine *e = pool->engines; e; e = e->next)
-    if (e->up && e->complete && !e->up->retired) return 1;
+  for (const trm__pool_engine *e = pool->engines; e; e = e->next)
+    if (e->set == pool->now && e->up && e->complete && !e->up->retired) return 1;
   return 0;
 }
 
 const trm__work_model *trm__serve_pool_models(const trm__serve_pool *pool, int *count) {
-  *count = pool->models;
-  return pool->model;
+  *count = pool->now->models;
+  return pool->now->model;
 }
 
 const trm__work_model *trm__serve_pool_model(const trm__serve_pool *pool, const char *name) {
-  for (int i = 0; i < pool->models; i++)
-    if (strcmp(pool->model[i].name, name) == 0) return &pool->model[i];
-  for (int i = 0; i < pool->models; i++)
-    if (pool->model[i].id[0] && strcmp(pool->model[i].id, name) == 0) return &pool->model[i];
-  return NULL;
+  return trm__pool_set_model(pool->now, name);
 }
 
 /* -- items --------------------------------------------------------------------------------------------------------- */
 
-static trm_status pool_check_work(const trm__serve_pool *pool, const trm__work *work, const trm__work_model **model,
+static trm_status pool_check_work(const trm__pool_set *set, const trm__work *work, const trm__work_model **model,
                                   trm_error *err) {
-  const trm__work_model *m = trm__serve_pool_model(pool, work->model);
-  if (!pool->models) return trm__fail(err, TRM_E_UNSUPPORTED, "model", "no engine has loaded a model yet");
+  const trm__work_model *m = trm__pool_set_model(set, work->model);
+  if (!set->models) return trm__fail(err, TRM_E_UNSUPPORTED, "model", "no engine has loaded a model yet");
   if (!m) return trm__fail(err, TRM_E_INPUT, "model", "\"%s\" is none of the models that are served", work->model);
   if (!m->loaded)
     return trm__fail(err, TRM_E_UNSUPPORTED, "model", "\"%s\" is not loaded: %.400s: %.400s", work->model, m->where,
@@ -375,25 +352,25 @@ static trm_status pool_check_work(const trm__serve_pool *pool, const trm__work *
   return TRM_OK;
 }
 
-trm_status trm__serve_pool_submit(trm__serve_pool *pool, const trm__work *work, const char *client,
-                                  const trm__serve_pool_handlers *handlers, void *context, uint64_t *item,
-                                  trm_error *err) {
+static trm_status pool_submit(trm__serve_pool *pool, const trm__pool_set *set, const trm__work *work,
+                              const char *client, const trm__serve_pool_handlers *handlers, void *context,
+                              uint64_t *item, trm_error *err) {
   const trm__work_model *model = NULL;
-  trm_status status = pool_check_work(pool, work, &model, err);
+  trm_status status = pool_check_work(set, work, &model, err);
   if (status) return status;
   trm__work told = *work;
   pool_item *own = trm__calloc(1, sizeof *own);
   trm__dispatch_item *accepted = NULL;
   if (!own) return trm__fail_memory(err, "pool", sizeof *own);
   *own = (pool_item){*handlers, context, (size_t)model->cells, work->kind, {0}};
-  memcpy(told.model, model->name, sizeof told.model);
+  (void)snprintf(told.model, sizeof told.model, "%s", *model->id ? model->id : model->name);
   told.explain = handlers->step != NULL;
   status = trm__work_item_pack(&told, &own->frame, err);
   if (!status)
     status = trm__dispatch_submit(pool->dispatch,
                                   &(trm__dispatch_item){.data = own,
                                                         .bytes = own->frame.size + sizeof *own,
-                                                        .model = (int)(model - pool->model),
+                                                        .model = model->slot,
                                                         .priority = work->priority,
                                                         .deadline = work->deadline},
                                   client, trm__clock(), &accepted, err);
@@ -405,6 +382,19 @@ trm_status trm__serve_pool_submit(trm__serve_pool *pool, const trm__work *work, 
   *item = accepted->id;
   pool_wake(pool);
   return TRM_OK;
+}
+
+trm_status trm__serve_pool_submit(trm__serve_pool *pool, const trm__work *work, const char *client,
+                                  const trm__serve_pool_handlers *handlers, void *context, uint64_t *item,
+                                  trm_error *err) {
+  return pool_submit(pool, pool->now, work, client, handlers, context, item, err);
+}
+
+trm_status trm__serve_pool_try(trm__serve_pool *pool, const trm__work *work, const char *client,
+                               const trm__serve_pool_handlers *handlers, void *context, uint64_t *item,
+                               trm_error *err) {
+  if (!pool->next) return trm__fail(err, TRM_E_STOPPED, "models", "none are being prepared");
+  return pool_submit(pool, pool->next, work, client, handlers, context, item, err);
 }
 
 void trm__serve_pool_cancel(trm__serve_pool *pool, uint64_t item) {
@@ -428,8 +418,39 @@ trm__serve_pool_stats trm__serve_pool_get_stats(const trm__serve_pool *pool) {
                                  .lost = s.lost,
                                  .again = s.again,
                                  .steps = pool->steps};
-  for (const pool_engine *e = pool->engines; e; e = e->next) stats.engines++;
+  for (const trm__pool_engine *e = pool->engines; e; e = e->next) stats.engines++;
   return stats;
+}
+
+/* -- the change to other models ------------------------------------------------------------------------------------ */
+
+/* Its engines are let go; what they were trying ends as if nobody had the model. */
+void trm__serve_pool_drop(trm__serve_pool *pool) {
+  trm__pool_set *set = pool->next;
+  if (!set) return;
+  for (trm__pool_engine *e = pool->engines, *next; e; e = next) {
+    next = e->next;
+    if (e->set != set) continue;
+    if (e->up) trm__dispatch_lost(pool->dispatch, &e->up, 0);
+    pool_free_engine(e);
+  }
+  pool->next = NULL;
+  trm__free(set);
+  (void)trm__pool_sets_settle(pool);
+  pool_wake(pool);
+}
+
+trm_status trm__serve_pool_switch(trm__serve_pool *pool, trm_error *err) {
+  if (!pool->next || !pool->next->complete)
+    return trm__fail(err, TRM_E_STOPPED, "models", "no engine has all of the new ones");
+  pool->now->next = pool->old;
+  pool->old = pool->now;
+  pool->now = pool->next;
+  pool->next = NULL;
+  (void)trm__pool_sets_settle(pool);
+  pool_wake(pool);
+  pool_changed(pool, 0, NULL);
+  return TRM_OK;
 }
 
 /* -- opening and closing ------------------------------------------------------------------------------------------- */
@@ -440,24 +461,21 @@ static void pool_free(trm__serve_pool *pool) {
   if (pool->pump) event_free(pool->pump);
   if (pool->timer) event_free(pool->timer);
   trm__free(pool->build_id);
-  trm__free(pool->model);
+  trm__pool_sets_close(pool);
   trm__free(pool);
 }
 
 trm_status trm__serve_pool_open(trm__serve_pool **out, const trm__serve_pool_config *config, trm_error *err) {
   const trm__dispatch_limits limits = {config->waiting_most, config->client_most, config->bytes_most, config->deaths};
-  if (config->engine.models < 1 || config->engine.models > TRM__WORK_MODELS)
-    return trm__fail(err, TRM_E_USAGE, "models", "found %d, expected 1 to %d", config->engine.models, TRM__WORK_MODELS);
   trm__serve_pool *pool = trm__calloc(1, sizeof *pool);
   if (!pool) return trm__fail_memory(err, "pool", sizeof *pool);
   pool->config = *config;
   pool->build_id = trm__strdup(config->build_id);
-  pool->model = trm__calloc((size_t)config->engine.models, sizeof *pool->model);
   pool->pump = event_new(config->base, -1, 0, pool_on_pump, pool);
   pool->timer = event_new(config->base, -1, 0, pool_on_pump, pool);
   trm_status status = trm__dispatch_open(&pool->dispatch, &limits, err);
-  if (!status && (!pool->build_id || !pool->model || !pool->pump || !pool->timer))
-    status = trm__fail_memory(err, "pool", sizeof *pool);
+  if (!status) status = trm__pool_set_open(&pool->now, pool, &config->engine, err);
+  if (!status && (!pool->build_id || !pool->pump || !pool->timer)) status = trm__fail_memory(err, "pool", sizeof *pool);
   if (status) {
     pool_free(pool);
     return status;

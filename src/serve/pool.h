@@ -50,16 +50,56 @@ void trm__serve_pool_close(trm__serve_pool **pool);
 /* An engine at the other end of this socket, which is taken, also on failure; engine: the caller's number for it, which
  * no other attached one has. */
 trm_status trm__serve_pool_attach(trm__serve_pool *pool, uint64_t engine, int socket, trm_error *err);
+/* 1: it is attached. */
+int trm__serve_pool_has(trm__serve_pool *pool, uint64_t engine);
 /* It gets no more work; its channel is closed when its last item has ended. Unknown numbers are ignored. */
 void trm__serve_pool_detach(trm__serve_pool *pool, uint64_t engine);
 
 /* 1: an engine is up and has every model of the configuration. */
 int trm__serve_pool_ready(const trm__serve_pool *pool);
-/* The models as the engine that came last had them, in the order of the configuration; before any came, none. Valid
+/* The models that are served, as the engine that came last had them, in the order of the configuration, versions that
+ * are loaded beside the active ones among them; before any came, none. Valid
  * until `changed` is called the next time. */
 const trm__work_model *trm__serve_pool_models(const trm__serve_pool *pool, int *count);
-/* By name or id; NULL: no engine has had it. */
+/* The active one of a name, or one by id; NULL: no engine has had it. */
 const trm__work_model *trm__serve_pool_model(const trm__serve_pool *pool, const char *name);
+
+/* -- other models -------------------------------------------------------------------------------------------------- */
+
+/* The models are changed by engines of a next generation beside those of now:
+ *
+ *     trm__serve_pool_prepare(pool, &models, &generation, &err);
+ *     trm__serve_pool_attach_to(pool, engine, generation, socket, &err);      for each of its engines
+ *     trm__serve_pool_get_next, and trm__serve_pool_try                       until they are ready and good
+ *     trm__serve_pool_switch(pool, &err), or trm__serve_pool_drop(pool)
+ *
+ * After the switch new items go to the new models. What was accepted for a version that is served no more is still
+ * solved by it, by its old engines, which then are detached by themselves: `changed` tells, and from then on
+ * trm__serve_pool_needs says that they may be ended. What was accepted for a model that did not change goes to engines
+ * of either generation. */
+trm_status trm__serve_pool_prepare(trm__serve_pool *pool, const trm__work_config *models, uint32_t *generation,
+                                   trm_error *err); /* TRM_E_BUSY: one is prepared, or too many are finished still */
+/* As trm__serve_pool_attach, which attaches to the generation of now. TRM_E_STOPPED: this one has gone. */
+trm_status trm__serve_pool_attach_to(trm__serve_pool *pool, uint64_t engine, uint32_t generation, int socket,
+                                     trm_error *err);
+
+typedef struct trm__serve_pool_next {
+  uint32_t generation;          /* 0: none is prepared, and the rest is 0 */
+  int complete;                 /* engines that have all models */
+  int lost;                     /* that ended, or have not all */
+  const trm_error *why;         /* the last of these */
+  int models;                   /* that are known: none or all */
+  const trm__work_model *model; /* [models]; valid until the next is changed */
+} trm__serve_pool_next;
+trm__serve_pool_next trm__serve_pool_get_next(const trm__serve_pool *pool);
+
+trm_status trm__serve_pool_switch(trm__serve_pool *pool, trm_error *err); /* `changed` is called, with engine 0 */
+void trm__serve_pool_drop(trm__serve_pool *pool);                         /* lets the next generation's engines go */
+
+/* 1: engines of this generation are to run, and to be started again when they end. */
+int trm__serve_pool_needs(trm__serve_pool *pool, uint32_t generation);
+int trm__serve_pool_is_settled(const trm__serve_pool *pool);      /* 1: nothing of an earlier one is left */
+uint32_t trm__serve_pool_generation(const trm__serve_pool *pool); /* that of now */
 
 typedef struct trm__serve_pool_end {
   trm__work_done done;
@@ -81,6 +121,9 @@ typedef struct trm__serve_pool_handlers {
 trm_status trm__serve_pool_submit(trm__serve_pool *pool, const trm__work *work, const char *client,
                                   const trm__serve_pool_handlers *handlers, void *context, uint64_t *item,
                                   trm_error *err);
+/* The same for a model of the next generation, by its name or id: for who judges it. */
+trm_status trm__serve_pool_try(trm__serve_pool *pool, const trm__work *work, const char *client,
+                               const trm__serve_pool_handlers *handlers, void *context, uint64_t *item, trm_error *err);
 /* It ends soon, with the answer it has or with none: done comes as for any other. Unknown numbers are ignored. */
 void trm__serve_pool_cancel(trm__serve_pool *pool, uint64_t item);
 

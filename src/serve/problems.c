@@ -15,6 +15,7 @@ static const trm__problem_row problems_table[TRM__PROBLEMS] = {
     [TRM__PROBLEM_CONFLICT] = {409, "conflict", "It is in another state"},
     [TRM__PROBLEM_MEDIA_TYPE] = {415, "media_type", "The body is of another type"},
     [TRM__PROBLEM_KEY_REUSED] = {422, "key_reused", "The Idempotency-Key was used for another request"},
+    [TRM__PROBLEM_MODEL_REFUSED] = {422, "model_refused", "The model is not served: the one before it is"},
     [TRM__PROBLEM_BUSY] = {429, "busy", "Too much waits"},
     [TRM__PROBLEM_POISON] = {500, "poison", "The puzzle ended two engines"},
     [TRM__PROBLEM_INTERNAL] = {500, "internal", "Internal error"},

@@ -19,6 +19,7 @@ typedef enum trm__problem_kind {
   TRM__PROBLEM_CONFLICT,         /* 409: it has ended, or is at work */
   TRM__PROBLEM_MEDIA_TYPE,       /* 415 */
   TRM__PROBLEM_KEY_REUSED,       /* 422: for another body */
+  TRM__PROBLEM_MODEL_REFUSED,    /* 422: the file or the version is not what it should be */
   TRM__PROBLEM_BUSY,             /* 429 */
   TRM__PROBLEM_POISON,           /* 500: the puzzle killed two engines */
   TRM__PROBLEM_INTERNAL,         /* 500 */

@@ -220,9 +220,9 @@ static const trm__work_model *wish_model(const trm__gateway *g, const generate_w
   const trm__work_model *models = trm__serve_pool_models(g->pool, &count);
   for (int i = 0; i < count; i++) {
     const trm__work_model *m = &models[i];
-    int named = *w->model && (strcmp(m->name, w->model) == 0 || strcmp(m->id, w->model) == 0);
+    int named = *w->model && ((!m->beside && strcmp(m->name, w->model) == 0) || strcmp(m->id, w->model) == 0);
     int fits = strcmp(trm_task_name(&m->task), w->task) == 0 && (!w->side || w->side == m->task.width);
-    if (m->loaded && (*w->model ? named : fits)) return m;
+    if (m->loaded && (*w->model ? named : fits && !m->beside)) return m;
   }
   return NULL;
 }

@@ -5,27 +5,9 @@
 
 #include "base/mem.h"
 #include "serve/answer.h"
+#include "serve/reload.h"
 #include "serve/routes.h"
 #include "serve/session.h"
-
-static int models_order(const void *a, const void *b) {
-  const trm__work_model *x = *(const trm__work_model *const *)a, *y = *(const trm__work_model *const *)b;
-  if (x->loaded != y->loaded) return y->loaded - x->loaded;
-  if (x->loaded && trm__ask_model_is_before(x, y)) return -1;
-  if (x->loaded && trm__ask_model_is_before(y, x)) return 1;
-  return x < y ? -1 : x > y;
-}
-
-/* In the order in which they are tried: of those that fit a puzzle the first solves it. */
-void trm__route_models(trm__call *call) {
-  int count;
-  const trm__work_model *models = trm__serve_pool_models(call->gateway->pool, &count), *order[TRM__WORK_MODELS];
-  json_t *list = json_array();
-  for (int i = 0; i < count; i++) order[i] = &models[i];
-  qsort(order, (size_t)count, sizeof(*order), models_order);
-  for (int i = 0; list && i < count; i++) (void)json_array_append_new(list, trm__answer_model(order[i]));
-  trm__call_answer(call, 200, json_pack("{s:o}", "models", list));
-}
 
 void trm__route_openapi(trm__call *call) {
   trm__call_answer(call, 200, json_incref(call->gateway->openapi));
@@ -61,6 +43,11 @@ void trm__route_metrics(trm__call *call) {
                             .draining = g->phase > TRM__SERVING,
                             .sessions = trm__sessions_count(g->sessions)};
   trm__journal_get_stats(g->journal, &now.journal);
+  const trm__reload_stats reloads = trm__reload_get_stats(g->reload);
+  now.switched = reloads.switched;
+  now.unchanged = reloads.unchanged;
+  now.refused = reloads.refused;
+  now.switch_seconds = reloads.seconds;
   trm_status status = trm__telemetry_text(&g->telemetry, &now, &text, &size, &err);
   if (status) trm__call_problem(call, TRM__PROBLEM_INTERNAL, NULL, err.message);
   else trm__call_text(call, 200, TRM__METRICS_TYPE, text, size);

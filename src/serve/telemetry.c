@@ -131,6 +131,20 @@ static void telemetry_pool(trm__metrics *m, const trm__telemetry_now *now) {
   telemetry_one(m, TRM__METRIC_GAUGE, "trm_sessions", "Sessions that are kept.", now->sessions);
 }
 
+static void telemetry_reloads(trm__metrics *m, const trm__telemetry_now *now) {
+  const struct {
+    const char *result;
+    uint64_t count;
+  } rows[] = {{"switched", now->switched}, {"unchanged", now->unchanged}, {"refused", now->refused}};
+  trm__metrics_family(m, TRM__METRIC_COUNTER, "trm_reloads_total", "Orders for versions of models.");
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    trm__label label = {"result", rows[i].result};
+    trm__metrics_sample(m, &label, 1, (double)rows[i].count);
+  }
+  telemetry_one(m, TRM__METRIC_COUNTER, "trm_reload_seconds_total", "From order to switch, of those that switched.",
+                now->switch_seconds);
+}
+
 static void telemetry_journal(trm__metrics *m, const trm__journal_stats *j) {
   trm__metrics_family(m, TRM__METRIC_GAUGE, "trm_jobs", "Jobs in the journal by state.");
   for (int s = TRM__JOB_SUBMITTED; s < TRM__JOB_STATES; s++) {
@@ -165,6 +179,7 @@ trm_status trm__telemetry_text(const trm__telemetry *t, const trm__telemetry_now
   if (status) return status;
   telemetry_puzzles(m, t);
   telemetry_pool(m, now);
+  telemetry_reloads(m, now);
   telemetry_journal(m, &now->journal);
   telemetry_http(m, t, &now->server);
   status = trm__metrics_text(m, &whole, size, err);

@@ -40,6 +40,8 @@ typedef struct trm__telemetry_now {
   trm__journal_stats journal;
   trm__server_stats server;
   int ready, draining, sessions;
+  uint64_t switched, unchanged, refused; /* orders for other versions of models, by what became of them */
+  double switch_seconds;                 /* what the first took */
 } trm__telemetry_now;
 
 /* The text of /metrics; trm__free. */

@@ -33,6 +33,10 @@ trm__tree_config trm__tree_config_default(void) {
                             .engine_ms = 10000};
 }
 
+int trm__tree_engine_node(int i) {
+  return NODE_FIRST + i;
+}
+
 static trm__supervisor_config tree_supervisor(const trm__tree_config *c, trm__strategy strategy) {
   return (trm__supervisor_config){.strategy = strategy,
                                   .restarts = c->restarts,

@@ -37,6 +37,9 @@ typedef struct trm__tree_config {
 
 trm__tree_config trm__tree_config_default(void);
 
+/* The node of engine i, for trm__role_add: one more like it. */
+int trm__tree_engine_node(int i);
+
 /* Runs until all has ended; *code: the exit status of the program (proc/role.h). TRM_E_USAGE names what is out of
  * range. The calling process has one thread. */
 trm_status trm__tree_run(const trm__tree_config *config, int *code, trm_error *err);

@@ -47,6 +47,9 @@ enum trm__work_frame {
 
 typedef struct trm__work_model_file {
   char name[TRM__WORK_NAME], path[TRM__WORK_PATH];
+  /* not told to the engine */
+  char id[13]; /* that the file must have; "": any */
+  int beside;  /* 1: an other version of a name; only who names its id gets it */
 } trm__work_model_file;
 
 typedef struct trm__work_config {
@@ -75,6 +78,9 @@ typedef struct trm__work_model {
   int64_t search;                         /* usual budget in steps; 0: puzzles are one trajectory */
   int level;                              /* trm_search_level of it */
   char config[2048];                      /* the model's configuration, a JSON object */
+  /* the gateway's own, never told */
+  int slot;   /* a bit of the dispatcher's masks */
+  int beside; /* as trm__work_model_file has it */
 } trm__work_model;
 
 typedef struct trm__work_ready {

@@ -30,7 +30,7 @@ typedef struct model_item {
 
 typedef struct model_engine {
   trm__dispatch_engine *real;
-  uint32_t models;
+  uint32_t models, takes;
   int window, holds, paused, retired;
 } model_engine;
 
@@ -40,6 +40,7 @@ typedef struct sim {
   double now;
   int stopped, same; /* same: every engine has every model */
   int64_t numbers;
+  uint32_t expected;
   model_item item[ITEMS + 1]; /* by id */
   model_engine engine[ENGINES];
   int ids;
@@ -109,7 +110,7 @@ static void judge_give(sim *s, const trm__dispatch_order *order) {
   EXPECT(e && is_waiting(m) && m->real == order->item);
   EXPECT(!m->cancelled && m->deaths < DEATHS);
   EXPECT(!e->paused && !e->retired && e->holds < e->window);
-  EXPECT(e->models >> m->bit & 1);
+  EXPECT(e->takes >> m->bit & 1);
   EXPECT(!(m->deaths && e->holds) && !is_alone(s, e));
   EXPECT(!(m->deadline > 0 && m->deadline <= s->now));
   if (!m->gives) judge_turns(s, id);
@@ -127,7 +128,7 @@ static void judge_give(sim *s, const trm__dispatch_order *order) {
 
 static int any_has(const sim *s, int bit) {
   for (int i = 0; i < ENGINES; i++)
-    if (s->engine[i].real && s->engine[i].models >> bit & 1) return 1;
+    if (s->engine[i].real && s->engine[i].takes >> bit & 1) return 1;
   return 0;
 }
 
@@ -145,7 +146,7 @@ static void judge_end(sim *s, const trm__dispatch_order *order) {
     EXPECT(m->deaths >= DEATHS && m->deaths == order->item->deaths);
     break;
   case TRM__DISPATCH_UNSUPPORTED:
-    EXPECT(!any_has(s, m->bit));
+    EXPECT(!any_has(s, m->bit) && !(s->expected >> m->bit & 1));
     break;
   case TRM__DISPATCH_STOPPED:
     EXPECT(s->stopped);
@@ -235,6 +236,7 @@ static void do_up(sim *s) {
   if (e->real) return;
   *e = (model_engine){.window = 1 + below(s, 5),
                       .models = s->same ? (1u << MODELS) - 1 : 1 + trm__rng_below(&s->rng, (1u << MODELS) - 1)};
+  e->takes = e->models;
   EXPECT(trm__dispatch_up(s->d, (uint64_t)++s->numbers, e->window, e->models, &e->real, &err) == TRM_OK);
 }
 
@@ -290,8 +292,29 @@ static void do_other(sim *s) {
   }
 }
 
+/* A reload: an engine takes less than it has, or again more; somebody is to come for a model. */
+static void do_narrow(sim *s) {
+  int i = below(s, ENGINES);
+  uint32_t mask = trm__rng_below(&s->rng, 1u << MODELS);
+  model_engine *e = &s->engine[i];
+  if (s->same) return;
+  if (chance(s, 3)) {
+    s->expected = chance(s, 2) ? 0 : mask;
+    trm__dispatch_expect(s->d, s->expected);
+  } else if (e->real) {
+    e->takes = mask & e->models;
+    trm__dispatch_narrow(s->d, e->real, mask);
+  }
+  uint32_t waiting = 0, living = 0;
+  for (int k = 1; k <= s->ids; k++) {
+    if (is_waiting(&s->item[k])) waiting |= 1u << s->item[k].bit;
+    if (s->item[k].accepted && !s->item[k].told) living |= 1u << s->item[k].bit;
+  }
+  EXPECT(trm__dispatch_waiting(s->d) == waiting && trm__dispatch_living(s->d) == living);
+}
+
 static void do_something(sim *s) {
-  switch (below(s, 12)) {
+  switch (below(s, 13)) {
   case 0:
   case 1:
   case 2:
@@ -313,6 +336,9 @@ static void do_something(sim *s) {
   case 8:
     s->now += below(s, 4);
     break;
+  case 9:
+    do_narrow(s);
+    break;
   default:
     do_answer(s);
   }
@@ -320,14 +346,18 @@ static void do_something(sim *s) {
 
 /* Engines that do what they should, until nothing is left. */
 static void finish(sim *s) {
+  s->expected = 0;
+  trm__dispatch_expect(s->d, 0);
   for (int round = 0; round < 4 * ITEMS; round++) {
     for (int i = 0; i < ENGINES; i++) {
       model_engine *e = &s->engine[i];
       if (!e->real) {
-        *e = (model_engine){.window = 2, .models = (1u << MODELS) - 1};
+        *e = (model_engine){.window = 2, .models = (1u << MODELS) - 1, .takes = (1u << MODELS) - 1};
         EXPECT(trm__dispatch_up(s->d, (uint64_t)++s->numbers, 2, e->models, &e->real, NULL) == TRM_OK);
       }
       e->paused = 0;
+      e->takes = e->models;
+      trm__dispatch_narrow(s->d, e->real, e->takes);
       trm__dispatch_pause(s->d, e->real, 0);
       int id = some_item(s, i);
       if (!id) continue;
