@@ -23,11 +23,11 @@ typedef struct trm__call_sink {
 
 struct trm__call {
   trm__gateway *gateway;
-  trm__exchange *exchange;  /* NULL: it has ended, or there is a sink */
+  trm__exchange *exchange; /* NULL: it has ended, or there is a sink */
   const trm__call_sink *sink;
   void *sink_context;
-  const char *id; /* of a call from within: what {id} of the path stands for; its life is the sink's matter */
-  int stream;     /* of a call from within: events are wanted */
+  const char *id;           /* of a call from within: what {id} of the path stands for; its life is the sink's matter */
+  int stream;               /* of a call from within: events are wanted */
   json_t *body;             /* NULL: none, or taken by the handler */
   char client[TRM__CLIENT]; /* the token's name, or the peer's address */
   unsigned scopes;
@@ -67,8 +67,8 @@ trm_status trm__call_inside_begin(trm__call **out, const trm__call_inside *insid
 void trm__call_drop(trm__call **call);
 
 /* What the request says beside its body, "" or NULL where it says nothing. */
-const char *trm__call_id(const trm__call *call);                                       /* {id} of the path */
-const char *trm__call_field(const trm__call *call, const char *name, size_t *count);   /* of its head */
+const char *trm__call_id(const trm__call *call);                                     /* {id} of the path */
+const char *trm__call_field(const trm__call *call, const char *name, size_t *count); /* of its head */
 const char *trm__call_query(const trm__call *call);
 int trm__call_form(const trm__call *call, const char *const *offers); /* as trm__accept_choose; the second: a stream */
 

@@ -11,6 +11,7 @@
 #include "net/listen.h"
 #include "proc/role.h"
 #include "serve/live.h"
+#include "serve/mcp/mcp.h"
 #include "serve/routes.h"
 #include "serve/session.h"
 
@@ -217,6 +218,7 @@ static trm_status gateway_open(trm__gateway *g, const trm__work_config *models, 
   if (!status) status = gateway_open_pool(g, models, build_id, err);
   if (!status) status = trm__live_open(&g->live, g, err);
   if (!status) status = trm__sessions_open(&g->sessions, g, err);
+  if (!status) status = trm__mcp_open(&g->mcp, g, err);
   if (!status) status = trm__routes_open(&g->router, g, err);
   if (!status && !(g->openapi = trm__openapi())) status = trm__fail_memory(err, "the description", 1);
   if (!status) status = gateway_open_server(g, err);
@@ -230,6 +232,7 @@ static void gateway_close(trm__gateway *g) {
   if (g->live) trm__live_return(g->live);
   trm__journal_close(&g->journal);
   trm__server_close(&g->server);
+  trm__mcp_close(&g->mcp);
   trm__serve_pool_close(&g->pool);
   trm__live_close(&g->live);
   trm__sessions_close(&g->sessions);

@@ -21,6 +21,7 @@ typedef enum trm__phase { TRM__STARTING, TRM__SERVING, TRM__LEAVING, TRM__DRAINI
 
 typedef struct trm__live_jobs trm__live_jobs;
 typedef struct trm__session_table trm__session_table;
+typedef struct trm__mcp trm__mcp;
 
 typedef struct trm__gateway {
   trm__serve_config config;
@@ -34,6 +35,7 @@ typedef struct trm__gateway {
   trm__tokens *tokens; /* NULL: nobody needs one */
   trm__live_jobs *live;
   trm__session_table *sessions;
+  trm__mcp *mcp;
   trm__phase phase;
   int started; /* 1: it has been ready once */
   double began;

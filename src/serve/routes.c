@@ -6,7 +6,13 @@
 #include "base/mem.h"
 #include "base/status.h"
 #include "net/dispatch.h"
+#include "serve/mcp/http.h"
 #include "serve/schemas.h"
+
+static json_t *schema_message(void) {
+  return json_pack("{s:s, s:s, s:{s:{s:s}, s:{s:s}}, s:[s]}", "type", "object", "description", "JSON-RPC 2.0",
+                   "properties", "jsonrpc", "const", "2.0", "method", "type", "string", "required", "jsonrpc");
+}
 
 /* -- the table ----------------------------------------------------------------------------------------------------- */
 
@@ -28,7 +34,13 @@ static const trm__served_route routes_table[] = {
      "Judge an answer, or a question alone, by the puzzle's own rules",
      trm__schema_check,
      "200"},
-    {TRM__POST, "/v1/hint", {SOLVE, 1, trm__route_hint}, "hint", "The next cell, and why", trm__schema_needs_puzzle, "200"},
+    {TRM__POST,
+     "/v1/hint",
+     {SOLVE, 1, trm__route_hint},
+     "hint",
+     "The next cell, and why",
+     trm__schema_needs_puzzle,
+     "200"},
     {TRM__POST,
      "/v1/generate",
      {SOLVE, 1, trm__route_generate},
@@ -122,6 +134,13 @@ static const trm__served_route routes_table[] = {
      NULL,
      "200"},
     {TRM__GET, "/v1/models", {SOLVE, 0, trm__route_models}, "listModels", "The models and their values", NULL, "200"},
+    {TRM__POST,
+     "/mcp",
+     {SOLVE, 0, trm__route_mcp},
+     "mcp",
+     "A message of the Model Context Protocol, for hosts of language models",
+     schema_message,
+     "200|202"},
     {TRM__GET, "/v1/openapi.json", {0, 0, trm__route_openapi}, "openapi", "This description", NULL, "200"},
     {TRM__GET, "/livez", {0, 0, trm__route_livez}, "livez", "The process turns its loop", NULL, "200"},
     {TRM__GET, "/readyz", {0, 0, trm__route_readyz}, "readyz", "A puzzle would be taken now", NULL, "200"},

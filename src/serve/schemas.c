@@ -44,8 +44,8 @@ json_t *trm__schema_solve(void) {
   trm__schema_property(item, "id", json_pack("{s:s}", "type", "string"));
   (void)json_object_set_new(item, "required", json_pack("[s]", "puzzle"));
   trm__schema_property(schema, "puzzles",
-                  json_pack("{s:s, s:i, s:{s:[{s:s}, {s:s}, o]}}", "type", "array", "minItems", 1, "items", "anyOf",
-                            "type", "string", "type", "array", item));
+                       json_pack("{s:s, s:i, s:{s:[{s:s}, {s:s}, o]}}", "type", "array", "minItems", 1, "items",
+                                 "anyOf", "type", "string", "type", "array", item));
   (void)json_object_set_new(schema, "oneOf",
                             json_pack("[{s:[s]}, {s:[s]}]", "required", "puzzle", "required", "puzzles"));
   return schema;

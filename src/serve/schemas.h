@@ -18,7 +18,7 @@ json_t *trm__schema_pin(void);
 /* Their parts. */
 json_t *trm__schema_object(void); /* without properties; others are not allowed */
 json_t *trm__schema_puzzle(void);
-json_t *trm__schema_number(int most); /* an integer from 0 on */
+json_t *trm__schema_number(int most);                                          /* an integer from 0 on */
 void trm__schema_property(json_t *schema, const char *name, json_t *property); /* property is taken */
 void trm__schema_add(json_t *schema, const trm_option *table, size_t count);   /* the options of a table */
 
