@@ -14,6 +14,7 @@
 #include "serve/mcp/mcp.h"
 #include "serve/routes.h"
 #include "serve/session.h"
+#include "serve/socket.h"
 
 #define TICK_S 1 /* of the heartbeat and of what is looked after now and then */
 
@@ -140,6 +141,17 @@ static void gateway_on_access(const trm__access *access, void *context) {
                      access->reason ? access->reason : "");
 }
 
+/* Beside what was asked for, the socket by which programs of this configuration find the server. Where the folder takes
+ * none it goes without. */
+static void gateway_open_socket(trm__gateway *g) {
+  char path[TRM__SERVE_PATH + 16], address[TRM__SERVE_PATH + 32];
+  trm_error err = {0};
+  if (!trm__serve_socket(&g->config, path, sizeof path)) return;
+  snprintf(address, sizeof address, "unix:%s", path);
+  if (trm__server_listen(g->server, address, &err))
+    trm__records_write(&g->records, TRM_LOG_INFO, NULL, "no socket in data_dir: %s", err.message);
+}
+
 static trm_status gateway_open_server(trm__gateway *g, trm_error *err) {
   const trm__serve_config *c = &g->config;
   trm__server_config config = trm__server_config_default();
@@ -164,6 +176,7 @@ static trm_status gateway_open_server(trm__gateway *g, trm_error *err) {
           trm__fail(err, TRM_E_USAGE, "listen", "others reach %s, and neither token_file nor open is set", address);
     else status = trm__server_listen(g->server, address, err);
   }
+  if (!status) gateway_open_socket(g);
   for (size_t i = 0; !status && trm__server_address(g->server, i); i++)
     trm__records_write(&g->records, TRM_LOG_INFO, NULL, "listening on %s", trm__server_address(g->server, i));
   return status;

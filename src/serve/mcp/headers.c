@@ -46,7 +46,7 @@ static int header_says(const char *value, const char *wanted) {
 }
 
 static trm_status header_expect(trm__mcp_request *r, const trm__request *head, const char *name, const char *shown,
-                               const char *wanted) {
+                                const char *wanted) {
   size_t count;
   const char *value = trm__request_field(head, name, &count);
   if (value && count == 1 && header_says(value, wanted)) return TRM_OK;

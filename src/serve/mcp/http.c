@@ -131,7 +131,7 @@ static void http_take(trm__call *call, json_t *message, unsigned forms) {
     trm__call_text(call, 202, NULL, NULL, 0);
   } else if (request) {
     a->request = request;
-    a->legacy = request->era == TRM__MCP_LEGACY;
+    a->legacy = request->era == TRM__MCP_LEGACY && !trm__call_field(call, "trm-cancel", NULL);
   }
 }
 

@@ -54,7 +54,7 @@ void trm__mcp_ready(trm__mcp *mcp) {
       continue;
     }
     r->held = 0;
-    trm__mcp_tools_call(r); /* may end it, and begin others */
+    r->rule->handle(r); /* may end it, and begin others */
     r = mcp->first;
   }
 }
@@ -176,7 +176,7 @@ static int mcp_lives(const trm__mcp *mcp, const trm__mcp_request *wanted) {
   return 0;
 }
 
-static void mcp_run(trm__mcp_request *r, const trm__mcp_from *from) {
+static void mcp_dispatch(trm__mcp_request *r, const trm__mcp_from *from) {
   if (mcp_era(r, from)) return;
   r->rule = trm__mcp_method_find(r->method);
   if (r->rule && (r->rule->eras & r->era)) r->rule->handle(r);
@@ -204,6 +204,6 @@ void trm__mcp_take(trm__mcp *mcp, json_t *message, const trm__mcp_from *from, co
     json_decref(message);
     return;
   }
-  mcp_run(r, from);
+  mcp_dispatch(r, from);
   if (mcp_lives(mcp, r)) *request = r;
 }

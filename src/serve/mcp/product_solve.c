@@ -207,7 +207,7 @@ static int solve_is_kind(trm__mcp_request *r, const json_t *arguments, const cha
   return same;
 }
 
-static void solve_begin(trm__mcp_request *r, const json_t *arguments, const char *kind, int explain) {
+static void solve_ask(trm__mcp_request *r, const json_t *arguments, const char *kind, int explain) {
   solve_call *s = trm__calloc(1, sizeof *s);
   json_t *body = json_copy((json_t *)(uintptr_t)arguments);
   if (!s || !body) {
@@ -228,17 +228,17 @@ static void solve_begin(trm__mcp_request *r, const json_t *arguments, const char
 }
 
 void trm__mcp_solve_sudoku(trm__mcp_request *r, const json_t *arguments) {
-  solve_begin(r, arguments, "sudoku", 0);
+  solve_ask(r, arguments, "sudoku", 0);
 }
 
 void trm__mcp_solve_maze(trm__mcp_request *r, const json_t *arguments) {
-  solve_begin(r, arguments, "maze", 0);
+  solve_ask(r, arguments, "maze", 0);
 }
 
 void trm__mcp_reason(trm__mcp_request *r, const json_t *arguments) {
-  solve_begin(r, arguments, NULL, 0);
+  solve_ask(r, arguments, NULL, 0);
 }
 
 void trm__mcp_explain(trm__mcp_request *r, const json_t *arguments) {
-  solve_begin(r, arguments, NULL, 1);
+  solve_ask(r, arguments, NULL, 1);
 }

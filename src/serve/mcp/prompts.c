@@ -73,6 +73,7 @@ static void complete_resource(trm__mcp_request *r, const json_t *ref, const char
 }
 
 void trm__mcp_complete(trm__mcp_request *r) {
+  if (trm__mcp_waits(r)) return; /* for the models' names */
   const json_t *ref = json_object_get(r->params, "ref"), *argument = json_object_get(r->params, "argument");
   const char *type = json_string_value(json_object_get(ref, "type"));
   const char *name = json_string_value(json_object_get(argument, "name"));

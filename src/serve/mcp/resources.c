@@ -30,6 +30,7 @@ static void resources_each(trm__mcp_request *r, int templates, json_t *list) {
 }
 
 void trm__mcp_resources_list(trm__mcp_request *r) {
+  if (trm__mcp_waits(r)) return; /* for the models */
   json_t *list = json_array();
   if (!trm__mcp_first_page(r)) {
     json_decref(list);
@@ -71,6 +72,7 @@ static int resource_fits(const trm__mcp_resource *resource, const char *uri, cha
 
 void trm__mcp_resources_read(trm__mcp_request *r) {
   char variable[256];
+  if (trm__mcp_waits(r)) return;
   const trm__mcp_set *set;
   const char *uri = json_string_value(json_object_get(r->params, "uri"));
   if (!uri) {

@@ -29,3 +29,8 @@ trm__gateway *trm__mcp_gateway(const trm__mcp *mcp) {
 json_t *trm__mcp_server_info(void) {
   return json_pack("{s:s, s:s, s:s}", "name", "trm", "title", "Tiny Recursion Models", "version", trm_version());
 }
+
+int trm__mcp_waits(trm__mcp_request *r) {
+  r->held = r->mcp->patient && !r->mcp->gateway->started;
+  return r->held;
+}

@@ -43,6 +43,9 @@ void trm__mcp_complete(trm__mcp_request *request);
 /* Ends the request: no such resource. */
 void trm__mcp_no_resource(trm__mcp_request *request, const char *uri);
 
+/* 1: there is no engine yet, and the request is handled again when there is. */
+int trm__mcp_waits(trm__mcp_request *request);
+
 /* 0: the request asks for a page that there is not, and has failed. */
 int trm__mcp_first_page(trm__mcp_request *request);
 

@@ -113,6 +113,5 @@ void trm__mcp_tools_call(trm__mcp_request *r) {
   }
   const trm__mcp_tool *tool = tool_find(r->mcp, name);
   if (!tool) tool_unknown(r, name);
-  else if (tool->engine && r->mcp->patient && !r->mcp->gateway->started) r->held = 1;
-  else tool_run(r, tool);
+  else if (!tool->engine || !trm__mcp_waits(r)) tool_run(r, tool);
 }
