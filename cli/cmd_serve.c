@@ -1,22 +1,17 @@
 /* trm serve: starts the server, which is a program of its own, trm-server, so that nothing else needs its libraries. It
  * is looked for beside this program, where a build folder has it, and in libexec/trm beside the installed bin. What is
  * wrong with the configuration is told here, before anything is started. */
-#include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/os/file.h"
 #include "cli/http.h"
-#include "cli/puzzles.h"
-#include "serve/config.h"
+#include "cli/server_program.h"
 
 static struct {
   char config[TRM__SERVE_PATH], backup[TRM__SERVE_PATH];
   int print_config, force;
 } opt;
-static trm__serve_config served;
 
 static const trm_option serve_options[] = {
     {.name = "config",
@@ -43,52 +38,23 @@ static size_t serve_tables(cli_table t[CLI_TABLES]) {
   size_t count;
   const trm_option *table = trm__serve_options(&count);
   t[0] = (cli_table){serve_options, sizeof serve_options / sizeof *serve_options, &opt};
-  t[1] = (cli_table){table, count, &served};
+  t[1] = (cli_table){table, count, &cli_served};
   return 2;
-}
-
-/* Each option of the server is a variable too; the others are in the program's table. */
-static const char *serve_environment(const char *name) {
-  size_t count;
-  char variable[64];
-  const trm_option *table = trm__serve_options(&count);
-  for (size_t i = 0; i < count; i++) {
-    trm__serve_variable(table[i].name, variable, sizeof variable);
-    if (!strcmp(variable, name)) return cli_environment_option(name);
-  }
-  return cli_environment(name);
-}
-
-/* File and environment below what the command line gave. */
-static trm_status serve_configure(const cli_arguments *a, trm_error *err) {
-  char text[TRM__SERVE_PATH + 16];
-  size_t count;
-  const trm_option *table = trm__serve_options(&count);
-  trm__serve_config whole = trm__serve_config_default();
-  trm_status status = trm__serve_config_read(&whole, opt.config, serve_environment, err);
-  for (size_t i = 0; i < a->givens && !status; i++) {
-    if (a->given[i].table->config != &served) continue;
-    const char *name = a->given[i].option->name;
-    (void)trm_options_get(table, count, &served, name, text, sizeof text);
-    status = trm_options_set(table, count, &whole, name, text, err);
-  }
-  if (!status) status = trm__serve_config_check(&whole, serve_environment, err);
-  if (!status) served = whole;
-  return status;
 }
 
 static void serve_print_config(void) {
   size_t count;
   const trm_option *table = trm__serve_options(&count);
-  cli_json_print(trm__options_to_json(table, count, &served), 0);
+  cli_json_print(trm__options_to_json(table, count, &cli_served), 0);
 }
 
 /* -- a copy of the journal ----------------------------------------------------------------------------------------- */
 
 /* The first address that it listens at, as a client names it. */
 static void serve_address(char *url, size_t size) {
-  size_t length = strcspn(served.listen, ",");
-  (void)snprintf(url, size, "%s%.*s", strncmp(served.listen, "unix:", 5) ? "http://" : "", (int)length, served.listen);
+  size_t length = strcspn(cli_served.listen, ",");
+  (void)snprintf(url, size, "%s%.*s", strncmp(cli_served.listen, "unix:", 5) ? "http://" : "", (int)length,
+                 cli_served.listen);
 }
 
 static int serve_ask_backup(const cli_command *self, char path[TRM__SERVE_PATH], trm_error *err) {
@@ -131,49 +97,17 @@ static int serve_backup(const cli_command *self) {
   return CLI_OK;
 }
 
-/* Becomes the server: "trm-server OPTIONS --folders FOLDERS". Returns only when that fails. */
-static int serve_exec(const cli_command *self, int argc, char **argv) {
-  static const char *const places[] = {"%s/trm-server", "%s/../libexec/trm/trm-server"};
-  char program[PATH_MAX], file[PATH_MAX + 64];
-  char **arguments = cli_alloc((size_t)argc + 4, sizeof *arguments);
-  char *folders = cli_model_folders();
-  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-  program[length > 0 ? length : 0] = 0;
-  if (strrchr(program, '/')) *strrchr(program, '/') = 0;
-  arguments[0] = (char *)(uintptr_t) "trm-server";
-  for (int i = 0; i < argc; i++) arguments[1 + i] = argv[i];
-  arguments[1 + argc] = (char *)(uintptr_t) "--folders";
-  arguments[2 + argc] = folders;
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    (void)snprintf(file, sizeof file, places[i], program);
-#pragma GCC diagnostic pop
-    (void)execv(file, arguments);
-    if (errno != ENOENT && errno != ENOTDIR) break;
-  }
-  int missing = errno == ENOENT || errno == ENOTDIR;
-  free(arguments);
-  free(folders);
-  if (missing)
-    return cli_usage(self,
-                     "this build has no server: trm-server is neither in %s nor in ../libexec/trm; build trm "
-                     "where libevent and SQLite are installed (tools/setup --server)",
-                     program);
-  return cli_bad_input(self, "%s cannot be started: %s", file, strerror(errno));
-}
-
 static int serve_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   trm_error err = {0};
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
   if (code == CLI_CONTINUE) code = cli_expect(self, &a, 0, 0, "");
-  if (code == CLI_CONTINUE && serve_configure(&a, &err)) code = cli_error(self, &err);
+  if (code == CLI_CONTINUE && cli_serve_configure(&a, opt.config, &err)) code = cli_error(self, &err);
   cli_arguments_free(&a);
   if (code != CLI_CONTINUE) return code;
   if (opt.backup[0]) return serve_backup(self);
-  if (!opt.print_config) return serve_exec(self, argc, argv);
+  if (!opt.print_config) return cli_serve_exec(self, NULL, argc, argv);
   serve_print_config();
   return CLI_OK;
 }

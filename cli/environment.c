@@ -11,7 +11,7 @@ static const cli_variable environment[] = {
     {"TRM_ISA", "the kernels: auto (the best of all that the machine has), ref (plain C), or instruction sets that trm "
                 "doctor lists, "
                 "joined by +, such as avx512vnni; each brings what it needs"},
-    {"TRM_TOKEN", "what trm solve --server shows the server, where --token-file does not say"},
+    {"TRM_TOKEN", "what trm solve --server and trm mcp show a server, where --token-file does not say"},
     {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},
     {"LC_ALL", "with LC_CTYPE and LANG: whether the terminal shows UTF-8, so that two rows of a large maze fit a line"},
     {"LC_CTYPE", "see LC_ALL"},
@@ -20,7 +20,7 @@ static const cli_variable environment[] = {
     {"TERM", "dumb or not set: no colours, and no line that is written over"},
     {"TMPDIR", "where quantize measures a copy that goes to a pipe or device; default: /tmp"},
     {"PATH", "where doctor looks for programs"},
-    {"HOME", "of trm serve, where neither XDG_CONFIG_HOME nor XDG_STATE_HOME is set: .config and .local/state in it"},
+    {"HOME", "of trm serve and trm mcp, where neither XDG_CONFIG_HOME nor XDG_STATE_HOME is set: .config and .local/state in it"},
     {"XDG_CONFIG_HOME", "where trm serve looks for trm/trm.json"},
     {"XDG_STATE_HOME", "where trm serve keeps trm/, its journal"},
     {"STATE_DIRECTORY", "the same, set by systemd; it goes before XDG_STATE_HOME"},

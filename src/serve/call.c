@@ -113,6 +113,62 @@ static void call_read(trm__call *call, trm__call_handler handle) {
   trm__exchange_read_whole(call->exchange, (size_t)call->gateway->config.body_bytes, call_on_body, reading);
 }
 
+/* -- from within --------------------------------------------------------------------------------------------------- */
+
+trm_status trm__call_inside_begin(trm__call **out, const trm__call_inside *inside) {
+  trm__call *call = trm__calloc(1, sizeof *call);
+  if (!call) {
+    json_decref(inside->body);
+    return TRM_E_MEMORY;
+  }
+  call->gateway = inside->gateway;
+  call->sink = inside->sink;
+  call->sink_context = inside->context;
+  call->scopes = inside->scopes;
+  call->id = inside->id;
+  call->stream = inside->stream;
+  call->body = inside->body;
+  snprintf(call->client, sizeof call->client, "%s", inside->client);
+  *out = call;
+  inside->handle(call);
+  return TRM_OK;
+}
+
+void trm__call_drop(trm__call **callp) {
+  trm__call *call = *callp;
+  *callp = NULL;
+  if (!call) return;
+  if (call->gone) call->gone(call, call->own);
+  call_free(call);
+}
+
+const char *trm__call_id(const trm__call *call) {
+  return call->exchange ? trm__match_get(trm__exchange_match(call->exchange), "id") : call->id ? call->id : "";
+}
+
+const char *trm__call_field(const trm__call *call, const char *name, size_t *count) {
+  if (call->exchange) return trm__request_field(trm__exchange_request(call->exchange), name, count);
+  if (count) *count = 0;
+  return NULL;
+}
+
+const char *trm__call_query(const trm__call *call) {
+  return call->exchange ? trm__exchange_request(call->exchange)->query : NULL;
+}
+
+int trm__call_form(const trm__call *call, const char *const *offers) {
+  return call->exchange ? trm__accept_choose(trm__exchange_request(call->exchange), offers) : call->stream;
+}
+
+/* The end of a call from within, with a status and a body, which is taken. */
+static void call_sink_end(trm__call *call, int status, json_t *body) {
+  call->sink->end(call->sink_context, status, body);
+  json_decref(body);
+  call_free(call);
+}
+
+/* -- the beginning ------------------------------------------------------------------------------------------------- */
+
 void trm__call_begin(trm__gateway *gateway, trm__exchange *exchange, const trm__call_rule *rule) {
   trm__call *call = trm__calloc(1, sizeof *call);
   if (!call) {
@@ -133,6 +189,10 @@ void trm__call_begin(trm__gateway *gateway, trm__exchange *exchange, const trm__
 
 static void call_send(trm__call *call, int status, const char *type, const char *location, const char *text,
                       size_t size) {
+  if (call->sink) {
+    call_sink_end(call, status, text ? json_stringn(text, size) : NULL);
+    return;
+  }
   trm__field fields[3];
   size_t count = 0;
   if (location) fields[count++] = (trm__field){"Location", location};
@@ -148,6 +208,10 @@ void trm__call_text(trm__call *call, int status, const char *type, const char *t
 }
 
 void trm__call_answer_at(trm__call *call, int status, const char *location, json_t *body) {
+  if (call->sink && body) {
+    call_sink_end(call, status, body);
+    return;
+  }
   char *text = body ? trm__json_text(body, JSON_COMPACT) : NULL;
   json_decref(body);
   if (!text) {
@@ -163,6 +227,10 @@ void trm__call_answer(trm__call *call, int status, json_t *body) {
 }
 
 void trm__call_problem(trm__call *call, trm__problem_kind kind, const char *pointer, const char *detail) {
+  if (call->sink) {
+    call_sink_end(call, trm__problem_of(kind)->status, trm__problem_json(kind, pointer, detail));
+    return;
+  }
   trm__problem_send(call->exchange, kind, pointer, detail, NULL);
   call_free(call);
 }
@@ -183,6 +251,7 @@ void trm__call_status(trm__call *call, trm_status status, const trm__ask_fault *
 /* -- streams ------------------------------------------------------------------------------------------------------- */
 
 void trm__call_stream(trm__call *call) {
+  if (call->sink) return;
   trm__field field = {"Traceparent", call->traceparent};
   (void)trm__stream_start(call->exchange, &field, *call->traceparent != 0, NULL);
 }
@@ -190,6 +259,10 @@ void trm__call_stream(trm__call *call) {
 /* An event that a slow client has no room for is left out; its id shows the gap. */
 void trm__call_event(trm__call *call, int64_t id, const char *event, const json_t *data) {
   char name[32];
+  if (call->sink) {
+    call->sink->event(call->sink_context, event, data);
+    return;
+  }
   snprintf(name, sizeof name, "%lld", (long long)id);
   char *text = trm__json_text(data, JSON_COMPACT);
   trm__sse_event e = {.id = name, .event = event, .data = text, .size = text ? strlen(text) : 0};
@@ -198,6 +271,10 @@ void trm__call_event(trm__call *call, int64_t id, const char *event, const json_
 }
 
 void trm__call_end(trm__call *call) {
+  if (call->sink) {
+    call_sink_end(call, 200, NULL);
+    return;
+  }
   trm__exchange_end(call->exchange);
   call_free(call);
 }

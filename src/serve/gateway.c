@@ -15,8 +15,10 @@
 #include "serve/call.h"
 #include "serve/live.h"
 #include "serve/reload.h"
+#include "serve/mcp/mcp.h"
 #include "serve/routes.h"
 #include "serve/session.h"
+#include "serve/socket.h"
 
 #define TICK_S 1             /* of the heartbeat and of what is looked after now and then */
 #define DESCRIPTORS_KEPT 256 /* for the journal, engines, listeners, and connections that are turned away */
@@ -194,6 +196,17 @@ static trm_status gateway_listen(trm__gateway *g, const char *address, int fd, t
   return status || fd >= 0 ? status : trm__server_listen(g->server, address, err);
 }
 
+/* Beside what was asked for, the socket by which programs of this configuration find the server. Where the folder takes
+ * none it goes without. */
+static void gateway_open_socket(trm__gateway *g) {
+  char path[TRM__SERVE_PATH + 16], address[TRM__SERVE_PATH + 32];
+  trm_error err = {0};
+  if (!trm__serve_socket(&g->config, path, sizeof path)) return;
+  snprintf(address, sizeof address, "unix:%s", path);
+  if (trm__server_listen(g->server, address, &err))
+    trm__records_write(&g->records, TRM_LOG_INFO, NULL, "no socket in data_dir: %s", err.message);
+}
+
 static trm_status gateway_open_server(trm__gateway *g, trm_error *err) {
   const trm__serve_config *c = &g->config;
   trm__server_config config = trm__server_config_default();
@@ -217,6 +230,7 @@ static trm_status gateway_open_server(trm__gateway *g, trm_error *err) {
     snprintf(address, sizeof address, "%.*s", (int)strcspn(at, ","), at);
     status = gateway_listen(g, address, -1, err);
   }
+  if (!status) gateway_open_socket(g);
   for (size_t i = 0; !status && trm__server_address(g->server, i); i++)
     trm__records_write(&g->records, TRM_LOG_INFO, NULL, "listening on %s", trm__server_address(g->server, i));
   return status;
@@ -276,6 +290,7 @@ static trm_status gateway_open(trm__gateway *g, const trm__work_config *found, c
   if (!status) status = gateway_open_pool(g, &models, build_id, err);
   if (!status) status = trm__live_open(&g->live, g, err);
   if (!status) status = trm__sessions_open(&g->sessions, g, err);
+  if (!status) status = trm__mcp_open(&g->mcp, g, err);
   if (!status) status = trm__routes_open(&g->router, g, err);
   if (!status && !(g->openapi = trm__openapi())) status = trm__fail_memory(err, "the description", 1);
   if (!status) status = gateway_open_server(g, err);
@@ -291,6 +306,7 @@ static void gateway_close(trm__gateway *g) {
   trm__journal_close(&g->journal);
   trm__server_close(&g->server);
   trm__reload_close(&g->reload);
+  trm__mcp_close(&g->mcp);
   trm__serve_pool_close(&g->pool);
   trm__live_close(&g->live);
   trm__sessions_close(&g->sessions);

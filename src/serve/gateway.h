@@ -22,6 +22,7 @@ typedef enum trm__phase { TRM__STARTING, TRM__SERVING, TRM__LEAVING, TRM__DRAINI
 typedef struct trm__live_jobs trm__live_jobs;
 typedef struct trm__session_table trm__session_table;
 typedef struct trm__reload trm__reload;
+typedef struct trm__mcp trm__mcp;
 
 typedef struct trm__gateway {
   trm__serve_config config;
@@ -36,6 +37,7 @@ typedef struct trm__gateway {
   trm__live_jobs *live;
   trm__session_table *sessions;
   trm__reload *reload;
+  trm__mcp *mcp;
   trm__phase phase;
   int started; /* 1: it has been ready once */
   double began;

@@ -374,6 +374,10 @@ void trm__live_submit(trm__call *call, const char *key) {
   trm_error err = {0};
   trm__ask_fault fault = {0};
   trm__live_jobs *live = call->gateway->live;
+  if (!live) {
+    trm__call_problem(call, TRM__PROBLEM_STORAGE, NULL, "there is no journal for jobs here; trm serve has one");
+    return;
+  }
   trm__run_place place = trm__gateway_place(call->gateway);
   trm_status status = trm__run_check(&place, call->body, &fault);
   if (status) {

@@ -1,9 +1,11 @@
-/* trm-server: one program, three roles. Without --role it is the root, which starts itself again for the others. */
+/* trm-server: one program, four roles. Without --role it is the root, which starts itself again as gateway and engines;
+ * --role mcp is trm mcp. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <trm/trm.h>
+#include <unistd.h>
 
 #include "base/status.h"
 #include "base/text/options.h"
@@ -12,6 +14,7 @@
 #include "proc/role.h"
 #include "serve/engine.h"
 #include "serve/gateway.h"
+#include "serve/mcp/stdio.h"
 #include "serve/model_files.h"
 #include "serve/tree.h"
 
@@ -128,11 +131,39 @@ static int main_root(int argc, char **argv) {
   return status ? main_fail(&err) : code;
 }
 
+/* -- trm mcp ------------------------------------------------------------------------------------------------------- */
+
+static main_arguments main_mcp_arguments;
+
+static trm_status main_mcp_models(trm__work_config *models, trm_error *err) {
+  return trm__model_files(models, &main_mcp_arguments.config, main_mcp_arguments.folders, err);
+}
+
+/* trm-server --role mcp URL ALONE OPTIONS: URL "" for none, ALONE 0 or 1. The token is in TRM_TOKEN, where nobody sees
+ * it in a list of processes. */
+static int main_mcp(int argc, char **argv) {
+  static char program[TRM__WORK_PATH];
+  trm_error err = {0};
+  if (argc < 2) return TRM__EXIT_USAGE;
+  if (main_configure(&main_mcp_arguments, argc - 2, argv + 2, &err)) return main_fail(&err);
+  const char *token = getenv("TRM_TOKEN");
+  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+  program[length > 0 ? length : 0] = 0;
+  const trm__mcp_stdio options = {.config = &main_mcp_arguments.config,
+                                  .server = argv[0],
+                                  .token = token ? token : "",
+                                  .alone = strcmp(argv[1], "1") == 0,
+                                  .program = program,
+                                  .models = main_mcp_models};
+  return trm__mcp_stdio_run(&options);
+}
+
 int main(int argc, char **argv) {
   const char *role = argc >= 3 && strcmp(argv[1], "--role") == 0 ? argv[2] : NULL;
   if (role && strcmp(role, "engine") == 0) return main_engine(argc - 3, argv + 3);
   if (role && strcmp(role, "gateway") == 0) return main_gateway(argc - 3, argv + 3);
+  if (role && strcmp(role, "mcp") == 0) return main_mcp(argc - 3, argv + 3);
   if (!role) return main_root(argc - 1, argv + 1);
-  (void)fprintf(stderr, "trm-server: --role %s: expected engine or gateway\n", role);
+  (void)fprintf(stderr, "trm-server: --role %s: expected engine, gateway or mcp\n", role);
   return TRM__EXIT_USAGE;
 }

@@ -56,7 +56,7 @@ static void job_ask(trm__call *call, void (*found)(job_asking *asking, const trm
     return;
   }
   *a = (job_asking){.call = call, .gateway = call->gateway, .found = found};
-  snprintf(a->id, sizeof a->id, "%s", trm__match_get(trm__exchange_match(call->exchange), "id"));
+  snprintf(a->id, sizeof a->id, "%s", trm__call_id(call));
   trm_status status = trm__jobs_get(call->gateway->journal, a->id, job_asking_on_answer, a, &err);
   if (!status) {
     call->own = a;
@@ -78,7 +78,7 @@ void trm__route_job(trm__call *call) {
 }
 
 static void job_watch(job_asking *a, const trm__job *job) {
-  const char *last = trm__request_field(trm__exchange_request(a->call->exchange), "last-event-id", NULL);
+  const char *last = trm__call_field(a->call, "last-event-id", NULL);
   int64_t after = last ? strtoll(last, NULL, 10) : -1;
   if (!job_is_over(job->state)) {
     if (trm__live_watch(a->gateway->live, job->id, a->call, after)) return;
@@ -176,7 +176,7 @@ void trm__route_jobs(trm__call *call) {
   trm__jobs_filter filter;
   char after[TRM__UUID_TEXT];
   const char *detail;
-  if (!list_filter(&filter, trm__exchange_request(call->exchange)->query, after, &detail)) {
+  if (!list_filter(&filter, trm__call_query(call), after, &detail)) {
     trm__call_problem(call, TRM__PROBLEM_INVALID, NULL, detail);
     return;
   }

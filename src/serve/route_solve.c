@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "net/media.h"
 #include "serve/live.h"
 #include "serve/routes.h"
 
@@ -85,10 +84,9 @@ static void solve_now(trm__call *call, int stream) {
 void trm__route_solve(trm__call *call) {
   static const char *const offers[] = {"application/json", "text/event-stream", NULL};
   const char *detail = NULL;
-  const trm__request *request = trm__exchange_request(call->exchange);
-  int offer = trm__accept_choose(request, offers);
+  int offer = trm__call_form(call, offers);
   size_t keys = 0;
-  const char *key = trm__request_field(request, "idempotency-key", &keys);
+  const char *key = trm__call_field(call, "idempotency-key", &keys);
   trm__problem_kind refusal = trm__gateway_refusal(call->gateway, &detail);
   if (refusal) trm__call_problem(call, refusal, NULL, detail);
   else if (offer < 0)

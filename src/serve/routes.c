@@ -5,102 +5,14 @@
 
 #include "base/mem.h"
 #include "base/status.h"
-#include "base/text/options.h"
 #include "net/dispatch.h"
 #include "net/metrics.h"
+#include "serve/mcp/http.h"
+#include "serve/schemas.h"
 
-/* -- schemas of bodies --------------------------------------------------------------------------------------------- */
-
-static json_t *schema_puzzle(void) {
-  return json_pack("{s:s, s:[{s:s}, {s:s}, {s:s, s:[s], s:{s:{s:s, s:{s:s}}}}]}", "description",
-                   "text in any usual notation, rows, or tokens", "oneOf", "type", "string", "type", "array", "type",
-                   "object", "required", "tokens", "properties", "tokens", "type", "array", "items", "type", "integer");
-}
-
-/* Adds the options of a table to an object's schema. */
-static void schema_add(json_t *schema, const trm_option *table, size_t count) {
-  json_t *options = trm__options_schema(table, count);
-  (void)json_object_update(json_object_get(schema, "properties"), json_object_get(options, "properties"));
-  json_decref(options);
-}
-
-static json_t *schema_object(void) {
-  return json_pack("{s:s, s:b, s:{}}", "type", "object", "additionalProperties", 0, "properties");
-}
-
-static void schema_property(json_t *schema, const char *name, json_t *property) {
-  (void)json_object_set_new(json_object_get(schema, "properties"), name, property);
-}
-
-static json_t *schema_one(void) {
-  size_t count;
-  json_t *schema = schema_object();
-  const trm_option *table = trm__ask_item_options(&count);
-  schema_property(schema, "puzzle", schema_puzzle());
-  schema_add(schema, table, count);
-  table = trm__work_options(&count);
-  schema_add(schema, table, count);
-  return schema;
-}
-
-static json_t *schema_solve(void) {
-  size_t count;
-  json_t *schema = schema_one(), *item = schema_one();
-  const trm_option *table = trm__ask_request_options(&count);
-  schema_add(schema, table, count);
-  schema_property(item, "id", json_pack("{s:s}", "type", "string"));
-  (void)json_object_set_new(item, "required", json_pack("[s]", "puzzle"));
-  schema_property(schema, "puzzles",
-                  json_pack("{s:s, s:i, s:{s:[{s:s}, {s:s}, o]}}", "type", "array", "minItems", 1, "items", "anyOf",
-                            "type", "string", "type", "array", item));
-  (void)json_object_set_new(schema, "oneOf",
-                            json_pack("[{s:[s]}, {s:[s]}]", "required", "puzzle", "required", "puzzles"));
-  return schema;
-}
-
-static json_t *schema_check(void) {
-  json_t *schema = schema_one();
-  schema_property(schema, "answer", schema_puzzle());
-  (void)json_object_set_new(schema, "required", json_pack("[s]", "puzzle"));
-  return schema;
-}
-
-static json_t *schema_needs_puzzle(void) {
-  json_t *schema = schema_one();
-  (void)json_object_set_new(schema, "required", json_pack("[s]", "puzzle"));
-  return schema;
-}
-
-static json_t *schema_generate(void) {
-  size_t count;
-  json_t *schema = schema_object();
-  const trm_option *table = trm__generate_options(&count);
-  schema_add(schema, table, count);
-  return schema;
-}
-
-static json_t *schema_number(int most) {
-  return json_pack("{s:s, s:i, s:i}", "type", "integer", "minimum", 0, "maximum", most);
-}
-
-static json_t *schema_steps(void) {
-  json_t *schema = schema_object();
-  schema_property(schema, "steps", schema_number(64));
-  return schema;
-}
-
-static json_t *schema_cell(void) {
-  json_t *schema = schema_object();
-  schema_property(schema, "cell", schema_number(65535));
-  (void)json_object_set_new(schema, "required", json_pack("[s]", "cell"));
-  return schema;
-}
-
-static json_t *schema_pin(void) {
-  json_t *schema = schema_cell();
-  schema_property(schema, "value", json_pack("{s:s, s:i, s:i}", "type", "string", "minLength", 1, "maxLength", 1));
-  schema_property(schema, "token", schema_number(65535));
-  return schema;
+static json_t *schema_message(void) {
+  return json_pack("{s:s, s:s, s:{s:{s:s}, s:{s:s}}, s:[s]}", "type", "object", "description", "JSON-RPC 2.0",
+                   "properties", "jsonrpc", "const", "2.0", "method", "type", "string", "required", "jsonrpc");
 }
 
 /* -- the table ----------------------------------------------------------------------------------------------------- */
@@ -114,22 +26,28 @@ static const trm__served_route routes_table[] = {
      {SOLVE, 1, trm__route_solve},
      "solve",
      "Solve a puzzle or a list: wait, follow the steps (Accept: text/event-stream), or make it a job (async)",
-     schema_solve,
+     trm__schema_solve,
      "200|202"},
     {TRM__POST,
      "/v1/check",
      {SOLVE, 1, trm__route_check},
      "check",
      "Judge an answer, or a question alone, by the puzzle's own rules",
-     schema_check,
+     trm__schema_check,
      "200"},
-    {TRM__POST, "/v1/hint", {SOLVE, 1, trm__route_hint}, "hint", "The next cell, and why", schema_needs_puzzle, "200"},
+    {TRM__POST,
+     "/v1/hint",
+     {SOLVE, 1, trm__route_hint},
+     "hint",
+     "The next cell, and why",
+     trm__schema_needs_puzzle,
+     "200"},
     {TRM__POST,
      "/v1/generate",
      {SOLVE, 1, trm__route_generate},
      "generate",
      "A new puzzle with its answer",
-     schema_generate,
+     trm__schema_generate,
      "200"},
     {TRM__GET,
      "/v1/jobs",
@@ -164,7 +82,7 @@ static const trm__served_route routes_table[] = {
      {SOLVE, 1, trm__route_sessions_new},
      "newSession",
      "Begin to advance a puzzle step by step",
-     schema_needs_puzzle,
+     trm__schema_needs_puzzle,
      "201"},
     {TRM__GET, "/v1/sessions", {SOLVE, 0, trm__route_sessions}, "listSessions", "Your sessions", NULL, "200"},
     {TRM__GET,
@@ -179,28 +97,28 @@ static const trm__served_route routes_table[] = {
      {SOLVE, 1, trm__route_session_step},
      "stepSession",
      "Take supervision steps",
-     schema_steps,
+     trm__schema_steps,
      "200"},
     {TRM__POST,
      "/v1/sessions/{id}/pin",
      {SOLVE, 1, trm__route_session_pin},
      "pinCell",
      "From the next step on a cell has this value as its clue",
-     schema_pin,
+     trm__schema_pin,
      "200"},
     {TRM__POST,
      "/v1/sessions/{id}/clear",
      {SOLVE, 1, trm__route_session_clear},
      "clearCell",
      "A cell is again as the session began",
-     schema_cell,
+     trm__schema_cell,
      "200"},
     {TRM__POST,
      "/v1/sessions/{id}/back",
      {SOLVE, 1, trm__route_session_back},
      "backSession",
      "Take steps back",
-     schema_steps,
+     trm__schema_steps,
      "200"},
     {TRM__DELETE,
      "/v1/sessions/{id}",
@@ -246,6 +164,13 @@ static const trm__served_route routes_table[] = {
      "Serve the name no more, or not the version beside",
      trm__model_schema_unload,
      "200"},
+    {TRM__POST,
+     "/mcp",
+     {SOLVE, 0, trm__route_mcp},
+     "mcp",
+     "A message of the Model Context Protocol, for hosts of language models",
+     schema_message,
+     "200|202"},
     {TRM__GET, "/v1/openapi.json", {0, 0, trm__route_openapi}, "openapi", "This description", NULL, "200"},
     {TRM__GET, "/livez", {0, 0, trm__route_livez}, "livez", "The process turns its loop", NULL, "200"},
     {TRM__GET, "/readyz", {0, 0, trm__route_readyz}, "readyz", "A puzzle would be taken now", NULL, "200"},

@@ -74,7 +74,7 @@ static void session_free(session *s) {
 /* The session of the call's path, which this client may see and which is free; otherwise the call has ended. */
 static session *session_find(trm__call *call) {
   trm__session_table *table = call->gateway->sessions;
-  const char *id = trm__match_get(trm__exchange_match(call->exchange), "id");
+  const char *id = trm__call_id(call);
   session *s = table->first;
   while (s && (strcmp(s->id, id) != 0 || s->dropped)) s = s->next;
   if (!s || strcmp(s->owner, call->client) != 0) {

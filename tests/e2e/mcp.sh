@@ -1,0 +1,6 @@
+#!/bin/bash
+# The Model Context Protocol as hosts see it: mcp.py says what is asked. Skipped (77) in a build without the server.
+source "$(dirname "$0")/support.bash"
+[ -x "$(dirname "$TRM")/trm-server" ] || { echo "this build has no server"; exit 77; }
+export TRM PYTHONPATH=$TRM_SOURCE_DIR/tests/support XDG_STATE_HOME=$PWD/home-state
+python3 "$TRM_SOURCE_DIR/tests/e2e/mcp.py" || exit 1
