@@ -84,8 +84,8 @@ class Import(unittest.TestCase):
         for n, t in plain.items():
             shared[n] = flat[at:at + t.numel()].view(t.shape)
             at += t.numel()
-        for name, value in (("whole", whole), ("turned", turned), ("shared", shared), ("four", dict(plain))):
-            how = {"pickle_protocol": 4} if name == "four" else {}
+        for name, value in (("whole", whole), ("turned", turned), ("shared", shared), ("protocol", dict(plain))):
+            how = {"pickle_protocol": 4} if name == "protocol" else {}
             path = self.imported(name, value, model.config, **how)
             for n, t in plain.items():
                 self.assertTrue((torch.from_numpy(trm.state_dict(path)[n]) == t).all(), f"{name}: {n}")
