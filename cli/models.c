@@ -214,7 +214,7 @@ int cli_rewrite(const cli_command *self, int argc, char **argv, const char *out,
   char path[1100] = "";
   cli_defaults(self);
   int code = cli_parse(self, argc, argv, &a);
-  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, "a model file");
+  if (code == CLI_CONTINUE) code = cli_expect(self, &a, 1, 1, open ? "a checkpoint" : "a model file");
   if (code == CLI_CONTINUE && !out[0]) code = cli_usage(self, "no file to write; give -o FILE");
   if (code == CLI_CONTINUE) code = cli_may_write(self, out, *force);
   if (code == CLI_CONTINUE) {

@@ -31,7 +31,8 @@ def library():
         sys.exit("trm: the source tree is not around this folder; build from a checkout: pip install ./python")
     build = os.path.join(HERE, "build-libtrm")
     ninja = ["-G", "Ninja"] if shutil.which("ninja") else []
-    subprocess.check_call(["cmake", "-S", ROOT, "-B", build, *ninja, "-DTRM_TESTS=OFF"])
+    subprocess.check_call(["cmake", "-S", ROOT, "-B", build, *ninja, "-DTRM_TESTS=OFF",
+                           "-DTRM_YAML=" + ("OFF" if os.environ.get("TRM_BUNDLE") == "1" else "ON")])
     subprocess.check_call(["cmake", "--build", build, "--target", "trm_shared", "-j", str(os.cpu_count() or 1)])
     return os.path.join(build, SONAME)
 

@@ -74,11 +74,61 @@ typedef struct trm_model trm_model;
 
 /* TRM_E_IO when it cannot be read, TRM_E_INPUT with file and tensor when it is not a trm model. */
 trm_status trm_model_open(trm_model **out, const char *path, trm_error *err);
-/* Opens a safetensors file of the original implementation's tensors, which has no metadata of trm: sizes, mixer or
- * attention and learned positions come from the tensors' shapes, everything else from config, of which seq_len 0 means
- * that it is not known. trm_model_convert writes it as a model file. TRM_E_USAGE when the file has a configuration, or
- * no shape tells seq_len; TRM_E_INPUT when tensors and config do not fit. */
-trm_status trm_model_adopt(trm_model **out, const char *path, const trm_model_config *config, trm_error *err);
+/* What is known of a checkpoint of the original implementation beside its tensors. */
+typedef struct trm_adoption {
+  uint32_t size;                  /* set by trm_adoption_default() */
+  int ema;                        /* 1: its weights are averages (trm.variant) */
+  const trm_model_config *config; /* NULL: trm_model_config_default() */
+  const char *known;  /* keys of config that are known of this checkpoint, spaces between: what the tensors' shapes tell
+                         must agree with them. NULL: none; then config says what nothing else tells */
+  const char *prefix; /* what stands in front of "inner." in the tensors' names, where the file has several networks, as
+                         "ema."; NULL: it has one */
+  const char *loss;   /* as trm_model_get_loss; NULL: "stablemax" */
+  const char *averaged; /* another checkpoint of the same run whose tensors take the place of the first's: a file of
+                           averaged parameters alone; NULL: none */
+} trm_adoption;
+trm_adoption trm_adoption_default(void);
+
+/* Where the configuration of an adopted model comes from: lists as "hidden_size 512, vocab_size 11", cut to fit. */
+typedef struct trm_adoption_report {
+  char form[40];      /* what the file is: "torch.save (zip archive)", "torch.save (legacy pickle)", "safetensors" */
+  char shapes[512];   /* told by the tensors' shapes */
+  char known[512];    /* those of trm_adoption.known that no shape tells */
+  char supposed[512]; /* from other signs: the number of tokens is that of a published task, or the type of H_init */
+  char defaults[512]; /* told by nothing: config's */
+  int64_t skipped;    /* tensors that are not the network's */
+} trm_adoption_report;
+
+/* Opens a checkpoint of the original implementation as a model: what torch.save wrote of a state dict (zip archive or
+ * legacy pickle, whole or within other dicts), or safetensors without metadata of trm. The file is mapped, and nothing
+ * in it is run: the pickle's reader knows tensors, storages and dicts, and refuses everything else by name.
+ * trm_model_convert writes it as a model file. how NULL: nothing is known. report NULL: it is not wanted. TRM_E_USAGE
+ * when the file is a model file, when nothing tells seq_len, or when a prefix has to be chosen; TRM_E_INPUT when it is
+ * damaged, of another network (HRM and others are named), or does not fit what is known. */
+trm_status trm_model_adopt(trm_model **out, const char *path, const trm_adoption *how, trm_adoption_report *report,
+                           trm_error *err);
+
+/* What all_config.yaml says, which the original's trainer writes beside its checkpoints. Plain data. */
+typedef struct trm_original_config {
+  trm_model_config config;
+  int ema;         /* 1: the checkpoints hold averages */
+  char known[512]; /* keys of config that the file has, for trm_adoption.known */
+  char loss[16];   /* "stablemax" or "softmax" */
+} trm_original_config;
+/* TRM_E_UNSUPPORTED in a build without libyaml. TRM_E_INPUT with the line for what is no plain YAML (anchors, aliases
+ * and tags are refused), and with the key for values that no network of trm has. */
+trm_status trm_original_config_read(trm_original_config *out, const char *path, trm_error *err);
+
+/* Writes the weights as a checkpoint that the original loads, and torch.load(weights_only=True): a state dict in a zip
+ * archive, its names behind prefix (NULL: "_orig_mod.model.", as of a compiled model), weights in fp32 and the initial
+ * states in the type that is computed in. Atomic. TRM_E_USAGE for what the original cannot compute: int8, damping, the
+ * activation rms_gate, the lattice recursion. */
+trm_status trm_model_export(const trm_model *model, const char *path, const char *prefix, trm_error *err);
+/* Writes all_config.yaml for it. training: a JSON object with values of the original's trainer ("lr", "epochs",
+ * "data_paths",
+ * ...) where they are known; the others are the published ones, and marked so. NULL: none is known. Atomic. */
+trm_status trm_original_config_write(const trm_model *model, const char *path, const char *training, trm_error *err);
+
 void trm_model_close(trm_model **model); /* accepts NULL; clears the pointer */
 
 const char *trm_model_get_path(const trm_model *model); /* the file it was opened from; valid while it is open */

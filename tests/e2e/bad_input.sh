@@ -18,9 +18,9 @@ refuse 2 'data mkae: unknown command; did you mean data make\?' "$TRM" data mkae
 refuse 2 '^trm: quantise: unknown command; did you mean quantize\?$' "$TRM" quantise
 refuse 2 '^trm: convrt: unknown command; did you mean convert\?$' "$TRM" help convrt
 refuse 2 '^trm: evaluate: unknown command; did you mean eval\?$' "$TRM" evaluate
-refuse 2 '^trm: import: unknown command; did you mean data import\?$' "$TRM" import
+refuse 2 '^trm: show: unknown command; did you mean data show\?$' "$TRM" show
 # Every command, and every one of a group, is offered for a slip in its name; so it is by help.
-for command in data train eval solve explain sudoku info quantize convert runs plot serve doctor; do
+for command in data train eval solve explain sudoku info quantize convert import export runs plot serve doctor; do
   refuse 2 "^trm: ${command}x: unknown command; did you mean $command\?\$" "$TRM" ${command}x
   refuse 2 "did you mean $command\?\$" "$TRM" help "x$command"
 done

@@ -48,14 +48,14 @@ print(*("--%s %s" % (n.replace("_", "-"), c[n]) for n in names if n != "pos_enco
 PY
 refuse 3 'no "trm.version"' "$TRM" info bare.safetensors
 # shellcheck disable=SC2046 # several arguments
-run 0 "$TRM" convert bare.safetensors -o adopted.safetensors $(cat flags)
+run 0 "$TRM" import bare.safetensors -o adopted.safetensors $(cat flags)
 says '^adopted.safetensors$'
-grep -q 'has no configuration.*H_cycles' err || fail "convert does not say what no tensor tells"
+grep -q 'from the options: .*H_cycles' err || fail "import does not say what no tensor tells"
 "$TRM" solve --model run --json ...41.2..3...... >one
 "$TRM" solve --model adopted.safetensors --json ...41.2..3...... >two
 cmp one two || fail "the adopted model answers otherwise"
-refuse 2 'is a trm model' "$TRM" convert run -o x.safetensors --L-cycles 9
-refuse 2 'is a trm model' "$TRM" convert sorted.safetensors -o x.safetensors --L-cycles 9
+refuse 3 'trm import' "$TRM" convert bare.safetensors -o x.safetensors
+refuse 2 'is a trm model' "$TRM" import sorted.safetensors -o x.safetensors --L-cycles 9
 
 # -- a project moves, all of it or only its data --
 mkdir a && mv six.csv a/

@@ -7,10 +7,15 @@ if [ -n "${TRM_SANITIZE:-}" ]; then
   echo "skipped: a library built for a sanitizer cannot be loaded into Python"
   exit 77
 fi
-# Debian's packages are for its own Python, which need not be the first on PATH.
-for python in python3 /usr/bin/python3; do
-  "$python" -c "import numpy" 2>/dev/null && break
-  python=
+# Debian's packages are for its own Python, which need not be the first on PATH; of two with NumPy the one with PyTorch is
+# taken for tests of it.
+wanted="numpy"
+grep -q "torch_network" "$1" && wanted="torch, numpy"
+for modules in "$wanted" numpy; do
+  for python in python3 /usr/bin/python3; do
+    "$python" -c "import $modules" 2>/dev/null && break 2
+    python=
+  done
 done
 if [ -z "$python" ]; then
   echo "skipped: NumPy is not there (tools/setup --python)"

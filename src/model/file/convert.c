@@ -50,15 +50,11 @@ trm_status trm__card_compact(char **out, const char *text, trm_error *err) {
   return TRM_OK;
 }
 
-/* The numbers of every tensor, converted from rewrite->weights. */
 static void convert_numbers(trm__rewrite *rewrite, int weights) {
-  const trm__params *params = &rewrite->model->params;
   for (size_t i = 0; i < rewrite->count; i++) {
     trm__st_source *source = &rewrite->source[i];
-    int at = (int)(trm__params_find(params, source->name) - params->item);
-    source->dtype = weights == TRM_WEIGHTS_BFLOAT16 && source->rank > 1 ? TRM__ST_BF16 : TRM__ST_F32;
-    source->data = trm__weight_set_tensor(&rewrite->weights, params, at);
-    source->data_is_real = 1;
+    trm__rewrite_convert(source, trm__st_find(&rewrite->model->st, source->name),
+                         weights == TRM_WEIGHTS_BFLOAT16 && source->rank > 1 ? TRM__ST_BF16 : TRM__ST_F32);
   }
 }
 
@@ -105,11 +101,8 @@ trm_status trm_model_convert(const trm_model *model, const char *path, const trm
   status = trm__rewrite_open(&rewrite, model, err);
   if (!status && card) status = trm__rewrite_set(&rewrite, "trm.card", card, err);
   if (!status) status = convert_values(&rewrite, what, err);
-  if (!status && numbers) status = trm__rewrite_read(&rewrite, err);
-  if (!status) {
-    if (numbers) convert_numbers(&rewrite, what->weights);
-    status = trm__rewrite_save(&rewrite, path, err);
-  }
+  if (!status && numbers) convert_numbers(&rewrite, what->weights);
+  if (!status) status = trm__rewrite_save(&rewrite, path, err);
   trm__free(card);
   trm__rewrite_close(&rewrite);
   return status;

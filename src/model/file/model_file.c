@@ -29,7 +29,9 @@ static trm_status model_require_key(const trm_model *m, const char *key, const c
   *text = trm_model_get_metadata(m, key);
   if (*text) return TRM_OK;
   return trm__fail(err, TRM_E_INPUT, m->path,
-                   "is not a trm model: its metadata has no \"%s\"; trm writes it into every model", key);
+                   "is not a trm model: its metadata has no \"%s\"; trm writes it into every model (of the original's "
+                   "tensors trm import makes one)",
+                   key);
 }
 
 static trm_status model_check_version(const trm_model *m, trm_error *err) {
@@ -236,32 +238,41 @@ static trm_status model_new(trm_model **out, const char *where, trm_error *err) 
   return TRM_OK;
 }
 
-trm_status trm__model_open_prepared(trm_model **out, const char *path, trm__model_prepare prepare, const void *context,
-                                    trm_error *err) {
+trm_status trm__model_open_loaded(trm_model **out, const char *path, trm__model_load load, const void *context,
+                                  trm_error *err) {
   trm_model *m = NULL;
   trm_status status = model_new(&m, path, err);
-  if (!status) status = trm__st_open(&m->st, path, err);
-  if (!status) status = trm__foreign_tensors(&m->st, path, err);
-  if (!status && prepare) status = prepare(&m->st, path, context, err);
+  if (!status) status = load(m, context, err);
   if (!status) status = model_check(m, err);
   if (status) trm_model_close(&m);
   else *out = m;
   return status;
+}
+
+static trm_status model_load_file(trm_model *m, const void *context, trm_error *err) {
+  (void)context;
+  trm_status status = trm__st_open(&m->st, m->path, err);
+  return status ? status : trm__foreign_tensors(&m->st, m->path, err);
 }
 
 trm_status trm_model_open(trm_model **out, const char *path, trm_error *err) {
-  return trm__model_open_prepared(out, path, NULL, NULL, err);
+  return trm__model_open_loaded(out, path, model_load_file, NULL, err);
+}
+
+typedef struct model_bytes {
+  const void *data;
+  size_t size;
+} model_bytes;
+
+static trm_status model_load_bytes(trm_model *m, const void *context, trm_error *err) {
+  const model_bytes *bytes = context;
+  trm_status status = trm__st_parse(&m->st, bytes->data, bytes->size, m->path, err);
+  return status ? status : trm__foreign_tensors(&m->st, m->path, err);
 }
 
 trm_status trm__model_parse(trm_model **out, const void *data, size_t size, const char *where, trm_error *err) {
-  trm_model *m = NULL;
-  trm_status status = model_new(&m, where, err);
-  if (!status) status = trm__st_parse(&m->st, data, size, where, err);
-  if (!status) status = trm__foreign_tensors(&m->st, where, err);
-  if (!status) status = model_check(m, err);
-  if (status) trm_model_close(&m);
-  else *out = m;
-  return status;
+  model_bytes bytes = {data, size};
+  return trm__model_open_loaded(out, where, model_load_bytes, &bytes, err);
 }
 
 void trm_model_close(trm_model **model) {
@@ -269,6 +280,7 @@ void trm_model_close(trm_model **model) {
   if (!m) return;
   trm__params_close(&m->params);
   trm__st_close(&m->st);
+  trm__st_close(&m->averaged);
   trm__free(m->path);
   trm__free(m);
   *model = NULL;

@@ -48,6 +48,7 @@
 struct trm_model {
   char *path;
   trm__safetensors st;
+  trm__safetensors averaged; /* a second file that some of st's tensors are of (trm_adoption) */
   trm_model_config config;
   trm__params params;
   trm_loss_type loss;
@@ -61,10 +62,11 @@ struct trm_model {
 /* trm_model_open from memory, which must outlive the model; where names it in errors. */
 trm_status trm__model_parse(trm_model **out, const void *data, size_t size, const char *where, trm_error *err);
 
-/* trm_model_open of a file whose tensors and metadata are changed in memory before they are checked. */
-typedef trm_status (*trm__model_prepare)(trm__safetensors *st, const char *where, const void *context, trm_error *err);
-trm_status trm__model_open_prepared(trm_model **out, const char *path, trm__model_prepare prepare, const void *context,
-                                    trm_error *err);
+/* trm_model_open of tensors and metadata that load brings together: what it leaves in model->st, and in model->averaged
+ * where st points into it, is checked as a model file's. */
+typedef trm_status (*trm__model_load)(trm_model *model, const void *context, trm_error *err);
+trm_status trm__model_open_loaded(trm_model **out, const char *path, trm__model_load load, const void *context,
+                                  trm_error *err);
 
 /* A configuration as the text of trm.config; NULL without memory. Free with free. */
 char *trm__model_config_text(const trm_model_config *config);

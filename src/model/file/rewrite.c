@@ -6,21 +6,17 @@
 #include "model/file/foreign.h"
 #include "model/file/int8.h"
 
-static int rewrite_must_convert(const trm_model *model) {
-  for (size_t i = 0; i < model->st.count; i++)
-    if (trm__params_find(&model->params, model->st.tensor[i].name) && trm__foreign_dtype(model->st.tensor[i].dtype))
-      return 1;
-  return 0;
+trm__st_source trm__rewrite_source(const trm__rewrite *rewrite, int i) {
+  const trm__st_tensor *tensor = trm__st_find(&rewrite->model->st, rewrite->model->params.item[i].name);
+  trm__st_source source = trm__st_source_of(tensor);
+  if (trm__foreign_dtype(source.dtype)) trm__rewrite_convert(&source, tensor, TRM__ST_F32);
+  return source;
 }
 
-trm__st_source trm__rewrite_source(const trm__rewrite *rewrite, int i) {
-  const trm__params *params = &rewrite->model->params;
-  trm__st_source source = trm__st_source_of(trm__st_find(&rewrite->model->st, params->item[i].name));
-  if (!trm__foreign_dtype(source.dtype)) return source;
-  source.dtype = TRM__ST_F32;
-  source.data = trm__weight_set_tensor(&rewrite->weights, params, i);
-  source.data_is_real = 1;
-  return source;
+void trm__rewrite_convert(trm__st_source *source, const trm__st_tensor *tensor, trm__st_dtype dtype) {
+  source->dtype = dtype;
+  source->data = NULL;
+  source->converted = tensor;
 }
 
 static void rewrite_list(trm__rewrite *rewrite) {
@@ -39,9 +35,8 @@ trm_status trm__rewrite_open(trm__rewrite *rewrite, const trm_model *model, trm_
   *rewrite = (trm__rewrite){.model = model, .metadata = json_copy(model->st.metadata)};
   rewrite->source = trm__calloc(room, sizeof *rewrite->source);
   if (!rewrite->metadata || !rewrite->source) return trm__fail_memory(err, model->path, room * sizeof *rewrite->source);
-  trm_status status = rewrite_must_convert(model) ? trm__rewrite_read(rewrite, err) : TRM_OK;
-  if (!status) rewrite_list(rewrite);
-  return status;
+  rewrite_list(rewrite);
+  return TRM_OK;
 }
 
 void trm__rewrite_close(trm__rewrite *rewrite) {

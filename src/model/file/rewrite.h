@@ -21,6 +21,8 @@ void trm__rewrite_close(trm__rewrite *rewrite);
 
 /* Parameter i as the file has it. */
 trm__st_source trm__rewrite_source(const trm__rewrite *rewrite, int i);
+/* The source is of the tensor's numbers, converted to F32 or BF16 as they are written. */
+void trm__rewrite_convert(trm__st_source *source, const trm__st_tensor *tensor, trm__st_dtype dtype);
 /* Sets an entry of the metadata. */
 trm_status trm__rewrite_set(trm__rewrite *rewrite, const char *key, const char *text, trm_error *err);
 /* Reads all weights. */

@@ -169,6 +169,9 @@ static trm_status tensors_read(const source *s, const json_t *header, trm__safet
 
 static trm_status header_check(const unsigned char *data, size_t size, const char *where, uint64_t *header,
                                trm_error *err) {
+  if (size >= 4 && (!memcmp(data, "PK\3\4", 4) || !memcmp(data, "\x80\x02\x8a\x0a", 4)))
+    return trm__fail(err, TRM_E_INPUT, where,
+                     "is a checkpoint of PyTorch, expected a model file; trm import makes one of it");
   if (size < 8)
     return trm__fail(err, TRM_E_INPUT, where,
                      "has %zu bytes, too few for a safetensors file (8 for the header's length)", size);
@@ -231,6 +234,7 @@ void trm__st_close(trm__safetensors *st) {
   json_decref(st->metadata);
   trm__free(st->tensor);
   trm__free(st->names);
+  trm__free(st->numbers);
   if (st->map.data) trm__map_close(&st->map);
   memset(st, 0, sizeof *st);
 }

@@ -44,8 +44,9 @@ typedef struct trm__safetensors {
   json_t *metadata; /* object of strings, owned; never NULL after open */
   trm__st_tensor *tensor;
   size_t count;
-  char *names; /* storage */
-  int spaced;  /* the header has white space between its tokens, which trm__st_write never puts there */
+  char *names;            /* storage */
+  unsigned char *numbers; /* of tensors that the file has in another order (model/torch), or NULL */
+  int spaced;             /* the header has white space between its tokens, which trm__st_write never puts there */
 } trm__safetensors;
 
 trm_status trm__st_open(trm__safetensors *st, const char *path, trm_error *err);
@@ -72,7 +73,8 @@ typedef struct trm__st_source {
   int rank;
   int64_t shape[8];
   const void *data;
-  int data_is_real; /* 1: trm__real numbers to convert; 0: bytes of dtype */
+  int data_is_real;                /* 1: trm__real numbers to convert; 0: bytes of dtype */
+  const trm__st_tensor *converted; /* not NULL: its numbers are converted, piece by piece, in place of data's */
 } trm__st_source;
 trm__st_source trm__st_source_of(const trm__st_tensor *tensor); /* its bytes as they are */
 /* Its bytes as the file will hold them, in pieces, until take fails. */

@@ -140,22 +140,26 @@ done:
   return padded;
 }
 
+/* Numbers from..from+n of the source as floats. */
+static void source_widen(const trm__st_source *t, size_t from, size_t n, float *wide) {
+  const trm__real *real = t->data;
+  for (size_t i = 0; i < n; i++)
+    wide[i] = (float)(t->converted ? trm__st_element(t->converted, from + i) : real[from + i]);
+}
+
 static trm_status source_convert(const trm__st_source *t, trm__st_take take, void *context, trm_error *err) {
   enum { CHUNK = 1024 };
   float wide[CHUNK];
   uint16_t narrow[CHUNK];
-  const trm__real *from = t->data;
-  size_t left = source_elements(t);
+  size_t count = source_elements(t);
   trm_status status = TRM_OK;
-  while (left && !status) {
-    size_t n = left < CHUNK ? left : CHUNK;
-    for (size_t i = 0; i < n; i++) wide[i] = (float)from[i];
+  for (size_t from = 0; from < count && !status; from += CHUNK) {
+    size_t n = count - from < CHUNK ? count - from : CHUNK;
+    source_widen(t, from, n, wide);
     if (t->dtype == TRM__ST_BF16)
       for (size_t i = 0; i < n; i++) narrow[i] = float_to_bf16(wide[i]);
     status = t->dtype == TRM__ST_BF16 ? take(context, narrow, n * sizeof *narrow, err)
                                       : take(context, wide, n * sizeof *wide, err);
-    from += n;
-    left -= n;
   }
   return status;
 }
@@ -166,7 +170,8 @@ size_t trm__st_source_bytes(const trm__st_source *t) {
 
 trm_status trm__st_source_read(const trm__st_source *t, trm__st_take take, void *context, trm_error *err) {
   size_t bytes = trm__st_source_bytes(t);
-  int as_they_are = !t->data_is_real || (t->dtype == TRM__ST_F32 && sizeof(trm__real) == sizeof(float));
+  int as_they_are =
+      !t->converted && (!t->data_is_real || (t->dtype == TRM__ST_F32 && sizeof(trm__real) == sizeof(float)));
   if (as_they_are) return bytes ? take(context, t->data, bytes, err) : TRM_OK;
   if (t->dtype == TRM__ST_F32 || t->dtype == TRM__ST_BF16) return source_convert(t, take, context, err);
   return trm__fail(err, TRM_E_INTERNAL, t->name, "numbers can be written as F32 or BF16, not as %s",

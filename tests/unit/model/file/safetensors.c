@@ -219,9 +219,9 @@ static void test_round_trip(void **state) {
   const int32_t ids[3] = {1, -2, 3};
   json_t *metadata = json_pack("{s:s, s:s}", "k", "v", "caf\xc3\xa9", "\xe2\x82\xac \"quoted\"");
   const trm__st_source sources[] = {
-      {"wide", TRM__ST_F32, 1, {N}, x, 1},   {"narrow", TRM__ST_BF16, 2, {1, N}, x, 1},
-      {"ids", TRM__ST_I32, 1, {3}, ids, 0},  {"none", TRM__ST_F32, 1, {0}, NULL, 0},
-      {"scalar", TRM__ST_F32, 0, {0}, x, 1},
+      {"wide", TRM__ST_F32, 1, {N}, x, 1, NULL},   {"narrow", TRM__ST_BF16, 2, {1, N}, x, 1, NULL},
+      {"ids", TRM__ST_I32, 1, {3}, ids, 0, NULL},  {"none", TRM__ST_F32, 1, {0}, NULL, 0, NULL},
+      {"scalar", TRM__ST_F32, 0, {0}, x, 1, NULL},
   };
   uint32_t crc = 0;
   CHECK_OK(trm__st_write(path, metadata, sources, 5, &crc, &err), err);
@@ -262,7 +262,7 @@ static void test_bf16_rounding(void **state) {
       1,        0x1.01p0, 0x1.03p0, 0x1.010002p0f, -0x1.01p0, 0, (trm__real)INFINITY, 0x1.fffffep127f, (trm__real)NAN,
       0x1p-140f};
   const uint16_t wanted[] = {0x3f80, 0x3f80, 0x3f82, 0x3f81, 0xbf80, 0, 0x7f80, 0x7f80, 0x7fc0, 0};
-  trm__st_source source = {"x", TRM__ST_BF16, 1, {10}, in, 1};
+  trm__st_source source = {"x", TRM__ST_BF16, 1, {10}, in, 1, NULL};
   CHECK_OK(trm__st_write(path, NULL, &source, 1, NULL, &err), err);
   trm__safetensors st;
   CHECK_OK(trm__st_open(&st, path, &err), err);
