@@ -115,15 +115,13 @@ static const trm_option import_options[] = {
      .size = sizeof(((trm_import_config *)0)->symmetries),
      .metavar = "WORDS",
      .group = "Rules of your own",
-     .help = "what turns puzzles into puzzles and right answers into right ones: symbols:ABC (which may be exchanged), "
-             "dihedral, rows, columns, bands:N, stacks:N, with spaces between"},
+     .help = "what may be exchanged: symbols:ABC, dihedral, rows, columns, bands:N, stacks:N; spaces between"},
     {.name = "judge",
      .type = TRM_OPT_STRING,
      .offset = offsetof(trm_import_config, judge),
      .size = sizeof(((trm_import_config *)0)->judge),
      .metavar = "COMMAND",
-     .help = "the program that says whether an answer is right; it is asked about all answers, and its name travels "
-             "with the task"},
+     .help = "program that says whether answers are right: asked about all, and named in the task"},
     {.name = "judge_seconds",
      .type = TRM_OPT_REAL,
      .offset = offsetof(trm_import_config, judge_seconds),
