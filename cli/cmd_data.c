@@ -356,7 +356,7 @@ const cli_command cli_data_import = {
                 "trm data import words.jsonl --alphabet .abcdefgh --width 8 --out data/words\n",
     .exits = "0\timported\n1\tstopped by a signal: nothing is written, or (which it says) the data is, but was not "
              "checked\n",
-    .usual = "input out test_input test_fraction alphabet width augment",
+    .usual = "input out test_input test_fraction alphabet width symmetries judge",
     .tables = data_import_tables,
     .run = data_run_import,
 };

@@ -5,6 +5,7 @@
 
 #include "cli/data.h"
 #include "cli/events.h"
+#include "cli/judge.h"
 #include "cli/predictions.h"
 #include "cli/puzzles.h"
 #include "cli/solver_options.h"
@@ -13,7 +14,8 @@
 #include "cli/voters.h"
 
 static struct {
-  char model[1100], split[64], device[CLI_DEVICE], events[CLI_EVENTS], predictions[1024];
+  char model[1100], split[64], device[CLI_DEVICE], events[CLI_EVENTS], predictions[1024], judge[256];
+  double judge_seconds;
   int64_t limit, threads, worst;
   int json, quiet, verbose, force, choose_threshold, write;
 } opt;
@@ -55,6 +57,7 @@ static const trm_option eval_options[] = {
      .type = TRM_OPT_BOOL,
      FIELD(write),
      .help = "with --choose-threshold: put it into the model's file, whose id changes with it"},
+    CLI_JUDGE_OPTIONS,
     CLI_QUIET_OPTION,
     CLI_EVENTS_OPTION,
     {.name = "force",
@@ -362,6 +365,8 @@ static int eval_models(const cli_command *self, const cli_arguments *a, const ch
   if (code == CLI_CONTINUE) code = cli_model_open(self, path, &kind, &model);
   if (code == CLI_CONTINUE) code = cli_voters_open(self, &eval_voters, model, path, 0);
   if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
+  if (code == CLI_CONTINUE && trm_model_task(model, &task, &error)) code = cli_error(self, &error);
+  if (code == CLI_CONTINUE) code = cli_judge_open(self, opt.judge, opt.judge_seconds, &eval_config, &task);
   if (code != CLI_CONTINUE) goto done;
   const cli_threshold how = {path, data, opt.limit, opt.write, opt.json, opt.quiet};
   if (trm_solver_open_voters(&solver, runtime, eval_voters.model, (int64_t)eval_voters.count, &eval_config, &error) ||
@@ -378,6 +383,7 @@ done:
   code = cli_events_close(&events, code);
   trm_dataset_close(&dataset);
   trm_solver_close(&solver);
+  code = cli_judge_close(self, &eval_config, code);
   trm_runtime_close(&runtime);
   cli_voters_close(&eval_voters);
   trm_model_close(&model);
@@ -402,6 +408,8 @@ static int eval_check_options(const cli_command *self) {
                      opt.predictions[0] ? "predictions" : "worst");
   if (opt.predictions[0] && !strcmp(opt.predictions, opt.events))
     return cli_usage(self, "--predictions: %s is the file of --events; name two files", opt.predictions);
+  if (opt.choose_threshold && opt.judge[0])
+    return cli_usage(self, "--judge: has no effect beside --choose-threshold, for which no rules are asked");
   if (opt.choose_threshold && eval_voters.count > 1)
     return cli_usage(self, "--model: given beside another, but --choose-threshold is about one model");
   if (opt.choose_threshold && opt.verbose)

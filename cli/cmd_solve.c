@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/events.h"
+#include "cli/judge.h"
 #include "cli/remote.h"
 #include "cli/solver_options.h"
 #include "cli/solving.h"
@@ -18,7 +19,8 @@
 #define WINDOW_MOST ((size_t)4096)
 
 static struct {
-  char model[1100], device[CLI_DEVICE], events[CLI_EVENTS], server[600], token_file[1100];
+  char model[1100], device[CLI_DEVICE], events[CLI_EVENTS], server[600], token_file[1100], judge[256];
+  double judge_seconds;
   int explain, color, json, verbose, strict, force;
   int64_t identifier, threads;
 } opt;
@@ -43,6 +45,7 @@ static const trm_option solve_options[] = {
      .type = TRM_OPT_BOOL,
      FIELD(strict),
      .help = "read no further than the first puzzle that cannot be read"},
+    CLI_JUDGE_OPTIONS,
     CLI_IDENTIFIER_OPTION,
     CLI_EVENTS_OPTION,
     CLI_EVENTS_FORCE_OPTION,
@@ -225,6 +228,8 @@ static void solve_leave(void *context, const trm_leave *leave) {
   size_t at = s->number[(size_t)leave->puzzle % s->window] % s->window;
   if (leave->answer) trm_task_unframe(&s->task, &s->with.framed.grid, leave->answer, s->answers + at * s->S);
   s->entry[at].solution = *leave->solution;
+  if (!leave->answer)
+    s->entry[at].solution.steps = 0; /* chains may have taken some before the device or judge failed */
   s->entry[at].left = 1;
   s->left++;
   if (opt.explain) cli_trace_keep(&s->trace, leave->solution->chain);
@@ -258,7 +263,8 @@ static void solve_print_summary(const session *s) {
   printf("\nsolved %zu of %zu puzzles, %s steps on average%s\n", s->solved, s->total, steps, bad);
   if (s->compared) printf("the same answer as the data has: %zu of %zu\n", s->exact, s->compared);
   if (!opt.explain) puts("%: confidence, " CLI_CONFIDENCE);
-  if (!trm_task_rules(&s->task)) puts("not checked, as no rules are known: solved means that the network says right");
+  if (trm_task_rules(&s->task)) return;
+  puts("not checked, as no rules are known: solved means that the network says right");
 }
 
 static int solve_end(session *s) {
@@ -357,10 +363,13 @@ static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   trm_runtime *runtime = NULL;
   int code = cli_events_check(self, opt.events, opt.force);
   if (code == CLI_CONTINUE) code = cli_puzzles_open(self, a->positional, a->positionals, &s.puzzles);
+  if (code == CLI_CONTINUE && opt.server[0] && opt.judge[0])
+    code = cli_usage(self, "--judge: is not for --server, where no judge runs");
   if (code == CLI_CONTINUE && opt.server[0])
     code = cli_remote_open(self, &s.remote, opt.server, opt.token_file, a, &solve_config);
   else if (code == CLI_CONTINUE && opt.token_file[0]) code = cli_usage(self, "--token-file: is for --server alone");
   if (code == CLI_CONTINUE) code = solve_open_models(&s, a);
+  if (code == CLI_CONTINUE) code = cli_judge_open(self, opt.judge, opt.judge_seconds, &solve_config, &s.task);
   if (code == CLI_CONTINUE) cli_solver_say_idle(self, a, &solve_config, &s.task);
   if (code == CLI_CONTINUE && !s.remote) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, 1);
   if (code == CLI_CONTINUE) s.begun = solve_begin(&s);
@@ -370,10 +379,12 @@ static int solve_arguments(const cli_command *self, const cli_arguments *a) {
   else if (code == CLI_CONTINUE) solve_print_ready(&s);
   if (code == CLI_CONTINUE) {
     code = solve_end(&s);
+    if (!opt.json && s.total) cli_judge_note(&s.task);
     if (!opt.json && s.with.model) cli_model_hint(s.with.model, opt.model, s.fewest);
   }
   code = cli_events_close(&s.events, code);
   solve_close(&s);
+  code = cli_judge_close(self, &solve_config, code);
   trm_runtime_close(&runtime);
   cli_solving_close(&s.with);
   return code;
@@ -424,8 +435,8 @@ const cli_command cli_solve = {
         "--json "
         "asks for it, and the exit code is 1. Solutions are counted by an exact solver within a bound; what it finds "
         "is "
-        "never the answer. Where no rules are known nothing is checked: the puzzle counts as solved when the network "
-        "says so.\n\n"
+        "never the answer. Without known rules or --judge nothing is checked: solved is what the network says so "
+        "of.\n\n"
         "Confidence, from 0 to 100 %, is how sure the network is of its answer: the halting head's probability. "
         "--verbose "
         "adds the network's own numbers: the halting logit q, and the least certain cell, the one whose symbol has the "
@@ -456,7 +467,7 @@ const cli_command cli_solve = {
         "3\tbad input: at least one puzzle cannot be read, while the others are solved; or a file, model or run "
         "directory cannot be used as it is, or the operating system refuses to read or write it; or the server cannot "
         "be used\n",
-    .usual = "model explain max_steps search json device",
+    .usual = "model explain max_steps search judge json device",
     .tables = solve_tables,
     .run = solve_run,
 };

@@ -93,10 +93,16 @@ typedef struct trm_import_config {
   int64_t augment, seed;
   int64_t limit;                               /* 0: all */
   char question_column[64], answer_column[64]; /* "": the usual names */
+  int64_t height;       /* rows of the grid; 0: inferred. With pad and width: smaller puzzles stand in its upper left */
+  char pad[8];          /* the symbol right of and below a smaller puzzle; "": all puzzles have one size */
+  char symmetries[204]; /* as in trm_task; also what makes two puzzles the same */
+  char judge[256];      /* as in trm_task; it is run and asked about all answers */
+  double judge_seconds; /* for one of them */
 } trm_import_config;
 const trm_option *trm_import_options(size_t *count);
 trm_import_config trm_import_config_default(void);
-/* notes: what trm_dataset_info calls so, of the files that were read; NULL: not wanted. */
+/* notes: what trm_dataset_info calls so, of the files that were read; NULL: not wanted. Height, pad, symmetries and
+ * judge are for tasks that trm does not know. TRM_E_INPUT also when the judge fails or takes an answer for wrong. */
 trm_status trm_data_import(const trm_import_config *config, char notes[TRM_NOTES], trm_progress_fn progress,
                            void *context, trm_error *err);
 

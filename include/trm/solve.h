@@ -55,6 +55,8 @@ typedef struct trm_solver_config {
   int64_t rollouts;    /* chains of each frame, which differ by noise; 1: none */
   double noise;        /* deviation of what chains after the first add to their start, beside start_noise; 0: none */
   int noise_control;   /* 1: a search whose answers are drawn from noise, without a network, to compare with */
+  trm_judge *judge;    /* knows the rules of a task of which trm knows none; of the caller, outlives the solver, and may
+                          be that of several; NULL: none. When it fails a call ends with what trm_judge_status says */
 } trm_solver_config;
 
 /* What becomes of the candidates of parallel latents. */

@@ -18,6 +18,8 @@ extern "C" {
 typedef int trm_task_kind;
 enum { TRM_TASK_GENERIC, TRM_TASK_SUDOKU, TRM_TASK_MAZE, TRM_TASK_ARC };
 
+typedef struct trm_judge trm_judge;
+
 /* What the tokens of a dataset or model mean. Token 0 is padding; token t >= 1 is alphabet[t-1]. Plain data. */
 typedef struct trm_task {
   trm_task_kind kind;
@@ -25,6 +27,12 @@ typedef struct trm_task {
   int box_width, box_height; /* Sudoku: 3 3 for 9x9, 3 2 for 6x6 (two rows by three columns), 2 2, 4 4; else 0 */
   int vocab_size;            /* alphabet length + 1 */
   char alphabet[256];        /* UTF-8 is not used: one byte a symbol. Sudoku: ".123456789", "." the blank */
+  /* Of a generic task what its owner says of it; of others, whose kind knows it, 0 and "". */
+  int pad;              /* the token that fills the grid right of and below a smaller puzzle; 0: all have its size */
+  char symmetries[204]; /* words with spaces between: symbols:ABC, dihedral, rows, columns, bands:N, stacks:N (see
+                           docs/own-task.md); "": none */
+  char judge[256];      /* the command of the program that knows its rules, for people; nothing here runs it */
+  trm_judge *asked;     /* a judge that was opened, of the caller; NULL: none. Never in a file */
 } trm_task;
 
 trm_task trm_task_sudoku(int size); /* 4, 6, 9 or 16 */
@@ -34,7 +42,7 @@ trm_task trm_task_maze(void);       /* 30 x 30 of "# SGo" */
 const char *trm_task_name(const trm_task *task);
 /* "Sudoku 9x9", for people. size: the bytes that text has; what does not fit is cut off. Returns text. */
 const char *trm_task_title(const trm_task *task, char *text, size_t size);
-/* The rules that answers are judged by, in words; a static string. NULL: trm knows none. */
+/* The rules that answers are judged by, in words; a static string. NULL: trm knows none, and no judge is asked. */
 const char *trm_task_rules(const trm_task *task);
 
 /* -- text ---------------------------------------------------------------------------------------------------------- */
@@ -95,6 +103,21 @@ const char *trm_task_fault(const trm_task *task, const int32_t *question, const 
  * nothing is, or the verdict is another. As for the rest like trm_task_fault. */
 const char *trm_task_remark(const trm_task *task, const int32_t *question, const int32_t *answer, char *text,
                             size_t size);
+
+/* A judge is a program of one's own that knows the rules of a task of which trm knows none. A shell starts it once. It
+ * reads a line for each answer, {"question": [ROW, ...], "answer": [ROW, ...]}, and writes one, {"right": true} or
+ * {"right": false, "why": "..."}; a row is a text of symbols, or a list of tokens where they have no symbols. command:
+ * at most 255 bytes; seconds: that it may take for a line. It may be asked by several threads, which wait for each
+ * other. TRM_E_USAGE; TRM_E_IO when no process can be started. A task or a model only names a command: nothing runs it
+ * but this call. */
+trm_status trm_judge_open(trm_judge **out, const char *command, double seconds, trm_error *err);
+void trm_judge_close(trm_judge **judge); /* accepts NULL; ends the program; after all tasks and solvers that ask it */
+/* TRM_OK, also of NULL, or how it failed first: TRM_E_INPUT when it ended, was silent for too long or wrote anything
+ * but an answer. A judge that has failed is not asked again, and its verdicts are -1. */
+trm_status trm_judge_status(trm_judge *judge, trm_error *err);
+/* task->asked, which is what the calls of this section ask from now on. TRM_E_USAGE for a kind that trm knows.
+ */
+trm_status trm_task_set_judge(trm_task *task, trm_judge *judge, trm_error *err);
 
 /* TRM_E_INPUT when the question contradicts itself (Sudoku: two equal clues in a unit); where is "row 3, column 5". */
 trm_status trm_task_check_question(const trm_task *task, const int32_t *question, trm_error *err);

@@ -15,6 +15,7 @@
 #include "task/augment.h"
 #include "task/keys.h"
 #include "task/puzzle.h"
+#include "task/task.h"
 
 static const trm_option import_options[] = {
     {.name = "input",
@@ -58,6 +59,20 @@ static const trm_option import_options[] = {
      .max = 65536,
      .metavar = "N",
      .help = "symbols of a row; 0: inferred"},
+    {.name = "height",
+     .type = TRM_OPT_INT,
+     .offset = offsetof(trm_import_config, height),
+     .default_text = "0",
+     .min = 0,
+     .max = 65536,
+     .metavar = "N",
+     .help = "rows; 0: inferred"},
+    {.name = "pad",
+     .type = TRM_OPT_STRING,
+     .offset = offsetof(trm_import_config, pad),
+     .size = sizeof(((trm_import_config *)0)->pad),
+     .metavar = "SYMBOL",
+     .help = "puzzles may be smaller than --width and --height: this stands right of and below them"},
     {.name = "augment",
      .type = TRM_OPT_INT,
      .offset = offsetof(trm_import_config, augment),
@@ -94,6 +109,27 @@ static const trm_option import_options[] = {
      .size = sizeof(((trm_import_config *)0)->answer_column),
      .metavar = "NAME",
      .help = "the same of the answers"},
+    {.name = "symmetries",
+     .type = TRM_OPT_STRING,
+     .offset = offsetof(trm_import_config, symmetries),
+     .size = sizeof(((trm_import_config *)0)->symmetries),
+     .metavar = "WORDS",
+     .group = "Rules of your own",
+     .help = "what may be exchanged: symbols:ABC, dihedral, rows, columns, bands:N, stacks:N; spaces between"},
+    {.name = "judge",
+     .type = TRM_OPT_STRING,
+     .offset = offsetof(trm_import_config, judge),
+     .size = sizeof(((trm_import_config *)0)->judge),
+     .metavar = "COMMAND",
+     .help = "program that says whether answers are right: asked about all, and named in the task"},
+    {.name = "judge_seconds",
+     .type = TRM_OPT_REAL,
+     .offset = offsetof(trm_import_config, judge_seconds),
+     .default_text = "10",
+     .min = 0.001,
+     .max = 86400,
+     .metavar = "S",
+     .help = "time that it may take for an answer"},
 };
 
 const trm_option *trm_import_options(size_t *count) {
@@ -317,9 +353,49 @@ static trm_status import_check_config(const trm_import_config *c, trm_error *err
     return trm__fail(err, TRM_E_USAGE, "input", "no file to import, expected one of " TRM__ROWS_KINDS);
   if (!(c->test_fraction >= 0 && c->test_fraction < 1))
     return trm__fail(err, TRM_E_USAGE, "test_fraction", "found %g, expected 0 to less than 1", c->test_fraction);
-  if (c->augment < 0 || c->limit < 0 || c->width < 0)
-    return trm__fail(err, TRM_E_USAGE, "import", "augment, limit and width must be 0 or more");
+  if (c->augment < 0 || c->limit < 0 || c->width < 0 || c->height < 0)
+    return trm__fail(err, TRM_E_USAGE, "import", "augment, limit, width and height must be 0 or more");
   return TRM_OK;
+}
+
+/* What the caller says of the task becomes part of it. */
+static trm_status import_declare(const import *im, trm_task *task) {
+  const trm_import_config *c = im->config;
+  memcpy(task->symmetries, c->symmetries, sizeof task->symmetries);
+  memcpy(task->judge, c->judge, sizeof task->judge);
+  return trm__task_check(task, c->input, im->err);
+}
+
+/* Asks about the answers of one file, up to the first that is wrong. */
+static trm_status import_judge_file(const import *im, const trm_dataset *d, const char *path, trm_judge *judge,
+                                    int32_t *tokens) {
+  trm_task task = d->info.task;
+  char why[160], where[1100];
+  trm_status status = trm_task_set_judge(&task, judge, im->err);
+  for (int64_t i = 0; i < d->info.examples && !status; i++) {
+    if (i % 1024 == 0) status = import_report(im, 0.05, "asking the judge");
+    trm_dataset_example(d, i, tokens, tokens + d->info.seq_len, NULL, NULL);
+    if (status || trm_task_judge(&task, tokens, tokens + d->info.seq_len).keeps_rules == 1) continue;
+    if ((status = trm_judge_status(judge, im->err))) return status;
+    (void)trm_task_fault(&task, tokens, tokens + d->info.seq_len, why, sizeof why);
+    (void)snprintf(where, sizeof where, "%.1000s, puzzle %lld", path, (long long)i + 1);
+    status = trm__fail(im->err, TRM_E_INPUT, where, "the judge takes its answer for wrong: %s", why);
+  }
+  return status;
+}
+
+static trm_status import_judge(const import *im) {
+  const trm_import_config *c = im->config;
+  trm_judge *judge = NULL;
+  if (!c->judge[0]) return TRM_OK;
+  int32_t *tokens = trm__calloc(2 * (size_t)im->source->info.seq_len, sizeof *tokens);
+  trm_status status = tokens ? TRM_OK : trm__fail_memory(im->err, c->input, 0);
+  if (!status) status = trm_judge_open(&judge, c->judge, c->judge_seconds, im->err);
+  if (!status) status = import_judge_file(im, im->source, c->input, judge, tokens);
+  if (!status && im->test_source) status = import_judge_file(im, im->test_source, c->test_input, judge, tokens);
+  trm_judge_close(&judge);
+  trm__free(tokens);
+  return status;
 }
 
 static int import_is_stopped(void *context) {
@@ -330,14 +406,21 @@ static int import_is_stopped(void *context) {
 static trm_status import_read(import *im) {
   const trm_import_config *c = im->config;
   trm__column_names names = {c->question_column, c->answer_column};
-  trm__rows_hint hint = {.alphabet = c->alphabet, .width = c->width, .names = names, .stop = {import_is_stopped, im}};
+  trm__rows_hint hint = {.alphabet = c->alphabet,
+                         .width = c->width,
+                         .height = c->height,
+                         .pad = c->pad,
+                         .names = names,
+                         .stop = {import_is_stopped, im}};
   trm_status status = import_report(im, 0, "reading");
   if (!status) status = trm__rows_open(&im->source, c->input, &hint, im->err);
+  if (!status) status = import_declare(im, &im->source->info.task);
   if (status) return status;
   if (c->augment > 0 && !trm__augment_known(&im->source->info.task))
     return trm__fail(im->err, TRM_E_INPUT, c->input, "this task has no known symmetries, expected --augment 0");
   trm__rows_hint same = {.task = &im->source->info.task, .names = names, .stop = {import_is_stopped, im}};
-  return c->test_input[0] != '\0' ? trm__rows_open(&im->test_source, c->test_input, &same, im->err) : TRM_OK;
+  if (c->test_input[0] != '\0') status = trm__rows_open(&im->test_source, c->test_input, &same, im->err);
+  return status ? status : import_judge(im);
 }
 
 static trm_status import_write(import *im) {

@@ -470,7 +470,8 @@ trm_status trm__engine_round(trm__engine *e, int *stop, trm_error *err) {
   if (status) return status;
   trm__width_measure(e, e->seconds = trm__clock() - before);
   *stop |= engine_report(e);
-  return engine_verify(e, err);
+  status = trm_judge_status(e->solver->config.judge, err);
+  return status ? status : engine_verify(e, err);
 }
 
 void trm__engine_end(trm__engine *e, int failed) {

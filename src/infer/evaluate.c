@@ -263,6 +263,7 @@ trm_status trm_evaluate_each(trm_predictions **out, trm_solver *solver, const tr
                   .S = (size_t)solver->model.seq_len};
   trm_status status = evaluate_open(&e, solver, out != NULL, err);
   if (!status) status = evaluate_run(&e, solver, progress, context, err);
+  if (!status) status = trm_judge_status(solver->config.judge, err); /* grades ask it too */
   if (!status || status == TRM_E_STOPPED) {
     evaluate_summarize(&e, e.puzzles, &r);
     if (solver->search) evaluate_summarize_search(&e, &r);

@@ -190,9 +190,10 @@ static trm_status solver_plan(trm_solver *s, int voters, trm__plan *plan, trm_er
 
 /* The task, whose rules may halt. A file that names none that can be is refused only where rules are wanted. */
 static trm_status solver_put_rules(trm_solver *s, trm_error *err) {
-  trm_status status = trm_solver_task(s, &s->task, s->config.rules_halt ? err : NULL);
+  int wanted = s->config.rules_halt || s->config.judge;
+  trm_status status = trm_solver_task(s, &s->task, wanted ? err : NULL);
   s->has_rules = !status && trm_task_rules(&s->task);
-  return s->config.rules_halt ? status : TRM_OK;
+  return wanted ? status : TRM_OK;
 }
 
 /* The bounds that say when more steps do not help, where they are asked for. */

@@ -38,5 +38,6 @@ trm_status trm_model_task(const trm_model *model, trm_task *task, trm_error *err
 }
 
 trm_status trm_solver_task(const trm_solver *solver, trm_task *task, trm_error *err) {
-  return task_read(&solver->model, solver->task_text, solver->path, task, err);
+  trm_status status = task_read(&solver->model, solver->task_text, solver->path, task, err);
+  return status || !solver->config.judge ? status : trm_task_set_judge(task, solver->config.judge, err);
 }

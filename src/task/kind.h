@@ -27,6 +27,7 @@ typedef struct trm__kind {
   int first_number;  /* the token that stands for 0 where puzzles are written as numbers (JSON Lines); 1 mostly */
   int32_t blank;     /* the token that questions may hold and answers may not; 0: none */
   int single;        /* 1: a question with more than one solution is a mistake */
+  int declared;      /* 1: a task may say itself what its pad, its symmetries and its judge are */
   int32_t frame;     /* the token that may surround a puzzle, to fill a larger grid, and changes nothing; 0: none */
 
   /* -- what its tasks look like -- */

@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "base/mem.h"
 #include "base/status.h"
+#include "task/judge.h"
 #include "task/kind.h"
 #include "task/task.h"
 
@@ -62,12 +63,16 @@ trm_task_drawing trm_task_draw(const trm_task *task, const int32_t *question, co
 
 trm_task_verdict trm_task_judge(const trm_task *task, const int32_t *question, const int32_t *answer) {
   const trm__kind *kind = trm__kind_of(task);
+  if (task->asked) {
+    int said = trm__judge_ask(task, question, answer, NULL, 0);
+    return (trm_task_verdict){said < 0 ? -1 : 1, said}; /* clues are its business too */
+  }
   return kind->judge ? kind->judge(task, question, answer) : (trm_task_verdict){-1, -1};
 }
 
 int trm_task_faults(const trm_task *task, const int32_t *question, const int32_t *answer) {
   const trm__kind *kind = trm__kind_of(task);
-  if (kind->faults) return kind->faults(task, question, answer);
+  if (kind->faults && !task->asked) return kind->faults(task, question, answer);
   trm_task_verdict verdict = trm_task_judge(task, question, answer);
   return verdict.keeps_rules < 0 ? -1 : !(verdict.keeps_rules && verdict.keeps_clues);
 }
@@ -85,8 +90,13 @@ static void puzzle_fault(const trm_task *task, const int32_t *question, const in
 const char *trm_task_fault(const trm_task *task, const int32_t *question, const int32_t *answer, char *text,
                            size_t size) {
   const trm__kind *kind = trm__kind_of(task);
-  trm_task_verdict verdict = trm_task_judge(task, question, answer);
   if (!size) return text;
+  if (task->asked) {
+    if (!trm__judge_ask(task, question, answer, text, size) && !text[0])
+      (void)snprintf(text, size, "the judge gives no reason");
+    return text;
+  }
+  trm_task_verdict verdict = trm_task_judge(task, question, answer);
   text[0] = '\0';
   if (verdict.keeps_rules < 0 || (verdict.keeps_rules && verdict.keeps_clues)) return text;
   (kind->fault ? kind->fault : puzzle_fault)(task, question, answer, text, size);
@@ -101,18 +111,21 @@ const char *trm_task_remark(const trm_task *task, const int32_t *question, const
   text[0] = '\0';
   if (kind->remark && verdict.keeps_rules == 1 && verdict.keeps_clues == 1)
     kind->remark(task, question, answer, text, size);
+  else if (task->asked && verdict.keeps_rules == 1) (void)snprintf(text, size, "the judge says so");
   return text;
 }
 
 const char *const *trm__task_metrics(const trm_task *task) {
-  static const char *const none[] = {NULL};
+  static const char *const none[] = {NULL}, *const judged[] = {"judged", NULL};
   const trm__kind *kind = trm__kind_of(task);
+  if (task->asked) return judged;
   return kind->metrics ? kind->metrics : none;
 }
 
 void trm__task_grade(const trm_task *task, const int32_t *question, const int32_t *answer, uint8_t *has) {
   const trm__kind *kind = trm__kind_of(task);
-  if (kind->metrics) kind->grade(task, question, answer, has);
+  if (task->asked) has[0] = trm__judge_ask(task, question, answer, NULL, 0) == 1;
+  else if (kind->metrics) kind->grade(task, question, answer, has);
 }
 
 trm_status trm_task_check_question(const trm_task *task, const int32_t *question, trm_error *err) {

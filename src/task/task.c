@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "base/text/json.h"
+#include "task/generic/symmetry.h"
 #include "task/kind.h"
 
 /* Generic takes every shape, so it is asked last. */
@@ -60,7 +61,7 @@ const char *trm_task_title(const trm_task *task, char *text, size_t size) {
 }
 
 const char *trm_task_rules(const trm_task *task) {
-  return trm__kind_of(task)->rules;
+  return task->asked ? "what its judge says" : trm__kind_of(task)->rules;
 }
 
 /* -- consistency and JSON -- */
@@ -105,6 +106,18 @@ static trm_status task_check_kind(const trm_task *task, const char *where, trm_e
                    same.alphabet);
 }
 
+/* What the owner of a generic task says of it. */
+static trm_status task_check_declared(const trm_task *task, const char *where, trm_error *err) {
+  trm__declared declared;
+  const char *what = task->pad ? "pad" : task->symmetries[0] ? "symmetries" : task->judge[0] ? "judge" : NULL;
+  if (what && !trm__kind_of(task)->declared)
+    return trm__fail(err, TRM_E_INPUT, where, "%s: found in a task of kind %s, of which that is known; leave it out",
+                     what, trm_task_name(task));
+  if (task->pad < 0 || task->pad >= task->vocab_size)
+    return trm__fail(err, TRM_E_INPUT, where, "pad: found token %d, expected 0 to %d", task->pad, task->vocab_size - 1);
+  return task->symmetries[0] ? trm__declared_read(&declared, task, where, err) : TRM_OK;
+}
+
 trm_status trm__task_check(const trm_task *task, const char *where, trm_error *err) {
   if (task->width < 1 || task->height < 1 || (int64_t)task->width * task->height > TRM__SEQ_LIMIT)
     return trm__fail(err, TRM_E_INPUT, where, "grid of %d x %d, expected 1 to %d cells", task->width, task->height,
@@ -113,13 +126,19 @@ trm_status trm__task_check(const trm_task *task, const char *where, trm_error *e
     return trm__fail(err, TRM_E_INPUT, where, "vocab_size: found %d, expected 2 to %d", task->vocab_size,
                      TRM__VOCAB_LIMIT);
   trm_status status = task_check_alphabet(task, where, err);
-  return status ? status : task_check_kind(task, where, err);
+  if (!status) status = task_check_kind(task, where, err);
+  return status ? status : task_check_declared(task, where, err);
 }
 
+/* What is not said is left out, so that such files are what they were before it could be. */
 json_t *trm__task_to_json(const trm_task *task) {
-  return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s}", "kind", trm_task_name(task), "width", task->width, "height",
-                   task->height, "box_width", task->box_width, "box_height", task->box_height, "vocab_size",
-                   task->vocab_size, "alphabet", task->alphabet);
+  const char *symmetries = task->symmetries[0] ? task->symmetries : NULL, *judge = task->judge[0] ? task->judge : NULL;
+  json_t *pad = task->pad ? json_integer(task->pad) : NULL;
+  if (task->pad && !pad) return NULL;
+  return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:o*, s:s*, s:s*}", "kind", trm_task_name(task), "width",
+                   task->width, "height", task->height, "box_width", task->box_width, "box_height", task->box_height,
+                   "vocab_size", task->vocab_size, "alphabet", task->alphabet, "pad", pad, "symmetries", symmetries,
+                   "judge", judge);
 }
 
 static trm_status task_read_kind(trm_task *task, const json_t *json, const char *where, trm_error *err) {
@@ -131,6 +150,32 @@ static trm_status task_read_kind(trm_task *task, const json_t *json, const char 
   char kinds[400];
   trm__kind_list(kinds, sizeof kinds);
   return trm__fail(err, TRM_E_INPUT, where, "kind: found \"%.40s\", expected %s", name, kinds);
+}
+
+/* A text of printable ASCII that may be absent; room: bytes that it has. */
+static trm_status task_read_text(const json_t *json, const char *key, char *text, size_t room, const char *where,
+                                 trm_error *err) {
+  const char *found = "";
+  trm_status status = json_object_get(json, key) ? trm__json_string(json, key, &found, where, err) : TRM_OK;
+  if (status) return status;
+  if (strlen(found) >= room)
+    return trm__fail(err, TRM_E_INPUT, where, "%s has %zu bytes, expected at most %zu", key, strlen(found), room - 1);
+  for (const char *at = found; *at; at++)
+    if ((unsigned char)*at < 0x20 || (unsigned char)*at > 0x7e)
+      return trm__fail(err, TRM_E_INPUT, where, "%s: byte 0x%02x at %zu, expected printable ASCII", key,
+                       (unsigned char)*at, (size_t)(at - found) + 1);
+  strcpy(text, found);
+  return TRM_OK;
+}
+
+static trm_status task_read_declared(trm_task *task, const json_t *json, const char *where, trm_error *err) {
+  int64_t pad = 0;
+  trm_status status = TRM_OK;
+  if (json_object_get(json, "pad")) status = trm__json_int(json, "pad", 0, TRM__VOCAB_LIMIT, &pad, where, err);
+  if (!status) status = task_read_text(json, "symmetries", task->symmetries, sizeof task->symmetries, where, err);
+  if (!status) status = task_read_text(json, "judge", task->judge, sizeof task->judge, where, err);
+  task->pad = (int)pad;
+  return status;
 }
 
 trm_status trm__task_from_json(trm_task *out, const json_t *json, const char *where, trm_error *err) {
@@ -160,7 +205,8 @@ trm_status trm__task_from_json(trm_task *out, const json_t *json, const char *wh
     return trm__fail(err, TRM_E_INPUT, where, "alphabet has %zu bytes, expected at most %zu", strlen(alphabet),
                      sizeof task.alphabet - 1);
   strcpy(task.alphabet, alphabet);
-  status = trm__task_check(&task, where, err);
+  status = task_read_declared(&task, json, where, err);
+  if (!status) status = trm__task_check(&task, where, err);
   if (!status) *out = task;
   return status;
 }

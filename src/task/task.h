@@ -4,7 +4,9 @@
  * {"kind": "sudoku", "width": 9, "height": 9, "box_width": 3, "box_height": 3, "vocab_size": 11,
  *  "alphabet": ".123456789"}
  * kind is the name of a row of the table of kinds. alphabet is printable ASCII without repetition, of vocab_size - 1
- * symbols, or empty when the tokens have no symbols. Other keys are ignored. */
+ * symbols, or empty when the tokens have no symbols. A generic task may have what its owner declares: "pad", a token,
+ * "symmetries" (generic/symmetry.h) and "judge", a command that is only a name here: nothing that reads a file runs it.
+ * Other keys are ignored. */
 #ifndef TRM_TASK_TASK_H
 #define TRM_TASK_TASK_H
 

@@ -149,7 +149,8 @@ static trm_status csv_add_record(trm__rows *rows, const trm__csv *csv, const trm
                               csv->field[c->rating].length, csv->field[c->rating].line);
   trm_status status = csv_read_pair(rows, csv, field, cells, err);
   if (status) return status;
-  if (rows->count == 0) rows->width = cells[0].width;
+  if (rows->count == 0) rows->width = rows->frame.width ? rows->frame.width : cells[0].width;
+  rows->row_width[0] = cells[0].width, rows->row_width[1] = cells[1].width;
   trm__rows_place place = {field[0].line, (uint32_t)field[0].column, (uint32_t)field[1].column};
   if (cells[0].cells == cells[0].own) place.question = 0; /* not cell by cell as the file has it */
   if (cells[1].cells == cells[1].own) place.answer = 0;

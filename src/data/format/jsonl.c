@@ -98,7 +98,8 @@ static trm_status jsonl_add_puzzle(trm__rows *rows, uint64_t line, const json_t 
   if (!status) status = jsonl_match(rows, line, cells, keys, err);
   if (status) return status;
   double rating = jsonl_read_rating(rows, line, object);
-  if (rows->count == 0) rows->width = cells[0].width;
+  if (rows->count == 0) rows->width = rows->frame.width ? rows->frame.width : cells[0].width;
+  rows->row_width[0] = cells[0].width, rows->row_width[1] = cells[1].width;
   trm__rows_place place = {line, 0, 0};
   return trm__rows_add(rows, cells[0].cells, cells[0].length, cells[1].cells, cells[1].length, rating, place, err);
 }

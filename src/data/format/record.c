@@ -32,10 +32,13 @@ int trm__record_whole(const trm__records *records, const char *text, size_t size
   return quotes % 2 == 0;
 }
 
-/* Appends the row of the record at data. wanted: cells of a question; 0: not known. */
+/* Appends the row of the record at data, of a puzzle of task; NULL: not known. */
 static trm_status record_row(trm__records *records, trm__rows *rows, const char *data, size_t size, uint64_t line,
-                             size_t wanted, size_t *used, trm_error *err) {
+                             const trm_task *task, size_t *used, trm_error *err) {
+  size_t wanted = task ? (size_t)task->width * (size_t)task->height : 0;
   *rows = (trm__rows){.path = records->path, .names = records->names, .questions_only = rows->questions_only};
+  trm_status status = trm__rows_set_frame(rows, &(trm__rows_hint){.task = task}, err);
+  if (status) return status;
   if (records->json) return trm__jsonl_record(rows, data, size, line, &records->in_array, used, err);
   return trm__csv_record(rows, &records->columns, data, size, line, wanted, used, err);
 }
@@ -43,10 +46,9 @@ static trm_status record_row(trm__records *records, trm__rows *rows, const char 
 trm_status trm__record_read(trm__records *records, const char *data, size_t size, uint64_t line, const trm_task *task,
                             int32_t *tokens, size_t *cells, size_t *used, trm_error *err) {
   trm__rows rows = {.questions_only = 1};
-  size_t wanted = task ? (size_t)task->width * (size_t)task->height : 0;
   *cells = 0;
   *used = 0;
-  trm_status status = record_row(records, &rows, data, size, line, wanted, used, err);
+  trm_status status = record_row(records, &rows, data, size, line, task, used, err);
   if (!status && rows.count > 0) {
     *cells = rows.length;
     if (task) status = trm__rows_question(&rows, task, tokens, err);
@@ -63,8 +65,7 @@ trm_status trm__record_answer(const trm__records *records, const char *data, siz
   /* Where a header told the question alone, no other field is the answer. */
   if (!copy.json && copy.columns.known && copy.columns.answer < 0)
     return trm__fail(err, TRM_E_INPUT, copy.path, "has no column of answers");
-  trm_status status =
-      record_row(&copy, &rows, data, size, line, (size_t)task->width * (size_t)task->height, &used, err);
+  trm_status status = record_row(&copy, &rows, data, size, line, task, &used, err);
   if (!status && !rows.count) status = trm__fail(err, TRM_E_INPUT, copy.path, "no puzzle in this record");
   if (!status) status = trm__rows_answer(&rows, task, tokens, err);
   trm__rows_free(&rows);

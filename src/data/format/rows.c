@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/status.h"
+#include "data/format/rows_frame.h"
 #include "data/format/rows_infer.h"
 #include "task/task.h"
 
@@ -21,6 +22,7 @@ void trm__rows_free(trm__rows *rows) {
   rows->ratings = NULL;
   rows->places = NULL;
   rows->count = rows->capacity = 0;
+  trm__rows_frame_free(&rows->frame);
 }
 
 static trm_status rows_fail(const trm__rows *rows, const trm__rows_place *place, int answer, size_t cell,
@@ -79,9 +81,32 @@ static trm_status rows_reserve(trm__rows *rows, trm_error *err) {
   return trm__fail_memory(err, rows->path, capacity * (2 * rows->length + sizeof(double) + sizeof(trm__rows_place)));
 }
 
+/* Puts question and answer into the frame, if there is one. */
+static trm_status rows_fill(trm__rows *rows, const uint8_t *cells[2], size_t length[2], const trm__rows_place *place,
+                            trm_error *err) {
+  char expected[96];
+  for (int answer = 0; answer < 2 - rows->questions_only; answer++) {
+    size_t found = length[answer];
+    trm_status status = trm__rows_fill(rows, answer, &cells[answer], &length[answer], expected, sizeof expected, err);
+    if (status) return status;
+    if (expected[0]) return rows_fail_length(rows, place, answer, found, expected, err);
+  }
+  return TRM_OK;
+}
+
 trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t question_length, const uint8_t *answer,
                          size_t answer_length, double rating, trm__rows_place place, trm_error *err) {
   char expected[96];
+  const uint8_t *cells[2] = {question, answer};
+  size_t length[2] = {question_length, answer_length};
+  if (!rows->questions_only && rows->frame.width && question_length != answer_length) {
+    snprintf(expected, sizeof expected, "%zu as in its question", question_length);
+    return rows_fail_length(rows, &place, 1, answer_length, expected, err);
+  }
+  trm_status filled = rows_fill(rows, cells, length, &place, err);
+  if (filled) return filled;
+  question = cells[0], answer = cells[1];
+  question_length = length[0], answer_length = length[1];
   if (rows->count == 0) rows->length = question_length;
   if (question_length == 0 || question_length > TRM__SEQ_LIMIT)
     return rows_fail_length(rows, &place, 0, question_length, "1 to 65536", err);

@@ -14,6 +14,9 @@ typedef struct trm__rows_hint {
   const trm_task *task; /* or NULL */
   const char *alphabet; /* or NULL or "": inferred; ignored with a task */
   int64_t width;        /* 0: inferred */
+  int64_t height;       /* 0: inferred */
+  const char *pad; /* or NULL or "": no smaller puzzles; a symbol or, where cells are numbers, a number. Wants width
+                      and height; ignored with a task */
   trm__column_names names;
   trm__bytes_stop stop;
 } trm__rows_hint;
@@ -32,6 +35,14 @@ typedef struct trm__rows_ratings {
   char text[24];          /* which begins like this */
 } trm__rows_ratings;
 
+/* The grid that puzzles are put into, its upper left corner. */
+typedef struct trm__rows_frame {
+  size_t width, height; /* 0: they are as they are */
+  const char *symbol;   /* what fills it where cells are characters, */
+  int number;           /* and where they are numbers; -1: such files cannot be filled */
+  uint8_t *cells[2];    /* [height][width], room for question and answer */
+} trm__rows_frame;
+
 typedef struct trm__rows {
   const char *path;
   trm__column_names names;
@@ -39,6 +50,8 @@ typedef struct trm__rows {
   size_t count, capacity;
   size_t length;                /* symbols of a question; that of the first row holds for all */
   size_t width;                 /* of the first row's lines or arrays; 0: no rows seen */
+  size_t row_width[2];          /* the same of the question and the answer that are added next */
+  trm__rows_frame frame;        /* what smaller puzzles are put into */
   int numbers;                  /* 1: cells are numbers 0..254 and not characters */
   uint8_t *questions, *answers; /* [capacity][length] */
   double *ratings;              /* [capacity] */
@@ -56,6 +69,9 @@ typedef struct trm__rows {
  * TRM_E_INPUT when the lengths differ from the first row's or a character is no symbol. */
 trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t question_length, const uint8_t *answer,
                          size_t answer_length, double rating, trm__rows_place place, trm_error *err);
+/* The frame that a hint or, if it is given, a task wants; frees none. TRM_E_USAGE for a pad without width and height.
+ */
+trm_status trm__rows_set_frame(trm__rows *rows, const trm__rows_hint *hint, trm_error *err);
 /* The rating in a text, which is not terminated; NaN where there is none, which is counted. name: its column's. */
 double trm__rows_rating(trm__rows *rows, const char *name, size_t name_length, const char *text, size_t length,
                         uint64_t line);

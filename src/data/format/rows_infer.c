@@ -150,22 +150,34 @@ trm_status trm__rows_infer_blank(trm__rows *rows, const trm_task *task, trm_erro
 
 static trm_status infer_width(int64_t *width, const trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
   int64_t length = (int64_t)rows->length;
+  if (hint->height > 0 && length != hint->height * (hint->width > 0 ? hint->width : length / hint->height))
+    return trm__fail(err, TRM_E_INPUT, rows->path, "puzzles of %" PRId64 " cells have not %" PRId64 " rows%s", length,
+                     hint->height, hint->width > 0 ? " of that width" : "");
   if (hint->width > 0 && length % hint->width != 0)
     return trm__fail(err, TRM_E_INPUT, rows->path, "puzzles of %" PRId64 " cells cannot have rows of %" PRId64, length,
                      hint->width);
-  *width = hint->width > 0 ? hint->width : (int64_t)rows->width;
+  *width = hint->width > 0 ? hint->width : hint->height > 0 ? length / hint->height : (int64_t)rows->width;
   if (*width > 0 && length % *width != 0) *width = 0;
   return TRM_OK;
+}
+
+/* The token of the pad; one that is no symbol of the alphabet is found when cells become tokens. */
+static void infer_set_pad(trm_task *task, const trm__rows *rows) {
+  const trm__rows_frame *f = &rows->frame;
+  const char *symbol = f->width && !rows->numbers ? strchr(task->alphabet, f->symbol[0]) : NULL;
+  if (symbol) task->pad = (int)(symbol - task->alphabet) + 1;
+  else if (f->width && rows->numbers && f->number + 1 < task->vocab_size) task->pad = f->number + 1;
 }
 
 static trm_status infer_generic(trm_task *task, const trm__rows *rows, const symbols *seen, const trm__rows_hint *hint,
                                 trm_error *err) {
   char alphabet[257] = "";
   int64_t width = 0, vocab;
+  const char *pad = rows->frame.width && !rows->numbers ? rows->frame.symbol : NULL; /* also where it was not needed */
   size_t used = 0;
   int highest = 0;
   for (int c = 0; c < 256; c++)
-    if (seen->question[c] || seen->answer[c]) {
+    if (seen->question[c] || seen->answer[c] || (pad && c == *pad)) {
       highest = c;
       if (!rows->numbers) alphabet[used++] = (char)c;
     }
@@ -183,6 +195,7 @@ static trm_status infer_generic(trm_task *task, const trm__rows *rows, const sym
     vocab = highest + 2;
   } else vocab = (int64_t)strlen(alphabet) + 1;
   *task = trm__task_generic((int64_t)rows->length, width, vocab < 2 ? 2 : vocab, alphabet);
+  infer_set_pad(task, rows);
   return trm__task_check(task, rows->path, err);
 }
 

@@ -38,7 +38,8 @@ trm__rows_kind trm__rows_ending(const char *path) {
 trm_status trm__rows_open(trm_dataset **out, const char *path, const trm__rows_hint *hint, trm_error *err) {
   trm__bytes bytes;
   trm__rows rows = {.path = path, .names = hint->names};
-  trm_status status = trm__bytes_open(&bytes, path, hint->stop, err);
+  trm_status status = trm__rows_set_frame(&rows, hint, err);
+  if (!status) status = trm__bytes_open(&bytes, path, hint->stop, err);
   if (status) return status;
   int json = trm__jsonl_begins(bytes.data, bytes.size) || trm__rows_ending(path) == TRM__ROWS_JSON;
   status = (json ? trm__jsonl_rows : trm__csv_rows)(&rows, bytes.data, bytes.size, err);

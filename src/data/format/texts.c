@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "task/puzzle.h"
+#include "task/text_padded.h"
 
 void trm__texts_open(trm__texts *texts, const trm_task *task) {
   *texts = (trm__texts){.task = *task};
@@ -152,6 +153,18 @@ static trm__texts_answer texts_next(trm__texts *texts, const trm__line *found, s
   return texts_end_at(texts, 0, puzzle);
 }
 
+/* Of a task whose pad fills grids: an empty line ends a puzzle, and so does its last row. */
+static trm__texts_answer texts_padded(trm__texts *texts, const char *line, size_t end, size_t length,
+                                      trm__texts_puzzle *puzzle) {
+  size_t height = (size_t)texts->task.height, cells = trm__text_padded_length(&texts->reading, line, end);
+  if (!cells) return texts->rows ? texts_end_at(texts, length, puzzle) : TRM__TEXTS_DROP;
+  int whole = !texts->rows && cells == height * (size_t)texts->task.width;
+  texts->end = texts->at + end;
+  if (whole || texts->rows + 1 == height) return texts_end_at(texts, length, puzzle);
+  texts->rows++;
+  return TRM__TEXTS_MORE;
+}
+
 static size_t texts_without_end(const char *line, size_t length) {
   if (length && line[length - 1] == '\n') length--;
   if (length && line[length - 1] == '\r') length--;
@@ -163,7 +176,8 @@ trm__texts_answer trm__texts_line(trm__texts *texts, const char *line, size_t le
   trm__texts_answer answer;
   trm__line found = trm__text_line(&texts->task, &texts->reading, line + mark, end - mark);
   found.begin += mark, found.end += mark;
-  if (texts->depth > 0) answer = texts_list_on(texts, line, &found, end, length, puzzle);
+  if (texts->task.pad) answer = texts_padded(texts, line, end, length, puzzle);
+  else if (texts->depth > 0) answer = texts_list_on(texts, line, &found, end, length, puzzle);
   else if (texts->rows + texts->dashes) answer = texts_next(texts, &found, end, length, puzzle);
   else answer = texts_first(texts, line, &found, end, length, puzzle);
   if (answer == TRM__TEXTS_MORE) texts->at += length, texts->lines++;

@@ -3,7 +3,7 @@
  *
  * A puzzle is one line that holds all its cells, a list in brackets, or rows on lines. Rows end at an empty line, at
  * words, at a line that holds a whole puzzle, or at the end of the text. Comments and drawn lines between rows belong
- * to them. Two grids may follow each other without a line between. Words and comments between puzzles are passed over,
+ * to them. Of a task with a pad text_padded.h says what a puzzle is. Two grids may follow each other without a line between. Words and comments between puzzles are passed over,
  * and so are the sections of .sdk files after [Puzzle], which hold what a player did.
  *
  * Invariants, between two calls:

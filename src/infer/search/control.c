@@ -60,7 +60,7 @@ static int control_chain(control *c, int64_t number, const trm_puzzle *p) {
                                                     .checked = checked,
                                                     .correct = correct,
                                                     .change = (float)NAN});
-    stop = job->progress(job->progress_context, 0, "solving") != 0;
+    stop = job->progress(job->progress_context, 0, "solving") != 0 || trm_judge_status(s->config.judge, NULL);
     if (last || answer != TRM_STEP_ON) break;
   }
   job->source.leave(job->source.context, &(trm_leave){.puzzle = number,
@@ -87,5 +87,5 @@ trm_status trm__control_run(trm_solver *solver, const trm__job *job, trm_error *
   trm__free(c.tokens);
   trm__free(c.answer);
   trm__free(c.confidence);
-  return status;
+  return status ? status : trm_judge_status(solver->config.judge, err);
 }
