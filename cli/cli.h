@@ -40,9 +40,9 @@ struct cli_command {
 
 /* cmd_*.c; their table is in commands.h. */
 extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_data_show, cli_data_export,
-    cli_data_augment, cli_train, cli_eval, cli_solve, cli_explain, cli_sudoku_new, cli_sudoku_check, cli_sudoku_hint,
-    cli_sudoku_rate, cli_info, cli_quantize, cli_convert, cli_import, cli_export, cli_runs_command, cli_plot, cli_serve,
-    cli_mcp, cli_doctor;
+    cli_data_augment, cli_data_arc, cli_train, cli_eval, cli_adapt, cli_solve, cli_explain, cli_sudoku_new,
+    cli_sudoku_check, cli_sudoku_hint, cli_sudoku_rate, cli_info, cli_quantize, cli_convert, cli_import, cli_export,
+    cli_runs_command, cli_plot, cli_serve, cli_mcp, cli_doctor;
 
 /* -- options that several commands have ---------------------------------------------------------------------------- */
 

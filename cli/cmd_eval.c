@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/arc.h"
 #include "cli/data.h"
 #include "cli/events.h"
 #include "cli/judge.h"
@@ -14,7 +15,7 @@
 #include "cli/voters.h"
 
 static struct {
-  char model[1100], split[64], device[CLI_DEVICE], events[CLI_EVENTS], predictions[1024], judge[256];
+  char model[1100], split[64], device[CLI_DEVICE], events[CLI_EVENTS], predictions[1024], submission[1024], judge[256];
   double judge_seconds;
   int64_t limit, threads, worst;
   int json, quiet, verbose, force, choose_threshold, write;
@@ -41,6 +42,12 @@ static const trm_option eval_options[] = {
      .size = sizeof opt.predictions,
      .metavar = "FILE",
      .help = "write what became of each puzzle to FILE, as CSV where it ends in .csv, else as JSON Lines"},
+    {.name = "submission",
+     .type = TRM_OPT_STRING,
+     FIELD(submission),
+     .size = sizeof opt.submission,
+     .metavar = "FILE",
+     .help = "of an ARC dataset: write two attempts for each test to FILE, as the competition takes them"},
     {.name = "worst",
      .type = TRM_OPT_INT,
      FIELD(worst),
@@ -63,7 +70,7 @@ static const trm_option eval_options[] = {
     {.name = "force",
      .type = TRM_OPT_BOOL,
      FIELD(force),
-     .help = "replace the FILE of --predictions or --events where it exists"},
+     .help = "replace the FILE of --predictions, --submission or --events where it exists"},
     CLI_DEVICE_OPTION,
     CLI_THREADS_OPTION(.help = "computing threads; 0: all cores"),
 };
@@ -361,6 +368,8 @@ static int eval_models(const cli_command *self, const cli_arguments *a, const ch
   (void)snprintf(path, sizeof path, "%s", eval_voters.count ? eval_voters.path[0] : "");
   int code = cli_events_check(self, opt.events, opt.force);
   if (code == CLI_CONTINUE) code = cli_predictions_check(self, opt.predictions, opt.force);
+  if (code == CLI_CONTINUE && opt.submission[0])
+    code = cli_may_write_beside(self, "submission", opt.submission, opt.force);
   if (code == CLI_CONTINUE && !path[0]) code = eval_find_kind(self, data, &kind);
   if (code == CLI_CONTINUE) code = cli_model_open(self, path, &kind, &model);
   if (code == CLI_CONTINUE) code = cli_voters_open(self, &eval_voters, model, path, 0);
@@ -377,7 +386,11 @@ static int eval_models(const cli_command *self, const cli_arguments *a, const ch
   cli_data_say(self, data, trm_dataset_describe(dataset).notes);
   cli_solver_say_idle(self, a, &eval_config, &task);
   cli_solver_say_level(self, a, &eval_config, solver);
+  int each = opt.predictions[0] || opt.worst || opt.limit || eval_config.search || eval_voters.count > 1;
+  const cli_arc_run arc = {path, data, opt.submission, opt.json, opt.quiet, 0};
   if (opt.choose_threshold) code = cli_threshold_choose(self, &how, model, solver, dataset);
+  else if (!each && cli_arc_is_voted(data, opt.split, dataset)) code = cli_arc_measure(self, &arc, solver, dataset);
+  else if (opt.submission[0]) code = cli_arc_refuse(self, data);
   else code = eval_measure(self, solver, dataset, path, data);
 done:
   code = cli_events_close(&events, code);
@@ -464,23 +477,23 @@ const cli_command cli_eval = {
         "evaluation writes none. --worst N shows the answers that are not the right ones side by side with them, first "
         "those that break rules or that no rules judge, of these first those with the largest q, then those with most "
         "wrong cells; answers that keep all rules, such as another path through a maze, come last.\n\n"
+        "Of the test split of an ARC dataset (trm data arc) the images of each test vote, and reported is the share of "
+        "tests that the first 1, 2, 5, ... answers of the vote solve, a task counting as the fraction of its tests; "
+        "beside it what one attempt without votes and without the task's identifier is worth. --limit, --predictions "
+        "and --worst look at the examples one by one instead.\n\n"
         "Step limit, halting threshold, T and n are the model's own: an option wins, then the model's file, then the "
         "default (16 steps, 0, T 3, n 6). --verbose and --json tell which were in force.\n\n"
         "With --choose-threshold the puzzles, at most the first 4,096, take all their steps, and of the thresholds 0, "
         "0.25, 0.5, ... the first is chosen that costs at most 0.1 points of exact accuracy, or one puzzle. The data "
         "must be neither of training nor of a test. On the same puzzles bounds on q are learned, by step, under which "
-        "at "
-        "most one of 1,000 was still solved later, for --stop-hopeless. trm train with --valid does this by itself; "
+        "at most one of 1,000 was still solved later, for --stop-hopeless. trm train with --valid does this by itself; "
         "with "
-        "--write a model "
-        "that was trained without gets its threshold, and the limit of --max-steps if one is given.\n\n"
+        "--write a model that was trained without gets its threshold, and the limit of --max-steps if one is given.\n\n"
         "SIGINT and SIGTERM end the evaluation after the step at hand with the result of the puzzles that were "
         "finished, "
         "of which the quick ones are more than their share when puzzles halt. A second signal ends at once.\n\n"
         "With --verbose the engine's line says how many puzzles are computed at once, how many steps they took in how "
-        "many rounds, "
-        "and the "
-        "run's time over what all its steps cost in full rounds: 1.00 wastes nothing." CLI_EVENTS_NOTE,
+        "many rounds, and the run's time over what all its steps cost in full rounds: 1.00 wastes nothing." CLI_EVENTS_NOTE,
     .examples = "trm eval runs/4x4 data/4x4\n"
                 "trm eval runs/9x9/best.safetensors hard.csv --halt --json\n"
                 "trm eval runs/9x9 hard.csv --worst 5 --predictions hard.jsonl\n"

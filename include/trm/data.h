@@ -122,6 +122,41 @@ trm_augment_config trm_augment_config_default(void);
 trm_status trm_data_augment(const trm_augment_config *config, char notes[TRM_NOTES], trm_progress_fn progress,
                             void *context, trm_error *err);
 
+/* ARC tasks, from the JSON in which they are published, as the original's dataset: each task with its images under
+ * exchanged colours and turns, each of them a puzzle of its own identifier, whose names are in identifiers.json; the
+ * tasks whose tests are evaluated in test_puzzles.json. Memory does not depend on the examples: the tasks' grids, 11
+ * bytes an image that is asked for, 24 a puzzle. Same seed, same bytes, with any number of threads. */
+typedef struct trm_arc_config {
+  uint32_t size;   /* set by trm_arc_config_default() */
+  char out[1024];  /* directory to write: absent or empty */
+  int64_t augment; /* images of each task, all different, from at most 5 times as many tries */
+  int64_t side;    /* of the square that grids are placed in: 30; tasks with a larger grid are left out */
+  int64_t limit;   /* only the first so many tasks of each list, of those that fit; 0: all */
+  int64_t seed, threads;
+  int translate; /* 1: in the training split all pairs of a puzzle but one are moved to a random place */
+  /* Files of tasks or of challenges, or folders of files with a task each (docs/arc.md). Of train all pairs are trained
+   * on; of test the demonstrations are, and the tests make the test split. */
+  const char *const *train, *const *test;
+  size_t trains, tests;
+} trm_arc_config;
+const trm_option *trm_arc_options(size_t *count); /* all but the lists */
+trm_arc_config trm_arc_config_default(void);
+
+typedef struct trm_arc_report {
+  int64_t tasks, evaluated; /* in the dataset; of these with tests in the test split */
+  int64_t left_out;         /* with a grid larger than the square */
+  int64_t lacking;          /* with fewer images than asked for, as there are no more, or none was found */
+  int64_t unknown;          /* tests without a known answer: not trained on, and not scored */
+  int64_t shared;           /* training pairs that are an image of a test pair */
+  char first_shared[256];   /* the task of the first one; "" */
+  int64_t identifiers, train_examples, test_examples;
+  uint64_t memory_bytes, disk_bytes; /* planned: the most that is held at once; of all files */
+} trm_arc_report;
+/* planned: NULL, or called with the report before anything is written; any answer but 0 stops with TRM_E_STOPPED. */
+typedef int (*trm_arc_planned_fn)(void *context, const trm_arc_report *report);
+trm_status trm_data_arc(const trm_arc_config *config, trm_arc_report *report, trm_arc_planned_fn planned,
+                        trm_progress_fn progress, void *context, trm_error *err);
+
 typedef struct trm_check_report {
   int64_t examples, puzzles, groups;
   int64_t bad_questions, bad_answers; /* contradict the rules, or answers that change clues */

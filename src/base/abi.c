@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <trm/arc.h>
 #include <trm/data.h>
 #include <trm/model.h>
 #include <trm/options.h>

@@ -19,7 +19,9 @@ enum trm__rng_purpose {
   TRM__RNG_PUZZLE, /* trm_generate; index: the puzzle's number */
   TRM__RNG_SEARCH, /* frames and guesses of a search; index: a chain's name */
   TRM__RNG_POOL,   /* the lattice recursion's pool; index: 2 * (update * batch + slot), + 1 after the step */
-  TRM__RNG_BACKOFF /* how long a restart waits; index: its number */
+  TRM__RNG_BACKOFF, /* how long a restart waits; index: its number */
+  TRM__RNG_IMAGE,   /* images of ARC tasks; index: the task's number */
+  TRM__RNG_PLACE    /* where an ARC puzzle's grids are placed; index: its identifier */
 };
 
 typedef struct trm__rng {

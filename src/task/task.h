@@ -29,7 +29,8 @@ int trm__task_infer_as(trm_task *task, trm_task_kind kind, int64_t seq_len, int6
 
 /* A generic task. alphabet may be "". width 0: square when seq_len is a square, else one row. */
 trm_task trm__task_generic(int64_t seq_len, int64_t width, int64_t vocab_size, const char *alphabet);
-trm_task trm__task_arc(void);
+trm_task trm__task_arc(void);          /* 30 x 30 */
+trm_task trm__task_arc_side(int side); /* 1 to 30 */
 
 /* TRM_E_INPUT naming the field when the task is inconsistent. */
 trm_status trm__task_check(const trm_task *task, const char *where, trm_error *err);

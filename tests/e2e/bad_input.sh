@@ -20,11 +20,11 @@ refuse 2 '^trm: convrt: unknown command; did you mean convert\?$' "$TRM" help co
 refuse 2 '^trm: evaluate: unknown command; did you mean eval\?$' "$TRM" evaluate
 refuse 2 '^trm: show: unknown command; did you mean data show\?$' "$TRM" show
 # Every command, and every one of a group, is offered for a slip in its name; so it is by help.
-for command in data train eval solve explain sudoku info quantize convert import export runs plot serve doctor; do
+for command in data train eval adapt solve explain sudoku info quantize convert import export runs plot serve doctor; do
   refuse 2 "^trm: ${command}x: unknown command; did you mean $command\?\$" "$TRM" ${command}x
   refuse 2 "did you mean $command\?\$" "$TRM" help "x$command"
 done
-for name in "data make" "data import" "data info" "data check" "data show" "data export" "data augment" \
+for name in "data make" "data import" "data info" "data check" "data show" "data export" "data augment" "data arc" \
   "sudoku new" "sudoku check" "sudoku hint" "sudoku rate"; do
   group=${name% *} command=${name#* }
   refuse 2 "^trm: ${name}x: unknown command; did you mean $name\?\$" "$TRM" "$group" "${command}x"
@@ -33,13 +33,13 @@ done
 refuse 2 'did you mean data import\?$' "$TRM" improt # a command of data that was typed without it
 refuse 2 'did you mean data make\?$' "$TRM" make
 run 0 "$TRM" --help # the lists above are all of them
-[ "$(grep -cE '^  (data|train|eval|solve|explain|sudoku|info|quantize|convert|runs|plot|serve|doctor) ' out)" = 13 ] &&
-  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 13 ] || fail "--help lists other commands than those tried: $(cat out)"
-for group in data=7 sudoku=4; do
+[ "$(grep -cE '^  (data|train|eval|adapt|solve|explain|sudoku|info|quantize|convert|runs|plot|serve|doctor) ' out)" = 14 ] &&
+  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 14 ] || fail "--help lists other commands than those tried: $(cat out)"
+for group in data=8 sudoku=4; do
   run 0 "$TRM" ${group%=*} --help
   [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = ${group#*=} ] || fail "${group%=*} --help lists other commands than those tried: $(cat out)"
 done
-refuse 2 '^trm data: expected make, import, check, info, show, export or augment; ' "$TRM" data
+refuse 2 '^trm data: expected make, import, check, info, show, export, augment or arc; ' "$TRM" data
 refuse 2 '^trm train: --n-supervison: unknown option; did you mean --n-supervision\?$' "$TRM" train six.csv --n-supervison 8
 refuse 2 '^trm train: --bacth: unknown option; did you mean --batch\?$' "$TRM" train six.csv --bacth 8
 refuse 2 'did you mean --hidden-size\?' "$TRM" train six.csv --hiden_size=8

@@ -47,7 +47,7 @@ completes 'data doctor' trm d
 completes 'solve' trm so
 completes 'serve solve sudoku' trm s
 completes 'check hint new rate' trm sudoku ''
-completes 'augment check export import info make show' trm data ''
+completes 'arc augment check export import info make show' trm data ''
 completes 'make' trm data m
 completes '--H-cycles' trm train --H
 completes '--lr --lr-min-ratio --lr-warmup-steps' trm train --lr

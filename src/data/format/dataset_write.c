@@ -60,19 +60,48 @@ static json_t *dataset_split_json(const trm_dataset *d) {
                    "all");
 }
 
-static trm_status dataset_save_split(const char *root, const char *split, const trm_dataset *d, trm_error *err) {
+static trm_status dataset_begin_tokens(trm__writer **w, const char *directory, const char *name, trm__npy_type type,
+                                       const trm_dataset_info *info, trm_error *err) {
+  char *path = trm__format("%s/all__%s.npy", directory, name);
+  if (!path) return trm__fail_memory(err, directory, strlen(directory) + 64);
+  const int64_t shape[2] = {info->examples, info->seq_len};
+  trm_status status = trm__npy_begin(w, path, type, 2, shape, err);
+  trm__free(path);
+  return status;
+}
+
+trm_status trm__split_begin(trm__split_writer *w, const char *root, const char *split, const trm_dataset *d, int wide,
+                            trm_error *err) {
   const trm_dataset_info *info = &d->info;
-  int wide = !d->inputs;
   trm__npy_type type = wide ? TRM__NPY_I32 : TRM__NPY_U8;
-  char *directory = trm__format("%s/%s", root, split);
-  if (!directory) return trm__fail_memory(err, root, strlen(root) + 16);
-  trm_status status = trm__dir_make(directory, err);
-  if (!status)
-    status = dataset_save_array(directory, "inputs", type, info->examples, info->seq_len,
-                                wide ? (const void *)d->inputs32 : d->inputs, err);
-  if (!status)
-    status = dataset_save_array(directory, "labels", type, info->examples, info->seq_len,
-                                wide ? (const void *)d->labels32 : d->labels, err);
+  *w = (trm__split_writer){.item = trm__npy_item(type) * (size_t)info->seq_len,
+                           .directory = trm__format("%s/%s", root, split)};
+  if (!w->directory) return trm__fail_memory(err, root, strlen(root) + 16);
+  trm_status status = trm__dir_make(w->directory, err);
+  if (!status) status = dataset_begin_tokens(&w->inputs, w->directory, "inputs", type, info, err);
+  if (!status) status = dataset_begin_tokens(&w->labels, w->directory, "labels", type, info, err);
+  if (status) trm__split_abort(w);
+  return status;
+}
+
+trm_status trm__split_add(trm__split_writer *w, const void *inputs, const void *labels, int64_t examples,
+                          trm_error *err) {
+  trm_status status = trm__writer_write(w->inputs, inputs, (size_t)examples * w->item, err);
+  return status ? status : trm__writer_write(w->labels, labels, (size_t)examples * w->item, err);
+}
+
+void trm__split_abort(trm__split_writer *w) {
+  trm__writer_abort(&w->inputs);
+  trm__writer_abort(&w->labels);
+  trm__free(w->directory);
+  w->directory = NULL;
+}
+
+trm_status trm__split_end(trm__split_writer *w, const trm_dataset *d, trm_error *err) {
+  const trm_dataset_info *info = &d->info;
+  const char *directory = w->directory;
+  trm_status status = trm__writer_commit(&w->inputs, err);
+  if (!status) status = trm__writer_commit(&w->labels, err);
   if (!status)
     status = dataset_save_array(directory, "puzzle_identifiers", TRM__NPY_I32, info->puzzles, 0, d->identifiers, err);
   if (!status) status = dataset_save_offsets(directory, "puzzle_indices", d->puzzle_indices, info->puzzles + 1, err);
@@ -81,7 +110,19 @@ static trm_status dataset_save_split(const char *root, const char *split, const 
     status = dataset_save_array(directory, "ratings", TRM__NPY_F64, info->examples, 0, d->ratings, err);
   if (!status) status = dataset_save_json(directory, "dataset.json", dataset_split_json(d), err);
   if (!status) status = trm__dir_sync(directory, err);
-  trm__free(directory);
+  trm__split_abort(w);
+  return status;
+}
+
+static trm_status dataset_save_split(const char *root, const char *split, const trm_dataset *d, trm_error *err) {
+  trm__split_writer w;
+  int wide = !d->inputs;
+  trm_status status = trm__split_begin(&w, root, split, d, wide, err);
+  if (status) return status;
+  status = trm__split_add(&w, wide ? (const void *)d->inputs32 : d->inputs,
+                          wide ? (const void *)d->labels32 : d->labels, d->info.examples, err);
+  if (!status) return trm__split_end(&w, d, err);
+  trm__split_abort(&w);
   return status;
 }
 
@@ -165,16 +206,23 @@ trm_status trm__dataset_can_write(const char *out, trm_error *err) {
   return status ? status : dataset_probe(out, err);
 }
 
-static trm_status dataset_save(const char *directory, const trm_dataset *train, const trm_dataset *test,
-                               trm_error *err) {
-  const trm_dataset *any = train ? train : test;
+trm_status trm__dataset_save_task(const char *directory, const trm_dataset_info *info, trm_error *err) {
+  return dataset_save_json(directory, "task.json", dataset_task_json(info), err);
+}
+
+typedef struct dataset_splits {
+  const trm_dataset *train, *test;
+} dataset_splits;
+
+static trm_status dataset_save(void *context, const char *directory, trm_error *err) {
+  const dataset_splits *splits = context;
+  const trm_dataset *train = splits->train, *test = splits->test, *any = train ? train : test;
   trm_status status = TRM_OK;
   if (train) status = dataset_save_split(directory, "train", train, err);
   if (!status && test) status = dataset_save_split(directory, "test", test, err);
   if (!status)
     status = dataset_save_json(directory, "identifiers.json", dataset_identifier_names(any->info.identifiers), err);
-  if (!status) status = dataset_save_json(directory, "task.json", dataset_task_json(&any->info), err);
-  return status ? status : trm__dir_sync(directory, err);
+  return status ? status : trm__dataset_save_task(directory, &any->info, err);
 }
 
 /* The folders that the directory itself is to be in. */
@@ -190,12 +238,13 @@ static trm_status dataset_make_parents(const char *out, trm_error *err) {
   return status;
 }
 
-trm_status trm__dataset_write(const char *out, const trm_dataset *train, const trm_dataset *test, trm_error *err) {
+trm_status trm__dataset_fill(const char *out, trm__dataset_filler fill, void *context, trm_error *err) {
   trm__draft *draft = NULL;
   trm_status status = trm__dataset_can_write(out, err);
   if (!status) status = dataset_make_parents(out, err);
   if (!status) status = trm__draft_open(&draft, out, err);
-  if (!status) status = dataset_save(trm__draft_path(draft), train, test, err);
+  if (!status) status = fill(context, trm__draft_path(draft), err);
+  if (!status) status = trm__dir_sync(trm__draft_path(draft), err);
   if (status) {
     trm__draft_abort(&draft);
     return status;
@@ -203,4 +252,9 @@ trm_status trm__dataset_write(const char *out, const trm_dataset *train, const t
   status = trm__draft_commit(&draft, err);
   if (status && trm__dataset_can_write(out, NULL)) return trm__dataset_can_write(out, err); /* another was quicker */
   return status;
+}
+
+trm_status trm__dataset_write(const char *out, const trm_dataset *train, const trm_dataset *test, trm_error *err) {
+  dataset_splits splits = {train, test};
+  return trm__dataset_fill(out, dataset_save, &splits, err);
 }

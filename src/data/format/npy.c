@@ -286,6 +286,14 @@ static trm_status npy_write_header(trm__writer *w, trm__npy_type type, int rank,
   return trm__writer_write(w, block, 10 + header, err);
 }
 
+trm_status trm__npy_begin(trm__writer **w, const char *path, trm__npy_type type, int rank, const int64_t *shape,
+                          trm_error *err) {
+  trm_status status = trm__writer_open(w, path, err);
+  if (!status) status = npy_write_header(*w, type, rank, shape, err);
+  if (status) trm__writer_abort(w);
+  return status;
+}
+
 trm_status trm__npy_write(const char *path, trm__npy_type type, int rank, const int64_t *shape, const void *data,
                           trm_error *err) {
   size_t bytes = npy_types[type].item;
@@ -293,8 +301,7 @@ trm_status trm__npy_write(const char *path, trm__npy_type type, int rank, const 
     if (!trm__mul_size(bytes, (size_t)shape[i], &bytes))
       return trm__fail(err, TRM_E_INTERNAL, path, "the array's size overflows");
   trm__writer *w = NULL;
-  trm_status status = trm__writer_open(&w, path, err);
-  if (!status) status = npy_write_header(w, type, rank, shape, err);
+  trm_status status = trm__npy_begin(&w, path, type, rank, shape, err);
   if (!status) status = trm__writer_write(w, data, bytes, err);
   if (!status) return trm__writer_commit(&w, err);
   trm__writer_abort(&w);

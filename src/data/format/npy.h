@@ -53,6 +53,10 @@ int trm__npy_is_whole(trm__npy_type type); /* whole numbers: trm__npy_int reads 
 int64_t trm__npy_int(const trm__npy *npy, size_t i);
 double trm__npy_real(const trm__npy *npy, size_t i); /* any type */
 
+/* An array as a file whose elements the caller writes to *w behind the header, in the machine's (little endian) order,
+ * before committing it. */
+trm_status trm__npy_begin(trm__writer **w, const char *path, trm__npy_type type, int rank, const int64_t *shape,
+                          trm_error *err);
 /* A whole array as a file, atomically. data: elements in the machine's (little endian) order. */
 trm_status trm__npy_write(const char *path, trm__npy_type type, int rank, const int64_t *shape, const void *data,
                           trm_error *err);

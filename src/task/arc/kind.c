@@ -1,12 +1,24 @@
 /* ARC's grids as a task kind: 30x30 tokens, of which padding lies outside the grid, 1 marks its end and 2 to 11 are the
- * colours 0 to 9. A task's rule is what a solver has to find, so there is none to judge by. */
+ * colours 0 to 9 (grid.h). Collections of small grids may stand in smaller squares. A task's rule is what a solver has
+ * to find, so there is none to judge by. */
 #include <stdio.h>
+#include <trm/arc.h>
 
+#include "base/status.h"
+#include "task/arc/grid.h"
 #include "task/kind.h"
 #include "task/task.h"
 
+trm_task trm__task_arc_side(int side) {
+  return (trm_task){.kind = TRM_TASK_ARC, .width = side, .height = side, .vocab_size = 12, .alphabet = "|0123456789"};
+}
+
+int trm_arc_side(const trm_task *task) {
+  return task->kind == TRM_TASK_ARC ? task->width : 0;
+}
+
 trm_task trm__task_arc(void) {
-  return (trm_task){.kind = TRM_TASK_ARC, .width = 30, .height = 30, .vocab_size = 12, .alphabet = "|0123456789"};
+  return trm__task_arc_side(TRM__ARC_SIDE);
 }
 
 static int arc_infer(trm_task *task, int64_t seq_len, int64_t vocab_size) {
@@ -15,8 +27,10 @@ static int arc_infer(trm_task *task, int64_t seq_len, int64_t vocab_size) {
 }
 
 static trm_status arc_shape(trm_task *same, const trm_task *task, const char *where, trm_error *err) {
-  (void)task, (void)where, (void)err;
-  *same = trm__task_arc();
+  if (task->width != task->height || task->width > TRM__ARC_SIDE)
+    return trm__fail(err, TRM_E_INPUT, where, "a grid of %d x %d, expected a square of at most %d x %d for kind arc",
+                     task->width, task->height, TRM__ARC_SIDE, TRM__ARC_SIDE);
+  *same = trm__task_arc_side(task->width);
   return TRM_OK;
 }
 

@@ -285,10 +285,10 @@ static void test_arc(void **state) {
   assert_memory_equal(first[1] + 30, "|||___", 6);
   assert_string_equal(info.notes, "1 questions have no answer and were left out\n");
   refuse("t.json", "{\"train\": [{\"input\": [[0, 1]], \"output\": [[10]]}]}", NULL, ":1",
-         "\"output\" of pair 1 of \"train\": a cell that is no colour");
+         "\"output\" of pair 1 of \"train\": row 1, column 1: found 10, expected a colour");
   refuse("t.json", "{\"train\": [{\"input\": [[0, 1], [1]], \"output\": [[1]]}]}", NULL, ":1",
-         "rows of different lengths");
-  refuse("t.json", "{\"train\": [{\"input\": [], \"output\": [[1]]}]}", NULL, ":1", "no grid");
+         "row 2 has 1 cells, expected 2 as in row 1");
+  refuse("t.json", "{\"train\": [{\"input\": [], \"output\": [[1]]}]}", NULL, ":1", "0 rows, expected 1 to 30");
 }
 
 /* -- records, one by one -- */
