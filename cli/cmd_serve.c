@@ -1,9 +1,6 @@
 /* trm serve: starts the server, which is a program of its own, trm-server, so that nothing else needs its libraries. It
  * is looked for beside this program, where a build folder has it, and in libexec/trm beside the installed bin. What is
  * wrong with the configuration is told here, before anything is started. */
-#include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -131,38 +128,6 @@ static int serve_backup(const cli_command *self) {
   return CLI_OK;
 }
 
-/* Becomes the server: "trm-server OPTIONS --folders FOLDERS". Returns only when that fails. */
-static int serve_exec(const cli_command *self, int argc, char **argv) {
-  static const char *const places[] = {"%s/trm-server", "%s/../libexec/trm/trm-server"};
-  char program[PATH_MAX], file[PATH_MAX + 64];
-  char **arguments = cli_alloc((size_t)argc + 4, sizeof *arguments);
-  char *folders = cli_model_folders();
-  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-  program[length > 0 ? length : 0] = 0;
-  if (strrchr(program, '/')) *strrchr(program, '/') = 0;
-  arguments[0] = (char *)(uintptr_t) "trm-server";
-  for (int i = 0; i < argc; i++) arguments[1 + i] = argv[i];
-  arguments[1 + argc] = (char *)(uintptr_t) "--folders";
-  arguments[2 + argc] = folders;
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    (void)snprintf(file, sizeof file, places[i], program);
-#pragma GCC diagnostic pop
-    (void)execv(file, arguments);
-    if (errno != ENOENT && errno != ENOTDIR) break;
-  }
-  int missing = errno == ENOENT || errno == ENOTDIR;
-  free(arguments);
-  free(folders);
-  if (missing)
-    return cli_usage(self,
-                     "this build has no server: trm-server is neither in %s nor in ../libexec/trm; build trm "
-                     "where libevent and SQLite are installed (tools/setup --server)",
-                     program);
-  return cli_bad_input(self, "%s cannot be started: %s", file, strerror(errno));
-}
-
 static int serve_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a;
   trm_error err = {0};
@@ -173,7 +138,7 @@ static int serve_run(const cli_command *self, int argc, char **argv) {
   cli_arguments_free(&a);
   if (code != CLI_CONTINUE) return code;
   if (opt.backup[0]) return serve_backup(self);
-  if (!opt.print_config) return serve_exec(self, argc, argv);
+  if (!opt.print_config) return cli_become(self, "trm-server", argc, argv, "libevent and SQLite are installed");
   serve_print_config();
   return CLI_OK;
 }

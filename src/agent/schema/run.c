@@ -65,12 +65,15 @@ static int marks_open(schema_run *r, schema_marks *marks, const json_t *value) {
 
 /* -- applying ------------------------------------------------------------------------------------------------------ */
 
+/* Loudly, all keywords have their say: a typing mistake in a key is told before the key that is missing for it. */
 static int run_steps(schema_run *r, const schema_frame *f) {
-  for (size_t i = 0; i < f->node->step_count; i++) {
+  int ok = 1;
+  for (size_t i = 0; i < f->node->step_count && (ok || r->loud); i++) {
     const schema_step *step = &f->node->steps[i];
-    if (!step->keyword->check(r, f, step->value) || r->status) return 0;
+    ok = step->keyword->check(r, f, step->value) && ok;
+    if (r->status) return 0;
   }
-  return 1;
+  return ok;
 }
 
 int trm__schema_apply(schema_run *r, const json_t *schema, const json_t *value, const schema_place *place,
