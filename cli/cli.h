@@ -42,7 +42,7 @@ struct cli_command {
 extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_data_show, cli_data_export,
     cli_data_augment, cli_train, cli_eval, cli_solve, cli_explain, cli_sudoku_new, cli_sudoku_check, cli_sudoku_hint,
     cli_sudoku_rate, cli_info, cli_quantize, cli_convert, cli_runs_command, cli_plot, cli_serve, cli_action_list, cli_action_call,
-    cli_check, cli_doctor;
+    cli_workflow_run, cli_workflow_show, cli_check, cli_doctor;
 
 /* -- options that several commands have ---------------------------------------------------------------------------- */
 

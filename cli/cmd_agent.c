@@ -24,6 +24,18 @@ static size_t agent_call_tables(cli_table t[CLI_TABLES]) {
   return 3;
 }
 
+static size_t agent_flow_tables(cli_table t[CLI_TABLES]) {
+  t[0] = agent_table(TRM__AGENT_RUN);
+  t[1] = agent_table(TRM__AGENT_MAY);
+  t[2] = agent_table(TRM__AGENT_CATALOG);
+  return 3;
+}
+
+static size_t agent_show_tables(cli_table t[CLI_TABLES]) {
+  t[0] = agent_table(TRM__AGENT_SHOW);
+  return 1;
+}
+
 static size_t agent_no_tables(cli_table t[CLI_TABLES]) {
   (void)t;
   return 0;
@@ -60,6 +72,14 @@ static int agent_call_run(const cli_command *self, int argc, char **argv) {
   return agent_run(self, argc, argv, 1, 2, "an action, and its input");
 }
 
+static int agent_flow_run(const cli_command *self, int argc, char **argv) {
+  return agent_run(self, argc, argv, 1, 2, "a workflow's file, and its input");
+}
+
+static int agent_show_run(const cli_command *self, int argc, char **argv) {
+  return agent_run(self, argc, argv, 1, 1, "a workflow's file");
+}
+
 static int agent_check_run(const cli_command *self, int argc, char **argv) {
   return agent_run(self, argc, argv, 1, 10000, "definition files");
 }
@@ -93,6 +113,39 @@ const cli_command cli_action_call = {
     .exits = "1\tthe action failed, or its time was over\n",
     .tables = agent_call_tables,
     .run = agent_call_run,
+};
+
+const cli_command cli_workflow_run = {
+    .name = "workflow run",
+    .synopsis = "FILE [INPUT] [options]",
+    .summary = "run a workflow",
+    .description = "Calls the actions of FILE's steps, each when all that it depends on has ended, and prints the "
+                   "output as JSON. INPUT "
+                   "is JSON, @FILE for a file, or - for standard input; without it an empty object.\n\n"
+                   "With --journal every result is on disk before a step that depends on it begins. The same command "
+                   "again goes on "
+                   "after a crash, runs no recorded step again, keeps the deadline, and gives the recorded outcome of "
+                   "a run that has "
+                   "ended.\n\n"
+                   "The first failure, a signal and the deadline begin no further step; what was done is undone then, "
+                   "the last first.",
+    .examples = "trm workflow run puzzles.json '{\"size\": 6}'\n"
+                "trm workflow run puzzles.json --journal state --run monday\n",
+    .exits = "1\ta step failed, or the run was interrupted; what can be undone was\n",
+    .tables = agent_flow_tables,
+    .run = agent_flow_run,
+};
+
+const cli_command cli_workflow_show = {
+    .name = "workflow show",
+    .synopsis = "FILE [options]",
+    .summary = "show a workflow as text or as a picture",
+    .description =
+        "Prints a line for each step: its layer, name, action and what it comes after; with --journal its state "
+        "too. --svg prints a picture in which states are colours.",
+    .examples = "trm workflow show puzzles.json\ntrm workflow show puzzles.json --svg > puzzles.svg\n",
+    .tables = agent_show_tables,
+    .run = agent_show_run,
 };
 
 const cli_command cli_check = {

@@ -6,19 +6,13 @@
 
 /* In the order of --help. */
 const cli_command *const cli_commands[] = {
-    &cli_data_make,    &cli_data_import,
-    &cli_data_check,   &cli_data_info,
-    &cli_data_show,    &cli_data_export,
-    &cli_data_augment, &cli_train,
-    &cli_eval,         &cli_solve,
-    &cli_explain,      &cli_sudoku_new,
-    &cli_sudoku_check, &cli_sudoku_hint,
-    &cli_sudoku_rate,  &cli_info,
-    &cli_quantize,     &cli_convert,
-    &cli_runs_command, &cli_plot,
-    &cli_serve,        &cli_action_list,
-    &cli_action_call,  &cli_check,
-    &cli_doctor,       NULL,
+    &cli_data_make,     &cli_data_import, &cli_data_check,   &cli_data_info,
+    &cli_data_show,     &cli_data_export, &cli_data_augment, &cli_train,
+    &cli_eval,          &cli_solve,       &cli_explain,      &cli_sudoku_new,
+    &cli_sudoku_check,  &cli_sudoku_hint, &cli_sudoku_rate,  &cli_info,
+    &cli_quantize,      &cli_convert,     &cli_runs_command, &cli_plot,
+    &cli_serve,         &cli_action_list, &cli_action_call,  &cli_workflow_run,
+    &cli_workflow_show, &cli_check,       &cli_doctor,       NULL,
 };
 
 const cli_group cli_groups[] = {
@@ -36,6 +30,11 @@ const cli_group cli_groups[] = {
      .description =
          "An action takes one JSON value and gives one; both are checked against the schemas that it declares. "
          "Some are built in; programs and plugins become actions by a definition file."},
+    {.name = "workflow",
+     .summary = "run and show workflows of actions",
+     .description =
+         "A workflow is a definition file whose steps call actions: those that do not depend on each other at the "
+         "same time, and with a journal so that it goes on after a crash."},
     {.name = NULL},
 };
 

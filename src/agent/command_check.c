@@ -1,8 +1,10 @@
 /* trm check FILE...: each definition, whatever its kind. */
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/commands.h"
 #include "agent/define/define.h"
+#include "agent/flow/flow.h"
 #include "agent/schema/schema.h"
 #include "base/text/json.h"
 
@@ -23,13 +25,23 @@ static trm_status check_schemas(const json_t *about, const char *path, trm_error
   return TRM_OK;
 }
 
+/* Its steps, and who depends on whom; which actions there are is not known here. */
+static trm_status check_flow(const char *path, trm_error *err) {
+  trm__flow *flow = NULL;
+  trm_status status = trm__flow_load(&flow, path, NULL, err);
+  trm__flow_close(&flow);
+  return status;
+}
+
 int trm__command_check(const trm__agent_line *line) {
   int code = TRM__AGENT_OK;
   for (size_t i = 0; i < line->count; i++) {
     trm_error err = {.code = TRM_OK};
     json_t *about = NULL;
     trm_status status = trm__define_load(&about, line->words[i], &err);
-    if (!status) status = check_schemas(about, line->words[i], &err);
+    const char *kind = json_string_value(json_object_get(about, "kind"));
+    if (!status && !strcmp(kind, "action")) status = check_schemas(about, line->words[i], &err);
+    if (!status && !strcmp(kind, "workflow")) status = check_flow(line->words[i], &err);
     if (status) code = trm__command_error(line, &err);
     else
       (void)printf("%s: %s %s\n", line->words[i], json_string_value(json_object_get(about, "kind")),

@@ -22,6 +22,8 @@ typedef struct trm__agent_line { /* the command line */
 int trm__command_list(const trm__agent_line *line);
 int trm__command_call(const trm__agent_line *line);
 int trm__command_check(const trm__agent_line *line);
+int trm__command_flow_run(const trm__agent_line *line);
+int trm__command_flow_show(const trm__agent_line *line);
 
 trm_status trm__command_agent(const trm__agent_line *line, trm__agent **agent, trm_error *err);
 /* Reads an input: JSON as it is, "-" for standard input, "@FILE" for a file, NULL for an empty object. */

@@ -26,6 +26,8 @@ static const struct {
 } main_commands[] = {
     {"action", "list", "no argument", 0, 0, trm__command_list},
     {"action", "call", "NAME [INPUT]", 1, 2, trm__command_call},
+    {"workflow", "run", "FILE [INPUT]", 1, 2, trm__command_flow_run},
+    {"workflow", "show", "FILE", 1, 1, trm__command_flow_show},
     {"check", NULL, "FILE...", 1, 10000, trm__command_check},
 };
 #define COMMANDS (sizeof main_commands / sizeof *main_commands)
@@ -77,7 +79,7 @@ static int main_command(trm__agent_line *line, int argc, char **argv) {
       status = trm__fail(&err, TRM_E_USAGE, "", "expected %s", main_commands[i].words);
     return status ? trm__command_error(line, &err) : main_commands[i].run(line);
   }
-  (void)fprintf(stderr, "trm-agent: expected action list, action call or check; it is started by trm\n");
+  (void)fprintf(stderr, "trm-agent: expected action, workflow or check; it is started by trm\n");
   return TRM__AGENT_USAGE;
 }
 

@@ -60,6 +60,7 @@ static const trm_option options_run[] = {
      TEXT(journal),
      .metavar = "FOLDER",
      .help = "record each step there, and go on from what is recorded"},
+    {.name = "run", TEXT(run), .metavar = "NAME", .help = "of the run in the journal; default: the workflow's name"},
     {.name = "parallel",
      .type = TRM_OPT_INT,
      FIELD(parallel),
@@ -77,7 +78,8 @@ static const trm_option options_run[] = {
 };
 static const trm_option options_show[] = {
     {.name = "svg", .type = TRM_OPT_BOOL, FIELD(svg), .group = "Show", .help = "print an SVG picture"},
-    {.name = "journal", TEXT(journal), .metavar = "FOLDER", .help = "show the state that is recorded there"},
+    {.name = "journal", TEXT(journal), .metavar = "FOLDER", .help = "show the states that are recorded there"},
+    {.name = "run", TEXT(run), .metavar = "NAME", .help = "of the run in the journal; default: the workflow's name"},
 };
 
 const trm_option *trm__agent_options_of(trm__agent_table table, size_t *count) {

@@ -9,10 +9,10 @@
 enum { TRM__AGENT_TEXT, TRM__AGENT_JSON, TRM__AGENT_MCP, TRM__AGENT_OPENAI, TRM__AGENT_HTTP };
 
 typedef struct trm__agent_options {
-  char definitions[512], allow[2048], roots[2048], device[64], journal[512];
+  char definitions[512], allow[2048], roots[2048], device[64], journal[512], run[128];
   int json, format, svg;
-  int64_t threads, retries, parallel;
-  double timeout_s; /* NaN: each action's own */
+  int64_t threads, retries, parallel; /* parallel 0: as the workflow says */
+  double timeout_s;                   /* NaN: each action's own */
 } trm__agent_options;
 
 typedef enum trm__agent_table {
