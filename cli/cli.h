@@ -42,7 +42,8 @@ struct cli_command {
 extern const cli_command cli_data_make, cli_data_import, cli_data_info, cli_data_check, cli_data_show, cli_data_export,
     cli_data_augment, cli_data_arc, cli_train, cli_eval, cli_adapt, cli_solve, cli_explain, cli_sudoku_new,
     cli_sudoku_check, cli_sudoku_hint, cli_sudoku_rate, cli_info, cli_quantize, cli_convert, cli_import, cli_export,
-    cli_runs_command, cli_plot, cli_serve, cli_mcp, cli_doctor;
+    cli_runs_command, cli_plot, cli_serve, cli_mcp, cli_action_list, cli_action_call, cli_workflow_run,
+    cli_workflow_show, cli_check, cli_doctor;
 
 /* -- options that several commands have ---------------------------------------------------------------------------- */
 
@@ -227,6 +228,12 @@ void cli_print_written(const char *path); /* its name as a line, unless it went 
 int cli_runtime_open(const cli_command *command, trm_runtime **runtime, const char *device, int64_t threads, int quiet);
 /* threads, or TRM_THREADS where that is 0. */
 int cli_threads(const cli_command *command, int64_t threads, int64_t *out);
+
+/* -- other programs (become.c) ------------------------------------------------------------------------------------- */
+
+/* Becomes "NAME ARGUMENTS --folders FOLDERS", FOLDERS where models are. where_built: what a build needs to have it, for
+ * the message. Returns only when that fails, an exit code. */
+int cli_become(const cli_command *command, const char *name, int argc, char **argv, const char *where_built);
 
 /* -- signals (signals.c) ------------------------------------------------------------------------------------------- */
 

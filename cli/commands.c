@@ -6,12 +6,15 @@
 
 /* In the order of --help. */
 const cli_command *const cli_commands[] = {
-    &cli_data_make,    &cli_data_import,  &cli_data_check,  &cli_data_info,    &cli_data_show,
-    &cli_data_export,  &cli_data_augment, &cli_data_arc,    &cli_train,        &cli_eval,
-    &cli_adapt,        &cli_solve,        &cli_explain,     &cli_sudoku_new,   &cli_sudoku_check,
-    &cli_sudoku_hint,  &cli_sudoku_rate,  &cli_info,        &cli_quantize,     &cli_convert,
-    &cli_import,       &cli_export,       &cli_runs_command, &cli_plot,        &cli_serve,
-    &cli_mcp,          &cli_doctor,       NULL,
+    &cli_data_make,     &cli_data_import,  &cli_data_check,   &cli_data_info,
+    &cli_data_show,     &cli_data_export,  &cli_data_augment, &cli_data_arc,
+    &cli_train,         &cli_eval,         &cli_adapt,        &cli_solve,
+    &cli_explain,       &cli_sudoku_new,   &cli_sudoku_check, &cli_sudoku_hint,
+    &cli_sudoku_rate,   &cli_info,         &cli_quantize,     &cli_convert,
+    &cli_import,        &cli_export,       &cli_runs_command, &cli_plot,
+    &cli_serve,         &cli_mcp,          &cli_action_list,  &cli_action_call,
+    &cli_workflow_run,  &cli_workflow_show, &cli_check,       &cli_doctor,
+    NULL,
 };
 
 const cli_group cli_groups[] = {
@@ -24,6 +27,16 @@ const cli_group cli_groups[] = {
      .description =
          "For people who solve Sudoku. Puzzles of 4x4, 6x6, 9x9 and 16x16 cells are written as for trm solve: "
          "as an argument, in a file or on standard input, blanks as . 0 _ or *."},
+    {.name = "action",
+     .summary = "list and call the actions of agents",
+     .description =
+         "An action takes one JSON value and gives one; both are checked against the schemas that it declares. "
+         "Some are built in; programs and plugins become actions by a definition file."},
+    {.name = "workflow",
+     .summary = "run and show workflows of actions",
+     .description =
+         "A workflow is a definition file whose steps call actions: those that do not depend on each other at the "
+         "same time, and with a journal so that it goes on after a crash."},
     {.name = NULL},
 };
 

@@ -1,13 +1,8 @@
 /* Starting trm-server: see server_program.h. */
 #include "cli/server_program.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "cli/puzzles.h"
 
 trm__serve_config cli_served;
 
@@ -41,34 +36,12 @@ trm_status cli_serve_configure(const cli_arguments *a, const char *file, trm_err
 }
 
 int cli_serve_exec(const cli_command *self, const char *const *before, int argc, char **argv) {
-  static const char *const places[] = {"%s/trm-server", "%s/../libexec/trm/trm-server"};
-  char program[PATH_MAX], file[PATH_MAX + 64];
-  char **arguments = cli_alloc((size_t)argc + 8, sizeof *arguments);
-  char *folders = cli_model_folders();
-  ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-  program[length > 0 ? length : 0] = 0;
-  if (strrchr(program, '/')) *strrchr(program, '/') = 0;
-  arguments[0] = (char *)(uintptr_t) "trm-server";
-  int count = 1;
-  for (; before && *before; before++) arguments[count++] = (char *)(uintptr_t)*before;
-  for (int i = 0; i < argc; i++) arguments[count++] = argv[i];
-  arguments[count++] = (char *)(uintptr_t) "--folders";
-  arguments[count] = folders;
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    (void)snprintf(file, sizeof file, places[i], program);
-#pragma GCC diagnostic pop
-    (void)execv(file, arguments);
-    if (errno != ENOENT && errno != ENOTDIR) break;
-  }
-  int missing = errno == ENOENT || errno == ENOTDIR;
-  free(arguments);
-  free(folders);
-  if (missing)
-    return cli_usage(self,
-                     "this build has no server: trm-server is neither in %s nor in ../libexec/trm; build trm "
-                     "where libevent and SQLite are installed (tools/setup --server)",
-                     program);
-  return cli_bad_input(self, "%s cannot be started: %s", file, strerror(errno));
+  int count = 0, words = 0;
+  while (before && before[words]) words++;
+  char **all = cli_alloc((size_t)(words + argc) + 1, sizeof *all);
+  for (; count < words; count++) all[count] = (char *)(uintptr_t)before[count];
+  for (int i = 0; i < argc; i++) all[count++] = argv[i];
+  int code = cli_become(self, "trm-server", count, all, "libevent and SQLite are installed");
+  free(all);
+  return code;
 }

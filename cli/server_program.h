@@ -1,5 +1,4 @@
-/* trm-server, the program behind trm serve and trm mcp: what is in force for it, and becoming it. It is looked for
- * beside this program, where a build folder has it, and in libexec/trm beside the installed bin. */
+/* trm-server, the program behind trm serve and trm mcp: what is in force for it, and becoming it. */
 #ifndef TRM_CLI_SERVER_PROGRAM_H
 #define TRM_CLI_SERVER_PROGRAM_H
 

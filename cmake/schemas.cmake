@@ -1,0 +1,13 @@
+# Writes OUT: a C file with the texts of all share/schemas/*.json, for src/agent/define/schemas.h.
+file(GLOB files ${SCHEMAS}/*.json)
+set(text "/* Made of share/schemas by cmake/schemas.cmake. */\n#include \"agent/define/schemas.h\"\n\n")
+set(rows)
+foreach(file ${files})
+  get_filename_component(kind ${file} NAME_WE)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND text "static const unsigned char text_${kind}[] = {${bytes}0};\n")
+  string(APPEND rows "    {\"${kind}\", (const char *)text_${kind}},\n")
+endforeach()
+string(APPEND text "\nconst trm__define_source trm__define_schemas[] = {\n${rows}    {0, 0},\n};\n")
+file(WRITE ${OUT} "${text}")
