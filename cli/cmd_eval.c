@@ -5,6 +5,7 @@
 
 #include "cli/arc.h"
 #include "cli/data.h"
+#include "cli/eval_json.h"
 #include "cli/events.h"
 #include "cli/judge.h"
 #include "cli/predictions.h"
@@ -215,39 +216,6 @@ static void eval_print(const trm_eval_result *r, const trm_dataset_info *info, c
 
 /* -- for programs -------------------------------------------------------------------------------------------------- */
 
-static json_t *eval_bands_json(const trm_eval_result *r) {
-  json_t *bands = json_array();
-  for (int i = 0; i < r->bands; i++) {
-    const trm_eval_band *b = &r->band[i];
-    double accuracy = b->puzzles ? (double)b->exact / (double)b->puzzles : (double)NAN;
-    json_array_append_new(bands, json_pack("{s:o, s:o, s:I, s:I, s:o}", "low", cli_real(b->low), "high",
-                                           cli_real(b->high), "puzzles", (json_int_t)b->puzzles, "exact",
-                                           (json_int_t)b->exact, "exact_accuracy", cli_real(accuracy)));
-  }
-  return bands;
-}
-
-static json_t *eval_metrics_json(const trm_eval_result *r) {
-  json_t *metrics = json_object();
-  for (int k = 0; k < r->metrics; k++) {
-    const trm_eval_metric *m = &r->metric[k];
-    json_object_set_new(metrics, m->name,
-                        json_pack("{s:I, s:o, s:[o,o]}", "puzzles", (json_int_t)m->puzzles, "accuracy",
-                                  cli_real(eval_share(r, m->puzzles)), "interval", cli_real(m->interval_low),
-                                  cli_real(m->interval_high)));
-  }
-  return metrics;
-}
-
-static json_t *eval_halting_json(const trm_eval_result *r) {
-  return json_pack("{s:{s:o, s:o}, s:{s:o, s:o}, s:I, s:I, s:I, s:I}", "right", "precision",
-                   cli_real(r->halt_precision), "recall", cli_real(r->halt_recall), "wrong", "precision",
-                   cli_real(r->wrong_precision), "recall", cli_real(r->wrong_recall), "said_right_is_right",
-                   (json_int_t)r->said_right_is_right, "said_right_is_wrong", (json_int_t)r->said_right_is_wrong,
-                   "said_wrong_is_right", (json_int_t)r->said_wrong_is_right, "said_wrong_is_wrong",
-                   (json_int_t)r->said_wrong_is_wrong);
-}
-
 static json_t *eval_engine_json(const trm_solve_stats *run) {
   json_t *costs = json_array();
   for (int i = 0; i < run->costs; i++)
@@ -282,13 +250,13 @@ static json_t *eval_json(const trm_eval_result *r, int interrupted, const trm_da
       cli_real(r->token_accuracy), "interval", cli_real(r->interval_low), cli_real(r->interval_high), "mean_steps",
       cli_real(r->mean_steps), "lm_loss", cli_real(r->lm_loss), "max_steps", (json_int_t)values->max_steps.value,
       "halt", eval_config.halt, "rules_halt", eval_config.rules_halt, "stop_hopeless", eval_config.stop_hopeless,
-      "halting", eval_halting_json(r), "rating_name", info->has_ratings ? json_string(info->rating_name) : json_null(),
-      "bands", eval_bands_json(r), "seconds", cli_real(r->seconds), "puzzles_per_second",
-      cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine", eval_engine_json(&r->stats), "interrupted",
-      interrupted, "dtype", dtype, "values", cli_values_json(values));
+      "halting", cli_eval_halting_json(r), "rating_name",
+      info->has_ratings ? json_string(info->rating_name) : json_null(), "bands", cli_eval_bands_json(r), "seconds",
+      cli_real(r->seconds), "puzzles_per_second", cli_real((double)r->puzzles / fmax(r->seconds, 1e-9)), "engine",
+      eval_engine_json(&r->stats), "interrupted", interrupted, "dtype", dtype, "values", cli_values_json(values));
   if (o && r->level) json_object_set_new(o, "search", eval_search_json(r));
   if (o && eval_voters.count > 1) json_object_set_new(o, "voters", cli_voters_json(&eval_voters));
-  if (o) json_object_set_new(o, "metrics", eval_metrics_json(r));
+  if (o) json_object_set_new(o, "metrics", cli_eval_metrics_json(r));
   return o;
 }
 
@@ -493,7 +461,8 @@ const cli_command cli_eval = {
         "finished, "
         "of which the quick ones are more than their share when puzzles halt. A second signal ends at once.\n\n"
         "With --verbose the engine's line says how many puzzles are computed at once, how many steps they took in how "
-        "many rounds, and the run's time over what all its steps cost in full rounds: 1.00 wastes nothing." CLI_EVENTS_NOTE,
+        "many rounds, and the run's time over what all its steps cost in full rounds: 1.00 wastes "
+        "nothing." CLI_EVENTS_NOTE,
     .examples = "trm eval runs/4x4 data/4x4\n"
                 "trm eval runs/9x9/best.safetensors hard.csv --halt --json\n"
                 "trm eval runs/9x9 hard.csv --worst 5 --predictions hard.jsonl\n"

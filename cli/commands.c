@@ -6,15 +6,17 @@
 
 /* In the order of --help. */
 const cli_command *const cli_commands[] = {
-    &cli_data_make,     &cli_data_import,  &cli_data_check,   &cli_data_info,
-    &cli_data_show,     &cli_data_export,  &cli_data_augment, &cli_data_arc,
-    &cli_train,         &cli_eval,         &cli_adapt,        &cli_solve,
-    &cli_explain,       &cli_sudoku_new,   &cli_sudoku_check, &cli_sudoku_hint,
-    &cli_sudoku_rate,   &cli_info,         &cli_quantize,     &cli_convert,
-    &cli_import,        &cli_export,       &cli_runs_command, &cli_plot,
-    &cli_serve,         &cli_mcp,          &cli_action_list,  &cli_action_call,
-    &cli_workflow_run,  &cli_workflow_show, &cli_check,       &cli_doctor,
-    NULL,
+    &cli_data_make,    &cli_data_import,  &cli_data_check,
+    &cli_data_info,    &cli_data_show,    &cli_data_export,
+    &cli_data_augment, &cli_data_arc,     &cli_train,
+    &cli_eval,         &cli_adapt,        &cli_solve,
+    &cli_explain,      &cli_sudoku_new,   &cli_sudoku_check,
+    &cli_sudoku_hint,  &cli_sudoku_rate,  &cli_info,
+    &cli_quantize,     &cli_convert,      &cli_import,
+    &cli_export,       &cli_runs_command, &cli_plot,
+    &cli_serve,        &cli_mcp,          &cli_action_list,
+    &cli_action_call,  &cli_workflow_run, &cli_workflow_show,
+    &cli_check,        &cli_doctor,       NULL,
 };
 
 const cli_group cli_groups[] = {

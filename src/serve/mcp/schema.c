@@ -23,7 +23,7 @@ static trm_status schema_fail(const schema_place *at, trm_error *err, const char
   return trm__fail(err, TRM_E_INPUT, at->length ? at->text : "arguments", "%s", detail);
 }
 
-static size_t place_enter(schema_place *at, const char *name) {
+static size_t schema_enter(schema_place *at, const char *name) {
   size_t before = at->length;
   int more = snprintf(at->text + at->length, sizeof at->text - at->length, "%s%.60s", at->length ? "/" : "", name);
   at->length += (size_t)more < sizeof at->text - at->length ? (size_t)more : 0;
@@ -39,7 +39,7 @@ static void place_leave(schema_place *at, size_t before) {
 
 /* -- types --------------------------------------------------------------------------------------------------------- */
 
-static int type_is(const char *type, const json_t *value) {
+static int schema_type_is(const char *type, const json_t *value) {
   if (strcmp(type, "object") == 0) return json_is_object(value);
   if (strcmp(type, "array") == 0) return json_is_array(value);
   if (strcmp(type, "string") == 0) return json_is_string(value);
@@ -54,13 +54,13 @@ static trm_status schema_type(const json_t *type, const json_t *value, const sch
   char wanted[100] = "", detail[200];
   if (!type) return TRM_OK;
   if (json_is_string(type)) {
-    if (type_is(json_string_value(type), value)) return TRM_OK;
+    if (schema_type_is(json_string_value(type), value)) return TRM_OK;
     (void)snprintf(wanted, sizeof wanted, "%s", json_string_value(type));
   }
   for (size_t i = 0; i < json_array_size(type); i++) {
     const char *one = json_string_value(json_array_get(type, i));
     size_t used = strlen(wanted);
-    if (type_is(one, value)) return TRM_OK;
+    if (schema_type_is(one, value)) return TRM_OK;
     (void)snprintf(wanted + used, sizeof wanted - used, "%s%s", i ? " or " : "", one);
   }
   (void)snprintf(detail, sizeof detail, "found %s, expected %s", trm__json_type_name(value), wanted);
@@ -122,7 +122,7 @@ static trm_status schema_unknown(const json_t *properties, const char *key, sche
   }
   if (*nearest.name) (void)snprintf(detail, sizeof detail, "is unknown; did you mean \"%.60s\"?", nearest.name);
   else (void)snprintf(detail, sizeof detail, "is unknown; the tool's inputSchema lists what there is");
-  size_t before = place_enter(at, key);
+  size_t before = schema_enter(at, key);
   trm_status status = schema_fail(at, err, detail);
   place_leave(at, before);
   return status;
@@ -138,7 +138,7 @@ static trm_status schema_members(const json_t *schema, const json_t *value, sche
     const json_t *of = json_object_get(properties, key);
     if (!of && json_is_false(others)) return schema_unknown(properties, key, at, err);
     if (!of) of = json_is_object(others) ? others : NULL;
-    size_t before = place_enter(at, key);
+    size_t before = schema_enter(at, key);
     if (of) status = schema_any(of, member, at, err);
     place_leave(at, before);
     if (status) return status;
@@ -146,7 +146,7 @@ static trm_status schema_members(const json_t *schema, const json_t *value, sche
   for (size_t i = 0; i < json_array_size(required); i++) {
     const char *name = json_string_value(json_array_get(required, i));
     if (json_object_get(value, name)) continue;
-    size_t before = place_enter(at, name);
+    size_t before = schema_enter(at, name);
     status = schema_fail(at, err, "is missing");
     place_leave(at, before);
     return status;
@@ -159,7 +159,7 @@ static trm_status schema_items(const json_t *items, const json_t *value, schema_
   trm_status status = TRM_OK;
   for (size_t i = 0; items && i < json_array_size(value) && !status; i++) {
     (void)snprintf(number, sizeof number, "%zu", i);
-    size_t before = place_enter(at, number);
+    size_t before = schema_enter(at, number);
     status = schema_any(items, json_array_get(value, i), at, err);
     place_leave(at, before);
   }
