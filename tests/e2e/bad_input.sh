@@ -30,11 +30,11 @@ for name in "data make" "data import" "data info" "data check" "data show" "data
   refuse 2 "^trm: ${name}x: unknown command; did you mean $name\?\$" "$TRM" "$group" "${command}x"
   refuse 2 "did you mean $name\?\$" "$TRM" help "$group" "x$command"
 done
-refuse 2 'did you mean data import\?$' "$TRM" improt # a command of data that was typed without it
+refuse 2 'did you mean import\?$' "$TRM" improt # the command of its own before the one of data
 refuse 2 'did you mean data make\?$' "$TRM" make
 run 0 "$TRM" --help # the lists above are all of them
-[ "$(grep -cE '^  (data|train|eval|solve|explain|sudoku|info|quantize|convert|runs|plot|serve|doctor) ' out)" = 13 ] &&
-  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 13 ] || fail "--help lists other commands than those tried: $(cat out)"
+[ "$(grep -cE '^  (data|train|eval|solve|explain|sudoku|info|quantize|convert|import|export|runs|plot|serve|doctor) ' out)" = 15 ] &&
+  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 15 ] || fail "--help lists other commands than those tried: $(cat out)"
 for group in data=7 sudoku=4; do
   run 0 "$TRM" ${group%=*} --help
   [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = ${group#*=} ] || fail "${group%=*} --help lists other commands than those tried: $(cat out)"
