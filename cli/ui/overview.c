@@ -6,7 +6,7 @@
 
 void cli_print_overview(FILE *file) {
   fprintf(file, "trm %s - Tiny Recursion Models: small networks that solve hard puzzles\n", trm_version());
-  fputs("\nusage: trm COMMAND [options]          'trm COMMAND --help' says more\n\n", file);
+  fputs("usage: trm COMMAND [options]          'trm COMMAND --help' says more\n\n", file);
   const cli_group *last = NULL; /* a group is one line, which stands for its commands */
   for (const cli_command *const *c = cli_commands; *c; c++) {
     const cli_group *group = cli_group_of(*c);
@@ -14,11 +14,7 @@ void cli_print_overview(FILE *file) {
     if (!group) fprintf(file, "  %-10s  %s\n", (*c)->name, (*c)->summary);
     last = group;
   }
-  fputs("\nA first run, a few minutes:\n"
-        "  trm data make --size 6 --train 20000 --test 1000 --out data/6x6\n"
-        "  trm train data/6x6 --run runs/6x6\n"
-        "  trm solve --model runs/6x6 --explain PUZZLE\n",
-        file);
+  fputs("try: trm data make --size 6 --out d; trm train d --run r; trm solve --model r PUZZLE\n", file);
 }
 
 void cli_print_group_overview(const cli_group *group, FILE *file) {

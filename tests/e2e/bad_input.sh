@@ -20,7 +20,7 @@ refuse 2 '^trm: convrt: unknown command; did you mean convert\?$' "$TRM" help co
 refuse 2 '^trm: evaluate: unknown command; did you mean eval\?$' "$TRM" evaluate
 refuse 2 '^trm: show: unknown command; did you mean data show\?$' "$TRM" show
 # Every command, and every one of a group, is offered for a slip in its name; so it is by help.
-for command in data train eval adapt solve explain sudoku info quantize convert import export runs plot serve doctor; do
+for command in data train eval adapt solve explain sudoku info quantize convert import export runs plot serve mcp action workflow check doctor; do
   refuse 2 "^trm: ${command}x: unknown command; did you mean $command\?\$" "$TRM" ${command}x
   refuse 2 "did you mean $command\?\$" "$TRM" help "x$command"
 done
@@ -30,11 +30,11 @@ for name in "data make" "data import" "data info" "data check" "data show" "data
   refuse 2 "^trm: ${name}x: unknown command; did you mean $name\?\$" "$TRM" "$group" "${command}x"
   refuse 2 "did you mean $name\?\$" "$TRM" help "$group" "x$command"
 done
-refuse 2 'did you mean data import\?$' "$TRM" improt # a command of data that was typed without it
+refuse 2 'did you mean import\?$' "$TRM" improt # the command of its own before the one of data
 refuse 2 'did you mean data make\?$' "$TRM" make
 run 0 "$TRM" --help # the lists above are all of them
-[ "$(grep -cE '^  (data|train|eval|adapt|solve|explain|sudoku|info|quantize|convert|runs|plot|serve|doctor) ' out)" = 14 ] &&
-  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 14 ] || fail "--help lists other commands than those tried: $(cat out)"
+[ "$(grep -cE '^  (data|train|eval|adapt|solve|explain|sudoku|info|quantize|convert|import|export|runs|plot|serve|mcp|action|workflow|check|doctor) ' out)" = 20 ] &&
+  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 20 ] || fail "--help lists other commands than those tried: $(cat out)"
 for group in data=8 sudoku=4; do
   run 0 "$TRM" ${group%=*} --help
   [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = ${group#*=} ] || fail "${group%=*} --help lists other commands than those tried: $(cat out)"

@@ -49,6 +49,12 @@ static void models(void **state) {
   EACH_WRONG_SIZE(what)
   CHECK_FAILS(trm_model_convert(model, "never.safetensors", &what, &err), TRM_E_USAGE, err,
               "trm_model_conversion_default()");
+  trm_adoption how = trm_adoption_default();
+  trm_model *adopted = NULL;
+  assert_int_equal(how.size, sizeof how);
+  EACH_WRONG_SIZE(how)
+  CHECK_FAILS(trm_model_adopt(&adopted, "absent", &how, NULL, &err), TRM_E_USAGE, err, "trm_adoption_default()");
+  assert_null(adopted);
   assert_int_not_equal(access("never.safetensors", F_OK), 0);
 }
 

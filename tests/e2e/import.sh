@@ -51,6 +51,23 @@ grep -q 'from the tensors: .*vocab_size 6' err || fail "the sizes of the tensors
 grep -q 'from the options: .*expansion 2' err || fail "what the options say is not told"
 grep -q 'by default, as nothing says it: .*H_cycles 3' err || fail "the defaults are not told"
 
+# -- a table of puzzle embeddings larger than the memory: mapped, and converted piece by piece --
+python3 - "$TRM_SOURCE_DIR" <<'PY' || fail "no large table"
+import sys
+sys.path.insert(0, sys.argv[1] + "/tests/support")
+import torch_files as t
+tensors = {k: ("F16", s, t.as_type(d, "F16")) for k, (_, s, d) in t.read_safetensors("run/last.safetensors").items()}
+tensors["inner.puzzle_emb.weights"] = ("F16", [300000, 32], bytes(300000 * 32 * 2))
+value, storages = t.state(tensors)
+t.write_zip("large", t.pickled(value), storages)
+PY
+if [ -z "${TRM_SANITIZE:-}" ]; then
+  # shellcheck disable=SC2086 # several arguments
+  (ulimit -d 16000 && run 0 "$TRM" import large -o large.safetensors $flags) || exit 1
+  [ "$(stat -c %s large.safetensors)" -gt 38400000 ] || fail "the table is not in the model"
+fi
+rm -f large large.safetensors
+
 # -- several networks, averages --
 refuse 2 'two-F32/step: has 2 networks, behind the prefixes "raw.", "ema."' "$TRM" import forms/two-F32/step -o x.safetensors
 refuse 2 'there are: "raw.", "ema."' "$TRM" import forms/two-F32/step -o x.safetensors --prefix best.

@@ -10,6 +10,7 @@
 
 #include "base/config.h"
 #include "base/status.h"
+#include "base/text/numbers.h"
 #include "base/text/options.h"
 #include "base/text/room.h"
 #include "model/file/model_file.h"
@@ -149,7 +150,7 @@ static trm_status adopt_expansion(adoption *a) {
   int64_t inner = adopt_size(a, LAYER "mlp.down_proj.weight", 1);
   trm__dims dims = trm__dims_from_config(&a->config);
   if (adopt_is(a, "expansion", KNOWN) || inner < 1 || inner == dims.inner_d) return TRM_OK;
-  (void)snprintf(text, sizeof text, "%.17g", 1.5 * (double)inner / (double)a->config.hidden_size);
+  (void)trm__print(text, sizeof text, "%.17g", 1.5 * (double)inner / (double)a->config.hidden_size);
   return adopt_set(a, "expansion", text, SUPPOSED);
 }
 
