@@ -36,6 +36,9 @@ tests: # all of them built
 test: tests ## build and run every test; ends with "N passed, M failed", and ", K skipped" where some were
 	@tools/run_tests $(BUILD) $(JOBS)
 
+soak: tests ## the random tests of the server for longer, then each fuzzer: 40 minutes; LONG=1: an hour
+	@tools/run_soak $(BUILD) $(if $(LONG),--long)
+
 golden: tests ## compare the network with the tensors in GOLDEN=folder
 	@GOLDEN='$(abspath $(GOLDEN))' ctest --test-dir $(BUILD) -L golden -V --no-tests=error
 
@@ -88,4 +91,4 @@ clean: ## remove all builds
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
 
-.PHONY: all setup demo tests test golden bench bench-serve install deb asan ubsan tsan valgrind arm64 gpu-pack fuzz clang format-check clean help
+.PHONY: all setup demo tests test soak golden bench bench-serve install deb asan ubsan tsan valgrind arm64 gpu-pack fuzz clang format-check clean help
