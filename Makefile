@@ -50,7 +50,7 @@ bench: setup ## measure speed: QUICK=1 in minutes; JSON=file keeps the numbers; 
 		$(if $(PRESETS),--presets '$(PRESETS)') $(if $(DEVICE),--device '$(DEVICE)' --compile layers)
 
 bench-serve: all ## measure what serving costs beside what is served: MINUTES=15 watches memory for longer
-	@TRM='$(abspath $(BUILD))/trm' MINUTES='$(or $(MINUTES),1)' python3 bench/serve.py
+	@TRM='$(abspath $(BUILD))/trm' MINUTES='$(or $(MINUTES),1)' $(if $(ONLY),ONLY='$(ONLY)') python3 bench/serve.py
 
 install: all ## program, library, headers, man pages, examples, pkg-config and CMake files; STRIP=0 keeps symbols
 	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)' $(if $(filter 0,$(STRIP)),,--strip)
