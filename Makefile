@@ -36,6 +36,9 @@ tests: # all of them built
 test: tests ## build and run every test; ends with "N passed, M failed", and ", K skipped" where some were
 	@tools/run_tests $(BUILD) $(JOBS)
 
+soak: tests ## the random tests of the server for longer, then each fuzzer: 40 minutes; LONG=1: an hour
+	@tools/run_soak $(BUILD) $(if $(LONG),--long)
+
 golden: tests ## compare the network with the tensors in GOLDEN=folder
 	@GOLDEN='$(abspath $(GOLDEN))' ctest --test-dir $(BUILD) -L golden -V --no-tests=error
 
@@ -47,7 +50,7 @@ bench: setup ## measure speed: QUICK=1 in minutes; JSON=file keeps the numbers; 
 		$(if $(PRESETS),--presets '$(PRESETS)') $(if $(DEVICE),--device '$(DEVICE)' --compile layers)
 
 bench-serve: all ## measure what serving costs beside what is served: MINUTES=15 watches memory for longer
-	@TRM='$(abspath $(BUILD))/trm' MINUTES='$(or $(MINUTES),1)' python3 bench/serve.py
+	@TRM='$(abspath $(BUILD))/trm' MINUTES='$(or $(MINUTES),1)' $(if $(ONLY),ONLY='$(ONLY)') python3 bench/serve.py
 
 install: all ## program, library, headers, man pages, examples, pkg-config and CMake files; STRIP=0 keeps symbols
 	@DESTDIR='$(DESTDIR)' cmake --install $(BUILD) --prefix '$(PREFIX)' $(if $(filter 0,$(STRIP)),,--strip)
@@ -91,4 +94,4 @@ clean: ## remove all builds
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' Makefile | while read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
 
-.PHONY: all setup demo tests test golden bench bench-serve install deb release asan ubsan tsan valgrind arm64 gpu-pack fuzz clang format-check clean help
+.PHONY: all setup demo tests test golden bench bench-serve install deb release asan ubsan tsan valgrind arm64 gpu-pack fuzz clang format-check clean help soak

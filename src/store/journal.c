@@ -275,7 +275,7 @@ trm__journal_config trm__journal_config_default(void) {
                                .body_limit = 1 << 20,
                                .result_limit = 16 << 20,
                                .kills = 2,
-                               .deaths = 4,
+                               .deaths = 5,
                                .keep_ms = 24 * 3600 * 1000,
                                .upkeep_ms = 1000};
 }

@@ -49,7 +49,7 @@ typedef struct trm__journal_config {
   int64_t body_limit;    /* bytes of a body; 1 MiB */
   int64_t result_limit;  /* bytes of a result; 16 MiB */
   int64_t kills;         /* engines that a job may kill until it fails as poison; 2 */
-  int64_t deaths;        /* of the process while it runs, until it fails as poison; 4 */
+  int64_t deaths;        /* of the process while it runs, until it fails as poison; 5 */
   int64_t keep_ms;       /* how long an ended job and its key are kept; a day */
   int64_t upkeep_ms;     /* how often expired jobs are looked for; 1000. 0: after each group, and only then */
   int64_t (*now_ms)(void *context); /* wall time since 1970, asked on the journal's thread; NULL: the system's */

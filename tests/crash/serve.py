@@ -92,7 +92,7 @@ def all_jobs(server):
 
 
 def judge(server):
-    until = time.monotonic() + 300
+    until = time.monotonic() + 900
     while any(j["state"] in ("submitted", "running") for j in all_jobs(server)):
         if time.monotonic() > until:
             raise AssertionError("jobs do not end")
@@ -117,8 +117,9 @@ def judge(server):
     # A job that nobody heard of is one whose acknowledgement was cut when the clients had stopped.
     if len(set(jobs) - known) > CLIENTS:
         faults.append(f"{len(set(jobs) - known)} jobs that nobody asked for")
-    if poison > kills["engine"] // 2:
-        faults.append(f"{poison} poisoned puzzles after {kills['engine']} killed engines")
+    # Two engines die of a poisoned puzzle, or it runs alone at two ends of the server.
+    if poison > sum(kills.values()) // 2:
+        faults.append(f"{poison} poisoned puzzles after {sum(kills.values())} kills")
     solved = sum(server.get(f"/v1/jobs/{j}").json.get("result", {}).get("solved", False) for j in list(known)[:50])
     if faults or not known or not solved:
         print("\n".join(faults[:20]) or "nothing was acknowledged or solved", f"\n{len(faults)} faults")

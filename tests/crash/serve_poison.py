@@ -1,5 +1,5 @@
-"""The gateway, or all of the server, is killed whenever a certain job runs. The journal counts those ends: after two the
-job is begun only while no other such job runs, with the fourth it has failed as poison. What only ran beside it is done."""
+"""The gateway, or all of the server, is killed whenever a certain job runs. The journal counts those ends: after three
+the job is begun only while no other such job runs, with the fifth it has failed as poison. What only ran beside it is done."""
 import os
 import signal
 import time
@@ -54,24 +54,26 @@ def main():
         end_of_the_gateway(s)
         reach(s, jobs, [("running", 2)] * 3)
         end_of_all(s)
-        # From the second end on they are suspects: the oldest runs, the others wait; a new one is not held back.
-        reach(s, jobs, [("running", 3), ("submitted", 2), ("submitted", 2)])
+        reach(s, jobs, [("running", 3)] * 3)
+        end_of_the_gateway(s)
+        # From the third end on they are suspects: the oldest runs, the others wait; a new one is not held back.
+        reach(s, jobs, [("running", 4), ("submitted", 3), ("submitted", 3)])
         expect(s.job(s.post("/v1/solve", {"puzzle": QUESTION, "async": True}).json["id"])["state"], "done", "a new job")
         end_of_the_gateway(s)
-        reach(s, jobs, [("running", 4), ("submitted", 2), ("submitted", 2)])
+        reach(s, jobs, [("running", 5), ("submitted", 3), ("submitted", 3)])
         end_of_the_gateway(s)
-        reach(s, jobs, [("failed", 4), ("running", 3), ("submitted", 2)])
+        reach(s, jobs, [("failed", 5), ("running", 4), ("submitted", 3)])
         expect(s.get(f"/v1/jobs/{jobs[0]}").json["reason"], "poison")
         assert "poison" in s.text(), s.text()
         # The others go on, one after the other, and end as they are told to.
         expect(s.post(f"/v1/jobs/{jobs[1]}/cancel").json["state"], "cancelled")
-        reach(s, jobs[1:], [("cancelled", 3), ("running", 3)])
+        reach(s, jobs[1:], [("cancelled", 4), ("running", 4)])
         expect(s.stop(60), 0)  # an end of its own will does not count
         s.start()
-        reach(s, jobs, [("failed", 4), ("cancelled", 3), ("running", 4)])
+        reach(s, jobs, [("failed", 5), ("cancelled", 4), ("running", 5)])
         expect(s.post(f"/v1/jobs/{jobs[2]}/cancel").json["state"], "cancelled")
         expect(s.stop(60), 0)
-    print("poison after four ends, the others went on")
+    print("poison after five ends, the others went on")
 
 
 main()

@@ -30,6 +30,7 @@ static inline trm__journal_config journal_test_config(const char *folder, const 
   config.upkeep_ms = 0;
   config.keep_ms = 10000;
   config.open_limit = 24;
+  config.deaths = 4; /* so that it happens */
   return config;
 }
 
