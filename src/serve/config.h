@@ -20,11 +20,13 @@ typedef struct trm__serve_config {
   char listen[256];                 /* addresses behind commas: HOST:PORT, [IPV6]:PORT, unix:PATH */
   int open;                         /* 1: an address that others reach needs no token */
   char token_file[TRM__SERVE_PATH]; /* "": none */
+  char hosts[256];                  /* names of this server behind commas, beside its addresses (net/hosts.h) */
   char model_path[TRM__SERVE_PATH]; /* a model file to serve; "": those of the models folders */
   char models[TRM__SERVE_PATH];     /* a folder of models before the installed ones; "": none */
   char device[64];
   int64_t threads;              /* computing threads of an engine; 0: all cores, shared out */
   int64_t pool_size;            /* engines; 0: one a device */
+  int sandbox;                  /* TRM__SANDBOX_... */
   double watch_s;               /* between two looks at the models folders; 0: none */
   char follow[TRM__SERVE_PATH]; /* a run directory, or NAME=DIR, whose best model is served; "": none */
   char check[TRM__SERVE_PATH];  /* puzzles that a new version is judged by; "": none */
