@@ -345,6 +345,7 @@ complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subco
 complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l items-limit -x -d 'puzzles of one request'
 complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l body-bytes -x -d 'a request\'s body'
 complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l connections -x -d 'connections at once'
+complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l address-limit -x -d 'of these of one address, where clients do not come through a proxy'
 complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l jobs-limit -x -d 'jobs in the journal that are not done'
 complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l steps-limit -x -d 'supervision steps that a request may ask for'
 complete -c trm -n '__fish_seen_subcommand_from serve; and not __fish_seen_subcommand_from data sudoku' -l search-limit -x -d 'network steps of a search that a request may ask for'

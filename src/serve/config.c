@@ -61,6 +61,8 @@ static const trm_option serve_table[] = {
      NULL},
     {"connections", TRM_OPT_INT, NUMBER(connections), "1024", 1, 100000, NULL, "N", NULL,
      "connections at once; the next is answered with 503", NULL},
+    {"address_limit", TRM_OPT_INT, NUMBER(address_limit), "0", 0, 100000, NULL, "N", NULL,
+     "of these of one address, where clients do not come through a proxy; 0: no bound", NULL},
     {"jobs_limit", TRM_OPT_INT, NUMBER(jobs_limit), "10000", 1, 10000000, NULL, "N", NULL,
      "jobs in the journal that are not done", NULL},
     {"steps_limit", TRM_OPT_INT, NUMBER(steps_limit), "1024", 1, 100000, NULL, "N", NULL,

@@ -41,6 +41,7 @@ typedef struct trm__serve_config {
   int64_t items_limit;                      /* puzzles of one request */
   int64_t body_bytes;                       /* of a request */
   int64_t connections;                      /* at once */
+  int64_t address_limit;                    /* of these of one address; 0: no bound */
   int64_t jobs_limit;                       /* that wait or run in the journal */
   int64_t steps_limit;                      /* supervision steps that a request may ask for */
   int64_t search_limit;                     /* network steps of a search that a request may ask for */

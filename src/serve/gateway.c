@@ -171,6 +171,7 @@ static trm_status gateway_open_server(trm__gateway *g, trm_error *err) {
   config.drained_context = g;
   config.limits.body = (uint64_t)c->body_bytes;
   config.max_connections = (size_t)c->connections;
+  config.max_of_address = (size_t)c->address_limit;
   config.head_s = c->header_s;
   config.body_s = c->body_s;
   config.write_s = c->write_s;
