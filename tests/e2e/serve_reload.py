@@ -176,6 +176,20 @@ def bad_files_are_refused():
             [f"{ID_A}.safetensors", f"{ID_B}.safetensors", "versions.json"]), "copies that nobody needs go")
 
 
+def a_server_without_a_model_is_mended():
+    place = Place(wait=False)
+    with open(place.file, "r+b") as f:
+        f.truncate(10000)
+    with place as (p, s):
+        until(lambda: s.get("/v1/models").json["models"], "what is wrong")
+        expect((s.get("/readyz").status, s.post("/v1/solve", {"puzzle": QUESTION}).status), (503, 503))
+        expect(s.post("/v1/models/s/load").status, 422)
+        put(A, p.file)
+        expect(s.post("/v1/models/s/load").status, 200)
+        expect(s.get("/readyz").status, 200)
+        solves(s, ID_A)
+
+
 def a_growing_file():
     """Looked at all the while it is copied, slowly and in place: it is loaded when it is whole, and not before."""
     with Place("--watch-s", "0.3") as (p, s):
@@ -535,7 +549,7 @@ def engines_are_in_a_sandbox():
         expect(s.is_ready(), landlock, s.get("/v1/models").body)
 
 
-TESTS = [loaded_activated_rolled_back, bad_files_are_refused, a_growing_file, a_run_is_followed, check_sets,
+TESTS = [loaded_activated_rolled_back, bad_files_are_refused, a_server_without_a_model_is_mended, a_growing_file, a_run_is_followed, check_sets,
          signal_and_systemd, killed_in_the_middle_of_a_switch, no_request_fails, memory_does_not_grow,
          every_route_by_token, hosts_and_origins, engines_are_in_a_sandbox, a_second_signal_ends_it]
 
