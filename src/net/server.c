@@ -112,6 +112,15 @@ static void server_show_peer(const struct sockaddr_storage *name, char out[TRM__
   }
 }
 
+/* Connections of the same address, whatever their ports. */
+static size_t server_count_address(const trm__net_core *core, const char *peer) {
+  const char *port = strrchr(peer, ':');
+  size_t count = 0;
+  for (const trm__connection *c = core->first; port && c; c = c->next)
+    count += !c->dead && strncmp(c->peer, peer, (size_t)(port + 1 - peer)) == 0;
+  return count;
+}
+
 static void server_take(trm__server *server, int fd, const struct sockaddr_storage *name) {
   trm__net_core *core = &server->core;
   char peer[TRM__PEER];
@@ -120,14 +129,18 @@ static void server_take(trm__server *server, int fd, const struct sockaddr_stora
   core->stats.accepted++;
   if (name->ss_family != AF_UNIX) (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   int over = core->stats.connections >= core->config.max_connections;
-  core->stats.turned_away += (uint64_t)over;
+  size_t most = core->config.max_of_address;
+  int many = !over && most && server_count_address(core, peer) >= most;
+  core->stats.turned_away += (uint64_t)(over || many);
   if (core->stats.connections >= core->config.max_connections + EXTRA) {
     close(fd);
     return;
   }
   trm__connection *c = trm__connection_open(core, fd, peer);
-  if (c && over) {
-    trm__connection_refuse(c, 503, "the server has as many connections as it may");
+  if (c && (over || many)) {
+    trm__connection_refuse(c, 503,
+                           over ? "the server has as many connections as it may"
+                                : "this address has as many connections as one may");
     trm__connection_kick(c);
   }
   if (c) server_start_clock(server);

@@ -57,8 +57,9 @@ typedef struct trm__server_config {
   void *drained_context;
   trm__http1_limits limits;
   size_t max_connections;
-  size_t max_pending; /* bytes of a streamed answer that wait for the client */
-  size_t max_bodies;  /* bytes of whole bodies that are kept at one time, all exchanges together; over it: 503 */
+  size_t max_of_address; /* connections of one address; over it: 503. 0: no bound; Unix sockets have none */
+  size_t max_pending;    /* bytes of a streamed answer that wait for the client */
+  size_t max_bodies;     /* bytes of whole bodies that are kept at one time, all exchanges together; over it: 503 */
   double head_s, body_s, write_s, idle_s;
   double min_rate; /* bytes a second */
   int unix_mode;   /* of a Unix socket's file */

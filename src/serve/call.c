@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/text/json.h"
+#include "net/hosts.h"
 #include "net/media.h"
 #include "net/stream.h"
 
@@ -34,12 +35,31 @@ static void call_challenge(trm__call *call, trm__problem_kind kind, const char *
   call_free(call);
 }
 
+/* Whether it is us that the client means, and no page of somebody else that asks. Where a token is needed, a name that
+ * leads here gains nobody anything. */
+static int call_means_us(trm__call *call) {
+  const trm__serve_config *c = &call->gateway->config;
+  const trm__request *request = trm__exchange_request(call->exchange);
+  const char *origin = trm__request_field(request, "origin", NULL);
+  const char *authority = request->authority ? request->authority : "";
+  int named = call->gateway->tokens || c->open || strcmp(trm__exchange_peer(call->exchange), "unix") == 0 ||
+              trm__host_is_ours(authority, c->hosts);
+  if (named && (!origin || trm__origin_is_ours(origin, authority, c->hosts))) return 1;
+  trm__problem_send(call->exchange, TRM__PROBLEM_FORBIDDEN, NULL,
+                    named ? "a page of another host asks (Origin); hosts of the configuration says whose may"
+                          : "the Host field names another host; hosts of the configuration says how this one is called",
+                    NULL);
+  call_free(call);
+  return 0;
+}
+
 /* 1: the client may. */
 static int call_admit(trm__call *call, unsigned scope) {
   const trm__request *request = trm__exchange_request(call->exchange);
   const char *peer = trm__exchange_peer(call->exchange), *port = strrchr(peer, ':');
   snprintf(call->client, sizeof call->client, "%.*s", port ? (int)(port - peer) : (int)strlen(peer), peer);
   call->scopes = ~0u;
+  if (scope && !call_means_us(call)) return 0;
   if (!call->gateway->tokens || !scope) return 1;
   trm__bearer bearer = {0};
   trm__token_found found = trm__token_check(call->gateway->tokens, request, &bearer);

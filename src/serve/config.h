@@ -20,11 +20,13 @@ typedef struct trm__serve_config {
   char listen[256];                 /* addresses behind commas: HOST:PORT, [IPV6]:PORT, unix:PATH */
   int open;                         /* 1: an address that others reach needs no token */
   char token_file[TRM__SERVE_PATH]; /* "": none */
+  char hosts[256];                  /* names of this server behind commas, beside its addresses (net/hosts.h) */
   char model_path[TRM__SERVE_PATH]; /* a model file to serve; "": those of the models folders */
   char models[TRM__SERVE_PATH];     /* a folder of models before the installed ones; "": none */
   char device[64];
   int64_t threads;              /* computing threads of an engine; 0: all cores, shared out */
   int64_t pool_size;            /* engines; 0: one a device */
+  int sandbox;                  /* TRM__SANDBOX_... */
   double watch_s;               /* between two looks at the models folders; 0: none */
   char follow[TRM__SERVE_PATH]; /* a run directory, or NAME=DIR, whose best model is served; "": none */
   char check[TRM__SERVE_PATH];  /* puzzles that a new version is judged by; "": none */
@@ -39,6 +41,7 @@ typedef struct trm__serve_config {
   int64_t items_limit;                      /* puzzles of one request */
   int64_t body_bytes;                       /* of a request */
   int64_t connections;                      /* at once */
+  int64_t address_limit;                    /* of these of one address; 0: no bound */
   int64_t jobs_limit;                       /* that wait or run in the journal */
   int64_t steps_limit;                      /* supervision steps that a request may ask for */
   int64_t search_limit;                     /* network steps of a search that a request may ask for */

@@ -63,7 +63,8 @@ static const char *check_idle(const trm__dispatch *d) {
       suspects = 1;
     }
     for (const trm__dispatch_client *c = d->ring_first; c && !suspects; c = c->ring_next)
-      if (e->takes >> c->line.first->model & 1) return "9: an item could be at work and waits";
+      for (const trm__dispatch_item *item = c->line.first; item; item = item->next)
+        if (e->takes >> item->model & 1) return "9: an item could be at work and waits";
   }
   return NULL;
 }

@@ -50,7 +50,8 @@ static trm__dispatch_item *dispatch_pick(trm__dispatch *d, const trm__dispatch_e
   return NULL;
 #endif
   for (trm__dispatch_client *c = d->ring_first; c; c = c->ring_next)
-    if (engine_has(e, c->line.first)) return c->line.first;
+    for (trm__dispatch_item *item = c->line.first; item; item = item->next)
+      if (engine_has(e, item)) return item; /* before it stand others, for models that this engine is not given */
   return NULL;
 }
 

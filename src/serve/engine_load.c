@@ -7,6 +7,7 @@
 #include "base/text/json.h"
 #include "base/text/options.h"
 #include "serve/engine_state.h"
+#include "serve/sandbox.h"
 
 enum { BATCH_CPU = 8, BATCH_CARD = 256, SOLVERS = 3, STALL_S = 60 }; /* where the configuration leaves it open */
 
@@ -99,10 +100,35 @@ static void load_describe_machine(const trm__serve_engine *e, trm__work_ready *r
   ready->threads = info.threads;
 }
 
+/* Before the first thread and the first model. */
+static int load_close_files(const trm__work_config *c, int on_card) {
+  const char *files[TRM__WORK_MODELS];
+  if (!c->sandbox || on_card) return 0;
+  for (int i = 0; i < c->models; i++) files[i] = c->model[i].path;
+  return trm__sandbox_files(files, c->models) ? TRM__SANDBOX_LANDLOCK : 0;
+}
+
+/* Where all of the sandbox is required and a part is missing, it is as if no model could be loaded. */
+static void load_require(const trm__work_config *c, trm__work_ready *ready, int on_card, int *loaded) {
+  int wanted = on_card ? TRM__SANDBOX_SECCOMP : TRM__SANDBOX_SECCOMP | TRM__SANDBOX_LANDLOCK;
+  if (c->sandbox != TRM__SANDBOX_REQUIRE || (ready->sandbox & wanted) == wanted) return;
+  for (int i = 0; i < ready->models; i++) {
+    ready->model[i] = (trm__work_model){0};
+    load_text(ready->model[i].name, sizeof ready->model[i].name, c->model[i].name);
+    load_text(ready->model[i].where, sizeof ready->model[i].where, "sandbox");
+    load_text(ready->model[i].error, sizeof ready->model[i].error,
+              ready->sandbox & TRM__SANDBOX_SECCOMP
+                  ? "is required, and this kernel has no Landlock (Linux 5.13, and lsm= must name it)"
+                  : "is required, and this kernel or build has no seccomp");
+  }
+  *loaded = 0;
+}
+
 trm_status trm__engine_load(trm__serve_engine *e, trm_error *err) {
   trm__work_ready ready = {0};
-  int loaded = 0;
+  int loaded = 0, on_card = e->config.device[0] && strcmp(e->config.device, "cpu") != 0;
   load_defaults(&e->config);
+  ready.sandbox = load_close_files(&e->config, on_card);
   ready.window = e->config.window;
   ready.models = e->config.models;
   ready.model = trm__calloc((size_t)ready.models, sizeof *ready.model);
@@ -121,6 +147,8 @@ trm_status trm__engine_load(trm__serve_engine *e, trm_error *err) {
     load_text(told->error, sizeof told->error, why.message);
   }
   load_describe_machine(e, &ready);
+  if (e->config.sandbox && trm__sandbox_calls(on_card)) ready.sandbox |= TRM__SANDBOX_SECCOMP;
+  load_require(&e->config, &ready, on_card, &loaded);
   trm_status status = load_tell(e, &ready, loaded, err);
   trm__work_ready_free(&ready);
   return status;

@@ -17,6 +17,7 @@
 #include "serve/reload.h"
 #include "serve/mcp/mcp.h"
 #include "serve/routes.h"
+#include "serve/sandbox.h"
 #include "serve/session.h"
 #include "serve/socket.h"
 
@@ -60,6 +61,11 @@ static void gateway_on_changed(void *context, uint64_t engine, const trm_error *
     trm__records_write(&g->records, TRM_LOG_WARN, NULL, "engine %llu: %s%s%s", (unsigned long long)(engine >> 32),
                        why->where, *why->where ? ": " : "", why->message);
   if (g->phase <= TRM__SERVING) {
+    int parts = trm__serve_pool_get_stats(g->pool).sandbox;
+    if (ready && !g->started && g->config.sandbox && parts != (TRM__SANDBOX_LANDLOCK | TRM__SANDBOX_SECCOMP))
+      trm__records_write(&g->records, TRM_LOG_WARN, NULL, "engines are in a weaker sandbox: %s seccomp, %s Landlock",
+                         parts & TRM__SANDBOX_SECCOMP ? "with" : "without",
+                         parts & TRM__SANDBOX_LANDLOCK ? "with" : "without");
     if (ready && g->phase == TRM__STARTING)
       trm__records_write(&g->records, TRM_LOG_INFO, NULL, "ready after %.2f s", trm__clock() - g->began);
     g->phase = ready ? TRM__SERVING : TRM__STARTING;
@@ -218,6 +224,7 @@ static trm_status gateway_open_server(trm__gateway *g, trm_error *err) {
   config.drained_context = g;
   config.limits.body = (uint64_t)c->body_bytes;
   config.max_connections = gateway_connections(g);
+  config.max_of_address = (size_t)c->address_limit;
   config.head_s = c->header_s;
   config.body_s = c->body_s;
   config.write_s = c->write_s;

@@ -87,6 +87,7 @@ trm_status trm__model_files(trm__work_config *models, const trm__serve_config *c
   memset(models, 0, sizeof *models);
   snprintf(models->device, sizeof models->device, "%.15s", config->device);
   models->threads = (int)config->threads;
+  models->sandbox = config->sandbox;
   trm_status status = files_follow(models, config, err);
   if (status) return status;
   if (*config->model_path) {

@@ -405,6 +405,7 @@ void trm__serve_pool_cancel(trm__serve_pool *pool, uint64_t item) {
 trm__serve_pool_stats trm__serve_pool_get_stats(const trm__serve_pool *pool) {
   const trm__dispatch_stats s = trm__dispatch_get_stats(pool->dispatch);
   trm__serve_pool_stats stats = {.up = s.engines,
+                                 .sandbox = pool->now->sandbox,
                                  .window = s.window,
                                  .waiting = s.waiting,
                                  .working = s.working,

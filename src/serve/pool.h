@@ -129,6 +129,7 @@ void trm__serve_pool_cancel(trm__serve_pool *pool, uint64_t item);
 
 typedef struct trm__serve_pool_stats {
   int engines, up;                                   /* attached; of these ready for work */
+  int sandbox;                                       /* parts of it that engines are in, as a mask */
   int64_t window;                                    /* items that those hold together */
   int64_t waiting, working;                          /* items now */
   uint64_t accepted, busy;                           /* since the start: items; refused because too many waited */

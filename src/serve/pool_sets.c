@@ -91,6 +91,7 @@ int64_t trm__pool_set_learn(trm__pool_set *set, const trm__work_ready *ready, tr
     set->model[i].beside = c->model[i].beside;
   }
   set->models = ready->models;
+  set->sandbox = ready->sandbox;
   return mask;
 }
 

@@ -26,6 +26,7 @@ typedef struct trm__pool_set {
   uint32_t slots;             /* all of them, as a mask */
   int models;                 /* of `model`: none or all */
   trm__work_model model[TRM__WORK_MODELS];
+  int sandbox;        /* parts that the engine that came last is in */
   int complete, lost; /* engines that have had every model; that ended, or had not */
   trm_error why;      /* of the last one that was lost */
   struct trm__pool_set *next;

@@ -59,7 +59,9 @@ static void reload_refuse(trm__reload *r, trm__problem_kind problem, const char 
   trm__reload_seen *seen = trm__reload_seen_of(r, r->wish.order.name);
   const trm__version_entry *e = trm__versions_find(&r->versions, r->wish.order.name);
   if (seen && r->wish.order.kind == TRM__RELOAD_LOAD) {
-    seen->refused = r->disk.job.taken.stamp.inode ? r->disk.job.taken.stamp : seen->stamp;
+    /* For what is no fault of the file it is tried again. */
+    if (problem == TRM__PROBLEM_MODEL_REFUSED)
+      seen->refused = r->disk.job.taken.stamp.inode ? r->disk.job.taken.stamp : seen->stamp;
     snprintf(seen->why, sizeof seen->why, "%s", detail);
   }
   r->stats.refused++;
@@ -356,9 +358,8 @@ static void reload_on_gone(trm__call *call, void *own) {
 
 void trm__reload_ask(trm__reload *r, const trm__reload_order *order, trm__call *call) {
   const trm__reload_wish wish = {*order, call};
-  const char *detail = NULL;
-  trm__problem_kind refusal = trm__gateway_refusal(r->gateway, &detail);
-  if (refusal) trm__call_problem(call, refusal, NULL, detail);
+  /* A server whose model cannot be loaded is mended by loading another. */
+  if (r->gateway->phase > TRM__SERVING) trm__call_problem(call, TRM__PROBLEM_DRAINING, NULL, "the server is ending");
   else if (trm__reload_wait(r, &wish))
     trm__call_problem(call, TRM__PROBLEM_BUSY, NULL, "too many orders for models wait; nothing of this was accepted");
   else {

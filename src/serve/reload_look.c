@@ -25,9 +25,19 @@ static void look_disk(trm__reload *r, trm__disk_kind kind, trm__reload_phase pha
   trm__disk_begin(&r->disk);
 }
 
+/* The server is ending: nobody's order is begun any more. */
+static void look_give_up(trm__reload *r) {
+  for (int i = 0; i < r->waits; i++) {
+    trm__call *call = r->waiting[i].call;
+    json_decref(r->waiting[i].order.check);
+    if (call) call->gone = NULL, trm__call_problem(call, TRM__PROBLEM_DRAINING, NULL, "the server is ending");
+  }
+  r->waits = 0;
+}
+
 void trm__reload_next(trm__reload *r) {
-  if (r->phase != TRM__RELOAD_IDLE || r->gateway->phase > TRM__SERVING) return;
-  if (!r->gateway->started || !trm__reload_can_start(r)) return;
+  if (r->gateway->phase > TRM__SERVING) look_give_up(r);
+  if (r->phase != TRM__RELOAD_IDLE || r->gateway->phase > TRM__SERVING || !trm__reload_can_start(r)) return;
   if (r->waits) {
     trm__reload_wish wish = r->waiting[0];
     memmove(r->waiting, r->waiting + 1, (size_t)--r->waits * sizeof *r->waiting);

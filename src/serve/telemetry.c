@@ -131,6 +131,15 @@ static void telemetry_pool(trm__metrics *m, const trm__telemetry_now *now) {
   telemetry_one(m, TRM__METRIC_GAUGE, "trm_sessions", "Sessions that are kept.", now->sessions);
 }
 
+static void telemetry_sandbox(trm__metrics *m, int parts) {
+  static const char *const names[] = {"landlock", "seccomp"};
+  trm__metrics_family(m, TRM__METRIC_GAUGE, "trm_sandbox", "1: engines are in this part of the sandbox.");
+  for (int i = 0; i < 2; i++) {
+    trm__label label = {"part", names[i]};
+    trm__metrics_sample(m, &label, 1, parts >> i & 1);
+  }
+}
+
 static void telemetry_reloads(trm__metrics *m, const trm__telemetry_now *now) {
   const struct {
     const char *result;
@@ -179,6 +188,7 @@ trm_status trm__telemetry_text(const trm__telemetry *t, const trm__telemetry_now
   if (status) return status;
   telemetry_puzzles(m, t);
   telemetry_pool(m, now);
+  telemetry_sandbox(m, now->pool.sandbox);
   telemetry_reloads(m, now);
   telemetry_journal(m, &now->journal);
   telemetry_http(m, t, &now->server);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/os/file.h"
 #include "base/status.h"
 #include "base/text/json.h"
@@ -75,28 +76,37 @@ static trm_status version_read_one(trm__version_entry *e, const json_t *object, 
   return TRM_OK;
 }
 
-trm_status trm__versions_read(trm__versions *v, const char *data_dir, trm_error *err) {
-  char path[sizeof v->folder + 32];
+trm_status trm__versions_parse(trm__versions *v, const char *text, size_t size, const char *where, trm_error *err) {
   json_t *whole = NULL;
-  memset(v, 0, sizeof *v);
-  snprintf(v->folder, sizeof v->folder, "%s/models", data_dir);
-  snprintf(path, sizeof path, "%s/versions.json", v->folder);
-  if (!trm__path_exists(path)) return TRM_OK;
-  trm_status status = trm__json_load(&whole, path, FILE_MOST, err);
+  v->count = 0;
+  trm_status status = trm__json_parse(&whole, text, size, where, err);
   if (status) return status;
   const json_t *list = json_object_get(whole, "models");
   if (json_integer_value(json_object_get(whole, "trm")) != 1 || !json_is_array(list) ||
       json_array_size(list) > TRM__VERSION_ENTRIES)
-    status = trm__fail(err, TRM_E_INPUT, path, "expected {\"trm\": 1, \"models\": [...]} with at most %d models",
+    status = trm__fail(err, TRM_E_INPUT, where, "expected {\"trm\": 1, \"models\": [...]} with at most %d models",
                        TRM__VERSION_ENTRIES);
-  for (size_t i = 0; i < json_array_size(list) && !status; i++) {
-    status = version_read_one(&v->entry[i], json_array_get(list, i), path, err);
+  for (size_t i = 0; !status && i < json_array_size(list); i++) {
+    status = version_read_one(&v->entry[i], json_array_get(list, i), where, err);
     if (!status && trm__versions_find(v, v->entry[i].name))
-      status = trm__fail(err, TRM_E_INPUT, path, "\"%s\" stands there twice", v->entry[i].name);
+      status = trm__fail(err, TRM_E_INPUT, where, "\"%s\" stands there twice", v->entry[i].name);
     if (!status) v->count++;
   }
   json_decref(whole);
   if (status) v->count = 0;
+  return status;
+}
+
+trm_status trm__versions_read(trm__versions *v, const char *data_dir, trm_error *err) {
+  char path[sizeof v->folder + 32], *text = NULL;
+  size_t size = 0;
+  memset(v, 0, sizeof *v);
+  snprintf(v->folder, sizeof v->folder, "%s/models", data_dir);
+  snprintf(path, sizeof path, "%s/versions.json", v->folder);
+  if (!trm__path_exists(path)) return TRM_OK;
+  trm_status status = trm__file_read(path, FILE_MOST, &text, &size, err);
+  if (!status) status = trm__versions_parse(v, text, size, path, err);
+  trm__free(text);
   return status;
 }
 

@@ -46,6 +46,8 @@ typedef struct trm__versions {
 
 /* What stands in DATA_DIR; nothing where there is nothing. TRM_E_INPUT: versions.json is not what it should be. */
 trm_status trm__versions_read(trm__versions *v, const char *data_dir, trm_error *err);
+/* The same from the text of versions.json; v->folder stays. */
+trm_status trm__versions_parse(trm__versions *v, const char *text, size_t size, const char *where, trm_error *err);
 trm_status trm__versions_write(const trm__versions *v, trm_error *err); /* synced and renamed */
 
 trm__version_entry *trm__versions_find(trm__versions *v, const char *name); /* NULL: none */

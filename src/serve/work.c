@@ -17,6 +17,7 @@ static const trm__field config_fields[] = {
     TRM__FIELD(TEXT, trm__work_config, device), TRM__FIELD(INT, trm__work_config, threads),
     TRM__FIELD(INT, trm__work_config, batch),   TRM__FIELD(INT, trm__work_config, window),
     TRM__FIELD(INT, trm__work_config, solvers), TRM__FIELD(INT, trm__work_config, stall_s),
+    TRM__FIELD(INT, trm__work_config, sandbox),
 };
 static const trm__field file_fields[] = {
     TRM__FIELD(TEXT, trm__work_model_file, name),
@@ -68,11 +69,8 @@ static trm_status config_check(const trm__work_config *c, trm_error *err) {
   const struct {
     const char *name;
     int value, most;
-  } numbers[] = {{"threads", c->threads, 4096},
-                 {"batch", c->batch, 65536},
-                 {"window", c->window, 65536},
-                 {"solvers", c->solvers, 64},
-                 {"stall_s", c->stall_s, 86400}};
+  } numbers[] = {{"threads", c->threads, 4096}, {"batch", c->batch, 65536},     {"window", c->window, 65536},
+                 {"solvers", c->solvers, 64},   {"stall_s", c->stall_s, 86400}, {"sandbox", c->sandbox, 2}};
   for (size_t i = 0; i < COUNT(numbers); i++)
     if (numbers[i].value < 0 || numbers[i].value > numbers[i].most)
       return trm__fail(err, TRM_E_INPUT, numbers[i].name, "found %d, expected 0 to %d", numbers[i].value,
@@ -106,9 +104,8 @@ trm_status trm__work_config_read(trm__work_config *config, const void *data, uin
 /* -- READY --------------------------------------------------------------------------------------------------------- */
 
 static const trm__field ready_fields[] = {
-    TRM__FIELD(INT, trm__work_ready, window),
-    TRM__FIELD(INT, trm__work_ready, threads),
-    TRM__FIELD(TEXT, trm__work_ready, device),
+    TRM__FIELD(INT, trm__work_ready, window),  TRM__FIELD(INT, trm__work_ready, sandbox),
+    TRM__FIELD(INT, trm__work_ready, threads), TRM__FIELD(TEXT, trm__work_ready, device),
     TRM__FIELD(TEXT, trm__work_ready, isa),
 };
 static const trm__field model_fields[] = {

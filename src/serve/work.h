@@ -58,6 +58,7 @@ typedef struct trm__work_config {
   int batch;       /* puzzles at once; 0: 8, on a card 256 */
   int window;      /* items that the engine takes at once; 0: twice the batch */
   int solvers;     /* of a model beside its usual one, for items with options that need their own; 0: 3 */
+  int sandbox;     /* TRM__SANDBOX_... (serve/sandbox.h); 0: none */
   int stall_s;     /* an item at work that makes no step for so long is stuck, and with it the engine; 0: 60 */
   int models;
   trm__work_model_file model[TRM__WORK_MODELS];
@@ -84,7 +85,8 @@ typedef struct trm__work_model {
 } trm__work_model;
 
 typedef struct trm__work_ready {
-  int window; /* items that it takes at once, waiting ones included */
+  int window;  /* items that it takes at once, waiting ones included */
+  int sandbox; /* the parts that it is in, as a mask */
   int threads;
   char device[64], isa[64];
   int models;

@@ -176,6 +176,20 @@ def bad_files_are_refused():
             [f"{ID_A}.safetensors", f"{ID_B}.safetensors", "versions.json"]), "copies that nobody needs go")
 
 
+def a_server_without_a_model_is_mended():
+    place = Place(wait=False)
+    with open(place.file, "r+b") as f:
+        f.truncate(10000)
+    with place as (p, s):
+        until(lambda: s.get("/v1/models").json["models"], "what is wrong")
+        expect((s.get("/readyz").status, s.post("/v1/solve", {"puzzle": QUESTION}).status), (503, 503))
+        expect(s.post("/v1/models/s/load").status, 422)
+        put(A, p.file)
+        expect(s.post("/v1/models/s/load").status, 200)
+        expect(s.get("/readyz").status, 200)
+        solves(s, ID_A)
+
+
 def a_growing_file():
     """Looked at all the while it is copied, slowly and in place: it is loaded when it is whole, and not before."""
     with Place("--watch-s", "0.3") as (p, s):
@@ -474,7 +488,7 @@ def every_route_by_token():
 
 
 def a_second_signal_ends_it():
-    with Server("--drain-s", "60") as s:
+    with Server("--drain-s", "60", "--model-path", A) as s:
         c = s.connect()
         c.request("POST", "/v1/solve", json.dumps({"puzzle": QUESTION, **SLOW, "timeout_s": 50}),
                   {"Content-Type": "application/json"})
@@ -489,9 +503,55 @@ def a_second_signal_ends_it():
         assert time.monotonic() - began < 15, "the second SIGTERM does not end it"
 
 
-TESTS = [loaded_activated_rolled_back, bad_files_are_refused, a_growing_file, a_run_is_followed, check_sets,
+def hosts_and_origins():
+    def ask(s, host=None, origin=None, path="/v1/models"):
+        headers = {**({"Host": host} if host is not None else {}), **({"Origin": origin} if origin else {})}
+        return s.get(path, headers=headers).status
+    with Place("--hosts", "trm.example") as (_, s):
+        here = f"127.0.0.1:{s.port}"
+        for host, origin, wanted in [
+                (None, None, 200), ("localhost", None, 200), ("[::1]:80", None, 200), ("trm.example:80", None, 200),
+                ("evil.example", None, 403), (f"evil.example:{s.port}", f"http://evil.example:{s.port}", 403),
+                (here, f"http://{here}", 200), (here, "https://trm.example", 200), (here, "http://evil.example", 403),
+                (here, "null", 403), (here, "http://127.0.0.1:1", 403)]:
+            expect(ask(s, host, origin), wanted, f"Host {host}, Origin {origin}")
+        expect(ask(s, "evil.example", "http://evil.example", "/readyz"), 200, "health is for everybody")
+        paths = s.get("/v1/openapi.json").json["paths"]
+        for path, methods in paths.items():
+            for method, operation in methods.items():
+                answer = s.request(method.upper(), path.replace("{id}", "none"), "{}" if method == "post" else None,
+                                   {"Content-Type": "application/json", "Origin": "http://evil.example"})
+                expect(answer.status, 200 if operation.get("security") == [] else 403, f"{method} {path}")
+
+
+def engines_are_in_a_sandbox():
+    """What it forbids is tested in unit/serve/sandbox; here, that engines are in it, and do all that they should."""
+    def status(s, word):
+        with open(f"/proc/{s.children()['engine'][0]}/status", encoding="utf-8") as f:
+            return next(line.split()[1] for line in f if line.startswith(word))
+    with Place() as (_, s):
+        expect((status(s, "Seccomp:"), status(s, "NoNewPrivs:")), ("2", "1"))
+        metrics = s.get("/metrics").body.decode()
+        assert 'trm_sandbox{part="seccomp"} 1' in metrics, metrics
+        landlock = 'trm_sandbox{part="landlock"} 1' in metrics
+        solves(s, ID_A)
+        expect(s.post("/v1/solve", {"puzzle": QUESTION, "votes": 2, "level": "B", "search": 0}).status, 200, "a solver of its own")
+        expect(s.post("/v1/hint", {"puzzle": QUESTION}).status, 200)
+        expect(s.post("/v1/generate", {"task": "sudoku", "max_clues": 36}).status, 200)
+        os.kill(s.children()["engine"][0], signal.SIGABRT)
+        until(lambda: s.is_ready() and "engine" in s.children(), "a new engine")
+        solves(s, ID_A)
+    with Place("--sandbox", "off") as (_, s):
+        expect(status(s, "Seccomp:"), "0")
+        assert 'trm_sandbox{part="seccomp"} 0' in s.get("/metrics").body.decode()
+    with Place("--sandbox", "require", wait=False) as (_, s):
+        until(lambda: s.get("/v1/models").json["models"], "what engines say")
+        expect(s.is_ready(), landlock, s.get("/v1/models").body)
+
+
+TESTS = [loaded_activated_rolled_back, bad_files_are_refused, a_server_without_a_model_is_mended, a_growing_file, a_run_is_followed, check_sets,
          signal_and_systemd, killed_in_the_middle_of_a_switch, no_request_fails, memory_does_not_grow,
-         every_route_by_token, a_second_signal_ends_it]
+         every_route_by_token, hosts_and_origins, engines_are_in_a_sandbox, a_second_signal_ends_it]
 
 
 def main():

@@ -118,6 +118,32 @@ static void test_idle_connections_are_closed(void **state) {
   world_close(&w);
 }
 
+static void test_connections_of_one_address_are_bounded(void **state) {
+  (void)state;
+  char heard[4096];
+  world w = {0};
+  trm__server_config config = world_config(&w);
+  config.max_of_address = 2;
+  world_open(&w, &config);
+  int a = client_open(&w), b = client_open(&w);
+  client_say(&w, a, GET("/"));
+  client_hear(&w, a, heard, sizeof heard, "ok");
+  int c = client_open(&w);
+  assert_int_equal(client_hear(&w, c, heard, sizeof heard, NULL), 1);
+  assert_non_null(strstr(heard, "HTTP/1.1 503 "));
+  assert_non_null(strstr(heard, "this address"));
+  assert_int_equal(trm__server_statistics(w.server).turned_away, 1);
+  close(c);
+  close(b);
+  world_turn_for(&w, 0.05);
+  c = client_open(&w);
+  client_say(&w, c, GET("/again"));
+  client_hear(&w, c, heard, sizeof heard, "ok");
+  close(c);
+  close(a);
+  world_close(&w);
+}
+
 static void test_connections_over_the_limit_get_503(void **state) {
   (void)state;
   char heard[4096];
@@ -340,6 +366,7 @@ int main(void) {
       cmocka_unit_test(test_slow_reader_is_cut),
       cmocka_unit_test(test_pipelining_without_reading),
       cmocka_unit_test(test_idle_connections_are_closed),
+      cmocka_unit_test(test_connections_of_one_address_are_bounded),
       cmocka_unit_test(test_connections_over_the_limit_get_503),
       cmocka_unit_test(test_draining),
       cmocka_unit_test(test_closing_tells_handlers),

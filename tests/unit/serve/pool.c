@@ -55,13 +55,18 @@ static uint64_t put(bench *b, int i, const void *state, size_t state_size) {
   return id;
 }
 
-static void fake_open(fake *f, bench *b, uint64_t number, const char *build) {
+static void fake_open_for(fake *f, bench *b, uint64_t number, const char *build, uint32_t generation) {
   int sockets[2];
   const trm__channel_config config = trm__channel_config_default("gateway", build);
   *f = (fake){0};
   assert_int_equal(trm__channel_pair(sockets, NULL), TRM_OK);
   assert_int_equal(trm__channel_open(&f->channel, sockets[1], &config, NULL), TRM_OK);
-  assert_int_equal(trm__serve_pool_attach(b->pool, number, sockets[0], NULL), TRM_OK);
+  if (!generation) generation = trm__serve_pool_generation(b->pool);
+  assert_int_equal(trm__serve_pool_attach_to(b->pool, number, generation, sockets[0], NULL), TRM_OK);
+}
+
+static void fake_open(fake *f, bench *b, uint64_t number, const char *build) {
+  fake_open_for(f, b, number, build, 0);
 }
 
 /* Reads what is there. */
@@ -306,10 +311,93 @@ static void engines_leave_a_gateway_that_is_none(void **state) {
   }
 }
 
+/* Another version: its engine is tried alone, gets what comes after the switch, and the old one ends what came before,
+ * also when it dies on the way and is started again. */
+static void versions_change(void **state) {
+  (void)state;
+  static bench b;
+  static fake old, new;
+  uint32_t generation = 0, first_generation;
+  open_with(&b);
+  first_generation = trm__serve_pool_generation(b.pool);
+  fake_up(&old, &b, 1, 1);
+  uint64_t first = put(&b, 0, NULL, 0), second = put(&b, 1, NULL, 0);
+  BENCH_UNTIL(&b, fake_hears(&old) && old.items == 1);
+  const trm__work_config models = bench_models("/m2", NULL);
+  assert_int_equal(trm__serve_pool_prepare(b.pool, &models, &generation, NULL), TRM_OK);
+  assert_int_equal(trm__serve_pool_prepare(b.pool, &models, &generation, NULL), TRM_E_BUSY);
+  assert_int_equal(trm__serve_pool_switch(b.pool, NULL), TRM_E_STOPPED); /* nobody has them */
+  fake_open_for(&new, &b, 2, BUILD_ID, generation);
+  fake_is_ready(&new, "sudoku", 4, TRM__WORK_READY);
+  BENCH_UNTIL(&b, fake_hears(&new) && trm__serve_pool_get_next(b.pool).complete == 1);
+  BENCH_UNTIL(&b, fake_hears(&new) && bench_up(&b) == 2);
+  assert_int_equal(new.items, 0); /* the second waits for the old one, though there is room here */
+  assert_int_equal(trm__serve_pool_switch(b.pool, NULL), TRM_OK);
+  uint64_t third = put(&b, 2, NULL, 0);
+  BENCH_UNTIL(&b, fake_hears(&new) && new.items == 1);
+  assert_int_equal(new.item[0], third);
+  assert_int_equal(trm__serve_pool_needs(b.pool, first_generation), 1);
+  trm__channel_close(&old.channel); /* it dies */
+  BENCH_UNTIL(&b, bench_up(&b) == 1);
+  assert_int_equal(outcomes[0].ended + outcomes[1].ended, 0);
+  assert_int_equal(trm__serve_pool_needs(b.pool, first_generation), 1);
+  fake_open_for(&old, &b, 3, BUILD_ID, first_generation);
+  fake_is_ready(&old, "sudoku", 1, TRM__WORK_READY);
+  BENCH_UNTIL(&b, fake_hears(&old) && old.items == 1);
+  assert_int_equal(old.item[0], first);
+  fake_is_done(&old, first, CELLS);
+  BENCH_UNTIL(&b, fake_hears(&old) && old.items == 2);
+  assert_int_equal(old.item[1], second);
+  assert_int_equal(trm__serve_pool_is_settled(b.pool), 0);
+  fake_is_done(&old, second, CELLS);
+  BENCH_UNTIL(&b, fake_hears(&old) && old.ended); /* nothing is left for it */
+  assert_int_equal(trm__serve_pool_needs(b.pool, first_generation), 0);
+  assert_int_equal(trm__serve_pool_is_settled(b.pool), 1);
+  fake_is_done(&new, third, CELLS);
+  BENCH_UNTIL(&b, outcomes[2].ended);
+  for (int i = 0; i < 3; i++) assert_int_equal(outcomes[i].status, TRM_OK);
+  bench_close(&b);
+  trm__channel_close(&old.channel);
+  trm__channel_close(&new.channel);
+}
+
+/* A version that is dropped, two hundred times: nothing is left of it, and what served serves on. */
+static void versions_are_dropped(void **state) {
+  (void)state;
+  static bench b;
+  static fake now, next;
+  open_with(&b);
+  fake_up(&now, &b, 1, 1);
+  for (int i = 0; i < 200; i++) {
+    uint32_t generation = 0;
+    const trm__work_config models = bench_models(i % 2 ? "/m2" : "/m3", NULL);
+    assert_int_equal(trm__serve_pool_prepare(b.pool, &models, &generation, NULL), TRM_OK);
+    if (i % 10 == 0) {
+      fake_open_for(&next, &b, 2 + (uint64_t)i, BUILD_ID, generation);
+      fake_is_ready(&next, "sudoku", 4, i % 20 ? TRM__WORK_READY : TRM__WORK_UNREADY);
+      BENCH_UNTIL(&b, fake_hears(&next) &&
+                          trm__serve_pool_get_next(b.pool).complete + trm__serve_pool_get_next(b.pool).lost == 1);
+    }
+    trm__serve_pool_drop(b.pool);
+    assert_int_equal(trm__serve_pool_needs(b.pool, generation), 0);
+    if (i % 10) continue;
+    BENCH_UNTIL(&b, fake_hears(&next) && next.ended);
+    trm__channel_close(&next.channel);
+  }
+  uint64_t first = put(&b, 0, NULL, 0);
+  BENCH_UNTIL(&b, fake_hears(&now) && now.items == 1);
+  fake_is_done(&now, first, CELLS);
+  BENCH_UNTIL(&b, outcomes[0].ended);
+  bench_close(&b);
+  trm__channel_close(&now.channel);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(who_says_what_he_must_not_is_lost),
       cmocka_unit_test(strangers_are_not_taken),
+      cmocka_unit_test(versions_change),
+      cmocka_unit_test(versions_are_dropped),
       cmocka_unit_test(cancels_reach_the_engine_and_deaths_end_them),
       cmocka_unit_test(detached_engines_end_what_they_have),
       cmocka_unit_test(full_channels_hold_back),
