@@ -60,6 +60,7 @@ static void gateway_on_changed(void *context, uint64_t engine, const trm_error *
     g->phase = ready ? TRM__SERVING : TRM__STARTING;
   }
   if (ready) g->started = 1;
+  trm__mcp_changed(g->mcp, TRM__MCP_RESOURCES); /* models may have come */
   trm__live_take(g->live);
 }
 
@@ -104,6 +105,7 @@ static void gateway_on_drain(evutil_socket_t fd, short what, void *context) {
     g->phase = TRM__DRAINING;
     gateway_after(g, g->config.drain_s);
     trm__server_drain(g->server, 1);
+    trm__mcp_end_listening(g->mcp);
     trm__gateway_idle(g);
     return;
   }
