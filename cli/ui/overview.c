@@ -18,8 +18,7 @@ void cli_print_overview(FILE *file) {
         "  trm data make --size 6 --train 20000 --test 1000 --out data/6x6\n"
         "  trm train data/6x6 --run runs/6x6\n"
         "  trm eval runs/6x6 data/6x6\n"
-        "  trm solve --model runs/6x6 --explain PUZZLE\n"
-        "TRM_THREADS=N sets the threads, TRM_ISA=ref|avx2|... chooses the kernels.\n",
+        "  trm solve --model runs/6x6 --explain PUZZLE\n",
         file);
 }
 
