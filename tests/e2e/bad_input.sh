@@ -20,7 +20,7 @@ refuse 2 '^trm: convrt: unknown command; did you mean convert\?$' "$TRM" help co
 refuse 2 '^trm: evaluate: unknown command; did you mean eval\?$' "$TRM" evaluate
 refuse 2 '^trm: import: unknown command; did you mean data import\?$' "$TRM" import
 # Every command, and every one of a group, is offered for a slip in its name; so it is by help.
-for command in data train eval solve explain sudoku info quantize convert runs plot serve doctor; do
+for command in data train eval solve explain sudoku info quantize convert runs plot serve mcp doctor; do
   refuse 2 "^trm: ${command}x: unknown command; did you mean $command\?\$" "$TRM" ${command}x
   refuse 2 "did you mean $command\?\$" "$TRM" help "x$command"
 done
@@ -33,8 +33,8 @@ done
 refuse 2 'did you mean data import\?$' "$TRM" improt # a command of data that was typed without it
 refuse 2 'did you mean data make\?$' "$TRM" make
 run 0 "$TRM" --help # the lists above are all of them
-[ "$(grep -cE '^  (data|train|eval|solve|explain|sudoku|info|quantize|convert|runs|plot|serve|doctor) ' out)" = 13 ] &&
-  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 13 ] || fail "--help lists other commands than those tried: $(cat out)"
+[ "$(grep -cE '^  (data|train|eval|solve|explain|sudoku|info|quantize|convert|runs|plot|serve|mcp|doctor) ' out)" = 14 ] &&
+  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 14 ] || fail "--help lists other commands than those tried: $(cat out)"
 for group in data=7 sudoku=4; do
   run 0 "$TRM" ${group%=*} --help
   [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = ${group#*=} ] || fail "${group%=*} --help lists other commands than those tried: $(cat out)"
