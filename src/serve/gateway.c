@@ -72,6 +72,7 @@ static void gateway_on_changed(void *context, uint64_t engine, const trm_error *
   }
   if (ready) g->started = 1;
   trm__reload_changed(g->reload);
+  trm__mcp_changed(g->mcp, TRM__MCP_RESOURCES); /* models may have come */
   trm__live_take(g->live);
 }
 
@@ -129,6 +130,7 @@ static void gateway_on_drain(evutil_socket_t fd, short what, void *context) {
     g->phase = TRM__DRAINING;
     gateway_after(g, g->config.drain_s);
     trm__server_drain(g->server, 1);
+    trm__mcp_end_listening(g->mcp);
     trm__gateway_idle(g);
     return;
   }

@@ -2,8 +2,10 @@
 import json
 import os
 import random
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 
@@ -130,7 +132,7 @@ def one_era(c, durable):
         fails(-32601, lambda: c.result("nothing"))
         return
     found = c.result("server/discover")
-    expect((found["supportedVersions"], found["cacheScope"]), ([CURRENT], "public"))
+    expect((found["supportedVersions"][0], LEGACY in found["supportedVersions"], found["cacheScope"]), (CURRENT, True, "public"))
     for method in ("tools/list", "prompts/list", "resources/list", "resources/templates/list"):
         listed = c.result(method)
         assert isinstance(listed["ttlMs"], int) and listed["cacheScope"] in ("public", "private"), listed
@@ -355,7 +357,6 @@ def random_messages():
 
 
 def options():
-    import subprocess
     trm = os.environ["TRM"]
     for words, code, text in [(["extra"], 2, "extra"), (["--server", "nowhere"], 2, "--server"), (["--alone", "--server", "http://x:1"], 2, "exclude"),
                               (["--token-file", "absent"], 3, "absent"), (["--model-path", "absent"], 3, "absent"), (["--alon"], 2, "--alone")]:
@@ -365,7 +366,19 @@ def options():
             raise AssertionError(f"{words}: exit {run.returncode}, expected {code} with {text}: {found}")
 
 
-SHARED = [http, http_protocol, http_hanging_up_cancels, stdio_through_a_server]
+def sdk_clients(s):
+    """The SDKs of both eras, where npm ci has installed them (tests/clients/mcp)."""
+    clients = os.path.join(os.environ["TRM_SOURCE_DIR"], "tests/clients/mcp")
+    if not os.path.isdir(os.path.join(clients, "node_modules")) or not shutil.which("node"):
+        print("the SDKs are not installed: npm ci in tests/clients/mcp")
+        return
+    run = subprocess.run(["node", "sdk.mjs", os.environ["TRM"], f"http://127.0.0.1:{s.port}/mcp"], cwd=clients,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=300)
+    assert run.returncode == 0, run.stdout.decode()[-2000:]
+    print(run.stdout.decode(), end="")
+
+
+SHARED = [http, http_protocol, http_hanging_up_cancels, stdio_through_a_server, sdk_clients]
 OWN = [tokens, stdio_alone, stdio_cancelled, stdio_killed, stdio_outlives_its_server, random_messages, options]
 
 

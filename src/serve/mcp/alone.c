@@ -87,6 +87,7 @@ static void alone_on_changed(void *context, uint64_t engine, const trm_error *wh
   a->gateway.started = 1;
   a->gateway.phase = loaded ? TRM__SERVING : TRM__STARTING;
   trm__mcp_ready(a->gateway.mcp);
+  trm__mcp_changed(a->gateway.mcp, TRM__MCP_RESOURCES);
 }
 
 static void alone_on_tick(evutil_socket_t fd, short what, void *context) {

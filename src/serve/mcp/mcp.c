@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -19,6 +20,10 @@ trm_status trm__mcp_open(trm__mcp **out, trm__gateway *gateway, trm_error *err) 
   trm__mcp *mcp = trm__calloc(1, sizeof *mcp);
   if (!mcp) return trm__fail_memory(err, "MCP", sizeof *mcp);
   mcp->gateway = gateway;
+  if (getrandom(mcp->key, sizeof mcp->key, 0) != (ssize_t)sizeof mcp->key) {
+    trm__free(mcp);
+    return trm__fail(err, TRM_E_IO, "MCP", "the system has no random numbers");
+  }
   trm__mcp_add(mcp, &trm__mcp_product);
   *out = mcp;
   return TRM_OK;
@@ -38,6 +43,7 @@ static void mcp_cancel(trm__mcp_request *r) {
 void trm__mcp_close(trm__mcp **mcpp) {
   trm__mcp *mcp = *mcpp;
   *mcpp = NULL;
+  if (mcp) trm__mcp_end_listening(mcp);
   while (mcp && mcp->first) mcp_cancel(mcp->first);
   trm__free(mcp);
 }
@@ -91,8 +97,7 @@ static trm_status mcp_era(trm__mcp_request *r, const trm__mcp_from *from) {
   const char *text = json_string_value(trm__mcp_meta(r, META_VERSION));
   int discovers = strcmp(r->method, "server/discover") == 0;
   r->era = TRM__MCP_CURRENT;
-  if (strcmp(r->method, "initialize") == 0) r->era = TRM__MCP_LEGACY;
-  else if (!text && !(said && strcmp(said, TRM__MCP_NEWEST) == 0) && !discovers) r->era = TRM__MCP_LEGACY;
+  if (!text && !(said && strcmp(said, TRM__MCP_NEWEST) == 0) && !discovers) r->era = TRM__MCP_LEGACY;
   if (text && trm__mcp_is_legacy(text)) r->era = TRM__MCP_LEGACY;
   if (r->era == TRM__MCP_CURRENT) return mcp_check_current(r, from);
   if (said && !trm__mcp_is_legacy(said) && strcmp(r->method, "initialize") != 0) return mcp_fail_version(r, said);
@@ -162,6 +167,7 @@ static trm__mcp_request *mcp_make(trm__mcp *mcp, json_t *message, const trm__mcp
   if (!mcp_is_id(r->token)) r->token = NULL;
   r->way = *way;
   r->scopes = from->scopes;
+  r->progress = -1;
   r->began = trm_clock();
   snprintf(r->client, sizeof r->client, "%s", from->client);
   r->next = mcp->first;
@@ -191,7 +197,8 @@ void trm__mcp_take(trm__mcp *mcp, json_t *message, const trm__mcp_from *from, co
   if (fault) mcp_refuse(way, json_object_get(message, "id"), TRM__MCP_INVALID, fault);
   if (!fault && (!method || !json_object_get(message, "id"))) {
     *silent = 1;
-    if (method && strcmp(method, "notifications/cancelled") == 0)
+    if (!method) trm__mcp_take_answer(mcp, message);
+    else if (strcmp(method, "notifications/cancelled") == 0)
       mcp_take_cancelled(mcp, json_object_get(message, "params"), from);
   }
   if (fault || *silent) {

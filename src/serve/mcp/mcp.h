@@ -27,6 +27,12 @@ void trm__mcp_add(trm__mcp *mcp, const trm__mcp_set *set);
 void trm__mcp_be_patient(trm__mcp *mcp);
 void trm__mcp_ready(trm__mcp *mcp);
 
+/* Tells those who listen that lists have changed: bits of trm__mcp_lists. */
+typedef enum trm__mcp_lists { TRM__MCP_TOOLS = 1, TRM__MCP_PROMPTS = 2, TRM__MCP_RESOURCES = 4 } trm__mcp_lists;
+void trm__mcp_changed(trm__mcp *mcp, unsigned lists);
+/* Who listens is told that it is over: the server ends, or its input has. */
+void trm__mcp_end_listening(trm__mcp *mcp);
+
 /* message is taken. *request: at work, for trm__mcp_drop, or NULL: it has ended, or it was no request; then *silent
  * says 1 when nothing was sent and nothing will be (a notification, an answer of the client). */
 void trm__mcp_take(trm__mcp *mcp, json_t *message, const trm__mcp_from *from, const trm__mcp_way *way,

@@ -49,11 +49,11 @@ static const trm__mcp_tool product_tools[] = {
 
 static const trm__mcp_resource product_resources[] = {
     {"trm://jobs", "jobs", "Jobs", "The jobs that this server keeps, oldest first", "application/json",
-     trm__mcp_read_jobs, NULL, NULL, 1},
+     trm__mcp_read_jobs, NULL, NULL, 1, 0},
     {"trm://models/{name}", "model", "A model's card", "What a model solves, its size, settings and configuration",
-     "application/json", trm__mcp_read_model, trm__mcp_list_models, trm__mcp_complete_model, 0},
+     "application/json", trm__mcp_read_model, trm__mcp_list_models, trm__mcp_complete_model, 0, 0},
     {"trm://jobs/{id}", "job", "A job", "How far a job is, and its result", "application/json", trm__mcp_read_job, NULL,
-     NULL, 1},
+     NULL, 1, 0},
 };
 
 static const trm__mcp_prompt product_prompts[] = {

@@ -25,6 +25,7 @@ typedef struct trm__mcp_resource {
   void (*list)(trm__mcp *mcp, json_t *list); /* of a template: adds {uri, name, ...} of what there is; NULL: nothing */
   void (*complete)(trm__mcp *mcp, const char *begun, json_t *values); /* values of its name; NULL: none known */
   int durable;                                                        /* 1: needs a journal */
+  int watched;                                                        /* 1: clients may subscribe to it */
 } trm__mcp_resource;
 
 typedef struct trm__mcp_argument {

@@ -53,6 +53,8 @@ enum {
 };
 
 typedef void (*trm__mcp_then)(trm__mcp_request *request, int status, const json_t *body);
+/* result: NULL where the client has answered with an error. */
+typedef void (*trm__mcp_heard)(trm__mcp_request *request, const json_t *result);
 typedef void (*trm__mcp_event)(trm__mcp_request *request, const char *event, const json_t *data);
 
 struct trm__mcp_request {
@@ -73,6 +75,8 @@ struct trm__mcp_request {
   trm__call *call;
   trm__mcp_then then;
   trm__mcp_event event;
+  char asked[40]; /* the id of a request of ours to the client, LEGACY, and who gets its answer; "": none */
+  trm__mcp_heard heard;
   void *own; /* the method's; freed by forget */
   void (*forget)(trm__mcp_request *request);
 };
@@ -101,5 +105,30 @@ void trm__mcp_ask(trm__mcp_request *request, trm__call_handler handle, const cha
 
 /* A member of the request's params._meta; NULL: none. */
 const json_t *trm__mcp_meta(const trm__mcp_request *request, const char *key);
+
+/* -- the client ---------------------------------------------------------------------------------------------------- */
+
+/* 1: the client says that it can: "elicitation", "sampling", "roots". Of LEGACY, where that was said in another
+ * request, 1 as well: it refuses what it cannot. */
+int trm__mcp_client_can(const trm__mcp_request *request, const char *what);
+/* Ends the request: it needs what the client does not say that it can. */
+void trm__mcp_need_capability(trm__mcp_request *request, const char *what);
+
+/* CURRENT: what the client has answered under this key, an object; NULL: nothing usable. */
+const json_t *trm__mcp_input(const trm__mcp_request *request, const char *key);
+/* 1: the client says that it can answer such a request of ours. */
+int trm__mcp_may_ask(const trm__mcp_request *request, const char *method);
+/* Ends the request: the client is to ask again with answers. requests: {key: {method, params}}, taken; those that it
+ * says it cannot answer are left out, and where none is left the request fails. state: what is to come back, taken, or
+ * NULL; it is sealed, so that nobody else can make one, and holds for ten minutes. */
+void trm__mcp_need_input(trm__mcp_request *request, json_t *requests, json_t *state);
+/* What came back: 1 and *state, borrowed from nobody (NULL: there was none); 0: the request has failed. */
+int trm__mcp_input_state(trm__mcp_request *request, json_t **state);
+
+/* LEGACY: asks the client while the request is at work, one thing at a time. params is taken. */
+void trm__mcp_client_ask(trm__mcp_request *request, const char *method, json_t *params, trm__mcp_heard heard);
+
+/* A line for the client's log, where it wants one. level: "info", ... */
+void trm__mcp_log(trm__mcp_request *request, const char *level, const char *text);
 
 #endif

@@ -12,6 +12,7 @@ struct trm__mcp {
   size_t sets;
   trm__mcp_request *first; /* at work */
   int patient;             /* 1: see trm__mcp_be_patient */
+  unsigned char key[32];   /* of what is sealed */
 };
 
 /* An object of this server's name and version; NULL without memory. */
@@ -39,6 +40,10 @@ void trm__mcp_resources_read(trm__mcp_request *request);
 void trm__mcp_prompts_list(trm__mcp_request *request);
 void trm__mcp_prompts_get(trm__mcp_request *request);
 void trm__mcp_complete(trm__mcp_request *request);
+void trm__mcp_listen(trm__mcp_request *request);
+
+/* An answer of the client to a request of ours (client.c). */
+void trm__mcp_take_answer(trm__mcp *mcp, const json_t *message);
 
 /* Ends the request: no such resource. */
 void trm__mcp_no_resource(trm__mcp_request *request, const char *uri);

@@ -139,6 +139,7 @@ static void stdio_on_ended(void *context) {
   struct timeval last = {LAST_S, 0};
   h->ended = 1;
   (void)evtimer_add(h->on_last, &last);
+  if (h->alone) trm__mcp_end_listening(trm__mcp_alone_server(h->alone));
   stdio_on_idle(h);
 }
 
