@@ -12,12 +12,13 @@
 #define FIND_PREFERRED "sudoku-extreme.safetensors"
 #define FIND_PATH 4096 /* bytes; files whose name is longer are not found */
 
-/* 1 when the model solves such puzzles. Where only their number of cells is known they are not of a kind with puzzles
+/* 1 when the model solves such puzzles. One that knows its puzzles by identifiers is never taken: a puzzle that comes
+ * without one is none of them. Where only their number of cells is known they are not of a kind with puzzles
  * of all sizes, whose texts tell what they are. */
 static int find_fits(const trm_model *model, const trm_puzzle_kind *kind) {
   const trm_model_config *m = trm_model_get_config(model);
   trm_task task;
-  if (trm_model_task(model, &task, NULL)) return 0;
+  if (m->num_puzzle_identifiers > 1 || trm_model_task(model, &task, NULL)) return 0;
   if (kind->task.width) return trm_task_fits(&kind->task, &task);
   if ((size_t)m->seq_len != kind->cells) return 0;
   return kind->vocab_size ? m->vocab_size == kind->vocab_size : !trm_task_has_frame(&task);
