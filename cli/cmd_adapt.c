@@ -37,10 +37,10 @@ static const trm_option adapt_options[] = {
      .type = TRM_OPT_INT,
      FIELD(steps),
      .default_text = "200",
-     .min = 1,
+     .min = 0,
      .max = 1e9,
      .metavar = "N",
-     .help = "updates"},
+     .help = "updates; 0: learn nothing, and vote with the mean embedding"},
     {.name = "max_minutes",
      .type = TRM_OPT_REAL,
      FIELD(max_minutes),
@@ -192,10 +192,11 @@ static trm_train_config adapt_config(const adapting *a) {
   (void)snprintf(c.init_from, sizeof c.init_from, "%s", a->path);
   c.seed = opt.seed, c.batch = opt.batch, c.steps = opt.steps, c.epochs = 0, c.max_minutes = opt.max_minutes;
   c.puzzle_emb_lr = opt.embedding_lr, c.puzzle_emb_weight_decay = 0.1;
-  c.lr = opt.lr, c.weight_decay = 0, c.lr_warmup_steps = 0, c.save_every = opt.steps, c.choose_threshold = 0;
+  c.lr = opt.lr, c.weight_decay = 0, c.lr_warmup_steps = 0, c.save_every = opt.steps + 1, c.choose_threshold = 0;
   const trm_option *table = trm_train_options(&count);
   (void)trm_options_set(table, count, &c, "loss", trm_model_get_loss(a->model), &error);
-  if (!opt.all_weights) adapt_freeze(a->model, c.frozen, sizeof c.frozen);
+  if (!opt.steps) c.steps = 1, c.puzzle_emb_lr = 0, c.puzzle_emb_weight_decay = 0; /* an update that changes nothing */
+  if (!opt.all_weights || !opt.steps) adapt_freeze(a->model, c.frozen, sizeof c.frozen);
   return c;
 }
 

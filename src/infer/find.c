@@ -29,13 +29,14 @@ static int find_is_before(const trm_model *a, const trm_model *b) {
   return trm_model_is_before(&rank_a, &rank_b);
 }
 
-/* Takes the model of the file in place of *model when it fits and goes before it. */
+/* Takes the model of the file in place of *model when it fits and goes before it. One that knows its puzzles by
+ * identifiers is never taken: a puzzle that comes without one is none of them. */
 static void find_try(const char *file, const trm_puzzle_kind *kind, trm_model **model) {
   trm_model *other = NULL;
   trm_task task;
   if (access(file, R_OK) != 0 || trm_model_open(&other, file, NULL)) return;
-  if (!trm_model_task(other, &task, NULL) && trm_puzzle_kind_fits(kind, &task) &&
-      (!*model || find_is_before(other, *model))) {
+  if (trm_model_get_config(other)->num_puzzle_identifiers <= 1 && !trm_model_task(other, &task, NULL) &&
+      trm_puzzle_kind_fits(kind, &task) && (!*model || find_is_before(other, *model))) {
     trm_model *worse = *model;
     *model = other;
     other = worse;

@@ -27,11 +27,17 @@ int trm__ask_model_is_before(const trm__work_model *a, const trm__work_model *b)
   return trm_model_is_before(&rank_a, &rank_b);
 }
 
+/* A version beside the active one, and a model that knows its puzzles by identifiers, are taken only when they are
+ * named. */
+static int model_is_usual(const trm__work_model *m) {
+  return m->loaded && !m->beside && m->identifiers <= 1;
+}
+
 const trm__work_model *trm__ask_model(const trm__work_model *models, int count, const trm_task *task) {
   const trm__work_model *best = NULL;
   for (int i = 0; i < count; i++) {
     const trm__work_model *m = &models[i];
-    if (!m->loaded || m->beside || !trm_task_fits(task, &m->task)) continue;
+    if (!model_is_usual(m) || !trm_task_fits(task, &m->task)) continue;
     if (!best || trm__ask_model_is_before(m, best)) best = m;
   }
   return best;
@@ -42,7 +48,7 @@ static const trm__work_model *model_of_cells(const trm__work_model *models, int 
   const trm__work_model *best = NULL;
   for (int i = 0; i < count; i++) {
     const trm__work_model *m = &models[i];
-    if (!m->loaded || m->beside || (size_t)m->cells != cells) continue;
+    if (!model_is_usual(m) || (size_t)m->cells != cells) continue;
     if (best && !trm_task_fits(&best->task, &m->task)) *several = 1;
     if (!best || trm__ask_model_is_before(m, best)) best = m;
   }

@@ -54,6 +54,10 @@ cmp s.json s1.json || fail "another number of threads gave another submission"
 refuse 2 's.json exists; --force replaces it' "$TRM" eval r d --submission s.json
 refuse 2 '--submission: the images of d do not vote' "$TRM" eval r d --submission t.json --limit 3 --quiet
 
+# a model that knows its puzzles by identifiers is not taken for one that comes without
+mkdir m && cp r/last.safetensors m
+refuse 2 'no installed model solves puzzles of 49 cells' env TRM_MODELS="$PWD/m" "$TRM" eval d --quiet
+
 # -- tasks that the model has never seen --
 model=$(sha256sum r/last.safetensors)
 run 0 "$TRM" adapt r b --out new --augment 5 --steps 8 --batch 8 --quiet
@@ -78,6 +82,19 @@ def read(path):
 a, b = read("r/last.safetensors"), read("new/run/last.safetensors")
 changed = [k for k in a if a[k] != b[k]]
 assert changed == ["inner.puzzle_emb.weights"], changed
+PYTHON
+run 0 "$TRM" adapt r b/paint.json --out nothing --augment 2 --steps 0 --batch 8 --json --quiet
+python3 - <<'PYTHON' || fail "--steps 0 is not the mean embedding"
+import json, struct
+import numpy as np
+def rows(path):
+    data = open(path, "rb").read()
+    size = struct.unpack("<Q", data[:8])[0]
+    t = json.loads(data[8:8 + size])["inner.puzzle_emb.weights"]
+    a, b = t["data_offsets"]
+    return np.frombuffer(data[8 + size + a:8 + size + b], "<f4").reshape(t["shape"])
+mean, new = rows("r/last.safetensors").mean(0), rows("nothing/run/last.safetensors")
+assert new.shape[0] == 4 and np.abs(new - mean).max() < 1e-6
 PYTHON
 run 0 "$TRM" adapt r b/paint.json --out all --augment 2 --steps 4 --batch 8 --all-weights --json --quiet
 json 'v["tasks"] == 1 and v["submission"] == "all/submission.json"'
