@@ -4,23 +4,32 @@
 #include "cli/commands.h"
 #include "cli/ui/man.h"
 
+#define SCREEN 24 /* lines */
+
+/* What stands below the commands, as far as a screen has room. */
+static const char *const overview_lines[] = {
+    "",
+    "A first run, a few minutes:",
+    "  trm data make --size 6 --train 20000 --test 1000 --out data/6x6",
+    "  trm train data/6x6 --run runs/6x6",
+    "  trm solve --model runs/6x6 --explain PUZZLE",
+    "  trm eval runs/6x6 data/6x6",
+};
+
 void cli_print_overview(FILE *file) {
+  size_t used = 4;
   fprintf(file, "trm %s - Tiny Recursion Models: small networks that solve hard puzzles\n", trm_version());
   fputs("\nusage: trm COMMAND [options]          'trm COMMAND --help' says more\n\n", file);
   const cli_group *last = NULL; /* a group is one line, which stands for its commands */
   for (const cli_command *const *c = cli_commands; *c; c++) {
     const cli_group *group = cli_group_of(*c);
-    if (group && group != last) fprintf(file, "  %-10s  %s\n", group->name, group->summary);
-    if (!group) fprintf(file, "  %-10s  %s\n", (*c)->name, (*c)->summary);
+    if (group && group == last) continue;
+    fprintf(file, "  %-10s  %s\n", group ? group->name : (*c)->name, group ? group->summary : (*c)->summary);
     last = group;
+    used++;
   }
-  fputs("\nA first run, a few minutes:\n"
-        "  trm data make --size 6 --train 20000 --test 1000 --out data/6x6\n"
-        "  trm train data/6x6 --run runs/6x6\n"
-        "  trm eval runs/6x6 data/6x6\n"
-        "  trm solve --model runs/6x6 --explain PUZZLE\n"
-        "TRM_THREADS=N sets the threads, TRM_ISA=ref|avx2|... chooses the kernels.\n",
-        file);
+  for (size_t i = 0; i < sizeof overview_lines / sizeof *overview_lines && used + i < SCREEN; i++)
+    fprintf(file, "%s\n", overview_lines[i]);
 }
 
 void cli_print_group_overview(const cli_group *group, FILE *file) {

@@ -20,12 +20,12 @@ refuse 2 '^trm: convrt: unknown command; did you mean convert\?$' "$TRM" help co
 refuse 2 '^trm: evaluate: unknown command; did you mean eval\?$' "$TRM" evaluate
 refuse 2 '^trm: import: unknown command; did you mean data import\?$' "$TRM" import
 # Every command, and every one of a group, is offered for a slip in its name; so it is by help.
-for command in data train eval solve explain sudoku info quantize convert runs plot serve doctor; do
+for command in data train eval solve explain sudoku info quantize convert runs plot serve action workflow check doctor; do
   refuse 2 "^trm: ${command}x: unknown command; did you mean $command\?\$" "$TRM" ${command}x
   refuse 2 "did you mean $command\?\$" "$TRM" help "x$command"
 done
 for name in "data make" "data import" "data info" "data check" "data show" "data export" "data augment" \
-  "sudoku new" "sudoku check" "sudoku hint" "sudoku rate"; do
+  "sudoku new" "sudoku check" "sudoku hint" "sudoku rate" "action list" "action call" "workflow run" "workflow show"; do
   group=${name% *} command=${name#* }
   refuse 2 "^trm: ${name}x: unknown command; did you mean $name\?\$" "$TRM" "$group" "${command}x"
   refuse 2 "did you mean $name\?\$" "$TRM" help "$group" "x$command"
@@ -33,9 +33,9 @@ done
 refuse 2 'did you mean data import\?$' "$TRM" improt # a command of data that was typed without it
 refuse 2 'did you mean data make\?$' "$TRM" make
 run 0 "$TRM" --help # the lists above are all of them
-[ "$(grep -cE '^  (data|train|eval|solve|explain|sudoku|info|quantize|convert|runs|plot|serve|doctor) ' out)" = 13 ] &&
-  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 13 ] || fail "--help lists other commands than those tried: $(cat out)"
-for group in data=7 sudoku=4; do
+[ "$(grep -cE '^  (data|train|eval|solve|explain|sudoku|info|quantize|convert|runs|plot|serve|action|workflow|check|doctor) ' out)" = 16 ] &&
+  [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 16 ] || fail "--help lists other commands than those tried: $(cat out)"
+for group in data=7 sudoku=4 action=2 workflow=2; do
   run 0 "$TRM" ${group%=*} --help
   [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = ${group#*=} ] || fail "${group%=*} --help lists other commands than those tried: $(cat out)"
 done
