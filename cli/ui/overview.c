@@ -10,8 +10,8 @@ void cli_print_overview(FILE *file) {
   const cli_group *last = NULL; /* a group is one line, which stands for its commands */
   for (const cli_command *const *c = cli_commands; *c; c++) {
     const cli_group *group = cli_group_of(*c);
-    if (group && group != last) fprintf(file, "  %-10s  %s\n", group->name, group->summary);
-    if (!group) fprintf(file, "  %-10s  %s\n", (*c)->name, (*c)->summary);
+    if (group && group == last) continue;
+    fprintf(file, "  %-10s  %s\n", group ? group->name : (*c)->name, group ? group->summary : (*c)->summary);
     last = group;
   }
   fputs("try: trm data make --size 6 --out d; trm train d --run r; trm solve --model r PUZZLE\n", file);

@@ -25,7 +25,7 @@ for command in data train eval adapt solve explain sudoku info quantize convert 
   refuse 2 "did you mean $command\?\$" "$TRM" help "x$command"
 done
 for name in "data make" "data import" "data info" "data check" "data show" "data export" "data augment" "data arc" \
-  "sudoku new" "sudoku check" "sudoku hint" "sudoku rate"; do
+  "sudoku new" "sudoku check" "sudoku hint" "sudoku rate" "action list" "action call" "workflow run" "workflow show"; do
   group=${name% *} command=${name#* }
   refuse 2 "^trm: ${name}x: unknown command; did you mean $name\?\$" "$TRM" "$group" "${command}x"
   refuse 2 "did you mean $name\?\$" "$TRM" help "$group" "x$command"
@@ -35,7 +35,7 @@ refuse 2 'did you mean data make\?$' "$TRM" make
 run 0 "$TRM" --help # the lists above are all of them
 [ "$(grep -cE '^  (data|train|eval|adapt|solve|explain|sudoku|info|quantize|convert|import|export|runs|plot|serve|mcp|action|workflow|check|doctor) ' out)" = 20 ] &&
   [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = 20 ] || fail "--help lists other commands than those tried: $(cat out)"
-for group in data=8 sudoku=4; do
+for group in data=8 sudoku=4 action=2 workflow=2; do
   run 0 "$TRM" ${group%=*} --help
   [ "$(grep -cE '^  [a-z]+   *[a-z]' out)" = ${group#*=} ] || fail "${group%=*} --help lists other commands than those tried: $(cat out)"
 done

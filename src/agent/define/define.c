@@ -15,11 +15,7 @@
 #include "base/text/nearest.h"
 #include "base/text/numbers.h"
 
-const char *trm__define_kind(size_t number) {
-  return trm__define_schemas[number].kind;
-}
-
-const char *trm__define_schema(const char *kind) {
+static const char *define_schema(const char *kind) {
   for (const trm__define_source *s = trm__define_schemas; s->kind; s++)
     if (!strcmp(s->kind, kind)) return s->text;
   return NULL;
@@ -36,7 +32,7 @@ static trm_status define_kind(const json_t *o, const char *path, const char *tex
                               trm_error *err) {
   const json_t *kind = json_object_get(o, "kind");
   char message[400] = "\"kind\": is missing; expected ", kinds[120] = "";
-  *schema = json_is_string(kind) ? trm__define_schema(json_string_value(kind)) : NULL;
+  *schema = json_is_string(kind) ? define_schema(json_string_value(kind)) : NULL;
   if (*schema) return TRM_OK;
   trm__nearest nearest = trm__nearest_to(json_is_string(kind) ? json_string_value(kind) : "");
   for (const trm__define_source *s = trm__define_schemas; s->kind; s++) {

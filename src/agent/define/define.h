@@ -18,8 +18,4 @@ trm_status trm__define_load(json_t **out, const char *path, trm_error *err);
 trm_status trm__define_fail(const char *path, const char *pointer, trm_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The kinds, and the schema of each as text; NULL after the last. */
-const char *trm__define_kind(size_t number);
-const char *trm__define_schema(const char *kind);
-
 #endif

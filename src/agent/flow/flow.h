@@ -31,7 +31,6 @@ typedef enum trm__flow_state {
   TRM__FLOW_SKIPPED,
   TRM__FLOW_UNDONE
 } trm__flow_state;
-const char *trm__flow_state_name(trm__flow_state state);
 
 typedef struct trm__flow_step {
   const char *name, *action; /* of the definition */

@@ -17,10 +17,6 @@ static const struct {
     [TRM__FLOW_SKIPPED] = {"skipped", "#ffffff"}, [TRM__FLOW_UNDONE] = {"undone", "#fde3b5"},
 };
 
-const char *trm__flow_state_name(trm__flow_state state) {
-  return show_states[state].name;
-}
-
 /* -- states of a record -------------------------------------------------------------------------------------------- */
 
 typedef struct show_record {
