@@ -321,11 +321,22 @@ static void train_print(const trm_train_result *r, const char *run, int stopped)
   printf("\n");
 }
 
+/* How much of this session went into communication, waiting for other ranks included. */
+static void train_print_ranks(const trm_ranks *ranks, const trm_train_result *r) {
+  char time[32], share[32], bytes[32];
+  if (!ranks) return;
+  trm_ranks_info info = trm_ranks_describe(ranks);
+  printf("\n%d ranks; rank 0 was in communication for %s (%s), waiting included, and sent %s\n", info.size,
+         cli_duration(info.seconds, time), cli_percent(info.seconds / r->seconds, share),
+         cli_bytes((double)info.bytes, bytes));
+}
+
 static int train_conclude(const cli_command *self, const watch *w, trm_status status, const trm_error *error,
                           const trm_train_result *r, const char *run) {
   if (status && status != TRM_E_STOPPED) return cli_ranks_error(self, w->ranks, error);
   if (!cli_ranks_speaks(w->ranks)) return CLI_OK;
   (opt.json ? train_print_json : train_print)(r, run, status == TRM_E_STOPPED);
+  if (!opt.json) train_print_ranks(w->ranks, r);
   return CLI_OK;
 }
 
