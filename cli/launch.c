@@ -65,6 +65,12 @@ static void launch_hear(launch *l, const char *text, size_t size) {
 /* The words of mpirun's command line. */
 static size_t launch_words(const launch *l, const char **word, char *first, char *count, char *program) {
   static const char *const passed_on[] = {"TRM_THREADS", "TRM_ISA", "TRM_DEVICE"};
+  static const char *const settings[][2] = {
+      {"mpi_yield_when_idle", "1"}, /* ranks may share cores */
+      {"oob_tcp_keepalive_time",
+       "10"}, /* seconds: a machine that is cut off is noticed by mpirun within half a minute */
+      {"oob_tcp_keepalive_intvl", "5"},
+      {"oob_tcp_keepalive_probes", "3"}};
   const cli_ranks_options *o = l->job->options;
   size_t n = 0;
   for (char *save, *w = strtok_r(first, " ", &save); w && n < WORDS / 2; w = strtok_r(NULL, " ", &save)) word[n++] = w;
@@ -78,9 +84,11 @@ static size_t launch_words(const launch *l, const char **word, char *first, char
   } else {
     word[n++] = "--oversubscribe";
   }
-  word[n++] = "--mca";
-  word[n++] = "mpi_yield_when_idle";
-  word[n++] = "1";
+  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+    word[n++] = "--mca";
+    word[n++] = settings[i][0];
+    word[n++] = settings[i][1];
+  }
   for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
     if (cli_environment(passed_on[i])) word[n++] = "-x", word[n++] = passed_on[i];
   word[n++] = program;
