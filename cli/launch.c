@@ -18,6 +18,8 @@
 
 #include "cli/ranks.h"
 
+#define PATIENCE 10 /* seconds that mpirun has to end after a rank gave another up, which it may not notice itself */
+
 enum { FRUITLESS = 4, KEPT = 8192, WORDS = 64 }; /* starts without a new checkpoint; bytes of what mpirun said; words */
 
 typedef struct launch {
@@ -28,7 +30,8 @@ typedef struct launch {
   size_t used;
   char line[1024]; /* of what comes from the job, until it is known what it is */
   size_t length;
-  int inside; /* between dashes */
+  int inside;   /* between dashes */
+  double given; /* when a rank gave up another; 0: not yet */
 } launch;
 
 /* -- what the job writes to standard error ------------------------------------------------------------------------ */
@@ -46,6 +49,7 @@ static void launch_line(launch *l) {
     l->used += take;
     if (take) l->kept[l->used++] = '\n';
   } else {
+    if (!l->given && memmem(l->line, l->length, "(--rank-timeout)", 16)) l->given = trm_clock();
     (void)fwrite(l->line, 1, l->length, stderr);
     (void)fputc('\n', stderr);
   }
@@ -65,12 +69,6 @@ static void launch_hear(launch *l, const char *text, size_t size) {
 /* The words of mpirun's command line. */
 static size_t launch_words(const launch *l, const char **word, char *first, char *count, char *program) {
   static const char *const passed_on[] = {"TRM_THREADS", "TRM_ISA", "TRM_DEVICE"};
-  static const char *const settings[][2] = {
-      {"mpi_yield_when_idle", "1"}, /* ranks may share cores */
-      {"oob_tcp_keepalive_time",
-       "10"}, /* seconds: a machine that is cut off is noticed by mpirun within half a minute */
-      {"oob_tcp_keepalive_intvl", "5"},
-      {"oob_tcp_keepalive_probes", "3"}};
   const cli_ranks_options *o = l->job->options;
   size_t n = 0;
   for (char *save, *w = strtok_r(first, " ", &save); w && n < WORDS / 2; w = strtok_r(NULL, " ", &save)) word[n++] = w;
@@ -84,11 +82,9 @@ static size_t launch_words(const launch *l, const char **word, char *first, char
   } else {
     word[n++] = "--oversubscribe";
   }
-  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-    word[n++] = "--mca";
-    word[n++] = settings[i][0];
-    word[n++] = settings[i][1];
-  }
+  word[n++] = "--mca";
+  word[n++] = "mpi_yield_when_idle"; /* ranks may share cores */
+  word[n++] = "1";
   for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
     if (cli_environment(passed_on[i])) word[n++] = "-x", word[n++] = passed_on[i];
   word[n++] = program;
@@ -122,7 +118,11 @@ static int launch_watch(launch *l, pid_t child, int errors) {
   struct pollfd wait[2] = {{.fd = errors, .events = POLLIN}, {.fd = cli_signal_descriptor(), .events = POLLIN}};
   for (;;) {
     wait[1].fd = asked ? -1 : cli_signal_descriptor();
-    if (poll(wait, 2, -1) < 0 && errno != EINTR) break;
+    if (poll(wait, 2, l->given > 0 ? 1000 : -1) < 0 && errno != EINTR) break;
+    if (l->given > 0 && trm_clock() - l->given > PATIENCE) {
+      (void)kill(-child, SIGKILL);
+      break;
+    }
     if (cli_interrupted() && !asked) {
       asked = 1;
       (void)kill(child, SIGUSR1);
@@ -143,6 +143,7 @@ static int launch_once(launch *l, char **arguments) {
   pid_t self = getpid();
   l->used = l->length = 0;
   l->inside = 0;
+  l->given = 0;
   if (pipe2(pipes, O_CLOEXEC)) return -1;
   (void)fflush(stdout);
   pid_t child = fork();
@@ -151,6 +152,7 @@ static int launch_once(launch *l, char **arguments) {
   int result = child > 0 ? launch_watch(l, child, pipes[0]) : -1;
   (void)close(pipes[0]);
   if (child < 0) return -1;
+  if (l->given > 0) return CLI_LOST;
   return WIFEXITED(result) ? WEXITSTATUS(result) : 128 + WTERMSIG(result);
 }
 
