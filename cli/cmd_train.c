@@ -1,5 +1,5 @@
-/* trm train: a run from a preset and options, or the continuation of one. The live line, the signals and the summary
- * are here; everything else is the library's. */
+/* trm train: a run from a preset and options, or the continuation of one, alone, as one of several ranks, or as who
+ * starts these. The live line, the signals and the summary are here; everything else is the library's. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +7,14 @@
 
 #include "base/os/file.h"
 #include "cli/data.h"
+#include "cli/ranks.h"
 #include "cli/train_options.h"
 
 static struct {
   char preset[64], resume[1024], seeds[1024], device[CLI_DEVICE];
   int64_t threads;
   int json, quiet;
+  cli_ranks_options job;
 } opt;
 static trm_model_config train_model;
 static trm_train_config train_config;
@@ -47,6 +49,34 @@ static size_t train_tables(cli_table t[CLI_TABLES]) {
        .size = sizeof opt.seeds,
        .metavar = "N,N,...",
        .help = "one run after the other with each of these seeds, in DIR/seed-N of --run DIR"},
+      {.name = "ranks",
+       .type = TRM_OPT_INT,
+       FIELD(job.ranks),
+       .default_text = "0",
+       .max = 1024,
+       .group = "Ranks",
+       .help = "start so many processes with mpirun, which train as one with the same result; 0: none"},
+      {.name = "hosts",
+       .type = TRM_OPT_STRING,
+       FIELD(job.hosts),
+       .size = sizeof opt.job.hosts,
+       .metavar = "FILE",
+       .help = "on these machines, a line each: name slots=N; default: this one"},
+      {.name = "elastic",
+       .type = TRM_OPT_BOOL,
+       FIELD(job.elastic),
+       .help = "start them again from the last checkpoint when one is lost"},
+      {.name = "any_ranks",
+       .type = TRM_OPT_BOOL,
+       FIELD(job.any_ranks),
+       .help = "take a number of ranks that is no power of two; some wait for others"},
+      {.name = "rank_timeout",
+       .type = TRM_OPT_REAL,
+       FIELD(job.rank_timeout),
+       .default_text = "300",
+       .max = 1e9,
+       .metavar = "S",
+       .help = "give up a rank that has not answered for S seconds; 0: never"},
       CLI_DEVICE_OPTION,
       CLI_THREADS_OPTION(.help = "computing threads, 0: all cores; the result is the same"),
       CLI_JSON_OPTION(.help = "print the summary as one JSON object"),
@@ -138,6 +168,25 @@ static int train_check_seeds(const cli_command *self, const cli_arguments *a) {
   return CLI_CONTINUE;
 }
 
+/* Ranks share slices, eight of them where that is not said; without ranks there is one, as ever. */
+static void train_choose_slices(const cli_arguments *a) {
+  if ((!opt.job.ranks && !cli_is_rank()) || cli_is_given(a, "slices")) return;
+  train_config.slices = 8;
+  while (train_config.slices > train_config.batch) train_config.slices /= 2;
+}
+
+/* CLI_CONTINUE or a usage error. */
+static int train_check_ranks(const cli_command *self, const cli_arguments *a) {
+  static const char *const need[] = {"hosts", "elastic"};
+  if (opt.job.ranks && cli_is_rank())
+    return cli_usage(self, "--ranks: this process is a rank already; leave --ranks out under mpirun");
+  if (opt.job.ranks && opt.seeds[0])
+    return cli_usage(self, "--ranks: cannot be given with --seeds; start each by itself");
+  for (size_t i = 0; i < sizeof need / sizeof *need && !opt.job.ranks; i++)
+    if (cli_is_given(a, need[i])) return cli_usage(self, "--%s: has no effect without --ranks", need[i]);
+  return CLI_CONTINUE;
+}
+
 /* Arguments are read twice: what they set must win over the preset, and without --preset the data decides on it. */
 static int train_configure(const cli_command *self, int argc, char **argv, cli_arguments *a) {
   trm_error error = {0};
@@ -147,6 +196,7 @@ static int train_configure(const cli_command *self, int argc, char **argv, cli_a
   int code = cli_parse(self, argc, argv, a);
   if (code == CLI_CONTINUE) code = cli_expect(self, a, 0, opt.resume[0] ? 0 : 1, "a dataset");
   if (code == CLI_CONTINUE) code = train_check_seeds(self, a);
+  if (code == CLI_CONTINUE) code = train_check_ranks(self, a);
   if (code == CLI_CONTINUE && opt.resume[0]) return train_refuse_fixed_options(self, a);
   if (code != CLI_CONTINUE) return code;
   if (a->positionals && train_config.data[0])
@@ -168,6 +218,7 @@ static int train_configure(const cli_command *self, int argc, char **argv, cli_a
   }
   (void)snprintf(train_config.data, sizeof train_config.data, "%s", data);
   if (!train_config.run[0]) train_choose_run();
+  train_choose_slices(a);
   return cli_train_options(self, a, &train_model, &train_config);
 }
 
@@ -176,6 +227,7 @@ static int train_configure(const cli_command *self, int argc, char **argv, cli_a
 typedef struct watch {
   cli_progress line;
   int64_t step;
+  trm_ranks *ranks; /* NULL: alone */
 } watch;
 
 static const char *train_number(double value, int digits, char text[32]) {
@@ -204,6 +256,7 @@ static int train_on_step(void *context, const trm_train_progress *p) {
   watch *w = context;
   char line[200], loss[32], exact[32], steps[32], rate[48] = "", left[32];
   w->step = p->step;
+  if (!cli_ranks_speaks(w->ranks)) return cli_interrupted();
   if (p->choosing) return train_on_choosing(w, p);
   if (p->evaluated && !w->line.quiet) train_print_evaluation(p);
   if (cli_progress_due(&w->line) || (w->line.live && p->step == p->steps)) {
@@ -268,10 +321,22 @@ static void train_print(const trm_train_result *r, const char *run, int stopped)
   printf("\n");
 }
 
-static int train_conclude(const cli_command *self, trm_status status, const trm_error *error, const trm_train_result *r,
-                          const char *run) {
-  if (status && status != TRM_E_STOPPED) return cli_error(self, error);
+/* How much of this session went into communication, waiting for other ranks included. */
+static void train_print_ranks(const trm_ranks *ranks, const trm_train_result *r) {
+  char time[32], share[32], bytes[32];
+  if (!ranks) return;
+  trm_ranks_info info = trm_ranks_describe(ranks);
+  printf("\n%d ranks; rank 0 was in communication for %s (%s), waiting included, and sent %s\n", info.size,
+         cli_duration(info.seconds, time), cli_percent(info.seconds / r->seconds, share),
+         cli_bytes((double)info.bytes, bytes));
+}
+
+static int train_conclude(const cli_command *self, const watch *w, trm_status status, const trm_error *error,
+                          const trm_train_result *r, const char *run) {
+  if (status && status != TRM_E_STOPPED) return cli_ranks_error(self, w->ranks, error);
+  if (!cli_ranks_speaks(w->ranks)) return CLI_OK;
   (opt.json ? train_print_json : train_print)(r, run, status == TRM_E_STOPPED);
+  if (!opt.json) train_print_ranks(w->ranks, r);
   return CLI_OK;
 }
 
@@ -296,20 +361,27 @@ static int train_resume(const cli_command *self, trm_runtime *runtime, const cli
   trm_train_result result = {0};
   const char **changes = cli_alloc(2 * a->givens + 1, sizeof *changes);
   size_t count = train_overrides(a, changes);
-  trm_status status = trm_train_resume(runtime, opt.resume, changes, count, train_on_step, w, &result, &error);
+  trm_status status =
+      w->ranks
+          ? trm_ranks_train_resume(w->ranks, runtime, opt.resume, changes, count, train_on_step, w, &result, &error)
+          : trm_train_resume(runtime, opt.resume, changes, count, train_on_step, w, &result, &error);
   cli_progress_clear(&w->line);
   for (size_t i = 0; i < count; i++) free((char *)(uintptr_t)changes[2 * i + 1]);
   free(changes);
-  return train_conclude(self, status, &error, &result, opt.resume);
+  return train_conclude(self, w, status, &error, &result, opt.resume);
 }
 
 static int train_start(const cli_command *self, trm_runtime *runtime, watch *w) {
   trm_error error = {0};
   trm_train_result result = {0};
-  if (!w->line.quiet) cli_note_ahead("run %s, data %s", train_config.run, train_config.data);
-  trm_status status = trm_train_start(runtime, &train_model, &train_config, train_on_step, w, &result, &error);
+  if (!w->line.quiet && cli_ranks_speaks(w->ranks))
+    cli_note_ahead("run %s, data %s", train_config.run, train_config.data);
+  trm_status status =
+      w->ranks
+          ? trm_ranks_train_start(w->ranks, runtime, &train_model, &train_config, train_on_step, w, &result, &error)
+          : trm_train_start(runtime, &train_model, &train_config, train_on_step, w, &result, &error);
   cli_progress_clear(&w->line);
-  return train_conclude(self, status, &error, &result, train_config.run);
+  return train_conclude(self, w, status, &error, &result, train_config.run);
 }
 
 /* A run for each seed of --seeds, until one is stopped or fails. All seeds are read before the first begins. */
@@ -339,19 +411,37 @@ static int train_start_seeds(const cli_command *self, trm_runtime *runtime, watc
   return code;
 }
 
+/* -- several ranks ------------------------------------------------------------------------------------------------- */
+
+static int train_launch(const cli_command *self, int argc, char **argv, const cli_arguments *a) {
+  char *run = opt.resume[0] ? opt.resume : train_config.run;
+  int named = opt.resume[0] || train_peek(argc, argv, "--run");
+  cli_job job = {.options = &opt.job, .run = run};
+  cli_job_arguments(&job, argc, argv, named ? NULL : run, a, &opt);
+  int code = cli_launch(self, &job);
+  cli_job_free(&job);
+  return code;
+}
+
 static int train_run(const cli_command *self, int argc, char **argv) {
   cli_arguments a = {0};
   trm_runtime *runtime = NULL;
+  trm_ranks *ranks = NULL;
   int code = train_configure(self, argc, argv, &a);
-  if (code == CLI_CONTINUE) code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet);
+  if (code == CLI_CONTINUE && opt.job.ranks) code = train_launch(self, argc, argv, &a);
+  if (code == CLI_CONTINUE) cli_catch_signals();
+  if (code == CLI_CONTINUE)
+    code = cli_ranks_join(self, &ranks, &opt.job, opt.resume[0] ? opt.resume : train_config.run);
+  if (code == CLI_CONTINUE)
+    code = cli_runtime_open(self, &runtime, opt.device, opt.threads, opt.quiet || !cli_ranks_speaks(ranks));
   if (code == CLI_CONTINUE) {
-    watch w = {.line = cli_progress_open(opt.quiet)};
-    cli_catch_signals();
+    watch w = {.line = cli_progress_open(opt.quiet || !cli_ranks_speaks(ranks)), .ranks = ranks};
     code = opt.resume[0]  ? train_resume(self, runtime, &a, &w)
            : opt.seeds[0] ? train_start_seeds(self, runtime, &w)
                           : train_start(self, runtime, &w);
   }
   trm_runtime_close(&runtime);
+  trm_ranks_close(&ranks);
   cli_arguments_free(&a);
   return code;
 }
@@ -377,6 +467,11 @@ const cli_command cli_train = {
         "least, unless --schedule-steps makes it longer too.\n\n"
         "With --seeds the same is trained once with each seed, one after the other; trm runs compares them. A signal "
         "ends the run that is at work and begins no other.\n\n"
+        "With --ranks N mpirun starts N processes that train as one and end with the same bytes; N is 1, 2, 4, ... up "
+        "to "
+        "--slices. Under mpirun or srun --mpi=pmix this program is such a process by itself. A rank that dies ends the "
+        "run, "
+        "and the last whole checkpoint is named; --elastic goes on from it.\n\n"
         "An option given beside a preset wins over the preset's value, --epochs over its steps. One that would have no "
         "effect, such as --muon-lr with another optimizer or --patience without --valid, is refused; a value of the "
         "network that it does not use, "
@@ -386,9 +481,11 @@ const cli_command cli_train = {
                 "trm train train.csv --preset sudoku-mlp --batch 8 --steps 100\n"
                 "trm train data/4x4 --run runs/4x4 --seeds 1,2,3\ntrm train --resume runs/4x4 --steps 1000\ntrm train "
                 "--resume runs/4x4 --data data/moved\n",
-    .exits = "0\ttrained, or stopped by a signal and saved\n4\tfault: no memory, training diverged (the last good "
-             "checkpoint "
-             "is named and untouched), or a defect of trm\n",
+    .exits =
+        "0\ttrained, or stopped by a signal and saved\n4\tfault: no memory, training diverged (the last good "
+        "checkpoint "
+        "is named and untouched), a rank was lost, or a defect of trm\n5\tof a rank under mpirun: another rank does "
+        "not answer\n",
     .usual = "preset run resume data valid steps batch device",
     .tables = train_tables,
     .run = train_run,

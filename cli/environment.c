@@ -11,6 +11,13 @@ static const cli_variable environment[] = {
     {"TRM_ISA", "the kernels: auto (the best of all that the machine has), ref (plain C), or instruction sets that trm "
                 "doctor lists, "
                 "joined by +, such as avx512vnni; each brings what it needs"},
+    {"TRM_MPIRUN", "the command that --ranks starts ranks with, and options of its own before ours; default: mpirun"},
+    {"OMPI_COMM_WORLD_SIZE", "set by mpirun: this process is one of several ranks"},
+    {"OMPI_COMM_WORLD_LOCAL_SIZE", "set by mpirun: ranks on this machine, which share its cores"},
+    {"OMPI_COMM_WORLD_RANK", "set by mpirun: which rank this is"},
+    {"PMIX_RANK", "set by srun --mpi=pmix: this process is one of several ranks"},
+    {"OMPI_ALLOW_RUN_AS_ROOT", "with OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: mpirun starts jobs of root"},
+    {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "see OMPI_ALLOW_RUN_AS_ROOT"},
     {"TRM_TOKEN", "what trm solve --server and trm mcp show a server, where --token-file does not say"},
     {"TRM_MODELS", "a folder of models that is looked into first when no model is named"},
     {"LC_ALL", "with LC_CTYPE and LANG: whether the terminal shows UTF-8, so that two rows of a large maze fit a line"},

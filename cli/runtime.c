@@ -3,8 +3,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "cli/cli.h"
+#include "base/os/machine.h"
+#include "cli/ranks.h"
 
 static const cli_command *runtime_user;
 static int runtime_warns_only;
@@ -53,6 +55,13 @@ int cli_threads(const cli_command *command, int64_t threads, int64_t *out) {
   return CLI_CONTINUE;
 }
 
+/* Ranks that may run on all cores of a machine share them; one that is bound to some has these. */
+static int64_t runtime_share(int64_t threads) {
+  int here = cli_ranks_here(), cores = trm__cores();
+  if (threads || here == 1 || cores < sysconf(_SC_NPROCESSORS_ONLN)) return threads;
+  return cores > here ? cores / here : 1;
+}
+
 int cli_runtime_open(const cli_command *command, trm_runtime **runtime, const char *device, int64_t threads,
                      int quiet) {
   trm_error error = {0};
@@ -64,7 +73,7 @@ int cli_runtime_open(const cli_command *command, trm_runtime **runtime, const ch
   if (from_environment) device = usual;
   runtime_user = command;
   runtime_warns_only = quiet;
-  config.threads = (int)threads;
+  config.threads = (int)runtime_share(threads);
   config.isa = isa;
   config.device = *device ? device : NULL;
   config.log = runtime_log;

@@ -1,10 +1,11 @@
-/* SIGINT and SIGTERM ask a command to end after the step at hand; a second signal ends the program at once. Who waits
+/* SIGINT and SIGTERM, of a rank SIGUSR1 too, ask a command to end after the step at hand; a second signal ends the
+ * program at once. Who waits
  * for something else at that time waits for cli_signal_descriptor too. */
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/ranks.h"
 
 static volatile sig_atomic_t signal_seen;
 static int signal_pipe[2] = {-1, -1};
@@ -24,6 +25,7 @@ void cli_catch_signals(void) {
   action.sa_flags = SA_RESTART;
   (void)sigaction(SIGINT, &action, NULL);
   (void)sigaction(SIGTERM, &action, NULL);
+  if (cli_is_rank()) (void)sigaction(SIGUSR1, &action, NULL); /* which mpirun passes on, while it kills at the others */
 }
 
 int cli_interrupted(void) {

@@ -15,6 +15,9 @@ endforeach()
 if(TARGET trm-agent)
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/share/schemas DESTINATION ${CMAKE_INSTALL_DATADIR}/trm)
 endif()
+if(TARGET trm-mpi)
+  install(TARGETS trm-mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/trm)
+endif()
 install(TARGETS trm_shared trm_static EXPORT trmTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 # --strip takes symbols from programs and shared libraries; the archive's debug information goes by hand.

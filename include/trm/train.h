@@ -57,6 +57,8 @@ typedef struct trm_train_config {
   int choose_threshold;      /* 1: with validation data, the models at the end of the run get their halting threshold */
   int reserved;              /* 0 */
   double digit_weight;       /* of the digits' loss, with the lattice recursion */
+  int64_t slices; /* S, a power of two: parts of the batch whose gradients are summed in a tree, so that 1, 2,
+                     4, ... S ranks (trm/ranks.h) have the same bits; 1: one part, for one rank */
 } trm_train_config;
 const trm_option *trm_train_options(size_t *count);
 trm_train_config trm_train_config_default(void);

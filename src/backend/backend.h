@@ -282,6 +282,8 @@ struct trm__backend {
   void (*sign_sgd_rows)(trm__backend *be, const trm__update_state *state, trm__real *table, int table_rows, int ndim,
                         const trm__real *drows, const int32_t *ids, int b, double lr, double weight_decay,
                         trm__real *scratch /* [ndim] */);
+  /* to [n] += from [n] */
+  void (*add)(trm__backend *be, trm__real *to, const trm__real *from, size_t n);
   /* The sum of squares of x [n] in double, in a fixed order; to the host. */
   double (*sum_squares)(trm__backend *be, const trm__real *x, size_t n);
 };

@@ -11,6 +11,7 @@
 #include <trm/data.h>
 #include <trm/model.h>
 #include <trm/options.h>
+#include <trm/ranks.h>
 #include <trm/session.h>
 #include <trm/solve.h>
 #include <trm/task.h>

@@ -1,11 +1,12 @@
 /* What every implementation of ranks has in common: small values over one gather, and the two operations on arrays of a
  * device, which pass through a staging buffer of the host piece by piece. A piece of a sum is cut into one span a rank:
- * rank r receives span r of every slice, folds them in the order of the slices, and all gather the folded spans. So
- * each rank sends and receives about twice what it has, however many ranks there are. */
+ * rank r receives span r of every rank's nodes, joins them in the tree, and all gather the joined spans. So each rank
+ * sends and receives about twice what it has, however many ranks there are. */
 #include "dist/comm.h"
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/status.h"
 
@@ -14,22 +15,59 @@
 
 /* -- shares ------------------------------------------------------------------------------------------------------- */
 
-size_t trm__share_slices(const trm__share *share) {
-  return (share->items + share->slice - 1) / share->slice;
+/* As equal as whole things allow. */
+static size_t share_part(size_t count, size_t k, size_t parts) {
+  return count * k / parts;
 }
 
-/* As equal as whole things allow. */
-static size_t share_part(size_t count, int rank, int size) {
-  return count * (size_t)rank / (size_t)size;
+size_t trm__share_item(const trm__share *share, size_t k) {
+  return share->slices ? share_part(share->items, k, share->slices) : 0;
 }
 
 size_t trm__share_first_slice(const trm__share *share, int rank, int size) {
-  return share_part(trm__share_slices(share), rank, size);
+  return share_part(share->slices, (size_t)rank, (size_t)size);
 }
 
 size_t trm__share_first(const trm__share *share, int rank, int size) {
-  size_t first = trm__share_first_slice(share, rank, size) * share->slice;
-  return first < share->items ? first : share->items;
+  return trm__share_item(share, trm__share_first_slice(share, rank, size));
+}
+
+/* -- the tree ----------------------------------------------------------------------------------------------------- */
+
+int trm__tree_push(trm__tree *tree, size_t first, int level) {
+  int merges = 0;
+  tree->node[tree->nodes].first = first;
+  tree->node[tree->nodes++].level = level;
+  for (; tree->nodes > 1; merges++) {
+    const struct trm__tree_node *right = &tree->node[tree->nodes - 1];
+    struct trm__tree_node *left = &tree->node[tree->nodes - 2];
+    if (left->level != right->level || left->first % ((size_t)2 << left->level)) break;
+    left->level++;
+    tree->nodes--;
+  }
+  return merges;
+}
+
+/* The tree of a rank's slices; returns the most nodes that it had on the way. */
+static int tree_grow(trm__tree *tree, const trm__share *share, int rank, int size) {
+  int most = 0;
+  tree->nodes = 0;
+  size_t end = trm__share_first_slice(share, rank + 1, size);
+  for (size_t k = trm__share_first_slice(share, rank, size); k < end; k++) {
+    int merges = trm__tree_push(tree, k, 0), before = tree->nodes + merges;
+    if (before > most) most = before;
+  }
+  return most;
+}
+
+int trm__tree_room(const trm__share *share, int rank, int size) {
+  trm__tree tree;
+  return tree_grow(&tree, share, rank, size);
+}
+
+int trm__tree_of(const trm__share *share, int rank, int size, trm__tree *tree) {
+  (void)tree_grow(tree, share, rank, size);
+  return tree->nodes;
 }
 
 /* -- opening and closing ------------------------------------------------------------------------------------------ */
@@ -64,13 +102,19 @@ void trm__comm_abandon(trm__comm *comm, const trm_error *why) {
 /* -- the two operations, after which a failure is known to all ----------------------------------------------------- */
 
 static trm_status comm_all_gather(trm__comm *comm, void *data, const size_t *at, trm_error *err) {
+  double began = trm__clock();
   trm_status status = comm->ops->all_gather(comm, data, at, err);
+  comm->busy += trm__clock() - began;
+  comm->moved += (int64_t)(at[comm->rank + 1] - at[comm->rank]) * (comm->size - 1);
   if (status) comm->over = 1;
   return status;
 }
 
 static trm_status comm_all_to_all(trm__comm *comm, const void *from, void *to, trm_error *err) {
+  double began = trm__clock();
   trm_status status = comm->ops->all_to_all(comm, from, comm->at, to, comm->to_at, err);
+  comm->busy += trm__clock() - began;
+  comm->moved += (int64_t)(comm->at[comm->size] - (comm->at[comm->rank + 1] - comm->at[comm->rank]));
   if (status) comm->over = 1;
   return status;
 }
@@ -107,24 +151,29 @@ trm_status trm__comm_largest(trm__comm *comm, int64_t *value, trm_error *err) {
 
 /* How a sum is staged; the same on every rank. */
 typedef struct sum_plan {
-  size_t slices, most; /* slices of all, and the most that one rank has */
-  size_t piece;        /* elements of each slice at a time */
-  size_t span;         /* the most of them that one rank folds */
+  size_t nodes, most; /* nodes of all ranks, and the most that one of them has */
+  size_t piece;       /* elements of each node at a time */
+  size_t span;        /* the most of them that one rank joins */
 } sum_plan;
 
 static sum_plan sum_plan_of(const trm__comm *comm, const trm__share *share) {
   size_t size = (size_t)comm->size;
-  sum_plan p = {.slices = trm__share_slices(share)};
-  p.most = (p.slices + size - 1) / size;
+  trm__tree tree;
+  sum_plan p = {.most = 1};
+  for (int r = 0; r < comm->size; r++) {
+    size_t own = (size_t)trm__tree_of(share, r, comm->size, &tree);
+    p.nodes += own;
+    if (own > p.most) p.most = own;
+  }
   p.piece = STAGE_REALS / p.most;
   if (p.piece < size) p.piece = size;
   p.span = (p.piece + size - 1) / size;
   return p;
 }
 
-/* What is sent, what is received, and the folded piece. */
+/* What is sent, what is received, and the joined piece. */
 static size_t sum_plan_reals(const sum_plan *p) {
-  return p->most * p->piece + p->slices * p->span + p->piece;
+  return p->most * p->piece + p->nodes * p->span + p->piece;
 }
 
 size_t trm__comm_reserved_bytes(const trm__comm *comm, const trm__backend *be, const trm__share *share,
@@ -149,24 +198,25 @@ trm_status trm__comm_reserve(trm__comm *comm, const trm__backend *be, const trm_
 
 /* -- sums --------------------------------------------------------------------------------------------------------- */
 
-/* A piece of `count` elements from `begin` on, of slices of n elements; span r of it is for rank r. */
+/* A piece of `count` elements from `begin` on, of nodes of n elements; span r of it is for rank r. */
 typedef struct sum_piece {
   const trm__share *share;
   size_t n, begin, count;
-  trm__real *send;    /* [size] spans, each [this rank's slices][length of the span] */
-  trm__real *receive; /* [slices][length of this rank's span] */
-  trm__real *folded;  /* [count] */
+  trm__real *send;    /* [size] spans, each [this rank's nodes][length of the span] */
+  trm__real *receive; /* [nodes of all][length of this rank's span] */
+  trm__real *joined;  /* [count] */
 } sum_piece;
 
-static size_t sum_own_slices(const trm__comm *comm, const trm__share *share, int rank) {
-  return trm__share_first_slice(share, rank + 1, comm->size) - trm__share_first_slice(share, rank, comm->size);
+static size_t sum_span(const trm__comm *comm, const sum_piece *p, int rank) {
+  return share_part(p->count, (size_t)rank, (size_t)comm->size);
 }
 
 static void sum_pack(trm__comm *comm, trm__backend *be, const trm__real *x, const sum_piece *p) {
-  size_t own = sum_own_slices(comm, p->share, comm->rank);
+  trm__tree tree;
+  size_t own = (size_t)trm__tree_of(p->share, comm->rank, comm->size, &tree);
   trm__real *to = p->send;
   for (int r = 0; r < comm->size; r++) {
-    size_t first = share_part(p->count, r, comm->size), length = share_part(p->count, r + 1, comm->size) - first;
+    size_t first = sum_span(comm, p, r), length = sum_span(comm, p, r + 1) - first;
     comm->at[r] = (size_t)(to - p->send) * sizeof *to;
     for (size_t k = 0; k < own && length > 0; k++, to += length)
       be->copy(be, to, x + k * p->n + p->begin + first, length * sizeof *to, TRM__COPY_TO_HOST);
@@ -174,40 +224,60 @@ static void sum_pack(trm__comm *comm, trm__backend *be, const trm__real *x, cons
   comm->at[comm->size] = (size_t)(to - p->send) * sizeof *to;
 }
 
-/* Into this rank's span of `folded`. */
-static void sum_fold(const trm__comm *comm, const sum_piece *p) {
-  size_t first = share_part(p->count, comm->rank, comm->size);
-  size_t length = share_part(p->count, comm->rank + 1, comm->size) - first, slices = trm__share_slices(p->share);
-  trm__real *sum = p->folded + first;
-  memcpy(sum, p->receive, length * sizeof *sum);
-  for (size_t k = 1; k < slices; k++) {
-    const trm__real *slice = p->receive + k * length;
-    for (size_t i = 0; i < length; i++) sum[i] += slice[i];
+static void sum_add(trm__real *to, const trm__real *from, size_t n) {
+  for (size_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* Joins the nodes of all ranks into this rank's span of `joined`. at: where each node of the growing tree lies. */
+static void sum_join(const trm__comm *comm, const sum_piece *p, size_t length) {
+  trm__tree all = {.nodes = 0}, part;
+  trm__real *at[TRM__TREE_NODES], *next = p->receive;
+  for (int r = 0; r < comm->size; r++) {
+    int own = trm__tree_of(p->share, r, comm->size, &part);
+    for (int k = 0; k < own; k++, next += length) {
+      at[all.nodes] = next;
+      int merges = trm__tree_push(&all, part.node[k].first, part.node[k].level), top = all.nodes - 1 + merges;
+      for (; merges > 0; merges--, top--) sum_add(at[top - 1], at[top], length);
+    }
   }
+  for (int top = all.nodes - 1; top > 0; top--) sum_add(at[top - 1], at[top], length);
+  memcpy(p->joined + sum_span(comm, p, comm->rank), at[0], length * sizeof *next);
 }
 
 static trm_status sum_exchange(trm__comm *comm, trm__backend *be, trm__real *x, const sum_piece *p, trm_error *err) {
+  trm__tree tree;
   sum_pack(comm, be, x, p);
-  size_t own = share_part(p->count, comm->rank + 1, comm->size) - share_part(p->count, comm->rank, comm->size);
-  for (int r = 0; r <= comm->size; r++)
-    comm->to_at[r] = trm__share_first_slice(p->share, r, comm->size) * own * sizeof *x;
+  size_t own = sum_span(comm, p, comm->rank + 1) - sum_span(comm, p, comm->rank);
+  comm->to_at[0] = 0;
+  for (int r = 0; r < comm->size; r++)
+    comm->to_at[r + 1] = comm->to_at[r] + (size_t)trm__tree_of(p->share, r, comm->size, &tree) * own * sizeof *x;
   trm_status status = comm_all_to_all(comm, p->send, p->receive, err);
   if (status) return status;
-  if (own > 0) sum_fold(comm, p);
-  for (int r = 0; r <= comm->size; r++) comm->at[r] = share_part(p->count, r, comm->size) * sizeof *x;
-  status = comm_all_gather(comm, p->folded, comm->at, err);
+  if (own > 0) sum_join(comm, p, own);
+  for (int r = 0; r <= comm->size; r++) comm->at[r] = sum_span(comm, p, r) * sizeof *x;
+  status = comm_all_gather(comm, p->joined, comm->at, err);
   if (status) return status;
-  be->copy(be, x + p->begin, p->folded, p->count * sizeof *x, TRM__COPY_TO_DEVICE);
+  be->copy(be, x + p->begin, p->joined, p->count * sizeof *x, TRM__COPY_TO_DEVICE);
   return TRM_OK;
+}
+
+/* With one rank all nodes are in one place. */
+static void sum_alone(trm__comm *comm, trm__backend *be, trm__real *x, const trm__share *share, size_t n) {
+  trm__tree tree;
+  for (int top = trm__tree_of(share, 0, comm->size, &tree) - 1; top > 0; top--)
+    be->add(be, x + (size_t)(top - 1) * n, x + (size_t)top * n, n);
 }
 
 trm_status trm__comm_sum(trm__comm *comm, trm__backend *be, trm__real *x, const trm__share *share, size_t n,
                          trm_error *err) {
-  if (comm->size == 1) return TRM_OK;
+  if (comm->size == 1) {
+    sum_alone(comm, be, x, share, n);
+    return TRM_OK;
+  }
   sum_plan plan = sum_plan_of(comm, share);
   trm__real *stage = (trm__real *)(void *)comm->stage;
   sum_piece p = {.share = share, .n = n, .send = stage, .receive = stage + plan.most * plan.piece};
-  p.folded = p.receive + plan.slices * plan.span;
+  p.joined = p.receive + plan.nodes * plan.span;
   trm_status status = be->synchronize(be, err);
   for (; p.begin < n && !status; p.begin += p.count) {
     p.count = n - p.begin < plan.piece ? n - p.begin : plan.piece;

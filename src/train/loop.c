@@ -15,6 +15,7 @@
 #include "base/os/file.h"
 #include "base/os/machine.h"
 #include "base/status.h"
+#include "dist/ranks.h"
 #include "train/init_from.h"
 #include "train/ranks.h"
 #include "train/session.h"
@@ -198,9 +199,9 @@ static trm_status loop_collect(trm__session *s, trm_train_fn fn, void *context, 
   return lost;
 }
 
-/* Adds to a diverged run's error which checkpoint is good. */
+/* Adds to the error of a run that is lost which checkpoint is good, unless another rank has. */
 static void loop_name_checkpoint(const trm__session *s, trm_error *err) {
-  if (!err) return;
+  if (!err || strstr(err->message, " checkpoint ")) return;
   size_t used = strlen(err->message);
   if (s->checkpoint[0])
     snprintf(err->message + used, sizeof err->message - used, "; the last good checkpoint is %.700s", s->checkpoint);
@@ -216,7 +217,7 @@ static trm_status loop_updates(trm__session *s, trm_train_fn fn, void *context, 
     trm_status status = loop_enqueue(s, err);
     if (!status && loop_must_collect(s)) status = loop_collect(s, fn, context, &stop, err);
     if (!status) status = trm__ranks_any(s->comm, &stop, err);
-    if (status == TRM_E_DIVERGED) loop_name_checkpoint(s, err);
+    if (status == TRM_E_DIVERGED || (status && s->comm->size > 1)) loop_name_checkpoint(s, err);
     if (status) return status;
     if (!stop || s->history.finished) continue;
     status = loop_save(s, err);
@@ -256,7 +257,9 @@ static trm_status loop_thresholds(trm__session *s, trm_train_fn fn, void *contex
   trm_halting_choice chosen = {.threshold = NAN};
   trm_status status = TRM_OK;
   if (loop_writes(s)) status = trm__train_thresholds(s, s->trainer.step, fn, context, &chosen, err);
+  s->comm->patient = 1;
   if (!status) status = trm__comm_barrier(s->comm, err);
+  s->comm->patient = 0;
   if (status || !result || !loop_writes(s)) return status;
   result->seconds = trm__clock() - s->began;
   result->run_seconds = loop_seconds(s);
@@ -419,6 +422,22 @@ trm_status trm_train_start(trm_runtime *runtime, const trm_model_config *model, 
   if (!status) status = trm__train_start(runtime, comm, model, config, fn, context, result, err);
   trm__comm_close(&comm);
   return status;
+}
+
+/* -- several ------------------------------------------------------------------------------------------------------ */
+
+trm_status trm_ranks_train_start(trm_ranks *ranks, trm_runtime *runtime, const trm_model_config *model,
+                                 const trm_train_config *config, trm_train_fn fn, void *context,
+                                 trm_train_result *result, trm_error *err) {
+  trm_error own = {0};
+  return trm__train_start(runtime, ranks->comm, model, config, fn, context, result, err ? err : &own);
+}
+
+trm_status trm_ranks_train_resume(trm_ranks *ranks, trm_runtime *runtime, const char *run, const char *const *overrides,
+                                  size_t count, trm_train_fn fn, void *context, trm_train_result *result,
+                                  trm_error *err) {
+  trm_error own = {0};
+  return trm__train_resume(runtime, ranks->comm, run, overrides, count, fn, context, result, err ? err : &own);
 }
 
 trm_status trm_train_resume(trm_runtime *runtime, const char *run, const char *const *overrides, size_t count,

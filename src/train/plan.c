@@ -15,7 +15,7 @@ trm__bytes trm__plan_predict(const trm__plan_job *job, int micro_batch) {
   return (trm__bytes){.host = bytes.device + bytes.host};
 }
 
-/* The bytes that a slice decides about: of the memory that activations are in. */
+/* The bytes that a micro-batch decides about: of the memory that activations are in. */
 static size_t plan_needed(const trm__plan_job *job, int micro_batch) {
   trm__bytes bytes = trm__plan_predict(job, micro_batch);
   return job->backend->on_host ? bytes.host : bytes.device;
@@ -30,34 +30,43 @@ static uint64_t plan_usual_limit(const trm__plan_job *job) {
   return !available || limit > TRM__PLAN_USEFUL ? TRM__PLAN_USEFUL : limit;
 }
 
-/* The slice when n examples are cut into equal slices, `each` for each rank. */
-static int plan_slice(const trm__plan_job *job, int each) {
-  int n = (int)job->train->batch, size = job->comm->size, slices = each * size, slice = (n + slices - 1) / slices;
-  return slice < n / size ? slice : n / size; /* more would leave a rank without one */
+/* The micro-batch when the largest slice is cut into so many equal ones. */
+static int plan_cut(const trm__plan_job *job, int parts) {
+  int slices = (int)job->train->slices, largest = ((int)job->train->batch + slices - 1) / slices;
+  return (largest + parts - 1) / parts;
 }
 
-/* The largest slice that fits, 0: none. The fewer slices the better, though several ranks keep gradients for each. */
+/* The largest micro-batch that fits, 0: none. */
 static int plan_fit(const trm__plan_job *job, uint64_t limit) {
-  int slice = 0;
-  for (int each = 1; slice != 1; each++) {
-    int next = plan_slice(job, each);
-    if (next == slice) continue;
-    slice = next;
-    if (plan_needed(job, slice) <= limit) return slice;
+  int micro = 0;
+  for (int parts = 1; micro != 1; parts++) {
+    int next = plan_cut(job, parts);
+    if (next == micro) continue;
+    micro = next;
+    if (plan_needed(job, micro) <= limit) return micro;
   }
   return 0;
 }
 
+/* As if one rank did all of it, so that the choice does not depend on how many there are; where that does not fit, as
+ * it is. */
+static int plan_fit_any_number(const trm__plan_job *job, uint64_t limit) {
+  const trm__comm alone = {.rank = 0, .size = 1};
+  trm__plan_job whole = *job;
+  whole.comm = &alone;
+  int fit = plan_fit(&whole, limit);
+  return fit ? fit : plan_fit(job, limit);
+}
+
 trm_status trm__plan_micro_batch(const trm__plan_job *job, int *micro_batch, trm_error *err) {
-  int n = (int)job->train->batch, size = job->comm->size;
-  if (n < size) return trm__fail(err, TRM_E_USAGE, "--batch", "%d examples are too few for %d ranks", n, size);
+  int largest = plan_cut(job, 1);
   if (job->train->micro_batch) {
-    *micro_batch = job->train->micro_batch < n ? (int)job->train->micro_batch : n;
+    *micro_batch = job->train->micro_batch < largest ? (int)job->train->micro_batch : largest;
     return TRM_OK;
   }
   uint64_t limit = (uint64_t)job->train->memory << 20;
   if (!limit) limit = plan_usual_limit(job);
-  int fit = plan_fit(job, limit);
+  int fit = plan_fit_any_number(job, limit);
   if (fit == 0)
     return trm__fail(err, TRM_E_MEMORY, "--micro-batch",
                      "one example at a time needs %zu MiB and %llu MiB are available; try --recompute, a smaller "

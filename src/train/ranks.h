@@ -7,6 +7,10 @@
 #include "train/run/directory.h"
 #include "train/trainer.h"
 
+/* TRM_E_USAGE unless slices is a power of two and the number of ranks one up to it; with comm->any_number any number up
+ * to it. */
+trm_status trm__ranks_check_number(const trm__comm *comm, int64_t slices, int64_t batch, trm_error *err);
+
 /* Same configuration but for paths, same data, same kind of device, same kernels: otherwise the weights, which each
  * rank steps for itself, would drift apart. TRM_E_USAGE, on every rank alike, names what differs. */
 trm_status trm__ranks_check_run(trm__comm *comm, const trm__run_config *config, const trm__backend *backend,

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "data/dataset.h"
 #include "infer/search/plan.h"
+#include "train/ranks.h"
 
 #define LOADER_AHEAD 3 /* batches built while a device works */
 
@@ -137,8 +138,9 @@ void trm__session_announce(const trm__session *s) {
   session_log_schedule(s);
 }
 
-/* The same slices on all ranks: the smallest that one of them asks for. */
-static trm_status session_plan_slices(trm__session *s, const trm__plan_job *job, int *micro_batch, trm_error *err) {
+/* The same on all ranks: the smallest that one of them asks for. */
+static trm_status session_plan_micro_batch(trm__session *s, const trm__plan_job *job, int *micro_batch,
+                                           trm_error *err) {
   trm_status status = trm__plan_micro_batch(job, micro_batch, err);
   int64_t largest = -(int64_t)*micro_batch;
   if (!status) status = trm__comm_largest(s->comm, &largest, err);
@@ -157,8 +159,8 @@ static trm_status session_plan_memory(trm__session *s, trm_error *err) {
                        .backend = s->runtime->backend,
                        .comm = s->comm,
                        .already = trm__mem_used()};
-  if (s->config.micro_batch) micro_batch = (int)s->config.micro_batch; /* a resumed run keeps its slices */
-  else status = session_plan_slices(s, &job, &micro_batch, err);
+  if (s->config.micro_batch) micro_batch = (int)s->config.micro_batch; /* a resumed run keeps it */
+  else status = session_plan_micro_batch(s, &job, &micro_batch, err);
   if (!status) {
     s->config.micro_batch = micro_batch;
     s->predicted = trm__plan_predict(&job, micro_batch);
@@ -178,7 +180,8 @@ static trm_status session_check_lattice(const trm__session *s, trm_error *err) {
                 {"--start-noise", c->start_noise != 0},
                 {"--latent-noise", c->latent_noise != 0},
                 {"--label-smoothing", c->label_smoothing != 0},
-                {"--step-decay", c->step_decay != 1}};
+                {"--step-decay", c->step_decay != 1},
+                {"--slices", c->slices > 1}};
   if (s->config.model.recursion != TRM_RECURSION_LATTICE) return TRM_OK;
   for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
     if (unused[i].given) return trm__fail(err, TRM_E_USAGE, unused[i].option, "is not for the lattice recursion");
@@ -191,7 +194,9 @@ static trm_status session_check_lattice(const trm__session *s, trm_error *err) {
 }
 
 trm_status trm__session_open(trm__session *s, trm_error *err) {
-  trm_status status = session_open_data(s, err);
+  const trm_train_config *c = &s->config.train;
+  trm_status status = trm__ranks_check_number(s->comm, c->slices, c->batch, err);
+  if (!status) status = session_open_data(s, err);
   if (!status) status = session_count_updates(s, err);
   if (status) return status;
   trm_dataset_info info = trm_dataset_describe(s->data);

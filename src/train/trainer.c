@@ -32,8 +32,8 @@ static size_t log_bytes(int entries, size_t count) {
   return (size_t)entries * (sizeof(trm__update_state) + count * slot);
 }
 
-static trm__share share_of(const trm_train_config *config, int micro_batch) {
-  return (trm__share){.items = (size_t)config->batch, .slice = (size_t)micro_batch};
+static trm__share share_of(const trm_train_config *config) {
+  return (trm__share){.items = (size_t)config->batch, .slices = (size_t)config->slices};
 }
 
 /* The slots of this rank. */
@@ -41,16 +41,14 @@ static size_t share_count(const trm__share *share, const trm__comm *comm) {
   return trm__share_first(share, comm->rank + 1, comm->size) - trm__share_first(share, comm->rank, comm->size);
 }
 
-/* Arrays of gradients: with several ranks one for each slice, so that sums over them do not depend on who has which. */
+/* Arrays of gradients. */
 static size_t share_grads(const trm__share *share, const trm__comm *comm) {
-  if (comm->size == 1) return 1;
-  return trm__share_first_slice(share, comm->rank + 1, comm->size) -
-         trm__share_first_slice(share, comm->rank, comm->size);
+  return (size_t)trm__tree_room(share, comm->rank, comm->size);
 }
 
-/* Rows of candidates: validation takes them for its slices, which the last of many ranks has fewer slots than. */
-static size_t offer_count(const trm__share *share, size_t local) {
-  return local < share->slice ? share->slice : local;
+/* Rows of candidates: validation takes them for micro-batches, which a rank may have fewer slots than. */
+static size_t offer_count(size_t local, int micro_batch) {
+  return local < (size_t)micro_batch ? (size_t)micro_batch : local;
 }
 
 /* The largest row that ranks exchange. */
@@ -62,10 +60,10 @@ static size_t row_bytes(const trm__params *params) {
 trm__bytes trm__trainer_bytes(const trm__params *params, const trm_train_config *config, trm__backend *backend,
                               const trm__comm *comm, int micro_batch) {
   const trm__dims *d = &params->dims;
-  trm__share share = share_of(config, micro_batch);
+  trm__share share = share_of(config);
   size_t local = share_count(&share, comm), several = comm->size > 1;
   size_t batch = (size_t)config->batch, micro = (size_t)micro_batch, ndim = (size_t)d->emb_ndim;
-  size_t offered = offer_count(&share, local) * (2 * (size_t)d->S + 1) * sizeof(int32_t);
+  size_t offered = offer_count(local, micro_batch) * (2 * (size_t)d->S + 1) * sizeof(int32_t);
   size_t log = log_bytes(log_entries(backend), local);
   size_t exchange = trm__comm_reserved_bytes(comm, backend, &share, row_bytes(params)) +
                     several * (size_t)comm->size * sizeof(trm__score);
@@ -140,7 +138,7 @@ static trm_status trainer_open_weights(trm__trainer *t, int *ok, trm_error *err)
 
 /* Candidates, identifiers and the log: on the device, and where that is another memory also on the host. */
 static void trainer_open_exchange(trm__trainer *t, int local, int *ok) {
-  size_t count = offer_count(&t->share, (size_t)local), tokens = count * (size_t)t->params.dims.S;
+  size_t count = offer_count((size_t)local, t->micro_batch), tokens = count * (size_t)t->params.dims.S;
   int entries = log_entries(t->backend), on_host = t->backend->on_host;
   size_t rows = (size_t)entries * (size_t)local;
   t->candidates =
@@ -236,11 +234,13 @@ trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *c
                     .config = *config->train,
                     .updates = config->updates,
                     .micro_batch = config->micro_batch};
-  t.share = share_of(&t.config, t.micro_batch);
-  if (trm__share_slices(&t.share) < (size_t)t.comm->size)
-    return trm__fail(err, TRM_E_USAGE, "--micro-batch",
-                     "a batch of %lld in slices of %d has %zu of them, too few for %d ranks: make the slices smaller",
-                     (long long)t.config.batch, t.micro_batch, trm__share_slices(&t.share), t.comm->size);
+  t.share = share_of(&t.config);
+  if (t.share.slices > t.share.items)
+    return trm__fail(err, TRM_E_USAGE, "--slices", "a batch of %zu cannot be cut into %zu slices", t.share.items,
+                     t.share.slices);
+  if (t.share.slices < (size_t)t.comm->size)
+    return trm__fail(err, TRM_E_USAGE, "ranks", "%d ranks cannot share %zu slice%s", t.comm->size, t.share.slices,
+                     t.share.slices == 1 ? "" : "s");
   t.first = (int)trm__share_first(&t.share, t.comm->rank, t.comm->size);
   trm_status status = trm__cycles_parse(&t.cycles, t.config.cycles_schedule, &t.model, err);
   if (!status) status = trm__params_open(&t.params, &t.model, err);

@@ -38,7 +38,7 @@ typedef struct trm__trainer {
   trm_train_config config;
   int64_t updates; /* of the schedule: its N */
   int micro_batch;
-  trm__share share; /* the slots of all ranks, in slices of micro_batch, each of which one rank computes */
+  trm__share share; /* the slots of all ranks, in config.slices, each of which one rank computes, micro_batch at once */
   int first;        /* this rank's first slot of the global batch */
   trm__cycles cycles;
   trm__params params;
@@ -46,7 +46,7 @@ typedef struct trm__trainer {
   trm__lattice *lattice;
   trm__states states;       /* what this rank's slots are to it */
   trm__real *weights, *ema; /* device [params.trained] */
-  trm__real *grads;         /* device [1][params.trained]; with several ranks one such array a slice */
+  trm__real *grads;         /* device [room][params.trained]: an array for each node of this rank's tree of slices */
   trm__real *start;         /* device [1 + K][D]: y0, z0, the other latents' starts */
   trm__real *puzzle;        /* device [identifiers][ndim]; NULL without */
   trm__optimizer optimizer;
@@ -83,7 +83,8 @@ typedef struct trm__trainer_config {
   int micro_batch;
 } trm__trainer_config;
 
-/* Weights are initialized from the seed; y0 and z0 too. TRM_E_USAGE when the batch has fewer slices than ranks. */
+/* Weights are initialized from the seed; y0 and z0 too. TRM_E_USAGE when there are more slices than examples, or more
+ * ranks than slices. */
 trm_status trm__trainer_open(trm__trainer *trainer, const trm__trainer_config *config, trm_error *err);
 void trm__trainer_close(trm__trainer *trainer);
 

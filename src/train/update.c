@@ -45,33 +45,43 @@ static trm__network_noise update_noise(const trm__trainer *t, double sigma, int 
                               .offset = piece * trm__network_noise_numbers(t->net)};
 }
 
-/* The supervision step with gradients, slice after slice. */
-static void update_compute_slices(trm__trainer *t) {
+/* The supervision step with gradients of the slots from i on, b of them. */
+static void update_compute(trm__trainer *t, const trm__loss *loss, trm__real *grads, int i, int b) {
   const trm__slots *c = &t->carry.slots;
-  trm__loss loss = {.kind = trm__update_loss_kind(t),
-                    .label_smoothing = t->config.label_smoothing,
-                    .halt_weight = t->config.halt_weight,
-                    .grad_scale = 1.0 / (double)t->config.batch,
-                    .step_decay = t->config.step_decay};
-  size_t s = (size_t)c->seq_len, n = t->params.trained;
-  int several = t->comm->size > 1; /* then each slice has its own gradients, to be summed over all */
-  for (int i = 0; i < c->count; i += t->micro_batch) {
-    int b = c->count - i < t->micro_batch ? c->count - i : t->micro_batch, slot = t->first + i;
-    size_t offset = (size_t)i * t->carry.slot_bytes;
-    trm__real *grads = t->grads + (several ? (size_t)(i / t->micro_batch) * n : 0);
-    if (several || i == 0) t->backend->zero(t->backend, grads, n * sizeof *grads);
-    trm__update_gather(t, c->ids + i, b);
-    trm__real *drows = t->drows ? t->drows + (size_t)slot * (size_t)t->params.dims.emb_ndim : NULL;
-    trm__network_noise noise = update_noise(t, t->config.latent_noise, i, (uint64_t)t->carry.latents);
-    trm__network_set_noise(t->net, &noise);
-    const int32_t *inputs = c->inputs + (size_t)i * s, *labels = c->labels + (size_t)i * s;
-    trm__act *y = t->carry.y + offset, *z = t->carry.z + offset;
-    if (t->carry.latents > 1)
-      trm__network_train_step_best(t->net, b, inputs, t->rows, labels, c->steps + i, &loss, y, z,
-                                   (size_t)c->count * t->carry.slot_bytes, grads, drows, t->stats + slot);
-    else
-      trm__network_train_step(t->net, b, inputs, t->rows, labels, c->steps + i, &loss, y, z, grads, drows,
-                              t->stats + slot, NULL, NULL);
+  size_t s = (size_t)c->seq_len, offset = (size_t)i * t->carry.slot_bytes;
+  int slot = t->first + i;
+  trm__update_gather(t, c->ids + i, b);
+  trm__real *drows = t->drows ? t->drows + (size_t)slot * (size_t)t->params.dims.emb_ndim : NULL;
+  trm__network_noise noise = update_noise(t, t->config.latent_noise, i, (uint64_t)t->carry.latents);
+  trm__network_set_noise(t->net, &noise);
+  const int32_t *inputs = c->inputs + (size_t)i * s, *labels = c->labels + (size_t)i * s;
+  trm__act *y = t->carry.y + offset, *z = t->carry.z + offset;
+  if (t->carry.latents > 1)
+    trm__network_train_step_best(t->net, b, inputs, t->rows, labels, c->steps + i, loss, y, z,
+                                 (size_t)c->count * t->carry.slot_bytes, grads, drows, t->stats + slot);
+  else
+    trm__network_train_step(t->net, b, inputs, t->rows, labels, c->steps + i, loss, y, z, grads, drows, t->stats + slot,
+                            NULL, NULL);
+}
+
+/* This rank's slices one after the other. Each is made from zero in the array behind the tree's nodes, and joins them.
+ */
+static void update_compute_slices(trm__trainer *t) {
+  const trm__loss loss = {.kind = trm__update_loss_kind(t),
+                          .label_smoothing = t->config.label_smoothing,
+                          .halt_weight = t->config.halt_weight,
+                          .grad_scale = 1.0 / (double)t->config.batch,
+                          .step_decay = t->config.step_decay};
+  trm__backend *be = t->backend;
+  trm__tree tree = {.nodes = 0};
+  size_t n = t->params.trained, last = trm__share_first_slice(&t->share, t->comm->rank + 1, t->comm->size);
+  for (size_t k = trm__share_first_slice(&t->share, t->comm->rank, t->comm->size); k < last; k++) {
+    int begin = (int)trm__share_item(&t->share, k) - t->first, end = (int)trm__share_item(&t->share, k + 1) - t->first;
+    trm__real *grads = t->grads + (size_t)tree.nodes * n;
+    be->zero(be, grads, n * sizeof *grads);
+    for (int i = begin; i < end; i += t->micro_batch)
+      update_compute(t, &loss, grads, i, end - i < t->micro_batch ? end - i : t->micro_batch);
+    for (int merges = trm__tree_push(&tree, k, 0); merges > 0; merges--, grads -= n) be->add(be, grads - n, grads, n);
   }
 }
 
@@ -81,8 +91,8 @@ static trm_status update_exchange(trm__trainer *t, trm_error *err) {
   trm__comm *comm = t->comm;
   trm__backend *be = t->backend;
   const trm__slots *slots = &t->carry.slots;
-  if (comm->size == 1) return TRM_OK;
   trm_status status = trm__comm_sum(comm, be, t->grads, &t->share, t->params.trained, err);
+  if (comm->size == 1) return status;
   if (!status) status = trm__comm_gather_rows(comm, be, t->stats, &t->share, sizeof *t->stats, err);
   if (status || !t->drows) return status;
   size_t row = (size_t)t->params.dims.emb_ndim * sizeof *t->drows;

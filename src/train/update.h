@@ -1,5 +1,5 @@
 /* One update of the weights: halted slots refilled and given new examples, one supervision step of the whole batch in
- * slices, gradients clipped, puzzle rows and weights stepped, EMA, halting.
+ * slices of micro-batches, gradients clipped, puzzle rows and weights stepped, EMA, halting.
  *
  * It is one sequence of backend operations without a decision on the host, so a device may be behind: enqueue puts an
  * update into its queue, collect waits for all of them and hands out what they logged. A backend that can record
@@ -12,10 +12,9 @@
  *   3. After a collect, queued is 0 and the updates before + 1 ... step are in `seen`, until the next enqueue.
  *   4. A recording is replayed only while its key equals the update's; its arguments are addresses in the trainer.
  *
- * Gradients of all slices are added into one array in slot order; every divisor is the global batch. So the result
- * depends on the slice size only through rounding, and not on threads. Several ranks make each slice's gradients from
- * zero and add these up in slot order (dist/comm.h): the same bits for any number of ranks from two on, and the last
- * bits apart from those of one rank. */
+ * Gradients of a slice's micro-batches are added into one array in slot order, and slices are summed in a tree
+ * (dist/comm.h); every divisor is the global batch. So the result depends on the numbers of slices and of examples in a
+ * micro-batch only through rounding, and not on threads or ranks. */
 #ifndef TRM_TRAIN_UPDATE_H
 #define TRM_TRAIN_UPDATE_H
 

@@ -1,6 +1,6 @@
-/* Validation works on slices of the trainer's micro-batch, in the network's own buffers, with the averaged weights
+/* Validation works on the trainer's micro-batches, in the network's own buffers, with the averaged weights
  * prepared in place of the trained ones; these are prepared again at the end. The first latent is solved as the model
- * will be: with its own n and T, without noise. Ranks share the slices and merge their counts. */
+ * will be: with its own n and T, without noise. Ranks share the examples and merge their counts. */
 #include "train/validate.h"
 
 #include "train/lattice/check.h"
@@ -49,7 +49,7 @@ trm_status trm__validate(trm__trainer *trainer, const trm_dataset *data, int64_t
   int64_t examples = trm_dataset_describe(data).examples;
   if (limit > 0 && limit < examples) examples = limit;
   const trm__comm *comm = trainer->comm;
-  const trm__share share = {.items = (size_t)examples, .slice = (size_t)trainer->micro_batch};
+  const trm__share share = {.items = (size_t)examples, .slices = (size_t)examples};
   int64_t from = (int64_t)trm__share_first(&share, comm->rank, comm->size);
   int64_t end = (int64_t)trm__share_first(&share, comm->rank + 1, comm->size);
   *score = (trm__score){0};

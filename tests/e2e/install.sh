@@ -28,8 +28,8 @@ most() {
   [ "$(stat -L -c %s "$2")" -le "$1" ] || fail "$2 has $(stat -L -c %s "$2") bytes, more than $1"
 }
 if ! grep -qE '^TRM_CUDA:[A-Z]+=(ON|1)$' "$TRM_BUILD_DIR/CMakeCache.txt"; then
-  # With what reads and writes checkpoints of PyTorch, which the library offers and the program uses, judges, and ARC.
-  most 1250000 "$prefix/bin/trm"
+  # With what reads and writes checkpoints of PyTorch, which the library offers and the program uses, judges, ARC, and ranks.
+  most 1280000 "$prefix/bin/trm"
   most 1100000 "$libdir/libtrm.so"
   most 2400000 "$libdir/libtrm.a" # a section for each function: larger, but programs take only what they call
 fi

@@ -312,6 +312,7 @@ DEVICE_UNUSED static trm__backend *device_open(trm__backend *inner, int records)
                               .muon_scratch = device_muon_scratch,
                               .muon = device_muon,
                               .sign_sgd_rows = device_sign_sgd_rows,
+                              .add = device_add,
                               .sum_squares = device_sum_squares};
   if (records) {
     d->backend.record_begin = device_record_begin;

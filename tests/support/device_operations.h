@@ -484,6 +484,20 @@ static void device_sign_sgd_rows(trm__backend *be, const trm__update_state *stat
   device_push(be, sign_sgd_rows_run, &a, sizeof a);
 }
 
+typedef struct add_args {
+  trm__real *to;
+  const trm__real *from;
+  size_t n;
+} add_args;
+static void add_run(trm__backend *be, void *args) {
+  add_args *a = args;
+  be->add(be, a->to, a->from, a->n);
+}
+static void device_add(trm__backend *be, trm__real *to, const trm__real *from, size_t n) {
+  add_args a = {AT(to), AT(from), n};
+  device_push(be, add_run, &a, sizeof a);
+}
+
 static double device_sum_squares(trm__backend *be, const trm__real *x, size_t n) {
   trm__backend *inner = ((device *)be)->inner;
   device_flush(be, "sum_squares");

@@ -186,6 +186,7 @@ static inline trm_status thread_comm_open(trm__comm **out, thread_world *w, int 
   }
   if (!c) return status;
   c->world = w;
+  c->comm.any_number = 1;
   trm__comm *comm = &c->comm;
   if (status) {
     trm__comm_close(&comm);

@@ -1,5 +1,5 @@
-/* Flat arrays over the pool: the moving average of the weights, scaling, and the sum of squares in an order that
- * depends on the length alone. */
+/* Flat arrays over the pool: the moving average of the weights, scaling, sums of two, and the sum of squares in an
+ * order that depends on the length alone. */
 #include "backend/cpu/cpu.h"
 
 void trm__cpu_average_run(const trm__kernels *kernels, trm__real *ema, const trm__real *p, size_t n, double decay) {
@@ -32,6 +32,16 @@ void trm__cpu_average(trm__backend *be, trm__real *ema, const trm__real *p, size
 void trm__cpu_scale(trm__backend *be, trm__real *x, double s, size_t n) {
   span_job job = {be->kernels, x, NULL, s};
   trm__cpu_spans(be, be->kernels, n, scale_span, &job);
+}
+
+static void add_span(void *context, size_t at, size_t n) {
+  const span_job *job = context;
+  job->kernels->add(job->x + at, job->from + at, n);
+}
+
+void trm__cpu_add(trm__backend *be, trm__real *to, const trm__real *from, size_t n) {
+  span_job job = {be->kernels, to, from, 0};
+  trm__cpu_spans(be, be->kernels, n, add_span, &job);
 }
 
 typedef struct squares_job {

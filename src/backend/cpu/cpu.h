@@ -185,6 +185,7 @@ void trm__cpu_outer(const trm__backend *be, const trm__weights *w, const trm__ou
 
 double trm__cpu_sum_squares(trm__backend *be, const trm__real *x, size_t n); /* in an order that depends on n alone */
 void trm__cpu_scale(trm__backend *be, trm__real *x, double s, size_t n);
+void trm__cpu_add(trm__backend *be, trm__real *to, const trm__real *from, size_t n);
 /* ema = decay ema + (1 - decay) p over the pool, ema NULL: nothing; and the same for a span of one task. A decay of 0
  * copies, so that whatever was there before leaves no trace. */
 void trm__cpu_average(trm__backend *be, trm__real *ema, const trm__real *p, size_t n, double decay);

@@ -132,6 +132,7 @@ trm_status trm__backend_cpu(trm__backend **out, const trm__isa_choice *choice, t
                                 .update_begin = trm__cpu_update_begin,
                                 .update_judge = trm__cpu_update_judge,
                                 .update_end = trm__cpu_update_end,
+                                .add = trm__cpu_add,
                                 .sum_squares = trm__cpu_sum_squares,
                                 .dense = trm__cpu_dense,
                                 .muon_scratch = trm__cpu_muon_scratch,

@@ -60,6 +60,10 @@ static void gpu_sign_sgd_rows(trm__backend *be, const trm__update_state *state, 
   trm__cuda_sign_sgd_rows(&trm__gpu_of(be)->queue, state, table, table_rows, ndim, drows, ids, b, lr, weight_decay);
 }
 
+static void gpu_add(trm__backend *be, trm__real *to, const trm__real *from, size_t n) {
+  trm__cuda_add(&trm__gpu_of(be)->queue, to, from, n);
+}
+
 static double gpu_sum_squares(trm__backend *be, const trm__real *x, size_t n) {
   trm__gpu *gpu = trm__gpu_of(be);
   double sum = 0, *partial = gpu_norm_scratch(gpu, n);
@@ -77,5 +81,6 @@ void trm__gpu_update_table(trm__backend *be) {
   be->muon_scratch = gpu_muon_scratch;
   be->muon = gpu_muon;
   be->sign_sgd_rows = gpu_sign_sgd_rows;
+  be->add = gpu_add;
   be->sum_squares = gpu_sum_squares;
 }

@@ -327,6 +327,7 @@ void trm__cuda_muon(trm__cuda_queue *q, const struct trm__update_state *state, f
                     float *scratch);
 void trm__cuda_sign_sgd_rows(trm__cuda_queue *q, const struct trm__update_state *state, float *table, int table_rows,
                              int ndim, const float *drows, const int32_t *ids, int b, double lr, double weight_decay);
+void trm__cuda_add(trm__cuda_queue *q, float *to, const float *from, size_t n); /* to += from */
 /* sum [1] = the sum of squares of x [n]. */
 void trm__cuda_sum_squares(trm__cuda_queue *q, const float *x, size_t n, double *partial, double *sum);
 

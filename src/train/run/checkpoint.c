@@ -128,8 +128,6 @@ static trm_status checkpoint_save_state(const trm__checkpoint *c, const char *fo
                 "config_crc32", (json_int_t)trm__run_config_crc(c->config), "isa", c->config->isa, "loader",
                 trm__loader_state(c->loader), "history", trm__history_to_json(c->history), "files", files);
   if (!root) return trm__fail_memory(err, folder, 0);
-  int ranks = c->trainer->comm->size;
-  if (ranks > 1) json_object_set_new(root, "ranks", json_integer(ranks));
   json_object_set_new(root, "crc32", json_integer((json_int_t)trm__json_crc32(root)));
   trm_status status = trm__json_save(root, trm__run_join(folder, "state.json", path), err);
   json_decref(root);

@@ -11,10 +11,10 @@
  *
  * state.json: {"format": 1, "step": N, "config_crc32": of what decides the computation (directory.h), "isa", "loader":
  * the loader's position, "history": (train/history.h), "files": {name: {"bytes", "crc32"}}, "crc32": of this object
- * without this key, as compact JSON with sorted keys, "ranks": how many there were (absent: one)}. Random numbers have
+ * without this key, as compact JSON with sorted keys}. Random numbers have
  * no state: their streams are named by seed, update and slot, or by what "loader" holds.
  *
- * Rank 0 writes, and what is written does not depend on the number of ranks but for "ranks": slots are those of all.
+ * Rank 0 writes, and what is written does not depend on the number of ranks: slots are those of all.
  * A checkpoint is written into a draft (base/os/file.h) beside it, every file synced, and renamed when it is whole. */
 #ifndef TRM_TRAIN_RUN_CHECKPOINT_H
 #define TRM_TRAIN_RUN_CHECKPOINT_H

@@ -1,7 +1,6 @@
 /* Reading checkpoints: each is verified as a whole (state.json's own CRC, then every file's) before anything of it is
  * used, the newest first. */
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,24 +109,17 @@ static trm_status checkpoint_load_optimizer(const folder *f, trm__trainer *t, tr
 }
 
 /* What changes the last bits from here on. */
-static void checkpoint_warn(const trm__checkpoint *c, const char *path, const char *isa, int64_t ranks) {
-  int now = c->trainer->comm->size;
+static void checkpoint_warn(const trm__checkpoint *c, const char *path, const char *isa) {
   if (strcmp(isa, c->config->isa) != 0)
     trm__log_write(c->log, TRM_LOG_WARN,
                    "%s: written with %s kernels, going on with %s: the last bits of "
                    "results may differ",
                    path, isa, c->config->isa);
-  if ((ranks > 1) != (now > 1))
-    trm__log_write(c->log, TRM_LOG_WARN,
-                   "%s: written by %" PRId64 " rank%s, going on with %d: one rank adds up gradients in another order "
-                   "than several, so the last bits of results may differ",
-                   path, ranks, ranks > 1 ? "s" : "", now);
 }
 
 static trm_status checkpoint_restore(const trm__checkpoint *c, const folder *f, trm_error *err) {
   char path[TRM__RUN_PATH];
   int64_t crc = 0, step = 0;
-  int64_t ranks = 1;
   const char *isa = "";
   trm__trainer *t = c->trainer;
   trm__run_join(f->path, "state.json", path);
@@ -136,8 +128,6 @@ static trm_status checkpoint_restore(const trm__checkpoint *c, const folder *f, 
     status = trm__fail(err, TRM_E_INPUT, path, "was written with another configuration than config.json now has");
   if (!status) status = trm__json_int(f->state, "step", 1, INT64_MAX, &step, path, err);
   if (!status) status = trm__json_string(f->state, "isa", &isa, path, err);
-  if (!status && json_object_get(f->state, "ranks"))
-    status = trm__json_int(f->state, "ranks", 1, INT_MAX, &ranks, path, err);
   if (!status) status = checkpoint_load_model(f, t, err);
   if (!status) status = checkpoint_load_optimizer(f, t, err);
   if (!status) status = trm__carry_load(t, trm__run_join(f->path, trm__checkpoint_file[2], path), err);
@@ -146,7 +136,7 @@ static trm_status checkpoint_restore(const trm__checkpoint *c, const folder *f, 
   if (status) return status;
   trm__trainer_set_step(t, step);
   trm__trainer_prepare(t);
-  checkpoint_warn(c, f->path, isa, ranks);
+  checkpoint_warn(c, f->path, isa);
   return TRM_OK;
 }
 

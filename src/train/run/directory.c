@@ -186,13 +186,18 @@ static json_t *config_train_json(const trm__run_config *config) {
   return trm__options_to_json(table, count, &config->train);
 }
 
-/* CRC-32 of config.json without this sum and without the paths, which are edited where data has moved. */
-static uint32_t config_sum(const json_t *root) {
+/* config.json without its sum and without the paths, which are edited where data has moved. */
+static json_t *config_summed(const json_t *root) {
   static const char *const paths[] = {"data", "valid", "run", "init_from"};
   json_t *summed = json_deep_copy(root);
   json_object_del(summed, "crc32");
   json_object_del(summed, "from_run");
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) json_object_del(json_object_get(summed, "train"), paths[i]);
+  return summed;
+}
+
+static uint32_t config_sum(const json_t *root) {
+  json_t *summed = config_summed(root);
   uint32_t crc = trm__json_crc32(summed);
   json_decref(summed);
   return crc;
@@ -207,6 +212,12 @@ static json_t *config_to_json(const trm__run_config *config) {
   return json_pack("{s:i,s:s,s:o,s:o,s:o,s:o}", "format", TRM__RUN_FORMAT, "trm", trm_version(), "model",
                    config_model_json(config), "train", config_train_json(config), "task",
                    trm__task_to_json(&config->task), "resolved", resolved);
+}
+
+json_t *trm__run_whole(const trm__run_config *config) {
+  json_t *root = config_to_json(config), *whole = config_summed(root);
+  json_decref(root);
+  return whole;
 }
 
 uint32_t trm__run_whole_crc(const trm__run_config *config) {

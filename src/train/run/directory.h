@@ -64,7 +64,8 @@ trm_status trm__run_save(const trm__run *run, const trm__run_config *config, trm
 /* TRM_E_INPUT for another format, naming both. */
 trm_status trm__run_load(const trm__run *run, trm__run_config *config, trm_error *err);
 
-/* CRC-32 of all that config.json would hold, but for paths. */
+/* All that config.json would hold, but for paths; NULL without memory. And its CRC-32. */
+json_t *trm__run_whole(const trm__run_config *config);
 uint32_t trm__run_whole_crc(const trm__run_config *config);
 
 /* CRC-32 of everything in the configuration that decides what is computed: neither paths nor what may change when a run

@@ -189,6 +189,28 @@ static void a_recording_gives_the_same_bits(void **state) {
   free_picture(&replayed);
 }
 
+/* Aligned and not. */
+static void sums_of_two(void **state) {
+  (void)state;
+  static const size_t lengths[] = {1, 255, 40001};
+  side s;
+  open_side(&s, "cuda");
+  for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++)
+    for (size_t shift = 0; shift < 2; shift++) {
+      size_t n = lengths[k] - shift, bytes = lengths[k] * sizeof(trm__real);
+      trm__real *x = numbers(lengths[k], 1, 1), *y = numbers(lengths[k], 2, 1), *sum = numbers(lengths[k], 3, 1);
+      trm__real *on_device = put(&s, x, bytes), *other = put(&s, y, bytes);
+      s.be->add(s.be, on_device + shift, other, n);
+      s.be->copy(s.be, sum, on_device, bytes, TRM__COPY_TO_HOST);
+      for (size_t i = 0; i < n; i++)
+        if (!(sum[i + shift] == x[i + shift] + y[i])) fail_msg("element %zu of %zu", i, n);
+      trm__free(x);
+      trm__free(y);
+      trm__free(sum);
+    }
+  close_side(&s);
+}
+
 static void sums_of_squares(void **state) {
   (void)state;
   static const size_t lengths[] = {1, 255, 40001};
@@ -208,6 +230,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(updates_match),
       cmocka_unit_test(a_recording_gives_the_same_bits),
+      cmocka_unit_test(sums_of_two),
       cmocka_unit_test(sums_of_squares),
   };
   return cmocka_run_group_tests_name("cuda updates", tests, NULL, NULL);

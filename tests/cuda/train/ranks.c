@@ -49,6 +49,7 @@ static trm_model_config model_of(const setting *s) {
 static trm_train_config train_of(const setting *s) {
   trm_train_config train = tiny_train(".", "none");
   train.batch = BATCH;
+  train.slices = s->micro_batch == 1 ? BATCH : 3;
   train.optimizer = s->optimizer;
   train.latents = s->latents ? s->latents : 1;
   train.start_noise = train.latent_noise = s->noise;
@@ -199,6 +200,7 @@ static void another_number_goes_on(void **state) {
   tiny_data(dir);
   run whole = {.train = tiny_train(dir, "whole")};
   whole.train.batch = 5;
+  whole.train.slices = 4;
   whole.train.micro_batch = 2;
   whole.train.steps = 4;
   run part = whole;

@@ -98,6 +98,26 @@ static void clipping_is_exact(void **unused) {
   }
 }
 
+static void sums_of_two(void **state) {
+  (void)state;
+  static const size_t lengths[] = {0, 1, 16384, 40001};
+  for (int threads = 1; threads <= 3; threads++)
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+      bench t;
+      open_backend(&t, "auto", threads);
+      size_t n = lengths[k];
+      trm__real *x = numbers(n + 1, 1, 1), *y = numbers(n + 1, 2, 1), *before = numbers(n + 1, 1, 1);
+      t.be->add(t.be, x, y, n);
+      for (size_t i = 0; i < n; i++)
+        if (!(x[i] == before[i] + y[i])) fail_msg("element %zu of %zu", i, n);
+      assert_true(x[n] == before[n]);
+      trm__free(x);
+      trm__free(y);
+      trm__free(before);
+      close_bench(&t);
+    }
+}
+
 static void sums_of_squares(void **state) {
   (void)state;
   static const size_t lengths[] = {0, 1, 16384, 40001, 5000000};
@@ -212,8 +232,8 @@ static void muon_is_orthogonal(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(adam_formulas), cmocka_unit_test(clipping_is_exact),  cmocka_unit_test(sums_of_squares),
-      cmocka_unit_test(muon_matches),  cmocka_unit_test(muon_is_orthogonal),
+      cmocka_unit_test(adam_formulas),   cmocka_unit_test(clipping_is_exact), cmocka_unit_test(sums_of_two),
+      cmocka_unit_test(sums_of_squares), cmocka_unit_test(muon_matches),      cmocka_unit_test(muon_is_orthogonal),
   };
   return cmocka_run_group_tests_name("backend optimizers", tests, NULL, NULL);
 }

@@ -35,19 +35,45 @@ static trm_status run_parts(part *parts, int size, trm_status *status, thread_ra
 static void test_shares(void **state) {
   (void)state;
   for (size_t items = 1; items < 30; items++)
-    for (size_t slice = 1; slice <= items; slice++)
+    for (size_t slices = 1; slices <= items; slices++)
       for (int size = 1; size < 8; size++) {
-        trm__share share = {items, slice};
-        size_t slices = trm__share_slices(&share);
-        assert_int_equal(slices, items / slice + (items % slice > 0));
+        trm__share share = {items, slices};
         assert_int_equal(trm__share_first(&share, 0, size), 0);
         assert_int_equal(trm__share_first(&share, size, size), items);
+        for (size_t k = 0; k < slices; k++)
+          assert_in_range(trm__share_item(&share, k + 1) - trm__share_item(&share, k), items / slices,
+                          (items + slices - 1) / slices);
         for (int r = 0; r < size; r++) {
-          size_t own = trm__share_first_slice(&share, r + 1, size) - trm__share_first_slice(&share, r, size);
-          assert_int_equal(trm__share_first(&share, r, size), trm__share_first_slice(&share, r, size) * slice);
+          size_t first = trm__share_first_slice(&share, r, size);
+          size_t own = trm__share_first_slice(&share, r + 1, size) - first;
+          assert_int_equal(trm__share_first(&share, r, size), trm__share_item(&share, first));
           assert_in_range(own, slices / (size_t)size, (slices + (size_t)size - 1) / (size_t)size);
         }
       }
+}
+
+/* A rank of a power of two of them has one subtree; any other number has whole ones, as few as possible, in order. */
+static void test_trees(void **state) {
+  (void)state;
+  for (size_t slices = 1; slices <= 64; slices++)
+    for (int size = 1; size <= (int)slices && size < 20; size++) {
+      trm__share share = {slices, slices};
+      for (int r = 0; r < size; r++) {
+        trm__tree tree;
+        size_t at = trm__share_first_slice(&share, r, size), end = trm__share_first_slice(&share, r + 1, size);
+        int nodes = trm__tree_of(&share, r, size, &tree), room = trm__tree_room(&share, r, size);
+        if (!(slices & (slices - 1)) && !(size & (size - 1))) assert_int_equal(nodes, 1);
+        assert_in_range(nodes, end > at, room);
+        assert_in_range(room, nodes, 13);
+        for (int k = 0; k < nodes; k++) {
+          size_t count = (size_t)1 << tree.node[k].level;
+          assert_int_equal(tree.node[k].first, at);
+          assert_int_equal(at % count, 0);
+          at += count;
+        }
+        assert_int_equal(at, end);
+      }
+    }
 }
 
 /* -- one rank ----------------------------------------------------------------------------------------------------- */
@@ -64,7 +90,7 @@ static void test_self(void **state) {
   assert_int_equal(comm->rank, 0);
   assert_int_equal(comm->size, 1);
   trm__backend *be = runtime->backend;
-  trm__share share = {3, 1};
+  trm__share share = {3, 1}; /* one slice: its array is the sum */
   assert_int_equal(trm__comm_reserved_bytes(comm, be, &share, 100), 0);
   CHECK_OK(trm__comm_reserve(comm, be, &share, 100, &err), err);
   trm__real x[3] = {1, NAN, 3}, before[3], copy[3] = {0};
@@ -115,12 +141,27 @@ static trm__real *make_slices(size_t slices, size_t n) {
   return x;
 }
 
-/* The slices added in order, or from the last to the first. */
-static trm__real *fold(const trm__real *x, size_t slices, size_t n, int backwards) {
+/* The tree as its definition has it: the largest power of two of slices on the left, the rest on the right. */
+static void tree_sum(trm__real *sum, const trm__real *x, size_t slices, size_t n) {
+  size_t left = 1;
+  memcpy(sum, x, n * sizeof *sum);
+  if (slices == 1) return;
+  while (2 * left < slices) left *= 2;
+  trm__real *right = trm__calloc(n, sizeof *right);
+  assert_non_null(right);
+  tree_sum(sum, x, left, n);
+  tree_sum(right, x + left * n, slices - left, n);
+  for (size_t i = 0; i < n; i++) sum[i] += right[i];
+  trm__free(right);
+}
+
+/* The slices in their tree, or one after the other. */
+static trm__real *fold(const trm__real *x, size_t slices, size_t n, int in_order) {
   trm__real *sum = trm__calloc(n, sizeof *sum);
   assert_non_null(sum);
-  for (size_t b = 0; b < slices; b++)
-    for (size_t i = 0; i < n; i++) sum[i] += x[(backwards ? slices - 1 - b : b) * n + i];
+  if (!in_order) tree_sum(sum, x, slices, n);
+  for (size_t b = 0; in_order && b < slices; b++)
+    for (size_t i = 0; i < n; i++) sum[i] += x[b * n + i];
   return sum;
 }
 
@@ -146,6 +187,16 @@ static void close_bench(bench *b) {
   trm_runtime_close(&b->runtime);
 }
 
+/* This rank's slices into x, as an update makes them: each behind the tree's nodes. */
+static void grow(trm__backend *be, const part *p, size_t first, size_t own, trm__real *x) {
+  trm__tree tree = {.nodes = 0};
+  for (size_t k = first; k < first + own; k++) {
+    trm__real *at = x + (size_t)tree.nodes * p->n;
+    be->copy(be, at, p->all + k * p->n, p->n * sizeof *x, TRM__COPY_TO_DEVICE);
+    for (int merges = trm__tree_push(&tree, k, 0); merges > 0; merges--, at -= p->n) be->add(be, at - p->n, at, p->n);
+  }
+}
+
 static trm_status sum_part(trm__comm *comm, void *context, trm_error *err) {
   part *p = context;
   bench b;
@@ -154,13 +205,12 @@ static trm_status sum_part(trm__comm *comm, void *context, trm_error *err) {
   size_t bytes = p->n * sizeof(trm__real);
   trm_status status = open_bench(&b, p->on_device, err);
   if (status) return status;
-  trm__real *x = b.be->alloc(b.be, own * bytes);
-  b.be->copy(b.be, x, p->all + from * p->n, own * bytes, TRM__COPY_TO_DEVICE);
+  trm__real *x = b.be->alloc(b.be, (size_t)trm__tree_room(&p->share, comm->rank, comm->size) * bytes);
   status = trm__comm_reserve(comm, b.be, &p->share, 8, err);
   if (!status && comm->stage_bytes != trm__comm_reserved_bytes(comm, b.be, &p->share, 8))
     status = trm__fail(err, TRM_E_INTERNAL, "reserve", "%zu bytes", comm->stage_bytes);
   for (int again = 0; again < 2 && !status; again++) { /* the second sum starts from the first's result */
-    b.be->copy(b.be, x, p->all + from * p->n, own * bytes, TRM__COPY_TO_DEVICE);
+    grow(b.be, p, from, own, x);
     status = trm__comm_sum(comm, b.be, x, &p->share, p->n, err);
   }
   b.be->copy(b.be, p->sum, x, bytes, TRM__COPY_TO_HOST);
@@ -169,12 +219,11 @@ static trm_status sum_part(trm__comm *comm, void *context, trm_error *err) {
   return status;
 }
 
-static void check_sum(size_t items, size_t slice, size_t n, int on_device) {
-  trm__share share = {items, slice};
-  size_t slices = trm__share_slices(&share);
+static void check_sum(size_t items, size_t slices, size_t n, int on_device) {
+  trm__share share = {items, slices};
   trm__real *all = make_slices(slices, n), *expected = fold(all, slices, n, 0), *other = fold(all, slices, n, 1);
-  assert_true(n < 1000 || slices < 3 || memcmp(expected, other, n * sizeof *other) != 0);
-  for (int size = 2; size <= 5 && (size_t)size <= slices; size++) {
+  assert_true(n < 1000 || slices < 4 || memcmp(expected, other, n * sizeof *other) != 0);
+  for (int size = 1; size <= 5 && (size_t)size <= slices; size++) {
     part parts[THREAD_RANKS];
     trm_status status[THREAD_RANKS];
     trm__real *sums = trm__calloc((size_t)size * n, sizeof *sums);
@@ -184,7 +233,7 @@ static void check_sum(size_t items, size_t slice, size_t n, int on_device) {
     assert_int_equal(run_parts(parts, size, status, sum_part), TRM_OK);
     for (int r = 0; r < size; r++)
       if (memcmp(parts[r].sum, expected, n * sizeof *expected) != 0)
-        fail_msg("%zu items in slices of %zu, %zu numbers: rank %d of %d has another sum", items, slice, n, r, size);
+        fail_msg("%zu items in %zu slices, %zu numbers: rank %d of %d has another sum", items, slices, n, r, size);
     trm__free(sums);
   }
   trm__free(all);
@@ -197,18 +246,18 @@ static void test_sums(void **state) {
   static const size_t n[] = {1, 2, 3, 7, 64, 1001};
   for (size_t i = 0; i < sizeof n / sizeof *n; i++)
     for (int on_device = 0; on_device < 2; on_device++) {
-      check_sum(2, 1, n[i], on_device);
-      check_sum(5, 2, n[i], on_device);
-      check_sum(7, 1, n[i], on_device);
-      check_sum(13, 3, n[i], on_device);
+      check_sum(2, 2, n[i], on_device);
+      check_sum(5, 3, n[i], on_device);
+      check_sum(7, 7, n[i], on_device);
+      check_sum(13, 8, n[i], on_device);
     }
 }
 
 /* Several pieces of the staging buffer, the last one short. */
 static void test_long_sums(void **state) {
   (void)state;
-  check_sum(2, 1, ((size_t)1 << 21) + 3, 0);
-  check_sum(5, 1, ((size_t)1 << 20) + 1, 1);
+  check_sum(2, 2, ((size_t)1 << 21) + 3, 0);
+  check_sum(5, 5, ((size_t)1 << 20) + 1, 1);
 }
 
 static trm_status nan_part(trm__comm *comm, void *context, trm_error *err) {
@@ -226,7 +275,7 @@ static trm_status nan_part(trm__comm *comm, void *context, trm_error *err) {
 
 static void test_nan_reaches_all(void **state) {
   (void)state;
-  part parts[3] = {{.share = {3, 1}}, {.share = {3, 1}}, {.share = {3, 1}}};
+  part parts[3] = {{.share = {3, 3}}, {.share = {3, 3}}, {.share = {3, 3}}};
   trm_status status[THREAD_RANKS];
   assert_int_equal(run_parts(parts, 3, status, nan_part), TRM_OK);
   for (int r = 0; r < 3; r++) assert_int_equal(parts[r].value, 1);
@@ -273,7 +322,7 @@ static trm_status rows_part(trm__comm *comm, void *context, trm_error *err) {
 
 static void test_rows(void **state) {
   (void)state;
-  static const trm__share shares[] = {{4, 1}, {9, 2}, {64, 5}, {2, 2}};
+  static const trm__share shares[] = {{4, 4}, {9, 5}, {64, 13}, {2, 1}};
   for (size_t s = 0; s < sizeof shares / sizeof *shares; s++)
     for (int size = 1; size <= 4; size++)
       for (int on_device = 0; on_device < 2; on_device++) {
@@ -349,7 +398,7 @@ static void check_failure(int fail_at, int leave) {
   part parts[THREAD_RANKS];
   trm_status status[THREAD_RANKS];
   trm_error error[THREAD_RANKS];
-  for (int r = 0; r < SIZE; r++) parts[r] = (part){.share = {SIZE, 1}, .fail_at = fail_at, .leave = leave};
+  for (int r = 0; r < SIZE; r++) parts[r] = (part){.share = {SIZE, SIZE}, .fail_at = fail_at, .leave = leave};
   thread_ranks(SIZE, 0, failing_part, parts, sizeof *parts, status, error);
   for (int r = 0; r < SIZE; r++) {
     assert_int_equal(parts[r].value, fail_at < 0 ? STEPS : fail_at);
@@ -398,11 +447,17 @@ static void test_different_operations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_shares),       cmocka_unit_test(test_self),
-      cmocka_unit_test(test_memory),       cmocka_unit_test(test_sums),
-      cmocka_unit_test(test_long_sums),    cmocka_unit_test(test_nan_reaches_all),
-      cmocka_unit_test(test_rows),         cmocka_unit_test(test_small_values),
-      cmocka_unit_test(test_failing_rank), cmocka_unit_test(test_different_operations),
+      cmocka_unit_test(test_shares),
+      cmocka_unit_test(test_trees),
+      cmocka_unit_test(test_self),
+      cmocka_unit_test(test_memory),
+      cmocka_unit_test(test_sums),
+      cmocka_unit_test(test_long_sums),
+      cmocka_unit_test(test_nan_reaches_all),
+      cmocka_unit_test(test_rows),
+      cmocka_unit_test(test_small_values),
+      cmocka_unit_test(test_failing_rank),
+      cmocka_unit_test(test_different_operations),
   };
   return cmocka_run_group_tests_name("comm", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Several ranks, as threads of this process: each has its share of the slots and ends with the weights of all others.
- * Any number of ranks from two on has the same bits, on a device too; one rank is apart from them by rounding. */
+ * Any number of ranks has the same bits, on a device too. */
 #include "unit/train/support.h"
 
 #include "data/dataset.h"
@@ -14,7 +14,7 @@ enum { BATCH = 7, UPDATES = 5, MOST = 4, IDENTIFIERS = 3 };
 /* What the ranks of one run are told. */
 typedef struct setting {
   const trm_dataset *data;
-  int micro_batch;
+  int slices, micro_batch;
   int recipes;   /* 1: several latents, damping and noise, which is named by the slot of all ranks */
   int on_device; /* 1: each has a device of its own that is behind */
   int poison;    /* the rank whose latents become NaN before update 3; -1: none */
@@ -37,6 +37,7 @@ static void fill_configs(const setting *s, trm_model_config *model, trm_train_co
   *model = tiny_model();
   *train = tiny_train(".", "none");
   train->batch = BATCH;
+  train->slices = s->slices;
   model->num_puzzle_identifiers = IDENTIFIERS;
   if (!s->recipes) return;
   train->latents = 2;
@@ -190,15 +191,15 @@ static void same_slots(const outcome *part, const outcome *alone) {
   assert_memory_equal(part->steps, alone->steps + from, count * sizeof(int32_t));
 }
 
-static void near_one_rank(const outcome *part, int size, const outcome *alone) {
+static void as_one_rank(const outcome *part, int size, const outcome *alone) {
   int slots = 0;
   for (int i = 0; i < UPDATES; i++) {
     int halted = 0;
-    assert_true(fabs(part[0].update[i].loss - alone->update[i].loss) <= 1e-4 * alone->update[i].loss);
     for (int r = 0; r < size; r++) halted += part[r].halted[i];
     assert_int_equal(halted, alone->halted[i]);
   }
   for (int r = 0; r < size; r++) {
+    same_model(&part[r], alone);
     same_slots(&part[r], alone);
     assert_int_equal(part[r].first, slots);
     slots += part[r].slots;
@@ -207,30 +208,30 @@ static void near_one_rank(const outcome *part, int size, const outcome *alone) {
 }
 
 static void follow_ranks(setting s) {
-  static outcome alone[MOST], two[MOST], part[MOST];
+  static outcome alone[MOST], part[MOST];
   trm_error error[THREAD_RANKS];
   run_ranks(&s, 1, alone, TRM_OK, error);
-  run_ranks(&s, 2, two, TRM_OK, error);
   int halted = 0;
   for (int i = 0; i < UPDATES; i++) halted += alone[0].halted[i];
   assert_true(halted > 3);
-  near_one_rank(two, 2, &alone[0]);
-  for (int size = 2; size <= (BATCH + s.micro_batch - 1) / s.micro_batch && size <= MOST; size++) {
+  for (int size = 2; size <= s.slices && size <= MOST; size++) {
     run_ranks(&s, size, part, TRM_OK, error);
-    for (int r = 0; r < size; r++) same_model(&part[r], &two[0]);
-    near_one_rank(part, size, &alone[0]);
+    as_one_rank(part, size, &alone[0]);
     for (int r = 0; r < size; r++) drop_outcome(&part[r]);
   }
   if (!s.on_device) { /* and on a device */
     s.on_device = 1;
     run_ranks(&s, 3, part, TRM_OK, error);
     for (int r = 0; r < 3; r++) {
-      same_model(&part[r], &two[0]);
+      same_model(&part[r], &alone[0]);
       drop_outcome(&part[r]);
     }
   }
+  if (!s.on_device) return;
+  run_ranks(&s, 1, part, TRM_OK, error); /* one rank alone on it */
+  same_model(&part[0], &alone[0]);
+  drop_outcome(&part[0]);
   drop_outcome(&alone[0]);
-  for (int r = 0; r < 2; r++) drop_outcome(&two[r]);
 }
 
 static trm_dataset *data;
@@ -254,20 +255,21 @@ static int tear_down(void **state) {
 
 static void test_ranks(void **state) {
   (void)state;
-  follow_ranks((setting){.data = data, .micro_batch = 2, .poison = -1}); /* slices of 2, 2, 2 and 1 */
-  follow_ranks((setting){.data = data, .micro_batch = 1, .poison = -1});
+  follow_ranks((setting){.data = data, .slices = 4, .micro_batch = 2, .poison = -1}); /* slices of 1, 2, 2 and 2 */
+  follow_ranks((setting){.data = data, .slices = 4, .micro_batch = 1, .poison = -1});
+  follow_ranks((setting){.data = data, .slices = 7, .micro_batch = 1, .poison = -1}); /* no power of two */
 }
 
 static void test_recipes(void **state) {
   (void)state;
-  follow_ranks((setting){.data = data, .micro_batch = 2, .recipes = 1, .poison = -1});
+  follow_ranks((setting){.data = data, .slices = 4, .micro_batch = 2, .recipes = 1, .poison = -1});
 }
 
 /* A NaN on one rank ends the run on all, at the same update. */
 static void test_nan(void **state) {
   (void)state;
   for (int rank = 0; rank < 3; rank++) {
-    setting s = {.data = data, .micro_batch = 2, .poison = rank};
+    setting s = {.data = data, .slices = 4, .micro_batch = 2, .poison = rank};
     outcome part[MOST];
     trm_error error[THREAD_RANKS];
     run_ranks(&s, 3, part, TRM_E_DIVERGED, error);
@@ -280,16 +282,32 @@ static void test_nan(void **state) {
   }
 }
 
+/* One slice, as runs of one rank have it: micro-batch after micro-batch into one array. */
+static void test_one_slice(void **state) {
+  (void)state;
+  setting one = {.data = data, .slices = 1, .micro_batch = 2, .poison = -1}, many = one;
+  outcome part[MOST], other[MOST];
+  trm_error error[THREAD_RANKS];
+  many.slices = 4;
+  run_ranks(&one, 1, part, TRM_OK, error);
+  run_ranks(&many, 1, other, TRM_OK, error);
+  for (int i = 0; i < UPDATES; i++)
+    assert_true(fabs(part[0].update[i].loss - other[0].update[i].loss) <= 1e-4 * other[0].update[i].loss);
+  assert_memory_not_equal(part[0].weights, other[0].weights, part[0].trained * sizeof(trm__real)); /* another order */
+  drop_outcome(&part[0]);
+  drop_outcome(&other[0]);
+}
+
 static void test_too_many_ranks(void **state) {
   (void)state;
-  setting s = {.data = data, .micro_batch = 4, .poison = -1};
+  setting s = {.data = data, .slices = 2, .micro_batch = 4, .poison = -1};
   outcome part[MOST];
   trm_error error[THREAD_RANKS];
   run_ranks(&s, 3, part, TRM_E_USAGE, error);
-  assert_non_null(strstr(error[2].message, "a batch of 7 in slices of 4 has 2 of them, too few for 3 ranks"));
+  assert_non_null(strstr(error[2].message, "3 ranks cannot share 2 slices"));
 }
 
-/* Slices for several ranks: as many for each, never more ranks than slices. */
+/* Micro-batches: never more than a slice, and the same for any number of ranks. */
 static void test_plan(void **state) {
   (void)state;
   trm_error err = {0};
@@ -297,33 +315,32 @@ static void test_plan(void **state) {
   trm_train_config train;
   trm__params params;
   trm_runtime *runtime = tiny_runtime(1);
-  setting s = {.micro_batch = 0};
+  setting s = {.slices = 1};
   fill_configs(&s, &model, &train);
   train.micro_batch = 0;
   CHECK_OK(trm__params_open(&params, &model, &err), err);
   for (train.batch = 1; train.batch <= 24; train.batch++)
-    for (int size = 2; size <= 6; size++) {
-      trm__comm comm = {.size = size};
-      trm__plan_job job = {
-          .model = &model, .params = &params, .train = &train, .backend = runtime->backend, .comm = &comm};
-      int micro = 0;
-      if (train.batch < size) {
-        CHECK_FAILS(trm__plan_micro_batch(&job, &micro, &err), TRM_E_USAGE, err, "too few for");
-        continue;
+    for (train.slices = 1; train.slices <= 8 && train.slices <= train.batch; train.slices *= 2)
+      for (int size = 1; size <= train.slices; size++) {
+        trm__comm comm = {.size = size};
+        trm__plan_job job = {
+            .model = &model, .params = &params, .train = &train, .backend = runtime->backend, .comm = &comm};
+        int micro = 0;
+        CHECK_OK(trm__plan_micro_batch(&job, &micro, &err), err);
+        assert_int_equal(micro, (train.batch + train.slices - 1) / train.slices); /* tiny: a slice at once */
+        train.micro_batch = 2;
+        CHECK_OK(trm__plan_micro_batch(&job, &micro, &err), err);
+        assert_in_range(micro, 1, 2);
+        train.micro_batch = 0;
       }
-      CHECK_OK(trm__plan_micro_batch(&job, &micro, &err), err);
-      trm__share share = {(size_t)train.batch, (size_t)micro};
-      assert_true(trm__share_slices(&share) >= (size_t)size);
-      assert_true(train.batch % size || micro == train.batch / size); /* tiny: a slice for each */
-    }
   trm__params_close(&params);
   trm_runtime_close(&runtime);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_ranks),          cmocka_unit_test(test_recipes), cmocka_unit_test(test_nan),
-      cmocka_unit_test(test_too_many_ranks), cmocka_unit_test(test_plan),
+      cmocka_unit_test(test_ranks),     cmocka_unit_test(test_recipes),        cmocka_unit_test(test_nan),
+      cmocka_unit_test(test_one_slice), cmocka_unit_test(test_too_many_ranks), cmocka_unit_test(test_plan),
   };
   return cmocka_run_group_tests_name("ranks", tests, set_up, tear_down);
 }

@@ -1,5 +1,5 @@
 /* Whole runs of several ranks, as threads of this process over one run directory: the files are the same for any number
- * of ranks from two on; runs are stopped by one rank and gone on with by another number; a rank that fails ends the run
+ * of ranks; runs are stopped by one rank and gone on with by another number; a rank that fails ends the run
  * of all, and nobody waits for it. */
 #include "unit/train/support.h"
 
@@ -63,7 +63,8 @@ static rank plain_rank(const char *run) {
   rank r = {.model = tiny_model(), .train = tiny_train(folder, run)};
   snprintf(r.train.valid, sizeof r.train.valid, "%s/data", folder);
   r.train.batch = 7;
-  r.train.micro_batch = 2; /* 4 slices */
+  r.train.slices = 4;
+  r.train.micro_batch = 2;
   r.train.eval_every = 3;
   r.train.keep = 10;
   r.train.log_every = 1;
@@ -140,7 +141,7 @@ static void same_runs(const char *a, const char *b) {
 
 /* -- tests -------------------------------------------------------------------------------------------------------- */
 
-/* Any number of ranks, twice: the same files. One rank's are apart from them by rounding alone. */
+/* Any number of ranks, twice: the same files. */
 static void test_same_files(void **state) {
   (void)state;
   char name[32];
@@ -150,7 +151,7 @@ static void test_same_files(void **state) {
     run_alike(&r, size, TRM_OK);
     assert_int_equal(r.result.step, 12);
     assert_int_equal(r.told, 12);
-    if (size > 2) same_runs(name, "ranks-2");
+    if (size > 1) same_runs(name, "ranks-1");
   }
   rank again = plain_rank("again-3");
   run_alike(&again, 3, TRM_OK);
@@ -191,7 +192,7 @@ static void test_stop_and_resume(void **state) {
   }
 }
 
-/* A run of one rank goes on with several, and the other way round, with a warning about the last bits. */
+/* A run of one rank goes on with several, and the other way round. */
 static void test_one_and_several(void **state) {
   (void)state;
   for (int first = 1; first <= 2; first++) {
@@ -201,10 +202,9 @@ static void test_one_and_several(void **state) {
     r.stop_at = 0;
     r.resume = 1;
     run_alike(&r, 3 - first, TRM_OK);
-    assert_int_equal(r.warnings, 1);
-    assert_non_null(
-        strstr(r.warning, first == 1 ? "written by 1 rank, going on with 2" : "written by 2 ranks, going on"));
+    assert_int_equal(r.warnings, 0);
     assert_int_equal(r.result.step, 12);
+    same_runs(first == 1 ? "one-two" : "two-one", "ranks-2");
   }
 }
 
@@ -274,10 +274,10 @@ static void test_different_ranks(void **state) {
   char other[100];
   for (int i = 0; i < 3; i++) all[i] = plain_rank("refused");
   all[2].train.seed = 8;
-  refused(all, 3, TRM_E_USAGE, "rank 2 has other options");
+  refused(all, 3, TRM_E_USAGE, "rank 2 has seed 8, rank 0 has seed ");
   all[2].train.seed = all[0].train.seed;
   all[1].train.save_every = 5; /* would make the ranks part */
-  refused(all, 3, TRM_E_USAGE, "rank 1 has other options");
+  refused(all, 3, TRM_E_USAGE, "rank 1 has save_every 5, rank 0 has save_every ");
   all[1].train.save_every = all[0].train.save_every;
   snprintf(other, sizeof other, "%s/other", folder);
   assert_int_equal(mkdir(other, 0777), 0);
@@ -297,7 +297,8 @@ static void test_different_ranks(void **state) {
   assert_non_null(strstr(error_of[2].message, "rank 1: "));
   all[1] = all[0];
   all[0].train.micro_batch = all[1].train.micro_batch = all[2].train.micro_batch = 4;
-  refused(all, 3, TRM_E_USAGE, "too few for 3 ranks");
+  all[0].train.slices = all[1].train.slices = all[2].train.slices = 2;
+  refused(all, 3, TRM_E_USAGE, "3 ranks cannot share 2 slices evenly: take 1 or 2, or begin a new run");
 }
 
 /* Rank 0 cannot have the directory; the others learn why. */

@@ -1,4 +1,5 @@
-/* Optimizers: dense ones with the average of the weights in the same pass, and sign-SGD on the rows of a table. */
+/* Optimizers: dense ones with the average of the weights in the same pass, and sign-SGD on the rows of a table; and the
+ * sum of two arrays of gradients before them. */
 #include "kernels/cuda/block/vec.cuh"
 #include "kernels/update.h"
 
@@ -85,6 +86,29 @@ extern "C" void trm__cuda_dense(trm__cuda_queue *q, const trm__update_state *sta
       trm_launch(q, dense, dim3(blocks < wave ? blocks : wave, (unsigned)count), THREADS, sizeof(dense_rates), state,
                  list);
   }
+}
+
+/* -- add: bound by memory bandwidth, two arrays read, one written ---------------------------------------------------- */
+
+TRM_KERNEL __launch_bounds__(THREADS) add(float *to, const float *from, size_t n) {
+  size_t first = (size_t)blockIdx.x * THREADS + threadIdx.x, step = (size_t)gridDim.x * THREADS, done = 0;
+  if (((uintptr_t)to | (uintptr_t)from) % 16 == 0) {
+    for (size_t i = first; i < n / 4; i += step) {
+      float x[4], y[4];
+      trm_read(x, to + 4 * i);
+      trm_read(y, from + 4 * i);
+#pragma unroll
+      for (int j = 0; j < 4; j++) x[j] += y[j];
+      trm_write(to + 4 * i, x);
+    }
+    done = n / 4 * 4;
+  }
+  for (size_t i = done + first; i < n; i += step) to[i] += from[i];
+}
+
+extern "C" void trm__cuda_add(trm__cuda_queue *q, float *to, const float *from, size_t n) {
+  unsigned blocks = trm_blocks(n, 4 * THREADS), wave = (unsigned)(BLOCKS_A_SM * (q->sms > 0 ? q->sms : 1));
+  if (n) trm_launch(q, add, dim3(blocks < wave ? blocks : wave), THREADS, 0, to, from, n);
 }
 
 /* -- puzzle rows: the block of an identifier's first example steps its row. Bound by latency ----------------------- */
