@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A task with rules of its own: small programs in which one bracket or operator is broken, to be repaired.
 
-    brackets.py FOLDER [TRAIN]     writes train.jsonl (TRAIN programs, 100,000), valid.jsonl, test.jsonl and long.jsonl
+    brackets.py FOLDER [TRAIN]     writes train.jsonl (TRAIN programs, 60,000), valid.jsonl, test.jsonl and long.jsonl
     brackets.py judge              is a judge: reads {"question": [ROW], "answer": [ROW]}, one a line, and says of each
                                    {"right": true}, or {"right": false, "why": "..."}
 
@@ -145,7 +145,7 @@ def shape(question):
     return "".join(others.setdefault(s, chr(65 + len(others))) if s in NAMES + DIGITS else s for s in question)
 
 
-def main(folder, train="100000"):
+def main(folder, train="60000"):
     randoms, held_out = random.Random(1), set()
     os.makedirs(folder, exist_ok=True)
     for name, count, least, most in (("test", 2000, LEAST, MOST), ("long", 2000, MOST + 1, 2 * MOST),

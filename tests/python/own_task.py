@@ -34,7 +34,8 @@ def main():
     shell = "".join(blocks(page, "sh"))
     assert shell.count("--steps 12 ") == 2, "two trainings in the shell"
     printed = run(["bash", "-euc", shell], env={**os.environ, "PATH": path})
-    assert "\n000110001011\n" in printed, printed  # the last command of the first task asks the model that ships
+    assert "\n000110001011\n" in printed, printed  # the last command of each task asks the model that ships
+    assert "\ncorrect: the judge says so\n\na=b*(c+d)" in printed, printed
     python = blocks(page, "python")
     assert len(python) == 1 and python[0].count("steps=12") == 1, "one training in Python"
     printed = run([sys.executable, "-c", python[0]], env={**os.environ, "PYTHONPATH": os.environ["PYTHONPATH"] + ":examples"})
