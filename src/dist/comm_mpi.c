@@ -340,7 +340,7 @@ trm_status trm_ranks_open(trm_ranks **out, const trm_ranks_config *config, trm_e
 }
 
 void trm_ranks_close(trm_ranks **ranks) {
-  if (!*ranks) return;
+  if (!ranks || !*ranks) return;
   trm__comm_close(&(*ranks)->comm);
   trm__free(*ranks);
   *ranks = NULL;

@@ -53,7 +53,7 @@ static void a_name_means_one_thing_in_a_command(void **state) {
     static names n;
     size_t count = (*c)->tables(tables);
     n.count = 0;
-    assert_in_range(count, 1, CLI_TABLES);
+    assert_in_range(count, 0, CLI_TABLES); /* none: a command with --help alone */
     add_name(&n, *c, "", "help", 4);
     for (size_t t = 0; t < count; t++)
       for (size_t i = 0; i < tables[t].count; i++, options++) add_option(&n, *c, &tables[t].items[i]);

@@ -2,8 +2,10 @@
  * does not call fails the test. */
 #include "support/check.h"
 
+#include <trm/arc.h>
 #include <trm/data.h>
 #include <trm/model.h>
+#include <trm/ranks.h>
 #include <trm/session.h>
 #include <trm/solve.h>
 #include <trm/trm.h>
@@ -33,6 +35,9 @@ static void test_close_accepts_null(void **state) {
   CLOSE(trm_queue);
   CLOSE(trm_session);
   CLOSE(trm_predictions);
+  CLOSE(trm_arc_votes);
+  CLOSE(trm_judge);
+  CLOSE(trm_ranks);
 }
 
 static int is_closed(const char *declaration) {
