@@ -14,7 +14,7 @@ void cli_print_overview(FILE *file) {
     fprintf(file, "  %-10s  %s\n", group ? group->name : (*c)->name, group ? group->summary : (*c)->summary);
     last = group;
   }
-  fputs("try: trm data make --size 6 --out d; trm train d --run r; trm solve --model r PUZZLE\n", file);
+  fputs("try: trm data make --size 6 --out d; trm train d --run r; trm solve --model r P\n", file);
 }
 
 void cli_print_group_overview(const cli_group *group, FILE *file) {

@@ -20,7 +20,7 @@ static int models_order(const void *a, const void *b) {
 
 static json_t *model_json(trm__call *call, const trm__work_model *model) {
   json_t *o = trm__answer_model(model);
-  if (o) trm__reload_describe(call->gateway->reload, model, o);
+  if (o && call->gateway->reload) trm__reload_describe(call->gateway->reload, model, o); /* trm mcp alone has none */
   return o;
 }
 

@@ -4,7 +4,10 @@
 source "$(dirname "$0")/support.bash"
 : "${TRM_SOURCE_DIR:?}"
 again="$TRM_SOURCE_DIR/tests/e2e/arc.py"
-python3 -c 'import numpy' 2>/dev/null || { echo "needs NumPy"; exit 77; }
+python=python3 # Debian's packages are for its own Python, which need not be the first on PATH
+$python -c 'import numpy' 2>/dev/null || python=/usr/bin/python3
+$python -c 'import numpy' 2>/dev/null || { echo "needs NumPy"; exit 77; }
+python3() { command "$python" "$@"; }
 python3 "$again" tasks . || fail "no tasks were made"
 
 # -- the dataset --
@@ -12,7 +15,7 @@ run 0 "$TRM" data arc b --test a_challenges.json --side 7 --augment 40 --out d -
 grep -q '^memory ' err || fail "memory is not told"
 json 'v["tasks"] == 6 and v["evaluated"] == 4 and v["unknown"] == 0 and v["shared"] == 0'
 cp out built
-run 0 python3 "$again" dataset d a_challenges.json b
+run 0 "$python" "$again" dataset d a_challenges.json b
 cp out counted
 python3 - <<'PYTHON' || fail "the report is not what was written"
 import json
@@ -24,10 +27,10 @@ PYTHON
 run 0 "$TRM" data arc b --test a_challenges.json --side 7 --augment 40 --out same --threads 1 --quiet
 diff -r d same || fail "another number of threads gave other bytes"
 run 0 "$TRM" data arc b --test a_challenges.json --side 7 --augment 40 --no-translate --out still --quiet
-run 0 python3 "$again" dataset still a_challenges.json b
+run 0 "$python" "$again" dataset still a_challenges.json b
 python3 -c 'import numpy as np; assert (np.load("still/train/all__inputs.npy")[:, 0] >= 2).all()' || fail "--no-translate moves"
 run 0 "$TRM" data arc --test b --out large --augment 2 --quiet
-run 0 python3 "$again" dataset large b
+run 0 "$python" "$again" dataset large b
 run 0 "$TRM" data info large
 says '^shape +900 tokens of a vocabulary of 12$'
 
@@ -39,7 +42,7 @@ run 0 "$TRM" train d --run r $small --steps 60 --quiet
 run 0 "$TRM" eval r d --submission s.json --json --quiet
 cp out score
 run 0 "$TRM" eval r d --predictions p.jsonl --quiet
-run 0 python3 "$again" votes d p.jsonl s.json
+run 0 "$python" "$again" votes d p.jsonl s.json
 python3 - <<'PYTHON' || fail "scores are not those of the script: $(cat score out)"
 import json
 trm, again = json.load(open("score")), json.load(open("out"))

@@ -172,7 +172,8 @@ def http_protocol(s):
             (c.message("nothing"), changed(Mcp_Method="nothing"), 404, -32601),
             (message, changed(Accept="text/plain"), 406, None), (message, changed(Content_Type="text/plain"), 415, None),
             (message, changed(Origin="http://evil.example"), 403, None), (message, changed(Origin="null"), 403, None),
-            (message, changed(Origin="http://localhost:3000"), 200, None), (message, changed(Host="evil.example"), 403, None),
+            (message, changed(Origin="http://localhost:3000"), 403, None), # another program's page
+            (message, changed(Origin=f"http://127.0.0.1:{s.port}"), 200, None), (message, changed(Host="evil.example"), 403, None),
             (message, changed(Host="localhost.evil.example"), 403, None), (message, changed(Host="localhost"), 200, None),
             (message, changed(Mcp_Session_Id="x", Last_Event_ID="7"), 200, None)]:
         data = body if isinstance(body, bytes) else json.dumps(body)
