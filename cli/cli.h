@@ -208,6 +208,8 @@ typedef struct cli_variable {
 const cli_variable *cli_variables(size_t *count); /* all that the program obeys; static */
 /* The value of one of them; NULL when it is not set, or empty. */
 const char *cli_environment(const char *name);
+/* 1: this process was started as a rank, by mpirun or the like. */
+int cli_is_rank(void);
 /* The same of a variable that stands for an option, TRM_POOL_SIZE for --pool-size; they are in no table. */
 const char *cli_environment_option(const char *name);
 

@@ -27,7 +27,8 @@ static const cli_variable environment[] = {
     {"TERM", "dumb or not set: no colours, and no line that is written over"},
     {"TMPDIR", "where quantize measures a copy that goes to a pipe or device; default: /tmp"},
     {"PATH", "where doctor looks for programs"},
-    {"HOME", "of trm serve and trm mcp, where neither XDG_CONFIG_HOME nor XDG_STATE_HOME is set: .config and .local/state in it"},
+    {"HOME", "of trm serve and trm mcp, where neither XDG_CONFIG_HOME nor XDG_STATE_HOME is set: .config and "
+             ".local/state in it"},
     {"XDG_CONFIG_HOME", "where trm serve looks for trm/trm.json"},
     {"XDG_STATE_HOME", "where trm serve keeps trm/, its journal"},
     {"STATE_DIRECTORY", "the same, set by systemd; it goes before XDG_STATE_HOME"},
@@ -51,4 +52,8 @@ const char *cli_environment(const char *name) {
 const char *cli_environment_option(const char *name) {
   const char *value = getenv(name);
   return value && *value ? value : NULL;
+}
+
+int cli_is_rank(void) {
+  return cli_environment("OMPI_COMM_WORLD_SIZE") || cli_environment("PMIX_RANK");
 }

@@ -11,10 +11,6 @@
 #include "base/os/file.h"
 #include "base/os/machine.h"
 
-int cli_is_rank(void) {
-  return cli_environment("OMPI_COMM_WORLD_SIZE") || cli_environment("PMIX_RANK");
-}
-
 int cli_ranks_here(void) {
   const char *text = cli_environment("OMPI_COMM_WORLD_LOCAL_SIZE");
   int here = text ? atoi(text) : 1;

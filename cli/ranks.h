@@ -18,8 +18,6 @@ typedef struct cli_ranks_options {
   double rank_timeout;
 } cli_ranks_options;
 
-/* 1: this process was started as a rank, by mpirun or the like. */
-int cli_is_rank(void);
 /* So many of all ranks are on this machine; 1 when alone. */
 int cli_ranks_here(void);
 

@@ -1,11 +1,10 @@
 /* SIGINT and SIGTERM, of a rank SIGUSR1 too, ask a command to end after the step at hand; a second signal ends the
- * program at once. Who waits
- * for something else at that time waits for cli_signal_descriptor too. */
+ * program at once. Who waits for something else at that time waits for cli_signal_descriptor too. */
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include "cli/ranks.h"
+#include "cli/cli.h"
 
 static volatile sig_atomic_t signal_seen;
 static int signal_pipe[2] = {-1, -1};

@@ -85,6 +85,19 @@ def paths_of(taken):
     return sorted(path for path in whole if os.path.lexists(path))
 
 
+def alternatives(paths):
+    """{link in /etc/alternatives: target} where this machine has chosen a package that is not copied, and one that is would do."""
+    paths, links = set(paths), {}
+    for record in glob.glob("/var/lib/dpkg/alternatives/*"):
+        link = f"/etc/alternatives/{os.path.basename(record)}"
+        with open(record, encoding="utf-8") as file:
+            lines = file.read().split("\n")
+        there = [line for line in lines[2:] if line in paths and line != lines[1]]
+        if there and os.path.realpath(link) not in paths:
+            links[link] = (there[0], lines[1])
+    return links
+
+
 def write_triggers(root, taken):
     """Who waits for which change, such as libc-bin for new libraries, and that nobody waits now."""
     with open(os.path.join(root, "var/lib/dpkg/triggers/Unincorp"), "w", encoding="utf-8"):
@@ -116,7 +129,8 @@ def main():
     with open(os.path.join(root, "var/lib/dpkg/status"), "w", encoding="utf-8") as file:
         file.write("".join(stanza["text"] + "\n\n" for stanza in taken.values()))
     write_triggers(root, taken)
-    names = "\0".join(path.lstrip("/") for path in paths_of(taken))
+    paths = paths_of(taken)
+    names = "\0".join(path.lstrip("/") for path in paths)
     copy = subprocess.Popen(["tar", "-C", "/", "-c", "--no-recursion", "--null", "-T", "-"], stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE)
     unpack = subprocess.Popen(["tar", "-C", root, "-x"], stdin=copy.stdout)
@@ -124,6 +138,12 @@ def main():
     copy.stdin.close()
     if unpack.wait() or copy.wait():
         sys.exit("debian_root: tar failed")
+    for link, (target, used_as) in alternatives(paths).items():
+        for name, to in ((link, target), (used_as, link)):
+            place = os.path.join(root, name.lstrip("/"))
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            if not os.path.lexists(place):
+                os.symlink(to, place)
     print(f"{len(taken)} packages")
 
 
