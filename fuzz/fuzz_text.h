@@ -35,15 +35,18 @@ static inline void read_text(reader read, const uint8_t *data, size_t size) {
   trm_task sudoku = trm_task_sudoku(4);
   const trm__rows_hint hints[] = {{0}, {.task = &sudoku}, {.alphabet = "ab# ", .width = 2}};
   for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
+    trm__marks marks = {0};
     trm__rows rows = {.path = "fuzz"};
     trm_dataset *d = NULL;
     trm_error err = {0};
+    if (i == 0 && trm__marks_open(&marks, &err) == TRM_OK) rows.marks = &marks;
     trm_status status = read(&rows, (const char *)data, size, &err);
     if (status == TRM_OK) status = trm__rows_finish(&d, &rows, &hints[i], &err);
     if (status != TRM_OK && (d != NULL || err.message[0] == '\0' || err.where[0] == '\0')) abort();
     if (d != NULL) check_dataset(d);
     trm_dataset_close(&d);
     trm__rows_free(&rows);
+    trm__marks_close(&marks);
   }
 }
 

@@ -98,6 +98,7 @@ typedef struct trm_import_config {
   char symmetries[204]; /* as in trm_task; also what makes two puzzles the same */
   char judge[256];      /* as in trm_task; it is run and asked about all answers */
   double judge_seconds; /* for one of them */
+  char group_column[64], identifier_column[64]; /* "": the usual names; "-": none */
 } trm_import_config;
 const trm_option *trm_import_options(size_t *count);
 trm_import_config trm_import_config_default(void);

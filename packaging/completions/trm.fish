@@ -36,6 +36,8 @@ complete -c trm -n '__fish_seen_subcommand_from data; and __fish_seen_subcommand
 complete -c trm -n '__fish_seen_subcommand_from data; and __fish_seen_subcommand_from import' -l seed -x -d 'seed of the split, the draw and the copies'
 complete -c trm -n '__fish_seen_subcommand_from data; and __fish_seen_subcommand_from import' -l question-column -r -F -d 'column or key of the questions, where its name is none of the usual ones'
 complete -c trm -n '__fish_seen_subcommand_from data; and __fish_seen_subcommand_from import' -l answer-column -r -F -d 'the same of the answers'
+complete -c trm -n '__fish_seen_subcommand_from data; and __fish_seen_subcommand_from import' -l group-column -r -F -d 'the same of what puzzles of one group share: it stays in one split'
+complete -c trm -n '__fish_seen_subcommand_from data; and __fish_seen_subcommand_from import' -l identifier-column -r -F -d 'the same of what puzzles of one embedding share'
 complete -c trm -n '__fish_seen_subcommand_from data; and __fish_seen_subcommand_from import' -l symmetries -r -F -d 'what may be exchanged: symbols:ABC, dihedral, rows, columns, bands:N, stacks:N'
 complete -c trm -n '__fish_seen_subcommand_from data; and __fish_seen_subcommand_from import' -l judge -r -F -d 'program that says whether answers are right: asked about all, and named in the task'
 complete -c trm -n '__fish_seen_subcommand_from data; and __fish_seen_subcommand_from import' -l judge-seconds -x -d 'time that it may take for an answer'

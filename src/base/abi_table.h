@@ -142,6 +142,7 @@ ABI_FIELD(trm_import_config, limit, int64_t (*)) ABI_FIELD(trm_import_config, qu
 ABI_FIELD(trm_import_config, answer_column, char (*)[64]) ABI_FIELD(trm_import_config, height, int64_t (*))
 ABI_FIELD(trm_import_config, pad, char (*)[8]) ABI_FIELD(trm_import_config, symmetries, char (*)[204])
 ABI_FIELD(trm_import_config, judge, char (*)[256]) ABI_FIELD(trm_import_config, judge_seconds, double (*))
+ABI_FIELD(trm_import_config, group_column, char (*)[64]) ABI_FIELD(trm_import_config, identifier_column, char (*)[64])
 ABI_CALL(trm_import_options, const trm_option * (*)(size_t *count))
 ABI_CALL(trm_import_config_default, trm_import_config (*)(void))
 ABI_CALL(trm_data_import, trm_status (*)(const trm_import_config *config, char notes[TRM_NOTES], trm_progress_fn progress, void *context, trm_error *err))

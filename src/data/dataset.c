@@ -20,6 +20,8 @@ void trm_dataset_close(trm_dataset **dataset) {
   trm__free(d->puzzle_indices);
   trm__free(d->group_indices);
   trm__free(d->ratings);
+  trm__free(d->group_names);
+  json_decref(d->identifier_names);
   trm__free(d);
   *dataset = NULL;
 }

@@ -2,6 +2,7 @@
 #ifndef TRM_DATA_DATASET_H
 #define TRM_DATA_DATASET_H
 
+#include <jansson.h>
 #include <trm/data.h>
 
 struct trm_dataset {
@@ -9,12 +10,14 @@ struct trm_dataset {
   int32_t pad_id, ignore_label_id, blank_identifier_id; /* ignore_label_id INT32_MIN: no label is ignored */
   uint8_t *inputs;                                      /* [examples][seq_len] when narrow, else NULL */
   uint8_t *labels;
-  int32_t *inputs32;       /* [examples][seq_len] when a token is over 255 */
-  int32_t *labels32;       /* labels equal to ignore_label_id read as -100 */
-  int32_t *identifiers;    /* [puzzles] */
-  int64_t *puzzle_indices; /* [puzzles + 1]: examples of puzzle p are [p], [p+1] */
-  int64_t *group_indices;  /* [groups + 1]: puzzles of group g */
-  double *ratings;         /* [examples] or NULL */
+  int32_t *inputs32;        /* [examples][seq_len] when a token is over 255 */
+  int32_t *labels32;        /* labels equal to ignore_label_id read as -100 */
+  int32_t *identifiers;     /* [puzzles] */
+  int64_t *puzzle_indices;  /* [puzzles + 1]: examples of puzzle p are [p], [p+1] */
+  int64_t *group_indices;   /* [groups + 1]: puzzles of group g */
+  double *ratings;          /* [examples] or NULL */
+  json_t *identifier_names; /* [identifiers] texts from "<blank>" on; NULL: they have none but their numbers */
+  int32_t *group_names;     /* [examples] of a text file: equal numbers belong together, 0 to no other; or NULL */
 };
 
 #define TRM__EXAMPLES_LIMIT INT32_MAX

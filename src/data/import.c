@@ -1,7 +1,7 @@
-/* Importing a text file as a dataset directory. Puzzles that are the same form one class (task/keys.h); a class becomes
- * one group of the training split or goes to the test split as a whole, so that no puzzle is on both sides. */
+/* Importing a text file as a dataset directory. Puzzles that are the same, and those of a group that the file names,
+ * form a unit (units.h); a unit becomes one group of the training split or goes to the test split as a whole, so that
+ * no puzzle is on both sides. */
 #include <math.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,138 +12,11 @@
 #include "base/status.h"
 #include "data/format/dataset_dir.h"
 #include "data/format/rows_open.h"
+#include "data/units.h"
 #include "task/augment.h"
 #include "task/keys.h"
 #include "task/puzzle.h"
 #include "task/task.h"
-
-static const trm_option import_options[] = {
-    {.name = "input",
-     .type = TRM_OPT_STRING,
-     .offset = offsetof(trm_import_config, input),
-     .size = sizeof(((trm_import_config *)0)->input),
-     .metavar = "FILE",
-     .group = "Import",
-     .help = "puzzles, in a file of " TRM__ROWS_KINDS ", whatever its name"},
-    {.name = "out",
-     .type = TRM_OPT_STRING,
-     .offset = offsetof(trm_import_config, out),
-     .size = sizeof(((trm_import_config *)0)->out),
-     .metavar = "DIR",
-     .help = "dataset directory to write: a new name, or an empty directory"},
-    {.name = "test_input",
-     .type = TRM_OPT_STRING,
-     .offset = offsetof(trm_import_config, test_input),
-     .size = sizeof(((trm_import_config *)0)->test_input),
-     .metavar = "FILE",
-     .help = "puzzles of the test split; equivalent ones are left out of training"},
-    {.name = "test_fraction",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_import_config, test_fraction),
-     .default_text = "0.1",
-     .min = 0,
-     .max = 0.99,
-     .metavar = "F",
-     .help = "share of the puzzles for the test split, without --test-input"},
-    {.name = "alphabet",
-     .type = TRM_OPT_STRING,
-     .offset = offsetof(trm_import_config, alphabet),
-     .size = sizeof(((trm_import_config *)0)->alphabet),
-     .metavar = "TEXT",
-     .help = "the task's symbols in the order of their tokens (inferred)"},
-    {.name = "width",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_import_config, width),
-     .default_text = "0",
-     .min = 0,
-     .max = 65536,
-     .metavar = "N",
-     .help = "symbols of a row; 0: inferred"},
-    {.name = "height",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_import_config, height),
-     .default_text = "0",
-     .min = 0,
-     .max = 65536,
-     .metavar = "N",
-     .help = "rows; 0: inferred"},
-    {.name = "pad",
-     .type = TRM_OPT_STRING,
-     .offset = offsetof(trm_import_config, pad),
-     .size = sizeof(((trm_import_config *)0)->pad),
-     .metavar = "SYMBOL",
-     .help = "puzzles may be smaller than --width and --height: this stands right of and below them"},
-    {.name = "augment",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_import_config, augment),
-     .default_text = "0",
-     .min = 0,
-     .max = 1e5,
-     .metavar = "N",
-     .help = "transformed copies of each training puzzle"},
-    {.name = "limit",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_import_config, limit),
-     .default_text = "0",
-     .min = 0,
-     .max = 2e9,
-     .metavar = "N",
-     .help = "use only so many puzzles, drawn at random; 0: all"},
-    {.name = "seed",
-     .type = TRM_OPT_INT,
-     .offset = offsetof(trm_import_config, seed),
-     .default_text = "0",
-     .min = 0,
-     .max = 9e15,
-     .metavar = "N",
-     .help = "seed of the split, the draw and the copies"},
-    {.name = "question_column",
-     .type = TRM_OPT_STRING,
-     .offset = offsetof(trm_import_config, question_column),
-     .size = sizeof(((trm_import_config *)0)->question_column),
-     .metavar = "NAME",
-     .help = "column or key of the questions, where its name is none of the usual ones"},
-    {.name = "answer_column",
-     .type = TRM_OPT_STRING,
-     .offset = offsetof(trm_import_config, answer_column),
-     .size = sizeof(((trm_import_config *)0)->answer_column),
-     .metavar = "NAME",
-     .help = "the same of the answers"},
-    {.name = "symmetries",
-     .type = TRM_OPT_STRING,
-     .offset = offsetof(trm_import_config, symmetries),
-     .size = sizeof(((trm_import_config *)0)->symmetries),
-     .metavar = "WORDS",
-     .group = "Rules of your own",
-     .help = "what may be exchanged: symbols:ABC, dihedral, rows, columns, bands:N, stacks:N; spaces between"},
-    {.name = "judge",
-     .type = TRM_OPT_STRING,
-     .offset = offsetof(trm_import_config, judge),
-     .size = sizeof(((trm_import_config *)0)->judge),
-     .metavar = "COMMAND",
-     .help = "program that says whether answers are right: asked about all, and named in the task"},
-    {.name = "judge_seconds",
-     .type = TRM_OPT_REAL,
-     .offset = offsetof(trm_import_config, judge_seconds),
-     .default_text = "10",
-     .min = 0.001,
-     .max = 86400,
-     .metavar = "S",
-     .help = "time that it may take for an answer"},
-};
-
-const trm_option *trm_import_options(size_t *count) {
-  *count = sizeof import_options / sizeof *import_options;
-  return import_options;
-}
-
-trm_import_config trm_import_config_default(void) {
-  trm_import_config config;
-  memset(&config, 0, sizeof config);
-  config.size = sizeof config;
-  trm_options_default(import_options, sizeof import_options / sizeof *import_options, &config);
-  return config;
-}
 
 /* The work in hand. Examples are numbers into source. */
 typedef struct import {
@@ -152,12 +25,15 @@ typedef struct import {
   void *context;
   trm_error *err;
   trm_dataset *source, *test_source;
+  trm__marks marks;
   trm__classes classes; /* numbered as they first appear in the file */
   size_t count;
-  uint32_t *chosen;       /* [count] examples, those of a class together, each class in the file's order */
-  uint32_t *class_start;  /* [classes + 1] into chosen */
-  uint8_t *class_is_test; /* [classes] */
-  int64_t left_out;       /* training examples equivalent to a test puzzle */
+  uint32_t *chosen;      /* [count] examples in the file's order */
+  trm__units units;      /* of them */
+  uint8_t *unit_is_test; /* [units] */
+  trm__units test_units; /* of test_source */
+  uint8_t *test_is_test; /* [test_units] all 1 */
+  int64_t left_out;      /* training examples of units that a test puzzle is of */
 } import;
 
 static trm_status import_report(const import *im, double fraction, const char *what) {
@@ -201,81 +77,88 @@ static trm_status import_choose_examples(import *im) {
   return TRM_OK;
 }
 
-/* Sorts chosen by class, keeping the file's order within each: class_of [count], room [count]. */
-static void import_sort_by_class(import *im, const uint32_t *class_of, uint32_t *room) {
-  uint32_t *start = im->class_start; /* counts, one place ahead; then ends of what is placed; then starts */
-  for (size_t i = 0; i < im->count; i++) start[class_of[i] + 1]++;
-  for (uint32_t c = 0; c < im->classes.count; c++) start[c + 1] += start[c];
-  for (size_t i = im->count; i-- > 0;) room[--start[class_of[i] + 1]] = im->chosen[i];
-  memcpy(im->chosen, room, im->count * sizeof *room);
-  memmove(start, start + 1, im->classes.count * sizeof *start);
-  start[im->classes.count] = (uint32_t)im->count;
-}
-
-static trm_status import_find_classes(import *im) {
+static trm_status import_find_units(import *im) {
   size_t n = im->count;
   uint64_t *keys = trm__calloc(n, sizeof *keys);
-  uint32_t *class_of = trm__calloc(n, sizeof *class_of), *room = trm__calloc(n, sizeof *room);
-  im->class_start = trm__calloc(n + 1, sizeof *im->class_start);
-  im->class_is_test = trm__calloc(n, 1);
+  uint32_t *class_of = trm__calloc(n, sizeof *class_of);
+  im->unit_is_test = trm__calloc(n, 1);
   trm_status status = TRM_OK;
-  if (!keys || !class_of || !room || !im->class_start || !im->class_is_test)
-    status = trm__fail_memory(im->err, im->config->input, n * 21);
+  if (!keys || !class_of || !im->unit_is_test) status = trm__fail_memory(im->err, im->config->input, n * 13);
   if (!status) status = trm__classes_open(&im->classes, n, im->err);
   if (!status) status = import_compute_keys(im, im->source, im->chosen, n, keys, 0.1, 0.6);
   for (size_t i = 0; i < n && !status; i++) class_of[i] = trm__classes_add(&im->classes, keys[i]);
-  if (!status) import_sort_by_class(im, class_of, room);
+  if (!status) status = trm__units_open(&im->units, im->source, im->chosen, class_of, n, im->classes.count, im->err);
   trm__free(keys);
   trm__free(class_of);
-  trm__free(room);
   return status;
 }
 
-static uint32_t import_class_size(const import *im, uint32_t c) {
-  return im->class_start[c + 1] - im->class_start[c];
+/* Those of the file of test puzzles: its groups alone, as each of its puzzles is a test. */
+static trm_status import_find_test_units(import *im) {
+  size_t n = (size_t)im->test_source->info.examples;
+  uint32_t *each = trm__calloc(n, sizeof *each);
+  im->test_is_test = trm__calloc(n, 1);
+  trm_status status = TRM_OK;
+  if (!each || !im->test_is_test) status = trm__fail_memory(im->err, im->config->test_input, n * 5);
+  for (size_t i = 0; i < n && !status; i++) each[i] = (uint32_t)i, im->test_is_test[i] = 1;
+  if (!status) status = trm__units_open(&im->test_units, im->test_source, each, each, n, (uint32_t)n, im->err);
+  trm__free(each);
+  return status;
 }
 
-/* Random classes until the test split has its share; at least one class stays on each side. */
+static uint32_t import_unit_size(const trm__units *units, uint32_t u) {
+  return units->start[u + 1] - units->start[u];
+}
+
+/* Random units until the test split has its share; at least one unit stays on each side. */
 static trm_status import_split_at_random(import *im) {
   double wanted = im->config->test_fraction * (double)im->count;
   size_t target = wanted > 0 && wanted < 1 ? 1 : (size_t)llround(wanted), taken = 0;
-  uint32_t classes = im->classes.count;
+  uint32_t units = im->units.count;
   if (target == 0) return TRM_OK;
-  if (classes < 2)
-    return trm__fail(
-        im->err, TRM_E_INPUT, im->config->input,
-        "all %zu puzzles are the same up to symmetry and cannot be split, expected --test-fraction 0 or more puzzles",
-        im->count);
-  uint32_t *order = trm__calloc(classes, sizeof *order);
-  if (!order) return trm__fail_memory(im->err, im->config->input, classes * sizeof *order);
-  for (uint32_t c = 0; c < classes; c++) order[c] = c;
+  if (units < 2)
+    return trm__fail(im->err, TRM_E_INPUT, im->config->input,
+                     "all %zu puzzles are the same up to symmetry%s and cannot be split, expected --test-fraction 0 or "
+                     "more puzzles",
+                     im->count, im->units.groups > 0 ? ", or of one group," : "");
+  uint32_t *order = trm__calloc(units, sizeof *order);
+  if (!order) return trm__fail_memory(im->err, im->config->input, units * sizeof *order);
+  for (uint32_t u = 0; u < units; u++) order[u] = u;
   trm__rng rng = trm__rng_make((uint64_t)im->config->seed, TRM__RNG_SPLIT, 1);
-  trm__rng_shuffle(&rng, order, classes);
-  for (uint32_t i = 0; i + 1 < classes && taken < target; i++) {
-    im->class_is_test[order[i]] = 1;
-    taken += import_class_size(im, order[i]);
+  trm__rng_shuffle(&rng, order, units);
+  for (uint32_t i = 0; i + 1 < units && taken < target; i++) {
+    im->unit_is_test[order[i]] = 1;
+    taken += import_unit_size(&im->units, order[i]);
   }
   trm__free(order);
   return TRM_OK;
 }
 
-/* Classes that also occur in the file of test puzzles go to neither side. */
+static void import_leave_out(import *im, uint32_t unit) {
+  if (unit == TRM__NO_UNIT || im->unit_is_test[unit]) return;
+  im->unit_is_test[unit] = 1;
+  im->left_out += import_unit_size(&im->units, unit);
+}
+
+/* Units that have a puzzle or a group of the file of test puzzles go to neither side. */
 static trm_status import_leave_out_test(import *im) {
-  size_t count = (size_t)im->test_source->info.examples;
+  const trm_dataset *test = im->test_source;
+  size_t count = (size_t)test->info.examples;
   uint64_t *keys = trm__calloc(count, sizeof *keys);
   if (!keys) return trm__fail_memory(im->err, im->config->test_input, count * sizeof *keys);
-  trm_status status = import_compute_keys(im, im->test_source, NULL, count, keys, 0.6, 0.7);
+  trm_status status = import_compute_keys(im, test, NULL, count, keys, 0.6, 0.7);
   for (size_t i = 0; i < count && !status; i++) {
     int64_t c = trm__classes_find(&im->classes, keys[i]);
-    if (c < 0 || im->class_is_test[c]) continue;
-    im->class_is_test[c] = 1;
-    im->left_out += import_class_size(im, (uint32_t)c);
+    int32_t group = test->group_names ? test->group_names[i] : 0;
+    import_leave_out(im, c < 0 ? TRM__NO_UNIT : im->units.of_class[c]);
+    if (group > 0 && group <= im->units.groups) import_leave_out(im, im->units.of_group[group]);
   }
   trm__free(keys);
   if (!status && im->left_out == (int64_t)im->count)
     return trm__fail(im->err, TRM_E_INPUT, im->config->input,
-                     "every puzzle is equivalent to one of %.200s, expected others", im->config->test_input);
-  return status;
+                     "every puzzle is equivalent to one of %.200s%s, expected others", im->config->test_input,
+                     im->units.groups > 0 ? " or of its groups" : "");
+  return status ? status : import_find_test_units(im);
 }
 
 static void import_store(trm_dataset *d, int64_t at, const int32_t *inputs, const int32_t *labels, double rating) {
@@ -315,15 +198,36 @@ static void import_put_image(const import *im, trm_dataset *d, int64_t at, const
   import_store(d, at, inputs, labels, count_guesses ? import_count_guesses(&d->info.task, inputs) : rating);
 }
 
-/* The dataset of the classes with class_is_test == test: a class is a group, and its examples are followed by their
- * images.
- */
-static trm_status import_gather(import *im, trm_dataset **out, int test, int64_t images) {
-  const trm_dataset *source = im->source;
+/* Adds an example that ends at `end` to the puzzles of d; open: it may belong to the last one. Examples of one
+ * identifier in a group are one puzzle, those of the blank are puzzles of their own. */
+static void import_add_puzzle(trm_dataset *d, int64_t end, int32_t identifier, int open) {
+  int64_t p = d->info.puzzles;
+  if (!open || !identifier || d->identifiers[p - 1] != identifier) d->identifiers[p++] = identifier;
+  d->puzzle_indices[d->info.puzzles = p] = end;
+}
+
+/* Puts a unit at the end of d, which has `at` examples: each is followed by its images. Returns the new end. */
+static int64_t import_put_unit(const import *im, trm_dataset *d, int64_t at, const trm_dataset *source,
+                               const trm__units *units, uint32_t u, int64_t images, int32_t *tokens) {
+  int64_t first = at;
+  for (uint32_t i = units->start[u]; i < units->start[u + 1]; i++) {
+    uint32_t example = units->example[i];
+    int count_guesses = import_put(d, at, source, example, images > 0, tokens);
+    for (int64_t image = 0; image <= images; image++, at++) {
+      if (image > 0) import_put_image(im, d, at, source, example, image, count_guesses, tokens);
+      import_add_puzzle(d, at + 1, source->identifiers[example], at > first);
+    }
+  }
+  return at;
+}
+
+/* The dataset of the units of source with is_test == test: a unit is a group. */
+static trm_status import_gather(const import *im, trm_dataset **out, const trm_dataset *source, const trm__units *units,
+                                const uint8_t *is_test, int test, int64_t images) {
   size_t cells = (size_t)source->info.seq_len;
   int64_t examples = 0, groups = 0, at = 0;
-  for (uint32_t c = 0; c < im->classes.count; c++)
-    if (im->class_is_test[c] == test) examples += import_class_size(im, c), groups++;
+  for (uint32_t u = 0; u < units->count; u++)
+    if (is_test[u] == test) examples += import_unit_size(units, u), groups++;
   if (examples > TRM__EXAMPLES_LIMIT / (images + 1))
     return trm__fail(im->err, TRM_E_USAGE, "--augment",
                      "%lld puzzles with %lld copies each, expected at most %d in all", (long long)examples,
@@ -333,17 +237,18 @@ static trm_status import_gather(import *im, trm_dataset **out, int test, int64_t
   trm_status status = trm__dataset_new(out, &source->info.task, examples * (images + 1), 1,
                                        source->info.has_ratings ? source->info.rating_name : NULL, im->err);
   int64_t group = 0;
-  for (uint32_t c = 0; c < im->classes.count && !status; c++) {
-    if (c % 1024 == 0) status = import_report(im, 0.7 + 0.2 * c / im->classes.count, "building the arrays");
-    if (im->class_is_test[c] != test || status) continue;
-    for (uint32_t i = im->class_start[c]; i < im->class_start[c + 1]; i++) {
-      int count_guesses = import_put(*out, at++, source, im->chosen[i], images > 0, tokens);
-      for (int64_t image = 1; image <= images; image++)
-        import_put_image(im, *out, at++, source, im->chosen[i], image, count_guesses, tokens);
-    }
-    (*out)->group_indices[++group] = at;
+  if (!status) (*out)->info.puzzles = 0;
+  for (uint32_t u = 0; u < units->count && !status; u++) {
+    if (u % 1024 == 0) status = import_report(im, 0.7 + 0.2 * u / units->count, "building the arrays");
+    if (is_test[u] != test || status) continue;
+    at = import_put_unit(im, *out, at, source, units, u, images, tokens);
+    (*out)->group_indices[++group] = (*out)->info.puzzles;
   }
-  if (!status) (*out)->info.groups = groups;
+  if (!status) {
+    (*out)->info.groups = groups;
+    (*out)->info.identifiers = trm__marks_count(&im->marks, TRM__MARK_IDENTIFIER) + 1;
+    (*out)->identifier_names = json_incref(im->marks.names);
+  }
   trm__free(tokens);
   return status;
 }
@@ -403,37 +308,53 @@ static int import_is_stopped(void *context) {
   return im->progress && im->progress(im->context, 0, "reading") != 0;
 }
 
+/* An identifier is a part of the question: a file without them has other puzzles. */
+static trm_status import_read_test(import *im, const trm__rows_hint *hint) {
+  int had = im->marks.seen[TRM__MARK_IDENTIFIER];
+  trm_status status = trm__rows_open(&im->test_source, im->config->test_input, hint, im->err);
+  if (status || im->marks.seen[TRM__MARK_IDENTIFIER] == had) return status;
+  return trm__fail(
+      im->err, TRM_E_INPUT, had ? im->config->test_input : im->config->input,
+      "the puzzles have no identifiers, but those of %.200s have; expected them in both or --identifier-column -",
+      had ? im->config->input : im->config->test_input);
+}
+
 static trm_status import_read(import *im) {
   const trm_import_config *c = im->config;
-  trm__column_names names = {c->question_column, c->answer_column};
+  trm__column_names names = {c->question_column, c->answer_column, c->group_column, c->identifier_column};
   trm__rows_hint hint = {.alphabet = c->alphabet,
                          .width = c->width,
                          .height = c->height,
                          .pad = c->pad,
                          .names = names,
+                         .marks = &im->marks,
                          .stop = {import_is_stopped, im}};
   trm_status status = import_report(im, 0, "reading");
+  if (!status) status = trm__marks_open(&im->marks, im->err);
   if (!status) status = trm__rows_open(&im->source, c->input, &hint, im->err);
   if (!status) status = import_declare(im, &im->source->info.task);
   if (status) return status;
   if (c->augment > 0 && !trm__augment_known(&im->source->info.task))
     return trm__fail(im->err, TRM_E_INPUT, c->input, "this task has no known symmetries, expected --augment 0");
-  trm__rows_hint same = {.task = &im->source->info.task, .names = names, .stop = {import_is_stopped, im}};
-  if (c->test_input[0] != '\0') status = trm__rows_open(&im->test_source, c->test_input, &same, im->err);
+  trm__rows_hint same = {
+      .task = &im->source->info.task, .names = names, .marks = &im->marks, .stop = {import_is_stopped, im}};
+  if (c->test_input[0] != '\0') status = import_read_test(im, &same);
   return status ? status : import_judge(im);
 }
 
 static trm_status import_write(import *im) {
   trm_dataset *train = NULL, *test = NULL;
   int any_test = 0;
-  for (uint32_t c = 0; c < im->classes.count; c++) any_test |= im->class_is_test[c];
-  trm_status status = import_gather(im, &train, 0, im->config->augment);
-  if (!status && !im->test_source && any_test) status = import_gather(im, &test, 1, 0);
+  for (uint32_t u = 0; u < im->units.count; u++) any_test |= im->unit_is_test[u];
+  trm_status status = import_gather(im, &train, im->source, &im->units, im->unit_is_test, 0, im->config->augment);
+  if (!status && im->test_source)
+    status = import_gather(im, &test, im->test_source, &im->test_units, im->test_is_test, 1, 0);
+  else if (!status && any_test) status = import_gather(im, &test, im->source, &im->units, im->unit_is_test, 1, 0);
   char what[96] = "writing";
   if (im->left_out > 0)
     snprintf(what, sizeof what, "writing; %lld puzzles equivalent to test puzzles left out", (long long)im->left_out);
   if (!status) status = import_report(im, 0.9, what);
-  if (!status) status = trm__dataset_write(im->config->out, train, im->test_source ? im->test_source : test, im->err);
+  if (!status) status = trm__dataset_write(im->config->out, train, test, im->err);
   trm_dataset_close(&train);
   trm_dataset_close(&test);
   return status;
@@ -454,7 +375,7 @@ import im = {.config = & whole, .progress = progress, .context = context, .err =
   if (!status) status = import_read(&im);
   if (!status) status = trm__dataset_can_write(whole.out, err); /* what is wrong with the file is said first */
   if (!status) status = import_choose_examples(&im);
-  if (!status) status = import_find_classes(&im);
+  if (!status) status = import_find_units(&im);
   if (!status) status = im.test_source ? import_leave_out_test(&im) : import_split_at_random(&im);
   if (!status) status = import_write(&im);
   if (!status && progress) (void)progress(context, 1, "done");
@@ -467,7 +388,10 @@ import im = {.config = & whole, .progress = progress, .context = context, .err =
   trm_dataset_close(&im.test_source);
   trm__classes_close(&im.classes);
   trm__free(im.chosen);
-  trm__free(im.class_start);
-  trm__free(im.class_is_test);
+  trm__units_close(&im.units);
+  trm__units_close(&im.test_units);
+  trm__marks_close(&im.marks);
+  trm__free(im.unit_is_test);
+  trm__free(im.test_is_test);
   return status;
 }

@@ -12,6 +12,8 @@ static const char *const column_words[TRM__COLUMNS][32] = {
     [TRM__ANSWER] = {"answer", "answers", "solution", "solutions", "output", "outputs", "solved", "target", "targets",
                      "label", "labels", "result", "results", "solved sudoku", "sudoku solution", "solution string"},
     [TRM__RATING] = {"rating", "ratings", "guesses", "difficulty"},
+    [TRM__GROUP] = {"group"},
+    [TRM__IDENTIFIER] = {"identifier", "puzzle identifier", "puzzle id"},
 };
 
 /* Of ASCII's letters. tolower would follow the locale, and in Turkish the small letter of I is not i. */
@@ -36,13 +38,18 @@ static int column_is(const char *name, size_t length, const char *word) {
 }
 
 static const char *column_given(const trm__column_names *names, trm__column column) {
-  const char *given = column == TRM__QUESTION ? names->question : column == TRM__ANSWER ? names->answer : NULL;
+  const char *const all[TRM__COLUMNS] = {[TRM__QUESTION] = names->question,
+                                         [TRM__ANSWER] = names->answer,
+                                         [TRM__GROUP] = names->group,
+                                         [TRM__IDENTIFIER] = names->identifier};
+  const char *given = all[column];
   return given && given[0] != '\0' ? given : NULL;
 }
 
 int trm__column_rank(const trm__column_names *names, trm__column column, const char *name, size_t length) {
   const char *given = column_given(names, column);
   column_trim(&name, &length);
+  if (given && strcmp(given, "-") == 0) return 0;
   if (given) {
     size_t wanted = strlen(given);
     column_trim(&given, &wanted);
@@ -63,5 +70,7 @@ const char *trm__column_list(const trm__column_names *names, trm__column column)
   if (given) return given;
   return column == TRM__QUESTION ? "question, puzzle, quizzes, sudoku, input, unsolved, board or grid"
          : column == TRM__ANSWER ? "answer, solution, output, solved, target or label"
-                                 : "rating, guesses or difficulty";
+         : column == TRM__GROUP  ? "group"
+         : column == TRM__RATING ? "rating, guesses or difficulty"
+                                 : "identifier or puzzle_id";
 }

@@ -6,11 +6,18 @@
 
 #include <stddef.h>
 
-typedef enum trm__column { TRM__QUESTION, TRM__ANSWER, TRM__RATING, TRM__COLUMNS } trm__column;
+typedef enum trm__column {
+  TRM__QUESTION,
+  TRM__ANSWER,
+  TRM__RATING,
+  TRM__GROUP,
+  TRM__IDENTIFIER,
+  TRM__COLUMNS
+} trm__column;
 
-/* Names that the caller gives; NULL or "": the vocabulary. */
+/* Names that the caller gives; NULL or "": the vocabulary; "-": there is no such column. */
 typedef struct trm__column_names {
-  const char *question, *answer;
+  const char *question, *answer, *group, *identifier;
 } trm__column_names;
 
 /* How good a name is for a column: 1 the best, more is less; 0: it is no name of that column. */

@@ -74,6 +74,7 @@ int trm__csv_header(const trm__column_names *names, const trm__csv *csv, trm__cs
   if (c.question < 0) return 0;
   c.answer = csv_find(names, csv, TRM__ANSWER);
   c.rating = csv_find(names, csv, TRM__RATING);
+  for (int mark = 0; mark < TRM__MARKS; mark++) c.mark[mark] = csv_find(names, csv, trm__mark_column((trm__mark)mark));
   if (c.answer == c.question) c.answer = -1;
   if (c.rating >= 0) c.rating_name = trm__column_rating(csv->field[c.rating].text, csv->field[c.rating].length);
   *found = c;
@@ -82,7 +83,7 @@ int trm__csv_header(const trm__column_names *names, const trm__csv *csv, trm__cs
 
 /* The orders of data/format/csv_rows.h. */
 int trm__csv_by_position(const trm__csv *csv, trm__csv_columns *found) {
-  trm__csv_columns c = {.separator = csv->separator, .known = 1, .fields = csv->count, .rating = -1};
+  trm__csv_columns c = {.separator = csv->separator, .known = 1, .fields = csv->count, .rating = -1, .mark = {-1, -1}};
   const trm__csv_field *field = csv->field;
   int count = csv->count;
   c.rating_name = "rating";

@@ -35,7 +35,8 @@ static void csv_list_names(const trm__csv *csv, char text[160]) {
 
 static trm_status csv_fail_header(const trm__rows *rows, const trm__csv *csv, trm__column column, trm_error *err) {
   const trm__column_names *names = &rows->names;
-  const char *what = column == TRM__QUESTION ? "question" : "answer";
+  const char *const whats[TRM__COLUMNS] = {"question", "answer", "rating", "group", "identifier"};
+  const char *what = whats[column];
   char found[160], message[480];
   csv_list_names(csv, found);
   snprintf(message, sizeof message,
@@ -72,6 +73,15 @@ static void csv_longest(const trm__csv *csv, trm__csv_columns *c) {
   c->answer = c->rating = -1;
 }
 
+/* A column that the caller names has to be there. */
+static trm_status csv_check_marks(const trm__rows *rows, const trm__csv *csv, const trm__csv_columns *c,
+                                  trm_error *err) {
+  for (int mark = 0; rows->marks && mark < TRM__MARKS; mark++)
+    if (c->mark[mark] < 0 && trm__mark_given(rows, (trm__mark)mark))
+      return csv_fail_header(rows, csv, trm__mark_column((trm__mark)mark), err);
+  return TRM_OK;
+}
+
 /* The first record that is no comment; *header: 1 when it is one. */
 static trm_status csv_first_record(trm__rows *rows, const trm__csv *csv, trm__csv_columns *c, int *header, size_t cells,
                                    trm_error *err) {
@@ -91,7 +101,7 @@ static trm_status csv_first_record(trm__rows *rows, const trm__csv *csv, trm__cs
   }
   rows->has_ratings = c->rating >= 0;
   snprintf(rows->rating_name, sizeof rows->rating_name, "%s", c->rating_name);
-  return TRM_OK;
+  return csv_check_marks(rows, csv, c, err);
 }
 
 /* -- records ------------------------------------------------------------------------------------------------------- */
@@ -133,6 +143,23 @@ static trm_status csv_read_pair(trm__rows *rows, const trm__csv *csv, const trm_
   return TRM_OK;
 }
 
+static trm_status csv_read_marks(trm__rows *rows, const trm__csv *csv, const trm__csv_columns *c, trm_error *err) {
+  for (int mark = 0; rows->marks && mark < TRM__MARKS; mark++) {
+    int at = c->mark[mark];
+    char message[160];
+    (void)trm__rows_expect_mark(rows, (trm__mark)mark, at >= 0);
+    if (at < 0) continue;
+    int here = at < csv->count;
+    const trm__csv_field *field = &csv->field[here ? at : 0];
+    const char *problem = "is missing, expected it in each line (empty: none)";
+    if (here) problem = trm__marks_number(rows->marks, (trm__mark)mark, field->text, field->length, &rows->mark[mark]);
+    if (problem == trm__cells_no_memory) return csv_fail_record(csv, field, 0, err, problem);
+    (void)snprintf(message, sizeof message, "the %s %s", trm__mark_word((trm__mark)mark), problem ? problem : "");
+    if (problem) return csv_fail_record(csv, field, 0, err, message);
+  }
+  return TRM_OK;
+}
+
 static trm_status csv_add_record(trm__rows *rows, const trm__csv *csv, const trm__csv_columns *c, trm__cells cells[2],
                                  trm_error *err) {
   int last = c->question > c->answer || rows->questions_only ? c->question : c->answer;
@@ -148,6 +175,7 @@ static trm_status csv_add_record(trm__rows *rows, const trm__csv *csv, const trm
     rating = trm__rows_rating(rows, c->rating_name, strlen(c->rating_name), csv->field[c->rating].text,
                               csv->field[c->rating].length, csv->field[c->rating].line);
   trm_status status = csv_read_pair(rows, csv, field, cells, err);
+  if (!status) status = csv_read_marks(rows, csv, c, err);
   if (status) return status;
   if (rows->count == 0) rows->width = rows->frame.width ? rows->frame.width : cells[0].width;
   rows->row_width[0] = cells[0].width, rows->row_width[1] = cells[1].width;

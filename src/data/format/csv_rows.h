@@ -17,6 +17,7 @@ typedef struct trm__csv_columns {
   int known;
   int fields;                   /* of the first record */
   int question, answer, rating; /* indices of fields; -1: absent */
+  int mark[TRM__MARKS];         /* likewise, of group and identifier */
   const char *rating_name;
 } trm__csv_columns;
 

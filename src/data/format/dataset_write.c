@@ -221,7 +221,10 @@ static trm_status dataset_save(void *context, const char *directory, trm_error *
   if (train) status = dataset_save_split(directory, "train", train, err);
   if (!status && test) status = dataset_save_split(directory, "test", test, err);
   if (!status)
-    status = dataset_save_json(directory, "identifiers.json", dataset_identifier_names(any->info.identifiers), err);
+    status = dataset_save_json(directory, "identifiers.json",
+                               any->identifier_names ? json_incref(any->identifier_names)
+                                                     : dataset_identifier_names(any->info.identifiers),
+                               err);
   return status ? status : trm__dataset_save_task(directory, &any->info, err);
 }
 

@@ -39,7 +39,8 @@ static const json_t *jsonl_find(const trm__rows *rows, const json_t *object, trm
 
 static trm_status jsonl_fail_missing(const trm__rows *rows, uint64_t line, const json_t *object, trm__column column,
                                      trm_error *err) {
-  const char *what = column == TRM__QUESTION ? "question" : "answer", *key;
+  static const char *const words[TRM__COLUMNS] = {"question", "answer", "rating", "group", "identifier"};
+  const char *what = words[column], *key;
   char found[160] = "", message[480];
   size_t used = 0;
   const json_t *value;
@@ -87,6 +88,23 @@ static double jsonl_read_rating(trm__rows *rows, uint64_t line, const json_t *ob
   return trm__rows_rating(rows, key, strlen(key), text, strlen(text), line);
 }
 
+static trm_status jsonl_read_marks(trm__rows *rows, uint64_t line, const json_t *object, trm_error *err) {
+  for (int i = 0; rows->marks && i < TRM__MARKS; i++) {
+    trm__mark mark = (trm__mark)i;
+    const char *key = trm__mark_word(mark);
+    const json_t *value = jsonl_find(rows, object, trm__mark_column(mark), &key);
+    if (!value && trm__mark_given(rows, mark))
+      return jsonl_fail_missing(rows, line, object, trm__mark_column(mark), err);
+    if (!trm__rows_expect_mark(rows, mark, value != NULL))
+      return jsonl_fail(rows, line, key, err,
+                        value ? "is here but not in the first puzzle, expected it in all (null: none) or in none"
+                              : "is missing, expected it in all puzzles as in the first (null: none)");
+    const char *problem = value ? trm__marks_number_json(rows->marks, mark, value, &rows->mark[mark]) : NULL;
+    if (problem) return jsonl_fail(rows, line, key, err, problem);
+  }
+  return TRM_OK;
+}
+
 /* One puzzle. */
 static trm_status jsonl_add_puzzle(trm__rows *rows, uint64_t line, const json_t *object, trm__cells cells[2],
                                    trm_error *err) {
@@ -96,6 +114,7 @@ static trm_status jsonl_add_puzzle(trm__rows *rows, uint64_t line, const json_t 
     status = jsonl_read_grid(rows, line, object, TRM__ANSWER, &cells[1], &keys[1], err);
   else if (!status) cells[1].numbers = cells[1].texts = 0;
   if (!status) status = jsonl_match(rows, line, cells, keys, err);
+  if (!status) status = jsonl_read_marks(rows, line, object, err);
   if (status) return status;
   double rating = jsonl_read_rating(rows, line, object);
   if (rows->count == 0) rows->width = rows->frame.width ? rows->frame.width : cells[0].width;

@@ -18,6 +18,10 @@ void trm__rows_free(trm__rows *rows) {
   trm__free(rows->answers);
   trm__free(rows->ratings);
   trm__free(rows->places);
+  for (int mark = 0; mark < TRM__MARKS; mark++) {
+    trm__free(rows->marked[mark]);
+    rows->marked[mark] = NULL;
+  }
   rows->questions = rows->answers = NULL;
   rows->ratings = NULL;
   rows->places = NULL;
@@ -66,6 +70,12 @@ static int rows_grow(void *array, size_t capacity, size_t size) {
   return 1;
 }
 
+static int rows_grow_marks(trm__rows *rows, size_t capacity) {
+  for (int mark = 0; rows->marks && mark < TRM__MARKS; mark++)
+    if (!rows_grow(&rows->marked[mark], capacity, sizeof *rows->marked[mark])) return 0;
+  return 1;
+}
+
 static trm_status rows_reserve(trm__rows *rows, trm_error *err) {
   if (rows->count < rows->capacity) return TRM_OK;
   if (rows->count >= TRM__EXAMPLES_LIMIT)
@@ -74,7 +84,7 @@ static trm_status rows_reserve(trm__rows *rows, trm_error *err) {
   if (rows_grow(&rows->questions, capacity, rows->length) &&
       (rows->questions_only || rows_grow(&rows->answers, capacity, rows->length)) &&
       rows_grow(&rows->ratings, capacity, sizeof *rows->ratings) &&
-      rows_grow(&rows->places, capacity, sizeof *rows->places)) {
+      rows_grow(&rows->places, capacity, sizeof *rows->places) && rows_grow_marks(rows, capacity)) {
     rows->capacity = capacity;
     return TRM_OK;
   }
@@ -122,6 +132,10 @@ trm_status trm__rows_add(trm__rows *rows, const uint8_t *question, size_t questi
   memcpy(rows->questions + rows->count * rows->length, question, rows->length);
   if (!rows->questions_only) memcpy(rows->answers + rows->count * rows->length, answer, rows->length);
   rows->ratings[rows->count] = rating;
+  for (int mark = 0; mark < TRM__MARKS; mark++) {
+    if (rows->marks) rows->marked[mark][rows->count] = rows->mark[mark];
+    rows->mark[mark] = 0;
+  }
   rows->places[rows->count++] = place;
   return TRM_OK;
 }
@@ -195,6 +209,16 @@ trm_status trm__rows_answer(trm__rows *rows, const trm_task *task, int32_t *toke
   return status;
 }
 
+/* Each example is a puzzle yet; who makes puzzles and groups of them reads group_names. */
+static void rows_give_marks(trm__rows *rows, trm_dataset *dataset) {
+  if (!rows->marks) return;
+  memcpy(dataset->identifiers, rows->marked[TRM__MARK_IDENTIFIER], rows->count * sizeof *dataset->identifiers);
+  dataset->info.identifiers = trm__marks_count(rows->marks, TRM__MARK_IDENTIFIER) + 1;
+  dataset->group_names = rows->marked[TRM__MARK_GROUP];
+  dataset->identifier_names = json_incref(rows->marks->names);
+  rows->marked[TRM__MARK_GROUP] = NULL;
+}
+
 trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_hint *hint, trm_error *err) {
   trm_task task = {0};
   trm_dataset *dataset = NULL;
@@ -204,11 +228,13 @@ trm_status trm__rows_finish(trm_dataset **out, trm__rows *rows, const trm__rows_
   if (!status) status = rows_encode(rows, &task, 1, err);
   if (status) return status;
   trm__rows_note_ratings(rows);
+  trm__rows_note_marks(rows);
   if (rows->rated.texts > 0 && rows->rated.numbers == 0) rows->has_ratings = 0;
   status =
       trm__dataset_adopt(&dataset, &task, (int64_t)rows->count, 1, rows->questions, rows->answers,
                          rows->has_ratings ? rows->ratings : NULL, rows->has_ratings ? rows->rating_name : NULL, err);
   if (status) return status;
+  rows_give_marks(rows, dataset);
   memcpy(dataset->info.notes, rows->notes, sizeof dataset->info.notes);
   rows->questions = rows->answers = NULL;
   if (rows->has_ratings) rows->ratings = NULL;

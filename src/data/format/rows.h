@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "data/format/bytes.h"
 #include "data/format/columns.h"
+#include "data/format/marks.h"
 
 /* What the caller knows of the file. */
 typedef struct trm__rows_hint {
@@ -18,6 +19,7 @@ typedef struct trm__rows_hint {
   const char *pad; /* or NULL or "": no smaller puzzles; a symbol or, where cells are numbers, a number. Wants width
                       and height; ignored with a task */
   trm__column_names names;
+  trm__marks *marks; /* gets the names of groups and identifiers; NULL: these are not looked at */
   trm__bytes_stop stop;
 } trm__rows_hint;
 
@@ -46,7 +48,10 @@ typedef struct trm__rows_frame {
 typedef struct trm__rows {
   const char *path;
   trm__column_names names;
-  int questions_only; /* 1: answers are neither wanted nor looked at */
+  trm__marks *marks;           /* or NULL, as in the hint */
+  int32_t mark[TRM__MARKS];    /* numbers of the row that is added next */
+  int32_t *marked[TRM__MARKS]; /* [capacity] the same of all; NULL without marks */
+  int questions_only;          /* 1: answers are neither wanted nor looked at */
   size_t count, capacity;
   size_t length;                /* symbols of a question; that of the first row holds for all */
   size_t width;                 /* of the first row's lines or arrays; 0: no rows seen */
@@ -75,8 +80,15 @@ trm_status trm__rows_set_frame(trm__rows *rows, const trm__rows_hint *hint, trm_
 /* The rating in a text, which is not terminated; NaN where there is none, which is counted. name: its column's. */
 double trm__rows_rating(trm__rows *rows, const char *name, size_t name_length, const char *text, size_t length,
                         uint64_t line);
+/* Whether puzzles have names of this kind is the same in the whole file: the first says it, and has. 0: not as it. */
+int trm__rows_expect_mark(trm__rows *rows, trm__mark mark, int has);
+/* The column of a mark, and what the caller calls it, or NULL. */
+trm__column trm__mark_column(trm__mark mark);
+const char *trm__mark_given(const trm__rows *rows, trm__mark mark);
 /* Notes what the ratings were, and whether questions were left out. */
 void trm__rows_note_ratings(trm__rows *rows);
+/* Notes how many identifiers were found in a column that nobody named. */
+void trm__rows_note_marks(trm__rows *rows);
 /* Adds a sentence to notes; what does not fit is left out. */
 void trm__rows_note(trm__rows *rows, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The tokens [S] of the first row's question. */

@@ -77,3 +77,23 @@ void trm__rows_note_ratings(trm__rows *rows) {
   if (rows->unanswered > 0)
     trm__rows_note(rows, "%" PRId64 " questions have no answer and were left out", rows->unanswered);
 }
+
+int trm__rows_expect_mark(trm__rows *rows, trm__mark mark, int has) {
+  if (rows->count == 0) rows->marks->seen[mark] = has;
+  return rows->marks->seen[mark] == has;
+}
+
+trm__column trm__mark_column(trm__mark mark) {
+  return mark == TRM__MARK_GROUP ? TRM__GROUP : TRM__IDENTIFIER;
+}
+
+const char *trm__mark_given(const trm__rows *rows, trm__mark mark) {
+  const char *name = mark == TRM__MARK_GROUP ? rows->names.group : rows->names.identifier;
+  return name && name[0] && strcmp(name, "-") != 0 ? name : NULL;
+}
+
+void trm__rows_note_marks(trm__rows *rows) {
+  if (!rows->marks || !rows->marks->seen[TRM__MARK_IDENTIFIER] || trm__mark_given(rows, TRM__MARK_IDENTIFIER)) return;
+  trm__rows_note(rows, "%" PRId64 " puzzle identifiers are taken from a column (--identifier-column - takes none)",
+                 trm__marks_count(rows->marks, TRM__MARK_IDENTIFIER));
+}

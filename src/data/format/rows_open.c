@@ -37,7 +37,8 @@ trm__rows_kind trm__rows_ending(const char *path) {
 
 trm_status trm__rows_open(trm_dataset **out, const char *path, const trm__rows_hint *hint, trm_error *err) {
   trm__bytes bytes;
-  trm__rows rows = {.path = path, .names = hint->names};
+  trm__rows rows = {.path = path, .names = hint->names, .marks = hint->marks};
+  if (hint->marks) memset(hint->marks->seen, 0, sizeof hint->marks->seen);
   trm_status status = trm__rows_set_frame(&rows, hint, err);
   if (!status) status = trm__bytes_open(&bytes, path, hint->stop, err);
   if (status) return status;

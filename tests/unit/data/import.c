@@ -404,11 +404,55 @@ static trm_status import_once(void *context, trm_error *err) {
   return status;
 }
 
+/* The examples, puzzles and groups of a split, and each puzzle's identifier. */
+static void check_split(const char *out, const char *split, int64_t groups, int64_t puzzles, const int32_t *identifiers,
+                        const int64_t *group_indices, const int64_t *puzzle_indices) {
+  trm_dataset *d = open_split(out, split);
+  assert_int_equal(d->info.groups, groups);
+  assert_int_equal(d->info.puzzles, puzzles);
+  for (int64_t p = 0; p < puzzles; p++) assert_int_equal(d->identifiers[p], identifiers[p]);
+  for (int64_t g = 0; g <= groups; g++) assert_int_equal(d->group_indices[g], group_indices[g]);
+  for (int64_t p = 0; p <= puzzles; p++) assert_int_equal(d->puzzle_indices[p], puzzle_indices[p]);
+  trm_dataset_close(&d);
+}
+
+#define A4 "1234341221434321"
+static const char marked[] = "group,puzzle_id,question,answer\n"
+                             "a,x,1.3..4...14.4..1," A4 "\n"
+                             "b,y,12.4341221434321," A4 "\n" /* joins b with a by way of the next but one */
+                             ",,1234341.21434321," A4 "\n"   /* of no group and the blank, but b's puzzle turned */
+                             "a,x,1234.41221434321," A4 "\n"
+                             "c,z,12..341221434321," A4 "\n"
+                             "c,x,1...341221434321," A4 "\n"
+                             "c,z,12..34122143.3.1," A4 "\n";
+
+/* Units are joined by group and by symmetry at once; examples of one identifier in a unit are one puzzle. */
+static void test_marks(void **state) {
+  (void)state;
+  trm_error err = {0};
+  put_text("marks.csv", marked);
+  trm_import_config config = config_for("", "marks");
+  snprintf(config.input, sizeof config.input, "%s/marks.csv", folder);
+  config.test_fraction = 0;
+  CHECK_OK(trm_data_import(&config, NULL, NULL, NULL, &err), err);
+  trm_dataset *d = open_split("marks", "train");
+  assert_int_equal(d->info.identifiers, 4);
+  assert_int_equal(d->info.examples, 7);
+  trm_dataset_close(&d);
+  /* one unit of a, b and the nameless one: blank, x twice, y; then c: x, z twice */
+  check_split("marks", "train", 2, 5, (const int32_t[]){0, 1, 2, 1, 3}, (const int64_t[]){0, 3, 5},
+              (const int64_t[]){0, 1, 3, 4, 5, 7});
+}
+
 static void test_allocations(void **state) {
   (void)state;
   put_sudoku("m.csv", 4, 2);
   put_sudoku("n.csv", 1, 1);
   size_t failures = check_each_allocation(import_once, NULL);
+  assert_true(failures > 80);
+  put_text("m.csv", marked);
+  put_text("n.csv", "question,answer,group,puzzle_id\n1.3412..2143432.," A4 ",c,w\n");
+  failures = check_each_allocation(import_once, NULL);
   assert_true(failures > 80);
 }
 
@@ -614,6 +658,7 @@ int main(void) {
       cmocka_unit_test(test_second_file),
       cmocka_unit_test(test_generic),
       cmocka_unit_test(test_import_refused),
+      cmocka_unit_test(test_marks),
       cmocka_unit_test(test_allocations),
       cmocka_unit_test(test_planted),
       cmocka_unit_test(test_leak),
