@@ -275,7 +275,7 @@ trm_status trm_arc_vote(trm_arc_votes **out, trm_solver *solver, const trm_datas
 }
 
 void trm_arc_votes_close(trm_arc_votes **votes) {
-  trm_arc_votes *v = *votes;
+  trm_arc_votes *v = votes ? *votes : NULL;
   if (!v) return;
   *votes = NULL;
   for (size_t t = 0; v->test && v->first && t < v->first[v->tasks.count]; t++) {
