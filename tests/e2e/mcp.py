@@ -2,7 +2,6 @@
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -368,12 +367,12 @@ def options():
 
 
 def sdk_clients(s):
-    """The SDKs of both eras, where npm ci has installed them (tests/clients/mcp)."""
-    clients = os.path.join(os.environ["TRM_SOURCE_DIR"], "tests/clients/mcp")
-    if not os.path.isdir(os.path.join(clients, "node_modules")) or not shutil.which("node"):
-        print("the SDKs are not installed: npm ci in tests/clients/mcp")
+    """The SDKs of both eras, where tools/setup --peers has installed them."""
+    clients = os.environ.get("MCP_CLIENTS")
+    if not clients:
+        print("not run: the SDKs; tools/setup --peers installs them")
         return
-    run = subprocess.run(["node", "sdk.mjs", os.environ["TRM"], f"http://127.0.0.1:{s.port}/mcp"], cwd=clients,
+    run = subprocess.run(["./node22", "sdk.mjs", os.environ["TRM"], f"http://127.0.0.1:{s.port}/mcp"], cwd=clients,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=300)
     assert run.returncode == 0, run.stdout.decode()[-2000:]
     print(run.stdout.decode(), end="")

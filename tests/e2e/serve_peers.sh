@@ -4,7 +4,7 @@
 source "$(dirname "$0")/support.bash"
 [ -x "$(dirname "$TRM")/trm-server" ] || { echo "skipped: this build has no server"; exit 77; }
 command -v node >/dev/null || { echo "skipped: node is not there; tools/setup --peers installs it"; exit 77; }
-[ -d "$TRM_SOURCE_DIR/tests/clients/node_modules" ] || { echo "skipped: no packages from npm; tools/setup --peers installs them"; exit 77; }
+has_npm_packages clients || { echo "skipped: no packages from npm; tools/setup --peers installs them"; exit 77; }
 export PYTHONPATH=$TRM_SOURCE_DIR/tests/support
 python3 - "$TRM_SOURCE_DIR/tests/clients/peers.mjs" <<'PY' || exit 1
 import subprocess, sys

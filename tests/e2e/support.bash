@@ -64,6 +64,11 @@ CSV
 }
 tiny="--halt-max-steps 16 --H-cycles 2 --no-augment --hidden-size 32 --L-layers 1 --expansion 2 --batch 12 --lr 4e-3 --lr-warmup-steps 5"
 
+# has_npm_packages FOLDER: those that tests/FOLDER/package-lock.json names are there, all of them.
+has_npm_packages() {
+  command -v node >/dev/null && cmp -s "$TRM_SOURCE_DIR/tests/$1/package-lock.json" "$TRM_SOURCE_DIR/tests/$1/node_modules/.of-lock"
+}
+
 done_testing() {
   echo "$checks checks"
 }
