@@ -352,7 +352,8 @@ static trm_status import_write(import *im) {
   else if (!status && any_test) status = import_gather(im, &test, im->source, &im->units, im->unit_is_test, 1, 0);
   char what[96] = "writing";
   if (im->left_out > 0)
-    snprintf(what, sizeof what, "writing; %lld puzzles equivalent to test puzzles left out", (long long)im->left_out);
+    snprintf(what, sizeof what, "writing; %lld puzzles equivalent to test puzzles%s left out", (long long)im->left_out,
+             im->units.groups > 0 ? " or of their groups" : "");
   if (!status) status = import_report(im, 0.9, what);
   if (!status) status = trm__dataset_write(im->config->out, train, test, im->err);
   trm_dataset_close(&train);
