@@ -86,7 +86,7 @@ static trm_status mpi_wait(mpi_comm *c, trm_error *err) {
     mpi_pause(round);
     if (round % SPINS) continue;
     double now = trm__clock();
-    if (!began) began = told = now;
+    if (began <= 0) began = told = now;
     if (c->timeout > 0 && !c->comm.patient && now - began > c->timeout)
       return mpi_fail_silent(c, rank, now - began, err);
     if (now - told < TELL_SECONDS) continue;
