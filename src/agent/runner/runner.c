@@ -43,11 +43,6 @@ static void runner_close(int *fd) {
 
 /* -- the child ----------------------------------------------------------------------------------------------------- */
 
-static void runner_limit(int what, rlim_t most) {
-  struct rlimit limit = {most, most};
-  (void)setrlimit(what, &limit);
-}
-
 /* Between fork and exec: system calls alone. */
 static void runner_become(const trm__runner_job *job, const int fds[3], pid_t parent) {
   static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", lang[] = "LANG=C.UTF-8";
@@ -59,10 +54,12 @@ static void runner_become(const trm__runner_job *job, const int fds[3], pid_t pa
   for (int number = 1; number < NSIG; number++) sigaction(number, &standard, NULL);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  runner_limit(RLIMIT_CORE, 0);
-  runner_limit(RLIMIT_AS, job->memory);
-  runner_limit(RLIMIT_FSIZE, FILE_BYTES);
-  runner_limit(RLIMIT_NOFILE, FILES);
+  const struct rlimit core = {0, 0}, memory = {job->memory, job->memory}, file = {FILE_BYTES, FILE_BYTES},
+                      files = {FILES, FILES};
+  (void)setrlimit(RLIMIT_CORE, &core);
+  (void)setrlimit(RLIMIT_AS, &memory);
+  (void)setrlimit(RLIMIT_FSIZE, &file);
+  (void)setrlimit(RLIMIT_NOFILE, &files);
   int copy[3];
   for (int i = 0; i < 3; i++)
     if ((copy[i] = fcntl(fds[i], F_DUPFD, 3)) < 0) _exit(TRM__EXIT_PROGRAM);
@@ -157,12 +154,12 @@ static int runner_is_cancelled(const runner_child *c) {
 /* Ends it when it has to end. */
 static void runner_watch(runner_child *c) {
   double now = trm__clock();
-  if (!c->terminated && !c->end->too_much) {
+  if (c->terminated <= 0 && !c->end->too_much) {
     c->end->late = c->job->deadline > 0 && now >= c->job->deadline;
     c->end->cancelled = !c->end->late && runner_is_cancelled(c);
   }
   int unwanted = c->end->late || c->end->cancelled || c->end->too_much;
-  if (unwanted && !c->terminated) {
+  if (unwanted && c->terminated <= 0) {
     c->terminated = now;
     (void)kill(-c->pid, SIGTERM);
   } else if (c->terminated > 0 && now > c->terminated + GRACE_S) {
@@ -171,7 +168,7 @@ static void runner_watch(runner_child *c) {
 }
 
 static int runner_timeout(const runner_child *c) {
-  double left = c->job->deadline > 0 && !c->terminated ? (c->job->deadline - trm__clock()) * 1000 : TICK_MS;
+  double left = c->job->deadline > 0 && c->terminated <= 0 ? (c->job->deadline - trm__clock()) * 1000 : TICK_MS;
   return left < 0 ? 0 : left < TICK_MS ? (int)left + 1 : TICK_MS;
 }
 
