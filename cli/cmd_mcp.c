@@ -50,7 +50,15 @@ static size_t mcp_tables(cli_table t[CLI_TABLES]) {
   return 2;
 }
 
-/* What was given of them, as words "--name=value"; count words are written. */
+/* A new word of three parts. */
+static char *mcp_word(const char *a, const char *b, const char *c) {
+  size_t size = strlen(a) + strlen(b) + strlen(c) + 1;
+  char *word = cli_alloc(size, 1);
+  (void)snprintf(word, size, "%s%s%s", a, b, c);
+  return word;
+}
+
+/* What was given of them, as words; their number is returned. */
 static int mcp_words(const cli_arguments *a, char **words) {
   size_t table_size;
   int count = 0;
@@ -60,14 +68,13 @@ static int mcp_words(const cli_arguments *a, char **words) {
     const char *name = a->given[i].option->name;
     if (a->given[i].table->config != &cli_served) continue;
     (void)trm_options_get(table, table_size, &cli_served, name, value, sizeof value);
-    size_t size = strlen(name) + strlen(value) + 4;
-    words[count] = cli_alloc(size, 1);
-    (void)snprintf(words[count++], size, "--%s=%s", name, value);
+    char *begin = mcp_word("--", name, "=");
+    words[count++] = mcp_word(begin, value, "");
+    free(begin);
   }
-  if (opt.config[0]) {
-    words[count++] = (char *)(uintptr_t) "--config";
-    words[count++] = opt.config;
-  }
+  if (!opt.config[0]) return count;
+  words[count++] = mcp_word("--config", "", "");
+  words[count++] = mcp_word(opt.config, "", "");
   return count;
 }
 
@@ -101,6 +108,8 @@ static int mcp_run(const cli_command *self, int argc, char **argv) {
   const char *const before[] = {"--role", "mcp", opt.server, opt.alone ? "1" : "0", NULL};
   if (cli_serve_configure(&a, opt.config, &err)) code = cli_error(self, &err);
   else code = cli_serve_exec(self, before, count, words);
+  while (count > 0) free(words[--count]);
+  free(words);
   cli_arguments_free(&a);
   return code;
 }
