@@ -5,11 +5,10 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 from mcp_client import CURRENT, LEGACY, META, Error, HttpClient, StdioClient
-from served import SLOW, Server
+from served import SLOW, Server, run_all
 
 Q = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
 A = "534678912672195348198342567859761423426853791713924856961537284287419635345286179"
@@ -382,23 +381,4 @@ SHARED = [http, http_protocol, http_hanging_up_cancels, stdio_through_a_server, 
 OWN = [tokens, stdio_alone, stdio_cancelled, stdio_killed, stdio_outlives_its_server, random_messages, options]
 
 
-def main():
-    failures = 0
-    only = sys.argv[1:]
-    with Server() as s:
-        for test in SHARED + OWN:
-            if only and test.__name__ not in only:
-                continue
-            try:
-                test(s) if test in SHARED else test()
-                print(f"{test.__name__}: ok", flush=True)
-            except Exception as e:  # whatever it is, the others are tried
-                failures += 1
-                print(f"{test.__name__}: {type(e).__name__}: {e}", flush=True)
-        if s.process.poll() is not None:
-            failures += 1
-            print(f"the server has ended:\n{s.text()}")
-    sys.exit(failures != 0)
-
-
-main()
+run_all(SHARED, OWN)

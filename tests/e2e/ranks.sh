@@ -1,26 +1,6 @@
 #!/bin/bash
 # Several processes train as one, by MPI: 1, 2, 4 and 8 ranks, and three, end with the same bytes as one process.
-source "$(dirname "$0")/support.bash"
-: "${TRM_BUILD_DIR:?}" "${TRM_SOURCE_DIR:?}"
-if [ ! -e "$TRM_BUILD_DIR/trm-mpi.so" ] || ! command -v mpirun >/dev/null; then
-  echo "trm is built without MPI, or there is no mpirun (tools/setup --mpi)"
-  exit 77
-fi
-export TRM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export OMPI_MCA_btl_vader_single_copy_mechanism=none # containers forbid the other one, and MPI says so each time
-run 0 "$TRM" data make --size 4 --train 20 --test 6 --seed 3 --out d4 --quiet
-recipe=(--preset sudoku-4x4 --hidden-size 16 --batch 9 --latent-noise 0.1 --lr-warmup-steps 2 --quiet)
-plain=(d4 --valid d4 "${recipe[@]}" --steps 6 --save-every 3)
-
-# same RUN: it ended with the bytes of the run of one process.
-same() {
-  local file
-  for file in best last checkpoints/step-6/model checkpoints/step-6/optimizer checkpoints/step-6/carry; do
-    cmp "alone/$file.safetensors" "$1/$file.safetensors" || fail "$1/$file.safetensors is not that of one process"
-    checks=$((checks + 1))
-  done
-}
-
+source "$(dirname "$0")/ranks.bash"
 # -- any number of ranks ------------------------------------------------------------------------------------------------
 run 0 "$TRM" train "${plain[@]}" --slices 8 --run alone
 for n in 1 2 4 8; do

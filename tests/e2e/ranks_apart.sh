@@ -1,35 +1,7 @@
 #!/bin/bash
 # Ranks that do not fit together, that do not answer or that cannot write end the run in one clear line: two builds of trm,
 # other options, other data, a process that stands still, a full disk.
-source "$(dirname "$0")/support.bash"
-: "${TRM_BUILD_DIR:?}" "${TRM_SOURCE_DIR:?}"
-if [ ! -e "$TRM_BUILD_DIR/trm-mpi.so" ] || ! command -v mpirun >/dev/null; then
-  echo "trm is built without MPI, or there is no mpirun (tools/setup --mpi)"
-  exit 77
-fi
-export TRM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export OMPI_MCA_btl_vader_single_copy_mechanism=none # containers forbid the other one, and MPI says so each time
-run 0 "$TRM" data make --size 4 --train 20 --test 6 --seed 3 --out d4 --quiet
-recipe=(--preset sudoku-4x4 --hidden-size 16 --batch 9 --latent-noise 0.1 --lr-warmup-steps 2 --quiet)
-plain=(d4 --valid d4 "${recipe[@]}" --steps 6 --save-every 3)
-
-ranks_of() { # of the launcher with this process id
-  local mpirun
-  mpirun=$(pgrep -P "$1") && pgrep -P "$mpirun"
-}
-
-# when RUN STEP: the run has this checkpoint, or a later one.
-when() {
-  local i step
-  for ((i = 0; i < 1200; i++)); do
-    for step in "$1"/checkpoints/step-*; do
-      [[ $step =~ step-([0-9]+)$ && ${BASH_REMATCH[1]} -ge $2 ]] && return
-    done
-    sleep 0.05
-  done
-  fail "no checkpoint $2 of $1 after a minute"
-}
-
+source "$(dirname "$0")/ranks.bash"
 # -- ranks that do not fit together ----------------------------------------------------------------------------------------
 pair() { # FIRST... : SECOND...
   mpirun --quiet --oversubscribe --mca mpi_yield_when_idle 1 -n 1 "$@"

@@ -7,10 +7,9 @@ import shutil
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 
-from served import SLOW, TRM, Server
+from served import SLOW, TRM, Server, run_all
 
 with open("nine.csv", encoding="utf-8") as file:
     ROWS = list(csv.DictReader(file))
@@ -438,23 +437,4 @@ SHARED = [same_answers_as_the_command, puzzles_in_every_form, one_bad_puzzle_fai
 OWN = [tokens, a_model_that_cannot_be_loaded, too_much_is_refused_before_it_is_accepted, drain, backup, configuration]
 
 
-def main():
-    failures = 0
-    only = sys.argv[1:]
-    with Server() as s:
-        for test in SHARED + OWN:
-            if only and test.__name__ not in only:
-                continue
-            try:
-                test(s) if test in SHARED else test()
-                print(f"{test.__name__}: ok", flush=True)
-            except Exception as e:  # whatever it is, the others are tried
-                failures += 1
-                print(f"{test.__name__}: {type(e).__name__}: {e}", flush=True)
-        if s.process.poll() is not None:
-            failures += 1
-            print(f"the server has ended:\n{s.text()}")
-    sys.exit(failures != 0)
-
-
-main()
+run_all(SHARED, OWN)

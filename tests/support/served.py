@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -137,3 +138,22 @@ class Server:
 
 
 SLOW = {"search": 0, "max_steps": 1000, "halt": False, "rules_halt": False}  # seconds, and as long as it says
+
+
+def run_all(shared, own):
+    """Runs the tests, those named on the command line alone where some are: shared ones are given one server. Ends the program."""
+    failures, only = 0, sys.argv[1:]
+    with Server() as s:
+        for test in shared + own:
+            if only and test.__name__ not in only:
+                continue
+            try:
+                test(s) if test in shared else test()
+                print(f"{test.__name__}: ok", flush=True)
+            except Exception as e:  # whatever it is, the others are tried
+                failures += 1
+                print(f"{test.__name__}: {type(e).__name__}: {e}", flush=True)
+        if s.process.poll() is not None:
+            failures += 1
+            print(f"the server has ended:\n{s.text()}")
+    sys.exit(failures != 0)
