@@ -1,7 +1,6 @@
 /* Ranks: several processes, on one machine or many, that do one training run together, as the processes of an MPI job
- * (mpirun). The results have the same bits as those of one process. MPI itself is in
- * trm-mpi.so, which is opened here. One handle a process; calls on it come from one thread, and all ranks make the same
- * calls in the same order. */
+ * (mpirun). The results have the same bits as those of one process. MPI itself is in trm-mpi.so, which is opened here.
+ * One handle a process; calls on it come from one thread, and all ranks make the same calls in the same order. */
 #ifndef TRM_RANKS_H
 #define TRM_RANKS_H
 
